@@ -1,0 +1,58 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace KafkaEventSourcing;
+
+/// <summary>
+/// The identity of one aggregate: the record key, in UTF-8, of its commands, events and snapshots. One to 256 bytes of UTF-8
+/// without control characters. <c>default</c> holds no id and is rejected wherever an id is used.
+/// </summary>
+public readonly struct AggregateId : IEquatable<AggregateId>
+{
+    /// <summary>The longest id, in bytes of UTF-8.</summary>
+    public const int MaxBytes = 256;
+
+    private readonly string? _value;
+
+    private AggregateId(string value) => _value = value;
+
+    /// <summary>The id as text.</summary>
+    /// <exception cref="InvalidOperationException">The value is <c>default</c>.</exception>
+    public string Value => _value ?? throw new InvalidOperationException("This AggregateId is default: no id was given.");
+
+    /// <summary>Whether this is <c>default</c>, which names no aggregate.</summary>
+    public bool IsDefault => _value is null;
+
+    /// <summary>Takes <paramref name="text"/> as an id.</summary>
+    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters.</exception>
+    public static AggregateId Parse(string text) =>
+        TryParse(text, out AggregateId id, out string? error) ? id : throw new InvalidInputException("aggregateId", error);
+
+    /// <summary>Takes <paramref name="text"/> as an id, or says why it is none.</summary>
+    public static bool TryParse([NotNullWhen(true)] string? text, out AggregateId id, [NotNullWhen(false)] out string? error)
+    {
+        error = IdentifierRules.Check(text, "aggregate id", MaxBytes);
+        id = error is null ? new AggregateId(text!) : default;
+        return error is null;
+    }
+
+    /// <summary>A new time-ordered id (UUID version 7, RFC 9562).</summary>
+    public static AggregateId New(TimeProvider time) => new(Guid.CreateVersion7(time.GetUtcNow()).ToString());
+
+    /// <inheritdoc/>
+    public bool Equals(AggregateId other) => string.Equals(_value, other._value, StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => obj is AggregateId other && Equals(other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => _value is null ? 0 : string.GetHashCode(_value, StringComparison.Ordinal);
+
+    /// <summary>The id, or an empty text for <c>default</c>.</summary>
+    public override string ToString() => _value ?? "";
+
+    /// <summary>Whether both are the same id, by ordinal comparison.</summary>
+    public static bool operator ==(AggregateId left, AggregateId right) => left.Equals(right);
+
+    /// <summary>Whether the two ids differ.</summary>
+    public static bool operator !=(AggregateId left, AggregateId right) => !left.Equals(right);
+}

@@ -1,0 +1,29 @@
+namespace KafkaEventSourcing;
+
+/// <summary>A committed event as it stands in the log.</summary>
+public sealed class RecordedEvent
+{
+    /// <summary>The aggregate that the event belongs to.</summary>
+    public required AggregateId AggregateId { get; init; }
+
+    /// <summary>The aggregate's version after this event: 1, 2, 3 … without gap.</summary>
+    public required long Version { get; init; }
+
+    /// <summary>The event, of a type that the aggregate declares.</summary>
+    public required object Payload { get; init; }
+
+    /// <summary>The partition of the events topic.</summary>
+    public required int Partition { get; init; }
+
+    /// <summary>The offset in the partition. Offsets ascend; transaction markers leave gaps.</summary>
+    public required long Offset { get; init; }
+
+    /// <summary>When the command that caused the event was created, UTC.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>The command that caused the event.</summary>
+    public required CommandId CommandId { get; init; }
+
+    /// <summary>What the event is correlated with; the command id unless the sender said otherwise.</summary>
+    public string? CorrelationId { get; init; }
+}
