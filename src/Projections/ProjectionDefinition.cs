@@ -1,0 +1,93 @@
+using System.Collections.Frozen;
+
+namespace KafkaEventSourcing.Projections;
+
+/// <summary>How the documents of a projection come to be.</summary>
+public enum ProjectionKind
+{
+    /// <summary>Each event makes a document of its own, which never changes.</summary>
+    Inserts,
+
+    /// <summary>A document is the fold of the events of one aggregate (or of one partition) that name its key.</summary>
+    Folds,
+
+    /// <summary>A document is the sum of what events add to it, in any order; events of all partitions may name its key.</summary>
+    Sums,
+}
+
+/// <summary>
+/// A read model: per event type, which document it touches and how. All functions are pure. Built with
+/// <see cref="Define{TDocument}"/>. Immutable and thread-safe.
+/// </summary>
+public abstract class ProjectionDefinition
+{
+    private protected ProjectionDefinition(string name, ProjectionKind kind) => (Name, Kind) = (name, kind);
+
+    /// <summary>The name: that of the collection which analysts query.</summary>
+    public string Name { get; }
+
+    /// <summary>How the documents come to be.</summary>
+    public ProjectionKind Kind { get; }
+
+    /// <summary>The event types that the projection reads; others pass by.</summary>
+    public abstract IReadOnlyCollection<Type> EventTypes { get; }
+
+    /// <summary>The type of the documents.</summary>
+    public abstract Type DocumentType { get; }
+
+    /// <summary>Starts the definition of a read model.</summary>
+    /// <param name="name">A collection name: a letter, then letters, digits, hyphens and underscores, at most 64.</param>
+    /// <typeparam name="TDocument">The document; its <c>Id</c> is the key that events name.</typeparam>
+    /// <exception cref="InvalidInputException">The name is not of that form.</exception>
+    public static ProjectionBuilder<TDocument> Define<TDocument>(string name)
+        where TDocument : class => new(name);
+
+    /// <summary>Calls <paramref name="visitor"/> with the document type known at compile time.</summary>
+    public abstract TResult Accept<TResult>(IProjectionVisitor<TResult> visitor);
+
+    internal abstract ProjectionFold StartFold();
+}
+
+/// <summary>Something that needs the document type of a <see cref="ProjectionDefinition"/> as a type argument.</summary>
+public interface IProjectionVisitor<out TResult>
+{
+    /// <summary>Called with the projection.</summary>
+    TResult Visit<TDocument>(ProjectionDefinition<TDocument> projection)
+        where TDocument : class;
+}
+
+/// <summary>A <see cref="ProjectionDefinition"/> with its document type.</summary>
+public sealed class ProjectionDefinition<TDocument> : ProjectionDefinition
+    where TDocument : class
+{
+    private readonly FrozenDictionary<Type, ProjectionHandler<TDocument>> _handlers;
+
+    internal ProjectionDefinition(string name, ProjectionKind kind, Dictionary<Type, ProjectionHandler<TDocument>> handlers, Func<TDocument, TDocument, TDocument>? plus)
+        : base(name, kind)
+    {
+        _handlers = handlers.ToFrozenDictionary();
+        Plus = plus;
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyCollection<Type> EventTypes => _handlers.Keys;
+
+    /// <inheritdoc/>
+    public override Type DocumentType => typeof(TDocument);
+
+    internal Func<TDocument, TDocument, TDocument>? Plus { get; }
+
+    /// <inheritdoc/>
+    public override TResult Accept<TResult>(IProjectionVisitor<TResult> visitor) => visitor.Visit(this);
+
+    internal bool TryGetHandler(Type eventType, out ProjectionHandler<TDocument> handler) => _handlers.TryGetValue(eventType, out handler);
+
+    internal override ProjectionFold StartFold() => new ProjectionFold<TDocument>(this);
+}
+
+/// <summary>What one event type does: the key that it names, and one of the two functions.</summary>
+internal readonly record struct ProjectionHandler<TDocument>(
+    Func<RecordedEvent, string> Key,
+    Func<TDocument?, RecordedEvent, TDocument?>? Fold,
+    Func<RecordedEvent, TDocument>? Create)
+    where TDocument : class;

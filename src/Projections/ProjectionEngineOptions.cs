@@ -1,0 +1,21 @@
+namespace KafkaEventSourcing.Projections;
+
+/// <summary>How the projection engine batches.</summary>
+public sealed record ProjectionEngineOptions
+{
+    /// <summary>The most events written in one transaction, over all partitions. Default 20,000.</summary>
+    public int MaxEventsPerTransaction { get; init; } = 20_000;
+
+    /// <summary>How many batches may wait to be written. Default 32; the subscription pauses beyond it.</summary>
+    public int MaxWaitingBatches { get; init; } = 32;
+
+    /// <summary>Checks the values.</summary>
+    /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
+    public void Validate()
+    {
+        if (MaxEventsPerTransaction < 1)
+            throw new InvalidInputException(nameof(MaxEventsPerTransaction), $"{nameof(MaxEventsPerTransaction)} is {MaxEventsPerTransaction}; it must be at least 1.");
+        if (MaxWaitingBatches < 1)
+            throw new InvalidInputException(nameof(MaxWaitingBatches), $"{nameof(MaxWaitingBatches)} is {MaxWaitingBatches}; it must be at least 1.");
+    }
+}

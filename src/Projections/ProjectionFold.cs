@@ -1,0 +1,121 @@
+namespace KafkaEventSourcing.Projections;
+
+/// <summary>
+/// The fold of one projection on this node: takes events, asks for the documents that it lacks, and gives the changes. It keeps
+/// what it has written as a cache, so that the next batch reads only documents that it has not seen. Not thread-safe.
+/// </summary>
+internal abstract class ProjectionFold
+{
+    public abstract ProjectionDefinition Projection { get; }
+
+    /// <summary>Drops all that is remembered: after a failed write, or when partitions moved.</summary>
+    public abstract void Forget();
+
+    /// <summary>Folds <paramref name="events"/> on top of what is stored; loads missing documents first.</summary>
+    public abstract Task<DocumentChanges> Fold(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken);
+}
+
+internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> projection) : ProjectionFold
+    where TDocument : class
+{
+    // Documents of a few hundred bytes: about 50 MB at the most.
+    private const int MaxCached = 100_000;
+
+    private readonly Dictionary<string, TDocument?> _cache = [];
+    private readonly Dictionary<string, int> _position = [];
+
+    public override ProjectionDefinition Projection => projection;
+
+    public override void Forget() => _cache.Clear();
+
+    public override async Task<DocumentChanges> Fold(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken)
+    {
+        _position.Clear();
+        return projection.Kind switch
+        {
+            ProjectionKind.Inserts => Insert(events),
+            ProjectionKind.Sums => Sum(events),
+            _ => await FoldOnStored(events, store, cancellationToken).ConfigureAwait(false),
+        };
+    }
+
+    private DocumentChanges<TDocument> Insert(IReadOnlyList<RecordedEvent> events)
+    {
+        var documents = new List<KeyValuePair<string, TDocument?>>(events.Count);
+        foreach (RecordedEvent recorded in events)
+        {
+            if (projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
+                documents.Add(new(handler.Key(recorded), handler.Create!(recorded)));
+        }
+
+        return new DocumentChanges<TDocument>(projection, documents);
+    }
+
+    private DocumentChanges<TDocument> Sum(IReadOnlyList<RecordedEvent> events)
+    {
+        var documents = new List<KeyValuePair<string, TDocument?>>();
+        foreach (RecordedEvent recorded in events)
+        {
+            if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
+                continue;
+
+            string key = handler.Key(recorded);
+            TDocument delta = handler.Create!(recorded);
+            if (_position.TryGetValue(key, out int at))
+            {
+                documents[at] = new(key, projection.Plus!(documents[at].Value!, delta));
+            }
+            else
+            {
+                _position.Add(key, documents.Count);
+                documents.Add(new(key, delta));
+            }
+        }
+
+        return new DocumentChanges<TDocument>(projection, documents);
+    }
+
+    private async Task<DocumentChanges> FoldOnStored(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken)
+    {
+        if (_cache.Count > MaxCached)
+            _cache.Clear();
+
+        var work = new List<(string Key, ProjectionHandler<TDocument> Handler, RecordedEvent Recorded)>(events.Count);
+        HashSet<string>? missing = null;
+        foreach (RecordedEvent recorded in events)
+        {
+            if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
+                continue;
+
+            string key = handler.Key(recorded);
+            work.Add((key, handler, recorded));
+            if (!_cache.ContainsKey(key))
+                (missing ??= []).Add(key);
+        }
+
+        if (missing is not null)
+        {
+            IReadOnlyDictionary<string, TDocument> stored = await store.Load(projection, missing, cancellationToken).ConfigureAwait(false);
+            foreach (string key in missing)
+                _cache.Add(key, stored.GetValueOrDefault(key));
+        }
+
+        var documents = new List<KeyValuePair<string, TDocument?>>();
+        foreach ((string key, ProjectionHandler<TDocument> handler, RecordedEvent recorded) in work)
+        {
+            TDocument? next = handler.Fold!(_cache[key], recorded);
+            _cache[key] = next;
+            if (_position.TryGetValue(key, out int at))
+            {
+                documents[at] = new(key, next);
+            }
+            else
+            {
+                _position.Add(key, documents.Count);
+                documents.Add(new(key, next));
+            }
+        }
+
+        return new DocumentChanges<TDocument>(projection, documents);
+    }
+}
