@@ -22,6 +22,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<(string Projection, int Partition), long?> _checkpoints = []; // owned by the writing loop and, before its first batch, by StartOf
     private readonly Lock _checkpointsLock = new();
+    private volatile bool _partitionsMoved;
 
     /// <summary>Creates the engine and starts its writing loop.</summary>
     /// <exception cref="InvalidInputException">The options are out of range, or two projections have one name.</exception>
@@ -51,6 +52,8 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     /// <summary>Where to begin reading <paramref name="partition"/>: the lowest checkpoint of the projections; null when one has none.</summary>
     public async Task<long?> StartOf(int partition, CancellationToken cancellationToken)
     {
+        // Another node may have written since this one last did: what is remembered of documents is stale.
+        _partitionsMoved = true;
         long? lowest = long.MaxValue;
         foreach (ProjectionDefinition projection in Projections)
         {
@@ -188,6 +191,13 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     {
         var changes = new List<DocumentChanges>(_folds.Length);
         var moves = new List<CheckpointMove>(_folds.Length * batches.Count);
+        if (_partitionsMoved)
+        {
+            _partitionsMoved = false;
+            foreach (ProjectionFold fold in _folds)
+                fold.Forget();
+        }
+
         foreach (ProjectionFold fold in _folds)
         {
             IReadOnlyList<RecordedEvent> events = await EventsBehindCheckpoint(fold.Projection.Name, batches, moves, cancellationToken).ConfigureAwait(false);

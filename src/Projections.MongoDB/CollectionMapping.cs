@@ -1,0 +1,51 @@
+using MongoDB.Bson;
+using MongoDB.Bson.Serialization;
+
+namespace KafkaEventSourcing.Projections.MongoDB;
+
+/// <summary>What the store must know of a document type: its key, which must be a string.</summary>
+internal sealed class CollectionMapping<TDocument>
+    where TDocument : class
+{
+    private readonly Func<object, object> _id;
+
+    private CollectionMapping()
+    {
+        DocumentConventions.Apply(typeof(TDocument));
+        BsonClassMap map = BsonClassMap.LookupClassMap(typeof(TDocument));
+        if (map.IdMemberMap is not { } id || id.MemberType != typeof(string))
+            throw new InvalidOperationException($"The document type {typeof(TDocument).Name} needs a property 'Id' of type string: it is the key of its documents.");
+        _id = id.Getter;
+    }
+
+    public static CollectionMapping<TDocument> Instance { get; } = new();
+
+    public string KeyOf(TDocument document) => (string)_id(document);
+
+    /// <summary>The document of <paramref name="key"/>, checked: a projection that gives a document another id would lose it.</summary>
+    public TDocument Checked(string key, TDocument document) =>
+        KeyOf(document) == key
+            ? document
+            : throw new InvalidOperationException($"A projection named the key '{key}' and gave a {typeof(TDocument).Name} with the id '{KeyOf(document)}'; they must be equal.");
+
+    /// <summary>The update that adds <paramref name="delta"/>: its numbers are added, its other fields set on insert.</summary>
+    public static BsonDocument Adding(TDocument delta)
+    {
+        BsonDocument fields = delta.ToBsonDocument();
+        var increments = new BsonDocument();
+        var others = new BsonDocument();
+        foreach (BsonElement field in fields)
+        {
+            if (field.Name == "_id")
+                continue;
+            (field.Value.IsNumeric ? increments : others).Add(field);
+        }
+
+        var update = new BsonDocument();
+        if (increments.ElementCount > 0)
+            update.Add("$inc", increments);
+        if (others.ElementCount > 0)
+            update.Add("$setOnInsert", others);
+        return update;
+    }
+}

@@ -1,0 +1,52 @@
+using System.Collections.Concurrent;
+using MongoDB.Bson;
+using MongoDB.Bson.Serialization.Conventions;
+
+namespace KafkaEventSourcing.Projections.MongoDB;
+
+/// <summary>
+/// How documents of read models look to analysts: field names in camel case, enums by name, unknown fields ignored (a later version may have
+/// added them). It holds for the types of registered projections only; other types of the process stay as they are.
+/// </summary>
+internal static class DocumentConventions
+{
+    private static readonly ConcurrentDictionary<Type, bool> DocumentTypes = [];
+    private static readonly Lock RegisterLock = new();
+    private static bool _registered;
+
+    public static void Apply(Type documentType)
+    {
+        lock (RegisterLock)
+        {
+            if (!_registered)
+            {
+                var conventions = new ConventionPack
+                {
+                    new CamelCaseElementNameConvention(),
+                    new EnumRepresentationConvention(BsonType.String),
+                    new IgnoreExtraElementsConvention(true),
+                };
+                ConventionRegistry.Register("KafkaEventSourcing read models", conventions, DocumentTypes.ContainsKey);
+                _registered = true;
+            }
+        }
+
+        Add(documentType);
+    }
+
+    private static void Add(Type type)
+    {
+        if (type.IsPrimitive || type.IsEnum || type.Namespace is null || type.Namespace.StartsWith("System", StringComparison.Ordinal) && !type.IsGenericType)
+            return;
+        if (type.IsGenericType || type.HasElementType)
+        {
+            foreach (Type part in type.HasElementType ? [type.GetElementType()!] : type.GetGenericArguments())
+                Add(part);
+        }
+
+        if (type.Namespace.StartsWith("System", StringComparison.Ordinal) || !DocumentTypes.TryAdd(type, true))
+            return;
+        foreach (System.Reflection.PropertyInfo property in type.GetProperties())
+            Add(property.PropertyType);
+    }
+}

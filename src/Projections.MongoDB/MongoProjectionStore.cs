@@ -1,0 +1,227 @@
+using Microsoft.Extensions.Logging;
+using MongoDB.Bson;
+using MongoDB.Driver;
+using Polly;
+using Polly.Retry;
+
+namespace KafkaEventSourcing.Projections.MongoDB;
+
+/// <summary>
+/// Read models and checkpoints in MongoDB: documents and checkpoints of a batch in one transaction. A failure that can pass (the server is
+/// away, a failover, a write conflict) is retried with back-off and jitter until it passes or the caller gives up; others throw. Thread-safe.
+/// </summary>
+/// <remarks>Transaction semantics and error labels: MongoDB's specification "Driver Transactions".</remarks>
+public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
+{
+    private const int MaxKeysPerFind = 10_000;
+    private const int DuplicateKey = 11000;
+    private const int NamespaceExists = 48;
+
+    private readonly MongoProjectionOptions _options;
+    private readonly MongoClient _client;
+    private readonly IMongoDatabase _database;
+    private readonly IMongoCollection<Checkpoint> _checkpoints;
+    private readonly ResiliencePipeline _retry;
+    private readonly ILogger _logger;
+
+    /// <summary>Creates the store; connects on first use.</summary>
+    /// <exception cref="InvalidInputException">The options are unusable.</exception>
+    public MongoProjectionStore(MongoProjectionOptions options, TimeProvider timeProvider, ILogger<MongoProjectionStore> logger)
+    {
+        options.Validate();
+        (_options, _logger) = (options, logger);
+        MongoClientSettings settings = MongoAddress.Parse(options.ConnectionString);
+        settings.ApplicationName ??= "KafkaEventSourcing projections";
+        DocumentConventions.Apply(typeof(Checkpoint));
+        _client = new MongoClient(settings);
+        _database = _client.GetDatabase(options.Database);
+        _checkpoints = _database.GetCollection<Checkpoint>(options.CheckpointCollection);
+        _retry = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
+            .AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = new PredicateBuilder().Handle<Exception>(MayPass),
+                MaxRetryAttempts = int.MaxValue,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                Delay = options.RetryDelay,
+                MaxDelay = options.MaxRetryDelay,
+                OnRetry = retry =>
+                {
+                    ProjectionStoreTelemetry.Retried();
+                    LogRetry(_logger, retry.AttemptNumber + 1, retry.RetryDelay, retry.Outcome.Exception);
+                    return default;
+                },
+            })
+            .Build();
+    }
+
+    /// <summary>The database, for queries.</summary>
+    public IMongoDatabase Database => _database;
+
+    /// <inheritdoc/>
+    public async Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken)
+    {
+        foreach (MongoIndex index in _options.Indexes)
+        {
+            if (projections.All(p => p.Name != index.Projection))
+                throw new InvalidInputException("index", $"An index names the projection '{index.Projection}', which does not exist.");
+        }
+
+        foreach (ProjectionDefinition projection in projections)
+            DocumentConventions.Apply(projection.DocumentType);
+
+        await _retry.ExecuteAsync(async token =>
+        {
+            HashSet<string> present = [.. await (await _database.ListCollectionNamesAsync(cancellationToken: token).ConfigureAwait(false)).ToListAsync(token).ConfigureAwait(false)];
+            foreach (string name in projections.Select(p => p.Name).Append(_options.CheckpointCollection))
+            {
+                if (!present.Contains(name))
+                    await CreateCollection(name, token).ConfigureAwait(false);
+            }
+
+            foreach (IGrouping<string, MongoIndex> indexes in _options.Indexes.GroupBy(i => i.Projection))
+                await _database.GetCollection<BsonDocument>(indexes.Key).Indexes.CreateManyAsync(indexes.Select(i => i.ToModel()), token).ConfigureAwait(false);
+        }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async Task<long?> LoadCheckpoint(string projection, int partition, CancellationToken cancellationToken)
+    {
+        string id = Checkpoint.IdOf(projection, partition);
+        Checkpoint? stored = await _retry.ExecuteAsync(
+            async token => await _checkpoints.Find(c => c.Id == id).FirstOrDefaultAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        return stored?.NextOffset;
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(
+        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+        where TDocument : class
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        var mapping = CollectionMapping<TDocument>.Instance;
+        IMongoCollection<TDocument> collection = _database.GetCollection<TDocument>(projection.Name);
+        var documents = new Dictionary<string, TDocument>(keys.Count);
+        foreach (string[] chunk in keys.Chunk(MaxKeysPerFind))
+        {
+            List<TDocument> found = await _retry.ExecuteAsync(
+                async token => await collection.Find(Builders<TDocument>.Filter.In("_id", chunk)).ToListAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            foreach (TDocument document in found)
+                documents.Add(mapping.KeyOf(document), document);
+        }
+
+        return documents;
+    }
+
+    /// <inheritdoc/>
+    public async Task Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    {
+        var writes = new List<IDocumentWrite>(changes.Count);
+        foreach (DocumentChanges change in changes)
+            writes.Add(change.Projection.Accept(new WriteOf(change, _database)));
+
+        await _retry.ExecuteAsync(async token =>
+        {
+            using IClientSessionHandle session = await _client.StartSessionAsync(cancellationToken: token).ConfigureAwait(false);
+            session.StartTransaction(new TransactionOptions(ReadConcern.Snapshot, ReadPreference.Primary, WriteConcern.WMajority));
+            try
+            {
+                // Checkpoints first: a batch that was written already must fail here, not on its documents.
+                await Move(session, checkpoints, token).ConfigureAwait(false);
+                foreach (IDocumentWrite write in writes)
+                    await write.Apply(session, token).ConfigureAwait(false);
+            }
+            catch
+            {
+                await Abort(session).ConfigureAwait(false);
+                throw;
+            }
+
+            await session.CommitTransactionAsync(token).ConfigureAwait(false);
+        }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Closes the connections.</summary>
+    public void Dispose() => _client.Dispose();
+
+    private async Task Move(IClientSessionHandle session, IReadOnlyList<CheckpointMove> moves, CancellationToken cancellationToken)
+    {
+        var models = new WriteModel<Checkpoint>[moves.Count];
+        int updates = 0;
+        for (int i = 0; i < models.Length; i++)
+        {
+            CheckpointMove move = moves[i];
+            string id = Checkpoint.IdOf(move.Projection, move.Partition);
+            if (move.From is not { } from)
+            {
+                models[i] = new InsertOneModel<Checkpoint>(new Checkpoint { Id = id, Projection = move.Projection, Partition = move.Partition, NextOffset = move.To });
+                continue;
+            }
+
+            updates++;
+            models[i] = new UpdateOneModel<Checkpoint>(
+                Builders<Checkpoint>.Filter.Where(c => c.Id == id && c.NextOffset == from), Builders<Checkpoint>.Update.Set(c => c.NextOffset, move.To));
+        }
+
+        try
+        {
+            BulkWriteResult<Checkpoint> result = await _checkpoints.BulkWriteAsync(session, models, cancellationToken: cancellationToken).ConfigureAwait(false);
+            if (result.MatchedCount != updates)
+                throw new CheckpointMovedException(moves.First(m => m.From is not null));
+        }
+        catch (MongoBulkWriteException<Checkpoint> failed) when (failed.WriteErrors.Any(e => e.Code == DuplicateKey))
+        {
+            throw new CheckpointMovedException(moves[failed.WriteErrors.First(e => e.Code == DuplicateKey).Index]);
+        }
+    }
+
+    private async Task CreateCollection(string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _database.CreateCollectionAsync(name, cancellationToken: cancellationToken).ConfigureAwait(false);
+        }
+        catch (MongoCommandException exists) when (exists.Code == NamespaceExists)
+        {
+            // Another node was first.
+        }
+    }
+
+    private async Task Abort(IClientSessionHandle session)
+    {
+        try
+        {
+            // Not the caller's token: a cancelled batch must still give up its locks.
+            await session.AbortTransactionAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception failed) when (failed is MongoException or TimeoutException)
+        {
+            // The server aborts the transaction by itself when it cannot be told; the first error is the one that counts.
+            LogAbortFailed(_logger, failed);
+        }
+    }
+
+    private static bool MayPass(Exception failure) => failure switch
+    {
+        MongoAuthenticationException => false,
+        MongoException labelled when labelled.HasErrorLabel("TransientTransactionError")
+            || labelled.HasErrorLabel("UnknownTransactionCommitResult") || labelled.HasErrorLabel("RetryableWriteError") => true,
+        MongoConnectionException or MongoNotPrimaryException or MongoNodeIsRecoveringException or MongoExecutionTimeoutException => true,
+        TimeoutException => true, // no server could be selected in time
+        _ => false,
+    };
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "MongoDB failed; retry {Attempt} in {Delay}")]
+    private static partial void LogRetry(ILogger logger, int attempt, TimeSpan delay, Exception? failure);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "A MongoDB transaction could not be aborted; the server will do it")]
+    private static partial void LogAbortFailed(ILogger logger, Exception failure);
+
+    /// <summary>Makes the typed write of a change.</summary>
+    private readonly struct WriteOf(DocumentChanges changes, IMongoDatabase database) : IProjectionVisitor<IDocumentWrite>
+    {
+        public IDocumentWrite Visit<TDocument>(ProjectionDefinition<TDocument> projection)
+            where TDocument : class =>
+            DocumentWrite<TDocument>.Of((DocumentChanges<TDocument>)changes, database.GetCollection<TDocument>(projection.Name));
+    }
+}
