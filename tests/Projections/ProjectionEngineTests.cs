@@ -1,0 +1,206 @@
+using CsCheck;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace KafkaEventSourcing.Projections.Tests;
+
+public class ProjectionEngineTests
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private static ProjectionEngine Start(InMemoryProjectionStore store, params ProjectionDefinition[] projections) =>
+        new(projections.Length == 0 ? Tally.All : projections, store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+
+    [Fact]
+    public async Task Project_folds_inserts_and_sums()
+    {
+        var store = new InMemoryProjectionStore();
+        await using ProjectionEngine engine = Start(store);
+        (await engine.StartOf(0, None)).ShouldBeNull();
+
+        await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5)), Tally.Event(0, 1, "a", 2, new Added(2)), Tally.Event(0, 3, "b", 1, new Added(1))], 5, None);
+
+        store.Documents("totals").ShouldBe(new Dictionary<string, object> { ["a"] = new Total("a", 7, 2), ["b"] = new Total("b", 1, 1) }, ignoreOrder: true);
+        store.Documents("entries").Keys.Order().ShouldBe(["a/1", "a/2", "b/1"]);
+        store.Documents("days").ShouldBe(new Dictionary<string, object> { ["1970-01-01"] = new Day("1970-01-01", 6), ["1970-01-02"] = new Day("1970-01-02", 2) }, ignoreOrder: true);
+        store.Commits.ShouldBe(1);
+        engine.Positions.Of(0).ShouldBe(5);
+    }
+
+    [Fact]
+    public async Task Project_batch_without_known_events_moves_the_checkpoint_only()
+    {
+        var store = new InMemoryProjectionStore();
+        await using ProjectionEngine engine = Start(store);
+        await engine.Project(2, [Tally.Event(2, 9, "a", 1, new Unread())], 12, None);
+        (await store.LoadCheckpoint("totals", 2, None)).ShouldBe(12);
+        store.Documents("totals").ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Project_folding_to_null_deletes_and_starts_anew()
+    {
+        var store = new InMemoryProjectionStore();
+        await using ProjectionEngine engine = Start(store, Tally.Totals);
+        await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], 1, None);
+        await engine.Project(0, [Tally.Event(0, 1, "a", 2, new Cleared())], 2, None);
+        store.Documents("totals").ShouldBeEmpty();
+        await engine.Project(0, [Tally.Event(0, 2, "a", 3, new Added(4))], 3, None);
+        store.Documents("totals")["a"].ShouldBe(new Total("a", 4, 1));
+    }
+
+    [Fact]
+    public async Task Project_events_below_a_projections_own_checkpoint_are_not_folded_again()
+    {
+        var store = new InMemoryProjectionStore();
+        RecordedEvent[] events = [Tally.Event(0, 0, "a", 1, new Added(5)), Tally.Event(0, 1, "a", 2, new Added(2)), Tally.Event(0, 2, "a", 3, new Added(1))];
+        await using (ProjectionEngine first = Start(store, Tally.Totals))
+            await first.Project(0, events[..2], 2, None);
+
+        await using ProjectionEngine both = Start(store, Tally.Totals, Tally.Entries);
+        (await both.StartOf(0, None)).ShouldBeNull();
+        await both.Project(0, events, 3, None);
+
+        store.Documents("totals")["a"].ShouldBe(new Total("a", 8, 3));
+        store.Documents("entries").Count.ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task Project_answer_of_the_commit_lost_is_written_once()
+    {
+        var store = new InMemoryProjectionStore();
+        await using ProjectionEngine engine = Start(store);
+        bool lost = false;
+        // What a store does with a commit of unknown outcome: it tries again, and finds the checkpoint moved.
+        store.AfterCommit = () =>
+        {
+            if (!lost)
+            {
+                lost = true;
+                throw new CheckpointMovedException(new CheckpointMove("totals", 0, null, 1));
+            }
+        };
+
+        await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], 1, None);
+        await engine.Project(0, [Tally.Event(0, 1, "a", 2, new Added(2))], 2, None);
+
+        store.Documents("totals")["a"].ShouldBe(new Total("a", 7, 2));
+        store.Documents("days").Values.Cast<Day>().Sum(d => d.Sum).ShouldBe(7);
+    }
+
+    [Fact]
+    public async Task Two_engines_on_one_partition_count_every_event_once()
+    {
+        var store = new InMemoryProjectionStore();
+        await using ProjectionEngine stale = Start(store);
+        await using ProjectionEngine owner = Start(store);
+        RecordedEvent[] events = [.. Enumerable.Range(0, 20).Select(i => Tally.Event(0, i, "a", i + 1, new Added(1)))];
+        await stale.Project(0, events[..5], 5, None);
+        await owner.StartOf(0, None);
+        await owner.Project(0, events[5..10], 10, None);
+        await stale.Project(0, events[5..12], 12, None);
+        await owner.Project(0, events[10..], 20, None);
+        store.Documents("totals")["a"].ShouldBe(new Total("a", 20, 20));
+        store.Documents("entries").Count.ShouldBe(20);
+    }
+
+    [Fact]
+    public async Task StartOf_after_another_node_wrote_forgets_what_was_remembered()
+    {
+        var store = new InMemoryProjectionStore();
+        await using ProjectionEngine first = Start(store, Tally.Totals);
+        await using ProjectionEngine second = Start(store, Tally.Totals);
+        await first.Project(0, [Tally.Event(0, 0, "a", 1, new Added(1))], 1, None);
+        await second.StartOf(0, None);
+        await second.Project(0, [Tally.Event(0, 1, "a", 2, new Added(10))], 2, None);
+
+        (await first.StartOf(0, None)).ShouldBe(2);
+        await first.Project(0, [Tally.Event(0, 2, "a", 3, new Added(100))], 3, None);
+
+        store.Documents("totals")["a"].ShouldBe(new Total("a", 111, 3));
+    }
+
+    [Fact]
+    public async Task Fault_of_the_store_stops_the_engine_and_is_its_completion()
+    {
+        var store = new InMemoryProjectionStore { BeforeCommit = () => throw new InvalidDataException("disk on fire") };
+        await using ProjectionEngine engine = Start(store);
+        (await Should.ThrowAsync<Exception>(() => engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], 1, None))).ToString().ShouldContain("disk on fire");
+        (await Should.ThrowAsync<InvalidDataException>(() => engine.Completion)).Message.ShouldBe("disk on fire");
+        await Should.ThrowAsync<InvalidOperationException>(() => engine.Project(0, [], 1, None));
+    }
+
+    [Fact]
+    public async Task WaitFor_token_completes_when_the_event_is_written()
+    {
+        var store = new InMemoryProjectionStore();
+        await using ProjectionEngine engine = Start(store);
+        Task waiting = engine.Positions.WaitFor(new ConsistencyToken(0, 1), None);
+        await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(1))], 1, None);
+        waiting.IsCompleted.ShouldBeFalse();
+        await engine.Project(0, [Tally.Event(0, 1, "a", 2, new Added(1))], 2, None);
+        await waiting;
+        await engine.Positions.WaitFor(new ConsistencyToken(0, 0), None);
+    }
+
+    [Fact]
+    public async Task WaitFor_cancelled_leaves_other_waiters_alone()
+    {
+        var positions = new ProjectionPositions();
+        using var cancel = new CancellationTokenSource();
+        Task cancelled = positions.WaitFor(new ConsistencyToken(0, 4), cancel.Token);
+        Task other = positions.WaitFor(new ConsistencyToken(0, 4), None);
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => cancelled);
+        positions.Advance(0, 5);
+        await other;
+    }
+
+    [Fact]
+    public void Any_batching_with_restarts_gives_the_fold_of_the_events_once()
+    {
+        Gen<(string Aggregate, object Payload)[]> history =
+            Gen.Select(Gen.Int[0, 2].Select(i => "abc"[i].ToString()), Gen.Frequency((9, Gen.Int[1, 9].Select(by => (object)new Added(by))), (1, Gen.Const((object)new Cleared()))))
+                .Array[1, 60];
+        Gen.Select(history, Gen.Int[1, 12], Gen.Int[0, 6], Gen.Bool).Sample((events, batchSize, overlap, loseAnswers) =>
+            Replay(events, batchSize, overlap, loseAnswers).GetAwaiter().GetResult(), iter: 200);
+    }
+
+    private static async Task<bool> Replay((string Aggregate, object Payload)[] history, int batchSize, int overlap, bool loseAnswers)
+    {
+        var versions = new Dictionary<string, long>();
+        RecordedEvent[] events = [.. history.Select((e, i) => Tally.Event(0, i * 2, e.Aggregate, versions[e.Aggregate] = versions.GetValueOrDefault(e.Aggregate) + 1, e.Payload))];
+        var store = new InMemoryProjectionStore();
+        int at = 0;
+        while (at < events.Length)
+        {
+            // Each round is a new node that reads again some of what the one before it wrote.
+            await using ProjectionEngine engine = Start(store);
+            await engine.StartOf(0, None);
+            int round = 0;
+            store.AfterCommit = () =>
+            {
+                if (loseAnswers && round++ == 0)
+                    throw new CheckpointMovedException(new CheckpointMove("totals", 0, null, 0));
+            };
+            int from = Math.Max(0, at - overlap);
+            int to = Math.Min(events.Length, at + batchSize);
+            await engine.Project(0, events[from..to], (to * 2) - 1, None);
+            at = to;
+        }
+
+        var expected = new Dictionary<string, object>();
+        foreach (RecordedEvent recorded in events)
+        {
+            string id = recorded.AggregateId.Value;
+            if (recorded.Payload is Added added)
+                expected[id] = expected.TryGetValue(id, out object? present) && present is Total t ? new Total(id, t.Sum + added.By, t.Events + 1) : new Total(id, added.By, 1);
+            else
+                expected.Remove(id);
+        }
+
+        IReadOnlyDictionary<string, object> totals = store.Documents("totals");
+        return totals.Count == expected.Count && expected.All(e => totals[e.Key].Equals(e.Value))
+            && store.Documents("entries").Count == events.Count(e => e.Payload is Added)
+            && store.Documents("days").Values.Cast<Day>().Sum(d => d.Sum) == events.Sum(e => e.Payload is Added a ? a.By : 0);
+    }
+}

@@ -1,0 +1,44 @@
+namespace KafkaEventSourcing.Projections.Tests;
+
+public sealed record Added(int By);
+
+public sealed record Cleared;
+
+public sealed record Unread;
+
+public sealed record Total(string Id, long Sum, int Events);
+
+public sealed record Entry(string Id, int By);
+
+public sealed record Day(string Id, long Sum);
+
+/// <summary>A read model of each kind over the same events.</summary>
+internal static class Tally
+{
+    public static readonly ProjectionDefinition Totals = ProjectionDefinition.Define<Total>("totals")
+        .Folds<Added>((_, r) => r.AggregateId.Value, (total, added, r) => total is null ? new(r.AggregateId.Value, added.By, 1) : new(total.Id, total.Sum + added.By, total.Events + 1))
+        .Folds<Cleared>((_, r) => r.AggregateId.Value, (_, _, _) => null)
+        .Build();
+
+    public static readonly ProjectionDefinition Entries = ProjectionDefinition.Define<Entry>("entries")
+        .Inserts<Added>((_, r) => $"{r.AggregateId}/{r.Version}", (added, r) => new($"{r.AggregateId}/{r.Version}", added.By))
+        .Build();
+
+    public static readonly ProjectionDefinition Days = ProjectionDefinition.Define<Day>("days")
+        .Sums<Added>((_, r) => $"{r.Time:yyyy-MM-dd}", (added, r) => new($"{r.Time:yyyy-MM-dd}", added.By))
+        .Adding((a, b) => a with { Sum = a.Sum + b.Sum })
+        .Build();
+
+    public static readonly ProjectionDefinition[] All = [Totals, Entries, Days];
+
+    public static RecordedEvent Event(int partition, long offset, string aggregate, long version, object payload) => new()
+    {
+        AggregateId = AggregateId.Parse(aggregate),
+        Version = version,
+        Payload = payload,
+        Partition = partition,
+        Offset = offset,
+        Time = DateTimeOffset.UnixEpoch.AddDays(offset % 3),
+        CommandId = CommandId.Parse($"{partition}-{offset}"),
+    };
+}
