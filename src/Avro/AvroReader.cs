@@ -1,0 +1,119 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace KafkaEventSourcing.Avro;
+
+/// <summary>
+/// Reads Avro's binary encoding (Avro specification 1.12, "Binary Encoding"). Lengths are checked against what is left before anything is
+/// allocated, so that garbage costs nothing. Not thread-safe; a <c>ref struct</c>, so it lives on the stack.
+/// </summary>
+public ref struct AvroReader
+{
+    private readonly ReadOnlySpan<byte> _data;
+    private int _at;
+
+    /// <summary>Reads <paramref name="data"/> from its start.</summary>
+    public AvroReader(ReadOnlySpan<byte> data)
+    {
+        _data = data;
+        _at = 0;
+    }
+
+    /// <summary>How many bytes were read.</summary>
+    public readonly int Position => _at;
+
+    /// <summary>How many bytes are left.</summary>
+    public readonly int Remaining => _data.Length - _at;
+
+    /// <summary>Reads a boolean.</summary>
+    public bool ReadBoolean()
+    {
+        Need(1);
+        return _data[_at++] switch
+        {
+            0 => false,
+            1 => true,
+            byte other => throw new AvroDecodeException(_at - 1, $"{other} is no boolean."),
+        };
+    }
+
+    /// <summary>Reads an int.</summary>
+    public int ReadInt()
+    {
+        long value = ReadLong();
+        return value is >= int.MinValue and <= int.MaxValue ? (int)value : throw new AvroDecodeException(_at, $"{value} does not fit an int.");
+    }
+
+    /// <summary>Reads a long.</summary>
+    public long ReadLong()
+    {
+        ulong bits = 0;
+        for (int shift = 0; shift < 70; shift += 7)
+        {
+            Need(1);
+            byte next = _data[_at++];
+            bits |= (ulong)(next & 0x7f) << shift;
+            if (next < 0x80)
+                return (long)(bits >> 1) ^ -(long)(bits & 1);
+        }
+
+        throw new AvroDecodeException(_at, "A number has more than ten bytes.");
+    }
+
+    /// <summary>Reads a float.</summary>
+    public float ReadFloat() => BinaryPrimitives.ReadSingleLittleEndian(ReadFixed(sizeof(float)));
+
+    /// <summary>Reads a double.</summary>
+    public double ReadDouble() => BinaryPrimitives.ReadDoubleLittleEndian(ReadFixed(sizeof(double)));
+
+    /// <summary>Reads a string.</summary>
+    public string ReadString() => Encoding.UTF8.GetString(ReadSpan());
+
+    /// <summary>Reads bytes.</summary>
+    public byte[] ReadBytes() => ReadSpan().ToArray();
+
+    /// <summary>Reads bytes without copying them.</summary>
+    public ReadOnlySpan<byte> ReadSpan()
+    {
+        long length = ReadLong();
+        if (length < 0 || length > Remaining)
+            throw new AvroDecodeException(_at, $"A length of {length} bytes is given; {Remaining} are left.");
+        return ReadFixed((int)length);
+    }
+
+    /// <summary>Reads bytes of a known length without copying them.</summary>
+    public ReadOnlySpan<byte> ReadFixed(int length)
+    {
+        Need(length);
+        ReadOnlySpan<byte> value = _data.Slice(_at, length);
+        _at += length;
+        return value;
+    }
+
+    /// <summary>Reads the index of an enum symbol or a union branch, below <paramref name="count"/>.</summary>
+    public int ReadIndex(int count)
+    {
+        int index = ReadInt();
+        return (uint)index < (uint)count ? index : throw new AvroDecodeException(_at, $"The index {index} is not below {count}.");
+    }
+
+    /// <summary>Reads how many items the next block of an array or a map has; 0 ends it.</summary>
+    public int ReadBlockCount()
+    {
+        long count = ReadLong();
+        if (count < 0)
+        {
+            count = -count;
+            _ = ReadLong(); // the block's size in bytes, for readers that skip
+        }
+
+        // Items take at least a byte each, but for those of zero-sized types, which nobody sends by the billion.
+        return count >= 0 && count <= Remaining ? (int)count : throw new AvroDecodeException(_at, $"A block of {count} items is given; {Remaining} bytes are left.");
+    }
+
+    private readonly void Need(int bytes)
+    {
+        if (Remaining < bytes)
+            throw new AvroDecodeException(_at, $"{bytes} bytes are needed; {Remaining} are left.");
+    }
+}
