@@ -4,6 +4,7 @@ using System.Collections.Frozen;
 using Avro.IO;
 using Avro.Specific;
 using Confluent.SchemaRegistry;
+using KafkaEventSourcing.Avro.Messages;
 
 namespace KafkaEventSourcing.Avro;
 
@@ -29,8 +30,9 @@ public sealed class AvroMessageSerde
         _byName = _byType.Values.ToFrozenDictionary(t => t.FullName);
     }
 
-    /// <summary>A serde of <paramref name="types"/>, with schema ids from <paramref name="registry"/>.</summary>
-    public static AvroMessageSerde Create(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types) => new(registry, types);
+    /// <summary>A serde of <paramref name="types"/>, with schema ids from <paramref name="registry"/>; it knows replies and snapshots besides.</summary>
+    public static AvroMessageSerde Create(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types) =>
+        new(registry, types.Concat([AvroRecordType.Of<CommandReply>(), AvroRecordType.Of<AggregateSnapshot>(), AvroRecordType.Of<SnapshotBarrier>()]));
 
     /// <summary>The type that <paramref name="type"/> was declared as.</summary>
     /// <exception cref="InvalidOperationException">It was not declared.</exception>

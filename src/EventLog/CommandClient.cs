@@ -1,0 +1,272 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>
+/// Sends commands through the command topic and waits for their replies. Replies come to one partition of the replies topic, chosen by the client's id.
+/// </summary>
+public sealed class CommandClient : ICommandClient, IAsyncDisposable
+{
+    private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(100);
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? s_buffer;
+
+    private readonly TopicFamily _topics;
+    private readonly AvroMessageSerde _serde;
+    private readonly TopicEncoder _encoder;
+    private readonly CommandClientOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly IProducer<byte[]?, byte[]> _producer;
+    private readonly ConcurrentDictionary<(string Aggregate, string Command), PendingCommand> _pending = [];
+    private readonly ConcurrentDictionary<Type, byte[]> _typeNames = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly byte[] _clientId;
+    private readonly byte[] _replyTo;
+    private readonly byte[] _source;
+    private readonly int _replyPartition;
+    private readonly int _partitions;
+    private readonly ITimer _sweep;
+    private readonly Task _replies;
+
+    private CommandClient(
+        KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, TopicEncoder encoder, int partitions, int replyPartitions, CommandClientOptions options,
+        TimeProvider time, ILogger logger, TaskCompletionSource listening)
+    {
+        (_topics, _serde, _encoder, _partitions, _options, _time, _logger) = (topics, serde, encoder, partitions, options, time, logger);
+        string client = Guid.CreateVersion7(time.GetUtcNow()).ToString("N");
+        _clientId = Encoding.UTF8.GetBytes(client);
+        _replyPartition = Murmur2.Partition(_clientId, replyPartitions);
+        _replyTo = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{_replyPartition}/{client}"));
+        _source = Encoding.UTF8.GetBytes(options.Source);
+        ProducerConfig config = connection.Producer();
+        config.EnableDeliveryReports = true;
+        config.DeliveryReportFields = "status";
+        _producer = new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, line) => KafkaConnection.Log(logger, line)).SetErrorHandler((_, _) => { }).Build();
+        _replies = Task.Factory.StartNew(() => ReadReplies(connection, listening), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        _sweep = time.CreateTimer(_ => Sweep(), null, SweepInterval, SweepInterval);
+    }
+
+    /// <summary>Starts a client; it returns when replies can arrive.</summary>
+    /// <exception cref="TimeoutException">The cluster does not answer, or has not the topics.</exception>
+    public static async Task<CommandClient> Start(
+        KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, IEnumerable<Type> commandTypes, CommandClientOptions options, TimeProvider timeProvider,
+        ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        TopicEncoder encoder = await serde.Prepare(topics.Commands, commandTypes, cancellationToken).ConfigureAwait(false);
+        (int commands, int replies) = await Task.Run(() => PartitionCounts(connection, topics), cancellationToken).ConfigureAwait(false);
+        var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var client = new CommandClient(connection, topics, serde, encoder, commands, replies, options, timeProvider, loggers.CreateLogger<CommandClient>(), listening);
+        try
+        {
+            await listening.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return client;
+        }
+        catch
+        {
+            await client.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
+        if (command.Payload is not IAvroRecord payload)
+            throw new InvalidInputException("command", $"{command.Payload.GetType().Name} is not generated from an Avro schema.");
+        if (command.ExpectedVersion.IsDefault)
+            throw new InvalidInputException("expectedVersion", "The expected version is default: say any, new, exists, or a number.");
+
+        DateTimeOffset now = _time.GetUtcNow();
+        var key = (command.AggregateId.Value, command.CommandId.Value);
+        var pending = new PendingCommand(_time.GetTimestamp());
+        while (!_pending.TryAdd(key, pending))
+        {
+            // The same command is on its way already: one sending, one answer.
+            if (_pending.TryGetValue(key, out PendingCommand? first))
+                return first.Outcome.Task.WaitAsync(cancellationToken);
+        }
+
+        try
+        {
+            Produce(command, payload, now, key);
+        }
+        catch
+        {
+            _pending.TryRemove(key, out _);
+            throw;
+        }
+
+        return cancellationToken.CanBeCanceled ? pending.Outcome.Task.WaitAsync(cancellationToken) : pending.Outcome.Task;
+    }
+
+    /// <summary>Stops the client; callers still waiting get an <see cref="ObjectDisposedException"/>.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _sweep.DisposeAsync().ConfigureAwait(false);
+        await _replies.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach ((string, string) key in _pending.Keys)
+        {
+            if (_pending.TryRemove(key, out PendingCommand? pending))
+                pending.Outcome.TrySetException(new ObjectDisposedException(nameof(CommandClient), "The client was stopped before the answer came; the outcome is not known."));
+        }
+
+        _producer.Dispose();
+        _stop.Dispose();
+    }
+
+    private static (int Commands, int Replies) PartitionCounts(KafkaConnection connection, TopicFamily topics)
+    {
+        using IAdminClient admin = new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        int Count(string topic)
+        {
+            try
+            {
+                TopicMetadata metadata = admin.GetMetadata(topic, MetadataTimeout).Topics[0];
+                return metadata.Error.IsError ? throw new TimeoutException($"The topic {topic} cannot be used: {metadata.Error.Reason}") : metadata.Partitions.Count;
+            }
+            catch (KafkaException unreachable)
+            {
+                throw new TimeoutException($"No Kafka broker answers at {connection.BootstrapServers}: {unreachable.Error.Reason}", unreachable);
+            }
+        }
+
+        return (Count(topics.Commands), Count(topics.Replies));
+    }
+
+    private void Produce(CommandEnvelope command, IAvroRecord payload, DateTimeOffset now, (string, string) key)
+    {
+        ArrayBufferWriter<byte> buffer = s_buffer ??= new ArrayBufferWriter<byte>(1024);
+        buffer.ResetWrittenCount();
+        _encoder.Encode(payload, buffer);
+        if (buffer.WrittenCount > _options.MaxCommandBytes)
+            throw new InvalidInputException("command", $"The command has {buffer.WrittenCount} bytes; at most {_options.MaxCommandBytes} are allowed.");
+
+        byte[] aggregateId = Encoding.UTF8.GetBytes(command.AggregateId.Value);
+        var headers = new Headers
+        {
+            { CloudEventHeaders.SpecVersion, CloudEventHeaders.SpecVersion10 },
+            { CloudEventHeaders.Id, Encoding.UTF8.GetBytes(command.CommandId.Value) },
+            { CloudEventHeaders.Source, _source },
+            { CloudEventHeaders.Type, TypeName(payload) },
+            { CloudEventHeaders.Time, CloudEventHeaders.Encode(command.Time ?? now) },
+            { CloudEventHeaders.ReplyTo, _replyTo },
+        };
+        if (!command.ExpectedVersion.IsAny)
+            headers.Add(CloudEventHeaders.ExpectedVersion, Encoding.UTF8.GetBytes(command.ExpectedVersion.ToString()));
+        if (command.CorrelationId is { } correlation)
+            headers.Add(CloudEventHeaders.CorrelationId, Encoding.UTF8.GetBytes(correlation));
+        if ((command.TraceParent ?? Activity.Current?.Id) is { } trace)
+            headers.Add(CloudEventHeaders.TraceParent, Encoding.UTF8.GetBytes(trace));
+
+        var message = new Message<byte[]?, byte[]> { Key = aggregateId, Value = buffer.WrittenSpan.ToArray(), Headers = headers };
+        var partition = new TopicPartition(_topics.Commands, Murmur2.Partition(aggregateId, _partitions));
+        while (true)
+        {
+            try
+            {
+                _producer.Produce(partition, message, report =>
+                {
+                    if (report.Error.IsError && _pending.TryRemove(key, out PendingCommand? failed))
+                        failed.Outcome.TrySetException(new TimeoutException($"The command could not be handed to Kafka: {report.Error.Reason}. The outcome is not known."));
+                });
+                return;
+            }
+            catch (ProduceException<byte[]?, byte[]> full) when (full.Error.Code == ErrorCode.Local_QueueFull)
+            {
+                _producer.Flush(SweepInterval); // waits until there is room, or a while
+            }
+        }
+    }
+
+    private byte[] TypeName(IAvroRecord payload) => _typeNames.GetOrAdd(payload.GetType(), (type, serde) => Encoding.UTF8.GetBytes(serde.TypeOf(type).FullName), _serde);
+
+    private void ReadReplies(KafkaConnection connection, TaskCompletionSource listening)
+    {
+        try
+        {
+            ConsumerConfig config = connection.Consumer($"{_topics.Application}-replies");
+            config.FetchWaitMaxMs = 500;
+            using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
+                .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line)).SetErrorHandler((_, _) => { }).Build();
+            var source = new TopicPartition(_topics.Replies, _replyPartition);
+            // An explicit offset: whatever is sent from now on is answered behind it, however late the first fetch is.
+            consumer.Assign(new TopicPartitionOffset(source, consumer.QueryWatermarkOffsets(source, MetadataTimeout).High));
+            listening.TrySetResult();
+            while (true)
+            {
+                ConsumeResult<byte[], byte[]> record = consumer.Consume(_stop.Token);
+                if (CloudEventHeaders.Find(record.Message.Headers, CloudEventHeaders.ReplyTo).AsSpan().SequenceEqual(_clientId))
+                    Complete(record);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            listening.TrySetCanceled();
+        }
+        catch (Exception failure)
+        {
+            listening.TrySetException(failure);
+            LogRepliesStopped(failure);
+            foreach ((string, string) key in _pending.Keys)
+            {
+                if (_pending.TryRemove(key, out PendingCommand? pending))
+                    pending.Outcome.TrySetException(failure);
+            }
+
+            throw;
+        }
+    }
+
+    private void LogRepliesStopped(Exception failure) => KafkaLog.Client(_logger, LogLevel.Error, "replies", _topics.Replies, failure.ToString());
+
+    private void Complete(ConsumeResult<byte[], byte[]> record)
+    {
+        CommandResult result;
+        try
+        {
+            result = CommandReplies.ToResult((CommandReply)_serde.Decode(record.Message.Value));
+        }
+        catch (Exception unreadable) when (unreadable is UndecodableMessageException or InvalidInputException or InvalidCastException)
+        {
+            // Whoever waits for it learns by time-out that the outcome is not known; the log tells why.
+            KafkaLog.Client(_logger, LogLevel.Error, "replies", _topics.Replies, unreadable.Message);
+            return;
+        }
+
+        if (_pending.TryRemove((result.AggregateId.Value, result.CommandId.Value), out PendingCommand? pending))
+            pending.Outcome.TrySetResult(result);
+    }
+
+    private void Sweep()
+    {
+        foreach (((string Aggregate, string Command) key, PendingCommand pending) in _pending)
+        {
+            if (_time.GetElapsedTime(pending.Sent) > _options.Timeout && _pending.TryRemove(key, out _))
+            {
+                pending.Outcome.TrySetException(new TimeoutException(
+                    $"No answer to the command {key.Command} within {_options.Timeout.TotalSeconds:0.#} s. The outcome is not known: send it again under the same id to learn it."));
+            }
+        }
+    }
+
+    private sealed class PendingCommand(long sent)
+    {
+        public long Sent => sent;
+
+        public TaskCompletionSource<CommandResult> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

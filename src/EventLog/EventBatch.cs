@@ -1,0 +1,7 @@
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>The next events of one partition.</summary>
+/// <param name="Partition">The event partition.</param>
+/// <param name="Events">The events, in offset order; none when only transaction markers were passed.</param>
+/// <param name="NextOffset">The position behind them, transaction markers included.</param>
+public sealed record EventBatch(int Partition, IReadOnlyList<RecordedEvent> Events, long NextOffset);

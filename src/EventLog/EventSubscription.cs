@@ -1,0 +1,105 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>
+/// Reads the committed events of the partitions that a consumer group gives this node, and hands them over in order, partition by partition; those of
+/// several partitions at the same time. An event that cannot be read, and a handler that throws, end the subscription: nothing is skipped.
+/// </summary>
+public sealed class EventSubscription
+{
+    private readonly KafkaConnection _connection;
+    private readonly TopicFamily _topics;
+    private readonly EventCodec _codec;
+    private readonly EventSubscriptionOptions _options;
+    private readonly ILogger _logger;
+
+    /// <summary>A subscription to the events of <paramref name="topics"/>.</summary>
+    public EventSubscription(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, EventSubscriptionOptions options, ILoggerFactory loggers)
+    {
+        ArgumentNullException.ThrowIfNull(loggers);
+        (_connection, _topics, _options) = (connection, topics, options);
+        _codec = new EventCodec(serde);
+        _logger = loggers.CreateLogger<EventSubscription>();
+    }
+
+    /// <summary>Reads until <paramref name="cancellationToken"/> is cancelled, then returns.</summary>
+    /// <param name="startOf">Where to begin a partition; null: at its first event.</param>
+    /// <param name="handle">Takes the next batch of a partition; the one after it comes when the task is done.</param>
+    /// <param name="cancellationToken">Ends the subscription.</param>
+    /// <exception cref="InvalidDataException">A record is not an event.</exception>
+    /// <exception cref="KafkaException">The cluster refuses this client for good.</exception>
+    public Task Run(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(() => Consume(startOf, handle, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+
+    private async Task Consume(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var feeds = new Dictionary<int, PartitionFeed>();
+        Exception? fault = null;
+        void Stop(Exception failure)
+        {
+            Interlocked.CompareExchange(ref fault, failure, null);
+            stop.Cancel();
+        }
+
+        ConsumerConfig config = _connection.Consumer(_options.GroupId);
+        config.EnablePartitionEof = true; // its offset tells how far markers go
+        config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
+            .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
+            .SetErrorHandler((_, error) =>
+            {
+                if (error.IsFatal)
+                    Stop(new KafkaException(error));
+            })
+            .SetPartitionsAssignedHandler((_, partitions) => partitions.ConvertAll(partition =>
+            {
+                // Runs inside Consume, on this subscription's own thread, which may block.
+                long? start = startOf(partition.Partition.Value, stop.Token).AsTask().GetAwaiter().GetResult();
+                return new TopicPartitionOffset(partition, start is { } offset ? new Offset(offset) : Offset.Beginning);
+            }))
+            .SetPartitionsRevokedHandler((_, partitions) => partitions.ForEach(p => Drop(p.Partition.Value)))
+            .SetPartitionsLostHandler((_, partitions) => partitions.ForEach(p => Drop(p.Partition.Value)))
+            .Build();
+
+        void Drop(int partition)
+        {
+            if (feeds.Remove(partition, out PartitionFeed? feed))
+                feed.Close();
+        }
+
+        consumer.Subscribe(_topics.Events);
+        try
+        {
+            while (true)
+            {
+                ConsumeResult<byte[], byte[]> record = consumer.Consume(stop.Token);
+                int partition = record.Partition.Value;
+                if (!feeds.TryGetValue(partition, out PartitionFeed? feed))
+                    feeds.Add(partition, feed = new PartitionFeed(consumer, record.TopicPartition, _codec, _options, handle, Stop, stop.Token));
+                feed.Add(record);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The end, or a fault that is thrown below.
+        }
+        finally
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            foreach (PartitionFeed feed in feeds.Values)
+            {
+                feed.Close();
+                await feed.Completion.ConfigureAwait(false);
+            }
+
+            consumer.Close();
+        }
+
+        if (fault is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
+    }
+}

@@ -1,0 +1,125 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Threading.Channels;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>Reads committed events from the log, up to its end at the time of the call. Each read has a consumer of its own. Thread-safe.</summary>
+public sealed class HistoryReader
+{
+    private const int MaxWaitingRecords = 10_000;
+    private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
+
+    private readonly KafkaConnection _connection;
+    private readonly TopicFamily _topics;
+    private readonly EventCodec _codec;
+
+    /// <summary>A reader of the events of <paramref name="topics"/>.</summary>
+    public HistoryReader(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde)
+    {
+        (_connection, _topics) = (connection, topics);
+        _codec = new EventCodec(serde);
+    }
+
+    /// <summary>The end of every partition: the offset that the next record will have.</summary>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public Task<IReadOnlyDictionary<int, long>> EndOffsets(CancellationToken cancellationToken) => Task.Run<IReadOnlyDictionary<int, long>>(() =>
+    {
+        using IConsumer<byte[], byte[]> consumer = Build();
+        return PartitionsOf(consumer).ToDictionary(p => p, p => consumer.QueryWatermarkOffsets(new TopicPartition(_topics.Events, p), MetadataTimeout).High.Value);
+    }, cancellationToken);
+
+    /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
+    /// <exception cref="InvalidDataException">A record is not an event.</exception>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public async IAsyncEnumerable<RecordedEvent> ReadPartition(int partition, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
+            yield return _codec.Decode(record);
+    }
+
+    /// <summary>The events of one aggregate, in the order of their versions.</summary>
+    /// <exception cref="InvalidDataException">A record of the aggregate is not an event.</exception>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public async IAsyncEnumerable<RecordedEvent> ReadAggregate(AggregateId aggregateId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        byte[] key = Encoding.UTF8.GetBytes(aggregateId.Value);
+        int partitions = (await EndOffsets(cancellationToken).ConfigureAwait(false)).Count;
+        int partition = Murmur2.Partition(key, partitions);
+        await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, 0, cancellationToken).ConfigureAwait(false))
+        {
+            if (IsKey(record, key))
+                yield return _codec.Decode(record);
+        }
+    }
+
+    private async IAsyncEnumerable<ConsumeResult<byte[], byte[]>> Records(int partition, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var records = Channel.CreateBounded<ConsumeResult<byte[], byte[]>>(new BoundedChannelOptions(MaxWaitingRecords) { SingleReader = true, SingleWriter = true });
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task reading = Task.Factory.StartNew(() => Read(partition, fromOffset, records.Writer, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            await foreach (ConsumeResult<byte[], byte[]> record in records.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+                yield return record;
+        }
+        finally
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            await reading.ConfigureAwait(false);
+        }
+    }
+
+    private void Read(int partition, long fromOffset, ChannelWriter<ConsumeResult<byte[], byte[]>> output, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using IConsumer<byte[], byte[]> consumer = Build();
+            var source = new TopicPartition(_topics.Events, partition);
+            WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(source, MetadataTimeout);
+            long from = Math.Max(fromOffset, bounds.Low.Value);
+            if (from < bounds.High.Value)
+            {
+                consumer.Assign(new TopicPartitionOffset(source, from));
+                while (true)
+                {
+                    ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
+                    if (record.IsPartitionEOF || record.Offset.Value >= bounds.High.Value)
+                        break;
+                    if (!output.TryWrite(record))
+                        output.WriteAsync(record, cancellationToken).AsTask().GetAwaiter().GetResult(); // this thread is the reader's own
+                    if (record.Offset.Value == bounds.High.Value - 1)
+                        break;
+                }
+            }
+
+            output.TryComplete();
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            output.TryComplete();
+        }
+        catch (Exception failure)
+        {
+            output.TryComplete(failure);
+        }
+    }
+
+    private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
+
+    private IEnumerable<int> PartitionsOf(IConsumer<byte[], byte[]> consumer)
+    {
+        using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+        TopicMetadata topic = admin.GetMetadata(_topics.Events, MetadataTimeout).Topics[0];
+        return topic.Error.IsError ? throw new KafkaException(topic.Error) : [.. topic.Partitions.Select(p => p.PartitionId)];
+    }
+
+    private IConsumer<byte[], byte[]> Build()
+    {
+        ConsumerConfig config = _connection.Consumer($"{_topics.Application}-history");
+        config.EnablePartitionEof = true;
+        return new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+    }
+}

@@ -1,0 +1,85 @@
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>How to reach a Kafka cluster. Its text hides secrets.</summary>
+public sealed record KafkaConnection
+{
+    private static readonly string[] Secrets = ["sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password", "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config"];
+
+    /// <summary>The brokers, <c>host:port</c> with commas between.</summary>
+    public required string BootstrapServers { get; init; }
+
+    /// <summary>Settings for every client, by librdkafka's names, such as <c>security.protocol</c>. They win over this library's own.</summary>
+    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Checks the addresses; settings are checked by librdkafka when the first client is made.</summary>
+    /// <exception cref="InvalidInputException">An address is not <c>host:port</c>.</exception>
+    public void Validate()
+    {
+        foreach (string address in BootstrapServers.Split(',', StringSplitOptions.TrimEntries))
+        {
+            int colon = address.LastIndexOf(':');
+            if (colon < 1 || !ushort.TryParse(address[(colon + 1)..], out ushort port) || port == 0)
+                throw new InvalidInputException("--kafka", $"'{address}' is not a Kafka address of the form host:port.");
+        }
+    }
+
+    /// <summary>The configuration of an admin client.</summary>
+    public AdminClientConfig Admin() => Apply(new AdminClientConfig());
+
+    /// <summary>The configuration of a consumer, read-committed and without auto-commit.</summary>
+    public ConsumerConfig Consumer(string groupId) => Apply(new ConsumerConfig
+    {
+        GroupId = groupId,
+        EnableAutoCommit = false,
+        EnableAutoOffsetStore = false,
+        AutoOffsetReset = AutoOffsetReset.Earliest,
+        IsolationLevel = IsolationLevel.ReadCommitted,
+        AllowAutoCreateTopics = false,
+        // The default of a second halves a fast consumer.
+        FetchQueueBackoffMs = 1,
+        FetchErrorBackoffMs = 50,
+        ReconnectBackoffMs = 20,
+        ReconnectBackoffMaxMs = 1_000,
+        SocketNagleDisable = true,
+    });
+
+    /// <summary>The configuration of a producer: idempotent, acknowledged by all replicas.</summary>
+    public ProducerConfig Producer() => Apply(new ProducerConfig
+    {
+        EnableIdempotence = true,
+        Acks = Acks.All,
+        LingerMs = 1,
+        RetryBackoffMs = 5,
+        RetryBackoffMaxMs = 200,
+        ReconnectBackoffMs = 20,
+        ReconnectBackoffMaxMs = 1_000,
+        SocketNagleDisable = true,
+        AllowAutoCreateTopics = false,
+    });
+
+    /// <summary>The addresses and settings, secrets hidden.</summary>
+    public override string ToString() =>
+        $"Kafka {BootstrapServers}" + string.Concat(Settings.Select(s => $"; {s.Key}={(Secrets.Contains(s.Key) ? "***" : s.Value)}"));
+
+    /// <summary>Passes librdkafka's log lines on.</summary>
+    public static void Log(ILogger logger, LogMessage line) =>
+        KafkaLog.Client(logger, line.Level <= SyslogLevel.Error ? LogLevel.Warning : LogLevel.Debug, line.Name, line.Facility, line.Message);
+
+    private TConfig Apply<TConfig>(TConfig config)
+        where TConfig : ClientConfig
+    {
+        config.BootstrapServers = BootstrapServers;
+        foreach ((string name, string value) in Settings)
+            config.Set(name, value);
+        return config;
+    }
+}
+
+internal static partial class KafkaLog
+{
+    [LoggerMessage(Message = "{Client} {Facility}: {Text}")]
+    public static partial void Client(ILogger logger, LogLevel level, string client, string facility, string text);
+}

@@ -1,0 +1,79 @@
+using YamlDotNet.Core;
+using YamlDotNet.Serialization;
+using YamlDotNet.Serialization.NamingConventions;
+
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>The topics that shall exist: from a file, or those of one aggregate type. Topics are never auto-created.</summary>
+public sealed class TopicDeclaration
+{
+    /// <summary>Declares <paramref name="topics"/>.</summary>
+    public TopicDeclaration(IReadOnlyList<TopicSpecification> topics) => Topics = topics;
+
+    /// <summary>The topics, in the order of their declaration.</summary>
+    public IReadOnlyList<TopicSpecification> Topics { get; }
+
+    /// <summary>The topics of one aggregate type with their customary configs.</summary>
+    public static TopicDeclaration For(TopicFamily family, int partitions, short replicationFactor)
+    {
+        ArgumentNullException.ThrowIfNull(family);
+        TopicSpecification Topic(string name, params (string, string)[] configs) => new()
+        {
+            Name = name,
+            Partitions = partitions,
+            ReplicationFactor = replicationFactor,
+            Configs = configs.ToDictionary(c => c.Item1, c => c.Item2),
+        };
+        return new TopicDeclaration(
+        [
+            Topic(family.Commands, ("retention.ms", "604800000")),
+            Topic(family.Events, ("retention.ms", "-1")),
+            Topic(family.Snapshots, ("cleanup.policy", "compact")),
+            Topic(family.Replies, ("retention.ms", "3600000")),
+            Topic(family.DeadLetters, ("retention.ms", "-1")),
+        ]);
+    }
+
+    /// <summary>Reads a declaration file (YAML).</summary>
+    /// <exception cref="InvalidInputException">It is not one; the message names line and column.</exception>
+    public static TopicDeclaration Load(string path)
+    {
+        IDeserializer yaml = new DeserializerBuilder().WithNamingConvention(CamelCaseNamingConvention.Instance).Build();
+        FileContent content;
+        try
+        {
+            content = yaml.Deserialize<FileContent?>(File.ReadAllText(path)) ?? new FileContent();
+        }
+        catch (YamlException malformed)
+        {
+            throw new InvalidInputException("topics", $"{path}, line {malformed.Start.Line}, column {malformed.Start.Column}: {malformed.InnerException?.Message ?? malformed.Message}", malformed);
+        }
+
+        return new TopicDeclaration([.. (content.Topics ?? throw new InvalidInputException("topics", $"{path} has no list 'topics'.")).Select((t, i) => t.Checked(path, i))]);
+    }
+
+    private sealed class FileContent
+    {
+        public List<FileTopic>? Topics { get; set; }
+    }
+
+    private sealed class FileTopic
+    {
+        public string? Name { get; set; }
+
+        public int Partitions { get; set; }
+
+        public short ReplicationFactor { get; set; } = -1;
+
+        public Dictionary<string, string>? Configs { get; set; }
+
+        public TopicSpecification Checked(string path, int index)
+        {
+            if (string.IsNullOrEmpty(Name))
+                throw new InvalidInputException("topics", $"{path}: topic {index + 1} has no name.");
+            if (Partitions < 1)
+                throw new InvalidInputException("topics", $"{path}: the topic {Name} has {Partitions} partitions; at least 1 is needed.");
+            return new TopicSpecification { Name = Name, Partitions = Partitions, ReplicationFactor = ReplicationFactor, Configs = Configs ?? [] };
+        }
+    }
+}

@@ -1,0 +1,22 @@
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>The topics of one aggregate type: <c>application.aggregate.commands</c> and so on.</summary>
+/// <param name="Application">The application's name.</param>
+/// <param name="Aggregate">The aggregate type's name.</param>
+public sealed record TopicFamily(string Application, string Aggregate)
+{
+    /// <summary>Commands, keyed by aggregate id.</summary>
+    public string Commands { get; } = $"{Application}.{Aggregate}.commands";
+
+    /// <summary>Events, keyed by aggregate id: the source of truth.</summary>
+    public string Events { get; } = $"{Application}.{Aggregate}.events";
+
+    /// <summary>Snapshots, keyed by aggregate id; compacted.</summary>
+    public string Snapshots { get; } = $"{Application}.{Aggregate}.snapshots";
+
+    /// <summary>Replies to commands, keyed by aggregate id; short-lived.</summary>
+    public string Replies { get; } = $"{Application}.{Aggregate}.replies";
+
+    /// <summary>Records that could not be processed.</summary>
+    public string DeadLetters { get; } = $"{Application}.{Aggregate}.dead-letters";
+}
