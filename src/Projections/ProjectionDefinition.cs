@@ -77,6 +77,11 @@ public sealed class ProjectionDefinition<TDocument> : ProjectionDefinition
 
     internal Func<TDocument, TDocument, TDocument>? Plus { get; }
 
+    /// <summary>The sum of two documents of a projection that sums.</summary>
+    /// <exception cref="InvalidOperationException">The projection is of another kind.</exception>
+    public TDocument Add(TDocument left, TDocument right) =>
+        Plus is { } plus ? plus(left, right) : throw new InvalidOperationException($"The projection '{Name}' does not sum.");
+
     /// <inheritdoc/>
     public override TResult Accept<TResult>(IProjectionVisitor<TResult> visitor) => visitor.Visit(this);
 

@@ -1,0 +1,124 @@
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Processing;
+using KafkaEventSourcing.Projections;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Hosting;
+
+/// <summary>One aggregate type on one node: its partition tasks, its doors, and its read models. Thread-safe.</summary>
+public sealed class AggregateNode : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private Task _projecting = Task.CompletedTask;
+
+    private AggregateNode(
+        AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, CommandClient commands, HistoryReader history, ProjectionEngine? projections)
+    {
+        (Definition, Topics, Processor, Commands, History, Projections) = (definition, topics, processor, commands, history, projections);
+    }
+
+    /// <summary>The aggregate type.</summary>
+    public AggregateDefinition Definition { get; }
+
+    /// <summary>Its topics.</summary>
+    public TopicFamily Topics { get; }
+
+    /// <summary>The partition tasks, and strong reads from their state.</summary>
+    public CommandProcessor Processor { get; }
+
+    /// <summary>The producers' door.</summary>
+    public ICommandClient Commands { get; }
+
+    /// <summary>The events themselves.</summary>
+    public HistoryReader History { get; }
+
+    /// <summary>The read models; null when none reads this aggregate's events.</summary>
+    public ProjectionEngine? Projections { get; }
+
+    /// <summary>Ends when a part of the node stopped: faulted with its fault, or quietly after disposal.</summary>
+    public Task Completion { get; private set; } = Task.CompletedTask;
+
+    internal static async Task<AggregateNode> Start(
+        AggregateDefinition definition, IReadOnlyList<ProjectionDefinition> projections, IProjectionStore readModels, AvroMessageSerde serde,
+        ApplicationDefinition application, KafkaConnection kafka, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        var topics = new TopicFamily(application.Name, definition.Name);
+        using (var provisioner = new TopicProvisioner(kafka))
+        {
+            TopicPlan plan = await provisioner.Plan(TopicDeclaration.For(topics, options.Partitions, options.ReplicationFactor), cancellationToken).ConfigureAwait(false);
+            await provisioner.Apply(plan.OnlyMissingTopics(), cancellationToken).ConfigureAwait(false);
+        }
+
+        var processor = new CommandProcessor(definition, topics, kafka, serde,
+            new CommandProcessorOptions { StateDirectory = Path.Combine(options.DataDirectory, "state", definition.Name) }, timeProvider, loggers);
+        CommandClient? commands = null;
+        HistoryReader? history = null;
+        ProjectionEngine? engine = null;
+        AggregateNode node;
+        try
+        {
+            await processor.Start(cancellationToken).ConfigureAwait(false);
+            commands = await CommandClient.Start(
+                kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
+            history = new HistoryReader(kafka, topics, serde);
+            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, new ProjectionEngineOptions(), loggers.CreateLogger<ProjectionEngine>());
+            node = new AggregateNode(definition, topics, processor, commands, history, engine);
+        }
+        catch
+        {
+            if (engine is not null)
+                await engine.DisposeAsync().ConfigureAwait(false);
+            if (commands is not null)
+                await commands.DisposeAsync().ConfigureAwait(false);
+            await processor.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        node.Completion = node.WatchParts(kafka, topics, serde, application.Name, loggers);
+        return node;
+    }
+
+    /// <summary>Completes once the read models include every event that is committed at the time of the call.</summary>
+    public async Task WaitForReadModels(CancellationToken cancellationToken)
+    {
+        if (Projections is null)
+            return;
+        IReadOnlyDictionary<int, long> ends = await History.EndOffsets(cancellationToken).ConfigureAwait(false);
+        foreach ((int partition, long end) in ends)
+        {
+            if (end > 0)
+                await Projections.Positions.WaitFor(new ConsistencyToken(partition, end - 1), cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Stops all parts; what is in flight is finished or given up, never half done.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _projecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (Projections is not null)
+            await Projections.DisposeAsync().ConfigureAwait(false);
+        await ((CommandClient)Commands).DisposeAsync().ConfigureAwait(false);
+        await Processor.DisposeAsync().ConfigureAwait(false);
+        await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task WatchParts(KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, ILoggerFactory loggers)
+    {
+        var parts = new List<Task> { Processor.Completion };
+        if (Projections is { } engine)
+        {
+            var subscription = new EventSubscription(kafka, topics, serde, new EventSubscriptionOptions { GroupId = $"{application}-{topics.Aggregate}-projections" }, loggers);
+            _projecting = subscription.Run(
+                async (partition, token) => await engine.StartOf(partition, token).ConfigureAwait(false),
+                (batch, token) => engine.Project(batch.Partition, batch.Events, batch.NextOffset, token),
+                _stop.Token);
+            parts.Add(_projecting);
+            parts.Add(engine.Completion);
+        }
+
+        await (await Task.WhenAny(parts).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,41 @@
+using KafkaEventSourcing.Projections;
+using KafkaEventSourcing.Projections.MongoDB;
+
+namespace KafkaEventSourcing.Hosting;
+
+/// <summary>What an application is made of: its aggregates and its read models. Immutable.</summary>
+public sealed class ApplicationDefinition
+{
+    internal ApplicationDefinition(string name, string summary, IReadOnlyList<AggregateDefinition> aggregates, IReadOnlyList<ProjectionDefinition> projections, IReadOnlyList<MongoIndex> indexes)
+    {
+        (Name, Summary, Aggregates, Projections, Indexes) = (name, summary, aggregates, projections, indexes);
+        foreach (ProjectionDefinition projection in projections)
+            _ = AggregateOf(projection);
+    }
+
+    /// <summary>The name: first part of topic names, and the MongoDB database.</summary>
+    public string Name { get; }
+
+    /// <summary>One line about the application, for its help and its API page.</summary>
+    public string Summary { get; }
+
+    /// <summary>The aggregate types.</summary>
+    public IReadOnlyList<AggregateDefinition> Aggregates { get; }
+
+    /// <summary>The read models.</summary>
+    public IReadOnlyList<ProjectionDefinition> Projections { get; }
+
+    /// <summary>The indexes of the read models.</summary>
+    public IReadOnlyList<MongoIndex> Indexes { get; }
+
+    /// <summary>The aggregate type whose events <paramref name="projection"/> reads.</summary>
+    /// <exception cref="InvalidOperationException">It reads events of none, or of several.</exception>
+    internal AggregateDefinition AggregateOf(ProjectionDefinition projection)
+    {
+        AggregateDefinition[] readers = [.. Aggregates.Where(a => projection.EventTypes.Any(a.EventTypes.Contains))];
+        if (readers.Length == 1 && projection.EventTypes.All(readers[0].EventTypes.Contains))
+            return readers[0];
+        throw new InvalidOperationException(
+            $"The projection '{projection.Name}' must read events of exactly one aggregate type; it reads {string.Join(", ", projection.EventTypes.Select(t => t.Name))}.");
+    }
+}

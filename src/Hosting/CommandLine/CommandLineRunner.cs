@@ -1,0 +1,64 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Runtime.InteropServices;
+
+namespace KafkaEventSourcing.Hosting.CommandLine;
+
+/// <summary>Runs a command line: errors in plain words on standard error, exit codes 0, 1 and 2, and Ctrl-C or SIGTERM as cancellation.</summary>
+public static class CommandLineRunner
+{
+    /// <summary>Parses <paramref name="args"/>, runs the command that they name, and returns the exit code.</summary>
+    public static async Task<int> Run(RootCommand root, string[] args)
+    {
+        ParseResult result = root.Parse(args);
+        if (result.Errors.Count > 0)
+        {
+            foreach (ParseError error in result.Errors)
+                await Console.Error.WriteLineAsync(error.Message).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"'{string.Join(' ', PathOf(result.CommandResult))} --help' tells how to use it.").ConfigureAwait(false);
+            return ExitCodes.WrongUsage;
+        }
+
+        using var stop = new CancellationTokenSource();
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
+        try
+        {
+            return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync("Stopped before it was done.").ConfigureAwait(false);
+            return ExitCodes.Failed;
+        }
+        catch (InvalidInputException invalid)
+        {
+            await Console.Error.WriteLineAsync(invalid.Message).ConfigureAwait(false);
+            return ExitCodes.WrongUsage;
+        }
+        catch (CommandFailedException failed)
+        {
+            await Console.Error.WriteLineAsync(failed.Message).ConfigureAwait(false);
+            return ExitCodes.Failed;
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or TimeoutException)
+        {
+            await Console.Error.WriteLineAsync(failed.Message).ConfigureAwait(false);
+            return ExitCodes.Failed;
+        }
+        catch (Exception fault)
+        {
+            await Console.Error.WriteLineAsync($"This should not have happened: {fault}").ConfigureAwait(false);
+            return ExitCodes.Failed;
+        }
+
+        void Cancel(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            stop.Cancel();
+        }
+    }
+
+    private static IEnumerable<string> PathOf(System.CommandLine.Parsing.CommandResult command) =>
+        command.Parent is System.CommandLine.Parsing.CommandResult parent ? PathOf(parent).Append(command.Command.Name) : [command.Command.Name];
+}

@@ -1,0 +1,38 @@
+using System.CommandLine;
+using System.Globalization;
+using KafkaEventSourcing.Hosting.Verification;
+
+namespace KafkaEventSourcing.Hosting.CommandLine;
+
+/// <summary><c>verify</c>: do events, state stores and read models agree?</summary>
+internal static class VerifyCommand
+{
+    public static Command Create(NodeStarter starter)
+    {
+        var command = new Command("verify", "fold all events again and compare with state stores and read models, aggregate by aggregate");
+        starter.AddOptions(command);
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            await using RunningNode running = await starter.Start(result, RunCommand.DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
+            bool consistent = true;
+            foreach (AggregateNode aggregate in running.Node.Aggregates)
+                consistent &= await Verify(running.Node, aggregate, starter.Time, cancellationToken).ConfigureAwait(false);
+            return consistent ? ExitCodes.Done : ExitCodes.Failed;
+        });
+        return command;
+    }
+
+    private static async Task<bool> Verify(EventSourcedNode node, AggregateNode aggregate, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var verifier = new Verifier(node, aggregate);
+        VerificationReport report = null!;
+        await Progress.Show($"verifying {aggregate.Definition.Name}", "events", null, () => verifier.EventsRead,
+            async () => report = await verifier.Run(cancellationToken).ConfigureAwait(false), time).ConfigureAwait(false);
+        foreach (string difference in report.Differences)
+            Console.WriteLine(difference);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{report.Aggregate}: {report.Events:N0} events, {report.Aggregates:N0} aggregates, {report.Documents:N0} documents: ")
+            + (report.IsConsistent ? "all agree." : string.Create(CultureInfo.InvariantCulture, $"{report.DifferenceCount:N0} differences.")));
+        return report.IsConsistent;
+    }
+}

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using KafkaEventSourcing.Hosting.CommandLine;
+using KafkaEventSourcing.Projections;
+using KafkaEventSourcing.Projections.MongoDB;
+
+namespace KafkaEventSourcing.Hosting;
+
+/// <summary>
+/// Puts an application together: its aggregates, its read models, its own commands. <see cref="Run"/> then gives it a command line (<c>run</c>,
+/// <c>verify</c>, and what was added) and an HTTP interface. Not thread-safe; used once at start-up.
+/// </summary>
+public sealed class EventSourcedApplication
+{
+    private readonly string _name;
+    private readonly string _summary;
+    private readonly List<AggregateDefinition> _aggregates = [];
+    private readonly List<ProjectionDefinition> _projections = [];
+    private readonly List<MongoIndex> _indexes = [];
+    private readonly List<Func<NodeStarter, Command>> _commands = [];
+    private IEmbeddedServers? _embedded;
+
+    private EventSourcedApplication(string name, string summary) => (_name, _summary) = (name, summary);
+
+    /// <summary>Starts an application.</summary>
+    /// <param name="name">First part of topic names and the MongoDB database: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>
+    /// <param name="summary">One line for the help.</param>
+    /// <exception cref="InvalidInputException">The name is not of that form.</exception>
+    public static EventSourcedApplication Named(string name, string summary)
+    {
+        if (name.Length is 0 or > 64 || name[0] is < 'a' or > 'z' || name.Any(c => !(char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-')))
+            throw new InvalidInputException("application", $"The application name '{name}' must start with a lower case letter and have at most 64 lower case letters, digits and hyphens.");
+        return new(name, summary);
+    }
+
+    /// <summary>Adds an aggregate type; its commands, events and state must be generated from Avro schemas.</summary>
+    public EventSourcedApplication With(AggregateDefinition aggregate)
+    {
+        _aggregates.Add(aggregate);
+        return this;
+    }
+
+    /// <summary>Adds a read model and the indexes that its queries need.</summary>
+    public EventSourcedApplication With(ProjectionDefinition projection, params ReadOnlySpan<MongoIndex> indexes)
+    {
+        _projections.Add(projection);
+        _indexes.AddRange(indexes);
+        return this;
+    }
+
+    /// <summary>Adds a command of the application's own to its command line.</summary>
+    public EventSourcedApplication WithCommand(Func<NodeStarter, Command> command)
+    {
+        _commands.Add(command);
+        return this;
+    }
+
+    /// <summary>Lets the application start servers of its own where none are named. The package <c>KafkaEventSourcing.Hosting.Embedded</c> has them.</summary>
+    public EventSourcedApplication WithEmbeddedServers(IEmbeddedServers embedded)
+    {
+        _embedded = embedded;
+        return this;
+    }
+
+    /// <summary>The application as described so far.</summary>
+    /// <exception cref="InvalidOperationException">It has no aggregate, or a projection reads events of none or of several.</exception>
+    public ApplicationDefinition Build()
+    {
+        if (_aggregates.Count == 0)
+            throw new InvalidOperationException($"The application '{_name}' has no aggregate: call {nameof(With)} at least once.");
+        return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _indexes]);
+    }
+
+    /// <summary>Runs the command line <paramref name="args"/> and returns the exit code: 0 done, 1 failed, 2 wrong usage.</summary>
+    public Task<int> Run(string[] args) => ApplicationCommandLine.Run(Build(), _embedded, _commands, args);
+}

@@ -1,0 +1,145 @@
+using System.Reflection;
+using Confluent.SchemaRegistry;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Projections;
+using KafkaEventSourcing.Projections.MongoDB;
+using Microsoft.Extensions.Logging;
+using MongoDB.Driver;
+
+namespace KafkaEventSourcing.Hosting;
+
+/// <summary>A running node of an application. Thread-safe.</summary>
+public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
+{
+    private readonly CachedSchemaRegistryClient _registry;
+    private readonly MongoProjectionStore _readModels;
+    private readonly Dictionary<Type, AggregateNode> _byCommand = [];
+
+    private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry, MongoProjectionStore readModels) =>
+        (Application, Addresses, _registry, _readModels) = (application, addresses, registry, readModels);
+
+    /// <summary>What runs.</summary>
+    public ApplicationDefinition Application { get; }
+
+    /// <summary>The servers that it runs on.</summary>
+    public ServerAddresses Addresses { get; }
+
+    /// <summary>One part for each aggregate type, in the order of the application.</summary>
+    public IReadOnlyList<AggregateNode> Aggregates { get; private set; } = [];
+
+    /// <summary>The database of the read models.</summary>
+    public IMongoDatabase ReadModels => _readModels.Database;
+
+    /// <summary>Ends when a part of the node stopped: faulted with its fault, or quietly after disposal.</summary>
+    public Task Completion { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Whether all partitions of this node serve and nothing has stopped.</summary>
+    public bool IsReady => !Completion.IsCompleted && Aggregates.All(a => a.Processor.IsReady);
+
+    internal MongoProjectionStore ReadModelStore => _readModels;
+
+    /// <summary>Starts a node: registers schemas, creates missing topics and collections, restores, and returns when it serves.</summary>
+    /// <exception cref="InvalidInputException">An option or an address is unusable.</exception>
+    /// <exception cref="TimeoutException">A partition does not serve within <see cref="NodeOptions.StartTimeout"/>.</exception>
+    public static async Task<EventSourcedNode> Start(
+        ApplicationDefinition application, ServerAddresses addresses, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        options.Validate();
+        addresses.KafkaConnection.Validate();
+        Directory.CreateDirectory(options.DataDirectory);
+        var registry = new CachedSchemaRegistryClient(RegistrySettings(addresses));
+        var readModels = new MongoProjectionStore(
+            new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name, Indexes = application.Indexes },
+            timeProvider, loggers.CreateLogger<MongoProjectionStore>());
+        var node = new EventSourcedNode(application, addresses, registry, readModels);
+        try
+        {
+            await node.StartParts(options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
+            return node;
+        }
+        catch
+        {
+            await node.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Sends a command to the aggregate type that decides its type.</summary>
+    /// <inheritdoc/>
+    public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken) =>
+        AggregateOf(command.Payload.GetType()).Commands.Send(command, cancellationToken);
+
+    /// <summary>The part that decides commands of <paramref name="commandType"/>.</summary>
+    /// <exception cref="InvalidInputException">No aggregate of the application does.</exception>
+    public AggregateNode AggregateOf(Type commandType) =>
+        _byCommand.TryGetValue(commandType, out AggregateNode? aggregate)
+            ? aggregate
+            : throw new InvalidInputException("command", $"The application '{Application.Name}' has no aggregate that decides {commandType.Name}.");
+
+    /// <summary>Completes once all read models include every event that is committed at the time of the call.</summary>
+    public async Task WaitForReadModels(CancellationToken cancellationToken)
+    {
+        Task all = Task.WhenAll(Aggregates.Select(a => a.WaitForReadModels(cancellationToken)));
+        if (await Task.WhenAny(all, Completion).ConfigureAwait(false) == Completion)
+            await Completion.ConfigureAwait(false); // a part that stopped must not look like a slow one
+        await all.ConfigureAwait(false);
+    }
+
+    /// <summary>Stops the node.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (AggregateNode aggregate in Aggregates)
+            await aggregate.DisposeAsync().ConfigureAwait(false);
+        _readModels.Dispose();
+        _registry.Dispose();
+    }
+
+    private async Task StartParts(NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a => a.CommandTypes.Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
+        var serde = AvroMessageSerde.Create(_registry, types);
+        await _readModels.Prepare(Application.Projections, cancellationToken).ConfigureAwait(false);
+        ILookup<AggregateDefinition, ProjectionDefinition> projections = Application.Projections.ToLookup(Application.AggregateOf);
+        var started = new List<AggregateNode>();
+        Aggregates = started;
+        foreach (AggregateDefinition aggregate in Application.Aggregates)
+        {
+            AggregateNode part = await AggregateNode.Start(
+                aggregate, [.. projections[aggregate]], _readModels, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
+            started.Add(part);
+            foreach (Type command in aggregate.CommandTypes)
+                _byCommand.Add(command, part);
+        }
+
+        Completion = Watch(started);
+        Task ready = Task.WhenAll(started.Select(a => a.Processor.Ready));
+        if (await Task.WhenAny(ready, Completion).WaitAsync(options.StartTimeout, timeProvider, cancellationToken).ConfigureAwait(false) == Completion)
+            await Completion.ConfigureAwait(false);
+        await ready.ConfigureAwait(false);
+    }
+
+    private static async Task Watch(List<AggregateNode> parts) =>
+        await (await Task.WhenAny(parts.Select(p => p.Completion)).ConfigureAwait(false)).ConfigureAwait(false);
+
+    private static AvroRecordType RecordTypeOf(Type type)
+    {
+        if (!typeof(IAvroRecord).IsAssignableFrom(type))
+            throw new InvalidOperationException($"{type.Name} is not generated from an Avro schema: add its .avsc file to the project as an additional file.");
+        try
+        {
+            return (AvroRecordType)typeof(AvroRecordType).GetMethod(nameof(AvroRecordType.Of), BindingFlags.Public | BindingFlags.Static, [])!.MakeGenericMethod(type).Invoke(null, null)!;
+        }
+        catch (TargetInvocationException failed) when (failed.InnerException is { } inner)
+        {
+            throw new InvalidOperationException($"The schema of {type.Name} cannot be used: {inner.Message}", inner);
+        }
+    }
+
+    private static SchemaRegistryConfig RegistrySettings(ServerAddresses addresses)
+    {
+        var settings = new SchemaRegistryConfig { Url = addresses.Registry };
+        foreach ((string name, string value) in addresses.RegistrySettings)
+            settings.Set(name, value);
+        return settings;
+    }
+}

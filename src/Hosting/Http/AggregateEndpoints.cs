@@ -1,0 +1,31 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace KafkaEventSourcing.Hosting.Http;
+
+/// <summary><c>GET /{aggregate}/{id}</c>: the state now, from the partition's owner.</summary>
+internal static class AggregateEndpoints
+{
+    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate) =>
+        routes.MapGet($"/{aggregate.Definition.Name}/{{id}}", (string id, HttpContext context) => Read(context, aggregate, id))
+            .WithName($"{aggregate.Definition.Name}-read")
+            .WithTags(aggregate.Definition.Name)
+            .WithSummary("Read the state now")
+            .WithDescription("A strong read: it includes every event that was committed before it.")
+            .Produces<AggregateAnswer>()
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id)
+    {
+        AggregateView? view = await aggregate.Processor.Read(AggregateId.Parse(id), context.RequestAborted).ConfigureAwait(false);
+        if (view is null)
+            return Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no {aggregate.Definition.Name} '{id}'.");
+        context.Response.Headers[ReadModelEndpoints.TokenHeader] = view.Token.ToString();
+        return Results.Json(new AggregateAnswer(view.AggregateId.Value, view.Version, view.Token.ToString(), view.State), JsonFormat.Options);
+    }
+}
+
+/// <summary>One aggregate as the HTTP interface returns it.</summary>
+internal sealed record AggregateAnswer(string Id, long Version, string Token, object State);

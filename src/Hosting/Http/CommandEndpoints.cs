@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace KafkaEventSourcing.Hosting.Http;
+
+/// <summary><c>POST /{aggregate}/{id}/{command}</c>: the command in JSON, its outcome as the answer.</summary>
+internal static class CommandEndpoints
+{
+    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, TimeProvider time)
+    {
+        foreach (Type command in aggregate.Definition.CommandTypes.OrderBy(t => t.Name, StringComparer.Ordinal))
+        {
+            string name = Names.InUrl(command);
+            routes.MapPost($"/{aggregate.Definition.Name}/{{id}}/{name}", (string id, HttpContext context) => Send(context, aggregate.Commands, command, id, time))
+                .WithName($"{aggregate.Definition.Name}-{name}")
+                .WithTags(aggregate.Definition.Name)
+                .WithSummary($"Decide {command.Name}")
+                .WithDescription("The header Idempotency-Key is the command id: sent again, it gives the first outcome and changes nothing. "
+                    + "The header Expected-Version (any, new, exists, or a number) makes the command conditional.")
+                .Accepts(command, "application/json")
+                .Produces<CommandOutcome>()
+                .ProducesProblem(StatusCodes.Status400BadRequest)
+                .ProducesProblem(StatusCodes.Status409Conflict)
+                .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
+                .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
+                .ProducesProblem(StatusCodes.Status504GatewayTimeout);
+        }
+    }
+
+    private static async Task<IResult> Send(HttpContext context, ICommandClient commands, Type commandType, string id, TimeProvider time)
+    {
+        IHeaderDictionary headers = context.Request.Headers;
+        var aggregateId = AggregateId.Parse(id);
+        CommandId commandId = headers.TryGetValue("Idempotency-Key", out var key) ? CommandId.Parse(key.ToString()) : CommandId.New(time);
+        ExpectedVersion expected = headers.TryGetValue("Expected-Version", out var version) ? ExpectedVersion.Parse(version.ToString()) : ExpectedVersion.Any;
+        object payload = await ReadBody(context, commandType).ConfigureAwait(false);
+        var envelope = new CommandEnvelope(aggregateId, commandId, payload)
+        {
+            ExpectedVersion = expected,
+            CorrelationId = headers.TryGetValue("X-Correlation-Id", out var correlation) ? correlation.ToString() : null,
+            TraceParent = Activity.Current?.Id,
+        };
+        return Answer(context, await commands.Send(envelope, context.RequestAborted).ConfigureAwait(false));
+    }
+
+    private static async Task<object> ReadBody(HttpContext context, Type commandType)
+    {
+        if (!context.Request.HasJsonContentType())
+            throw new BadHttpRequestException("The body must be JSON: send it with the content type application/json.", StatusCodes.Status415UnsupportedMediaType);
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(context.Request.Body, commandType, JsonFormat.Options, context.RequestAborted).ConfigureAwait(false)
+                ?? throw new InvalidInputException("$", "The body is null; it must be a JSON object.");
+        }
+        catch (JsonException malformed)
+        {
+            throw new InvalidInputException(malformed.Path is { Length: > 0 } path ? path : "$", $"The body is not a {commandType.Name}: {malformed.Message}", malformed);
+        }
+    }
+
+    private static IResult Answer(HttpContext context, CommandResult result)
+    {
+        switch (result)
+        {
+            case CommandResult.Accepted accepted:
+                context.Response.Headers[ReadModelEndpoints.TokenHeader] = accepted.Token.ToString();
+                return Results.Json(
+                    new CommandOutcome(result.CommandId.Value, result.AggregateId.Value, result.Version, accepted.Token.ToString(), result.IsDuplicate), JsonFormat.Options);
+            case CommandResult.Rejected rejected:
+                return Refused(StatusCodes.Status422UnprocessableEntity, rejected.Rejection.Code, rejected.Rejection.Message, result, [new("details", rejected.Rejection.Details)]);
+            case CommandResult.Conflict conflict:
+                return Refused(StatusCodes.Status409Conflict, "version-conflict",
+                    $"The aggregate is at version {conflict.Version}; {conflict.Expected} was expected.", result, [new("expected", conflict.Expected.ToString())]);
+            case CommandResult.Faulted faulted:
+                return Refused(faulted.Code == "decide-failed" ? StatusCodes.Status500InternalServerError : StatusCodes.Status400BadRequest, faulted.Code, faulted.Message, result, []);
+            default:
+                throw new UnreachableException($"{result.GetType().Name} is no outcome.");
+        }
+    }
+
+    private static IResult Refused(int status, string code, string message, CommandResult result, IEnumerable<KeyValuePair<string, object?>> more) =>
+        Problems.Of(status, code, message,
+        [
+            new("commandId", result.CommandId.Value),
+            new("aggregateId", result.AggregateId.Value),
+            new("version", result.Version),
+            new("duplicate", result.IsDuplicate),
+            .. more,
+        ]);
+}

@@ -1,0 +1,89 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+using Prometheus;
+using Scalar.AspNetCore;
+
+namespace KafkaEventSourcing.Hosting.Http;
+
+/// <summary>
+/// The HTTP interface of a node: commands in, strong reads, read-model queries, OpenAPI with a page to try it, health and metrics.
+/// Errors are problem details (RFC 9457).
+/// </summary>
+public static class HttpInterface
+{
+    /// <summary>Makes the web application; the caller starts and stops it.</summary>
+    public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggers, TimeProvider time)
+    {
+        options.Validate();
+        // An empty builder: nothing of this process's own arguments, environment or folder decides how the node listens.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes;
+            kestrel.Listen(System.Net.IPAddress.Parse(options.Host), options.Port);
+        });
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddLogging();
+        builder.Services.AddSingleton(node);
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(time);
+        builder.Services.AddRouting();
+        builder.Services.AddProblemDetails();
+        builder.Services.ConfigureHttpJsonOptions(json => JsonFormat.Apply(json.SerializerOptions));
+        builder.Services.AddOpenApi(openApi => openApi.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info.Title = node.Application.Name;
+            document.Info.Description = node.Application.Summary;
+            document.Info.Version = typeof(HttpInterface).Assembly.GetName().Version?.ToString(3) ?? "0";
+            return Task.CompletedTask;
+        }));
+        builder.Services.AddHealthChecks().AddCheck("node", () =>
+            node.Completion.IsCompleted ? HealthCheckResult.Unhealthy("A part of the node has stopped.", node.Completion.Exception)
+            : node.IsReady ? HealthCheckResult.Healthy()
+            : HealthCheckResult.Unhealthy("Partitions are being restored."), tags: ["ready"]);
+
+        WebApplication web = builder.Build();
+        web.UseExceptionHandler(errors => errors.Run(context => Answer(context, loggers)));
+        web.UseStatusCodePages();
+        web.UseRouting();
+        web.MapOpenApi("/openapi.json");
+        web.MapScalarApiReference("/docs", scalar => scalar.WithOpenApiRoutePattern("/openapi.json").WithTitle(node.Application.Name));
+        web.MapHealthChecks("/health/live", new() { Predicate = _ => false });
+        web.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains("ready") });
+        web.MapMetrics("/metrics");
+        foreach (AggregateNode aggregate in node.Aggregates)
+        {
+            CommandEndpoints.Map(web, aggregate, time);
+            AggregateEndpoints.Map(web, aggregate);
+            ReadModelEndpoints.Map(web, node, aggregate, options, time);
+        }
+
+        return web;
+    }
+
+    private static async Task Answer(HttpContext context, ILoggerFactory loggers)
+    {
+        Exception fault = context.Features.Get<IExceptionHandlerFeature>()!.Error;
+        IResult answer = fault switch
+        {
+            InvalidInputException invalid => Problems.Invalid(invalid.Field, invalid.Message),
+            BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
+                Problems.Of(StatusCodes.Status413PayloadTooLarge, "body-too-large", string.Create(CultureInfo.InvariantCulture,
+                    $"The body is larger than {context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes:N0} bytes.")),
+            BadHttpRequestException bad => Problems.Of(bad.StatusCode, "bad-request", bad.InnerException?.Message ?? bad.Message),
+            AggregateUnavailableException unavailable => Problems.Unavailable(context, unavailable.Message),
+            TimeoutException timeout => Problems.Of(StatusCodes.Status504GatewayTimeout, "outcome-unknown", timeout.Message),
+            _ => Problems.Of(StatusCodes.Status500InternalServerError, "internal-error", "The node failed on this request; its log has the details."),
+        };
+        if (answer is IStatusCodeHttpResult { StatusCode: >= StatusCodes.Status500InternalServerError } && fault is not AggregateUnavailableException)
+            loggers.CreateLogger("KafkaEventSourcing.Hosting.Http").RequestFailed(fault, context.Request.Method, context.Request.Path.Value);
+        await answer.ExecuteAsync(context).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,34 @@
+namespace KafkaEventSourcing.Hosting;
+
+/// <summary>How one node of an application runs.</summary>
+public sealed record NodeOptions
+{
+    /// <summary>The folder of the state stores; created when it is missing. One node a folder.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>Partitions of a topic that has to be created. Default 4; a keyed topic cannot be given more later.</summary>
+    public int Partitions { get; init; } = 4;
+
+    /// <summary>Replicas of a topic that has to be created; -1 leaves it to the broker. Default -1.</summary>
+    public short ReplicationFactor { get; init; } = -1;
+
+    /// <summary>How long a caller waits for the outcome of one command. Default 30 s.</summary>
+    public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long start-up may take until every partition serves. Default 5 min.</summary>
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Checks the values.</summary>
+    /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
+    public void Validate()
+    {
+        if (string.IsNullOrWhiteSpace(DataDirectory))
+            throw new InvalidInputException("--data", "The data folder's name is empty.");
+        if (Partitions is < 1 or > 10_000)
+            throw new InvalidInputException("--partitions", $"--partitions is {Partitions}; it must be from 1 to 10,000.");
+        if (ReplicationFactor is not -1 and < 1)
+            throw new InvalidInputException(nameof(ReplicationFactor), $"{nameof(ReplicationFactor)} is {ReplicationFactor}; it must be -1 or at least 1.");
+        if (CommandTimeout <= TimeSpan.Zero)
+            throw new InvalidInputException(nameof(CommandTimeout), $"{nameof(CommandTimeout)} is {CommandTimeout}; it must be positive.");
+    }
+}

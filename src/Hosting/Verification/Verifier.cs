@@ -1,0 +1,106 @@
+using KafkaEventSourcing.Projections;
+using KafkaEventSourcing.Projections.MongoDB;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace KafkaEventSourcing.Hosting.Verification;
+
+/// <summary>
+/// Folds all events once more, apart from everything that is stored, and compares: versions without gap, the state stores, the read models.
+/// The node must be at rest: no command may come in meanwhile. All aggregates' states must fit in memory.
+/// </summary>
+public sealed class Verifier
+{
+    private const int MaxReported = 20;
+    private const int BatchEvents = 5_000;
+
+    private readonly EventSourcedNode _node;
+    private readonly AggregateNode _aggregate;
+    private readonly Dictionary<AggregateId, (long Version, object State)> _folded = [];
+    private readonly List<string> _differences = [];
+    private long _differenceCount;
+    private long _events;
+
+    /// <summary>A verifier of one aggregate type of <paramref name="node"/>.</summary>
+    public Verifier(EventSourcedNode node, AggregateNode aggregate) => (_node, _aggregate) = (node, aggregate);
+
+    /// <summary>Events read so far.</summary>
+    public long EventsRead => Interlocked.Read(ref _events);
+
+    /// <summary>Reads, folds and compares. For one call.</summary>
+    public async Task<VerificationReport> Run(CancellationToken cancellationToken)
+    {
+        await _aggregate.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+        var comparison = new ReadModelComparison(_node.ReadModelStore);
+        IReadOnlyList<ProjectionDefinition> projections = _aggregate.Projections?.Projections ?? [];
+        var engine = new ProjectionEngine(projections, comparison, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+        await using (engine.ConfigureAwait(false))
+        {
+            foreach (int partition in (await _aggregate.History.EndOffsets(cancellationToken).ConfigureAwait(false)).Keys.Order())
+                await FoldPartition(partition, engine, cancellationToken).ConfigureAwait(false);
+        }
+
+        await comparison.Finish(projections, cancellationToken).ConfigureAwait(false);
+        await CompareStateStores(cancellationToken).ConfigureAwait(false);
+        return new VerificationReport
+        {
+            Aggregate = _aggregate.Definition.Name,
+            Events = EventsRead,
+            Aggregates = _folded.Count,
+            Documents = comparison.Compared,
+            DifferenceCount = _differenceCount + comparison.DifferenceCount,
+            Differences = [.. _differences, .. comparison.Differences],
+        };
+    }
+
+    private async Task FoldPartition(int partition, ProjectionEngine engine, CancellationToken cancellationToken)
+    {
+        var batch = new List<RecordedEvent>(BatchEvents);
+        await foreach (RecordedEvent recorded in _aggregate.History.ReadPartition(partition, 0, cancellationToken).ConfigureAwait(false))
+        {
+            Fold(recorded);
+            batch.Add(recorded);
+            if (batch.Count == BatchEvents)
+            {
+                await engine.Project(partition, batch, recorded.Offset + 1, cancellationToken).ConfigureAwait(false);
+                batch = new List<RecordedEvent>(BatchEvents);
+            }
+        }
+
+        if (batch.Count > 0)
+            await engine.Project(partition, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
+    }
+
+    private void Fold(RecordedEvent recorded)
+    {
+        Interlocked.Increment(ref _events);
+        (long version, object state) = _folded.TryGetValue(recorded.AggregateId, out (long, object) present) ? present : (0, _aggregate.Definition.InitialState);
+        if (recorded.Version != version + 1)
+            Differ($"{_aggregate.Definition.Name} {recorded.AggregateId}: the event at {recorded.Partition}@{recorded.Offset} has version {recorded.Version}, {version + 1} was due.");
+        _folded[recorded.AggregateId] = (recorded.Version, _aggregate.Definition.Evolve(state, recorded.Payload));
+    }
+
+    private async Task CompareStateStores(CancellationToken cancellationToken)
+    {
+        var seen = new HashSet<AggregateId>(_folded.Count);
+        await foreach (AggregateView view in _aggregate.Processor.ReadAll(cancellationToken).ConfigureAwait(false))
+        {
+            seen.Add(view.AggregateId);
+            if (!_folded.TryGetValue(view.AggregateId, out (long Version, object State) folded))
+                Differ($"{_aggregate.Definition.Name} {view.AggregateId} is in a state store and has no events.");
+            else if (folded.Version != view.Version)
+                Differ($"{_aggregate.Definition.Name} {view.AggregateId} is at version {view.Version} in the state store and {folded.Version} in the events.");
+            else if (!folded.State.Equals(view.State))
+                Differ($"{_aggregate.Definition.Name} {view.AggregateId} has the state {view.State} in the state store; its events give {folded.State}.");
+        }
+
+        foreach (AggregateId missing in _folded.Keys.Where(id => !seen.Contains(id)))
+            Differ($"{_aggregate.Definition.Name} {missing} is in no state store of this node.");
+    }
+
+    private void Differ(string difference)
+    {
+        _differenceCount++;
+        if (_differences.Count < MaxReported)
+            _differences.Add(difference);
+    }
+}

@@ -1,0 +1,226 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>
+/// Decides the commands of one aggregate type: a partition task for each partition that the consumer group gives this node. Reads are thread-safe; start and
+/// dispose it once.
+/// </summary>
+public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposable
+{
+    private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+
+    private readonly AggregateDefinition _definition;
+    private readonly TopicFamily _topics;
+    private readonly KafkaConnection _connection;
+    private readonly AvroMessageSerde _serde;
+    private readonly CommandProcessorOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<int, PartitionTask> _tasks = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _partitions;
+    private volatile bool _assigned;
+    private Exception? _fault;
+    private Exception? _taskFault;
+
+    /// <summary>A processor of <paramref name="definition"/>.</summary>
+    /// <exception cref="InvalidInputException">An option is out of range.</exception>
+    public CommandProcessor(
+        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde, CommandProcessorOptions options, TimeProvider timeProvider, ILoggerFactory loggers)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(loggers);
+        options.Validate();
+        (_definition, _topics, _connection, _serde, _options, _time) = (definition, topics, connection, serde, options, timeProvider);
+        _logger = loggers.CreateLogger<CommandProcessor>();
+    }
+
+    /// <summary>Completes when this node has got its partitions for the first time and serves all of them.</summary>
+    public Task Ready => _ready.Task;
+
+    /// <summary>Ends when the processor was disposed, or faults with what stopped it.</summary>
+    public Task Completion { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Whether this node has its partitions and serves all of them.</summary>
+    public bool IsReady => _assigned && _tasks.Values.All(t => t.Status == PartitionStatus.Serving);
+
+    /// <summary>What each partition of this node is doing.</summary>
+    public IReadOnlyDictionary<int, PartitionStatus> Partitions => _tasks.ToDictionary(t => t.Key, t => t.Value.Status);
+
+    /// <summary>Registers schemas, joins the group and returns; <see cref="Ready"/> tells when it serves.</summary>
+    /// <exception cref="KafkaException">The topics cannot be found.</exception>
+    public async Task Start(CancellationToken cancellationToken)
+    {
+        var encoders = new ProcessorEncoders(
+            await _serde.Prepare(_topics.Events, _definition.EventTypes, cancellationToken).ConfigureAwait(false),
+            await _serde.Prepare(_topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
+            await _serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier)], cancellationToken).ConfigureAwait(false));
+        await _serde.Prepare(_topics.Commands, _definition.CommandTypes, cancellationToken).ConfigureAwait(false);
+        Completion = Task.Factory.StartNew(() => Consume(encoders), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        _ = Completion.ContinueWith(ended => _ready.TrySetException(ended.Exception?.InnerExceptions ?? (IEnumerable<Exception>)[new ObjectDisposedException(nameof(CommandProcessor))]), TaskScheduler.Default);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken)
+    {
+        if (_partitions == 0)
+            throw new AggregateUnavailableException(-1, "This node has not joined its group yet; try again.");
+        int partition = Murmur2.Partition(Encoding.UTF8.GetBytes(aggregateId.Value), _partitions);
+        return _tasks.TryGetValue(partition, out PartitionTask? task)
+            ? task.Read(aggregateId, cancellationToken)
+            : throw new AggregateUnavailableException(partition, $"Partition {partition} is not on this node.");
+    }
+
+    /// <summary>All aggregates of this node's partitions that have events.</summary>
+    /// <exception cref="AggregateUnavailableException">A partition does not serve.</exception>
+    public async IAsyncEnumerable<AggregateView> ReadAll([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach ((_, PartitionTask task) in _tasks.OrderBy(t => t.Key))
+        {
+            foreach (AggregateView view in await task.ReadAll(cancellationToken).ConfigureAwait(false))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return view;
+            }
+        }
+    }
+
+    /// <summary>Finishes the batches in flight, gives the partitions back and closes the stores.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task Consume(ProcessorEncoders encoders)
+    {
+        ConsumerConfig config = _connection.Consumer($"{_topics.Application}-{_topics.Aggregate}");
+        config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
+        PartitionContext context = null!;
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
+            .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
+            .SetErrorHandler((_, error) =>
+            {
+                if (error.IsFatal)
+                    Stop(new KafkaException(error));
+            })
+            .SetPartitionsAssignedHandler((_, partitions) => Own(context, partitions))
+            .SetPartitionsRevokedHandler((_, partitions) => Release(partitions))
+            .SetPartitionsLostHandler((_, partitions) => Release(partitions))
+            .Build();
+        (_partitions, int replyPartitions) = PartitionCounts(consumer);
+        context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, replyPartitions, consumer, _options, _time, _logger);
+        consumer.Subscribe(_topics.Commands);
+        try
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                if (consumer.Consume(PollInterval) is { } record && _tasks.TryGetValue(record.Partition.Value, out PartitionTask? task))
+                    task.Add(record);
+                if (Interlocked.Exchange(ref _taskFault, null) is { } failure)
+                    Recover(failure, consumer);
+            }
+        }
+        finally
+        {
+            _assigned = false;
+            await ReleaseAll().ConfigureAwait(false);
+            consumer.Close();
+        }
+
+        if (_fault is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
+    }
+
+    // A writer that Kafka has fenced, or whose commit stayed unknown, gives its partitions up and asks for them again: the restore gives the answer.
+    private void Recover(Exception failure, IConsumer<byte[], byte[]> consumer)
+    {
+        if (failure is not KafkaException)
+        {
+            Stop(failure);
+            return;
+        }
+
+        LogRejoining(failure);
+        consumer.Unsubscribe();
+        ReleaseAll().GetAwaiter().GetResult(); // this thread is the processor's own
+        consumer.Subscribe(_topics.Commands);
+    }
+
+    private void Own(PartitionContext context, List<TopicPartition> partitions)
+    {
+        PartitionTask[] added = [.. partitions.Select(p => _tasks[p.Partition.Value] = new PartitionTask(context, p.Partition.Value))];
+        foreach (PartitionTask task in added)
+            _ = task.Completion.ContinueWith(ended => Interlocked.Exchange(ref _taskFault, ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        // Committed offsets are read only after the owners before are fenced; otherwise they could still move them.
+        Task.WhenAll(added.Select(t => t.Fenced)).ContinueWith(_ => { }, TaskScheduler.Default).GetAwaiter().GetResult();
+        _assigned = true;
+        _ = Task.WhenAll(_tasks.Values.Select(t => t.Serving)).ContinueWith(_ => _ready.TrySetResult(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+    }
+
+    private void Release(IEnumerable<TopicPartitionOffset> partitions)
+    {
+        var released = new List<PartitionTask>();
+        foreach (TopicPartitionOffset partition in partitions)
+        {
+            if (_tasks.TryRemove(partition.Partition.Value, out PartitionTask? task))
+                released.Add(task);
+        }
+
+        End(released).GetAwaiter().GetResult(); // runs inside Consume, on the processor's own thread
+    }
+
+    private Task ReleaseAll()
+    {
+        PartitionTask[] all = [.. _tasks.Values];
+        _tasks.Clear();
+        return End(all);
+    }
+
+    private static async Task End(IReadOnlyList<PartitionTask> tasks)
+    {
+        foreach (PartitionTask task in tasks)
+            task.Stop();
+        foreach (PartitionTask task in tasks)
+        {
+            await task.Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            task.Dispose();
+        }
+    }
+
+    private void Stop(Exception fault)
+    {
+        Interlocked.CompareExchange(ref _fault, fault, null);
+        _stop.Cancel();
+    }
+
+    private (int Commands, int Replies) PartitionCounts(IConsumer<byte[], byte[]> consumer)
+    {
+        using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+        int Count(string topic)
+        {
+            TopicMetadata metadata = admin.GetMetadata(topic, MetadataTimeout).Topics[0];
+            return metadata.Error.IsError ? throw new KafkaException(metadata.Error) : metadata.Partitions.Count;
+        }
+
+        int commands = Count(_topics.Commands);
+        int events = Count(_topics.Events);
+        return commands == events
+            ? (commands, Count(_topics.Replies))
+            : throw new InvalidOperationException($"The topic {_topics.Commands} has {commands} partitions and {_topics.Events} has {events}: they must have the same count.");
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A partition task has lost its partition; this node joins its group again")]
+    private partial void LogRejoining(Exception failure);
+}

@@ -1,0 +1,45 @@
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>How the partition tasks of one aggregate type work.</summary>
+public sealed record CommandProcessorOptions
+{
+    /// <summary>The folder of the state stores, one below it for each partition.</summary>
+    public required string StateDirectory { get; init; }
+
+    /// <summary>The most commands of one transaction. Default 2,000.</summary>
+    public int MaxBatchCommands { get; init; } = 2_000;
+
+    /// <summary>The most command bytes that wait for one partition; beyond it the partition pauses. Default 16 MiB.</summary>
+    public long MaxWaitingBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>After how many events a snapshot barrier is written. Default 50,000.</summary>
+    public int BarrierEvents { get; init; } = 50_000;
+
+    /// <summary>How many command ids are remembered per aggregate. Default 256: an id that is sent again later than that many commands of its aggregate is taken as new.</summary>
+    public int RecentCommands { get; init; } = 256;
+
+    /// <summary>How many aggregates each partition keeps in memory. Default 20,000.</summary>
+    public int CachedAggregates { get; init; } = 20_000;
+
+    /// <summary>After what time Kafka aborts the transaction of a writer that went silent. Default 15 s.</summary>
+    public TimeSpan TransactionTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Checks the values.</summary>
+    /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
+    public void Validate()
+    {
+        Check(MaxBatchCommands, nameof(MaxBatchCommands));
+        Check(BarrierEvents, nameof(BarrierEvents));
+        Check(RecentCommands, nameof(RecentCommands));
+        Check(CachedAggregates, nameof(CachedAggregates));
+        Check(MaxWaitingBytes, nameof(MaxWaitingBytes));
+        if (TransactionTimeout < TimeSpan.FromSeconds(1))
+            throw new InvalidInputException(nameof(TransactionTimeout), $"{nameof(TransactionTimeout)} is {TransactionTimeout}; it must be at least a second.");
+    }
+
+    private static void Check(long value, string name)
+    {
+        if (value < 1)
+            throw new InvalidInputException(name, $"{name} is {value}; it must be at least 1.");
+    }
+}

@@ -1,0 +1,106 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>Brings the store of one partition to the end of the log.</summary>
+internal sealed class EventReplay
+{
+    private const int WriteEvery = 5_000;
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
+
+    private readonly KafkaConnection _connection;
+    private readonly TopicPartition _partition;
+    private readonly EventCodec _codec;
+    private readonly AggregateDefinition _definition;
+    private readonly StateStore _store;
+    private readonly AggregateCache _aggregates;
+
+    public EventReplay(KafkaConnection connection, TopicPartition partition, EventCodec codec, AggregateDefinition definition, StateStore store, AggregateCache aggregates) =>
+        (_connection, _partition, _codec, _definition, _store, _aggregates) = (connection, partition, codec, definition, store, aggregates);
+
+    /// <summary>The first and the end offset of the partition.</summary>
+    public static (long Start, long End) Bounds(KafkaConnection connection, TopicPartition partition)
+    {
+        using IConsumer<byte[], byte[]> consumer = Build(connection);
+        WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(partition, Timeout);
+        return (bounds.Low.Value, bounds.High.Value);
+    }
+
+    /// <summary>Folds the events from the store's checkpoint to <paramref name="end"/> and returns how many there were.</summary>
+    /// <exception cref="InvalidDataException">An event cannot be read or folded, or a version is missing.</exception>
+    public long Run(long end, CancellationToken cancellationToken)
+    {
+        long events = 0;
+        if (_store.Checkpoint >= end)
+            return events;
+
+        using IConsumer<byte[], byte[]> consumer = Build(_connection);
+        consumer.Assign(new TopicPartitionOffset(_partition, _store.Checkpoint));
+        var changed = new Dictionary<AggregateId, AggregateEntry>();
+        while (true)
+        {
+            // The last offsets may be transaction markers: the end of the partition ends the replay, not a record.
+            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
+            if (record.IsPartitionEOF)
+                break;
+            Fold(_codec.Decode(record), changed);
+            if (++events % WriteEvery == 0)
+                Write(changed, record.Offset.Value + 1);
+        }
+
+        Write(changed, end);
+        return events;
+    }
+
+    private static IConsumer<byte[], byte[]> Build(KafkaConnection connection)
+    {
+        ConsumerConfig config = connection.Consumer("restore");
+        config.EnablePartitionEof = true;
+        return new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+    }
+
+    private void Write(Dictionary<AggregateId, AggregateEntry> changed, long checkpoint)
+    {
+        foreach (AggregateEntry entry in changed.Values)
+            _store.PutState(entry);
+        changed.Clear();
+        _store.Write(checkpoint);
+        _aggregates.Trim();
+    }
+
+    private void Fold(RecordedEvent recorded, Dictionary<AggregateId, AggregateEntry> changed)
+    {
+        if (!changed.TryGetValue(recorded.AggregateId, out AggregateEntry? entry))
+            changed.Add(recorded.AggregateId, entry = _aggregates.Get(recorded.AggregateId));
+        if (recorded.Version != entry.Version + 1)
+        {
+            throw new InvalidDataException(
+                $"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} has version {recorded.Version}; {entry.Version + 1} was due. Another writer has appended to this topic.");
+        }
+
+        try
+        {
+            entry.State = _definition.Evolve(entry.State, recorded.Payload);
+        }
+        catch (Exception failure)
+        {
+            throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} cannot be folded: {failure.Message}", failure);
+        }
+
+        entry.Version = recorded.Version;
+        entry.EventOffset = recorded.Offset;
+        _store.PutIndex(entry.Key, recorded.Version, recorded.Offset);
+        // Of a command with several events the last one counts.
+        _store.PutOutcome(entry, new CommandReply
+        {
+            CommandId = recorded.CommandId.Value,
+            AggregateId = recorded.AggregateId.Value,
+            Outcome = ReplyOutcome.Accepted,
+            Version = recorded.Version,
+            EventPartition = recorded.Partition,
+            EventOffset = recorded.Offset,
+        });
+    }
+}

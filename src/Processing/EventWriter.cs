@@ -1,0 +1,130 @@
+using System.Buffers;
+using System.Text;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>Hands events, replies and snapshots of one partition to its transactional producer. Owned by the partition task's thread.</summary>
+internal sealed class EventWriter
+{
+    private readonly IProducer<byte[], byte[]> _producer;
+    private readonly AvroMessageSerde _serde;
+    private readonly ProcessorEncoders _encoders;
+    private readonly TopicPartition _events;
+    private readonly TopicPartition _snapshots;
+    private readonly string _replies;
+    private readonly int _partition;
+    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
+    private readonly Dictionary<Type, byte[]> _typeNames = [];
+    private readonly byte[] _source;
+    private readonly byte[] _replyType;
+
+    public EventWriter(IProducer<byte[], byte[]> producer, AvroMessageSerde serde, ProcessorEncoders encoders, TopicFamily topics, int partition)
+    {
+        (_producer, _serde, _encoders, _partition) = (producer, serde, encoders, partition);
+        _events = new TopicPartition(topics.Events, partition);
+        _snapshots = new TopicPartition(topics.Snapshots, partition);
+        _replies = topics.Replies;
+        _source = Encoding.UTF8.GetBytes($"/{topics.Application}/{topics.Aggregate}");
+        _replyType = Encoding.UTF8.GetBytes(AvroRecordType.Of<CommandReply>().FullName);
+    }
+
+    public void WriteEvent(in DecidedEvent decided, Action<DeliveryReport<byte[], byte[]>>? report)
+    {
+        IncomingCommand cause = decided.Cause;
+        byte[] commandId = Encoding.UTF8.GetBytes(cause.CommandId.Value);
+        byte[] sequence = CloudEventHeaders.Encode(decided.Version);
+        var headers = new Headers
+        {
+            { CloudEventHeaders.SpecVersion, CloudEventHeaders.SpecVersion10 },
+            { CloudEventHeaders.Id, [.. decided.Aggregate.Key, (byte)'/', .. sequence] },
+            { CloudEventHeaders.Source, _source },
+            { CloudEventHeaders.Type, TypeName(decided.Payload.GetType()) },
+            { CloudEventHeaders.Subject, decided.Aggregate.Key },
+            { CloudEventHeaders.Time, CloudEventHeaders.Encode(cause.Time) },
+            { CloudEventHeaders.Sequence, sequence },
+            { CloudEventHeaders.CausationId, commandId },
+            { CloudEventHeaders.CorrelationId, cause.CorrelationId ?? commandId },
+        };
+        if (cause.TraceParent is { } trace)
+            headers.Add(CloudEventHeaders.TraceParent, trace);
+        Produce(_events, decided.Aggregate.Key, Encode(_encoders.Events, (IAvroRecord)decided.Payload), headers, report);
+    }
+
+    public void WriteReply(IncomingCommand command, CommandReply reply, int replyPartitions)
+    {
+        var headers = new Headers
+        {
+            { CloudEventHeaders.Type, _replyType },
+            { CloudEventHeaders.Source, _source },
+            { CloudEventHeaders.CausationId, Encoding.UTF8.GetBytes(reply.CommandId) },
+        };
+        if (command.ReplyClient is { } client)
+            headers.Add(CloudEventHeaders.ReplyTo, client);
+        int partition = command.ReplyPartition >= 0 && command.ReplyPartition < replyPartitions ? command.ReplyPartition : _partition % replyPartitions;
+        Produce(new TopicPartition(_replies, partition), Encoding.UTF8.GetBytes(reply.AggregateId), Encode(_encoders.Replies, reply), headers, null);
+    }
+
+    public void WriteSnapshot(AggregateEntry entry, string stateSchema)
+    {
+        _buffer.ResetWrittenCount();
+        var state = new AvroWriter(_buffer);
+        ((IAvroRecord)entry.State).WriteTo(ref state);
+        state.Flush();
+        byte[] stateBytes = _buffer.WrittenSpan.ToArray();
+        var recent = new List<byte[]>();
+        foreach (CommandReply outcome in entry.Recent)
+        {
+            _buffer.ResetWrittenCount();
+            var writer = new AvroWriter(_buffer);
+            outcome.WriteTo(ref writer);
+            writer.Flush();
+            recent.Add(_buffer.WrittenSpan.ToArray());
+        }
+
+        var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = recent };
+        Produce(_snapshots, entry.Key, Encode(_encoders.Snapshots, snapshot), TypeOnly(snapshot), null);
+    }
+
+    public void WriteBarrier(SnapshotBarrier barrier) =>
+        Produce(_snapshots, SnapshotReader.BarrierKey, Encode(_encoders.Snapshots, barrier), TypeOnly(barrier), null);
+
+    private Headers TypeOnly(IAvroRecord value) => new() { { CloudEventHeaders.Type, TypeName(value.GetType()) } };
+
+    private byte[] Encode(TopicEncoder encoder, IAvroRecord value)
+    {
+        _buffer.ResetWrittenCount();
+        encoder.Encode(value, _buffer);
+        return _buffer.WrittenSpan.ToArray();
+    }
+
+    private byte[] TypeName(Type type)
+    {
+        if (!_typeNames.TryGetValue(type, out byte[]? name))
+            _typeNames.Add(type, name = Encoding.UTF8.GetBytes(_serde.TypeOf(type).FullName));
+        return name;
+    }
+
+    private void Produce(TopicPartition target, byte[] key, byte[] value, Headers headers, Action<DeliveryReport<byte[], byte[]>>? report)
+    {
+        var message = new Message<byte[], byte[]> { Key = key, Value = value, Headers = headers };
+        while (true)
+        {
+            try
+            {
+                _producer.Produce(target, message, report);
+                return;
+            }
+            catch (ProduceException<byte[], byte[]> full) when (full.Error.Code == ErrorCode.Local_QueueFull)
+            {
+                _producer.Flush(TimeSpan.FromMilliseconds(100)); // waits until there is room, or a while
+            }
+        }
+    }
+}
+
+/// <summary>What encodes for the topics that a partition task writes.</summary>
+internal sealed record ProcessorEncoders(TopicEncoder Events, TopicEncoder Replies, TopicEncoder Snapshots);

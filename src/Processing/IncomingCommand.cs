@@ -1,0 +1,136 @@
+using System.Text;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>A record of the command topic, read as far as it can be: what is wrong with it is an answer, not a fault.</summary>
+internal sealed class IncomingCommand
+{
+    public const string NotAvro = "not-avro";
+    public const string UnknownSchema = "unknown-schema";
+    public const string UnknownCommand = "unknown-command";
+    public const string Undecodable = "undecodable-command";
+    public const string InvalidHeader = "invalid-header";
+    public const string InvalidKey = "invalid-aggregate-id";
+
+    private IncomingCommand()
+    {
+    }
+
+    /// <summary>Offset in the command partition.</summary>
+    public long Offset { get; private set; }
+
+    public AggregateId AggregateId { get; private set; }
+
+    /// <summary>The key as text, for replies to commands whose key is no aggregate id.</summary>
+    public string KeyText { get; private set; } = "";
+
+    public CommandId CommandId { get; private set; }
+
+    public object? Payload { get; private set; }
+
+    public ExpectedVersion Expected { get; private set; }
+
+    public DateTimeOffset Time { get; private set; }
+
+    public byte[]? CorrelationId { get; private set; }
+
+    public byte[]? TraceParent { get; private set; }
+
+    /// <summary>Where the reply goes; -1: to the partition of the command.</summary>
+    public int ReplyPartition { get; private set; } = -1;
+
+    public byte[]? ReplyClient { get; private set; }
+
+    /// <summary>Code and message of what is wrong; null when the command can be decided.</summary>
+    public (string Code, string Message)? Fault { get; private set; }
+
+    public static IncomingCommand Read(ConsumeResult<byte[], byte[]> record, AvroMessageSerde serde, AggregateDefinition definition)
+    {
+        Headers headers = record.Message.Headers;
+        var command = new IncomingCommand
+        {
+            Offset = record.Offset.Value,
+            Time = new DateTimeOffset(record.Message.Timestamp.UtcDateTime),
+            CommandId = CommandId.Parse($"{record.Topic}-{record.Partition.Value}-{record.Offset.Value}"),
+            Expected = ExpectedVersion.Any,
+            TraceParent = CloudEventHeaders.Find(headers, CloudEventHeaders.TraceParent),
+            CorrelationId = CloudEventHeaders.Find(headers, CloudEventHeaders.CorrelationId),
+        };
+        command.ReadReplyTo(CloudEventHeaders.Find(headers, CloudEventHeaders.ReplyTo));
+        command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message.Value, serde, definition);
+        return command;
+    }
+
+    private void ReadReplyTo(byte[]? value)
+    {
+        if (value is null)
+            return;
+        int slash = value.AsSpan().IndexOf((byte)'/');
+        if (CloudEventHeaders.TryDecodeNumber(slash < 0 ? value : value.AsSpan(0, slash), out long partition) && partition is >= 0 and <= int.MaxValue)
+        {
+            ReplyPartition = (int)partition;
+            ReplyClient = slash < 0 ? null : value[(slash + 1)..];
+        }
+    }
+
+    private (string, string)? ReadKey(byte[]? key)
+    {
+        KeyText = key is null ? "" : Encoding.UTF8.GetString(key.AsSpan(0, Math.Min(key.Length, AggregateId.MaxBytes)));
+        if (!AggregateId.TryParse(key is null ? null : Encoding.UTF8.GetString(key), out AggregateId id, out string? error))
+            return (InvalidKey, $"The record's key must be the aggregate id: {error}");
+        AggregateId = id;
+        return null;
+    }
+
+    private (string, string)? ReadHeaders(Headers headers)
+    {
+        if (CloudEventHeaders.Find(headers, CloudEventHeaders.Id) is { } idBytes)
+        {
+            if (!CommandId.TryParse(Encoding.UTF8.GetString(idBytes), out CommandId id, out string? error))
+                return (InvalidHeader, $"The header {CloudEventHeaders.Id} must be the command id: {error}");
+            CommandId = id;
+        }
+
+        if (CloudEventHeaders.Find(headers, CloudEventHeaders.ExpectedVersion) is { } expectedBytes)
+        {
+            string text = Encoding.UTF8.GetString(expectedBytes);
+            if (!ExpectedVersion.TryParse(text, out ExpectedVersion expected))
+                return (InvalidHeader, $"The header {CloudEventHeaders.ExpectedVersion} is '{text}'; it must be any, new, exists, or a whole number from 0.");
+            Expected = expected;
+        }
+
+        if (CloudEventHeaders.Find(headers, CloudEventHeaders.Time) is { } timeBytes)
+        {
+            if (!CloudEventHeaders.TryDecodeTime(timeBytes, out DateTimeOffset time))
+                return (InvalidHeader, $"The header {CloudEventHeaders.Time} is '{Encoding.UTF8.GetString(timeBytes)}'; it must be a time as in RFC 3339, such as 1993-07-31T12:00:00Z.");
+            Time = time;
+        }
+
+        return null;
+    }
+
+    private (string, string)? ReadValue(byte[]? value, AvroMessageSerde serde, AggregateDefinition definition)
+    {
+        try
+        {
+            IAvroRecord payload = serde.Decode(value);
+            if (!definition.CommandTypes.Contains(payload.GetType()))
+                return (UnknownCommand, $"The aggregate '{definition.Name}' does not decide {payload.GetType().Name}; it decides {string.Join(", ", definition.CommandTypes.Select(t => t.Name).Order(StringComparer.Ordinal))}.");
+            Payload = payload;
+            return null;
+        }
+        catch (UndecodableMessageException undecodable)
+        {
+            return (undecodable.Reason switch
+            {
+                UndecodableReason.NotAvro => NotAvro,
+                UndecodableReason.UnknownSchemaId => UnknownSchema,
+                UndecodableReason.UnknownType => UnknownCommand,
+                _ => Undecodable,
+            }, undecodable.Message);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>What the partition tasks of one processor share.</summary>
+internal sealed record PartitionContext(
+    AggregateDefinition Definition,
+    TopicFamily Topics,
+    KafkaConnection Connection,
+    AvroMessageSerde Serde,
+    ProcessorEncoders Encoders,
+    int ReplyPartitions,
+    IConsumer<byte[], byte[]> Consumer,
+    CommandProcessorOptions Options,
+    TimeProvider Time,
+    ILogger Logger);

@@ -1,0 +1,378 @@
+using System.Diagnostics;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>
+/// The single writer of one partition, on a thread of its own. In this order: it fences the owner before it (<c>InitTransactions</c>), restores, serves. Each batch is
+/// one Kafka transaction of events, replies and the input offset; the store follows only after the commit.
+/// </summary>
+internal sealed partial class PartitionTask : IDisposable
+{
+    private const int MaxCommitAttempts = 20;
+    private static readonly TimeSpan TransactionCallTimeout = TimeSpan.FromSeconds(30);
+
+    private readonly PartitionContext _context;
+    private readonly int _partition;
+    private readonly TopicPartition _commands;
+    private readonly TopicPartition _events;
+    private readonly CommandQueue _queue = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _serving = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _pauseLock = new();
+    private readonly List<ConsumeResult<byte[], byte[]>> _batch = [];
+    private readonly ILogger _logger;
+    private IProducer<byte[], byte[]> _producer = null!;
+    private EventWriter _writer = null!;
+    private StateStore? _store;
+    private AggregateCache _aggregates = null!;
+    private BatchDecider _decider = null!;
+    private long _nextEventOffset;
+    private long _eventsSinceBarrier;
+    private long _reportedOffset;
+    private bool _paused;
+    private volatile TaskCompletionSource? _committing;
+
+    public PartitionTask(PartitionContext context, int partition)
+    {
+        (_context, _partition) = (context, partition);
+        _commands = new TopicPartition(context.Topics.Commands, partition);
+        _events = new TopicPartition(context.Topics.Events, partition);
+        _logger = context.Logger;
+        Completion = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    public PartitionStatus Status { get; private set; } = PartitionStatus.Fencing;
+
+    /// <summary>The owner before is fenced.</summary>
+    public Task Fenced => _fenced.Task;
+
+    /// <summary>The state is that of the end of the log, and commands are decided.</summary>
+    public Task Serving => _serving.Task;
+
+    /// <summary>Ends when the task was stopped, or faults: a <see cref="KafkaException"/> means that the partition was lost or Kafka failed for good; others are faults of this node.</summary>
+    public Task Completion { get; }
+
+    /// <summary>Adds a command; called by the consumer's thread.</summary>
+    public void Add(ConsumeResult<byte[], byte[]> record)
+    {
+        if (_queue.Add(record) <= _context.Options.MaxWaitingBytes)
+            return;
+        lock (_pauseLock)
+        {
+            if (_paused)
+                return;
+            _context.Consumer.Pause([_commands]);
+            _paused = true;
+        }
+    }
+
+    /// <summary>Ends the task after the batch that is in flight.</summary>
+    public void Stop()
+    {
+        _stop.Cancel();
+        _queue.Close();
+    }
+
+    /// <summary>Frees what is left once <see cref="Completion"/> has ended.</summary>
+    public void Dispose() => _stop.Dispose();
+
+    /// <summary>A strong read.</summary>
+    public async ValueTask<AggregateView?> Read(AggregateId id, CancellationToken cancellationToken)
+    {
+        StateStore store = await Settled(cancellationToken).ConfigureAwait(false);
+        return store.Read(id, _partition);
+    }
+
+    /// <summary>All aggregates of the partition.</summary>
+    public async ValueTask<IEnumerable<AggregateView>> ReadAll(CancellationToken cancellationToken)
+    {
+        StateStore store = await Settled(cancellationToken).ConfigureAwait(false);
+        return store.ReadAll(_partition);
+    }
+
+    // A reply can be seen as soon as its transaction is committed, a moment before the store has it: who reads then waits for that moment.
+    private async ValueTask<StateStore> Settled(CancellationToken cancellationToken)
+    {
+        if (Status != PartitionStatus.Serving)
+            throw new AggregateUnavailableException(_partition, $"Partition {_partition} is {Status.ToString().ToLowerInvariant()} on this node; try again.");
+        if (_committing is { } commit)
+            await commit.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return Status == PartitionStatus.Serving ? _store! : throw new AggregateUnavailableException(_partition, $"Partition {_partition} has just left this node; try again.");
+    }
+
+    private void Run()
+    {
+        try
+        {
+            Fence();
+            Restore();
+            Serve();
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Stopped while restoring.
+        }
+        catch (Exception failure)
+        {
+            _fenced.TrySetException(failure);
+            _serving.TrySetException(failure);
+            throw;
+        }
+        finally
+        {
+            Status = PartitionStatus.Stopped;
+            _fenced.TrySetResult();
+            _serving.TrySetCanceled();
+            _committing?.TrySetResult();
+            _producer?.Dispose();
+            Close();
+        }
+    }
+
+    private void Close()
+    {
+        if (_store is null)
+            return;
+        _store.Flush();
+        _store.Dispose();
+    }
+
+    private void Fence()
+    {
+        ProducerConfig config = _context.Connection.Producer();
+        config.TransactionalId = $"{_context.Topics.Application}-{_context.Topics.Aggregate}-{_partition}";
+        config.TransactionTimeoutMs = (int)_context.Options.TransactionTimeout.TotalMilliseconds;
+        config.LingerMs = 0; // a commit waits out the linger
+        config.RetryBackoffMs = 1;
+        config.QueueBufferingMaxMessages = 1_000_000;
+        config.DeliveryReportFields = "status";
+        _producer = new ProducerBuilder<byte[], byte[]>(config)
+            .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
+            .SetErrorHandler((_, _) => { })
+            .Build();
+        _writer = new EventWriter(_producer, _context.Serde, _context.Encoders, _context.Topics, _partition);
+        _producer.InitTransactions(TransactionCallTimeout);
+        _fenced.TrySetResult();
+    }
+
+    private void Restore()
+    {
+        Status = PartitionStatus.Restoring;
+        long started = Stopwatch.GetTimestamp();
+        AvroRecordType stateType = _context.Serde.TypeOf(_context.Definition.StateType);
+        string directory = Path.Combine(_context.Options.StateDirectory, _partition.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        (long start, long end) = EventReplay.Bounds(_context.Connection, _events);
+        _store = StateStore.Open(directory, _context.Definition, stateType, _context.Options.RecentCommands);
+        if (_store.Checkpoint > end)
+        {
+            // The store is of another log: this one is shorter than what it has seen.
+            LogStoreAhead(_partition, _store.Checkpoint, end);
+            _store.Dispose();
+            Directory.Delete(directory, recursive: true);
+            _store = StateStore.Open(directory, _context.Definition, stateType, _context.Options.RecentCommands);
+        }
+
+        _aggregates = new AggregateCache(_store, _context.Definition, _context.Options.CachedAggregates);
+        if (_store.Checkpoint == 0 && end > 0)
+            LoadBarrier(stateType, end);
+        if (_store.Checkpoint < start)
+        {
+            throw new InvalidDataException(
+                $"Partition {_partition} of {_events.Topic} starts at offset {start}, and nothing covers what was before: its state cannot be restored. Bring back the snapshots or the local store.");
+        }
+
+        long events = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store, _aggregates).Run(end, _stop.Token);
+        _nextEventOffset = end;
+        _eventsSinceBarrier = events;
+        _decider = new BatchDecider(_context.Definition, _partition, _aggregates);
+        ProcessingTelemetry.Restored(events, Stopwatch.GetElapsedTime(started));
+        LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+    }
+
+    private void LoadBarrier(AvroRecordType stateType, long end)
+    {
+        if (new SnapshotReader(_context.Connection, _context.Topics, _partition, _context.Serde).Read(_stop.Token) is not { } barrier || barrier.NextEventOffset > end)
+            return;
+        if (barrier.Aggregates.Values.Any(s => s.StateSchema != stateType.Fingerprint))
+        {
+            LogSchemaChanged(_partition);
+            return;
+        }
+
+        foreach ((string id, AggregateSnapshot snapshot) in barrier.Aggregates)
+        {
+            var entry = new AggregateEntry(AggregateId.Parse(id), _context.Definition.InitialState)
+            {
+                Version = snapshot.Version,
+                EventOffset = snapshot.EventOffset,
+                State = stateType.Read(snapshot.State),
+            };
+            foreach (byte[] outcome in snapshot.RecentCommands)
+                _store!.PutOutcome(entry, (CommandReply)AvroRecordType.Of<CommandReply>().Read(outcome));
+            _store!.PutState(entry);
+        }
+
+        _store!.Write(barrier.NextEventOffset);
+        _store.ClearChanged(_store.Changed());
+    }
+
+    private void Serve()
+    {
+        Status = PartitionStatus.Serving;
+        _serving.TrySetResult();
+        while (true)
+        {
+            _batch.Clear();
+            if (!_queue.Take(_batch, _context.Options.MaxBatchCommands, out long left))
+                return;
+            ResumeIfRoom(left);
+            long started = Stopwatch.GetTimestamp();
+            Process(_batch);
+            ProcessingTelemetry.Committed(_batch.Count, _decider.Events.Count, Stopwatch.GetElapsedTime(started));
+            if (_eventsSinceBarrier >= _context.Options.BarrierEvents)
+                WriteBarrier();
+        }
+    }
+
+    private void ResumeIfRoom(long left)
+    {
+        lock (_pauseLock)
+        {
+            if (!_paused || left > _context.Options.MaxWaitingBytes / 2)
+                return;
+            _context.Consumer.Resume([_commands]);
+            _paused = false;
+        }
+    }
+
+    private void Process(List<ConsumeResult<byte[], byte[]>> batch)
+    {
+        var commands = new List<IncomingCommand>(batch.Count);
+        foreach (ConsumeResult<byte[], byte[]> record in batch)
+            commands.Add(IncomingCommand.Read(record, _context.Serde, _context.Definition));
+
+        while (true)
+        {
+            _decider.Begin(_nextEventOffset);
+            foreach (IncomingCommand command in commands)
+                _decider.Decide(command);
+            if (TryCommit(new TopicPartitionOffset(_commands, commands[^1].Offset + 1)))
+                break;
+            ProcessingTelemetry.Aborted();
+            _nextEventOffset = EventReplay.Bounds(_context.Connection, _events).End;
+        }
+
+        int events = _decider.Events.Count;
+        // The transaction's own marker takes the offset behind its events.
+        if (events > 0)
+            _nextEventOffset += events + 1;
+        _decider.Apply(_store!, _nextEventOffset);
+        _eventsSinceBarrier += events;
+        _committing!.TrySetResult();
+        _committing = null;
+    }
+
+    private bool TryCommit(TopicPartitionOffset input)
+    {
+        try
+        {
+            _producer.BeginTransaction();
+            _reportedOffset = -1;
+            IReadOnlyList<DecidedEvent> events = _decider.Events;
+            for (int i = 0; i < events.Count; i++)
+                _writer.WriteEvent(events[i], i == events.Count - 1 ? report => Volatile.Write(ref _reportedOffset, report.Offset.Value) : null);
+            foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
+                _writer.WriteReply(command, reply, _context.ReplyPartitions);
+            _producer.SendOffsetsToTransaction([input], _context.Consumer.ConsumerGroupMetadata, TransactionCallTimeout);
+            if (events.Count > 0 && !LastEventIsWhereItsReplySays(events.Count))
+            {
+                LogUnexpectedOffset(_partition, _nextEventOffset + events.Count - 1, Volatile.Read(ref _reportedOffset));
+                _producer.AbortTransaction(TransactionCallTimeout);
+                return false;
+            }
+
+            _committing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            Commit();
+            return true;
+        }
+        catch (KafkaTxnRequiresAbortException failed)
+        {
+            LogAborted(failed, _partition);
+            _committing?.TrySetResult();
+            _committing = null;
+            _producer.AbortTransaction(TransactionCallTimeout);
+            return false;
+        }
+    }
+
+    private bool LastEventIsWhereItsReplySays(int events)
+    {
+        _producer.Flush(_stop.IsCancellationRequested ? CancellationToken.None : _stop.Token);
+        return Volatile.Read(ref _reportedOffset) == _nextEventOffset + events - 1;
+    }
+
+    private void Commit()
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                _producer.CommitTransaction(TransactionCallTimeout);
+                return;
+            }
+            catch (KafkaRetriableException unknown) when (attempt < MaxCommitAttempts)
+            {
+                // Whether it is committed is not known; asking again tells. When it stays unknown, the partition is given up, and the next restore knows.
+                LogCommitUnknown(unknown, _partition, attempt);
+            }
+        }
+    }
+
+    private void WriteBarrier()
+    {
+        List<AggregateId> changed = _store!.Changed();
+        try
+        {
+            _producer.BeginTransaction();
+            string schema = _context.Serde.TypeOf(_context.Definition.StateType).Fingerprint;
+            foreach (AggregateId id in changed)
+                _writer.WriteSnapshot(_aggregates.Get(id), schema);
+            _writer.WriteBarrier(new SnapshotBarrier { NextEventOffset = _nextEventOffset, Aggregates = changed.Count, Time = _context.Time.GetUtcNow() });
+            Commit();
+        }
+        catch (KafkaTxnRequiresAbortException failed)
+        {
+            LogAborted(failed, _partition);
+            _producer.AbortTransaction(TransactionCallTimeout);
+            return; // the next batch tries again
+        }
+
+        _store.ClearChanged(changed);
+        _aggregates.Trim();
+        _eventsSinceBarrier = 0;
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition} is restored: {Events} events in {Milliseconds:N0} ms")]
+    private partial void LogRestored(int partition, long events, double milliseconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The state store of partition {Partition} is at offset {Checkpoint}, behind the end {End} of its log: it is of another log, and is filled again")]
+    private partial void LogStoreAhead(int partition, long checkpoint, long end);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The snapshots of partition {Partition} are of another state schema; its aggregates are folded from their events")]
+    private partial void LogSchemaChanged(int partition);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A batch of partition {Partition} was aborted and is decided again")]
+    private partial void LogAborted(Exception failure, int partition);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "An event of partition {Partition} was expected at offset {Expected} and stands at {Actual}; the batch is aborted and decided again")]
+    private partial void LogUnexpectedOffset(int partition, long expected, long actual);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The outcome of a commit of partition {Partition} is not known (attempt {Attempt}); asking again")]
+    private partial void LogCommitUnknown(Exception failure, int partition, int attempt);
+}

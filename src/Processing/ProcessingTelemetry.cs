@@ -1,0 +1,32 @@
+using System.Diagnostics.Metrics;
+
+namespace KafkaEventSourcing.Processing;
+
+internal static class ProcessingTelemetry
+{
+    private static readonly Meter Meter = new("KafkaEventSourcing.Processing");
+
+    private static readonly Counter<long> Commands = Meter.CreateCounter<long>("kes_commands", "{command}", "Commands answered.");
+    private static readonly Counter<long> Events = Meter.CreateCounter<long>("kes_events", "{event}", "Events committed.");
+    private static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>("kes_batch_size", "{command}", "Commands of one transaction.");
+    private static readonly Histogram<double> BatchDuration = Meter.CreateHistogram<double>("kes_batch_duration", "s", "Time to decide and commit one batch.");
+    private static readonly Histogram<double> RestoreDuration = Meter.CreateHistogram<double>("kes_restore_duration", "s", "Time to restore one partition.");
+    private static readonly Counter<long> RestoredEvents = Meter.CreateCounter<long>("kes_restored_events", "{event}", "Events replayed by restores.");
+    private static readonly Counter<long> Aborts = Meter.CreateCounter<long>("kes_aborted_batches", "{batch}", "Batches that were aborted and decided again.");
+
+    public static void Committed(int commands, int events, TimeSpan elapsed)
+    {
+        Commands.Add(commands);
+        Events.Add(events);
+        BatchSize.Record(commands);
+        BatchDuration.Record(elapsed.TotalSeconds);
+    }
+
+    public static void Aborted() => Aborts.Add(1);
+
+    public static void Restored(long events, TimeSpan elapsed)
+    {
+        RestoredEvents.Add(events);
+        RestoreDuration.Record(elapsed.TotalSeconds);
+    }
+}

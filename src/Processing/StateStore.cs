@@ -1,0 +1,251 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using RocksDbSharp;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>
+/// The state of one partition on disk: aggregates, their stream index, their recent outcomes, what changed since the last barrier, and the checkpoint. No write-ahead
+/// log: Kafka is the log. All keys live in one column family, told apart by their first byte, so that a flush takes them together and a crash leaves an older but
+/// consistent store. Reads are thread-safe; writes belong to the partition task.
+/// </summary>
+internal sealed class StateStore : IDisposable
+{
+    private const byte StatePrefix = (byte)'s';
+    private const byte IndexPrefix = (byte)'i';
+    private const byte RecentPrefix = (byte)'r';
+    private const byte ChangedPrefix = (byte)'c';
+    private const string FormatVersion = "1";
+    private static readonly byte[] CheckpointKey = "mcheckpoint"u8.ToArray();
+    private static readonly byte[] SchemaKey = "mschema"u8.ToArray();
+    private static readonly byte[] SequenceMarker = [0];
+
+    private readonly RocksDb _database;
+    private readonly WriteOptions _write = new WriteOptions().DisableWal(1);
+    private readonly AvroRecordType _stateType;
+    private readonly AggregateDefinition _definition;
+    private readonly int _recentLimit;
+    private readonly ArrayBufferWriter<byte> _value = new(1024);
+    private readonly ArrayBufferWriter<byte> _key = new(256);
+    private readonly WriteBatch _batch = new();
+
+    private StateStore(RocksDb database, AggregateDefinition definition, AvroRecordType stateType, int recentLimit) =>
+        (_database, _definition, _stateType, _recentLimit) = (database, definition, stateType, recentLimit);
+
+    /// <summary>The first event offset that the store does not cover; 0 when it is new.</summary>
+    public long Checkpoint { get; private set; }
+
+    /// <summary>Opens the store in <paramref name="directory"/>; one that another state schema or format wrote is deleted first, as its content follows from the events.</summary>
+    /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
+    public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit)
+    {
+        StateStore store = OpenAsIs(directory, definition, stateType, recentLimit);
+        byte[] schema = Encoding.UTF8.GetBytes($"{FormatVersion}/{stateType.Fingerprint}");
+        byte[]? present = store._database.Get(SchemaKey);
+        if (present is not null && !present.AsSpan().SequenceEqual(schema))
+        {
+            store.Dispose();
+            Directory.Delete(directory, recursive: true);
+            store = OpenAsIs(directory, definition, stateType, recentLimit);
+        }
+
+        store._database.Put(SchemaKey, schema, writeOptions: store._write);
+        if (store._database.Get(CheckpointKey) is { } checkpoint)
+            store.Checkpoint = BinaryPrimitives.ReadInt64BigEndian(checkpoint);
+        return store;
+    }
+
+    /// <summary>The aggregate as stored; null when it is not.</summary>
+    public AggregateEntry? Load(AggregateId id)
+    {
+        byte[] idBytes = Encoding.UTF8.GetBytes(id.Value);
+        byte[]? value = _database.Get(KeyOf(StatePrefix, idBytes));
+        if (value is null)
+            return null;
+
+        var entry = new AggregateEntry(id, _definition.InitialState);
+        (entry.Version, entry.EventOffset, entry.State) = ReadState(value);
+        byte[] prefix = KeyOf(RecentPrefix, idBytes, SequenceMarker);
+        using Iterator recent = _database.NewIterator();
+        for (recent.Seek(prefix); recent.Valid(); recent.Next())
+        {
+            ReadOnlySpan<byte> key = recent.GetKeySpan();
+            if (!key.StartsWith(prefix) || key.Length != prefix.Length + sizeof(long))
+                break;
+            entry.Recall((CommandReply)AvroRecordType.Of<CommandReply>().Read(recent.GetValueSpan()), BinaryPrimitives.ReadInt64BigEndian(key[prefix.Length..]));
+        }
+
+        return entry;
+    }
+
+    /// <summary>The aggregate as a read returns it; null when it has no events. Thread-safe.</summary>
+    public AggregateView? Read(AggregateId id, int partition) =>
+        _database.Get(KeyOf(StatePrefix, Encoding.UTF8.GetBytes(id.Value))) is { } value ? ViewOf(id, partition, value) : null;
+
+    /// <summary>All aggregates that have events, as of now, in the order of their ids. Thread-safe.</summary>
+    public IEnumerable<AggregateView> ReadAll(int partition)
+    {
+        using Iterator all = _database.NewIterator();
+        for (all.Seek([StatePrefix]); all.Valid(); all.Next())
+        {
+            byte[] key = all.Key();
+            if (key[0] != StatePrefix)
+                break;
+            if (ViewOf(AggregateId.Parse(Encoding.UTF8.GetString(key.AsSpan(1))), partition, all.Value()) is { } view)
+                yield return view;
+        }
+    }
+
+    /// <summary>The offset of an aggregate's event of <paramref name="version"/>; null when it has none. Thread-safe.</summary>
+    public long? OffsetOf(AggregateId id, long version) =>
+        _database.Get(IndexKey(Encoding.UTF8.GetBytes(id.Value), version)) is { } value ? BinaryPrimitives.ReadInt64BigEndian(value) : null;
+
+    /// <summary>Adds an aggregate's state to the next write.</summary>
+    public void PutState(AggregateEntry entry)
+    {
+        _value.ResetWrittenCount();
+        var writer = new AvroWriter(_value);
+        writer.WriteLong(entry.Version);
+        writer.WriteLong(entry.EventOffset);
+        ((IAvroRecord)entry.State).WriteTo(ref writer);
+        writer.Flush();
+        _batch.Put(Key(StatePrefix, entry.Key), _value.WrittenSpan);
+        _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
+    }
+
+    /// <summary>Adds an event to the stream index of the next write.</summary>
+    public void PutIndex(ReadOnlySpan<byte> id, long version, long offset)
+    {
+        Span<byte> value = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(value, offset);
+        _batch.Put(Key(IndexPrefix, id, SequenceMarker, version), value);
+    }
+
+    /// <summary>Remembers an outcome with its aggregate, in memory and in the next write.</summary>
+    public void PutOutcome(AggregateEntry entry, CommandReply outcome)
+    {
+        (long sequence, long forgotten) = entry.Remember(outcome, _recentLimit);
+        _value.ResetWrittenCount();
+        var writer = new AvroWriter(_value);
+        outcome.WriteTo(ref writer);
+        writer.Flush();
+        _batch.Put(Key(RecentPrefix, entry.Key, SequenceMarker, sequence), _value.WrittenSpan);
+        if (forgotten >= 0)
+            _batch.Delete(Key(RecentPrefix, entry.Key, SequenceMarker, forgotten));
+    }
+
+    /// <summary>Writes what was put, together with the checkpoint.</summary>
+    public void Write(long checkpoint)
+    {
+        Span<byte> value = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(value, checkpoint);
+        _batch.Put(CheckpointKey, value);
+        _database.Write(_batch, _write);
+        _batch.Clear();
+        Checkpoint = checkpoint;
+    }
+
+    /// <summary>The aggregates that changed since the last barrier.</summary>
+    public List<AggregateId> Changed()
+    {
+        var changed = new List<AggregateId>();
+        using Iterator all = _database.NewIterator();
+        for (all.Seek([ChangedPrefix]); all.Valid(); all.Next())
+        {
+            ReadOnlySpan<byte> key = all.GetKeySpan();
+            if (key[0] != ChangedPrefix)
+                break;
+            changed.Add(AggregateId.Parse(Encoding.UTF8.GetString(key[1..])));
+        }
+
+        return changed;
+    }
+
+    /// <summary>Forgets that the aggregates had changed: they are in a barrier now.</summary>
+    public void ClearChanged(List<AggregateId> changed)
+    {
+        foreach (AggregateId id in changed)
+            _batch.Delete(KeyOf(ChangedPrefix, Encoding.UTF8.GetBytes(id.Value)));
+        _database.Write(_batch, _write);
+        _batch.Clear();
+    }
+
+    /// <summary>Makes what was written outlive the process.</summary>
+    public void Flush() => _database.Flush(new FlushOptions().SetWaitForFlush(true));
+
+    public void Dispose()
+    {
+        _batch.Dispose();
+        _database.Dispose();
+    }
+
+    private static StateStore OpenAsIs(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit)
+    {
+        Directory.CreateDirectory(directory);
+        DbOptions options = new DbOptions()
+            .SetCreateIfMissing(true)
+            .SetWriteBufferSize(32UL * 1024 * 1024)
+            .SetMaxOpenFiles(256)
+            .SetKeepLogFileNum(2)
+            .SetMaxLogFileSize(1024UL * 1024)
+            .SetCompression(Compression.No);
+        try
+        {
+            return new StateStore(RocksDb.Open(options, directory), definition, stateType, recentLimit);
+        }
+        catch (RocksDbException failed)
+        {
+            throw new IOException($"The state store {directory} cannot be opened: {failed.Message} If another process uses this data folder, end it or give another one; "
+                + "a damaged store may be deleted, it is filled again from the events.", failed);
+        }
+    }
+
+    private AggregateView? ViewOf(AggregateId id, int partition, byte[] value)
+    {
+        (long version, long offset, object state) = ReadState(value);
+        return version == 0 ? null : new AggregateView(id, version, state, new ConsistencyToken(partition, offset));
+    }
+
+    private (long Version, long Offset, object State) ReadState(byte[] value)
+    {
+        var reader = new AvroReader(value);
+        long version = reader.ReadLong();
+        long offset = reader.ReadLong();
+        return (version, offset, _stateType.Read(value.AsSpan(reader.Position)));
+    }
+
+    private static byte[] KeyOf(byte prefix, byte[] id, byte[]? end = null) => [prefix, .. id, .. end ?? []];
+
+    private static byte[] IndexKey(byte[] id, long version)
+    {
+        byte[] key = new byte[1 + id.Length + 1 + sizeof(long)];
+        key[0] = IndexPrefix;
+        id.CopyTo(key, 1);
+        BinaryPrimitives.WriteInt64BigEndian(key.AsSpan(id.Length + 2), version);
+        return key;
+    }
+
+    private ReadOnlySpan<byte> Key(byte prefix, ReadOnlySpan<byte> id)
+    {
+        _key.ResetWrittenCount();
+        Span<byte> key = _key.GetSpan(1 + id.Length);
+        key[0] = prefix;
+        id.CopyTo(key[1..]);
+        return key[..(1 + id.Length)];
+    }
+
+    private ReadOnlySpan<byte> Key(byte prefix, ReadOnlySpan<byte> id, ReadOnlySpan<byte> marker, long number)
+    {
+        int length = 1 + id.Length + marker.Length + sizeof(long);
+        _key.ResetWrittenCount();
+        Span<byte> key = _key.GetSpan(length);
+        key[0] = prefix;
+        id.CopyTo(key[1..]);
+        marker.CopyTo(key[(1 + id.Length)..]);
+        BinaryPrimitives.WriteInt64BigEndian(key[(length - sizeof(long))..], number);
+        return key[..length];
+    }
+}

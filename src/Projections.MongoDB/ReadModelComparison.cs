@@ -1,0 +1,161 @@
+using MongoDB.Bson;
+using MongoDB.Driver;
+
+namespace KafkaEventSourcing.Projections.MongoDB;
+
+/// <summary>
+/// Folds events again, apart from what is stored, and compares the outcome with the stored read models, document by document. It is a
+/// <see cref="IProjectionStore"/> for a <see cref="ProjectionEngine"/> of its own: documents that never change are compared as they come, the others when
+/// <see cref="Finish"/> is called. The read models must stand still meanwhile. Not thread-safe, as an engine commits one batch at a time.
+/// </summary>
+public sealed class ReadModelComparison : IProjectionStore
+{
+    private const int MaxReported = 20;
+
+    private readonly MongoProjectionStore _stored;
+    private readonly Dictionary<(string Projection, int Partition), long> _checkpoints = [];
+    private readonly Dictionary<string, FoldedDocuments> _folded = [];
+    private readonly Dictionary<string, long> _counts = [];
+    private readonly List<string> _differences = [];
+
+    /// <summary>Compares with what <paramref name="stored"/> holds.</summary>
+    public ReadModelComparison(MongoProjectionStore stored) => _stored = stored;
+
+    /// <summary>How many documents were found to differ.</summary>
+    public long DifferenceCount { get; private set; }
+
+    /// <summary>The first differences, in words.</summary>
+    public IReadOnlyList<string> Differences => _differences;
+
+    /// <summary>How many documents were compared.</summary>
+    public long Compared { get; private set; }
+
+    /// <inheritdoc/>
+    public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task<long?> LoadCheckpoint(string projection, int partition, CancellationToken cancellationToken) =>
+        Task.FromResult(_checkpoints.TryGetValue((projection, partition), out long next) ? next : (long?)null);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(
+        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+        where TDocument : class
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        var found = new Dictionary<string, TDocument>();
+        if (_folded.TryGetValue(projection.Name, out FoldedDocuments? folded))
+        {
+            foreach (string key in keys)
+            {
+                if (((FoldedDocuments<TDocument>)folded).Documents.TryGetValue(key, out TDocument? document))
+                    found.Add(key, document);
+            }
+        }
+
+        return Task.FromResult<IReadOnlyDictionary<string, TDocument>>(found);
+    }
+
+    /// <inheritdoc/>
+    public async Task Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    {
+        foreach (DocumentChanges change in changes)
+            await change.Projection.Accept(new Take(this, change, cancellationToken)).ConfigureAwait(false);
+        foreach (CheckpointMove move in checkpoints)
+            _checkpoints[(move.Projection, move.Partition)] = move.To;
+    }
+
+    /// <summary>Compares what has been folded, and the number of documents of each of <paramref name="projections"/>.</summary>
+    public async Task Finish(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken)
+    {
+        foreach (FoldedDocuments folded in _folded.Values)
+            await folded.Compare(this, cancellationToken).ConfigureAwait(false);
+        foreach (ProjectionDefinition projection in projections)
+        {
+            long stored = await _stored.Database.GetCollection<BsonDocument>(projection.Name).CountDocumentsAsync(new BsonDocument(), cancellationToken: cancellationToken).ConfigureAwait(false);
+            long expected = _counts.GetValueOrDefault(projection.Name);
+            if (stored != expected)
+                Differ($"{projection.Name}: {stored} documents are stored, {expected} follow from the events.");
+        }
+    }
+
+    private async Task CompareDocuments<TDocument>(
+        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<KeyValuePair<string, TDocument>> expected, CancellationToken cancellationToken)
+        where TDocument : class
+    {
+        _counts[projection.Name] = _counts.GetValueOrDefault(projection.Name) + expected.Count;
+        foreach (KeyValuePair<string, TDocument>[] chunk in expected.Chunk(2_000))
+        {
+            IReadOnlyDictionary<string, TDocument> stored = await _stored.Load(projection, [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
+            foreach ((string key, TDocument document) in chunk)
+            {
+                Compared++;
+                if (!stored.TryGetValue(key, out TDocument? present))
+                {
+                    Differ($"{projection.Name}/{key} is missing.");
+                    continue;
+                }
+
+                BsonDocument left = document.ToBsonDocument();
+                BsonDocument right = present.ToBsonDocument();
+                if (left != right)
+                    Differ($"{projection.Name}/{key} differs: {DifferentFields(left, right)}.");
+            }
+        }
+    }
+
+    private static string DifferentFields(BsonDocument expected, BsonDocument stored) =>
+        string.Join(", ", expected.Names.Union(stored.Names)
+            .Where(name => expected.GetValue(name, BsonUndefined.Value) != stored.GetValue(name, BsonUndefined.Value))
+            .Select(name => $"{name} is {stored.GetValue(name, "missing")} instead of {expected.GetValue(name, "missing")}"));
+
+    private void Differ(string difference)
+    {
+        DifferenceCount++;
+        if (_differences.Count < MaxReported)
+            _differences.Add(difference);
+    }
+
+    private readonly struct Take(ReadModelComparison comparison, DocumentChanges changes, CancellationToken cancellationToken) : IProjectionVisitor<Task>
+    {
+        public Task Visit<TDocument>(ProjectionDefinition<TDocument> projection)
+            where TDocument : class
+        {
+            var typed = (DocumentChanges<TDocument>)changes;
+            if (projection.Kind == ProjectionKind.Inserts)
+                return comparison.CompareDocuments(projection, [.. typed.Documents.Select(d => KeyValuePair.Create(d.Key, d.Value!))], cancellationToken);
+
+            if (!comparison._folded.TryGetValue(projection.Name, out FoldedDocuments? folded))
+                comparison._folded.Add(projection.Name, folded = new FoldedDocuments<TDocument>(projection));
+            ((FoldedDocuments<TDocument>)folded).Take(typed);
+            return Task.CompletedTask;
+        }
+    }
+
+    private abstract class FoldedDocuments
+    {
+        public abstract Task Compare(ReadModelComparison comparison, CancellationToken cancellationToken);
+    }
+
+    private sealed class FoldedDocuments<TDocument>(ProjectionDefinition<TDocument> projection) : FoldedDocuments
+        where TDocument : class
+    {
+        public Dictionary<string, TDocument> Documents { get; } = [];
+
+        public void Take(DocumentChanges<TDocument> changes)
+        {
+            foreach ((string key, TDocument? document) in changes.Documents)
+            {
+                if (document is null)
+                    Documents.Remove(key);
+                else if (projection.Kind == ProjectionKind.Sums && Documents.TryGetValue(key, out TDocument? present))
+                    Documents[key] = projection.Add(present, document);
+                else
+                    Documents[key] = document;
+            }
+        }
+
+        public override Task Compare(ReadModelComparison comparison, CancellationToken cancellationToken) =>
+            comparison.CompareDocuments(projection, Documents, cancellationToken);
+    }
+}
