@@ -1,0 +1,89 @@
+using System.Buffers.Binary;
+using KafkaEventSourcing.Embedded.Kafka.Protocol;
+
+namespace KafkaEventSourcing.Embedded.Kafka.Log;
+
+/// <summary>The header fields of one record batch, format 2 (Apache Kafka, "Message Format"), over its bytes.</summary>
+internal readonly ref struct RecordBatch(Span<byte> bytes)
+{
+    public const int HeaderLength = 61;
+    public const int LogOverhead = 12;
+    public const byte Magic = 2;
+    private const int CrcOffset = 17;
+    private const int AttributesOffset = 21;
+    private const short TransactionalFlag = 0x10;
+    private const short ControlFlag = 0x20;
+    private const short TimestampTypeFlag = 0x08;
+
+    private readonly Span<byte> _bytes = bytes;
+
+    public long BaseOffset
+    {
+        get => BinaryPrimitives.ReadInt64BigEndian(_bytes);
+        set => BinaryPrimitives.WriteInt64BigEndian(_bytes, value);
+    }
+
+    public int BatchLength => BinaryPrimitives.ReadInt32BigEndian(_bytes[8..]);
+
+    /// <summary>The whole batch in bytes.</summary>
+    public int Size => LogOverhead + BatchLength;
+
+    public int PartitionLeaderEpoch
+    {
+        set => BinaryPrimitives.WriteInt32BigEndian(_bytes[12..], value);
+    }
+
+    public byte MagicByte => _bytes[16];
+
+    public uint Crc => BinaryPrimitives.ReadUInt32BigEndian(_bytes[CrcOffset..]);
+
+    public short Attributes => BinaryPrimitives.ReadInt16BigEndian(_bytes[AttributesOffset..]);
+
+    public int Codec => Attributes & 0x07;
+
+    public bool IsTransactional => (Attributes & TransactionalFlag) != 0;
+
+    public bool IsControl => (Attributes & ControlFlag) != 0;
+
+    public int LastOffsetDelta => BinaryPrimitives.ReadInt32BigEndian(_bytes[23..]);
+
+    public long LastOffset => BaseOffset + LastOffsetDelta;
+
+    public long BaseTimestamp => BinaryPrimitives.ReadInt64BigEndian(_bytes[27..]);
+
+    public long MaxTimestamp => BinaryPrimitives.ReadInt64BigEndian(_bytes[35..]);
+
+    public long ProducerId => BinaryPrimitives.ReadInt64BigEndian(_bytes[43..]);
+
+    public short ProducerEpoch => BinaryPrimitives.ReadInt16BigEndian(_bytes[51..]);
+
+    public int BaseSequence => BinaryPrimitives.ReadInt32BigEndian(_bytes[53..]);
+
+    public int RecordCount => BinaryPrimitives.ReadInt32BigEndian(_bytes[57..]);
+
+    /// <summary>Sequences wrap after <see cref="int.MaxValue"/>.</summary>
+    public int LastSequence => (int)(((long)BaseSequence + LastOffsetDelta) & int.MaxValue);
+
+    public ReadOnlySpan<byte> Records => _bytes[HeaderLength..Size];
+
+    public bool HasValidCrc => Crc32C.Compute(_bytes[AttributesOffset..Size]) == Crc;
+
+    /// <summary>Marks the batch as stamped by the log; the checksum follows.</summary>
+    public void SetLogAppendTime(long timestamp)
+    {
+        BinaryPrimitives.WriteInt16BigEndian(_bytes[AttributesOffset..], (short)(Attributes | TimestampTypeFlag));
+        BinaryPrimitives.WriteInt64BigEndian(_bytes[35..], timestamp);
+        BinaryPrimitives.WriteUInt32BigEndian(_bytes[CrcOffset..], Crc32C.Compute(_bytes[AttributesOffset..Size]));
+    }
+
+    /// <summary>What is wrong with the first batch of <paramref name="bytes"/>; None when it is whole.</summary>
+    public static ErrorCode Check(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < HeaderLength)
+            return ErrorCode.CorruptMessage;
+        int length = BinaryPrimitives.ReadInt32BigEndian(bytes[8..]);
+        if (length < HeaderLength - LogOverhead || length > bytes.Length - LogOverhead)
+            return ErrorCode.CorruptMessage;
+        return bytes[16] == Magic ? ErrorCode.None : ErrorCode.UnsupportedForMessageFormat;
+    }
+}

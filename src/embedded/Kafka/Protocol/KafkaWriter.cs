@@ -1,0 +1,108 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text;
+
+namespace KafkaEventSourcing.Embedded.Kafka.Protocol;
+
+/// <summary>Writes Kafka's primitive types into a pooled buffer.</summary>
+internal sealed class KafkaWriter : IDisposable
+{
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(4096);
+
+    public int Length { get; private set; }
+
+    public Memory<byte> Written => _buffer.AsMemory(0, Length);
+
+    public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
+
+    public void Reset()
+    {
+        Length = 0;
+        if (_buffer.Length <= 4 * 1024 * 1024)
+            return;
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = ArrayPool<byte>.Shared.Rent(4096);
+    }
+
+    public Span<byte> Take(int bytes)
+    {
+        if (_buffer.Length - Length < bytes)
+        {
+            byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(_buffer.Length * 2, Length + bytes));
+            _buffer.AsSpan(0, Length).CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = larger;
+        }
+
+        Span<byte> span = _buffer.AsSpan(Length, bytes);
+        Length += bytes;
+        return span;
+    }
+
+    public void WriteInt8(sbyte value) => Take(1)[0] = (byte)value;
+
+    public void WriteInt16(short value) => BinaryPrimitives.WriteInt16BigEndian(Take(sizeof(short)), value);
+
+    public void WriteInt32(int value) => BinaryPrimitives.WriteInt32BigEndian(Take(sizeof(int)), value);
+
+    public void WriteInt64(long value) => BinaryPrimitives.WriteInt64BigEndian(Take(sizeof(long)), value);
+
+    public void WriteFloat64(double value) => BinaryPrimitives.WriteDoubleBigEndian(Take(sizeof(double)), value);
+
+    public void WriteUuid(Guid value) => value.TryWriteBytes(Take(16), bigEndian: true, out _);
+
+    public void WriteUnsignedVarint(int value)
+    {
+        uint rest = (uint)value;
+        while (rest >= 0x80)
+        {
+            Take(1)[0] = (byte)(rest | 0x80);
+            rest >>= 7;
+        }
+
+        Take(1)[0] = (byte)rest;
+    }
+
+    /// <summary>A zig-zag varint, as records use it.</summary>
+    public void WriteVarlong(long value)
+    {
+        ulong rest = (ulong)((value << 1) ^ (value >> 63));
+        while (rest >= 0x80)
+        {
+            Take(1)[0] = (byte)(rest | 0x80);
+            rest >>= 7;
+        }
+
+        Take(1)[0] = (byte)rest;
+    }
+
+    public void WriteString(string? value, bool flexible)
+    {
+        int length = value is null ? -1 : Encoding.UTF8.GetByteCount(value);
+        if (flexible)
+            WriteUnsignedVarint(length + 1);
+        else
+            WriteInt16(checked((short)length));
+        if (value is not null)
+            Encoding.UTF8.GetBytes(value, Take(length));
+    }
+
+    public void WriteBytes(ReadOnlyMemory<byte>? value, bool flexible)
+    {
+        int length = value?.Length ?? -1;
+        if (flexible)
+            WriteUnsignedVarint(length + 1);
+        else
+            WriteInt32(length);
+        if (value is { } bytes)
+            bytes.Span.CopyTo(Take(length));
+    }
+
+    public void WriteArrayLength(int length, bool flexible)
+    {
+        if (flexible)
+            WriteUnsignedVarint(length + 1);
+        else
+            WriteInt32(length);
+    }
+}
