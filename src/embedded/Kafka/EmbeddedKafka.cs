@@ -1,0 +1,149 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using KafkaEventSourcing.Embedded.Kafka.Network;
+using KafkaEventSourcing.Embedded.Kafka.Requests;
+using KafkaEventSourcing.Embedded.Kafka.Server;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace KafkaEventSourcing.Embedded.Kafka;
+
+/// <summary>A Kafka broker in this process: one node, for development, tests and small installations. Any Kafka client can use it. Thread-safe.</summary>
+public sealed class EmbeddedKafka : IAsyncDisposable
+{
+    private static readonly TimeSpan TransactionTick = TimeSpan.FromMilliseconds(500);
+
+    private readonly Broker _broker;
+    private readonly Socket _listener;
+    private readonly FileStream _folderLock;
+    private readonly bool _temporary;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentDictionary<Task, Socket> _connections = [];
+    private readonly Task _accepting;
+    private readonly Task _cleaning;
+    private readonly ITimer _transactions;
+
+    private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, Socket listener, TimeProvider time, ILogger logger)
+    {
+        (_folderLock, _listener, DataDirectory, _temporary) = (folderLock, listener, directory, options.DataDirectory is null);
+        _broker = new Broker(directory, options, time, logger) { Port = ((IPEndPoint)listener.LocalEndPoint!).Port };
+        BootstrapServers = string.Create(CultureInfo.InvariantCulture, $"{_broker.Host}:{_broker.Port}");
+        var dispatcher = new RequestDispatcher(_broker);
+        _accepting = Accept(dispatcher, options, logger);
+        _cleaning = Clean(options, time);
+        _transactions = time.CreateTimer(_ => _broker.Transactions.AbortExpired(), null, TransactionTick, TransactionTick);
+    }
+
+    /// <summary>What clients take as <c>bootstrap.servers</c>.</summary>
+    public string BootstrapServers { get; }
+
+    /// <summary>The data folder.</summary>
+    public string DataDirectory { get; }
+
+    /// <summary>Starts a broker; it returns when clients can connect.</summary>
+    /// <exception cref="IOException">The port or the data folder is in use, or the folder cannot be used; the message says which.</exception>
+    public static Task<EmbeddedKafka> StartAsync(EmbeddedKafkaOptions options, ILoggerFactory? loggerFactory = null, TimeProvider? timeProvider = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        cancellationToken.ThrowIfCancellationRequested();
+        ILogger logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedKafka>();
+        string directory = options.DataDirectory is { } named ? Path.GetFullPath(named) : Directory.CreateTempSubdirectory("embedded-kafka-").FullName;
+        return Task.Run(() =>
+        {
+            FileStream folderLock = Lock(directory);
+            Socket? listener = null;
+            try
+            {
+                listener = Listen(options);
+                return new EmbeddedKafka(options, directory, folderLock, listener, timeProvider ?? TimeProvider.System, logger);
+            }
+            catch
+            {
+                listener?.Dispose();
+                folderLock.Dispose();
+                throw;
+            }
+        }, cancellationToken);
+    }
+
+    /// <summary>Stops the broker. Everything acknowledged is on disk.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stop.IsCancellationRequested)
+            return;
+        await _stop.CancelAsync().ConfigureAwait(false);
+        _listener.Dispose();
+        await _transactions.DisposeAsync().ConfigureAwait(false);
+        await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _cleaning.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (Socket socket in _connections.Values)
+            socket.Dispose();
+        await Task.WhenAll(_connections.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _broker.Dispose();
+        await _folderLock.DisposeAsync().ConfigureAwait(false);
+        _stop.Dispose();
+        if (_temporary)
+            Directory.Delete(DataDirectory, recursive: true);
+    }
+
+    private static FileStream Lock(string directory)
+    {
+        Directory.CreateDirectory(directory);
+        try
+        {
+            return new FileStream(Path.Combine(directory, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException inUse)
+        {
+            throw new IOException($"The Kafka data folder {directory} is in use by another process: end that one, or name another folder.", inUse);
+        }
+    }
+
+    private static Socket Listen(EmbeddedKafkaOptions options)
+    {
+        var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            listener.Bind(new IPEndPoint(IPAddress.Parse(options.Host), options.Port));
+            listener.Listen(512);
+            return listener;
+        }
+        catch (SocketException inUse) when (inUse.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            listener.Dispose();
+            throw new IOException(string.Create(CultureInfo.InvariantCulture, $"Port {options.Port} of {options.Host}, which Kafka shall listen on, is in use: give another one, or 0 for a free one."), inUse);
+        }
+    }
+
+    private async Task Accept(RequestDispatcher dispatcher, EmbeddedKafkaOptions options, ILogger logger)
+    {
+        try
+        {
+            while (true)
+            {
+                Socket socket = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
+                socket.NoDelay = true;
+                Task serving = Task.Run(async () =>
+                {
+                    using var connection = new Connection(socket, dispatcher, options.MaxRequestBytes, logger);
+                    await connection.Serve(_stop.Token).ConfigureAwait(false);
+                });
+                _connections[serving] = socket;
+                _ = serving.ContinueWith(ended => _connections.TryRemove(ended, out Socket? _), TaskScheduler.Default);
+            }
+        }
+        catch (Exception stopped) when (_stop.IsCancellationRequested && stopped is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            // The end.
+        }
+    }
+
+    private async Task Clean(EmbeddedKafkaOptions options, TimeProvider time)
+    {
+        using var timer = new PeriodicTimer(options.CleanInterval, time);
+        while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
+            _broker.Logs.Clean();
+    }
+}

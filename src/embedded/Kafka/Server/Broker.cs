@@ -1,0 +1,121 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using KafkaEventSourcing.Embedded.Kafka.Coordinator;
+using KafkaEventSourcing.Embedded.Kafka.Log;
+using KafkaEventSourcing.Embedded.Kafka.Protocol;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Embedded.Kafka.Server;
+
+/// <summary>The one node of the cluster: topics, logs, coordinators, and who waits for new records.</summary>
+internal sealed class Broker : IDisposable
+{
+    public const int NodeId = 1;
+    private const int ProducerIdBlock = 1_000;
+
+    private readonly ConcurrentDictionary<TopicPartition, AppendSignal> _signals = [];
+    private readonly Lock _producerIdLock = new();
+    private readonly string _producerIdFile;
+    private long _nextProducerId;
+    private long _reservedProducerIds;
+
+    public Broker(string directory, EmbeddedKafkaOptions options, TimeProvider time, ILogger logger)
+    {
+        (Options, Time, Logger) = (options, time, logger);
+        Topics = new TopicStore(directory);
+        Logs = new LogManager(Path.Combine(directory, "logs"), time, logger);
+        ClusterId = ReadClusterId(Path.Combine(directory, "cluster.id"), time);
+        _producerIdFile = Path.Combine(directory, "producer.id");
+        _nextProducerId = _reservedProducerIds = File.Exists(_producerIdFile) ? long.Parse(File.ReadAllText(_producerIdFile), CultureInfo.InvariantCulture) : 0;
+        CreateInternal(TopicStore.Offsets);
+        CreateInternal(TopicStore.Transactions);
+        foreach (Topic topic in Topics.All)
+            OpenLogs(topic);
+        Groups = new GroupCoordinator(Logs.Get(new TopicPartition(TopicStore.Offsets, 0))!, time);
+        Transactions = new TransactionCoordinator(Logs.Get(new TopicPartition(TopicStore.Transactions, 0))!, this);
+        Groups.Load();
+        Transactions.Load();
+    }
+
+    public EmbeddedKafkaOptions Options { get; }
+
+    public TimeProvider Time { get; }
+
+    public ILogger Logger { get; }
+
+    public TopicStore Topics { get; }
+
+    public LogManager Logs { get; }
+
+    public GroupCoordinator Groups { get; }
+
+    public TransactionCoordinator Transactions { get; }
+
+    public string ClusterId { get; }
+
+    public string Host => Options.AdvertisedHost ?? (Options.Host is "0.0.0.0" ? "127.0.0.1" : Options.Host);
+
+    public int Port { get; set; }
+
+    public UnifiedLog? LogOf(string topic, int partition) => Logs.Get(new TopicPartition(topic, partition));
+
+    /// <summary>Opens the logs of a topic, new ones too.</summary>
+    public void OpenLogs(Topic topic)
+    {
+        for (int partition = 0; partition < topic.Partitions; partition++)
+            Logs.Open(new TopicPartition(topic.Name, partition), topic.Config, Signal).Config = topic.Config;
+    }
+
+    public void DeleteTopic(Topic topic)
+    {
+        for (int partition = 0; partition < topic.Partitions; partition++)
+        {
+            Logs.Delete(new TopicPartition(topic.Name, partition));
+            Signal(new TopicPartition(topic.Name, partition));
+        }
+    }
+
+    /// <summary>A producer id that nobody has had, over restarts too.</summary>
+    public long NextProducerId()
+    {
+        lock (_producerIdLock)
+        {
+            if (_nextProducerId == _reservedProducerIds)
+            {
+                _reservedProducerIds += ProducerIdBlock;
+                File.WriteAllText(_producerIdFile + ".tmp", _reservedProducerIds.ToString(CultureInfo.InvariantCulture));
+                File.Move(_producerIdFile + ".tmp", _producerIdFile, overwrite: true);
+            }
+
+            return _nextProducerId++;
+        }
+    }
+
+    /// <summary>What is told of new records in a partition.</summary>
+    public AppendSignal SignalOf(TopicPartition partition) => _signals.GetOrAdd(partition, _ => new AppendSignal());
+
+    public void Dispose()
+    {
+        Groups.Dispose();
+        Logs.Dispose();
+    }
+
+    private void Signal(TopicPartition partition)
+    {
+        if (_signals.TryGetValue(partition, out AppendSignal? signal))
+            signal.Raise();
+    }
+
+    private void CreateInternal(string name)
+    {
+        if (Topics.Find(name) is null)
+            Topics.Put(new Topic(name, 1, new LogConfig(new Dictionary<string, string> { ["cleanup.policy"] = "compact", ["segment.bytes"] = "16777216" }), IsInternal: true));
+    }
+
+    private static string ReadClusterId(string path, TimeProvider time)
+    {
+        if (!File.Exists(path))
+            File.WriteAllText(path, Convert.ToBase64String(Guid.CreateVersion7(time.GetUtcNow()).ToByteArray())[..22].Replace('+', '-').Replace('/', '_'));
+        return File.ReadAllText(path);
+    }
+}

@@ -1,0 +1,4 @@
+namespace KafkaEventSourcing.Embedded.Kafka.Server;
+
+/// <summary>Who asks.</summary>
+internal sealed record RequestContext(string ClientId, string ClientHost);

@@ -1,0 +1,83 @@
+using System.Text.Json;
+using KafkaEventSourcing.Embedded.Kafka.Log;
+using KafkaEventSourcing.Embedded.Kafka.Protocol;
+
+namespace KafkaEventSourcing.Embedded.Kafka.Server;
+
+/// <summary>A topic: how many partitions, and its configs.</summary>
+internal sealed record Topic(string Name, int Partitions, LogConfig Config, bool IsInternal);
+
+/// <summary>Which topics there are; kept in one file that is replaced as a whole. Thread-safe.</summary>
+internal sealed class TopicStore
+{
+    public const string Offsets = "__consumer_offsets";
+    public const string Transactions = "__transaction_state";
+    private const int MaxNameLength = 249;
+
+    private readonly Lock _lock = new();
+    private readonly string _path;
+    private readonly SortedDictionary<string, Topic> _topics = new(StringComparer.Ordinal);
+
+    public TopicStore(string directory)
+    {
+        _path = Path.Combine(directory, "topics.json");
+        if (!File.Exists(_path))
+            return;
+        foreach ((string name, StoredTopic stored) in JsonSerializer.Deserialize<Dictionary<string, StoredTopic>>(File.ReadAllBytes(_path)) ?? [])
+            _topics.Add(name, new Topic(name, stored.Partitions, new LogConfig(stored.Configs), IsInternalName(name)));
+    }
+
+    public IReadOnlyList<Topic> All
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _topics.Values];
+        }
+    }
+
+    public static bool IsInternalName(string name) => name is Offsets or Transactions;
+
+    /// <summary>Why a name cannot be a topic's; null when it can.</summary>
+    public static string? CheckName(string name) =>
+        name.Length == 0 ? "Topic name is invalid: the empty string is not allowed"
+        : name is "." or ".." ? "Topic name is invalid: '.' or '..' is not allowed"
+        : name.Length > MaxNameLength ? $"Topic name is invalid: the length of '{name}' is longer than the max allowed length {MaxNameLength}"
+        : name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-') ? null
+        : $"Topic name is invalid: '{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
+
+    public Topic? Find(string name)
+    {
+        lock (_lock)
+            return _topics.GetValueOrDefault(name);
+    }
+
+    public void Put(Topic topic)
+    {
+        lock (_lock)
+        {
+            _topics[topic.Name] = topic;
+            Save();
+        }
+    }
+
+    public bool Remove(string name)
+    {
+        lock (_lock)
+        {
+            bool removed = _topics.Remove(name);
+            if (removed)
+                Save();
+            return removed;
+        }
+    }
+
+    private void Save()
+    {
+        byte[] content = JsonSerializer.SerializeToUtf8Bytes(_topics.ToDictionary(t => t.Key, t => new StoredTopic(t.Value.Partitions, t.Value.Config.Values.ToDictionary())));
+        File.WriteAllBytes(_path + ".tmp", content);
+        File.Move(_path + ".tmp", _path, overwrite: true);
+    }
+
+    private sealed record StoredTopic(int Partitions, Dictionary<string, string> Configs);
+}
