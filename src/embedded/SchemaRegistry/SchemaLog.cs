@@ -1,0 +1,152 @@
+using System.Text;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+
+namespace KafkaEventSourcing.Embedded.SchemaRegistry;
+
+/// <summary>The topic that keeps the registry: what is written counts when it has been read back.</summary>
+internal sealed class SchemaLog : IAsyncDisposable
+{
+    private readonly EmbeddedSchemaRegistryOptions _options;
+    private readonly IProducer<string, string?> _producer;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private readonly SortedDictionary<long, TaskCompletionSource> _waiting = [];
+    private readonly Task _reading;
+    private readonly TaskCompletionSource _caughtUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _read = -1;
+
+    private SchemaLog(EmbeddedSchemaRegistryOptions options, Action<string, string?> apply)
+    {
+        _options = options;
+        ProducerConfig producer = Configure(new ProducerConfig { Acks = Acks.All, EnableIdempotence = true, LingerMs = 0 });
+        _producer = new ProducerBuilder<string, string?>(producer).SetValueSerializer(Text).SetLogHandler((_, _) => { }).Build();
+        _reading = Task.Factory.StartNew(() => Read(apply), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    /// <summary>Makes the topic where it is missing, reads all of it, and returns.</summary>
+    public static async Task<SchemaLog> Open(EmbeddedSchemaRegistryOptions options, Action<string, string?> apply, CancellationToken cancellationToken)
+    {
+        using (IAdminClient admin = new AdminClientBuilder(Configure(options, new AdminClientConfig())).SetLogHandler((_, _) => { }).Build())
+        {
+            try
+            {
+                await admin.CreateTopicsAsync([new TopicSpecification { Name = options.Topic, NumPartitions = 1, ReplicationFactor = -1, Configs = new() { ["cleanup.policy"] = "compact" } }]).ConfigureAwait(false);
+            }
+            catch (CreateTopicsException exists) when (exists.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
+            {
+                // It has been here before.
+            }
+        }
+
+        var log = new SchemaLog(options, apply);
+        try
+        {
+            await log._caughtUp.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return log;
+        }
+        catch
+        {
+            await log.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Writes records (null: a tombstone) and returns when they have been applied.</summary>
+    public async Task Write(params (string Key, string? Value)[] records)
+    {
+        long last = -1;
+        foreach ((string key, string? value) in records)
+            last = (await _producer.ProduceAsync(new TopicPartition(_options.Topic, 0), new Message<string, string?> { Key = key, Value = value }).ConfigureAwait(false)).Offset.Value;
+        TaskCompletionSource applied;
+        lock (_lock)
+        {
+            if (_read >= last)
+                return;
+            if (!_waiting.TryGetValue(last, out applied!))
+                _waiting.Add(last, applied = new(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        if (await Task.WhenAny(applied.Task, _reading).ConfigureAwait(false) == _reading)
+            await _reading.ConfigureAwait(false);
+        await applied.Task.WaitAsync(_stop.Token).ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _producer.Dispose();
+        _stop.Dispose();
+    }
+
+    private static byte[] Serialize(string? text) => text is null ? null! : Encoding.UTF8.GetBytes(text);
+
+    private static ISerializer<string?> Text { get; } = new NullableText();
+
+    private static TConfig Configure<TConfig>(EmbeddedSchemaRegistryOptions options, TConfig config)
+        where TConfig : ClientConfig
+    {
+        config.BootstrapServers = options.BootstrapServers;
+        foreach ((string name, string value) in options.KafkaSettings)
+            config.Set(name, value);
+        return config;
+    }
+
+    private TConfig Configure<TConfig>(TConfig config)
+        where TConfig : ClientConfig => Configure(_options, config);
+
+    private void Read(Action<string, string?> apply)
+    {
+        try
+        {
+            ConsumerConfig config = Configure(new ConsumerConfig { GroupId = "schema-registry", EnableAutoCommit = false, EnablePartitionEof = true, FetchQueueBackoffMs = 1 });
+            using IConsumer<string, byte[]?> consumer = new ConsumerBuilder<string, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+            var partition = new TopicPartition(_options.Topic, 0);
+            consumer.Assign(new TopicPartitionOffset(partition, Offset.Beginning));
+            while (true)
+            {
+                ConsumeResult<string, byte[]?> record = consumer.Consume(_stop.Token);
+                if (record.IsPartitionEOF)
+                {
+                    _caughtUp.TrySetResult();
+                    continue;
+                }
+
+                apply(record.Message.Key, record.Message.Value is { } value ? Encoding.UTF8.GetString(value) : null);
+                Applied(record.Offset.Value);
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            _caughtUp.TrySetCanceled();
+        }
+        catch (Exception failure)
+        {
+            _caughtUp.TrySetException(failure);
+            throw;
+        }
+    }
+
+    private void Applied(long offset)
+    {
+        var reached = new List<TaskCompletionSource>();
+        lock (_lock)
+        {
+            _read = offset;
+            while (_waiting.Count > 0 && _waiting.First() is { Key: var waited, Value: var waiter } && waited <= offset)
+            {
+                _waiting.Remove(waited);
+                reached.Add(waiter);
+            }
+        }
+
+        foreach (TaskCompletionSource waiter in reached)
+            waiter.TrySetResult();
+    }
+
+    private sealed class NullableText : ISerializer<string?>
+    {
+        public byte[] Serialize(string? data, SerializationContext context) => SchemaLog.Serialize(data);
+    }
+}
