@@ -1,3 +1,5 @@
+using MongoDB.Bson;
+
 namespace KafkaEventSourcing.Embedded.MongoDB;
 
 /// <summary>A command that is answered with one of MongoDB's error codes.</summary>
@@ -7,6 +9,12 @@ internal sealed class MongoCommandException(MongoErrorCode code, string message)
 
     /// <summary>Labels by which drivers decide what to do, such as <c>TransientTransactionError</c>.</summary>
     public string[] Labels { get; init; } = [];
+
+    /// <summary>Of a duplicate key: the index.</summary>
+    public BsonDocument? KeyPattern { get; init; }
+
+    /// <summary>Of a duplicate key: the values.</summary>
+    public BsonDocument? KeyValue { get; init; }
 }
 
 /// <summary>MongoDB's error codes; their names are the code names that it tells.</summary>

@@ -1,0 +1,83 @@
+using KafkaEventSourcing.Embedded.MongoDB.Query;
+using KafkaEventSourcing.Embedded.MongoDB.Storage;
+using MongoDB.Bson;
+
+namespace KafkaEventSourcing.Embedded.MongoDB.Commands;
+
+/// <summary>One command on its way.</summary>
+internal sealed class CommandContext(MongoServer server, BsonDocument command, Dictionary<string, List<byte[]>> sequences)
+{
+    public MongoServer Server => server;
+
+    public DocumentStore Store => server.Store;
+
+    public BsonDocument Command => command;
+
+    public string Name { get; } = command.GetElement(0).Name;
+
+    public string Database { get; } = command.TryGetValue("$db", out BsonValue db) ? db.AsString : throw new MongoCommandException((MongoErrorCode)40571, "OP_MSG requests require a $db argument");
+
+    /// <summary>The multi-document transaction that the command is part of; null without one.</summary>
+    public StoreTransaction? Transaction { get; set; }
+
+    /// <summary>The collection that the command names.</summary>
+    public string CollectionName => command[0] is BsonString { Value.Length: > 0 } name
+        ? name.Value
+        : throw new MongoCommandException(MongoErrorCode.InvalidNamespace, $"collection name has invalid type {BsonTypes.Name(command[0].BsonType)}");
+
+    public string Namespace => $"{Database}.{CollectionName}";
+
+    public CollectionDefinition? Collection => Store.Find(Database, CollectionName);
+
+    public BsonDocument Document(string name) => command.TryGetValue(name, out BsonValue value) && value is BsonDocument document ? document : [];
+
+    public bool Flag(string name) => command.TryGetValue(name, out BsonValue value) && Expression.IsTrue(value);
+
+    public long Number(string name, long fallback) => command.TryGetValue(name, out BsonValue value) && value.IsNumeric ? value.ToInt64() : fallback;
+
+    /// <summary>A list of documents: from a section of the message, or from the command itself.</summary>
+    public List<byte[]> Documents(string name) =>
+        sequences.TryGetValue(name, out List<byte[]>? documents) ? documents
+        : command.TryGetValue(name, out BsonValue value) && value is BsonArray array ? [.. array.Select(d => d.AsBsonDocument.ToBson())]
+        : throw new MongoCommandException((MongoErrorCode)40414, $"BSON field '{Name}.{name}' is missing but a required field");
+
+    /// <summary>Runs reads: in the transaction of the command, or in one of their own.</summary>
+    public T Read<T>(Func<StoreTransaction, T> read)
+    {
+        if (Transaction is { } transaction)
+            return read(transaction);
+        using var own = new StoreTransaction(Store, isMultiDocument: false);
+        return read(own);
+    }
+
+    /// <summary>Runs writes: in the transaction of the command, or alone, one after the other, committed at the end.</summary>
+    public async Task<T> Write<T>(Func<StoreTransaction, T> write)
+    {
+        if (Transaction is { } transaction)
+            return write(transaction);
+        while (true)
+        {
+            try
+            {
+                lock (Store.WriteLock)
+                {
+                    using var own = new StoreTransaction(Store, isMultiDocument: false);
+                    T result = write(own);
+                    own.Commit();
+                    return result;
+                }
+            }
+            catch (OwnedByTransactionException owned)
+            {
+                await owned.Ended.ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>The candidates of a filter that match it.</summary>
+    public IEnumerable<BsonDocument> Find(CollectionDefinition? collection, BsonDocument filter, StoreTransaction transaction)
+    {
+        Matcher matcher = Matcher.Parse(filter);
+        return collection is null ? [] : new Planner(Store).Choose(collection, matcher).Candidates(transaction).Where(matcher.Matches);
+    }
+}

@@ -1,0 +1,188 @@
+using KafkaEventSourcing.Embedded.MongoDB.Query;
+using KafkaEventSourcing.Embedded.MongoDB.Storage;
+using MongoDB.Bson;
+using MongoDB.Bson.Serialization;
+
+namespace KafkaEventSourcing.Embedded.MongoDB.Commands;
+
+/// <summary>insert, update, delete, findAndModify.</summary>
+internal static class WriteCommands
+{
+    private const int MaxDocumentBytes = 16 * 1024 * 1024;
+
+    public static Task<BsonDocument> Insert(CommandContext context)
+    {
+        CollectionDefinition collection = context.Store.GetOrCreate(context.Database, context.CollectionName);
+        List<byte[]> documents = context.Documents("documents");
+        return Each(context, documents.Count, (i, transaction, _) =>
+        {
+            byte[] bytes = documents[i];
+            BsonDocument document = BsonSerializer.Deserialize<BsonDocument>(bytes);
+            if (!document.Contains("_id"))
+            {
+                document.InsertAt(0, new BsonElement("_id", ObjectId.GenerateNewId()));
+                bytes = document.ToBson();
+            }
+
+            Check(document, bytes.Length);
+            context.Store.Insert(collection, document, bytes, transaction);
+            return 1;
+        });
+    }
+
+    public static Task<BsonDocument> Update(CommandContext context)
+    {
+        CollectionDefinition collection = context.Store.GetOrCreate(context.Database, context.CollectionName);
+        BsonDocument[] updates = [.. context.Documents("updates").Select(u => BsonSerializer.Deserialize<BsonDocument>(u))];
+        long modified = 0;
+        BsonArray upserted = [];
+        return Each(context, updates.Length, (i, transaction, _) =>
+        {
+            BsonDocument update = updates[i];
+            if (update.Contains("arrayFilters"))
+                throw new MongoCommandException(MongoErrorCode.CommandNotSupported, "arrayFilters are not supported here.");
+            UpdateProgram program = UpdateProgram.Parse(update["u"]);
+            BsonDocument filter = update["q"].AsBsonDocument;
+            bool multi = Expression.IsTrue(update.GetValue("multi", false));
+            IEnumerable<BsonDocument> found = context.Find(collection, filter, transaction);
+            BsonDocument[] matched = [.. multi ? found : found.Take(1)];
+            foreach (BsonDocument before in matched)
+            {
+                BsonDocument after = program.Apply(before, isInsert: false);
+                if (after == before)
+                    continue;
+                Check(after, after.ToBson().Length);
+                context.Store.Update(collection, before, after, transaction);
+                modified++;
+            }
+
+            if (matched.Length > 0 || !Expression.IsTrue(update.GetValue("upsert", false)))
+                return matched.Length;
+            BsonDocument inserted = Upsert(context.Store, collection, program, filter, transaction);
+            upserted.Add(new BsonDocument { { "index", i }, { "_id", inserted["_id"] } });
+            return 1;
+        }, reset: () =>
+        {
+            modified = 0;
+            upserted = [];
+        }, finish: reply =>
+        {
+            reply.Add("nModified", modified);
+            if (upserted.Count > 0)
+                reply.Add("upserted", upserted);
+        });
+    }
+
+    public static Task<BsonDocument> Delete(CommandContext context)
+    {
+        CollectionDefinition? collection = context.Collection;
+        BsonDocument[] deletes = [.. context.Documents("deletes").Select(d => BsonSerializer.Deserialize<BsonDocument>(d))];
+        return Each(context, deletes.Length, (i, transaction, _) =>
+        {
+            IEnumerable<BsonDocument> found = context.Find(collection, deletes[i]["q"].AsBsonDocument, transaction);
+            BsonDocument[] doomed = [.. deletes[i]["limit"].ToInt32() == 1 ? found.Take(1) : found];
+            foreach (BsonDocument document in doomed)
+                context.Store.Delete(collection!, document, transaction);
+            return doomed.Length;
+        });
+    }
+
+    public static Task<BsonDocument> FindAndModify(CommandContext context)
+    {
+        CollectionDefinition collection = context.Store.GetOrCreate(context.Database, context.CollectionName);
+        return context.Write(transaction =>
+        {
+            BsonDocument filter = context.Document("query");
+            IEnumerable<BsonDocument> found = context.Find(collection, filter, transaction);
+            if (context.Document("sort") is { ElementCount: > 0 } sort)
+                found = found.OrderBy(d => d, SortPattern.Parse(sort));
+            BsonDocument? before = found.FirstOrDefault();
+            BsonDocument? result = before;
+            var last = new BsonDocument { { "n", before is null ? 0 : 1 } };
+            if (context.Flag("remove"))
+            {
+                if (before is not null)
+                    context.Store.Delete(collection, before, transaction);
+            }
+            else
+            {
+                UpdateProgram program = UpdateProgram.Parse(context.Command["update"]);
+                last.Add("updatedExisting", before is not null);
+                BsonDocument? after = before is null ? null : program.Apply(before, isInsert: false);
+                if (before is not null && after != before)
+                {
+                    context.Store.Update(collection, before, after!, transaction);
+                }
+                else if (before is null && context.Flag("upsert"))
+                {
+                    after = Upsert(context.Store, collection, program, filter, transaction);
+                    last["n"] = 1;
+                    last.Add("upserted", after["_id"]);
+                }
+
+                if (context.Flag("new"))
+                    result = after;
+            }
+
+            if (result is not null && context.Document("fields") is { ElementCount: > 0 } fields)
+                result = Projection.Parse(fields).Apply(result);
+            return new BsonDocument { { "lastErrorObject", last }, { "value", (BsonValue?)result ?? BsonNull.Value } };
+        });
+    }
+
+    private static BsonDocument Upsert(DocumentStore store, CollectionDefinition collection, UpdateProgram program, BsonDocument filter, StoreTransaction transaction)
+    {
+        BsonDocument seed = UpdateProgram.Seed(filter);
+        BsonDocument inserted = program.Apply(program.IsReplacement ? new BsonDocument(seed.Where(e => e.Name == "_id")) : seed, isInsert: true);
+        if (!inserted.Contains("_id"))
+            inserted.InsertAt(0, new BsonElement("_id", ObjectId.GenerateNewId()));
+        byte[] bytes = inserted.ToBson();
+        Check(inserted, bytes.Length);
+        store.Insert(collection, inserted, bytes, transaction);
+        return inserted;
+    }
+
+    private static void Check(BsonDocument document, int bytes)
+    {
+        if (bytes > MaxDocumentBytes)
+            throw new MongoCommandException(MongoErrorCode.BSONObjectTooLarge, $"BSONObj size: {bytes} is invalid. Size must be between 0 and {MaxDocumentBytes}");
+        if (document["_id"] is BsonArray or BsonRegularExpression or BsonUndefined)
+            throw new MongoCommandException(MongoErrorCode.InvalidOptions, $"The '_id' value cannot be of type {BsonTypes.Name(document["_id"].BsonType)}");
+    }
+
+    /// <summary>Runs the statements of a write command. Outside a transaction each stands for itself; in one, the first error ends it.</summary>
+    private static Task<BsonDocument> Each(CommandContext context, int count, Func<int, StoreTransaction, bool, long> statement, Action? reset = null, Action<BsonDocument>? finish = null)
+    {
+        if (count is 0 or > 100_000)
+            throw new MongoCommandException((MongoErrorCode)16, $"Write batch sizes must be between 1 and 100000. Got {count} operations.");
+        bool ordered = !context.Command.TryGetValue("ordered", out BsonValue o) || Expression.IsTrue(o);
+        return context.Write(transaction =>
+        {
+            reset?.Invoke();
+            long n = 0;
+            BsonArray errors = [];
+            for (int i = 0; i < count; i++)
+            {
+                try
+                {
+                    n += statement(i, transaction, ordered);
+                }
+                catch (MongoCommandException failed) when (failed.Code != MongoErrorCode.WriteConflict)
+                {
+                    var error = new BsonDocument { { "index", i }, { "code", (int)failed.Code }, { "errmsg", failed.Message } };
+                    if (failed.KeyPattern is not null)
+                        error.AddRange(new BsonDocument { { "keyPattern", failed.KeyPattern }, { "keyValue", failed.KeyValue } });
+                    errors.Add(error);
+                    if (ordered || context.Transaction is not null)
+                        break;
+                }
+            }
+
+            var reply = new BsonDocument("n", n);
+            finish?.Invoke(reply);
+            if (errors.Count > 0)
+                reply.Add("writeErrors", errors);
+            return reply;
+        });
+    }
+}

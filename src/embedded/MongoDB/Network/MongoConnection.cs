@@ -1,0 +1,181 @@
+using System.Buffers.Binary;
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using MongoDB.Bson;
+using MongoDB.Bson.Serialization;
+
+namespace KafkaEventSourcing.Embedded.MongoDB.Network;
+
+/// <summary>One client, one message after the other (MongoDB, "Wire Protocol"). What it sends wrong ends this connection only.</summary>
+internal sealed partial class MongoConnection(Socket socket, MongoServer server, ILogger logger) : IDisposable
+{
+    private const int HeaderLength = 16;
+    private const int MaxMessageBytes = 48_000_000;
+    private const int OpReply = 1;
+    private const int OpQuery = 2004;
+    private const int OpMsg = 2013;
+    private const int ChecksumPresent = 1;
+    private const int MoreToCome = 2;
+
+    private byte[] _buffer = new byte[64 * 1024];
+    private int _replyId;
+
+    public async Task Serve(CancellationToken cancellationToken)
+    {
+        byte[] header = new byte[HeaderLength];
+        try
+        {
+            while (await ReadFully(header, cancellationToken).ConfigureAwait(false))
+            {
+                int length = BinaryPrimitives.ReadInt32LittleEndian(header);
+                if (length < HeaderLength + 5 || length > MaxMessageBytes)
+                    throw new InvalidDataException($"A message of {length} bytes is announced; {HeaderLength + 5} to {MaxMessageBytes} are allowed.");
+                int bodyLength = length - HeaderLength;
+                if (_buffer.Length < bodyLength)
+                    _buffer = new byte[Math.Max(bodyLength, _buffer.Length * 2)];
+                if (!await ReadFully(_buffer.AsMemory(0, bodyLength), cancellationToken).ConfigureAwait(false))
+                    return;
+                byte[]? reply = await Answer(header, _buffer.AsMemory(0, bodyLength)).ConfigureAwait(false);
+                for (ReadOnlyMemory<byte> rest = reply; rest.Length > 0;)
+                    rest = rest[await socket.SendAsync(rest, cancellationToken).ConfigureAwait(false)..];
+            }
+        }
+        catch (Exception malformed) when (malformed is InvalidDataException or FormatException or EndOfStreamException or ArgumentException or BsonException)
+        {
+            LogMalformed(logger, malformed.Message);
+        }
+        catch (Exception closed) when (closed is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The client is gone, or the server stops.
+        }
+        catch (Exception failure)
+        {
+            LogFailed(logger, failure);
+        }
+    }
+
+    public void Dispose() => socket.Dispose();
+
+    private async ValueTask<bool> ReadFully(Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        while (buffer.Length > 0)
+        {
+            int read = await socket.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false);
+            if (read == 0)
+                return false;
+            buffer = buffer[read..];
+        }
+
+        return true;
+    }
+
+    private async Task<byte[]?> Answer(byte[] header, ReadOnlyMemory<byte> body)
+    {
+        int requestId = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(4));
+        switch (BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12)))
+        {
+            case OpMsg:
+                int flags = BinaryPrimitives.ReadInt32LittleEndian(body.Span);
+                if ((flags & ChecksumPresent) != 0)
+                    body = body[..^sizeof(int)];
+                (BsonDocument command, Dictionary<string, List<byte[]>> sequences) = ReadSections(body[sizeof(int)..]);
+                BsonDocument reply = await server.Run(command, sequences).ConfigureAwait(false);
+                return (flags & MoreToCome) != 0 ? null : Message(reply, requestId);
+            case OpQuery:
+                // Only the first hello of a client still comes this way.
+                int name = body.Span[sizeof(int)..].IndexOf((byte)0) + sizeof(int);
+                BsonDocument query = Parse(body[(name + 1 + (2 * sizeof(int)))..], out _);
+                BsonDocument answer = query.GetElement(0).Name is "isMaster" or "ismaster" or "hello"
+                    ? server.Hello().Add("ok", 1.0)
+                    : new BsonDocument { { "ok", 0.0 }, { "errmsg", "Unsupported OP_QUERY command: use OP_MSG." }, { "code", 352 }, { "codeName", "UnsupportedOpQueryCommand" } };
+                return Reply(answer, requestId);
+            case int other:
+                throw new InvalidDataException($"The opcode {other} is not known.");
+        }
+    }
+
+    private static (BsonDocument Command, Dictionary<string, List<byte[]>> Sequences) ReadSections(ReadOnlyMemory<byte> sections)
+    {
+        BsonDocument? command = null;
+        var sequences = new Dictionary<string, List<byte[]>>();
+        while (sections.Length > 0)
+        {
+            byte kind = sections.Span[0];
+            sections = sections[1..];
+            if (kind == 0)
+            {
+                command = Parse(sections, out int length);
+                sections = sections[length..];
+            }
+            else if (kind == 1)
+            {
+                int size = BinaryPrimitives.ReadInt32LittleEndian(sections.Span);
+                ReadOnlyMemory<byte> section = sections[..size][sizeof(int)..];
+                int name = section.Span.IndexOf((byte)0);
+                var documents = new List<byte[]>();
+                for (ReadOnlyMemory<byte> rest = section[(name + 1)..]; rest.Length > 0;)
+                {
+                    int length = LengthOf(rest.Span);
+                    documents.Add(rest[..length].ToArray());
+                    rest = rest[length..];
+                }
+
+                sequences.Add(Encoding.UTF8.GetString(section.Span[..name]), documents);
+                sections = sections[size..];
+            }
+            else
+            {
+                throw new InvalidDataException($"A section of kind {kind} is not known.");
+            }
+        }
+
+        return command is { ElementCount: > 0 } ? (command, sequences) : throw new InvalidDataException("A message has no command.");
+    }
+
+    private static int LengthOf(ReadOnlySpan<byte> document)
+    {
+        int length = BinaryPrimitives.ReadInt32LittleEndian(document);
+        return length >= 5 && length <= document.Length ? length : throw new InvalidDataException($"A document of {length} bytes is announced; {document.Length} are left.");
+    }
+
+    private static BsonDocument Parse(ReadOnlyMemory<byte> bytes, out int length)
+    {
+        length = LengthOf(bytes.Span);
+        return BsonSerializer.Deserialize<BsonDocument>(bytes[..length].ToArray());
+    }
+
+    private byte[] Message(BsonDocument reply, int requestId)
+    {
+        byte[] document = reply.ToBson();
+        byte[] message = new byte[HeaderLength + sizeof(int) + 1 + document.Length];
+        Header(message, requestId, OpMsg);
+        document.CopyTo(message, HeaderLength + sizeof(int) + 1);
+        return message;
+    }
+
+    private byte[] Reply(BsonDocument reply, int requestId)
+    {
+        byte[] document = reply.ToBson();
+        byte[] message = new byte[HeaderLength + 20 + document.Length];
+        Header(message, requestId, OpReply);
+        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(HeaderLength), 8);
+        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(HeaderLength + 16), 1);
+        document.CopyTo(message, HeaderLength + 20);
+        return message;
+    }
+
+    private void Header(byte[] message, int requestId, int opcode)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(message, message.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(4), ++_replyId);
+        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(8), requestId);
+        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(12), opcode);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A client sent what is no message: {Reason} Its connection is closed")]
+    private static partial void LogMalformed(ILogger logger, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A connection failed and is closed")]
+    private static partial void LogFailed(ILogger logger, Exception failure);
+}

@@ -1,0 +1,25 @@
+using MongoDB.Bson;
+
+namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
+
+/// <summary>An index of a collection. Number 0 is that of <c>_id</c>, which the documents themselves are kept by.</summary>
+internal sealed record IndexDefinition(int Number, string Name, BsonDocument Keys, bool Unique, bool Sparse)
+{
+    public IReadOnlyList<(string Path, bool Descending)> Fields { get; } = [.. Keys.Select(k => (k.Name, k.Value.IsNumeric && k.Value.ToDouble() < 0))];
+
+    public BsonDocument ToBson()
+    {
+        var document = new BsonDocument { { "v", 2 }, { "key", Keys }, { "name", Name } };
+        if (Unique)
+            document.Add("unique", true);
+        if (Sparse)
+            document.Add("sparse", true);
+        return document;
+    }
+}
+
+/// <summary>A collection: its number in keys, and its indexes.</summary>
+internal sealed record CollectionDefinition(string Database, string Name, int Number, IReadOnlyList<IndexDefinition> Indexes, int NextIndex)
+{
+    public string Namespace => $"{Database}.{Name}";
+}

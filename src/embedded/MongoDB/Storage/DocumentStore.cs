@@ -1,0 +1,323 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using MongoDB.Bson;
+using MongoDB.Bson.Serialization;
+using RocksDbSharp;
+
+namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
+
+/// <summary>Collections, documents and indexes in RocksDB. Writes outside multi-document transactions are made one at a time; reads are concurrent.</summary>
+internal sealed class DocumentStore : IDisposable
+{
+    private static readonly byte[] CatalogKey = [0];
+
+    private readonly ConcurrentDictionary<byte[], StoreTransaction> _owners = new(ByteKeyComparer.Instance);
+    private readonly Lock _catalogLock = new();
+    private ImmutableSortedDictionary<string, CollectionDefinition> _collections = ImmutableSortedDictionary<string, CollectionDefinition>.Empty.WithComparers(StringComparer.Ordinal);
+    private int _nextCollection = 1;
+
+    public DocumentStore(string directory)
+    {
+        DbOptions options = new DbOptions()
+            .SetCreateIfMissing(true)
+            .SetWriteBufferSize(64UL * 1024 * 1024)
+            .SetMaxBackgroundCompactions(2)
+            .SetMaxOpenFiles(512)
+            .SetKeepLogFileNum(2)
+            .SetCompression(Compression.No);
+        try
+        {
+            Database = RocksDb.Open(options, directory);
+        }
+        catch (RocksDbException failed)
+        {
+            throw new IOException($"The MongoDB data folder {directory} cannot be opened: {failed.Message} If another process uses it, end that one, or name another folder.", failed);
+        }
+
+        LoadCatalog();
+    }
+
+    public RocksDb Database { get; }
+
+    /// <summary>Held by whoever writes outside a multi-document transaction, and by commits.</summary>
+    public Lock WriteLock { get; } = new();
+
+    public IReadOnlyCollection<CollectionDefinition> Collections => [.. _collections.Values];
+
+    public void Dispose() => Database.Dispose();
+
+    public CollectionDefinition? Find(string database, string name) => _collections.GetValueOrDefault($"{database}.{name}");
+
+    public CollectionDefinition GetOrCreate(string database, string name)
+    {
+        if (Find(database, name) is { } present)
+            return present;
+        lock (_catalogLock)
+        {
+            if (Find(database, name) is { } meanwhile)
+                return meanwhile;
+            CheckName(database, name);
+            var id = new IndexDefinition(0, "_id_", new BsonDocument("_id", 1), Unique: false, Sparse: false);
+            var created = new CollectionDefinition(database, name, _nextCollection++, [id], 1);
+            _collections = _collections.Add(created.Namespace, created);
+            SaveCatalog();
+            return created;
+        }
+    }
+
+    /// <summary>Makes an index over the documents that there are; false when it exists.</summary>
+    public bool CreateIndex(CollectionDefinition collection, string name, BsonDocument keys, bool unique, bool sparse)
+    {
+        lock (WriteLock)
+        lock (_catalogLock)
+        {
+            collection = Find(collection.Database, collection.Name)!;
+            if (collection.Indexes.FirstOrDefault(i => i.Name == name || i.Keys == keys) is { } present)
+            {
+                if (present.Name == name && present.Keys == keys && present.Unique == unique)
+                    return false;
+                throw new MongoCommandException(MongoErrorCode.IndexOptionsConflict, $"An equivalent index already exists with the same name or keys but different options: {present.ToBson()}");
+            }
+
+            var index = new IndexDefinition(collection.NextIndex, name, keys, unique, sparse);
+            using var transaction = new StoreTransaction(this, isMultiDocument: false);
+            foreach (BsonDocument document in ScanDocuments(collection, transaction))
+                AddIndexEntries(collection, index, document, transaction);
+            transaction.Commit();
+            Replace(collection with { Indexes = [.. collection.Indexes, index], NextIndex = index.Number + 1 });
+            return true;
+        }
+    }
+
+    public void DropIndexes(CollectionDefinition collection, Func<IndexDefinition, bool> which)
+    {
+        lock (WriteLock)
+        lock (_catalogLock)
+        {
+            collection = Find(collection.Database, collection.Name)!;
+            foreach (IndexDefinition index in collection.Indexes.Where(i => i.Number != 0 && which(i)))
+                DeleteRange(Prefix(collection, index.Number), Prefix(collection, index.Number + 1));
+            Replace(collection with { Indexes = [.. collection.Indexes.Where(i => i.Number == 0 || !which(i))] });
+        }
+    }
+
+    public bool Drop(string database, string name)
+    {
+        lock (WriteLock)
+        lock (_catalogLock)
+        {
+            if (Find(database, name) is not { } collection)
+                return false;
+            _collections = _collections.Remove(collection.Namespace);
+            SaveCatalog();
+            DeleteRange(Prefix(collection, 0), new KeyString().Int32(collection.Number + 1).ToArray());
+            return true;
+        }
+    }
+
+    public void Rename(CollectionDefinition collection, string database, string name)
+    {
+        lock (_catalogLock)
+        {
+            CheckName(database, name);
+            CollectionDefinition renamed = collection with { Database = database, Name = name };
+            _collections = _collections.Remove(collection.Namespace).SetItem(renamed.Namespace, renamed);
+            SaveCatalog();
+        }
+    }
+
+    public byte[] DocumentKey(CollectionDefinition collection, BsonValue id) => new KeyString().Int32(collection.Number).Int32(0).Append(id).ToArray();
+
+    public BsonDocument? Get(CollectionDefinition collection, BsonValue id, StoreTransaction transaction) =>
+        transaction.Get(DocumentKey(collection, id)) is { } bytes ? Parse(bytes) : null;
+
+    /// <summary>All documents, in the order of their ids.</summary>
+    public IEnumerable<BsonDocument> ScanDocuments(CollectionDefinition collection, StoreTransaction transaction) =>
+        transaction.Scan(Prefix(collection, 0), Prefix(collection, 1)).Select(entry => Parse(entry.Value));
+
+    /// <summary>The documents that index entries in the range name, in the order of the index, each once.</summary>
+    public IEnumerable<BsonDocument> ScanIndex(byte[] from, byte[] to, StoreTransaction transaction)
+    {
+        var seen = new HashSet<byte[]>(ByteKeyComparer.Instance);
+        foreach ((_, byte[] documentKey) in transaction.Scan(from, to))
+        {
+            if (seen.Add(documentKey) && transaction.Get(documentKey) is { } bytes)
+                yield return Parse(bytes);
+        }
+    }
+
+    /// <summary>Inserts a document.</summary>
+    /// <exception cref="MongoCommandException">A unique index has its values already.</exception>
+    public void Insert(CollectionDefinition collection, BsonDocument document, byte[] bytes, StoreTransaction transaction)
+    {
+        byte[] key = DocumentKey(collection, document["_id"]);
+        transaction.Own(key);
+        if (transaction.Get(key) is not null)
+            throw Duplicate(collection, collection.Indexes[0], new BsonDocument("_id", document["_id"]));
+        foreach (IndexDefinition index in collection.Indexes)
+        {
+            if (index.Number != 0)
+                AddIndexEntries(collection, index, document, transaction, key);
+        }
+
+        transaction.Put(key, bytes);
+    }
+
+    public void Update(CollectionDefinition collection, BsonDocument before, BsonDocument after, StoreTransaction transaction)
+    {
+        byte[] key = DocumentKey(collection, before["_id"]);
+        transaction.Own(key);
+        foreach (IndexDefinition index in collection.Indexes)
+        {
+            if (index.Number == 0)
+                continue;
+            byte[][] old = [.. EntriesOf(collection, index, before, key)];
+            byte[][] now = [.. EntriesOf(collection, index, after, key)];
+            if (old.Length == now.Length && old.Zip(now).All(p => p.First.AsSpan().SequenceEqual(p.Second)))
+                continue;
+            foreach (byte[] entry in old)
+                transaction.Delete(entry);
+            AddIndexEntries(collection, index, after, transaction, key);
+        }
+
+        transaction.Put(key, after.ToBson());
+    }
+
+    public void Delete(CollectionDefinition collection, BsonDocument document, StoreTransaction transaction)
+    {
+        byte[] key = DocumentKey(collection, document["_id"]);
+        transaction.Own(key);
+        foreach (IndexDefinition index in collection.Indexes)
+        {
+            if (index.Number == 0)
+                continue;
+            foreach (byte[] entry in EntriesOf(collection, index, document, key))
+                transaction.Delete(entry);
+        }
+
+        transaction.Delete(key);
+    }
+
+    public byte[] Prefix(CollectionDefinition collection, int index) => new KeyString().Int32(collection.Number).Int32(index).ToArray();
+
+    internal bool TryOwn(byte[] key, StoreTransaction transaction, out bool isNew)
+    {
+        isNew = _owners.TryAdd(key, transaction);
+        return isNew || (_owners.TryGetValue(key, out StoreTransaction? owner) && owner == transaction);
+    }
+
+    internal void Release(List<byte[]> keys)
+    {
+        foreach (byte[] key in keys)
+            _owners.TryRemove(key, out _);
+    }
+
+    // A single write waits for the transaction that is changing the document, as the server does.
+    internal void WaitForOwner(byte[] key)
+    {
+        if (_owners.TryGetValue(key, out StoreTransaction? owner))
+            throw new OwnedByTransactionException(owner.Ended.Task);
+    }
+
+    private static BsonDocument Parse(byte[] bytes) => BsonSerializer.Deserialize<BsonDocument>(bytes);
+
+    private static MongoCommandException Duplicate(CollectionDefinition collection, IndexDefinition index, BsonDocument values) =>
+        new(MongoErrorCode.DuplicateKey, $"E11000 duplicate key error collection: {collection.Namespace} index: {index.Name} dup key: {values}") { KeyPattern = index.Keys, KeyValue = values };
+
+    private static void CheckName(string database, string name)
+    {
+        if (database.Length == 0 || database.Any(c => c is '/' or '\\' or '.' or ' ' or '"' or '$' or '\0') || name.Length == 0 || name.Contains('$', StringComparison.Ordinal) || name.Contains('\0', StringComparison.Ordinal) || name.StartsWith("system.", StringComparison.Ordinal))
+            throw new MongoCommandException(MongoErrorCode.InvalidNamespace, $"Invalid namespace specified '{database}.{name}'");
+    }
+
+    private void AddIndexEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, StoreTransaction transaction, byte[]? documentKey = null)
+    {
+        documentKey ??= DocumentKey(collection, document["_id"]);
+        foreach ((byte[] entry, int valuesLength) in EntriesWithLength(collection, index, document, documentKey))
+        {
+            if (index.Unique)
+            {
+                byte[] from = entry[..valuesLength];
+                byte[] to = [.. from, 0xff];
+                foreach ((_, byte[] other) in transaction.Scan(from, to))
+                {
+                    if (!other.AsSpan().SequenceEqual(documentKey))
+                        throw Duplicate(collection, index, new BsonDocument(index.Fields.Select(f => new BsonElement(f.Path, Query.DocumentPath.Get(document, f.Path) ?? BsonNull.Value))));
+                }
+            }
+
+            transaction.Put(entry, documentKey);
+        }
+    }
+
+    private IEnumerable<byte[]> EntriesOf(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey) =>
+        EntriesWithLength(collection, index, document, documentKey).Select(e => e.Entry);
+
+    // One entry for each item of an array ("multikey"); of a compound index at most one field may be an array.
+    private static IEnumerable<(byte[] Entry, int ValuesLength)> EntriesWithLength(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey)
+    {
+        var values = new BsonValue[index.Fields.Count][];
+        bool any = false;
+        for (int i = 0; i < values.Length; i++)
+        {
+            BsonValue?[] reached = [.. Query.DocumentPath.Reach(document, index.Fields[i].Path)];
+            any |= Array.Exists(reached, v => v is not null);
+            values[i] = [.. reached.SelectMany(v => v is BsonArray { Count: > 0 } array ? [.. array, array] : (IEnumerable<BsonValue>)[v ?? BsonNull.Value]).Distinct(Query.BsonValueComparer.Instance)];
+            if (values[i].Length == 0)
+                values[i] = [BsonNull.Value];
+        }
+
+        if (index.Sparse && !any)
+            yield break;
+        if (values.Count(v => v.Length > 1) > 1)
+            throw new MongoCommandException((MongoErrorCode)171, "cannot index parallel arrays");
+        int combinations = values.Max(v => v.Length);
+        for (int c = 0; c < combinations; c++)
+        {
+            KeyString key = new KeyString().Int32(collection.Number).Int32(index.Number);
+            for (int i = 0; i < values.Length; i++)
+                key.Append(values[i][values[i].Length > 1 ? c : 0], index.Fields[i].Descending);
+            byte[] prefix = key.ToArray();
+            yield return ([.. prefix, .. documentKey.AsSpan(2 * sizeof(int))], prefix.Length);
+        }
+    }
+
+    private void Replace(CollectionDefinition collection)
+    {
+        _collections = _collections.SetItem(collection.Namespace, collection);
+        SaveCatalog();
+    }
+
+    private void DeleteRange(byte[] from, byte[] to)
+    {
+        using var batch = new WriteBatch();
+        batch.DeleteRange(from, (ulong)from.Length, to, (ulong)to.Length);
+        Database.Write(batch);
+    }
+
+    private void SaveCatalog() => Database.Put(CatalogKey, new BsonDocument
+    {
+        { "next", _nextCollection },
+        {
+            "collections", new BsonArray(_collections.Values.Select(c => new BsonDocument
+            {
+                { "database", c.Database }, { "name", c.Name }, { "number", c.Number }, { "nextIndex", c.NextIndex },
+                { "indexes", new BsonArray(c.Indexes.Select(i => new BsonDocument { { "number", i.Number }, { "name", i.Name }, { "keys", i.Keys }, { "unique", i.Unique }, { "sparse", i.Sparse } })) },
+            }))
+        },
+    }.ToBson());
+
+    private void LoadCatalog()
+    {
+        if (Database.Get(CatalogKey) is not { } bytes)
+            return;
+        BsonDocument catalog = Parse(bytes);
+        _nextCollection = catalog["next"].AsInt32;
+        foreach (BsonDocument c in catalog["collections"].AsBsonArray.Cast<BsonDocument>())
+        {
+            var collection = new CollectionDefinition(c["database"].AsString, c["name"].AsString, c["number"].AsInt32,
+                [.. c["indexes"].AsBsonArray.Select(i => new IndexDefinition(i["number"].AsInt32, i["name"].AsString, i["keys"].AsBsonDocument, i["unique"].AsBoolean, i["sparse"].AsBoolean))], c["nextIndex"].AsInt32);
+            _collections = _collections.Add(collection.Namespace, collection);
+        }
+    }
+}
