@@ -5,6 +5,17 @@ namespace Banking.Domain;
 /// <summary>The rules of an account. Money is in minor units of the account's currency.</summary>
 public static class Account
 {
+    private static AccountState Nothing { get; } = new()
+    {
+        Status = AccountStatus.None,
+        Owner = "",
+        Currency = "",
+        Balance = 0,
+        OverdraftLimit = 0,
+        Credits = 0,
+        Debits = 0,
+    };
+
     /// <summary>The account as an aggregate type.</summary>
     public static AggregateDefinition Definition { get; } = AggregateDefinition.Define("account", Nothing)
         .Decides<OpenAccount>(Open)
@@ -31,17 +42,6 @@ public static class Account
         .Evolves<AccountUnfrozen>((state, _) => state with { Status = AccountStatus.Open })
         .Evolves<AccountClosed>((state, _) => state with { Status = AccountStatus.Closed })
         .Build();
-
-    private static AccountState Nothing { get; } = new()
-    {
-        Status = AccountStatus.None,
-        Owner = "",
-        Currency = "",
-        Balance = 0,
-        OverdraftLimit = 0,
-        Credits = 0,
-        Debits = 0,
-    };
 
     private static Decision Open(AccountState state, OpenAccount command)
     {

@@ -1,0 +1,78 @@
+using System.CommandLine;
+using System.Globalization;
+using KafkaEventSourcing.Embedded.Kafka;
+using KafkaEventSourcing.Embedded.MongoDB;
+using KafkaEventSourcing.Embedded.SchemaRegistry;
+using KafkaEventSourcing.Hosting.CommandLine;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Hosting.Embedded;
+
+/// <summary>The three servers in this process, for those that no address names. Their data is below the data folder.</summary>
+public sealed class EmbeddedServers : IEmbeddedServers
+{
+    private readonly Option<int> _kafkaPort = Port("--kafka-port", "KES_KAFKA_PORT", "Kafka");
+    private readonly Option<int> _registryPort = Port("--registry-port", "KES_REGISTRY_PORT", "Schema Registry");
+    private readonly Option<int> _mongoPort = Port("--mongodb-port", "KES_MONGODB_PORT", "MongoDB");
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort];
+
+    /// <inheritdoc/>
+    public async Task<IServers> Start(ServerAddresses addresses, string dataDirectory, ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        var running = new RunningServers();
+        try
+        {
+            if (addresses.Kafka is null)
+            {
+                EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(
+                    new EmbeddedKafkaOptions { DataDirectory = Path.Combine(dataDirectory, "kafka"), Port = options?.GetValue(_kafkaPort) ?? 0 }, loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
+                running.Add(kafka);
+                addresses = addresses with { Kafka = kafka.BootstrapServers };
+            }
+
+            if (addresses.Registry is null)
+            {
+                EmbeddedSchemaRegistry registry = await EmbeddedSchemaRegistry.StartAsync(
+                    new EmbeddedSchemaRegistryOptions { BootstrapServers = addresses.Kafka!, KafkaSettings = addresses.KafkaSettings, Port = options?.GetValue(_registryPort) ?? 0 }, loggers, cancellationToken).ConfigureAwait(false);
+                running.Add(registry);
+                addresses = addresses with { Registry = registry.Url };
+            }
+
+            if (addresses.MongoDB is null)
+            {
+                EmbeddedMongoDB mongo = await EmbeddedMongoDB.StartAsync(
+                    new EmbeddedMongoDBOptions { DataDirectory = Path.Combine(dataDirectory, "mongodb"), Port = options?.GetValue(_mongoPort) ?? 0 }, loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
+                running.Add(mongo);
+                addresses = addresses with { MongoDB = mongo.ConnectionString };
+            }
+
+            running.Addresses = addresses;
+            return running;
+        }
+        catch
+        {
+            await running.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static Option<int> Port(string name, string variable, string server) =>
+        ServerOptions.Named(name, variable, $"port of the embedded {server} (default: a free one)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture));
+
+    private sealed class RunningServers : IServers
+    {
+        private readonly Stack<IAsyncDisposable> _servers = [];
+
+        public ServerAddresses Addresses { get; set; } = new();
+
+        public void Add(IAsyncDisposable server) => _servers.Push(server);
+
+        public async ValueTask DisposeAsync()
+        {
+            while (_servers.TryPop(out IAsyncDisposable? server))
+                await server.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+}
