@@ -11,9 +11,17 @@ namespace KafkaEventSourcing.Hosting.Embedded;
 /// <summary>The three servers in this process, for those that no address names. Their data is below the data folder.</summary>
 public sealed class EmbeddedServers : IEmbeddedServers
 {
-    private readonly Option<int> _kafkaPort = Port("--kafka-port", "KES_KAFKA_PORT", "Kafka");
-    private readonly Option<int> _registryPort = Port("--registry-port", "KES_REGISTRY_PORT", "Schema Registry");
-    private readonly Option<int> _mongoPort = Port("--mongodb-port", "KES_MONGODB_PORT", "MongoDB");
+    private readonly Option<int> _kafkaPort;
+    private readonly Option<int> _registryPort;
+    private readonly Option<int> _mongoPort;
+
+    /// <summary>Servers that listen, unless an option says otherwise, on these ports of the loopback interface; 0 is a free one.</summary>
+    public EmbeddedServers(int kafkaPort = 0, int registryPort = 0, int mongoPort = 0)
+    {
+        _kafkaPort = Port("--kafka-port", "KES_KAFKA_PORT", "Kafka", kafkaPort);
+        _registryPort = Port("--registry-port", "KES_REGISTRY_PORT", "Schema Registry", registryPort);
+        _mongoPort = Port("--mongodb-port", "KES_MONGODB_PORT", "MongoDB", mongoPort);
+    }
 
     /// <inheritdoc/>
     public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort];
@@ -58,8 +66,17 @@ public sealed class EmbeddedServers : IEmbeddedServers
         }
     }
 
-    private static Option<int> Port(string name, string variable, string server) =>
-        ServerOptions.Named(name, variable, $"port of the embedded {server} (default: a free one)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture));
+    private static Option<int> Port(string name, string variable, string server, int fallback)
+    {
+        Option<int> port = ServerOptions.Named(
+            name, variable, $"port of the embedded {server} (default {(fallback == 0 ? "a free one" : $"{fallback}; 0: a free one")})", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), fallback);
+        port.Validators.Add(result =>
+        {
+            if (result.GetValue(port) is < 0 or > ushort.MaxValue)
+                result.AddError($"{name} is {result.GetValue(port)}; a port is between 0 and {ushort.MaxValue}.");
+        });
+        return port;
+    }
 
     private sealed class RunningServers : IServers
     {

@@ -34,7 +34,7 @@ public sealed class NodeStarter
     /// <exception cref="InvalidInputException">An option is unusable.</exception>
     public async Task<RunningNode> Start(ParseResult result, string dataDirectory, CancellationToken cancellationToken)
     {
-        ILoggerFactory loggers = LoggersOf(result);
+        ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(Options.Verbose));
         IServers? servers = null;
         try
         {
@@ -54,19 +54,5 @@ public sealed class NodeStarter
             loggers.Dispose();
             throw;
         }
-    }
-
-    private ILoggerFactory LoggersOf(ParseResult result)
-    {
-        LogLevel level = result.GetValue(Options.Verbose) ? LogLevel.Information : LogLevel.Warning;
-        return LoggerFactory.Create(logging => logging
-            .AddSimpleConsole(console =>
-            {
-                console.SingleLine = true;
-                console.TimestampFormat = "HH:mm:ss.fff ";
-                console.UseUtcTimestamp = true;
-            })
-            .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
-            .SetMinimumLevel(level));
     }
 }

@@ -1,0 +1,40 @@
+using System.CommandLine;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.CommandLine;
+
+namespace KafkaEventSourcing.Cli.Topics;
+
+/// <summary><c>kes topics plan FILE</c> and <c>kes topics apply FILE</c>: a declaration against a cluster.</summary>
+internal static class DeclarationCommands
+{
+    public static Command CreatePlan() => Create("plan", "show what apply would create and change", apply: false);
+
+    public static Command CreateApply() => Create("apply", "create the declared topics that are missing, and set declared configs that differ", apply: true);
+
+    private static Command Create(string verb, string description, bool apply)
+    {
+        var cluster = new ClusterOptions();
+        Argument<FileInfo> file = new Argument<FileInfo>("file") { Description = "the declaration (YAML)" }.AcceptExistingOnly();
+        var command = new Command(verb, description);
+        command.Arguments.Add(file);
+        cluster.AddTo(command, withRegistry: false);
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            TopicDeclaration declaration = TopicDeclaration.Load(result.GetValue(file)!.FullName);
+            using var provisioner = new TopicProvisioner(cluster.KafkaOf(result));
+            TopicPlan plan = await provisioner.Plan(declaration, cancellationToken).ConfigureAwait(false);
+            foreach (TopicSpecification missing in plan.Missing)
+                Console.WriteLine($"create {missing.Name}: {missing.Partitions} partitions{string.Concat(missing.Configs.Select(c => $", {c.Key}={c.Value}"))}");
+            foreach ((string topic, string config, string? present, string declared) in plan.Drifted)
+                Console.WriteLine($"set {topic} {config}: {present ?? "(nothing)"} -> {declared}");
+            foreach (string refused in plan.Refused)
+                Console.WriteLine($"refuse: {refused}");
+            if (plan.Missing.Count + plan.Drifted.Count + plan.Refused.Count == 0)
+                Console.WriteLine("Nothing to do: the cluster is as declared.");
+            if (apply)
+                await provisioner.Apply(plan, cancellationToken).ConfigureAwait(false);
+            return plan.Refused.Count > 0 ? ExitCodes.Failed : ExitCodes.Done;
+        });
+        return command;
+    }
+}
