@@ -1,0 +1,11 @@
+using Banking.Demo;
+
+namespace KafkaEventSourcing.Bench;
+
+/// <summary>What is measured: seeded movements of the bank.</summary>
+internal sealed record Load(int Commands, int Accounts, int InFlight, int Runs)
+{
+    private const int Seed = 42;
+
+    public DemoMovements Movements(int? commands = null) => new(Accounts, commands ?? Commands, Seed);
+}

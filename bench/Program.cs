@@ -1,0 +1,40 @@
+using System.CommandLine;
+using System.Globalization;
+using KafkaEventSourcing.Bench;
+
+var commands = new Option<int>("--commands") { Description = "commands of each end-to-end run", DefaultValueFactory = _ => 300_000 };
+var accounts = new Option<int>("--accounts") { Description = "accounts that they go to", DefaultValueFactory = _ => 10_000 };
+var runs = new Option<int>("--runs") { Description = "runs of each figure; the median is printed", DefaultValueFactory = _ => 5 };
+var inFlight = new Option<int>("--in-flight") { Description = "commands without an answer at one time", DefaultValueFactory = _ => 20_000 };
+var only = new Option<string>("--only") { Description = "one of encode, append, decide, fold, project, end-to-end", DefaultValueFactory = _ => "" };
+
+var root = new RootCommand("Figures of this machine, each the median of several runs in one go.") { commands, accounts, runs, inFlight, only };
+root.SetAction(async (result, cancellationToken) =>
+{
+    var load = new Load(result.GetValue(commands), result.GetValue(accounts), result.GetValue(inFlight), result.GetValue(runs));
+    string wanted = result.GetValue(only)!;
+    (string Name, Func<Load, CancellationToken, Task> Run)[] stages =
+    [
+        ("encode", Stages.Encode),
+        ("decide", Stages.Decide),
+        ("fold", Stages.Fold),
+        ("append", AppendStage.Run),
+        ("project", ProjectStage.Run),
+        ("end-to-end", EndToEnd.Run),
+    ];
+    if (wanted.Length > 0 && stages.All(s => s.Name != wanted))
+    {
+        await Console.Error.WriteLineAsync($"--only is '{wanted}'; it must be one of {string.Join(", ", stages.Select(s => s.Name))}.").ConfigureAwait(false);
+        return 2;
+    }
+
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} cores, .NET {Environment.Version}, medians of {load.Runs} runs (lowest … highest)"));
+    foreach ((string name, Func<Load, CancellationToken, Task> run) in stages)
+    {
+        if (wanted.Length == 0 || wanted == name)
+            await run(load, cancellationToken).ConfigureAwait(false);
+    }
+
+    return 0;
+});
+return await root.Parse(args).InvokeAsync().ConfigureAwait(false);

@@ -1,0 +1,49 @@
+using System.Globalization;
+
+namespace KafkaEventSourcing.Testing;
+
+/// <summary>What a scenario's command led to. Each <c>Then</c> throws <see cref="ScenarioException"/> when it was something else.</summary>
+public sealed class ScenarioOutcome
+{
+    private readonly Decision _decision;
+
+    internal ScenarioOutcome(Decision decision, object state) => (_decision, State) = (decision, state);
+
+    /// <summary>The aggregate's state after the command.</summary>
+    public object State { get; }
+
+    /// <summary>The command led to exactly these events, in this order.</summary>
+    public ScenarioOutcome Then(params IReadOnlyList<object> events)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        if (_decision.IsRejected || !_decision.Events.SequenceEqual(events))
+            throw new ScenarioException($"Expected {Told(events)}{Environment.NewLine}but got {Told(_decision)}");
+        return this;
+    }
+
+    /// <summary>The command was accepted and changed nothing.</summary>
+    public ScenarioOutcome ThenNothing() => Then();
+
+    /// <summary>The command was rejected under this code, with at least these figures among its details.</summary>
+    public ScenarioOutcome ThenRejected(string code, params IReadOnlyList<(string Name, object Value)> details)
+    {
+        ArgumentNullException.ThrowIfNull(details);
+        if (_decision.Rejection is not { } rejection || rejection.Code != code)
+            throw new ScenarioException($"Expected the rejection '{code}'{Environment.NewLine}but got {Told(_decision)}");
+        foreach ((string name, object value) in details)
+        {
+            string expected = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+            if (!rejection.Details.TryGetValue(name, out string? actual) || actual != expected)
+                throw new ScenarioException($"Expected the rejection '{code}' with {name} = {expected}{Environment.NewLine}but got {Told(_decision)}");
+        }
+
+        return this;
+    }
+
+    private static string Told(in Decision decision) => decision.Rejection is { } rejection
+        ? $"the rejection '{rejection.Code}': {rejection.Message} ({string.Join(", ", rejection.Details.Select(d => $"{d.Key} = {d.Value}"))})"
+        : Told(decision.Events);
+
+    private static string Told(IReadOnlyList<object> events) =>
+        events.Count == 0 ? "no event" : string.Concat(events.Select(e => $"{Environment.NewLine}  {e}"));
+}
