@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace KafkaEventSourcing.EndToEnd.Tests;
+
+/// <summary>The tutorial's files, taken from its text, are a program that works.</summary>
+public sealed partial class TutorialTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("kes-tutorial-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task Tutorial_code_builds_runs_and_answers_as_it_says()
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        await WriteFiles(cancellation);
+        ProgramRun build = await ProgramRun.Finish("dotnet", ["build", "-c", "Release", "-o", Path.Combine(_folder, "out"), _folder], cancellation);
+        build.ExitCode.ShouldBe(0, build.Output);
+
+        await using ProgramRun program = ProgramRun.Start("dotnet", [Path.Combine(_folder, "out", "Stock.dll"), "run", "--http-port", "0", "--data", Path.Combine(_folder, "data")]);
+        string url = (await program.WaitForLine(ServesAt(), cancellation)).Groups[1].Value;
+        using var http = new HttpClient { BaseAddress = new Uri(url) };
+
+        (await http.PostAsJsonAsync("/item/bolts/receive-goods", new { quantity = 10 }, cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        HttpResponseMessage shipped = await http.PostAsJsonAsync("/item/bolts/ship-goods", new { quantity = 3, customer = "Ada" }, cancellation);
+        shipped.StatusCode.ShouldBe(HttpStatusCode.OK);
+        string token = shipped.Headers.GetValues("X-Consistency-Token").Single();
+        (await http.GetFromJsonAsync<JsonObject>("/item/bolts", cancellation))!["state"]!["onHand"]!.GetValue<long>().ShouldBe(7);
+        JsonObject level = (await http.GetFromJsonAsync<JsonObject>($"/models/stock_levels/bolts?token={Uri.EscapeDataString(token)}", cancellation))!;
+        level["onHand"]!.GetValue<long>().ShouldBe(7);
+        level["shipped"]!.GetValue<long>().ShouldBe(3);
+
+        HttpResponseMessage refused = await http.PostAsJsonAsync("/item/bolts/ship-goods", new { quantity = 8, customer = "Bob" }, cancellation);
+        refused.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        JsonObject problem = (await refused.Content.ReadFromJsonAsync<JsonObject>(cancellation))!;
+        problem["code"]!.GetValue<string>().ShouldBe("out-of-stock");
+        problem["details"]!["onHand"]!.GetValue<string>().ShouldBe("7");
+
+        (await program.Terminate(cancellation)).ShouldBe(0);
+        ProgramRun verified = await ProgramRun.Finish("dotnet", [Path.Combine(_folder, "out", "Stock.dll"), "verify", "--data", Path.Combine(_folder, "data")], cancellation);
+        verified.ExitCode.ShouldBe(0, verified.Output);
+    }
+
+    // "File `Name`" announces a file; the next fenced block is its content.
+    private async Task WriteFiles(CancellationToken cancellation)
+    {
+        string text = await File.ReadAllTextAsync(Path.Combine(Programs.Root, "docs", "tutorial.md"), cancellation);
+        MatchCollection files = FileBlock().Matches(text);
+        files.Count.ShouldBe(9);
+        foreach (Match file in files)
+        {
+            string content = file.Groups[2].Value.Replace("../KafkaEventSourcing/", Programs.Root + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+            await File.WriteAllTextAsync(Path.Combine(_folder, file.Groups[1].Value), content, cancellation);
+        }
+    }
+
+    [GeneratedRegex(@"[Ff]ile `([^`]+)`[.:]*\s+```\w+\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex FileBlock();
+
+    [GeneratedRegex(@"serves at (http://\S+)")]
+    private static partial Regex ServesAt();
+}
