@@ -51,7 +51,7 @@ public sealed class AggregateNode : IAsyncDisposable
         }
 
         var processor = new CommandProcessor(definition, topics, kafka, serde,
-            new CommandProcessorOptions { StateDirectory = Path.Combine(options.DataDirectory, "state", definition.Name) }, timeProvider, loggers);
+            new CommandProcessorOptions { StateDirectory = Path.Combine(options.DataDirectory, "state", definition.Name), BarrierEvents = options.BarrierEvents }, timeProvider, loggers);
         CommandClient? commands = null;
         HistoryReader? history = null;
         ProjectionEngine? engine = null;

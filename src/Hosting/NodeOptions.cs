@@ -15,6 +15,9 @@ public sealed record NodeOptions
     /// <summary>How long a caller waits for the outcome of one command. Default 30 s.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>After how many events of a partition a snapshot barrier is written. Default 50,000.</summary>
+    public int BarrierEvents { get; init; } = 50_000;
+
     /// <summary>How long start-up may take until every partition serves. Default 5 min.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(5);
 

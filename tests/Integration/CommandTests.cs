@@ -1,0 +1,122 @@
+using System.Text;
+using Banking.Domain;
+using Confluent.Kafka;
+using KafkaEventSourcing.Hosting;
+
+namespace KafkaEventSourcing.Integration.Tests;
+
+public sealed class CommandTests(BankFixture bank)
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Two_writers_with_the_same_expected_version_one_wins_and_the_other_learns_the_version()
+    {
+        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
+        await node.Send(Movement.Open("a"), Cancellation);
+        for (int round = 0; round < 20; round++)
+        {
+            var expected = ExpectedVersion.Exactly(1 + round);
+            CommandResult[] results = await Task.WhenAll(
+                node.Send(Movement.Credit("a", 10) with { ExpectedVersion = expected }, Cancellation),
+                node.Send(Movement.Credit("a", 20) with { ExpectedVersion = expected }, Cancellation));
+            results.OfType<CommandResult.Accepted>().ShouldHaveSingleItem().Version.ShouldBe(2 + round);
+            CommandResult.Conflict conflict = results.OfType<CommandResult.Conflict>().ShouldHaveSingleItem();
+            conflict.Version.ShouldBe(2 + round);
+            conflict.Expected.ShouldBe(expected);
+        }
+
+        (await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(21);
+    }
+
+    [Fact]
+    public async Task Same_command_id_from_two_clients_has_one_effect_and_one_answer()
+    {
+        ApplicationDefinition application = BankFixture.NewBank();
+        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode other = await bank.Servers.StartNode(application, null, Cancellation);
+        await node.Send(Movement.Open("a"), Cancellation);
+        CommandResult[] results = await Task.WhenAll(
+            node.Send(Movement.Credit("a", 10, "once"), Cancellation),
+            other.Send(Movement.Credit("a", 10, "once"), Cancellation));
+
+        var first = (CommandResult.Accepted)results[0];
+        var second = (CommandResult.Accepted)results[1];
+        (first.Version, first.Token).ShouldBe((second.Version, second.Token));
+        (first.IsDuplicate ^ second.IsDuplicate).ShouldBeTrue();
+        (await Events(node, "a")).Select(e => e.Version).ShouldBe([1L, 2L]);
+    }
+
+    [Fact]
+    public async Task Rejected_command_sent_again_gets_its_first_answer_even_when_it_would_be_accepted_now()
+    {
+        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
+        await node.Send(Movement.Open("a"), Cancellation);
+        var first = (CommandResult.Rejected)await node.Send(Movement.Debit("a", 5, "too-early"), Cancellation);
+        await node.Send(Movement.Credit("a", 100), Cancellation);
+        var again = (CommandResult.Rejected)await node.Send(Movement.Debit("a", 5, "too-early"), Cancellation);
+        again.IsDuplicate.ShouldBeTrue();
+        again.Rejection.ShouldBe(first.Rejection);
+        first.Rejection.Details["available"].ShouldBe("0");
+    }
+
+    [Fact]
+    public async Task Read_after_an_answer_sees_its_write()
+    {
+        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
+        await node.Send(Movement.Open("a"), Cancellation);
+        for (int i = 1; i <= 50; i++)
+        {
+            CommandResult answer = await node.Send(Movement.Credit("a", 1), Cancellation);
+            AggregateView view = (await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!;
+            view.Version.ShouldBe(answer.Version);
+            ((AccountState)view.State).Balance.ShouldBe(i);
+        }
+    }
+
+    public static TheoryData<string, byte[]?, (string, string)?, string> Unusable => new()
+    {
+        { "a", "not avro"u8.ToArray(), null, "not-avro" },
+        { "a", [0, 0x7f, 0xff, 0xff, 0xff, 1], null, "unknown-schema" },
+        { "a", null, null, "not-avro" },
+        { new string('x', 257), [0, 0, 0, 0, 1], null, "invalid-aggregate-id" },
+        { "a", [0, 0, 0, 0, 1], ("kes_expectedversion", "soon"), "invalid-header" },
+        { "a", [0, 0, 0, 0, 1], ("ce_time", "yesterday"), "invalid-header" },
+        { "a", [0, 0, 0, 0, 1], ("ce_id", new string('x', 300)), "invalid-header" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Unusable), DisableDiscoveryEnumeration = true)]
+    public async Task Unusable_record_is_answered_and_the_next_command_is_decided(string key, byte[]? value, (string Name, string Value)? header, string code)
+    {
+        ApplicationDefinition application = BankFixture.NewBank();
+        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        string id = $"unusable-{code}";
+        var headers = new Headers { { "ce_id", Encoding.UTF8.GetBytes(id) }, { "kes_replyto", "0/test"u8.ToArray() } };
+        if (header is { } more)
+            headers.Add(more.Name, Encoding.UTF8.GetBytes(more.Value));
+        using IProducer<byte[], byte[]?> producer = new ProducerBuilder<byte[], byte[]?>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build();
+        await producer.ProduceAsync(new TopicPartition($"{application.Name}.account.commands", 0), new Message<byte[], byte[]?> { Key = Encoding.UTF8.GetBytes(key), Value = value, Headers = headers }, Cancellation);
+
+        Avro.Messages.CommandReply reply = ReadReply(application, node);
+        reply.Outcome.ShouldBe(Avro.Messages.ReplyOutcome.Faulted);
+        reply.Code.ShouldBe(code);
+        (await node.Send(Movement.Open("b"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+    }
+
+    private Avro.Messages.CommandReply ReadReply(ApplicationDefinition application, EventSourcedNode node)
+    {
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = application.Name, EnableAutoCommit = false }).Build();
+        consumer.Assign(new TopicPartitionOffset($"{application.Name}.account.replies", 0, Offset.Beginning));
+        byte[] value = consumer.Consume(Cancellation).Message.Value;
+        return (Avro.Messages.CommandReply)Avro.AvroRecordType.Of<Avro.Messages.CommandReply>().Read(value.AsSpan(5));
+    }
+
+    private static async Task<List<RecordedEvent>> Events(EventSourcedNode node, string account)
+    {
+        var events = new List<RecordedEvent>();
+        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse(account), Cancellation))
+            events.Add(recorded);
+        return events;
+    }
+}
