@@ -167,6 +167,35 @@ internal sealed class Emitter
         }
     }
 
+    // By index: an enumerator behind an interface would be an allocation.
+    private void WriteItems(AvroType inner, string list, string indent)
+    {
+        string index = $"i{_locals}";
+        string item = $"v{_locals++}";
+        _code.Append($"{indent}for (int {index} = 0; {index} < {list}.Count; {index}++)\n{indent}{{\n{indent}    var {item} = {list}[{index}];\n");
+        Write(inner, item, indent + "    ");
+        _code.Append($"{indent}}}\n");
+    }
+
+    // The same for a map, as far as it is a Dictionary, which those that were read are.
+    private void WriteEntries(AvroType inner, string map, string indent)
+    {
+        string dictionary = $"d{_locals++}";
+        _code.Append($"{indent}if ({map} is global::System.Collections.Generic.Dictionary<string, {inner.CSharp}> {dictionary})\n{indent}{{\n");
+        WriteEach(inner, dictionary, indent + "    ");
+        _code.Append($"{indent}}}\n{indent}else\n{indent}{{\n");
+        WriteEach(inner, map, indent + "    ");
+        _code.Append($"{indent}}}\n");
+    }
+
+    private void WriteEach(AvroType inner, string map, string indent)
+    {
+        string entry = $"v{_locals++}";
+        _code.Append($"{indent}foreach (var {entry} in {map})\n{indent}{{\n{indent}    writer.WriteString({entry}.Key);\n");
+        Write(inner, entry + ".Value", indent + "    ");
+        _code.Append($"{indent}}}\n");
+    }
+
     private static string ReadExpression(AvroType type) => type.Kind switch
     {
         AvroKind.Boolean => "reader.ReadBoolean()",
@@ -205,12 +234,12 @@ internal sealed class Emitter
                 return;
             case AvroKind.Array:
             case AvroKind.Map:
-                string item = $"v{_locals++}";
-                _code.Append($"{indent}if ({value}.Count != 0)\n{indent}{{\n{indent}    writer.WriteLong({value}.Count);\n{indent}    foreach (var {item} in {value})\n{indent}    {{\n");
-                if (type.Kind == AvroKind.Map)
-                    _code.Append($"{indent}        writer.WriteString({item}.Key);\n");
-                Write(type.Inner!, type.Kind == AvroKind.Map ? item + ".Value" : item, indent + "        ");
-                _code.Append($"{indent}    }}\n{indent}}}\n{indent}writer.WriteLong(0);\n");
+                _code.Append($"{indent}if ({value}.Count != 0)\n{indent}{{\n{indent}    writer.WriteLong({value}.Count);\n");
+                if (type.Kind == AvroKind.Array)
+                    WriteItems(type.Inner!, value, indent + "    ");
+                else
+                    WriteEntries(type.Inner!, value, indent + "    ");
+                _code.Append($"{indent}}}\n{indent}writer.WriteLong(0);\n");
                 return;
             default:
                 _code.Append(indent).Append(type.Kind switch
