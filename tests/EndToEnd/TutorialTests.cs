@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
@@ -17,7 +18,7 @@ public sealed partial class TutorialTests : IDisposable
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         await WriteFiles(cancellation);
-        ProgramRun build = await ProgramRun.Finish("dotnet", ["build", "-c", "Release", "-o", Path.Combine(_folder, "out"), _folder], cancellation);
+        ProgramRun build = await ProgramRun.Finish("dotnet", ["build", "-c", "Release", "-o", Path.Combine(_folder, "out"), _folder], null, cancellation);
         build.ExitCode.ShouldBe(0, build.Output);
 
         await using ProgramRun program = ProgramRun.Start("dotnet", [Path.Combine(_folder, "out", "Stock.dll"), "run", "--http-port", "0", "--data", Path.Combine(_folder, "data")]);
@@ -40,7 +41,7 @@ public sealed partial class TutorialTests : IDisposable
         problem["details"]!["onHand"]!.GetValue<string>().ShouldBe("7");
 
         (await program.Terminate(cancellation)).ShouldBe(0);
-        ProgramRun verified = await ProgramRun.Finish("dotnet", [Path.Combine(_folder, "out", "Stock.dll"), "verify", "--data", Path.Combine(_folder, "data")], cancellation);
+        ProgramRun verified = await ProgramRun.Finish("dotnet", [Path.Combine(_folder, "out", "Stock.dll"), "verify", "--data", Path.Combine(_folder, "data")], null, cancellation);
         verified.ExitCode.ShouldBe(0, verified.Output);
     }
 

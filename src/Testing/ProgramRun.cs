@@ -3,10 +3,10 @@ using System.Text;
 using System.Text.RegularExpressions;
 using System.Threading.Channels;
 
-namespace KafkaEventSourcing.EndToEnd.Tests;
+namespace KafkaEventSourcing.Testing;
 
-/// <summary>A child process with its output; disposing kills what still runs.</summary>
-internal sealed class ProgramRun : IAsyncDisposable
+/// <summary>A program run as a child process, with its output; disposing kills what still runs. Thread-safe.</summary>
+public sealed class ProgramRun : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -27,6 +27,7 @@ internal sealed class ProgramRun : IAsyncDisposable
         _process.BeginErrorReadLine();
     }
 
+    /// <summary>The exit code; only once it has ended.</summary>
     public int ExitCode => _process.ExitCode;
 
     /// <summary>All that it has printed so far, both streams.</summary>
@@ -39,19 +40,22 @@ internal sealed class ProgramRun : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts <paramref name="program"/>; its environment is this process's and what is given.</summary>
     public static ProgramRun Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) => new(program, arguments, environment);
 
-    public static async Task<ProgramRun> Finish(string program, IEnumerable<string> arguments, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? environment = null)
+    /// <summary>Starts <paramref name="program"/> and waits for its end; cancelled, it is killed.</summary>
+    public static async Task<ProgramRun> Finish(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
     {
         var run = new ProgramRun(program, arguments, environment);
-        await run.WaitForExit(cancellationToken);
+        await run.WaitForExit(cancellationToken).ConfigureAwait(false);
         return run;
     }
 
-    /// <summary>Waits for a line; fails with the output when the program ends without it.</summary>
+    /// <summary>Waits for the next line that fits.</summary>
+    /// <exception cref="InvalidOperationException">The program ended without it; the message has its output.</exception>
     public async Task<Match> WaitForLine(Regex pattern, CancellationToken cancellationToken)
     {
-        await foreach (string line in _lines.Reader.ReadAllAsync(cancellationToken))
+        await foreach (string line in _lines.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
         {
             if (pattern.Match(line) is { Success: true } match)
                 return match;
@@ -60,12 +64,12 @@ internal sealed class ProgramRun : IAsyncDisposable
         throw new InvalidOperationException($"The program ended without a line like {pattern}:{Environment.NewLine}{Output}");
     }
 
-    /// <summary>Asks it to end, and returns its exit code.</summary>
+    /// <summary>Asks it to end (SIGTERM), waits, and returns its exit code.</summary>
     public async Task<int> Terminate(CancellationToken cancellationToken)
     {
         using Process kill = Process.Start("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        await kill.WaitForExitAsync(cancellationToken);
-        await WaitForExit(cancellationToken);
+        await kill.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
+        await WaitForExit(cancellationToken).ConfigureAwait(false);
         return _process.ExitCode;
     }
 
@@ -73,14 +77,15 @@ internal sealed class ProgramRun : IAsyncDisposable
     public async Task Kill(CancellationToken cancellationToken)
     {
         _process.Kill();
-        await WaitForExit(cancellationToken);
+        await WaitForExit(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)
             _process.Kill(entireProcessTree: true);
-        await _process.WaitForExitAsync();
+        await _process.WaitForExitAsync().ConfigureAwait(false);
         _process.Dispose();
     }
 
@@ -88,7 +93,7 @@ internal sealed class ProgramRun : IAsyncDisposable
     {
         try
         {
-            await _process.WaitForExitAsync(cancellationToken);
+            await _process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
