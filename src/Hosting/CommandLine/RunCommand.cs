@@ -26,6 +26,7 @@ internal static class RunCommand
         {
             var http = new HttpOptions { Host = result.GetValue(host)!, Port = result.GetValue(port) };
             http.Validate();
+            await Prometheus.Metrics.DefaultRegistry.CollectAndExportAsTextAsync(Stream.Null, cancellationToken).ConfigureAwait(false); // counting begins with the first collection
             await using RunningNode running = await starter.Start(result, DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
             await Serve(running, http, starter.Time, cancellationToken).ConfigureAwait(false);
             return ExitCodes.Done;
