@@ -118,8 +118,7 @@ public sealed class HistoryReader
 
     private IConsumer<byte[], byte[]> Build()
     {
-        ConsumerConfig config = _connection.Consumer($"{_topics.Application}-history");
-        config.EnablePartitionEof = true;
+        ConsumerConfig config = _connection.BoundedReader($"{_topics.Application}-history");
         return new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
     }
 }

@@ -46,6 +46,15 @@ public sealed record KafkaConnection
         SocketNagleDisable = true,
     });
 
+    /// <summary>The configuration of a consumer that reads up to the end of a partition and is told of it at once.</summary>
+    public ConsumerConfig BoundedReader(string groupId)
+    {
+        ConsumerConfig config = Consumer(groupId);
+        config.EnablePartitionEof = true;
+        config.FetchWaitMaxMs = 5; // the end is an empty answer: nothing to wait for
+        return config;
+    }
+
     /// <summary>The configuration of a producer: idempotent, acknowledged by all replicas.</summary>
     public ProducerConfig Producer() => Apply(new ProducerConfig
     {

@@ -56,8 +56,7 @@ internal sealed class EventReplay
 
     private static IConsumer<byte[], byte[]> Build(KafkaConnection connection)
     {
-        ConsumerConfig config = connection.Consumer("restore");
-        config.EnablePartitionEof = true;
+        ConsumerConfig config = connection.BoundedReader("restore");
         return new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
     }
 

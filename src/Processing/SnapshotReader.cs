@@ -44,8 +44,7 @@ internal sealed class SnapshotReader
 
     private IEnumerable<ConsumeResult<byte[], byte[]>> Records(CancellationToken cancellationToken)
     {
-        ConsumerConfig config = _connection.Consumer("snapshots");
-        config.EnablePartitionEof = true;
+        ConsumerConfig config = _connection.BoundedReader("snapshots");
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
         WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(_partition, Timeout);
         if (bounds.High.Value <= bounds.Low.Value)

@@ -82,6 +82,8 @@ internal sealed class SchemaLog : IAsyncDisposable
 
     private static byte[] Serialize(string? text) => text is null ? null! : Encoding.UTF8.GetBytes(text);
 
+    private static TimeSpan MetadataTimeout { get; } = TimeSpan.FromSeconds(15);
+
     private static ISerializer<string?> Text { get; } = new NullableText();
 
     private static TConfig Configure<TConfig>(EmbeddedSchemaRegistryOptions options, TConfig config)
@@ -103,18 +105,21 @@ internal sealed class SchemaLog : IAsyncDisposable
             ConsumerConfig config = Configure(new ConsumerConfig { GroupId = "schema-registry", EnableAutoCommit = false, EnablePartitionEof = true, FetchQueueBackoffMs = 1 });
             using IConsumer<string, byte[]?> consumer = new ConsumerBuilder<string, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
             var partition = new TopicPartition(_options.Topic, 0);
-            consumer.Assign(new TopicPartitionOffset(partition, Offset.Beginning));
+            WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(partition, MetadataTimeout);
+            if (bounds.High.Value <= bounds.Low.Value)
+                _caughtUp.TrySetResult();
+            consumer.Assign(new TopicPartitionOffset(partition, bounds.Low)); // a number: "the beginning" would be asked for once more, half a second later
             while (true)
             {
                 ConsumeResult<string, byte[]?> record = consumer.Consume(_stop.Token);
-                if (record.IsPartitionEOF)
+                if (!record.IsPartitionEOF)
                 {
-                    _caughtUp.TrySetResult();
-                    continue;
+                    apply(record.Message.Key, record.Message.Value is { } value ? Encoding.UTF8.GetString(value) : null);
+                    Applied(record.Offset.Value);
                 }
 
-                apply(record.Message.Key, record.Message.Value is { } value ? Encoding.UTF8.GetString(value) : null);
-                Applied(record.Offset.Value);
+                if (record.IsPartitionEOF || record.Offset.Value >= bounds.High.Value - 1)
+                    _caughtUp.TrySetResult();
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

@@ -1,0 +1,148 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Confluent.SchemaRegistry;
+using KafkaEventSourcing.Embedded.Kafka;
+
+namespace KafkaEventSourcing.Embedded.SchemaRegistry.Tests;
+
+/// <summary>Confluent's interface, seen by Confluent's client and by plain HTTP.</summary>
+public sealed class RegistryTests : IAsyncLifetime
+{
+    private const string V1 = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"}]}""";
+    private const string WithDefault = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string","default":""}]}""";
+    private const string WithoutDefault = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string"}]}""";
+    private const string Wider = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"long"}]}""";
+    private const string Other = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"string"}]}""";
+
+    private EmbeddedKafka _kafka = null!;
+    private EmbeddedSchemaRegistry _registry = null!;
+    private HttpClient _http = null!;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions(), cancellationToken: Cancellation);
+        await Start();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await _registry.DisposeAsync();
+        await _kafka.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Confluents_client_registers_and_reads_back()
+    {
+        using var client = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _registry.Url });
+        int id = await client.RegisterSchemaAsync("s", new Schema(V1, SchemaType.Avro));
+        (await client.RegisterSchemaAsync("other", new Schema(V1, SchemaType.Avro))).ShouldBe(id);
+        int second = await client.RegisterSchemaAsync("s", new Schema(WithDefault, SchemaType.Avro));
+        second.ShouldNotBe(id);
+        (await client.GetSubjectVersionsAsync("s")).ShouldBe([1, 2]);
+        (await client.GetAllSubjectsAsync()).ShouldBe(["other", "s"], ignoreOrder: true);
+        JsonNode.DeepEquals(JsonNode.Parse((await client.GetSchemaAsync(id)).SchemaString), JsonNode.Parse(V1)).ShouldBeTrue();
+        (await client.GetLatestSchemaAsync("s")).Id.ShouldBe(second);
+        (await client.IsCompatibleAsync("s", new Schema(Other, SchemaType.Avro))).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("NONE", Other, true)]
+    [InlineData("BACKWARD", WithDefault, true)]
+    [InlineData("BACKWARD", WithoutDefault, false)]
+    [InlineData("BACKWARD", Wider, true)]
+    [InlineData("BACKWARD", Other, false)]
+    [InlineData("FORWARD", WithoutDefault, true)]
+    [InlineData("FORWARD", Wider, false)]
+    [InlineData("FULL", WithDefault, true)]
+    [InlineData("FULL", WithoutDefault, false)]
+    [InlineData("FULL", Wider, false)]
+    [InlineData("BACKWARD_TRANSITIVE", WithDefault, true)]
+    [InlineData("FORWARD_TRANSITIVE", Wider, false)]
+    [InlineData("FULL_TRANSITIVE", WithDefault, true)]
+    public async Task Level_decides_what_may_follow(string level, string next, bool accepted)
+    {
+        await Register("s", V1, HttpStatusCode.OK);
+        (await _http.PutAsJsonAsync("/config/s", new { compatibility = level }, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        JsonObject answer = await Register("s", next, accepted ? HttpStatusCode.OK : HttpStatusCode.Conflict);
+        if (!accepted)
+            answer["error_code"]!.GetValue<int>().ShouldBe(409);
+    }
+
+    [Fact]
+    public async Task Transitive_level_looks_at_all_versions_and_the_plain_one_at_the_last()
+    {
+        const string WithB = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string","default":""}]}""";
+        const string BRequired = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string"}]}""";
+        await Register("s", V1, HttpStatusCode.OK);
+        await Register("s", WithB, HttpStatusCode.OK);
+        await _http.PutAsJsonAsync("/config/s", new { compatibility = "BACKWARD_TRANSITIVE" }, Cancellation);
+        await Register("s", BRequired, HttpStatusCode.Conflict);
+        await _http.PutAsJsonAsync("/config/s", new { compatibility = "BACKWARD" }, Cancellation);
+        await Register("s", BRequired, HttpStatusCode.OK);
+    }
+
+    [Theory]
+    [InlineData("/schemas/ids/999", HttpStatusCode.NotFound, 40403)]
+    [InlineData("/subjects/none/versions", HttpStatusCode.NotFound, 40401)]
+    [InlineData("/subjects/s/versions/9", HttpStatusCode.NotFound, 40402)]
+    [InlineData("/subjects/s/versions/nine", HttpStatusCode.UnprocessableEntity, 42202)]
+    [InlineData("/config/none", HttpStatusCode.NotFound, 40408)]
+    public async Task What_is_not_there_has_the_code_of_Confluent(string path, HttpStatusCode status, int code)
+    {
+        await Register("s", V1, HttpStatusCode.OK);
+        HttpResponseMessage answer = await _http.GetAsync(path, Cancellation);
+        answer.StatusCode.ShouldBe(status);
+        (await answer.Content.ReadFromJsonAsync<JsonObject>(Cancellation))!["error_code"]!.GetValue<int>().ShouldBe(code);
+    }
+
+    [Fact]
+    public async Task Schema_that_is_none_is_422_with_code_42201() =>
+        (await Register("s", """{"type":"record"}""", HttpStatusCode.UnprocessableEntity))["error_code"]!.GetValue<int>().ShouldBe(42201);
+
+    [Fact]
+    public async Task Schemas_survive_a_restart_with_their_ids()
+    {
+        int id = (await Register("s", V1, HttpStatusCode.OK))["id"]!.GetValue<int>();
+        _http.Dispose();
+        await _registry.DisposeAsync();
+        await Start();
+        (await Register("s", V1, HttpStatusCode.OK))["id"]!.GetValue<int>().ShouldBe(id);
+        (await Register("s", WithDefault, HttpStatusCode.OK))["id"]!.GetValue<int>().ShouldBe(id + 1);
+    }
+
+    [Fact]
+    public async Task Referenced_schema_is_resolved_and_cannot_be_deleted()
+    {
+        await Register("inner", """{"type":"enum","name":"E","namespace":"n","symbols":["X"]}""", HttpStatusCode.OK);
+        var body = new { schema = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"e","type":"n.E"}]}""", references = new[] { new { name = "n.E", subject = "inner", version = 1 } } };
+        (await _http.PostAsJsonAsync("/subjects/outer/versions", body, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        HttpResponseMessage refused = await _http.DeleteAsync("/subjects/inner/versions/1", Cancellation);
+        refused.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await refused.Content.ReadFromJsonAsync<JsonObject>(Cancellation))!["error_code"]!.GetValue<int>().ShouldBe(42206);
+    }
+
+    [Fact]
+    public async Task Read_only_mode_refuses_to_register()
+    {
+        (await _http.PutAsJsonAsync("/mode", new { mode = "READONLY" }, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await Register("s", V1, HttpStatusCode.UnprocessableEntity))["error_code"]!.GetValue<int>().ShouldBe(42205);
+    }
+
+    private async Task Start()
+    {
+        _registry = await EmbeddedSchemaRegistry.StartAsync(new EmbeddedSchemaRegistryOptions { BootstrapServers = _kafka.BootstrapServers }, cancellationToken: Cancellation);
+        _http = new HttpClient { BaseAddress = new Uri(_registry.Url) };
+    }
+
+    private async Task<JsonObject> Register(string subject, string schema, HttpStatusCode expected)
+    {
+        HttpResponseMessage answer = await _http.PostAsJsonAsync($"/subjects/{subject}/versions", new { schema }, Cancellation);
+        string body = await answer.Content.ReadAsStringAsync(Cancellation);
+        answer.StatusCode.ShouldBe(expected, body);
+        return JsonNode.Parse(body)!.AsObject();
+    }
+}
