@@ -74,9 +74,9 @@ internal sealed class SaslSession(string mechanism, IReadOnlyDictionary<string, 
         int proofAt = token.LastIndexOf(",p=", StringComparison.Ordinal);
         if (proofAt < 0 || fields.GetValueOrDefault("c") != _channel || fields.GetValueOrDefault("r") != _nonce)
             return Fail("Invalid SCRAM client final message");
-        byte[] proof = new byte[_credential!.StoredKey.Length];
+        byte[] proof = new byte[token.Length];
         byte[] signed = Encoding.UTF8.GetBytes($"{_clientFirstBare},{_serverFirst},{token[..proofAt]}");
-        byte[] clientKey = ScramCredential.Hmac(_credential.Mechanism, _credential.StoredKey, signed);
+        byte[] clientKey = ScramCredential.Hmac(_credential!.Mechanism, _credential.StoredKey, signed);
         if (!Convert.TryFromBase64String(fields["p"], proof, out int length) || length != clientKey.Length)
             return Fail("Invalid SCRAM client final message");
         for (int i = 0; i < clientKey.Length; i++)
