@@ -9,5 +9,7 @@ internal interface IKafkaRequest<out TSelf>
 {
     static abstract ApiVersionRange Api { get; }
 
+    void Write(KafkaWriter writer, short version);
+
     static abstract TSelf Read(ref KafkaReader reader, short version);
 }
