@@ -6,13 +6,13 @@ namespace KafkaEventSourcing.Embedded.Kafka.Network;
 
 /// <summary>
 /// What a connection has received and not yet answered. It is small while nothing is under way, so that thousands of idle connections cost little, and grows with the bytes that really came: a
-/// large announced length alone gets no more than <see cref="Trusted"/>.
+/// large announced length alone gets no more than <see cref="Free"/>, and the budget is asked for what is beyond.
 /// </summary>
 internal sealed class ReceiveBuffer(MemoryBudget budget) : IDisposable
 {
     private const int Small = 4 * 1024;
-    private const int Free = 64 * 1024;
-    private const int Trusted = 1024 * 1024 + 64 * 1024;
+    private const int Free = 128 * 1024;
+    private const int Growth = 4;
 
     private byte[] _bytes = ArrayPool<byte>.Shared.Rent(Small);
     private int _start;
@@ -52,7 +52,7 @@ internal sealed class ReceiveBuffer(MemoryBudget budget) : IDisposable
         }
 
         int announced = present >= sizeof(int) ? BinaryPrimitives.ReadInt32BigEndian(_bytes.AsSpan(_start)) + sizeof(int) : Small;
-        int wanted = Math.Min(announced, Math.Max(Trusted, 2 * present));
+        int wanted = Math.Min(announced, Math.Max(Free, Growth * present));
         if (wanted > _bytes.Length)
         {
             if (wanted > Free && wanted > _reserved)
