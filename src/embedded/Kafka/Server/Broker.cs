@@ -28,6 +28,7 @@ internal sealed class Broker : IDisposable
         Topics = new TopicStore(directory, time);
         LogDirectory = Path.Combine(directory, "logs");
         Logs = new LogManager(LogDirectory, time, logger);
+        Configs = new BrokerConfigs(directory, LogDirectory, options);
         Scram = new ScramStore(directory, options.SaslUsers);
         ClusterId = ReadClusterId(Path.Combine(directory, "cluster.id"), time);
         _producerIdFile = Path.Combine(directory, "producer.id");
@@ -55,6 +56,8 @@ internal sealed class Broker : IDisposable
     public string LogDirectory { get; }
 
     public ScramStore Scram { get; }
+
+    public BrokerConfigs Configs { get; }
 
     public GroupCoordinator Groups { get; }
 

@@ -192,6 +192,35 @@ public sealed class ProtocolTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Classic_members_outlive_a_restart_of_the_broker()
+    {
+        string directory = Directory.CreateTempSubdirectory("kafka-members-").FullName;
+        try
+        {
+            var options = new EmbeddedKafkaOptions { DataDirectory = directory };
+            JoinGroupResponse joined;
+            await using (EmbeddedKafka first = await EmbeddedKafka.StartAsync(options, cancellationToken: Cancellation))
+            {
+                using RawClient was = _client;
+                _client = new RawClient(first);
+                joined = Join(Join("", 9).MemberId, 9);
+                Sync(joined, 1).ErrorCode.ShouldBe((short)0);
+            }
+
+            await using EmbeddedKafka second = await EmbeddedKafka.StartAsync(options, cancellationToken: Cancellation);
+            _client.Dispose();
+            _client = new RawClient(second);
+            Heartbeat(joined.MemberId, 1).ShouldBe(ErrorCode.None);
+            DescribeGroupsResponse.DescribedGroup described = _client.Ask<DescribeGroupsRequest, DescribeGroupsResponse>(new DescribeGroupsRequest { Groups = ["g", "none"] }, 6, DescribeGroupsResponse.Read).Groups[0];
+            (described.GroupState, described.ProtocolData, described.Members.Single().MemberAssignment.ToArray()[0]).ShouldBe(("Stable", "range", (byte)42));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
     public void Offsets_of_a_stranger_are_refused_while_the_group_has_members()
     {
         Create("t");
