@@ -72,7 +72,9 @@ internal sealed class SaslSession(string mechanism, IReadOnlyDictionary<string, 
     {
         Dictionary<string, string> fields = Fields(token);
         int proofAt = token.LastIndexOf(",p=", StringComparison.Ordinal);
-        if (proofAt < 0 || fields.GetValueOrDefault("c") != _channel || fields.GetValueOrDefault("r") != _nonce)
+        // librdkafka before 2.6 repeats its own nonce before ours; Kafka compares the end only, and so lets it in.
+        bool sameNonce = fields.GetValueOrDefault("r")?.EndsWith(_nonce, StringComparison.Ordinal) == true;
+        if (proofAt < 0 || fields.GetValueOrDefault("c") != _channel || !sameNonce)
             return Fail("Invalid SCRAM client final message");
         byte[] proof = new byte[token.Length];
         byte[] signed = Encoding.UTF8.GetBytes($"{_clientFirstBare},{_serverFirst},{token[..proofAt]}");
