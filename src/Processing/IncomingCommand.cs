@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Confluent.Kafka;
@@ -23,8 +24,11 @@ internal sealed class IncomingCommand
     {
     }
 
-    /// <summary>Offset in the command partition.</summary>
-    public long Offset { get; private set; }
+    /// <summary>Offset in the command partition; -1: it came by the direct door.</summary>
+    public long Offset { get; private set; } = -1;
+
+    /// <summary>Who waits for the outcome at the direct door; null: it came by the command topic and is answered in the replies topic.</summary>
+    public TaskCompletionSource<CommandResult>? Caller { get; private set; }
 
     public AggregateId AggregateId { get; private set; }
 
@@ -66,6 +70,19 @@ internal sealed class IncomingCommand
         command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadTimestamp(record.Message.Timestamp) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message.Value, serde, definition);
         return command;
     }
+
+    /// <summary>A command of the direct door. Its payload must be one that the aggregate decides.</summary>
+    public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now) => new()
+    {
+        AggregateId = envelope.AggregateId,
+        CommandId = envelope.CommandId,
+        Payload = envelope.Payload,
+        Expected = envelope.ExpectedVersion,
+        Time = envelope.Time ?? now,
+        CorrelationId = envelope.CorrelationId is { } correlation ? Encoding.UTF8.GetBytes(correlation) : null,
+        TraceParent = (envelope.TraceParent ?? Activity.Current?.Id) is { } trace ? Encoding.UTF8.GetBytes(trace) : null,
+        Caller = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously),
+    };
 
     // A command without an id is the record that it is. A long topic name is told by its hash: an id has less room than topic, partition and offset may need.
     private static CommandId IdOfPlace(TopicPartitionOffset place)

@@ -16,7 +16,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     {
         _fixture = fixture;
         _store = Counter.Open(_folder.Child("store"));
-        _decider = new BatchDecider(Counter.Definition, Partition, new AggregateCache(_store, Counter.Definition, 100));
+        _decider = Decider();
     }
 
     public void Dispose()
@@ -60,9 +60,9 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     {
         Decide(10, ("a", "c1", new Add { By = 1, Times = 2 }, null), ("a", "r1", new Add { By = -9 }, null), ("a", "x1", new Add { By = 1 }, "7"));
         CommandReply[] first = [.. _decider.Replies.Select(r => r.Reply)];
-        _decider.Apply(_store, 13);
+        _decider.Apply(13);
 
-        foreach (BatchDecider later in (BatchDecider[])[_decider, new BatchDecider(Counter.Definition, Partition, new AggregateCache(_store, Counter.Definition, 100))])
+        foreach (BatchDecider later in (BatchDecider[])[_decider, Decider()])
         {
             later.Begin(13);
             foreach ((string id, int by) in (ReadOnlySpan<(string, int)>)[("c1", 1), ("r1", -9), ("x1", 1)])
@@ -106,7 +106,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
         Decide(100, ("a", "c1", new Add { By = 5 }, "new"));
         Decide(200, ("a", "c1", new Add { By = 5 }, "new"));
         Outcomes().ShouldBe(["c1 Accepted 1 3@200"]);
-        _decider.Apply(_store, 202);
+        _decider.Apply(202);
         _store.OffsetOf(AggregateId.Parse("a"), 1).ShouldBe(200);
     }
 
@@ -115,7 +115,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     {
         Decide(100, ("a", "c1", new Add { By = 5, Times = 2 }, null), ("b", "c2", new Add { By = 1 }, null), ("a", "c3", new Add { By = 1 }, null));
         Outcomes().ShouldBe(["c1 Accepted 2 3@101", "c2 Accepted 1 3@102", "c3 Accepted 3 3@103"]);
-        _decider.Apply(_store, 105);
+        _decider.Apply(105);
         _store.Checkpoint.ShouldBe(105);
         AggregateId a = AggregateId.Parse("a");
         Enumerable.Range(1, 3).Select(v => _store.OffsetOf(a, v)).ShouldBe([100, 101, 103]);
@@ -128,6 +128,22 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
         Decide(0, ("a", "c1", new Add { By = 1 }, null), ("a", "c2", new Add { By = 1, Times = 0 }, null), ("b", "c3", new Add { By = 0, Times = 0 }, null));
         Outcomes().ShouldBe(["c1 Accepted 1 3@0", "c2 Accepted 1 3@0", "c3 Accepted 0 -1@-1"]);
     }
+
+    [Fact]
+    public void Event_that_is_too_large_is_an_answer_and_leaves_no_part_of_its_decision()
+    {
+        BatchDecider decider = Decider(maxEventBytes: 6);
+        decider.Begin(0);
+        decider.Decide(_fixture.Command("a", "c1", new Add { By = 1, Times = 2 }));
+        decider.Decide(_fixture.Command("a", "c2", new Add { By = 1_000_000, Times = 2 }));
+        decider.Decide(_fixture.Command("a", "c3", new Add { By = 1 }));
+        decider.Replies.Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Code)).ShouldBe(
+            [(ReplyOutcome.Accepted, 2, null), (ReplyOutcome.Faulted, 2, "event-too-large"), (ReplyOutcome.Accepted, 3, null)]);
+        decider.Events.Select(e => (e.Version, e.Index)).ShouldBe([(1L, 0), (2L, 1), (3L, 2)]);
+    }
+
+    private BatchDecider Decider(int maxEventBytes = 1_000) =>
+        new(Counter.Definition, Partition, _store, new AggregateCache(_store, Counter.Definition, 100), _fixture.Encoder, maxEventBytes);
 
     private void Decide(long nextOffset, params (string Aggregate, string Command, Avro.IAvroRecord Payload, string? Expected)[] commands)
     {

@@ -5,7 +5,7 @@ namespace KafkaEventSourcing.Processing.Tests;
 public sealed class CommandQueueTests
 {
     private readonly CommandQueue _queue = new();
-    private readonly List<ConsumeResult<byte[], byte[]>> _batch = [];
+    private readonly List<QueuedCommand> _batch = [];
 
     [Fact]
     public void Take_keeps_the_order_and_the_limit()
@@ -13,11 +13,11 @@ public sealed class CommandQueueTests
         for (int i = 0; i < 5; i++)
             _queue.Add(Record(i, 10));
         _queue.Take(_batch, 3, out long left).ShouldBeTrue();
-        _batch.Select(r => r.Offset.Value).ShouldBe([0, 1, 2]);
+        _batch.Select(r => r.Record!.Offset.Value).ShouldBe([0, 1, 2]);
         left.ShouldBeGreaterThan(0);
         _batch.Clear();
         _queue.Take(_batch, 3, out left).ShouldBeTrue();
-        _batch.Select(r => r.Offset.Value).ShouldBe([3, 4]);
+        _batch.Select(r => r.Record!.Offset.Value).ShouldBe([3, 4]);
         left.ShouldBe(0);
     }
 
@@ -35,7 +35,7 @@ public sealed class CommandQueueTests
         Task<bool> take = Task.Run(() => _queue.Take(_batch, 3, out _), TestContext.Current.CancellationToken);
         _queue.Add(Record(7, 1));
         (await take.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)).ShouldBeTrue();
-        _batch.ShouldHaveSingleItem().Offset.Value.ShouldBe(7);
+        _batch.ShouldHaveSingleItem().Record!.Offset.Value.ShouldBe(7);
     }
 
     [Fact]
@@ -48,6 +48,31 @@ public sealed class CommandQueueTests
         _queue.Take(_batch, 3, out _).ShouldBeFalse();
         _batch.ShouldBeEmpty();
     }
+
+    [Fact]
+    public void Both_doors_share_one_order_and_one_bound()
+    {
+        _queue.Add(Record(0, 100));
+        _queue.TryAdd(Direct("c1"), 100, 10_000).ShouldBe(true);
+        _queue.Add(Record(1, 100));
+        _queue.TryAdd(Direct("c2"), 100, 1_000).ShouldBe(false);
+        _queue.Take(_batch, 10, out _).ShouldBeTrue();
+        _batch.Select(q => q.Direct?.CommandId.Value ?? $"@{q.Record!.Offset.Value}").ShouldBe(["@0", "c1", "@1"]);
+        _queue.TryAdd(Direct("c2"), 100, 1_000).ShouldBe(true);
+    }
+
+    [Fact]
+    public void Drain_closes_and_returns_the_callers_that_nobody_will_answer()
+    {
+        _queue.Add(Record(0, 100));
+        _queue.TryAdd(Direct("c1"), 1, 10_000).ShouldBe(true);
+        _queue.Drain().ShouldHaveSingleItem().CommandId.Value.ShouldBe("c1");
+        _queue.Drain().ShouldBeEmpty();
+        _queue.TryAdd(Direct("c2"), 1, 10_000).ShouldBeNull();
+    }
+
+    private static IncomingCommand Direct(string commandId) =>
+        IncomingCommand.Of(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse(commandId), new object()), DateTimeOffset.UnixEpoch);
 
     private static ConsumeResult<byte[], byte[]> Record(long offset, int? size) =>
         new() { Offset = offset, Message = new Message<byte[], byte[]> { Value = size is { } bytes ? new byte[bytes] : null! } };

@@ -19,7 +19,8 @@ public sealed class ProcessingFixture : IAsyncLifetime
     private TestServers _servers = null!;
     private CachedSchemaRegistryClient _registry = null!;
     private AvroMessageSerde _serde = null!;
-    private TopicEncoder _encoder = null!;
+
+    public TopicEncoder Encoder { get; private set; } = null!;
 
     public ISchemaRegistryClient Registry => _registry;
 
@@ -36,7 +37,7 @@ public sealed class ProcessingFixture : IAsyncLifetime
 
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _servers.Addresses.Registry });
         _serde = AvroMessageSerde.Create(_registry, Counter.Types);
-        _encoder = await _serde.Prepare(Topic, [typeof(Add), typeof(Fail), typeof(Added)], TestContext.Current.CancellationToken);
+        Encoder = await _serde.Prepare(Topic, [typeof(Add), typeof(Fail), typeof(Added)], TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -49,7 +50,7 @@ public sealed class ProcessingFixture : IAsyncLifetime
     public byte[] Encode(IAvroRecord value)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        _encoder.Encode(value, buffer);
+        Encoder.Encode(value, buffer);
         return buffer.WrittenSpan.ToArray();
     }
 
