@@ -178,6 +178,13 @@ internal sealed partial class UnifiedLog : IDisposable
         return max < 0 ? null : OffsetForTimestamp(max);
     }
 
+    /// <summary>The producers that this log knows.</summary>
+    public IReadOnlyList<(long ProducerId, short Epoch, int LastSequence, long LastTimestamp, long TransactionStart)> DescribeProducers()
+    {
+        lock (_lock)
+            return [.. _producers.Select(p => (p.Key, p.Value.Epoch, p.Value.LastSequence, p.Value.LastTimestamp, p.Value.FirstTransactionOffset))];
+    }
+
     /// <summary>Advances the start of the log; segments below it are deleted. -1 means the end.</summary>
     public ErrorCode DeleteRecords(long offset)
     {
