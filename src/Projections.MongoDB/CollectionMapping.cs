@@ -3,11 +3,11 @@ using MongoDB.Bson.Serialization;
 
 namespace KafkaEventSourcing.Projections.MongoDB;
 
-/// <summary>What the store must know of a document type: its key, which must be a string.</summary>
+/// <summary>What the store must know of a document type: its key, which must be a string, and how its documents are written.</summary>
 internal sealed class CollectionMapping<TDocument>
     where TDocument : class
 {
-    private readonly Func<object, object> _id;
+    private readonly Func<TDocument, string> _id;
 
     private CollectionMapping()
     {
@@ -15,12 +15,15 @@ internal sealed class CollectionMapping<TDocument>
         BsonClassMap map = BsonClassMap.LookupClassMap(typeof(TDocument));
         if (map.IdMemberMap is not { } id || id.MemberType != typeof(string))
             throw new InvalidOperationException($"The document type {typeof(TDocument).Name} needs a property 'Id' of type string: it is the key of its documents.");
-        _id = id.Getter;
+        _id = document => (string)id.Getter(document);
+        Encoder = new DocumentEncoder<TDocument>(map);
     }
 
     public static CollectionMapping<TDocument> Instance { get; } = new();
 
-    public string KeyOf(TDocument document) => (string)_id(document);
+    public DocumentEncoder<TDocument> Encoder { get; }
+
+    public string KeyOf(TDocument document) => _id(document);
 
     /// <summary>The document of <paramref name="key"/>, checked: a projection that gives a document another id would lose it.</summary>
     public TDocument Checked(string key, TDocument document) =>

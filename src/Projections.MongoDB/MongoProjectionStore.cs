@@ -118,8 +118,24 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     {
         var writes = new List<IDocumentWrite>(changes.Count);
         foreach (DocumentChanges change in changes)
-            writes.Add(change.Projection.Accept(new WriteOf(change, _database)));
+            writes.Add(change.Projection.Accept(new WriteOf(change)));
 
+        try
+        {
+            await Commit(writes, checkpoints, cancellationToken).ConfigureAwait(false);
+        }
+        catch (DocumentWriteException present) when (present.Code == DuplicateKey && writes.Exists(w => w.TrustsNew))
+        {
+            // A document that the fold believed new is there: somebody else wrote into the read model. What the events say counts.
+            LogForeignDocument(_logger, present.Message);
+            await Commit(writes.ConvertAll(w => w.TrustsNew ? w.AsUpserts() : w), checkpoints, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Closes the connections.</summary>
+    public void Dispose() => _client.Dispose();
+
+    private async Task Commit(List<IDocumentWrite> writes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken) =>
         await _retry.ExecuteAsync(async token =>
         {
             using IClientSessionHandle session = await _client.StartSessionAsync(cancellationToken: token).ConfigureAwait(false);
@@ -129,7 +145,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
                 // Checkpoints first: a batch that was written already must fail here, not on its documents.
                 await Move(session, checkpoints, token).ConfigureAwait(false);
                 foreach (IDocumentWrite write in writes)
-                    await write.Apply(session, token).ConfigureAwait(false);
+                    await write.Apply(_database, session, token).ConfigureAwait(false);
             }
             catch
             {
@@ -139,10 +155,6 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 
             await session.CommitTransactionAsync(token).ConfigureAwait(false);
         }, cancellationToken).ConfigureAwait(false);
-    }
-
-    /// <summary>Closes the connections.</summary>
-    public void Dispose() => _client.Dispose();
 
     private async Task Move(IClientSessionHandle session, IReadOnlyList<CheckpointMove> moves, CancellationToken cancellationToken)
     {
@@ -214,14 +226,17 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "MongoDB failed; retry {Attempt} in {Delay}")]
     private static partial void LogRetry(ILogger logger, int attempt, TimeSpan delay, Exception? failure);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A document that should be new is stored already and is replaced: {Reason}")]
+    private static partial void LogForeignDocument(ILogger logger, string reason);
+
     [LoggerMessage(Level = LogLevel.Debug, Message = "A MongoDB transaction could not be aborted; the server will do it")]
     private static partial void LogAbortFailed(ILogger logger, Exception failure);
 
     /// <summary>Makes the typed write of a change.</summary>
-    private readonly struct WriteOf(DocumentChanges changes, IMongoDatabase database) : IProjectionVisitor<IDocumentWrite>
+    private readonly struct WriteOf(DocumentChanges changes) : IProjectionVisitor<IDocumentWrite>
     {
         public IDocumentWrite Visit<TDocument>(ProjectionDefinition<TDocument> projection)
             where TDocument : class =>
-            DocumentWrite<TDocument>.Of((DocumentChanges<TDocument>)changes, database.GetCollection<TDocument>(projection.Name));
+            DocumentWrite<TDocument>.Of((DocumentChanges<TDocument>)changes);
     }
 }

@@ -16,8 +16,10 @@ public abstract class DocumentChanges
 public sealed class DocumentChanges<TDocument> : DocumentChanges
     where TDocument : class
 {
-    internal DocumentChanges(ProjectionDefinition<TDocument> projection, List<KeyValuePair<string, TDocument?>> documents)
-        : base(projection) => Documents = documents;
+    private readonly List<bool>? _isNew;
+
+    internal DocumentChanges(ProjectionDefinition<TDocument> projection, List<KeyValuePair<string, TDocument?>> documents, List<bool>? isNew = null)
+        : base(projection) => (Documents, _isNew) = (documents, isNew);
 
     /// <summary>
     /// Key and document, each key once, in the order of the key's first event. Of an inserting projection the new documents; of a folding one the next
@@ -27,4 +29,7 @@ public sealed class DocumentChanges<TDocument> : DocumentChanges
 
     /// <inheritdoc/>
     public override int Count => Documents.Count;
+
+    /// <summary>Whether document <paramref name="index"/> was not stored when the batch was folded. Of a summing projection it is not known, and false.</summary>
+    public bool IsNew(int index) => _isNew is null ? Projection.Kind == ProjectionKind.Inserts : _isNew[index];
 }

@@ -101,9 +101,11 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         }
 
         var documents = new List<KeyValuePair<string, TDocument?>>();
+        var isNew = new List<bool>();
         foreach ((string key, ProjectionHandler<TDocument> handler, RecordedEvent recorded) in work)
         {
-            TDocument? next = handler.Fold!(_cache[key], recorded);
+            TDocument? present = _cache[key];
+            TDocument? next = handler.Fold!(present, recorded);
             _cache[key] = next;
             if (_position.TryGetValue(key, out int at))
             {
@@ -113,9 +115,10 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             {
                 _position.Add(key, documents.Count);
                 documents.Add(new(key, next));
+                isNew.Add(present is null);
             }
         }
 
-        return new DocumentChanges<TDocument>(projection, documents);
+        return new DocumentChanges<TDocument>(projection, documents, isNew);
     }
 }

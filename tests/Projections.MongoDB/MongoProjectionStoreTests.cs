@@ -60,6 +60,45 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Document_that_somebody_else_put_in_the_place_of_a_new_one_is_replaced()
+    {
+        List<RecordedEvent> events = [Event(0, "a", 1, 5)];
+        DocumentChanges changes = await FoldThenPutForeign(events);
+        await _store.Commit([changes], [new CheckpointMove("totals", 0, From: null, To: 1)], Cancellation);
+        (await Documents("totals")).ShouldBe(["a:5:1"]);
+        (await _store.LoadCheckpoint("totals", 0, Cancellation)).ShouldBe(1);
+
+        async Task<DocumentChanges> FoldThenPutForeign(List<RecordedEvent> recorded)
+        {
+            var caught = new CatchingStore();
+            await using var engine = new ProjectionEngine([Tally.Totals], caught, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+            await engine.Project(0, recorded, 1, Cancellation);
+            await _store.Database.GetCollection<BsonDocument>("totals").InsertOneAsync(BsonDocument.Parse("{ _id: 'a', sum: 99, events: 9 }"), cancellationToken: Cancellation);
+            return caught.Changes.ShouldHaveSingleItem();
+        }
+    }
+
+    [Fact]
+    public async Task Inserted_document_that_is_stored_already_is_refused_and_nothing_is_written()
+    {
+        await _store.Database.GetCollection<BsonDocument>("entries").InsertOneAsync(BsonDocument.Parse("{ _id: 'a/1', by: 99 }"), cancellationToken: Cancellation);
+        await using var engine = new ProjectionEngine([Tally.Entries], _store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+        InvalidOperationException stopped = await Should.ThrowAsync<InvalidOperationException>(() => engine.Project(0, [Event(0, "a", 1, 5), Event(1, "a", 2, 5)], 2, Cancellation));
+        stopped.InnerException.ShouldBeOfType<DocumentWriteException>().Code.ShouldBe(11000);
+        (await _store.Database.GetCollection<BsonDocument>("entries").CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(1);
+        (await _store.LoadCheckpoint("entries", 0, Cancellation)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Batch_larger_than_one_command_is_written_whole()
+    {
+        const int Count = 60_000;
+        await Project(_store, [.. Enumerable.Range(0, Count).Select(i => Event(i, "a", i + 1, 1))], next: Count);
+        (await _store.Database.GetCollection<BsonDocument>("entries").CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(Count);
+        (await Documents("totals")).ShouldBe([$"a:{Count}:{Count}"]);
+    }
+
+    [Fact]
     public async Task Checkpoint_that_another_writer_moved_writes_nothing()
     {
         await Project(_store, [Event(0, "a", 1, 5)], next: 1);
@@ -98,4 +137,23 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
 
     private async Task<IEnumerable<string>> Documents(string collection) =>
         (await _store.Database.GetCollection<BsonDocument>(collection).Find("{}").Sort("{ _id: 1 }").ToListAsync(Cancellation)).Select(d => $"{d["_id"]}:{d["sum"]}:{d["events"]}");
+
+    /// <summary>Keeps what it is given.</summary>
+    private sealed class CatchingStore : IProjectionStore
+    {
+        public List<DocumentChanges> Changes { get; } = [];
+
+        public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task<long?> LoadCheckpoint(string projection, int partition, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+
+        public Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+            where TDocument : class => Task.FromResult<IReadOnlyDictionary<string, TDocument>>(new Dictionary<string, TDocument>());
+
+        public Task Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+        {
+            Changes.AddRange(changes);
+            return Task.CompletedTask;
+        }
+    }
 }
