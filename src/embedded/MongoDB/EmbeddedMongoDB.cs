@@ -48,7 +48,7 @@ public sealed class EmbeddedMongoDB : IAsyncDisposable
             try
             {
                 directory = options.DataDirectory is { } named ? Directory.CreateDirectory(named).FullName : Directory.CreateTempSubdirectory("embedded-mongodb-").FullName;
-                var server = new MongoServer(directory, timeProvider ?? TimeProvider.System, logger);
+                var server = new MongoServer(directory, options, timeProvider ?? TimeProvider.System, logger);
                 return new EmbeddedMongoDB(server, listener, directory, options.DataDirectory is null, options.Host, logger);
             }
             catch

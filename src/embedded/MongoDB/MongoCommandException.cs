@@ -40,6 +40,7 @@ internal enum MongoErrorCode
     CommandNotSupported = 115,
     ConversionFailure = 241,
     NoSuchTransaction = 251,
+    TransactionTooLarge = 257,
     TransactionTooOld = 225,
     DuplicateKey = 11000,
     BSONObjectTooLarge = 10334,

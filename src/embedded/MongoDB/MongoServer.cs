@@ -19,10 +19,10 @@ internal sealed partial class MongoServer : IDisposable
     private readonly SessionTable _sessions;
     private readonly ObjectId _electionId = ObjectId.GenerateNewId();
 
-    public MongoServer(string directory, TimeProvider time, ILogger logger)
+    public MongoServer(string directory, EmbeddedMongoDBOptions options, TimeProvider time, ILogger logger)
     {
         (_time, _logger) = (time, logger);
-        Store = new DocumentStore(directory);
+        Store = new DocumentStore(directory, options);
         Cursors = new CursorTable(time);
         _sessions = new SessionTable(Store, time);
         Add("find", ReadCommands.Find);

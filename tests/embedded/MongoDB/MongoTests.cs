@@ -115,6 +115,52 @@ public sealed class MongoTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Insert_that_one_of_two_unique_indexes_refuses_leaves_nothing_in_the_other()
+    {
+        // Once the entry of the first index stayed, and its value could never be used again.
+        await _items.Indexes.CreateManyAsync([new CreateIndexModel<BsonDocument>("{ a: 1 }", new() { Unique = true }), new CreateIndexModel<BsonDocument>("{ b: 1 }", new() { Unique = true })], cancellationToken: Cancellation);
+        await _items.InsertOneAsync(BsonDocument.Parse("{ _id: 1, a: 1, b: 1 }"), cancellationToken: Cancellation);
+        await Should.ThrowAsync<MongoWriteException>(() => _items.InsertOneAsync(BsonDocument.Parse("{ _id: 2, a: 2, b: 1 }"), cancellationToken: Cancellation));
+        await _items.InsertOneAsync(BsonDocument.Parse("{ _id: 4, a: 2, b: 2 }"), cancellationToken: Cancellation);
+        (await _items.CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Transaction_beyond_its_bound_fails_with_code_257_and_writes_nothing()
+    {
+        string folder = Path.Combine(_folder, "small");
+        await using EmbeddedMongoDB small = await EmbeddedMongoDB.StartAsync(new EmbeddedMongoDBOptions { DataDirectory = folder, MaxTransactionBytes = 8 << 20 }, cancellationToken: Cancellation);
+        using var client = new MongoClient(small.ConnectionString);
+        IMongoCollection<BsonDocument> items = client.GetDatabase("test").GetCollection<BsonDocument>("items");
+        await items.InsertOneAsync(new BsonDocument("_id", -1), cancellationToken: Cancellation);
+        using IClientSessionHandle session = await client.StartSessionAsync(cancellationToken: Cancellation);
+        session.StartTransaction();
+        global::MongoDB.Driver.MongoCommandException refused = await Should.ThrowAsync<global::MongoDB.Driver.MongoCommandException>(async () =>
+        {
+            for (int i = 0; i < 10; i++)
+                await items.InsertOneAsync(session, new BsonDocument { { "_id", i }, { "filler", new byte[1 << 20] } }, cancellationToken: Cancellation);
+        });
+        refused.Code.ShouldBe(257);
+        (await items.CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Transaction_reads_its_own_writes_in_order_among_those_that_are_stored()
+    {
+        await _items.InsertManyAsync(Enumerable.Range(0, 200).Select(i => new BsonDocument { { "_id", i * 2 }, { "n", 0 } }), cancellationToken: Cancellation);
+        using IClientSessionHandle session = await _client.StartSessionAsync(cancellationToken: Cancellation);
+        session.StartTransaction();
+        await _items.InsertManyAsync(session, Enumerable.Range(0, 200).Select(i => new BsonDocument { { "_id", (i * 2) + 1 }, { "n", 1 } }), cancellationToken: Cancellation);
+        await _items.DeleteManyAsync(session, "{ _id: { $gte: 100, $lt: 110 } }", cancellationToken: Cancellation);
+        await _items.UpdateManyAsync(session, "{ _id: { $lt: 10 } }", "{ $set: { n: 2 } }", cancellationToken: Cancellation);
+        List<BsonDocument> seen = await _items.Find(session, "{ _id: { $gte: 0 } }").ToListAsync(Cancellation);
+        seen.Select(d => d["_id"].AsInt32).ShouldBe(Enumerable.Range(0, 400).Where(i => i is < 100 or >= 110));
+        seen.Count(d => d["n"] == 2).ShouldBe(10);
+        await session.CommitTransactionAsync(Cancellation);
+        (await _items.Find("{ _id: { $gte: 0 } }").ToListAsync(Cancellation)).ShouldBe(seen);
+    }
+
+    [Fact]
     public async Task Index_is_used_by_queries_that_it_fits()
     {
         await InsertTen();

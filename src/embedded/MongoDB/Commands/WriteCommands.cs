@@ -214,7 +214,7 @@ internal static class WriteCommands
                 {
                     n += statement(i, transaction, ordered);
                 }
-                catch (MongoCommandException failed) when (failed.Code != MongoErrorCode.WriteConflict)
+                catch (MongoCommandException failed) when (failed.Code is not (MongoErrorCode.WriteConflict or MongoErrorCode.TransactionTooLarge))
                 {
                     var error = new BsonDocument { { "index", i }, { "code", (int)failed.Code }, { "errmsg", failed.Message } };
                     if (failed.KeyPattern is not null)

@@ -9,8 +9,8 @@ namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 /// <summary>Collections, documents and indexes in RocksDB. Writes outside multi-document transactions are made one at a time; reads are concurrent.</summary>
 internal sealed class DocumentStore : IDisposable
 {
-    private const ulong WriteBufferBytes = 96UL * 1024 * 1024; // one that is filled, one that is flushed
-    private const ulong BlockCacheBytes = 64UL * 1024 * 1024;
+    private const double MemtableBloomRatio = 0.05;
+    private const int IndexBuildBatch = 50_000;
     private const int DocumentKeyPrefix = 2 * sizeof(int);
     private const int MinChanged = 100_000;
     private static readonly byte[] CatalogKey = [0];
@@ -20,6 +20,7 @@ internal sealed class DocumentStore : IDisposable
 
     private readonly ConcurrentDictionary<byte[], StoreTransaction> _owners = new(ByteKeyComparer.Instance);
     private readonly ConcurrentDictionary<byte[], long> _changed = new(ByteKeyComparer.Instance);
+    private readonly WriteOptions _writeOptions = new();
     private readonly Lock _catalogLock = new();
     private readonly List<long> _snapshots = []; // the commits that each open transaction sees
     private long _commits;
@@ -27,17 +28,23 @@ internal sealed class DocumentStore : IDisposable
     private ImmutableSortedDictionary<string, CollectionDefinition> _collections = ImmutableSortedDictionary<string, CollectionDefinition>.Empty.WithComparers(StringComparer.Ordinal);
     private int _nextCollection = 1;
 
-    public DocumentStore(string directory)
+    public DocumentStore(string directory, EmbeddedMongoDBOptions settings)
     {
+        Options = settings;
         DbOptions options = new DbOptions()
             .SetCreateIfMissing(true)
-            .SetWriteBufferSize(WriteBufferBytes)
+            .SetWriteBufferSize((ulong)settings.WriteBufferBytes)
             .SetLevel0FileNumCompactionTrigger(6)
             .SetMaxBackgroundCompactions(2)
             .SetMaxOpenFiles(512)
             .SetKeepLogFileNum(2)
             .SetCompression(Compression.No)
-            .SetBlockBasedTableFactory(new BlockBasedTableOptions().SetFilterPolicy(BloomFilterPolicy.Create(10, false)).SetBlockCache(Cache.CreateLru(BlockCacheBytes)));
+            .SetBlockBasedTableFactory(new BlockBasedTableOptions().SetFilterPolicy(BloomFilterPolicy.Create(10, false)).SetBlockCache(Cache.CreateLru((ulong)settings.BlockCacheBytes)));
+        // Most keys that an insert looks for are not there: a filter over the memory table answers without a search.
+        Native.Instance.rocksdb_options_set_memtable_prefix_bloom_size_ratio(options.Handle, MemtableBloomRatio);
+        Native.Instance.rocksdb_options_set_memtable_whole_key_filtering(options.Handle, 1);
+        // A commit is in the order of its keys: each is put beside the one before it.
+        Native.Instance.rocksdb_writeoptions_set_memtable_insert_hint_per_batch(_writeOptions.Handle, 1);
         try
         {
             Database = RocksDb.Open(options, directory);
@@ -51,6 +58,8 @@ internal sealed class DocumentStore : IDisposable
     }
 
     public RocksDb Database { get; }
+
+    public EmbeddedMongoDBOptions Options { get; }
 
     /// <summary>Held by whoever writes outside a multi-document transaction, and by commits.</summary>
     public Lock WriteLock { get; } = new();
@@ -93,12 +102,23 @@ internal sealed class DocumentStore : IDisposable
             }
 
             var index = new IndexDefinition(collection.NextIndex, name, keys, unique, sparse);
-            using var transaction = new StoreTransaction(this, isMultiDocument: false);
-            foreach (BsonDocument document in ScanDocuments(collection, transaction))
-                AddIndexEntries(collection, index, document, transaction);
-            transaction.Commit();
+            BuildIndex(collection, index);
             Replace(collection with { Indexes = [.. collection.Indexes, index], NextIndex = index.Number + 1 });
             return true;
+        }
+    }
+
+    // Written in parts, so that a large collection needs little memory: until the catalog names the index nobody reads it.
+    private void BuildIndex(CollectionDefinition collection, IndexDefinition index)
+    {
+        DeleteRange(Prefix(collection, index.Number), Prefix(collection, index.Number + 1)); // what a build left that failed or was cut off
+        using var documents = new StoreTransaction(this, isMultiDocument: false);
+        foreach (BsonDocument[] part in ScanDocuments(collection, documents).Chunk(IndexBuildBatch))
+        {
+            using var transaction = new StoreTransaction(this, isMultiDocument: false);
+            foreach (BsonDocument document in part)
+                AddIndexEntries(collection, index, document, transaction);
+            transaction.Commit();
         }
     }
 
@@ -167,12 +187,9 @@ internal sealed class DocumentStore : IDisposable
         transaction.Own(key);
         if (transaction.Get(key) is not null)
             throw Duplicate(collection, collection.Indexes[0], new BsonDocument("_id", document["_id"]));
-        foreach (IndexDefinition index in collection.Indexes)
-        {
-            if (index.Number != 0)
-                AddIndexEntries(collection, index, document, transaction, key);
-        }
-
+        byte[][] entries = [.. collection.Indexes.Where(i => i.Number != 0).SelectMany(i => CheckedEntries(collection, i, document, key, transaction))];
+        foreach (byte[] entry in entries)
+            transaction.Put(entry, key);
         transaction.Put(key, bytes);
     }
 
@@ -234,20 +251,21 @@ internal sealed class DocumentStore : IDisposable
     {
         byte[] key = DocumentKey(collection, before["_id"]);
         transaction.Own(key);
-        foreach (IndexDefinition index in collection.Indexes)
+        byte[] bytes = after.ToBson();
+        IndexDefinition[] indexes = [.. collection.Indexes.Where(i => i.Number != 0)];
+        List<byte[]>[] now = [.. indexes.Select(i => CheckedEntries(collection, i, after, key, transaction))];
+        for (int i = 0; i < indexes.Length; i++)
         {
-            if (index.Number == 0)
-                continue;
-            byte[][] old = [.. EntriesOf(collection, index, before, key)];
-            byte[][] now = [.. EntriesOf(collection, index, after, key)];
-            if (old.Length == now.Length && old.Zip(now).All(p => p.First.AsSpan().SequenceEqual(p.Second)))
+            byte[][] old = [.. EntriesOf(collection, indexes[i], before, key)];
+            if (old.Length == now[i].Count && old.Zip(now[i]).All(p => p.First.AsSpan().SequenceEqual(p.Second)))
                 continue;
             foreach (byte[] entry in old)
                 transaction.Delete(entry);
-            AddIndexEntries(collection, index, after, transaction, key);
+            foreach (byte[] entry in now[i])
+                transaction.Put(entry, key);
         }
 
-        transaction.Put(key, after.ToBson());
+        transaction.Put(key, bytes);
     }
 
     public void Delete(CollectionDefinition collection, BsonDocument document, StoreTransaction transaction)
@@ -291,17 +309,20 @@ internal sealed class DocumentStore : IDisposable
     }
 
     /// <summary>Remembers which documents were changed while other transactions are open; called with the write lock held.</summary>
-    internal void Committed(byte[][] keys, bool hasSnapshot)
+    internal void Committed(WriteSet writes, bool hasSnapshot)
     {
         _commits++;
         if (_snapshots.Count == (hasSnapshot ? 1 : 0))
             return;
-        foreach (byte[] key in keys)
+        for (int i = 0; i < writes.Count; i++)
         {
-            if (key.Length > DocumentKeyPrefix && key.AsSpan(sizeof(int), sizeof(int)).IndexOfAnyExcept((byte)0) < 0)
-                _changed[key] = _commits;
+            ReadOnlySpan<byte> key = writes.KeyAt(i);
+            if (key.Length > DocumentKeyPrefix && key.Slice(sizeof(int), sizeof(int)).IndexOfAnyExcept((byte)0) < 0)
+                _changed[key.ToArray()] = _commits;
         }
     }
+
+    internal void Write(WriteBatch batch) => Database.Write(batch, _writeOptions);
 
     // What every open transaction sees is no conflict any more.
     private void Sweep(long seenByAll)
@@ -413,9 +434,17 @@ internal sealed class DocumentStore : IDisposable
         return key.Raw(documentKey.AsSpan(2 * sizeof(int))).ToArray();
     }
 
-    private void AddIndexEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, StoreTransaction transaction, byte[]? documentKey = null)
+    private void AddIndexEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, StoreTransaction transaction)
     {
-        documentKey ??= DocumentKey(collection, document["_id"]);
+        byte[] documentKey = DocumentKey(collection, document["_id"]);
+        foreach (byte[] entry in CheckedEntries(collection, index, document, documentKey, transaction))
+            transaction.Put(entry, documentKey);
+    }
+
+    // All of them before one is put: a statement that fails leaves nothing behind.
+    private static List<byte[]> CheckedEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey, StoreTransaction transaction)
+    {
+        var entries = new List<byte[]>();
         foreach ((byte[] entry, int valuesLength) in EntriesWithLength(collection, index, document, documentKey))
         {
             if (index.Unique)
@@ -429,8 +458,10 @@ internal sealed class DocumentStore : IDisposable
                 }
             }
 
-            transaction.Put(entry, documentKey);
+            entries.Add(entry);
         }
+
+        return entries;
     }
 
     private IEnumerable<byte[]> EntriesOf(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey) =>

@@ -11,11 +11,10 @@ internal sealed class StoreTransaction : IDisposable
     private readonly DocumentStore _store;
     private readonly Snapshot? _snapshot;
     private readonly ReadOptions? _asOfStart;
-    private readonly Dictionary<byte[], byte[]?> _writes = new(ByteKeyComparer.Instance);
+    private readonly WriteSet _writes = new();
     private readonly List<byte[]> _owned = [];
     private readonly long _started;
     private bool _ended;
-    private SortedDictionary<byte[], byte[]?>? _sorted;
 
     public StoreTransaction(DocumentStore store, bool isMultiDocument)
     {
@@ -29,12 +28,11 @@ internal sealed class StoreTransaction : IDisposable
 
     public bool IsMultiDocument { get; }
 
-    public bool HasWrites => _writes.Count > 0;
-
     /// <summary>Completes when the transaction has ended.</summary>
     public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public byte[]? Get(byte[] key) => _writes.TryGetValue(key, out byte[]? written) ? written : _store.Database.Get(key, readOptions: _asOfStart);
+    public byte[]? Get(byte[] key) =>
+        !_writes.TryGet(key, out bool isDeleted, out ReadOnlySpan<byte> written) ? _store.Database.Get(key, readOptions: _asOfStart) : isDeleted ? null : written.ToArray();
 
     /// <summary>Before a document is changed: nobody else may be changing it, nor have changed it since this transaction started.</summary>
     public void Own(byte[] documentKey)
@@ -59,17 +57,15 @@ internal sealed class StoreTransaction : IDisposable
         };
     }
 
+    /// <exception cref="MongoCommandException">The transaction has become larger than <see cref="EmbeddedMongoDBOptions.MaxTransactionBytes"/>.</exception>
     public void Put(byte[] key, byte[] value)
     {
-        _writes[key] = value;
-        _sorted = null;
+        _writes.Put(key, value);
+        if (_writes.Bytes > _store.Options.MaxTransactionBytes)
+            throw new MongoCommandException(MongoErrorCode.TransactionTooLarge, $"The writes of one transaction or command take more than {_store.Options.MaxTransactionBytes} bytes; make it smaller, or raise {nameof(EmbeddedMongoDBOptions.MaxTransactionBytes)}.");
     }
 
-    public void Delete(byte[] key)
-    {
-        _writes[key] = null;
-        _sorted = null;
-    }
+    public void Delete(byte[] key) => _writes.Delete(key);
 
     /// <summary>Keys from <paramref name="from"/> on that are below <paramref name="to"/>, in order, with the transaction's own writes.</summary>
     public IEnumerable<(byte[] Key, byte[] Value)> Scan(byte[] from, byte[] to)
@@ -78,8 +74,7 @@ internal sealed class StoreTransaction : IDisposable
         bool hasStored = stored.MoveNext();
         if (_writes.Count > 0)
         {
-            _sorted ??= new SortedDictionary<byte[], byte[]?>(_writes, ByteKeyComparer.Instance);
-            foreach ((byte[] key, byte[]? value) in _sorted.SkipWhile(w => ByteKeyComparer.Instance.Compare(w.Key, from) < 0).TakeWhile(w => ByteKeyComparer.Instance.Compare(w.Key, to) < 0).ToArray())
+            foreach ((byte[] key, byte[]? value) in _writes.Range(from, to))
             {
                 while (hasStored && ByteKeyComparer.Instance.Compare(stored.Current.Key, key) < 0)
                 {
@@ -106,19 +101,9 @@ internal sealed class StoreTransaction : IDisposable
         if (_writes.Count == 0)
             return;
         using var batch = new WriteBatch();
-        // In the order of the keys: the memtable then finds each place beside the one before it.
-        byte[][] keys = [.. _writes.Keys];
-        Array.Sort(keys, ByteKeyComparer.Instance);
-        foreach (byte[] key in keys)
-        {
-            if (_writes[key] is { } value)
-                batch.Put(key, value);
-            else
-                batch.Delete(key);
-        }
-
-        _store.Database.Write(batch);
-        _store.Committed(keys, hasSnapshot: _snapshot is not null);
+        _writes.AddTo(batch);
+        _store.Write(batch);
+        _store.Committed(_writes, hasSnapshot: _snapshot is not null);
     }
 
     public void Dispose()
@@ -129,6 +114,7 @@ internal sealed class StoreTransaction : IDisposable
         _store.Release(_owned);
         if (_snapshot is not null)
             _store.EndSnapshot(_snapshot, _started);
+        _writes.Dispose();
         Ended.TrySetResult();
     }
 
