@@ -27,14 +27,13 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
         {
             Task[] callers = [.. Enumerable.Range(0, Callers).Select(n => Task.Run(() => new Caller(n, seed, place, history).Run(), Cancellation))];
             await place.CallsMade.WaitAsync(Cancellation);
-            EventSourcedNode first = await place.Leave();
-            await first.DisposeAsync();
+            await place.Node.DisposeAsync(); // under its callers' hands
             if (deleteStores)
                 Directory.Delete(data, recursive: true);
             place.Enter(await bank.Servers.StartNode(application, data, Cancellation));
             await Task.WhenAll(callers);
 
-            EventSourcedNode node = await place.Node;
+            EventSourcedNode node = place.Node;
             var conserved = new HistoryInvariant("money is what was accepted", finals => Balance(finals) == Accepted(history) ? null : $"balances give {Balance(finals)}, accepted movements {Accepted(history)}");
             var checker = new HistoryChecker(Account.Definition, new HistoryCheckerOptions { RefusalsAreRemembered = !deleteStores }, conserved);
             HistoryVerdict verdict = await checker.Check(node.Aggregates[0].History, history, Cancellation);
@@ -49,7 +48,7 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
         }
         finally
         {
-            await (await place.Node).DisposeAsync();
+            await place.Node.DisposeAsync();
         }
     }
 
@@ -60,15 +59,16 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
         .DistinctBy(c => c.Command!.CommandId)
         .Sum(c => c.Command!.Payload switch { Credit credit => credit.Amount, Debit debit => -debit.Amount, _ => 0 });
 
-    /// <summary>The node of the moment; between two nodes there is none, and who needs one waits.</summary>
+    /// <summary>The node of the moment. Who learns that it is gone waits for the one after it.</summary>
     private sealed class Place(EventSourcedNode first)
     {
         private readonly TaskCompletionSource _callsMade = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private volatile Task<EventSourcedNode> _node = Task.FromResult(first);
-        private TaskCompletionSource<EventSourcedNode>? _next;
+        private readonly TaskCompletionSource<EventSourcedNode> _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private int _calls;
 
-        public Task<EventSourcedNode> Node => _node;
+        public EventSourcedNode Node => _next.Task.IsCompletedSuccessfully ? _next.Task.Result : first;
+
+        public Task Next => _next.Task;
 
         public Task CallsMade => _callsMade.Task;
 
@@ -78,16 +78,7 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
                 _callsMade.SetResult();
         }
 
-        // Calls that are on their way keep the old node and learn that it is gone.
-        public async Task<EventSourcedNode> Leave()
-        {
-            EventSourcedNode node = await _node;
-            _next = new TaskCompletionSource<EventSourcedNode>(TaskCreationOptions.RunContinuationsAsynchronously);
-            _node = _next.Task;
-            return node;
-        }
-
-        public void Enter(EventSourcedNode node) => _next!.SetResult(node);
+        public void Enter(EventSourcedNode node) => _next.SetResult(node);
     }
 
     private sealed class Caller(int number, int seed, Place place, CallHistory history)
@@ -122,7 +113,7 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
             command = command with { Time = TimeProvider.System.GetUtcNow() };
             while (true)
             {
-                EventSourcedNode node = await place.Node.WaitAsync(Cancellation);
+                EventSourcedNode node = place.Node;
                 Task<CommandResult?> once = Try(node, command);
                 Task<CommandResult?> twice = _random.Next(5) == 0 ? Try(node, command) : Task.FromResult<CommandResult?>(null);
                 if ((await once ?? await twice) is { } result)
@@ -143,15 +134,20 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
             {
                 return await door.Send(command, Cancellation);
             }
-            catch (Exception gone) when (gone is TimeoutException or ObjectDisposedException)
+            catch (TimeoutException)
             {
+                return null;
+            }
+            catch (ObjectDisposedException)
+            {
+                await place.Next.WaitAsync(Cancellation);
                 return null;
             }
         }
 
         private async Task Read(int account)
         {
-            EventSourcedNode node = await place.Node.WaitAsync(Cancellation);
+            EventSourcedNode node = place.Node;
             try
             {
                 AggregateView? view = await history.Record(node.Aggregates[0].Processor, $"caller {number}, read").Read(AggregateId.Parse(Name(account)), Cancellation);
