@@ -4,8 +4,12 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>What became of an append.</summary>
-internal readonly record struct AppendResult(ErrorCode Error, long BaseOffset = -1, long LogAppendTime = -1, string? Message = null);
+/// <summary>What became of an append. BadRecords: the places, in the batch, of the records that it was refused for; null when no single record is to blame.</summary>
+internal readonly record struct AppendResult(ErrorCode Error, long BaseOffset = -1, long LogAppendTime = -1, string? Message = null, IReadOnlyList<int>? BadRecords = null)
+{
+    /// <summary>What a producer is told of each of <see cref="BadRecords"/>.</summary>
+    public const string KeylessRecord = "Compacted topic cannot accept message without key in topic partition.";
+}
 
 /// <summary>What a read found. Records are whole batches.</summary>
 internal readonly record struct LogRead(ErrorCode Error, byte[] Records, long HighWatermark, long LastStableOffset, long LogStartOffset, IReadOnlyList<AbortedTransaction>? Aborted);
@@ -328,8 +332,8 @@ internal sealed partial class UnifiedLog : IDisposable
                 return new AppendResult(ErrorCode.CorruptMessage);
             if (batch.RecordCount < 1 || batch.LastOffsetDelta != batch.RecordCount - 1 || (isClient && batch.IsControl))
                 return new AppendResult(ErrorCode.InvalidRecord, Message: "The record count does not fit the offsets, or the batch is a control batch.");
-            if (isClient && Config.Compacts && batch.Codec == 0 && !AllHaveKeys(records.Slice(at, batch.Size)))
-                return new AppendResult(ErrorCode.InvalidRecord, Message: "Compacted topic cannot accept message without key in topic partition.");
+            if (isClient && Config.Compacts && Keyless(records.Slice(at, batch.Size)) is { Count: > 0 } keyless)
+                return new AppendResult(ErrorCode.InvalidRecord, Message: $"One or more records have been rejected: {AppendResult.KeylessRecord}", BadRecords: keyless);
             if (batch.ProducerId >= 0)
             {
                 error = CheckProducer(batch, out duplicateOf);
@@ -343,15 +347,17 @@ internal sealed partial class UnifiedLog : IDisposable
         return default;
     }
 
-    private static bool AllHaveKeys(Span<byte> batch)
+    private static List<int> Keyless(Span<byte> batch)
     {
-        foreach (LogRecord record in RecordReader.Read(batch.ToArray()))
+        var places = new List<int>();
+        List<LogRecord> records = RecordReader.Read(batch.ToArray());
+        for (int i = 0; i < records.Count; i++)
         {
-            if (record.Key is null)
-                return false;
+            if (records[i].Key is null)
+                places.Add(i);
         }
 
-        return true;
+        return places;
     }
 
     private ErrorCode CheckProducer(in RecordBatch batch, out long duplicateOf)

@@ -34,6 +34,7 @@ internal sealed class RecordRequests(Broker broker)
                     LogAppendTimeMs = result.LogAppendTime,
                     LogStartOffset = broker.LogOf(topic.Name, partition.Index)?.LogStartOffset ?? -1,
                     ErrorMessage = result.Message,
+                    RecordErrors = [.. (result.BadRecords ?? []).Select(at => new ProduceResponse.TopicItem.PartitionItem.RecordError { BatchIndex = at, BatchIndexErrorMessage = AppendResult.KeylessRecord })],
                 });
             }
 

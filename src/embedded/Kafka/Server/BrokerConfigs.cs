@@ -46,10 +46,13 @@ internal sealed class BrokerConfigs
             new("queued.max.request.bytes", Text(options.MaxInFlightBytes), ConfigKind.Integer),
             new("socket.request.max.bytes", Text(options.MaxRequestBytes), ConfigKind.Integer),
             new("transaction.state.log.num.partitions", "1", ConfigKind.Integer),
+            new("background.threads", "10", ConfigKind.Integer, IsDynamic: true),
             new("follower.replication.throttled.rate", "9223372036854775807", ConfigKind.Integer, IsDynamic: true),
             new("leader.replication.throttled.rate", "9223372036854775807", ConfigKind.Integer, IsDynamic: true),
             new("num.io.threads", "8", ConfigKind.Integer, IsDynamic: true),
             new("num.network.threads", "3", ConfigKind.Integer, IsDynamic: true),
+            new("sasl.kerberos.min.time.before.relogin", "60000", ConfigKind.Integer, IsDynamic: true),
+            new("sasl.login.refresh.buffer.seconds", "300", ConfigKind.Integer, IsDynamic: true),
             new("sasl.login.refresh.min.period.seconds", "60", ConfigKind.Integer, IsDynamic: true),
         ];
         _all = configs.ToDictionary(c => c.Name);
