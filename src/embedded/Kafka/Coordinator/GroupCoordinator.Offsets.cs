@@ -179,7 +179,7 @@ internal sealed partial class GroupCoordinator
         var batch = new RecordBatch(bytes.ToArray());
         if (batch.IsControl)
         {
-            ApplyMarker(batch.ProducerId, batch.Records.Length > 8 && batch.Records[8] == 1);
+            ApplyMarker(batch.ProducerId, batch.Commits == true);
             return;
         }
 

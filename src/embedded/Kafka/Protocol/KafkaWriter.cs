@@ -24,6 +24,9 @@ internal sealed class KafkaWriter : IDisposable
         _buffer = ArrayPool<byte>.Shared.Rent(4096);
     }
 
+    /// <summary>Forgets what was written from <paramref name="length"/> on.</summary>
+    public void Shrink(int length) => Length = length;
+
     public Span<byte> Take(int bytes)
     {
         if (_buffer.Length - Length < bytes)
