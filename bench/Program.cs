@@ -6,7 +6,7 @@ var commands = new Option<int>("--commands") { Description = "commands of each e
 var accounts = new Option<int>("--accounts") { Description = "accounts that they go to", DefaultValueFactory = _ => 10_000 };
 var runs = new Option<int>("--runs") { Description = "runs of each figure; the median is printed", DefaultValueFactory = _ => 5 };
 var inFlight = new Option<int>("--in-flight") { Description = "commands without an answer at one time", DefaultValueFactory = _ => 20_000 };
-var only = new Option<string>("--only") { Description = "one of encode, append, decide, fold, project, end-to-end", DefaultValueFactory = _ => "" };
+var only = new Option<string>("--only") { Description = "one of encode, append, decide, fold, project, process, end-to-end, topic", DefaultValueFactory = _ => "" };
 
 var root = new RootCommand("Figures of this machine, each the median of several runs in one go.") { commands, accounts, runs, inFlight, only };
 root.SetAction(async (result, cancellationToken) =>
@@ -20,7 +20,9 @@ root.SetAction(async (result, cancellationToken) =>
         ("fold", Stages.Fold),
         ("append", AppendStage.Run),
         ("project", ProjectStage.Run),
-        ("end-to-end", EndToEnd.Run),
+        ("process", EndToEnd.Process),
+        ("end-to-end", EndToEnd.Direct),
+        ("topic", EndToEnd.Topic),
     ];
     if (wanted.Length > 0 && stages.All(s => s.Name != wanted))
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Banking.Domain;
 using Banking.ReadModels;
 using KafkaEventSourcing.Projections;
@@ -31,6 +32,8 @@ internal static class ProjectStage
                 TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
             await store.Prepare(projections, cancellationToken).ConfigureAwait(false);
             await using var engine = new ProjectionEngine(projections, store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+            TimeSpan cpu = Environment.CpuUsage.TotalTime;
+            long allocated = GC.GetTotalAllocatedBytes();
             long started = Stopwatch.GetTimestamp();
             for (int at = 0; at < events.Count; at += BatchEvents)
             {
@@ -38,8 +41,11 @@ internal static class ProjectStage
                 await engine.Project(0, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
             }
 
+            double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"  run {run}: {events.Count / seconds:N0} events/s, {(Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / events.Count:N1} µs of CPU and {(GC.GetTotalAllocatedBytes() - allocated) / events.Count:N0} B allocated an event{(run == 0 ? " (warm-up)" : "")}"));
             if (run > 0)
-                sample.Add(events.Count / Stopwatch.GetElapsedTime(started).TotalSeconds);
+                sample.Add(events.Count / seconds);
         }
 
         sample.Print();

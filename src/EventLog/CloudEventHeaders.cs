@@ -43,16 +43,38 @@ public static class CloudEventHeaders
     /// <summary>Of a command: where the reply goes, <c>partition</c> or <c>partition/client</c>. Of a reply: the client.</summary>
     public const string ReplyTo = "kes_replyto";
 
-    private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.FFFFFF'Z'";
+    private const int WholeSecondsLength = 19;
+    private const int MaxTimeLength = 27;
 
     /// <summary><c>1.0</c>, in UTF-8.</summary>
     public static byte[] SpecVersion10 { get; } = "1.0"u8.ToArray();
 
-    /// <summary>A time as a header's value.</summary>
+    /// <summary>A time as a header's value: RFC 3339 in UTC, with as many digits of a second's fraction as it needs, up to microseconds.</summary>
     public static byte[] Encode(DateTimeOffset time)
     {
-        Span<byte> text = stackalloc byte[40];
-        time.UtcDateTime.TryFormat(text, out int length, TimeFormat, CultureInfo.InvariantCulture);
+        DateTime utc = time.UtcDateTime;
+        Span<byte> text = stackalloc byte[MaxTimeLength];
+        WriteDigits(text, utc.Year, 4);
+        text[4] = text[7] = (byte)'-';
+        WriteDigits(text[5..], utc.Month, 2);
+        WriteDigits(text[8..], utc.Day, 2);
+        text[10] = (byte)'T';
+        WriteDigits(text[11..], utc.Hour, 2);
+        text[13] = text[16] = (byte)':';
+        WriteDigits(text[14..], utc.Minute, 2);
+        WriteDigits(text[17..], utc.Second, 2);
+        int length = WholeSecondsLength;
+        int micros = (int)(utc.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond);
+        if (micros > 0)
+        {
+            text[length] = (byte)'.';
+            WriteDigits(text[(length + 1)..], micros, 6);
+            length += 7;
+            while (text[length - 1] == (byte)'0')
+                length--;
+        }
+
+        text[length++] = (byte)'Z';
         return text[..length].ToArray();
     }
 
@@ -66,7 +88,8 @@ public static class CloudEventHeaders
 
     /// <summary>Reads a time; false when it is none.</summary>
     public static bool TryDecodeTime(ReadOnlySpan<byte> value, out DateTimeOffset time) =>
-        DateTimeOffset.TryParse(Encoding.UTF8.GetString(value), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out time);
+        TryDecodeWholeSeconds(value, out time)
+        || DateTimeOffset.TryParse(Encoding.UTF8.GetString(value), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out time);
 
     /// <summary>Reads a number; false when it is none.</summary>
     public static bool TryDecodeNumber(ReadOnlySpan<byte> value, out long number) =>
@@ -82,5 +105,37 @@ public static class CloudEventHeaders
         }
 
         return null;
+    }
+
+    // What we write ourselves most of the time; everything else takes the general way.
+    private static bool TryDecodeWholeSeconds(ReadOnlySpan<byte> value, out DateTimeOffset time)
+    {
+        time = default;
+        if (value.Length != WholeSecondsLength + 1 || value[4] != '-' || value[7] != '-' || value[10] != 'T' || value[13] != ':' || value[16] != ':' || value[^1] != 'Z'
+            || !TryReadDigits(value[..4], out int year) || !TryReadDigits(value[5..7], out int month) || !TryReadDigits(value[8..10], out int day)
+            || !TryReadDigits(value[11..13], out int hour) || !TryReadDigits(value[14..16], out int minute) || !TryReadDigits(value[17..19], out int second)
+            || year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month) || hour > 23 || minute > 59 || second > 59)
+            return false;
+        time = new DateTimeOffset(year, month, day, hour, minute, second, TimeSpan.Zero);
+        return true;
+    }
+
+    private static void WriteDigits(Span<byte> text, int number, int digits)
+    {
+        for (int i = digits - 1; i >= 0; i--, number /= 10)
+            text[i] = (byte)('0' + (number % 10));
+    }
+
+    private static bool TryReadDigits(ReadOnlySpan<byte> text, out int number)
+    {
+        number = 0;
+        foreach (byte digit in text)
+        {
+            if (!char.IsAsciiDigit((char)digit))
+                return false;
+            number = (number * 10) + (digit - '0');
+        }
+
+        return true;
     }
 }

@@ -31,7 +31,6 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
     private readonly ConcurrentDictionary<(string Aggregate, string Command), PendingCommand> _pending = [];
     private readonly ConcurrentDictionary<Type, byte[]> _typeNames = [];
     private readonly CancellationTokenSource _stop = new();
-    private readonly byte[] _clientId;
     private readonly byte[] _replyTo;
     private readonly byte[] _source;
     private readonly int _replyPartition;
@@ -45,8 +44,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
     {
         (_topics, _serde, _encoder, _partitions, _options, _time, _logger) = (topics, serde, encoder, partitions, options, time, logger);
         string client = Guid.CreateVersion7(time.GetUtcNow()).ToString("N");
-        _clientId = Encoding.UTF8.GetBytes(client);
-        _replyPartition = Murmur2.Partition(_clientId, replyPartitions);
+        _replyPartition = Murmur2.Partition(Encoding.UTF8.GetBytes(client), replyPartitions);
         _replyTo = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{_replyPartition}/{client}"));
         _source = Encoding.UTF8.GetBytes(options.Source);
         ProducerConfig config = connection.Producer();
@@ -200,6 +198,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         {
             ConsumerConfig config = connection.Consumer($"{_topics.Application}-replies");
             config.FetchWaitMaxMs = 500;
+            config.ConsumeResultFields = "none"; // another client's reply is known by what waits here, not by its headers
             using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
                 .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line)).SetErrorHandler((_, _) => { }).Build();
             var source = new TopicPartition(_topics.Replies, _replyPartition);
@@ -208,9 +207,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
             listening.TrySetResult();
             while (true)
             {
-                ConsumeResult<byte[], byte[]> record = consumer.Consume(_stop.Token);
-                if (CloudEventHeaders.Find(record.Message.Headers, CloudEventHeaders.ReplyTo).AsSpan().SequenceEqual(_clientId))
-                    Complete(record);
+                Complete(consumer.Consume(_stop.Token));
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -235,20 +232,20 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
     private void Complete(ConsumeResult<byte[], byte[]> record)
     {
-        CommandResult result;
+        CommandReply reply;
         try
         {
-            result = CommandReplies.ToResult((CommandReply)_serde.Decode(record.Message.Value));
+            reply = (CommandReply)_serde.Decode(record.Message.Value);
         }
-        catch (Exception unreadable) when (unreadable is UndecodableMessageException or InvalidInputException or InvalidCastException)
+        catch (Exception unreadable) when (unreadable is UndecodableMessageException or InvalidCastException)
         {
             // Whoever waits for it learns by time-out that the outcome is not known; the log tells why.
             KafkaLog.Client(_logger, LogLevel.Error, "replies", _topics.Replies, unreadable.Message);
             return;
         }
 
-        if (_pending.TryRemove((result.AggregateId.Value, result.CommandId.Value), out PendingCommand? pending))
-            pending.Outcome.TrySetResult(result);
+        if (_pending.TryRemove((reply.AggregateId, reply.CommandId), out PendingCommand? pending))
+            pending.Outcome.TrySetResult(CommandReplies.ToResult(reply));
     }
 
     private void Sweep()

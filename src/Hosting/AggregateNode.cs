@@ -13,9 +13,9 @@ public sealed class AggregateNode : IAsyncDisposable
     private Task _projecting = Task.CompletedTask;
 
     private AggregateNode(
-        AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, CommandClient commands, HistoryReader history, ProjectionEngine? projections)
+        AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, CommandClient topic, ICommandClient commands, HistoryReader history, ProjectionEngine? projections)
     {
-        (Definition, Topics, Processor, Commands, History, Projections) = (definition, topics, processor, commands, history, projections);
+        (Definition, Topics, Processor, CommandTopic, Commands, History, Projections) = (definition, topics, processor, topic, commands, history, projections);
     }
 
     /// <summary>The aggregate type.</summary>
@@ -27,8 +27,11 @@ public sealed class AggregateNode : IAsyncDisposable
     /// <summary>The partition tasks, and strong reads from their state.</summary>
     public CommandProcessor Processor { get; }
 
-    /// <summary>The producers' door.</summary>
+    /// <summary>The producers' door: direct where this node owns the aggregate, else by the command topic.</summary>
     public ICommandClient Commands { get; }
+
+    /// <summary>The door of the command topic, as producers outside the application use it.</summary>
+    public CommandClient CommandTopic { get; }
 
     /// <summary>The events themselves.</summary>
     public HistoryReader History { get; }
@@ -63,7 +66,7 @@ public sealed class AggregateNode : IAsyncDisposable
                 kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
             engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, new ProjectionEngineOptions(), loggers.CreateLogger<ProjectionEngine>());
-            node = new AggregateNode(definition, topics, processor, commands, history, engine);
+            node = new AggregateNode(definition, topics, processor, commands, new TwoDoors(processor, commands, options.CommandTimeout, timeProvider), history, engine);
         }
         catch
         {
@@ -99,7 +102,7 @@ public sealed class AggregateNode : IAsyncDisposable
         await _projecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (Projections is not null)
             await Projections.DisposeAsync().ConfigureAwait(false);
-        await ((CommandClient)Commands).DisposeAsync().ConfigureAwait(false);
+        await CommandTopic.DisposeAsync().ConfigureAwait(false);
         await Processor.DisposeAsync().ConfigureAwait(false);
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();

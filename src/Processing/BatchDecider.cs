@@ -1,9 +1,12 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
 
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>An event that a batch decided, and where it will stand.</summary>
-internal readonly record struct DecidedEvent(AggregateEntry Aggregate, object Payload, long Version, IncomingCommand Cause, int Index);
+internal readonly record struct DecidedEvent(AggregateEntry Aggregate, object Payload, byte[] Value, long Version, IncomingCommand Cause, int Index);
 
 /// <summary>
 /// Decides the commands of one batch against the store and what the batch has decided already. It has no effect until <see cref="Apply"/>: an aborted batch is simply dropped and
@@ -13,14 +16,18 @@ internal sealed class BatchDecider
 {
     private readonly AggregateDefinition _definition;
     private readonly AggregateCache _aggregates;
+    private readonly StateStore _store;
+    private readonly TopicEncoder _encoder;
+    private readonly int _maxEventBytes;
     private readonly int _partition;
+    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
     private readonly Dictionary<AggregateId, Draft> _drafts = [];
     private readonly List<DecidedEvent> _events = [];
     private readonly List<(IncomingCommand Command, CommandReply Reply)> _replies = [];
     private long _nextOffset;
 
-    public BatchDecider(AggregateDefinition definition, int partition, AggregateCache aggregates) =>
-        (_definition, _partition, _aggregates) = (definition, partition, aggregates);
+    public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes) =>
+        (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes) = (definition, partition, store, aggregates, encoder, maxEventBytes);
 
     /// <summary>The events, in the order of their offsets, which follow one another.</summary>
     public IReadOnlyList<DecidedEvent> Events => _events;
@@ -40,24 +47,24 @@ internal sealed class BatchDecider
     /// <summary>Decides the next command.</summary>
     public void Decide(IncomingCommand command) => _replies.Add((command, Answer(command)));
 
-    /// <summary>Takes the batch over into the aggregates and <paramref name="store"/>; its events stand in the log now.</summary>
-    public void Apply(StateStore store, long checkpoint)
+    /// <summary>Takes the batch over into the aggregates and the store; its events stand in the log now.</summary>
+    public void Apply(long checkpoint)
     {
         foreach (Draft draft in _drafts.Values)
         {
             AggregateEntry entry = draft.Entry;
             foreach (CommandReply outcome in draft.Outcomes)
-                store.PutOutcome(entry, outcome);
+                _store.PutOutcome(entry, outcome);
             entry.Version = draft.Version;
             entry.EventOffset = draft.EventOffset;
             entry.State = draft.State;
             if (draft.Outcomes.Count > 0)
-                store.PutState(entry);
+                _store.PutState(entry);
         }
 
         foreach (DecidedEvent decided in _events)
-            store.PutIndex(decided.Aggregate.Key, decided.Version, OffsetOf(decided));
-        store.Write(checkpoint);
+            _store.PutIndex(decided.Aggregate.Key, decided.Version, OffsetOf(decided));
+        _store.Write(checkpoint);
         _aggregates.Trim();
     }
 
@@ -69,8 +76,8 @@ internal sealed class BatchDecider
             return Faulted(command, 0, fault.Code, fault.Message);
 
         Draft draft = DraftOf(command.AggregateId);
-        if (draft.TryGetOutcome(command.CommandId.Value, out CommandReply? first))
-            return first! with { Duplicate = true };
+        if (draft.TryGetOutcome(command.CommandId.Value, out CommandReply? first) || _store.TryGetOutcome(draft.Entry, command.CommandId.Value, _partition, out first))
+            return first with { Duplicate = true };
         if (!command.Expected.IsMetBy(draft.Version))
             return draft.Remember(Reply(command, ReplyOutcome.Conflict, draft.Version) with { ExpectedVersion = command.Expected.ToString() });
 
@@ -90,19 +97,55 @@ internal sealed class BatchDecider
         if (decision.Rejection is { } rejection)
             return draft.Remember(Reply(command, ReplyOutcome.Rejected, draft.Version) with { Code = rejection.Code, Message = rejection.Message, Details = rejection.Details });
 
+        int decidedBefore = _events.Count;
         for (int i = 0; i < decision.Count; i++)
         {
-            draft.Version++;
-            draft.EventOffset = _nextOffset++;
-            _events.Add(new DecidedEvent(draft.Entry, decision[i], draft.Version, command, _events.Count));
+            if (Encode(decision[i], out byte[] value) is { } unusable)
+            {
+                _events.RemoveRange(decidedBefore, _events.Count - decidedBefore);
+                return Faulted(command, draft.Version, unusable.Code, unusable.Message);
+            }
+
+            _events.Add(new DecidedEvent(draft.Entry, decision[i], value, draft.Version + i + 1, command, _events.Count));
+        }
+
+        if (decision.Count > 0)
+        {
+            draft.Version += decision.Count;
+            _nextOffset += decision.Count;
+            draft.EventOffset = _nextOffset - 1;
         }
 
         draft.State = state;
-        return draft.Remember(Reply(command, ReplyOutcome.Accepted, draft.Version) with
+        return draft.Remember(new CommandReply
         {
+            CommandId = command.CommandId.Value,
+            AggregateId = command.AggregateId.Value,
+            Outcome = ReplyOutcome.Accepted,
+            Version = draft.Version,
             EventPartition = draft.EventOffset < 0 ? -1 : _partition,
             EventOffset = draft.EventOffset,
         });
+    }
+
+    // What cannot be stored is refused here, with a reason, before anything of its batch is on its way.
+    private (string Code, string Message)? Encode(object payload, out byte[] value)
+    {
+        value = [];
+        _buffer.ResetWrittenCount();
+        try
+        {
+            _encoder.Encode((IAvroRecord)payload, _buffer);
+        }
+        catch (Exception unencodable) when (unencodable is not OutOfMemoryException)
+        {
+            return ("event-unencodable", $"The event {payload.GetType().Name} that the decision made cannot be encoded: {unencodable.Message}");
+        }
+
+        if (_buffer.WrittenCount > _maxEventBytes)
+            return ("event-too-large", $"The event {payload.GetType().Name} that the decision made has {_buffer.WrittenCount:N0} bytes; at most {_maxEventBytes:N0} are allowed.");
+        value = _buffer.WrittenSpan.ToArray();
+        return null;
     }
 
     private static CommandReply Reply(IncomingCommand command, ReplyOutcome outcome, long version) => new()
@@ -126,6 +169,11 @@ internal sealed class BatchDecider
     /// <summary>An aggregate as this batch leaves it.</summary>
     private sealed class Draft(AggregateEntry entry)
     {
+        private const int FewOutcomes = 8;
+
+        private Dictionary<string, CommandReply>? _byId;
+        private int _indexed;
+
         public AggregateEntry Entry => entry;
 
         public long Version { get; set; } = entry.Version;
@@ -142,20 +190,20 @@ internal sealed class BatchDecider
             return outcome;
         }
 
-        public bool TryGetOutcome(string commandId, out CommandReply? outcome)
+        public bool TryGetOutcome(string commandId, [NotNullWhen(true)] out CommandReply? outcome)
         {
-            if (entry.TryGetOutcome(commandId, out outcome))
-                return true;
-            foreach (CommandReply decided in Outcomes)
-            {
-                if (decided.CommandId == commandId)
-                {
-                    outcome = decided;
-                    return true;
-                }
-            }
+            if (Outcomes.Count > FewOutcomes)
+                return IndexedOutcomes().TryGetValue(commandId, out outcome);
+            outcome = Outcomes.Find(o => o.CommandId == commandId);
+            return outcome is not null;
+        }
 
-            return false;
+        private Dictionary<string, CommandReply> IndexedOutcomes()
+        {
+            _byId ??= [];
+            for (; _indexed < Outcomes.Count; _indexed++)
+                _byId.Add(Outcomes[_indexed].CommandId, Outcomes[_indexed]);
+            return _byId;
         }
     }
 }

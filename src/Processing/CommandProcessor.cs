@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Confluent.Kafka;
@@ -18,6 +20,9 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? s_buffer;
+
     private readonly AggregateDefinition _definition;
     private readonly TopicFamily _topics;
     private readonly KafkaConnection _connection;
@@ -28,6 +33,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private readonly ConcurrentDictionary<int, PartitionTask> _tasks = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TopicEncoder? _commandEncoder;
     private int _partitions;
     private volatile bool _assigned;
     private Exception? _fault;
@@ -65,9 +71,29 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             await _serde.Prepare(_topics.Events, _definition.EventTypes, cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier)], cancellationToken).ConfigureAwait(false));
-        await _serde.Prepare(_topics.Commands, _definition.CommandTypes, cancellationToken).ConfigureAwait(false);
+        _commandEncoder = await _serde.Prepare(_topics.Commands, _definition.CommandTypes, cancellationToken).ConfigureAwait(false);
         Completion = Task.Factory.StartNew(() => Consume(encoders), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         _ = Completion.ContinueWith(ended => _ready.TrySetException(ended.Exception?.InnerExceptions ?? (IEnumerable<Exception>)[new ObjectDisposedException(nameof(CommandProcessor))]), TaskScheduler.Default);
+    }
+
+    /// <summary>
+    /// The direct door: hands a command to the partition task that owns its aggregate, without the way through the command topic. False when that task is not on this node or does not serve; the
+    /// command topic is open then. The task of the outcome faults with <see cref="AggregateUnavailableException"/> when the partition leaves this node first: the outcome is not known then, and the same
+    /// id sent again, at any door, tells it.
+    /// </summary>
+    /// <exception cref="InvalidInputException">The command cannot be decided as it is.</exception>
+    /// <exception cref="OverloadedException">Too many commands wait for the partition.</exception>
+    public bool TrySend(CommandEnvelope command, [NotNullWhen(true)] out Task<CommandResult>? outcome)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        outcome = null;
+        if (!_tasks.TryGetValue(PartitionOf(command.AggregateId), out PartitionTask? task) || task.Status != PartitionStatus.Serving)
+            return false;
+        IncomingCommand incoming = IncomingCommand.Of(command, _time.GetUtcNow());
+        if (!task.TryAdd(incoming, Check(command)))
+            return false;
+        outcome = incoming.Caller!.Task;
+        return true;
     }
 
     /// <inheritdoc/>
@@ -75,7 +101,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     {
         if (_partitions == 0)
             throw new AggregateUnavailableException(-1, "This node has not joined its group yet; try again.");
-        int partition = Murmur2.Partition(Encoding.UTF8.GetBytes(aggregateId.Value), _partitions);
+        int partition = PartitionOf(aggregateId);
         return _tasks.TryGetValue(partition, out PartitionTask? task)
             ? task.Read(aggregateId, cancellationToken)
             : throw new AggregateUnavailableException(partition, $"Partition {partition} is not on this node.");
@@ -101,6 +127,29 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         await _stop.CancelAsync().ConfigureAwait(false);
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
+    }
+
+    private int PartitionOf(AggregateId aggregateId)
+    {
+        if (_partitions == 0)
+            return -1;
+        Span<byte> key = stackalloc byte[AggregateId.MaxBytes];
+        return Murmur2.Partition(key[..Encoding.UTF8.GetBytes(aggregateId.Value, key)], _partitions);
+    }
+
+    // What the command topic would refuse is refused here too; returns the encoded size.
+    private int Check(CommandEnvelope command)
+    {
+        if (!_definition.CommandTypes.Contains(command.Payload.GetType()))
+            throw new InvalidInputException("command", $"The aggregate '{_definition.Name}' does not decide {command.Payload.GetType().Name}.");
+        if (command.ExpectedVersion.IsDefault)
+            throw new InvalidInputException("expectedVersion", "The expected version is default: say any, new, exists, or a number.");
+        ArrayBufferWriter<byte> buffer = s_buffer ??= new ArrayBufferWriter<byte>(1024);
+        buffer.ResetWrittenCount();
+        _commandEncoder!.Encode((IAvroRecord)command.Payload, buffer);
+        return buffer.WrittenCount <= _options.MaxCommandBytes
+            ? buffer.WrittenCount
+            : throw new InvalidInputException("command", $"The command has {buffer.WrittenCount} bytes; at most {_options.MaxCommandBytes} are allowed.");
     }
 
     private async Task Consume(ProcessorEncoders encoders)

@@ -9,13 +9,19 @@ public sealed record CommandProcessorOptions
     /// <summary>The most commands of one transaction. Default 2,000.</summary>
     public int MaxBatchCommands { get; init; } = 2_000;
 
-    /// <summary>The most command bytes that wait for one partition; beyond it the partition pauses. Default 16 MiB.</summary>
+    /// <summary>The most command bytes that wait for one partition; beyond it the command topic pauses and the direct door refuses. Default 16 MiB.</summary>
     public long MaxWaitingBytes { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>The largest command at the direct door, in bytes of its encoded value. Default 900,000, as at the command topic.</summary>
+    public int MaxCommandBytes { get; init; } = 900_000;
+
+    /// <summary>The largest event, in bytes of its encoded value; a command that would make a larger one is answered as faulted. Default 900,000, below Kafka's own default limit of a record batch.</summary>
+    public int MaxEventBytes { get; init; } = 900_000;
 
     /// <summary>After how many events a snapshot barrier is written. Default 50,000.</summary>
     public int BarrierEvents { get; init; } = 50_000;
 
-    /// <summary>How many command ids are remembered per aggregate. Default 256: an id that is sent again later than that many commands of its aggregate is taken as new.</summary>
+    /// <summary>How many command ids are remembered per aggregate; with another number the stores are filled again. Default 256: an id that is sent again later than that many commands of its aggregate is taken as new.</summary>
     public int RecentCommands { get; init; } = 256;
 
     /// <summary>How many aggregates each partition keeps in memory. Default 20,000.</summary>
@@ -29,6 +35,8 @@ public sealed record CommandProcessorOptions
     public void Validate()
     {
         Check(MaxBatchCommands, nameof(MaxBatchCommands));
+        Check(MaxCommandBytes, nameof(MaxCommandBytes));
+        Check(MaxEventBytes, nameof(MaxEventBytes));
         Check(BarrierEvents, nameof(BarrierEvents));
         Check(RecentCommands, nameof(RecentCommands));
         Check(CachedAggregates, nameof(CachedAggregates));

@@ -2,12 +2,15 @@ using Confluent.Kafka;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>Commands that wait for one partition task. The consumer's thread adds, the task's thread takes.</summary>
+/// <summary>A command that waits: a record of the command topic, or one of the direct door.</summary>
+internal readonly record struct QueuedCommand(ConsumeResult<byte[], byte[]>? Record, IncomingCommand? Direct, int Bytes);
+
+/// <summary>Commands that wait for one partition task, from both doors in the order of their coming. The doors add, the task's thread takes.</summary>
 internal sealed class CommandQueue
 {
-    private const int RecordOverhead = 512;
+    private const int CommandOverhead = 512;
 
-    private readonly Queue<ConsumeResult<byte[], byte[]>> _records = [];
+    private readonly Queue<QueuedCommand> _commands = [];
     private readonly object _lock = new();
     private long _bytes;
     private bool _closed;
@@ -17,14 +20,26 @@ internal sealed class CommandQueue
     {
         lock (_lock)
         {
-            _records.Enqueue(record);
-            _bytes += SizeOf(record);
-            Monitor.Pulse(_lock);
+            Enqueue(new QueuedCommand(record, null, CommandOverhead + (record.Message.Value?.Length ?? 0)));
             return _bytes;
         }
     }
 
-    /// <summary>Nothing more is taken; what waits is dropped and will be read again by the next owner.</summary>
+    /// <summary>Adds a command of the direct door with <paramref name="bytes"/> of payload; null when the queue is closed, false when <paramref name="maxBytes"/> wait already.</summary>
+    public bool? TryAdd(IncomingCommand direct, int bytes, long maxBytes)
+    {
+        lock (_lock)
+        {
+            if (_closed)
+                return null;
+            if (_bytes >= maxBytes)
+                return false;
+            Enqueue(new QueuedCommand(null, direct, CommandOverhead + bytes));
+            return true;
+        }
+    }
+
+    /// <summary>Nothing more is taken. Records that wait will be read again by the next owner; callers that wait are returned by <see cref="Drain"/>.</summary>
     public void Close()
     {
         lock (_lock)
@@ -34,17 +49,29 @@ internal sealed class CommandQueue
         }
     }
 
-    /// <summary>Waits for records and moves at most <paramref name="max"/> to <paramref name="batch"/>; false when the queue is closed. Tells the bytes that wait still.</summary>
-    public bool Take(List<ConsumeResult<byte[], byte[]>> batch, int max, out long left)
+    /// <summary>Closes the queue and takes out the commands of the direct door that nobody will decide here.</summary>
+    public List<IncomingCommand> Drain()
     {
         lock (_lock)
         {
-            while (_records.Count == 0 && !_closed)
+            Close();
+            List<IncomingCommand> left = [.. _commands.Where(c => c.Direct is not null).Select(c => c.Direct!)];
+            _commands.Clear();
+            return left;
+        }
+    }
+
+    /// <summary>Waits for commands and moves at most <paramref name="max"/> to <paramref name="batch"/>; false when the queue is closed. Tells the bytes that wait still.</summary>
+    public bool Take(List<QueuedCommand> batch, int max, out long left)
+    {
+        lock (_lock)
+        {
+            while (_commands.Count == 0 && !_closed)
                 Monitor.Wait(_lock);
-            while (!_closed && batch.Count < max && _records.TryDequeue(out ConsumeResult<byte[], byte[]>? record))
+            while (!_closed && batch.Count < max && _commands.TryDequeue(out QueuedCommand command))
             {
-                _bytes -= SizeOf(record);
-                batch.Add(record);
+                _bytes -= command.Bytes;
+                batch.Add(command);
             }
 
             left = _bytes;
@@ -52,5 +79,11 @@ internal sealed class CommandQueue
         }
     }
 
-    private static long SizeOf(ConsumeResult<byte[], byte[]> record) => RecordOverhead + (record.Message.Value?.Length ?? 0);
+    private void Enqueue(QueuedCommand command)
+    {
+        _commands.Enqueue(command);
+        _bytes += command.Bytes;
+        if (_commands.Count == 1)
+            Monitor.Pulse(_lock);
+    }
 }

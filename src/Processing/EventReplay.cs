@@ -38,7 +38,7 @@ internal sealed class EventReplay
 
         using IConsumer<byte[], byte[]> consumer = Build(_connection);
         consumer.Assign(new TopicPartitionOffset(_partition, _store.Checkpoint));
-        var changed = new Dictionary<AggregateId, AggregateEntry>();
+        var changed = new Dictionary<AggregateId, Change>();
         while (true)
         {
             // The last offsets may be transaction markers: the end of the partition ends the replay, not a record.
@@ -60,19 +60,24 @@ internal sealed class EventReplay
         return new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
     }
 
-    private void Write(Dictionary<AggregateId, AggregateEntry> changed, long checkpoint)
+    private void Write(Dictionary<AggregateId, Change> changed, long checkpoint)
     {
-        foreach (AggregateEntry entry in changed.Values)
-            _store.PutState(entry);
+        foreach (Change change in changed.Values)
+        {
+            Remember(change);
+            _store.PutState(change.Entry);
+        }
+
         changed.Clear();
         _store.Write(checkpoint);
         _aggregates.Trim();
     }
 
-    private void Fold(RecordedEvent recorded, Dictionary<AggregateId, AggregateEntry> changed)
+    private void Fold(RecordedEvent recorded, Dictionary<AggregateId, Change> changed)
     {
-        if (!changed.TryGetValue(recorded.AggregateId, out AggregateEntry? entry))
-            changed.Add(recorded.AggregateId, entry = _aggregates.Get(recorded.AggregateId));
+        if (!changed.TryGetValue(recorded.AggregateId, out Change? change))
+            changed.Add(recorded.AggregateId, change = new Change(_aggregates.Get(recorded.AggregateId)));
+        AggregateEntry entry = change.Entry;
         if (recorded.Version != entry.Version + 1)
         {
             throw new InvalidDataException(
@@ -92,14 +97,31 @@ internal sealed class EventReplay
         entry.EventOffset = recorded.Offset;
         _store.PutIndex(entry.Key, recorded.Version, recorded.Offset);
         // Of a command with several events the last one counts.
-        _store.PutOutcome(entry, new CommandReply
+        if (change.Last is { } last && last.CommandId != recorded.CommandId)
+            Remember(change);
+        change.Last = recorded;
+    }
+
+    private void Remember(Change change)
+    {
+        if (change.Last is not { } last)
+            return;
+        _store.PutOutcome(change.Entry, new CommandReply
         {
-            CommandId = recorded.CommandId.Value,
-            AggregateId = recorded.AggregateId.Value,
+            CommandId = last.CommandId.Value,
+            AggregateId = last.AggregateId.Value,
             Outcome = ReplyOutcome.Accepted,
-            Version = recorded.Version,
-            EventPartition = recorded.Partition,
-            EventOffset = recorded.Offset,
+            Version = last.Version,
+            EventPartition = last.Partition,
+            EventOffset = last.Offset,
         });
+    }
+
+    /// <summary>An aggregate that has changed since the last write, and its last event whose command is not remembered yet.</summary>
+    private sealed class Change(AggregateEntry entry)
+    {
+        public AggregateEntry Entry => entry;
+
+        public RecordedEvent? Last { get; set; }
     }
 }

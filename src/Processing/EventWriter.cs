@@ -51,7 +51,7 @@ internal sealed class EventWriter
         };
         if (cause.TraceParent is { } trace)
             headers.Add(CloudEventHeaders.TraceParent, trace);
-        Produce(_events, decided.Aggregate.Key, Encode(_encoders.Events, (IAvroRecord)decided.Payload), headers, report);
+        Produce(_events, decided.Aggregate.Key, decided.Value, headers, report);
     }
 
     public void WriteReply(IncomingCommand command, CommandReply reply, int replyPartitions)
@@ -68,24 +68,14 @@ internal sealed class EventWriter
         Produce(new TopicPartition(_replies, partition), Encoding.UTF8.GetBytes(reply.AggregateId), Encode(_encoders.Replies, reply), headers, null);
     }
 
-    public void WriteSnapshot(AggregateEntry entry, string stateSchema)
+    public void WriteSnapshot(AggregateEntry entry, StateStore store, string stateSchema)
     {
         _buffer.ResetWrittenCount();
         var state = new AvroWriter(_buffer);
         ((IAvroRecord)entry.State).WriteTo(ref state);
         state.Flush();
         byte[] stateBytes = _buffer.WrittenSpan.ToArray();
-        var recent = new List<byte[]>();
-        foreach (CommandReply outcome in entry.Recent)
-        {
-            _buffer.ResetWrittenCount();
-            var writer = new AvroWriter(_buffer);
-            outcome.WriteTo(ref writer);
-            writer.Flush();
-            recent.Add(_buffer.WrittenSpan.ToArray());
-        }
-
-        var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = recent };
+        var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = [.. store.RecentOutcomes(entry)] };
         Produce(_snapshots, entry.Key, Encode(_encoders.Snapshots, snapshot), TypeOnly(snapshot), null);
     }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
 using System.Text;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
@@ -15,12 +17,18 @@ internal sealed class IncomingCommand
     public const string InvalidHeader = "invalid-header";
     public const string InvalidKey = "invalid-aggregate-id";
 
+    private const string InvalidTime = "invalid-time";
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private IncomingCommand()
     {
     }
 
-    /// <summary>Offset in the command partition.</summary>
-    public long Offset { get; private set; }
+    /// <summary>Offset in the command partition; -1: it came by the direct door.</summary>
+    public long Offset { get; private set; } = -1;
+
+    /// <summary>Who waits for the outcome at the direct door; null: it came by the command topic and is answered in the replies topic.</summary>
+    public TaskCompletionSource<CommandResult>? Caller { get; private set; }
 
     public AggregateId AggregateId { get; private set; }
 
@@ -53,15 +61,36 @@ internal sealed class IncomingCommand
         var command = new IncomingCommand
         {
             Offset = record.Offset.Value,
-            Time = new DateTimeOffset(record.Message.Timestamp.UtcDateTime),
-            CommandId = CommandId.Parse($"{record.Topic}-{record.Partition.Value}-{record.Offset.Value}"),
+            CommandId = IdOfPlace(record.TopicPartitionOffset),
             Expected = ExpectedVersion.Any,
             TraceParent = CloudEventHeaders.Find(headers, CloudEventHeaders.TraceParent),
             CorrelationId = CloudEventHeaders.Find(headers, CloudEventHeaders.CorrelationId),
         };
         command.ReadReplyTo(CloudEventHeaders.Find(headers, CloudEventHeaders.ReplyTo));
-        command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message.Value, serde, definition);
+        command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadTimestamp(record.Message.Timestamp) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message.Value, serde, definition);
         return command;
+    }
+
+    /// <summary>A command of the direct door. Its payload must be one that the aggregate decides.</summary>
+    public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now) => new()
+    {
+        AggregateId = envelope.AggregateId,
+        CommandId = envelope.CommandId,
+        Payload = envelope.Payload,
+        Expected = envelope.ExpectedVersion,
+        Time = envelope.Time ?? now,
+        CorrelationId = envelope.CorrelationId is { } correlation ? Encoding.UTF8.GetBytes(correlation) : null,
+        TraceParent = (envelope.TraceParent ?? Activity.Current?.Id) is { } trace ? Encoding.UTF8.GetBytes(trace) : null,
+        Caller = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously),
+    };
+
+    // A command without an id is the record that it is. A long topic name is told by its hash: an id has less room than topic, partition and offset may need.
+    private static CommandId IdOfPlace(TopicPartitionOffset place)
+    {
+        string id = $"{place.Topic}-{place.Partition.Value}-{place.Offset.Value}";
+        return CommandId.Parse(id.Length <= CommandId.MaxBytes
+            ? id
+            : $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(place.Topic)))}-{place.Partition.Value}-{place.Offset.Value}");
     }
 
     private void ReadReplyTo(byte[]? value)
@@ -79,9 +108,26 @@ internal sealed class IncomingCommand
     private (string, string)? ReadKey(byte[]? key)
     {
         KeyText = key is null ? "" : Encoding.UTF8.GetString(key.AsSpan(0, Math.Min(key.Length, AggregateId.MaxBytes)));
-        if (!AggregateId.TryParse(key is null ? null : Encoding.UTF8.GetString(key), out AggregateId id, out string? error))
-            return (InvalidKey, $"The record's key must be the aggregate id: {error}");
-        AggregateId = id;
+        try
+        {
+            if (!AggregateId.TryParse(key is null ? null : StrictUtf8.GetString(key), out AggregateId id, out string? error))
+                return (InvalidKey, $"The record's key must be the aggregate id: {error}");
+            AggregateId = id;
+            return null;
+        }
+        catch (DecoderFallbackException malformed)
+        {
+            return (InvalidKey, $"The record's key must be the aggregate id in UTF-8: {malformed.Message}");
+        }
+    }
+
+    // Kafka keeps whatever 64 bits a producer gave; the .NET type has less room.
+    private (string, string)? ReadTimestamp(Timestamp timestamp)
+    {
+        long milliseconds = timestamp.UnixTimestampMs;
+        if (milliseconds < DateTimeOffset.MinValue.ToUnixTimeMilliseconds() || milliseconds > DateTimeOffset.MaxValue.ToUnixTimeMilliseconds())
+            return (InvalidTime, $"The record's timestamp is {milliseconds} ms; it must be a time in the years 1 to 9999.");
+        Time = DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
         return null;
     }
 

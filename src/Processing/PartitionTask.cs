@@ -25,7 +25,8 @@ internal sealed partial class PartitionTask : IDisposable
     private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _serving = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _pauseLock = new();
-    private readonly List<ConsumeResult<byte[], byte[]>> _batch = [];
+    private readonly List<QueuedCommand> _batch = [];
+    private readonly List<IncomingCommand> _deciding = [];
     private readonly ILogger _logger;
     private IProducer<byte[], byte[]> _producer = null!;
     private EventWriter _writer = null!;
@@ -71,6 +72,12 @@ internal sealed partial class PartitionTask : IDisposable
             _paused = true;
         }
     }
+
+    /// <summary>Adds a command of the direct door with <paramref name="bytes"/> of payload; false: the partition does not serve here (any more).</summary>
+    /// <exception cref="OverloadedException">Too much waits already.</exception>
+    public bool TryAdd(IncomingCommand command, int bytes) =>
+        Status == PartitionStatus.Serving && _queue.TryAdd(command, bytes, _context.Options.MaxWaitingBytes) is { } added
+        && (added ? true : throw new OverloadedException($"{_context.Options.MaxWaitingBytes:N0} bytes of commands wait for partition {_partition} already; try again in a while."));
 
     /// <summary>Ends the task after the batch that is in flight.</summary>
     public void Stop()
@@ -132,7 +139,15 @@ internal sealed partial class PartitionTask : IDisposable
             _committing?.TrySetResult();
             _producer?.Dispose();
             Close();
+            GiveUpCallers();
         }
+    }
+
+    // Whether a command of the batch in flight took effect is not known here; whoever sends it again, at any door, learns it.
+    private void GiveUpCallers()
+    {
+        foreach (IncomingCommand command in _deciding.Concat(_queue.Drain()))
+            command.Caller?.TrySetException(new AggregateUnavailableException(_partition, $"Partition {_partition} has left this node while the command {command.CommandId} waited. The outcome is not known: send it again under the same id to learn it."));
     }
 
     private void Close()
@@ -190,7 +205,7 @@ internal sealed partial class PartitionTask : IDisposable
         long events = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store, _aggregates).Run(end, _stop.Token);
         _nextEventOffset = end;
         _eventsSinceBarrier = events;
-        _decider = new BatchDecider(_context.Definition, _partition, _aggregates);
+        _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes);
         ProcessingTelemetry.Restored(events, Stopwatch.GetElapsedTime(started));
         LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
     }
@@ -214,7 +229,7 @@ internal sealed partial class PartitionTask : IDisposable
                 State = stateType.Read(snapshot.State),
             };
             foreach (byte[] outcome in snapshot.RecentCommands)
-                _store!.PutOutcome(entry, (CommandReply)AvroRecordType.Of<CommandReply>().Read(outcome));
+                _store!.PutOutcome(entry, outcome);
             _store!.PutState(entry);
         }
 
@@ -251,18 +266,23 @@ internal sealed partial class PartitionTask : IDisposable
         }
     }
 
-    private void Process(List<ConsumeResult<byte[], byte[]>> batch)
+    private void Process(List<QueuedCommand> batch)
     {
-        var commands = new List<IncomingCommand>(batch.Count);
-        foreach (ConsumeResult<byte[], byte[]> record in batch)
-            commands.Add(IncomingCommand.Read(record, _context.Serde, _context.Definition));
+        _deciding.Clear();
+        long input = -1;
+        foreach (QueuedCommand queued in batch)
+        {
+            _deciding.Add(queued.Direct ?? IncomingCommand.Read(queued.Record!, _context.Serde, _context.Definition));
+            if (queued.Record is { } record)
+                input = record.Offset.Value + 1;
+        }
 
         while (true)
         {
             _decider.Begin(_nextEventOffset);
-            foreach (IncomingCommand command in commands)
+            foreach (IncomingCommand command in _deciding)
                 _decider.Decide(command);
-            if (TryCommit(new TopicPartitionOffset(_commands, commands[^1].Offset + 1)))
+            if (TryCommit(input))
                 break;
             ProcessingTelemetry.Aborted();
             _nextEventOffset = EventReplay.Bounds(_context.Connection, _events).End;
@@ -272,13 +292,16 @@ internal sealed partial class PartitionTask : IDisposable
         // The transaction's own marker takes the offset behind its events.
         if (events > 0)
             _nextEventOffset += events + 1;
-        _decider.Apply(_store!, _nextEventOffset);
+        _decider.Apply(_nextEventOffset);
         _eventsSinceBarrier += events;
         _committing!.TrySetResult();
         _committing = null;
+        foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
+            command.Caller?.TrySetResult(CommandReplies.ToResult(reply));
+        _deciding.Clear();
     }
 
-    private bool TryCommit(TopicPartitionOffset input)
+    private bool TryCommit(long input)
     {
         try
         {
@@ -287,9 +310,17 @@ internal sealed partial class PartitionTask : IDisposable
             IReadOnlyList<DecidedEvent> events = _decider.Events;
             for (int i = 0; i < events.Count; i++)
                 _writer.WriteEvent(events[i], i == events.Count - 1 ? report => Volatile.Write(ref _reportedOffset, report.Offset.Value) : null);
+            // An answer of the direct door needs no record, but one transaction that Kafka accepts: a batch without events sends one reply, so that a deposed writer cannot say no either.
+            bool fenced = events.Count > 0 || input >= 0;
             foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
-                _writer.WriteReply(command, reply, _context.ReplyPartitions);
-            _producer.SendOffsetsToTransaction([input], _context.Consumer.ConsumerGroupMetadata, TransactionCallTimeout);
+            {
+                if (command.Caller is null || !fenced)
+                    _writer.WriteReply(command, reply, _context.ReplyPartitions);
+                fenced = true;
+            }
+
+            if (input >= 0)
+                _producer.SendOffsetsToTransaction([new TopicPartitionOffset(_commands, input)], _context.Consumer.ConsumerGroupMetadata, TransactionCallTimeout);
             if (events.Count > 0 && !LastEventIsWhereItsReplySays(events.Count))
             {
                 LogUnexpectedOffset(_partition, _nextEventOffset + events.Count - 1, Volatile.Read(ref _reportedOffset));
@@ -342,7 +373,7 @@ internal sealed partial class PartitionTask : IDisposable
             _producer.BeginTransaction();
             string schema = _context.Serde.TypeOf(_context.Definition.StateType).Fingerprint;
             foreach (AggregateId id in changed)
-                _writer.WriteSnapshot(_aggregates.Get(id), schema);
+                _writer.WriteSnapshot(_aggregates.Get(id), _store, schema);
             _writer.WriteBarrier(new SnapshotBarrier { NextEventOffset = _nextEventOffset, Aggregates = changed.Count, Time = _context.Time.GetUtcNow() });
             Commit();
         }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
@@ -18,7 +19,7 @@ internal sealed class StateStore : IDisposable
     private const byte IndexPrefix = (byte)'i';
     private const byte RecentPrefix = (byte)'r';
     private const byte ChangedPrefix = (byte)'c';
-    private const string FormatVersion = "1";
+    private const string FormatVersion = "2";
     private static readonly byte[] CheckpointKey = "mcheckpoint"u8.ToArray();
     private static readonly byte[] SchemaKey = "mschema"u8.ToArray();
     private static readonly byte[] SequenceMarker = [0];
@@ -30,6 +31,7 @@ internal sealed class StateStore : IDisposable
     private readonly int _recentLimit;
     private readonly ArrayBufferWriter<byte> _value = new(1024);
     private readonly ArrayBufferWriter<byte> _key = new(256);
+    private readonly ArrayBufferWriter<byte> _outcome = new(256);
     private readonly WriteBatch _batch = new();
 
     private StateStore(RocksDb database, AggregateDefinition definition, AvroRecordType stateType, int recentLimit) =>
@@ -38,12 +40,12 @@ internal sealed class StateStore : IDisposable
     /// <summary>The first event offset that the store does not cover; 0 when it is new.</summary>
     public long Checkpoint { get; private set; }
 
-    /// <summary>Opens the store in <paramref name="directory"/>; one that another state schema or format wrote is deleted first, as its content follows from the events.</summary>
+    /// <summary>Opens the store in <paramref name="directory"/>; one that another state schema, format or number of remembered commands wrote is deleted first, as its content follows from the events.</summary>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
     public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit)
     {
         StateStore store = OpenAsIs(directory, definition, stateType, recentLimit);
-        byte[] schema = Encoding.UTF8.GetBytes($"{FormatVersion}/{stateType.Fingerprint}");
+        byte[] schema = Encoding.UTF8.GetBytes($"{FormatVersion}/{recentLimit}/{stateType.Fingerprint}");
         byte[]? present = store._database.Get(SchemaKey);
         if (present is not null && !present.AsSpan().SequenceEqual(schema))
         {
@@ -68,16 +70,8 @@ internal sealed class StateStore : IDisposable
 
         var entry = new AggregateEntry(id, _definition.InitialState);
         (entry.Version, entry.EventOffset, entry.State) = ReadState(value);
-        byte[] prefix = KeyOf(RecentPrefix, idBytes, SequenceMarker);
-        using Iterator recent = _database.NewIterator();
-        for (recent.Seek(prefix); recent.Valid(); recent.Next())
-        {
-            ReadOnlySpan<byte> key = recent.GetKeySpan();
-            if (!key.StartsWith(prefix) || key.Length != prefix.Length + sizeof(long))
-                break;
-            entry.Recall((CommandReply)AvroRecordType.Of<CommandReply>().Read(recent.GetValueSpan()), BinaryPrimitives.ReadInt64BigEndian(key[prefix.Length..]));
-        }
-
+        foreach (Outcome outcome in OutcomesOf(idBytes))
+            entry.Recent.Recall(RecentCommands.HashOf(OutcomeCodec.CommandIdOf(outcome.Data)), outcome.Number, _recentLimit);
         return entry;
     }
 
@@ -101,7 +95,7 @@ internal sealed class StateStore : IDisposable
 
     /// <summary>The offset of an aggregate's event of <paramref name="version"/>; null when it has none. Thread-safe.</summary>
     public long? OffsetOf(AggregateId id, long version) =>
-        _database.Get(IndexKey(Encoding.UTF8.GetBytes(id.Value), version)) is { } value ? BinaryPrimitives.ReadInt64BigEndian(value) : null;
+        _database.Get(IndexKey(Encoding.UTF8.GetBytes(id.Value), version, IndexPrefix)) is { } value ? BinaryPrimitives.ReadInt64BigEndian(value) : null;
 
     /// <summary>Adds an aggregate's state to the next write.</summary>
     public void PutState(AggregateEntry entry)
@@ -124,17 +118,50 @@ internal sealed class StateStore : IDisposable
         _batch.Put(Key(IndexPrefix, id, SequenceMarker, version), value);
     }
 
-    /// <summary>Remembers an outcome with its aggregate, in memory and in the next write.</summary>
+    /// <summary>The outcome of a command that the aggregate remembers and that is written; false when there is none.</summary>
+    public bool TryGetOutcome(AggregateEntry entry, string commandId, int partition, [NotNullWhen(true)] out CommandReply? outcome)
+    {
+        outcome = null;
+        Span<byte> idBytes = stackalloc byte[CommandId.MaxBytes];
+        if (!Encoding.UTF8.TryGetBytes(commandId, idBytes, out int length))
+            return false;
+        ulong hash = RecentCommands.HashOf(idBytes[..length]);
+        long newest = -1;
+        for (int slot = entry.Recent.Find(hash); slot >= 0; slot = entry.Recent.Find(hash, slot + 1))
+        {
+            if (_database.Get(IndexKey(entry.Key, slot, RecentPrefix)) is not { } value || BinaryPrimitives.ReadInt64BigEndian(value) is var number && number <= newest)
+                continue;
+            CommandReply candidate = OutcomeCodec.Read(value.AsSpan(sizeof(long)), entry.Id, partition);
+            if (candidate.CommandId != commandId)
+                continue;
+            (outcome, newest) = (candidate, number);
+        }
+
+        return outcome is not null;
+    }
+
+    /// <summary>The remembered outcomes of an aggregate, oldest first, as <see cref="OutcomeCodec"/> writes them.</summary>
+    public IEnumerable<byte[]> RecentOutcomes(AggregateEntry entry) => OutcomesOf(entry.Key).OrderBy(o => o.Number).Select(o => o.Data);
+
+    /// <summary>Remembers an outcome with its aggregate, in memory at once and in the next write.</summary>
     public void PutOutcome(AggregateEntry entry, CommandReply outcome)
     {
-        (long sequence, long forgotten) = entry.Remember(outcome, _recentLimit);
-        _value.ResetWrittenCount();
-        var writer = new AvroWriter(_value);
-        outcome.WriteTo(ref writer);
+        _outcome.ResetWrittenCount();
+        var writer = new AvroWriter(_outcome);
+        OutcomeCodec.Write(ref writer, outcome);
         writer.Flush();
-        _batch.Put(Key(RecentPrefix, entry.Key, SequenceMarker, sequence), _value.WrittenSpan);
-        if (forgotten >= 0)
-            _batch.Delete(Key(RecentPrefix, entry.Key, SequenceMarker, forgotten));
+        PutOutcome(entry, _outcome.WrittenSpan);
+    }
+
+    /// <summary>Remembers an outcome that is encoded already.</summary>
+    public void PutOutcome(AggregateEntry entry, ReadOnlySpan<byte> outcome)
+    {
+        long number = entry.Recent.Add(RecentCommands.HashOf(OutcomeCodec.CommandIdOf(outcome)), _recentLimit);
+        _value.ResetWrittenCount();
+        BinaryPrimitives.WriteInt64BigEndian(_value.GetSpan(sizeof(long)), number);
+        _value.Advance(sizeof(long));
+        _value.Write(outcome);
+        _batch.Put(Key(RecentPrefix, entry.Key, SequenceMarker, number % _recentLimit), _value.WrittenSpan);
     }
 
     /// <summary>Writes what was put, together with the checkpoint.</summary>
@@ -219,13 +246,30 @@ internal sealed class StateStore : IDisposable
 
     private static byte[] KeyOf(byte prefix, byte[] id, byte[]? end = null) => [prefix, .. id, .. end ?? []];
 
-    private static byte[] IndexKey(byte[] id, long version)
+    private static byte[] IndexKey(byte[] id, long number, byte prefix)
     {
         byte[] key = new byte[1 + id.Length + 1 + sizeof(long)];
-        key[0] = IndexPrefix;
+        key[0] = prefix;
         id.CopyTo(key, 1);
-        BinaryPrimitives.WriteInt64BigEndian(key.AsSpan(id.Length + 2), version);
+        BinaryPrimitives.WriteInt64BigEndian(key.AsSpan(id.Length + 2), number);
         return key;
+    }
+
+    private List<Outcome> OutcomesOf(byte[] id)
+    {
+        byte[] prefix = KeyOf(RecentPrefix, id, SequenceMarker);
+        var outcomes = new List<Outcome>();
+        using Iterator recent = _database.NewIterator();
+        for (recent.Seek(prefix); recent.Valid(); recent.Next())
+        {
+            ReadOnlySpan<byte> key = recent.GetKeySpan();
+            if (!key.StartsWith(prefix) || key.Length != prefix.Length + sizeof(long))
+                break;
+            ReadOnlySpan<byte> value = recent.GetValueSpan();
+            outcomes.Add(new Outcome(BinaryPrimitives.ReadInt64BigEndian(value), value[sizeof(long)..].ToArray()));
+        }
+
+        return outcomes;
     }
 
     private ReadOnlySpan<byte> Key(byte prefix, ReadOnlySpan<byte> id)
@@ -248,4 +292,6 @@ internal sealed class StateStore : IDisposable
         BinaryPrimitives.WriteInt64BigEndian(key[(length - sizeof(long))..], number);
         return key[..length];
     }
+
+    private readonly record struct Outcome(long Number, byte[] Data);
 }

@@ -56,6 +56,23 @@ public sealed partial class BankProgramTests : IDisposable
         verified.ExitCode.ShouldBe(0, verified.Output);
     }
 
+    [Theory]
+    [InlineData("101.50", 0, "5 of 5 expected figures are those of MongoDB.")]
+    [InlineData("101.51", 1, "direction:credit amount: 101.51 expected, MongoDB has 101.50.")]
+    public async Task Import_compares_expected_figures_to_the_cent(string credits, int exitCode, string told)
+    {
+        string ledger = Path.Combine(_folder, "ledger.csv");
+        await File.WriteAllTextAsync(ledger, $"{Header}\nt1,a1,1993-01-01,credit,internal,101.5,,,,\nt2,a1,1993-01-02,debit,internal,200,,,,\n", Cancellation);
+        string figures = Path.Combine(_folder, "figures.json");
+        const string Template = """
+            {"rows":2,"totals":{"direction:credit":{"count":1,"amount":"CREDITS"}},"sampleAccounts":{"a1":{"movements":2,"balance":"-98.50"}}}
+            """;
+        await File.WriteAllTextAsync(figures, Template.Replace("CREDITS", credits, StringComparison.Ordinal), Cancellation);
+        ProgramRun import = await Bank("import", ledger, "--expected", figures, "--data", Path.Combine(_folder, "data"));
+        import.Output.ShouldContain(told);
+        import.ExitCode.ShouldBe(exitCode, import.Output);
+    }
+
     [Fact]
     public async Task Import_malformed_row_imports_nothing_and_says_where()
     {

@@ -137,8 +137,13 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [Theory]
     [InlineData("Expected-Version", "soon")]
     [InlineData("Idempotency-Key", "")]
+    [InlineData("If-Match", "\"1\"")]
     public async Task Unusable_header_is_400(string name, string value) =>
         await Problem(await Post("credit", Movement(5), (name, value)), HttpStatusCode.BadRequest, "invalid-input");
+
+    [Fact]
+    public async Task Command_with_a_query_parameter_is_400_and_names_it() =>
+        (await Problem(await Http.PostAsJsonAsync($"/account/{_account}/credit?dryRun=true", Movement(5), Cancellation), HttpStatusCode.BadRequest, "invalid-input"))["field"]!.GetValue<string>().ShouldBe("dryRun");
 
     [Theory]
     [InlineData("/account/nobody", HttpStatusCode.NotFound)]

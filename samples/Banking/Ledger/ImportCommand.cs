@@ -15,7 +15,9 @@ internal static class ImportCommand
     {
         var command = new Command("import", "replay a ledger file (CSV, or CSV compressed with gzip); importing it again changes nothing");
         var file = new Argument<FileInfo>("FILE") { Description = "the ledger; its transaction ids are the command ids" };
+        var expected = new Option<FileInfo?>("--expected") { Description = "figures (JSON) that the read models must have in the end, to the cent" };
         command.Arguments.Add(file);
+        command.Options.Add(expected);
         starter.AddOptions(command);
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -23,10 +25,12 @@ internal static class ImportCommand
             if (!ledger.Exists)
                 throw new InvalidInputException("FILE", $"There is no file '{ledger.FullName}'.");
 
+            ExpectedFigures? figures = result.GetValue(expected) is { } given ? ExpectedFigures.Load(given) : null;
             var reader = new LedgerReader(ledger.FullName);
             LedgerCommands commands = Survey(reader);
             await using RunningNode running = await starter.Start(result, Path.Combine("data", starter.Application.Name), cancellationToken).ConfigureAwait(false);
-            return await Import(running.Node, reader, commands, starter.Time, cancellationToken).ConfigureAwait(false);
+            int outcome = await Import(running.Node, reader, commands, starter.Time, cancellationToken).ConfigureAwait(false);
+            return figures is null || await Compare(figures, running.Node, cancellationToken).ConfigureAwait(false) ? outcome : ExitCodes.Failed;
         });
         return command;
     }
@@ -74,6 +78,15 @@ internal static class ImportCommand
         bool balance = Books.Books.Balance(books);
         Console.WriteLine(balance ? "The books balance." : "The books do NOT balance.");
         return balance && feed.Rejected + feed.Conflicts + feed.Faulted == 0 ? ExitCodes.Done : ExitCodes.Failed;
+    }
+
+    private static async Task<bool> Compare(ExpectedFigures figures, EventSourcedNode node, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> differences = await figures.DifferencesFromMongoDB(node, cancellationToken).ConfigureAwait(false);
+        foreach (string difference in differences)
+            Console.WriteLine(difference);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{figures.Count - differences.Count:N0} of {figures.Count:N0} expected figures are those of MongoDB."));
+        return differences.Count == 0;
     }
 
     private static string Reason(CommandResult outcome) => outcome switch

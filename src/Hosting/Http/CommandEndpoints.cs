@@ -36,6 +36,15 @@ internal static class CommandEndpoints
         var aggregateId = AggregateId.Parse(id);
         CommandId commandId = headers.TryGetValue("Idempotency-Key", out var key) ? CommandId.Parse(key.ToString()) : CommandId.New(time);
         ExpectedVersion expected = headers.TryGetValue("Expected-Version", out var version) ? ExpectedVersion.Parse(version.ToString()) : ExpectedVersion.Any;
+        // A condition that is not understood must not be taken as none.
+        foreach (string conditional in (string[])["If-Match", "If-None-Match", "If-Unmodified-Since"])
+        {
+            if (headers.ContainsKey(conditional))
+                throw new InvalidInputException(conditional, $"The header {conditional} is not supported; make the command conditional by Expected-Version: any, new, exists, or a version.");
+        }
+
+        if (context.Request.Query.Count > 0)
+            throw new InvalidInputException(context.Request.Query.First().Key, $"A command takes no query parameter; '{context.Request.Query.First().Key}' belongs into the body or a header.");
         object payload = await ReadBody(context, commandType).ConfigureAwait(false);
         var envelope = new CommandEnvelope(aggregateId, commandId, payload)
         {

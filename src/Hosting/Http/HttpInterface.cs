@@ -78,11 +78,11 @@ public static class HttpInterface
                 Problems.Of(StatusCodes.Status413PayloadTooLarge, "body-too-large", string.Create(CultureInfo.InvariantCulture,
                     $"The body is larger than {context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes:N0} bytes.")),
             BadHttpRequestException bad => Problems.Of(bad.StatusCode, "bad-request", bad.InnerException?.Message ?? bad.Message),
-            AggregateUnavailableException unavailable => Problems.Unavailable(context, unavailable.Message),
+            AggregateUnavailableException or OverloadedException => Problems.Unavailable(context, fault.Message),
             TimeoutException timeout => Problems.Of(StatusCodes.Status504GatewayTimeout, "outcome-unknown", timeout.Message),
             _ => Problems.Of(StatusCodes.Status500InternalServerError, "internal-error", "The node failed on this request; its log has the details."),
         };
-        if (answer is IStatusCodeHttpResult { StatusCode: >= StatusCodes.Status500InternalServerError } && fault is not AggregateUnavailableException)
+        if (answer is IStatusCodeHttpResult { StatusCode: >= StatusCodes.Status500InternalServerError } && fault is not (AggregateUnavailableException or OverloadedException))
             loggers.CreateLogger("KafkaEventSourcing.Hosting.Http").RequestFailed(fault, context.Request.Method, context.Request.Path.Value);
         await answer.ExecuteAsync(context).ConfigureAwait(false);
     }

@@ -24,7 +24,7 @@ internal sealed class MessageEmitter
 
     private void Class(string name, List<FieldDefinition> fields, int depth, bool top)
     {
-        Line(depth, $"internal sealed class {name}{(top && _message.Kind == "response" ? " : IKafkaResponse" : "")}");
+        Line(depth, $"internal sealed class {name}{(!top ? "" : _message.Kind == "response" ? " : IKafkaResponse" : _message.Kind == "record" ? " : IKafkaRecord" : $" : IKafkaRequest<{name}>")}");
         Line(depth, "{");
         if (top)
         {
@@ -33,6 +33,10 @@ internal sealed class MessageEmitter
             Line(depth + 1, $"public const short MinVersion = {_message.Versions.From};");
             Line(depth + 1, $"public const short MaxVersion = {_message.Versions.To};");
             Line(depth + 1, $"public const short FlexibleFrom = {_message.FlexibleFrom};");
+            if (_message.Kind == "request")
+                Line(depth + 1, $"static ApiVersionRange IKafkaRequest<{name}>.Api => new(ApiKey, MinVersion, MaxVersion, FlexibleFrom);");
+            if (_message.Kind == "record")
+                Line(depth + 1, "public short WrittenVersion => MaxVersion;");
         }
 
         foreach (FieldDefinition field in fields)
@@ -113,7 +117,7 @@ internal sealed class MessageEmitter
         if (!field.IsArray)
             return field is { IsStruct: true, IsNullable: true } ? $"value.{field.Name} = reader.ReadInt8() < 0 ? null : {one};" : $"value.{field.Name} = {one};";
         string list = TypeOf(field).TrimEnd('?');
-        return $"int n = reader.ReadArrayLength(flexible); if (n < 0) value.{field.Name} = {(field.IsNullable ? "null" : "new()")}; else {{ var list = new {list}(n); for (int i = 0; i < n; i++) list.Add({one}); value.{field.Name} = list; }}";
+        return $"int n = reader.ReadArrayLength(flexible); if (n < 0) value.{field.Name} = {(field.IsNullable ? "null" : "new()")}; else {{ var list = new {list}(global::System.Math.Min(n, KafkaReader.MaxInitialCapacity)); for (int i = 0; i < n; i++) list.Add({one}); value.{field.Name} = list; }}";
     }
 
     private static string ReadPrimitive(FieldDefinition field, bool nullable) => field.Type switch
@@ -137,38 +141,73 @@ internal sealed class MessageEmitter
         Line(depth, "{");
         Line(depth + 1, $"bool flexible = version >= {_message.FlexibleFrom};");
         foreach (FieldDefinition field in fields.Where(f => f.Tag < 0))
-            Line(depth + 1, $"{Condition(field)}{{ {WriteField(field)} }}");
-        // Tagged fields of answers stay at their defaults here, and defaults are not written.
-        Line(depth + 1, "if (flexible) writer.WriteUnsignedVarint(0);");
+            Line(depth + 1, $"{Condition(field)}{{ {WriteField(field, "writer")} }}");
+        WriteTags([.. fields.Where(f => f.Tag >= 0).OrderBy(f => f.Tag)], depth + 1);
         Line(depth, "}");
     }
 
-    private static string WriteField(FieldDefinition field)
+    // A tagged field is written when its version knows it and it does not stand at its default (KIP-482).
+    private void WriteTags(FieldDefinition[] tagged, int depth)
+    {
+        if (tagged.Length == 0)
+        {
+            Line(depth, "if (flexible) writer.WriteUnsignedVarint(0);");
+            return;
+        }
+
+        Line(depth, "if (flexible)");
+        Line(depth, "{");
+        foreach (FieldDefinition field in tagged)
+            Line(depth + 1, $"bool has{field.Name} = version >= {field.Versions.From} && version <= {field.Versions.To} && {IsSet(field)};");
+        Line(depth + 1, $"writer.WriteUnsignedVarint({string.Join(" + ", tagged.Select(f => $"(has{f.Name} ? 1 : 0)"))});");
+        foreach (FieldDefinition field in tagged)
+            Line(depth + 1, $"if (has{field.Name}) {{ using var tag = new KafkaWriter(); {WriteField(field, "tag")} writer.WriteUnsignedVarint({field.Tag}); writer.WriteUnsignedVarint(tag.Length); writer.WriteRaw(tag.Written.Span); }}");
+        Line(depth, "}");
+    }
+
+    private static string IsSet(FieldDefinition field)
+    {
+        if (field.IsNullable || field.Type == "records")
+            return $"{field.Name} is not null";
+        if (field.IsArray)
+            return $"{field.Name}.Count > 0";
+        return field.Type switch
+        {
+            "string" => $"{field.Name} != \"{field.Default}\"",
+            "bytes" => $"{field.Name}.Length > 0",
+            "uuid" => $"{field.Name} != default",
+            "bool" => $"{field.Name} != {field.Default ?? "false"}",
+            _ => field.IsStruct ? "true" : $"{field.Name} != {field.Default ?? "0"}",
+        };
+    }
+
+    private static string WriteField(FieldDefinition field, string writer)
     {
         if (!field.IsArray)
         {
             if (!field.IsStruct)
-                return WritePrimitive(field, field.Name);
+                return WritePrimitive(field, field.Name, writer);
             return field.IsNullable
-                ? $"if ({field.Name} is null) writer.WriteInt8(-1); else {{ writer.WriteInt8(1); {field.Name}.Write(writer, version); }}"
-                : $"{field.Name}.Write(writer, version);";
+                ? $"if ({field.Name} is null) {writer}.WriteInt8(-1); else {{ {writer}.WriteInt8(1); {field.Name}.Write({writer}, version); }}"
+                : $"{field.Name}.Write({writer}, version);";
         }
 
-        string item = field.IsStruct ? "item.Write(writer, version);" : WritePrimitive(field, "item");
-        return $"writer.WriteArrayLength({field.Name}?.Count ?? -1, flexible); if ({field.Name} is not null) foreach (var item in {field.Name}) {{ {item} }}";
+        string item = field.IsStruct ? $"item.Write({writer}, version);" : WritePrimitive(field, "item", writer);
+        return $"{writer}.WriteArrayLength({field.Name}?.Count ?? -1, flexible); if ({field.Name} is not null) foreach (var item in {field.Name}) {{ {item} }}";
     }
 
-    private static string WritePrimitive(FieldDefinition field, string value) => field.Type switch
+    private static string WritePrimitive(FieldDefinition field, string value, string writer) => field.Type switch
     {
-        "bool" => $"writer.WriteInt8({value} ? (sbyte)1 : (sbyte)0);",
-        "int8" => $"writer.WriteInt8({value});",
-        "int16" => $"writer.WriteInt16({value});",
-        "int32" => $"writer.WriteInt32({value});",
-        "int64" => $"writer.WriteInt64({value});",
-        "uint16" => $"writer.WriteInt16((short){value});",
-        "float64" => $"writer.WriteFloat64({value});",
-        "string" => $"writer.WriteString({value}, flexible);",
-        "bytes" or "records" => $"writer.WriteBytes({value}, flexible);",
-        _ => $"writer.WriteUuid({value});",
+        "bool" => $"{writer}.WriteInt8({value} ? (sbyte)1 : (sbyte)0);",
+        "int8" => $"{writer}.WriteInt8({value});",
+        "int16" => $"{writer}.WriteInt16({value});",
+        "int32" => $"{writer}.WriteInt32({value});",
+        "int64" => $"{writer}.WriteInt64({value});",
+        "uint16" => $"{writer}.WriteInt16((short){value});",
+        "float64" => $"{writer}.WriteFloat64({value});",
+        "string" => $"{writer}.WriteString({value}, flexible);",
+        "records" => $"{writer}.WriteRecords({value}, flexible);",
+        "bytes" => $"{writer}.WriteBytes({value}, flexible);",
+        _ => $"{writer}.WriteUuid({value});",
     };
 }

@@ -20,7 +20,9 @@ public sealed class EmbeddedKafka : IAsyncDisposable
     private readonly FileStream _folderLock;
     private readonly bool _temporary;
     private readonly CancellationTokenSource _stop = new();
-    private readonly ConcurrentDictionary<Task, Socket> _connections = [];
+    private readonly ConcurrentDictionary<Connection, Task> _connections = [];
+    private readonly MemoryBudget _budget;
+    private readonly ITimer _stalled;
     private readonly Task _accepting;
     private readonly Task _cleaning;
     private readonly ITimer _transactions;
@@ -30,9 +32,11 @@ public sealed class EmbeddedKafka : IAsyncDisposable
         (_folderLock, _listener, DataDirectory, _temporary) = (folderLock, listener, directory, options.DataDirectory is null);
         _broker = new Broker(directory, options, time, logger) { Port = ((IPEndPoint)listener.LocalEndPoint!).Port };
         BootstrapServers = string.Create(CultureInfo.InvariantCulture, $"{_broker.Host}:{_broker.Port}");
-        var dispatcher = new RequestDispatcher(_broker);
-        _accepting = Accept(dispatcher, options, logger);
+        _budget = new MemoryBudget(Math.Max(options.MaxInFlightBytes, options.MaxRequestBytes));
+        _accepting = Accept(new RequestDispatcher(_broker));
         _cleaning = Clean(options, time);
+        TimeSpan sweep = TimeSpan.FromTicks(Math.Min(options.RequestStall.Ticks, options.ConnectionMaxIdle.Ticks) / 4);
+        _stalled = time.CreateTimer(_ => CloseStalled(), null, sweep, sweep);
         _transactions = time.CreateTimer(_ => _broker.Transactions.AbortExpired(), null, TransactionTick, TransactionTick);
     }
 
@@ -75,12 +79,13 @@ public sealed class EmbeddedKafka : IAsyncDisposable
             return;
         await _stop.CancelAsync().ConfigureAwait(false);
         _listener.Dispose();
+        await _stalled.DisposeAsync().ConfigureAwait(false);
         await _transactions.DisposeAsync().ConfigureAwait(false);
         await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _cleaning.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        foreach (Socket socket in _connections.Values)
-            socket.Dispose();
-        await Task.WhenAll(_connections.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (Connection connection in _connections.Keys)
+            connection.Close();
+        await Task.WhenAll(_connections.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _broker.Dispose();
         await _folderLock.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
@@ -117,27 +122,50 @@ public sealed class EmbeddedKafka : IAsyncDisposable
         }
     }
 
-    private async Task Accept(RequestDispatcher dispatcher, EmbeddedKafkaOptions options, ILogger logger)
+    private async Task Accept(RequestDispatcher dispatcher)
     {
-        try
+        while (true)
         {
-            while (true)
+            Socket socket;
+            try
             {
-                Socket socket = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
-                socket.NoDelay = true;
-                Task serving = Task.Run(async () =>
-                {
-                    using var connection = new Connection(socket, dispatcher, options.MaxRequestBytes, logger);
-                    await connection.Serve(_stop.Token).ConfigureAwait(false);
-                });
-                _connections[serving] = socket;
-                _ = serving.ContinueWith(ended => _connections.TryRemove(ended, out Socket? _), TaskScheduler.Default);
+                socket = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
             }
+            catch (Exception stopped) when (_stop.IsCancellationRequested && stopped is OperationCanceledException or SocketException or ObjectDisposedException)
+            {
+                return;
+            }
+            catch (SocketException broken) when (broken.SocketErrorCode is not (SocketError.OperationAborted or SocketError.Interrupted))
+            {
+                continue; // a client that went away before it was accepted, or no file handle is left for it
+            }
+
+            if (_connections.Count >= _broker.Options.MaxConnections)
+            {
+                socket.Dispose();
+                continue;
+            }
+
+            socket.NoDelay = true;
+            var connection = new Connection(socket, dispatcher, _broker, _budget);
+            var serving = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _connections[connection] = serving.Task;
+            ThreadPool.UnsafeQueueUserWorkItem(_ => Serve(connection, serving), null);
         }
-        catch (Exception stopped) when (_stop.IsCancellationRequested && stopped is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            // The end.
-        }
+    }
+
+    private async void Serve(Connection connection, TaskCompletionSource serving)
+    {
+        using (connection)
+            await connection.Serve(_stop.Token).ConfigureAwait(false);
+        _connections.TryRemove(connection, out _);
+        serving.SetResult();
+    }
+
+    private void CloseStalled()
+    {
+        foreach (Connection connection in _connections.Keys)
+            connection.CloseIfStalled();
     }
 
     private async Task Clean(EmbeddedKafkaOptions options, TimeProvider time)

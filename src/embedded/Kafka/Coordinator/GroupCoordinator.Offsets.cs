@@ -1,227 +1,251 @@
-using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
+using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>Committed offsets, in <c>__consumer_offsets</c> as Kafka keeps them. What is written is applied by the same code at run time and at recovery.</summary>
+/// <summary>OffsetCommit, TxnOffsetCommit, OffsetFetch, OffsetDelete, and the expiration of offsets.</summary>
 internal sealed partial class GroupCoordinator
 {
-    private const short KeyVersion = 1;
-    private const short ValueVersion = 3;
-    private const int ReadBytes = 1024 * 1024;
+    private const int MaxMetadataLength = 4096;
+    private const short BatchedFetchVersion = 8;
+    private const short MemberEpochVersion = 9;
+    private static readonly TimeSpan ExpirationInterval = TimeSpan.FromMinutes(10);
 
-    /// <summary>Reads the log from its start.</summary>
-    public void Load()
-    {
-        for (long offset = _log.LogStartOffset; offset < _log.LogEndOffset;)
-        {
-            byte[] records = _log.Read(offset, ReadBytes, readCommitted: false, minOne: true).Records;
-            if (records.Length == 0)
-                break;
-            for (int at = 0; at < records.Length;)
-            {
-                var batch = new RecordBatch(records.AsSpan(at));
-                Replay(records.AsMemory(at, batch.Size));
-                offset = batch.LastOffset + 1;
-                at += batch.Size;
-            }
-        }
-    }
+    private readonly Dictionary<string, GroupOffsets> _offsets = [];
+    private readonly Dictionary<long, HashSet<string>> _openGroups = [];
 
-    public OffsetCommitResponse Commit(OffsetCommitRequest request)
+    public OffsetCommitResponse Commit(RequestContext context, OffsetCommitRequest request)
     {
-        Group group = _groups.GetOrAdd(request.GroupId, id => new Group(id));
-        lock (group.Lock)
+        lock (_lock)
         {
-            ErrorCode error = CheckCommit(group, request.MemberId, request.GroupInstanceId, request.GenerationId);
-            if (error == ErrorCode.None)
-                Write(group.Id, request.Topics.SelectMany(t => t.Partitions.Select(p => (new TopicPartition(t.Name, p.PartitionIndex), new CommittedOffset(p.CommittedOffset, p.CommittedLeaderEpoch, p.CommittedMetadata)))));
-            return new OffsetCommitResponse
+            ErrorCode error = CheckCommit(request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationId, isTransactional: false, context.Version);
+            var records = new List<CoordinatorRecord>();
+            long expires = request.RetentionTimeMs >= 0 ? Now() + request.RetentionTimeMs : -1;
+            var response = new OffsetCommitResponse
             {
-                Topics = request.Topics.ConvertAll(t => new OffsetCommitResponse.TopicItem
+                Topics = request.Topics.ConvertAll(topic => new OffsetCommitResponse.TopicItem
                 {
-                    Name = t.Name,
-                    Partitions = t.Partitions.ConvertAll(p => new OffsetCommitResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error }),
+                    Name = topic.Name,
+                    Partitions = topic.Partitions.ConvertAll(p => new OffsetCommitResponse.TopicItem.PartitionItem
+                    {
+                        PartitionIndex = p.PartitionIndex,
+                        ErrorCode = (short)Decide(error, records, request.GroupId, new TopicPartition(topic.Name, p.PartitionIndex), p.CommittedOffset, p.CommittedLeaderEpoch, p.CommittedMetadata, expires),
+                    }),
                 }),
             };
+            if (error == ErrorCode.None && _groups.GetValueOrDefault(request.GroupId) is ClassicGroup group && group.Members.TryGetValue(request.MemberId, out ClassicMember? member))
+                Touch(group, member);
+            Commit(records);
+            return response;
         }
     }
 
     public TxnOffsetCommitResponse CommitInTransaction(TxnOffsetCommitRequest request, ErrorCode producerError)
     {
-        Group group = _groups.GetOrAdd(request.GroupId, id => new Group(id));
-        lock (group.Lock)
+        lock (_lock)
         {
-            ErrorCode error = producerError;
             // Fencing by group generation (KIP-447): whoever lost the partition cannot move its offsets.
-            if (error == ErrorCode.None && (request.GenerationId >= 0 || request.MemberId.Length > 0))
-                error = CheckMember(group, request.MemberId, request.GroupInstanceId, request.GenerationId, out _);
-            if (error == ErrorCode.None)
+            ErrorCode error = producerError != ErrorCode.None ? producerError : CheckCommit(request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationId, isTransactional: true, MemberEpochVersion);
+            var records = new List<CoordinatorRecord>();
+            var response = new TxnOffsetCommitResponse
             {
-                Write(group.Id, request.Topics.SelectMany(t => t.Partitions.Select(p => (new TopicPartition(t.Name, p.PartitionIndex), new CommittedOffset(p.CommittedOffset, p.CommittedLeaderEpoch, p.CommittedMetadata)))),
-                    request.ProducerId, request.ProducerEpoch);
-            }
-
-            return new TxnOffsetCommitResponse
-            {
-                Topics = request.Topics.ConvertAll(t => new TxnOffsetCommitResponse.TopicItem
+                Topics = request.Topics.ConvertAll(topic => new TxnOffsetCommitResponse.TopicItem
                 {
-                    Name = t.Name,
-                    Partitions = t.Partitions.ConvertAll(p => new TxnOffsetCommitResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error }),
+                    Name = topic.Name,
+                    Partitions = topic.Partitions.ConvertAll(p => new TxnOffsetCommitResponse.TopicItem.PartitionItem
+                    {
+                        PartitionIndex = p.PartitionIndex,
+                        ErrorCode = (short)Decide(error, records, request.GroupId, new TopicPartition(topic.Name, p.PartitionIndex), p.CommittedOffset, p.CommittedLeaderEpoch, p.CommittedMetadata, expires: -1),
+                    }),
                 }),
             };
+            Commit(records, request.ProducerId, request.ProducerEpoch);
+            return response;
         }
     }
 
     /// <summary>Ends the transaction of a producer: its offsets count, or never were.</summary>
     public void EndTransaction(long producerId, short producerEpoch, bool commit, int coordinatorEpoch)
     {
-        _log.AppendEndTransactionMarker(producerId, producerEpoch, commit, coordinatorEpoch);
-        ApplyMarker(producerId, commit);
+        lock (_lock)
+        {
+            _log.AppendEndTransactionMarker(producerId, producerEpoch, commit, coordinatorEpoch);
+            ReplayMarker(producerId, commit);
+        }
     }
 
-    public OffsetFetchResponse Fetch(OffsetFetchRequest request)
+    public OffsetFetchResponse Fetch(RequestContext context, OffsetFetchRequest request)
     {
-        var response = new OffsetFetchResponse();
-        Group? group = Find(request.GroupId);
-        Dictionary<TopicPartition, CommittedOffset> offsets = [];
-        HashSet<TopicPartition> unstable = [];
-        if (group is not null)
+        lock (_lock)
         {
-            lock (group.Lock)
+            if (context.Version >= BatchedFetchVersion)
             {
-                offsets = new(group.Offsets);
-                unstable = [.. group.TransactionalOffsets.Values.SelectMany(o => o.Keys)];
-            }
-        }
-
-        IEnumerable<(string Topic, IEnumerable<int> Partitions)> wanted = request.Topics is { } topics
-            ? topics.Select(t => (t.Name, (IEnumerable<int>)t.PartitionIndexes))
-            : offsets.Keys.GroupBy(k => k.Topic).Select(g => (g.Key, g.Select(k => k.Partition)));
-        foreach ((string topic, IEnumerable<int> partitions) in wanted)
-        {
-            var item = new OffsetFetchResponse.TopicItem { Name = topic };
-            foreach (int partition in partitions)
-            {
-                var key = new TopicPartition(topic, partition);
-                CommittedOffset offset = offsets.TryGetValue(key, out CommittedOffset found) ? found : new CommittedOffset(-1, -1, "");
-                bool pending = request.RequireStable && unstable.Contains(key);
-                item.Partitions.Add(new OffsetFetchResponse.TopicItem.PartitionItem
+                return new OffsetFetchResponse
                 {
-                    PartitionIndex = partition,
-                    CommittedOffset = pending ? -1 : offset.Offset,
-                    CommittedLeaderEpoch = offset.LeaderEpoch,
-                    Metadata = offset.Metadata,
-                    ErrorCode = (short)(pending ? ErrorCode.UnstableOffsetCommit : ErrorCode.None),
-                });
+                    Groups = request.Groups.ConvertAll(group =>
+                    {
+                        ErrorCode error = CheckFetch(group.GroupId, group.MemberId, group.MemberEpoch);
+                        return new OffsetFetchResponse.Group
+                        {
+                            GroupId = group.GroupId,
+                            ErrorCode = (short)error,
+                            Topics = error != ErrorCode.None ? [] : [.. Wanted(group.GroupId, group.Topics?.ConvertAll(t => (t.Name, t.PartitionIndexes))).Select(t => new OffsetFetchResponse.Group.GroupTopic
+                            {
+                                Name = t.Topic,
+                                Partitions = [.. t.Partitions.Select(p =>
+                                {
+                                    (CommittedOffset offset, ErrorCode partitionError) = Find(group.GroupId, new TopicPartition(t.Topic, p), request.RequireStable);
+                                    return new OffsetFetchResponse.Group.GroupTopic.GroupPartition { PartitionIndex = p, CommittedOffset = offset.Offset, CommittedLeaderEpoch = offset.LeaderEpoch, Metadata = offset.Metadata, ErrorCode = (short)partitionError };
+                                })],
+                            })],
+                        };
+                    }),
+                };
             }
 
-            response.Topics.Add(item);
+            return new OffsetFetchResponse
+            {
+                Topics = [.. Wanted(request.GroupId, request.Topics?.ConvertAll(t => (t.Name, t.PartitionIndexes))).Select(t => new OffsetFetchResponse.TopicItem
+                {
+                    Name = t.Topic,
+                    Partitions = [.. t.Partitions.Select(p =>
+                    {
+                        (CommittedOffset offset, ErrorCode error) = Find(request.GroupId, new TopicPartition(t.Topic, p), request.RequireStable);
+                        return new OffsetFetchResponse.TopicItem.PartitionItem { PartitionIndex = p, CommittedOffset = offset.Offset, CommittedLeaderEpoch = offset.LeaderEpoch, Metadata = offset.Metadata, ErrorCode = (short)error };
+                    })],
+                })],
+            };
         }
-
-        return response;
     }
 
-    /// <summary>Forgets offsets of a group. The group's lock is held.</summary>
-    public void DeleteOffsets(Group group, IReadOnlyList<TopicPartition> partitions)
+    public OffsetDeleteResponse DeleteOffsets(OffsetDeleteRequest request)
     {
-        if (partitions.Count == 0)
-            return;
-        byte[] batch = RecordBatchBuilder.Build([.. partitions.Select(p => ((ReadOnlyMemory<byte>?)KeyOf(group.Id, p), (ReadOnlyMemory<byte>?)null))], Now());
-        Append(batch);
+        lock (_lock)
+        {
+            if (!_groups.TryGetValue(request.GroupId, out Group? group))
+                return new OffsetDeleteResponse { ErrorCode = (short)ErrorCode.GroupIdNotFound };
+            IReadOnlySet<string>? subscribed = group.IsEmpty ? new HashSet<string>() : group is ClassicGroup classic ? classic.SubscribedTopics() : ((ConsumerGroup)group).SubscribedTopics();
+            if (subscribed is null)
+                return new OffsetDeleteResponse { ErrorCode = (short)ErrorCode.NonEmptyGroup };
+            var records = new List<CoordinatorRecord>();
+            var response = new OffsetDeleteResponse
+            {
+                Topics = request.Topics.ConvertAll(topic => new OffsetDeleteResponse.TopicItem
+                {
+                    Name = topic.Name,
+                    Partitions = topic.Partitions.ConvertAll(p =>
+                    {
+                        var partition = new TopicPartition(topic.Name, p.PartitionIndex);
+                        ErrorCode error = subscribed.Contains(topic.Name) ? ErrorCode.GroupSubscribedToTopic : _broker.Logs.Get(partition) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.None;
+                        if (error == ErrorCode.None && _offsets.GetValueOrDefault(request.GroupId)?.Committed.ContainsKey(partition) == true)
+                            records.Add(new CoordinatorRecord(KeyOf(request.GroupId, partition), null));
+                        return new OffsetDeleteResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error };
+                    }),
+                }),
+            };
+            Commit(records);
+            return response;
+        }
     }
 
-    private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
-
-    private static ErrorCode CheckCommit(Group group, string memberId, string? instanceId, int generation)
+    /// <summary>Forgets the offsets of a topic that was deleted.</summary>
+    public void TopicDeleted(string topic)
     {
-        // Offsets of consumers that assign partitions by themselves belong to no generation.
-        if (generation < 0 && group.Members.Count == 0)
+        lock (_lock)
+        {
+            Commit([.. _offsets.SelectMany(g => g.Value.Committed.Keys.Where(p => p.Topic == topic).Select(p => new CoordinatorRecord(KeyOf(g.Key, p), null)))]);
+        }
+    }
+
+    private static OffsetCommitKey KeyOf(string group, TopicPartition partition) => new() { Group = group, Topic = partition.Topic, Partition = partition.Partition };
+
+    private IEnumerable<CoordinatorRecord> OffsetTombstones(string group) =>
+        _offsets.TryGetValue(group, out GroupOffsets? offsets) ? offsets.Committed.Keys.Select(p => new CoordinatorRecord(KeyOf(group, p), null)) : [];
+
+    private IEnumerable<(string Topic, IEnumerable<int> Partitions)> Wanted(string group, List<(string Name, List<int> Partitions)>? topics) =>
+        topics?.Select(t => (t.Name, (IEnumerable<int>)t.Partitions))
+        ?? _offsets.GetValueOrDefault(group)?.Committed.Keys.Union(_offsets[group].Open.Values.SelectMany(o => o.Keys)).GroupBy(k => k.Topic).Select(g => (g.Key, g.Select(k => k.Partition)))
+        ?? [];
+
+    private (CommittedOffset Offset, ErrorCode Error) Find(string group, TopicPartition partition, bool requireStable)
+    {
+        if (!_offsets.TryGetValue(group, out GroupOffsets? offsets))
+            return (CommittedOffset.None, ErrorCode.None);
+        if (requireStable && offsets.IsUnstable(partition))
+            return (CommittedOffset.None, ErrorCode.UnstableOffsetCommit);
+        return (offsets.Committed.TryGetValue(partition, out CommittedOffset found) ? found : CommittedOffset.None, ErrorCode.None);
+    }
+
+    private ErrorCode Decide(ErrorCode error, List<CoordinatorRecord> records, string group, TopicPartition partition, long offset, int leaderEpoch, string? metadata, long expires)
+    {
+        if (error == ErrorCode.None)
+            error = _broker.Logs.Get(partition) is null ? ErrorCode.UnknownTopicOrPartition : metadata?.Length > MaxMetadataLength ? ErrorCode.OffsetMetadataTooLarge : ErrorCode.None;
+        if (error == ErrorCode.None)
+            records.Add(new CoordinatorRecord(KeyOf(group, partition), new OffsetCommitValue { Offset = offset, LeaderEpoch = leaderEpoch, Metadata = metadata ?? "", CommitTimestamp = Now(), ExpireTimestamp = expires }));
+        return error;
+    }
+
+    private ErrorCode CheckCommit(string id, string memberId, string? instanceId, int generation, bool isTransactional, short version)
+    {
+        if (id.Length == 0)
+            return ErrorCode.InvalidGroupId;
+        if (!_groups.TryGetValue(id, out Group? group))
+        {
+            if (generation >= 0)
+                return ErrorCode.IllegalGeneration;
+            // Offsets of consumers that assign partitions by themselves belong to no generation.
+            _groups.Add(id, new ClassicGroup(id) { StateTimestamp = Now() });
             return ErrorCode.None;
-        ErrorCode error = CheckMember(group, memberId, instanceId, generation, out _);
-        return error == ErrorCode.None && group.State == GroupState.CompletingRebalance ? ErrorCode.RebalanceInProgress : error;
-    }
-
-    private static byte[] KeyOf(string group, TopicPartition partition)
-    {
-        using var writer = new KafkaWriter();
-        writer.WriteInt16(KeyVersion);
-        new OffsetCommitKey { Group = group, Topic = partition.Topic, Partition = partition.Partition }.Write(writer, KeyVersion);
-        return writer.Written.ToArray();
-    }
-
-    private void Write(string group, IEnumerable<(TopicPartition Partition, CommittedOffset Offset)> offsets, long producerId = -1, short producerEpoch = -1)
-    {
-        var records = new List<(ReadOnlyMemory<byte>?, ReadOnlyMemory<byte>?)>();
-        using var writer = new KafkaWriter();
-        foreach ((TopicPartition partition, CommittedOffset offset) in offsets)
-        {
-            writer.Reset();
-            writer.WriteInt16(ValueVersion);
-            new OffsetCommitValue { Offset = offset.Offset, LeaderEpoch = offset.LeaderEpoch, Metadata = offset.Metadata ?? "", CommitTimestamp = Now() }.Write(writer, ValueVersion);
-            records.Add((KeyOf(group, partition), writer.Written.ToArray()));
         }
 
-        if (records.Count > 0)
-            Append(RecordBatchBuilder.Build(records, Now(), producerId, producerEpoch, transactional: producerId >= 0));
+        if (group is ConsumerGroup consumers)
+            return CheckMemberEpoch(consumers, memberId, generation, isTransactional, version);
+        var classic = (ClassicGroup)group;
+        if (generation < 0 && classic.State == ClassicState.Empty)
+            return ErrorCode.None;
+        if (generation < 0 && memberId.Length == 0 && instanceId is null)
+            return isTransactional ? ErrorCode.None : ErrorCode.UnknownMemberId; // of a group with members only they commit
+        ErrorCode error = classic.Validate(memberId, instanceId);
+        return error != ErrorCode.None ? error
+            : generation != classic.Generation ? ErrorCode.IllegalGeneration
+            : classic.State == ClassicState.CompletingRebalance && !isTransactional ? ErrorCode.RebalanceInProgress
+            : ErrorCode.None;
     }
 
-    private void Append(byte[] batch)
+    private ErrorCode CheckFetch(string id, string? memberId, int memberEpoch)
     {
-        AppendResult appended = _log.Append(batch, isClient: false);
-        if (appended.Error != ErrorCode.None)
-            throw new InvalidOperationException($"The offsets cannot be written: {appended.Error} {appended.Message}");
-        Replay(batch);
+        if (memberEpoch < 0 && memberId is null)
+            return ErrorCode.None;
+        if (_groups.GetValueOrDefault(id) is not ConsumerGroup consumers)
+            return memberEpoch >= 0 && !_groups.ContainsKey(id) ? ErrorCode.GroupIdNotFound : ErrorCode.None;
+        return consumers.Members.GetValueOrDefault(memberId ?? "") is not { } member ? ErrorCode.UnknownMemberId : member.Epoch == memberEpoch ? ErrorCode.None : ErrorCode.StaleMemberEpoch;
     }
 
-    private void Replay(ReadOnlyMemory<byte> bytes)
+    private void ScheduleExpiration() => _timer.Schedule(TimerKey("expiration", ""), ExpirationInterval, () =>
     {
-        var batch = new RecordBatch(bytes.ToArray());
-        if (batch.IsControl)
+        ExpireOffsets();
+        ScheduleExpiration();
+    });
+
+    // Offsets age once their group has no members; a group without members and offsets goes.
+    private void ExpireOffsets()
+    {
+        long now = Now();
+        var records = new List<CoordinatorRecord>();
+        foreach (Group group in _groups.Values.Where(g => g.IsEmpty))
         {
-            ApplyMarker(batch.ProducerId, batch.Commits == true);
-            return;
+            GroupOffsets? offsets = _offsets.GetValueOrDefault(group.Id);
+            TopicPartition[] expired = [.. (offsets?.Committed ?? []).Where(o => IsExpired(group, o.Value, now)).Select(o => o.Key).Where(p => !offsets!.IsUnstable(p))];
+            records.AddRange(expired.Select(p => new CoordinatorRecord(KeyOf(group.Id, p), null)));
+            bool pending = group is ClassicGroup { State: not ClassicState.Empty } or ClassicGroup { Pending.Count: > 0 };
+            if (!pending && (offsets is null || (offsets.Open.Count == 0 && offsets.Committed.Count == expired.Length)))
+                records.AddRange(GroupTombstones(group));
         }
 
-        bool transactional = batch.IsTransactional;
-        long producerId = batch.ProducerId;
-        foreach (LogRecord record in RecordReader.Read(bytes))
-        {
-            if (record.Key is not { } keyBytes)
-                continue;
-            var reader = new KafkaReader(keyBytes);
-            if (reader.ReadInt16() > KeyVersion)
-                continue; // a record of another kind
-            OffsetCommitKey key = OffsetCommitKey.Read(ref reader, KeyVersion);
-            Group group = _groups.GetOrAdd(key.Group, id => new Group(id));
-            var partition = new TopicPartition(key.Topic, key.Partition);
-            if (record.Value is not { } valueBytes)
-            {
-                group.Offsets.Remove(partition);
-                continue;
-            }
-
-            var valueReader = new KafkaReader(valueBytes);
-            OffsetCommitValue value = OffsetCommitValue.Read(ref valueReader, valueReader.ReadInt16());
-            var offset = new CommittedOffset(value.Offset, value.LeaderEpoch, value.Metadata);
-            if (!transactional)
-                group.Offsets[partition] = offset;
-            else
-                (group.TransactionalOffsets.TryGetValue(producerId, out Dictionary<TopicPartition, CommittedOffset>? open) ? open : group.TransactionalOffsets[producerId] = [])[partition] = offset;
-        }
+        Commit(records);
     }
 
-    private void ApplyMarker(long producerId, bool commit)
-    {
-        foreach (Group group in _groups.Values)
-        {
-            lock (group.Lock)
-            {
-                if (!group.TransactionalOffsets.Remove(producerId, out Dictionary<TopicPartition, CommittedOffset>? offsets) || !commit)
-                    continue;
-                foreach ((TopicPartition partition, CommittedOffset offset) in offsets)
-                    group.Offsets[partition] = offset;
-            }
-        }
-    }
+    private bool IsExpired(Group group, CommittedOffset offset, long now) => offset.ExpireTimestamp >= 0
+        ? now >= offset.ExpireTimestamp
+        : now - Math.Max(offset.CommitTimestamp, group.ProtocolType.Length > 0 ? group.StateTimestamp : 0) >= (long)_broker.Options.OffsetsRetention.TotalMilliseconds;
 }

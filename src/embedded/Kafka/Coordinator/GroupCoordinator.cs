@@ -1,351 +1,120 @@
-using System.Collections.Concurrent;
+using System.Text;
 using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>Consumer groups of the classic protocol (Apache Kafka, "Group Membership Protocol"): joining, rebalancing, static members.</summary>
+/// <summary>
+/// Groups of the classic protocol and of the consumer protocol (KIP-848), and committed offsets. One lock orders everything, as Kafka's one event loop a shard does. What must outlive a restart
+/// is decided as records of <c>__consumer_offsets</c>, written, and then replayed, by the same code as at recovery; who is about to join or to sync is known in memory only.
+/// </summary>
 internal sealed partial class GroupCoordinator : IDisposable
 {
-    private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan MinSession = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan MaxSession = TimeSpan.FromMinutes(30);
-
-    private readonly ConcurrentDictionary<string, Group> _groups = [];
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, Group> _groups = [];
     private readonly UnifiedLog _log;
-    private readonly TimeProvider _time;
-    private readonly ITimer _tick;
+    private readonly Broker _broker;
+    private readonly CoordinatorTimer _timer;
 
-    public GroupCoordinator(UnifiedLog log, TimeProvider time)
+    public GroupCoordinator(UnifiedLog log, Broker broker)
     {
-        (_log, _time) = (log, time);
-        _tick = time.CreateTimer(_ => Tick(), null, TickInterval, TickInterval);
+        (_log, _broker) = (log, broker);
+        _timer = new CoordinatorTimer(_lock, broker.Time);
     }
 
-    public IEnumerable<Group> Groups => _groups.Values;
+    public void Dispose() => _timer.Dispose();
 
-    public void Dispose() => _tick.Dispose();
-
-    public Task<JoinGroupResponse> Join(RequestContext context, JoinGroupRequest request, short version)
+    public DescribeGroupsResponse Describe(RequestContext context, DescribeGroupsRequest request)
     {
-        if (request.GroupId.Length == 0)
-            return Refuse(ErrorCode.InvalidGroupId, request.MemberId);
-        var session = TimeSpan.FromMilliseconds(request.SessionTimeoutMs);
-        if (session < MinSession || session > MaxSession)
-            return Refuse(ErrorCode.InvalidSessionTimeout, request.MemberId);
-        if (request.Protocols.Count == 0)
-            return Refuse(ErrorCode.InconsistentGroupProtocol, request.MemberId);
-
-        Group group = _groups.GetOrAdd(request.GroupId, id => new Group(id));
-        lock (group.Lock)
+        const short notFoundVersion = 6;
+        lock (_lock)
         {
-            if ((group.Members.Count > 0 && group.ProtocolType != request.ProtocolType) || !group.Supports(request.Protocols.Select(p => p.Name)))
-                return Refuse(ErrorCode.InconsistentGroupProtocol, request.MemberId);
-
-            DateTimeOffset now = _time.GetUtcNow();
-            List<(string, byte[])> protocols = request.Protocols.ConvertAll(p => (p.Name, p.Metadata.ToArray()));
-            GroupMember? member;
-            if (request.GroupInstanceId is { } instance && group.Static(instance) is { } known)
+            return new DescribeGroupsResponse
             {
-                if (request.MemberId.Length > 0 && request.MemberId != known.Id)
-                    return Refuse(ErrorCode.FencedInstanceId, request.MemberId);
-                if (request.MemberId.Length == 0)
-                    return RejoinStatic(group, known, protocols, now);
-                member = known;
-            }
-            else if (request.MemberId.Length == 0)
-            {
-                string id = $"{request.GroupInstanceId ?? context.ClientId}-{Guid.CreateVersion7(now)}";
-                if (version >= 4 && request.GroupInstanceId is null)
+                Groups = request.Groups.ConvertAll(id =>
                 {
-                    group.Pending[id] = now + session;
-                    return Refuse(ErrorCode.MemberIdRequired, id);
-                }
+                    int operations = request.IncludeAuthorizedOperations ? AuthorizedOperations.Group : AuthorizedOperations.NotAsked;
+                    if (_groups.GetValueOrDefault(id) is not ClassicGroup group)
+                    {
+                        bool tells = context.Version >= notFoundVersion;
+                        return new DescribeGroupsResponse.DescribedGroup
+                        {
+                            GroupId = id,
+                            GroupState = nameof(ClassicState.Dead),
+                            ErrorCode = (short)(tells ? ErrorCode.GroupIdNotFound : ErrorCode.None),
+                            ErrorMessage = !tells ? null : _groups.ContainsKey(id) ? $"Group {id} is not a classic group." : $"Group {id} not found.",
+                            AuthorizedOperations = operations,
+                        };
+                    }
 
-                member = Add(group, id, request, context);
-            }
-            else if (!group.Members.TryGetValue(request.MemberId, out member))
-            {
-                if (!group.Pending.Remove(request.MemberId))
-                    return Refuse(ErrorCode.UnknownMemberId, request.MemberId);
-                member = Add(group, request.MemberId, request, context);
-            }
-
-            bool unchanged = member.HasSameProtocols(protocols);
-            member.Protocols = protocols;
-            member.SessionTimeout = session;
-            member.RebalanceTimeout = request.RebalanceTimeoutMs < 0 ? session : TimeSpan.FromMilliseconds(request.RebalanceTimeoutMs);
-            member.LastSeen = now;
-            group.ProtocolType = request.ProtocolType;
-
-            // A follower that asks again in the same generation lost our answer.
-            if (unchanged && (group.State == GroupState.CompletingRebalance || (group.State == GroupState.Stable && member.Id != group.Leader)))
-                return Task.FromResult(Joined(group, member));
-
-            member.Joining?.TrySetResult(new JoinGroupResponse { ErrorCode = (short)ErrorCode.RebalanceInProgress, MemberId = member.Id });
-            var joining = new TaskCompletionSource<JoinGroupResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
-            member.Joining = joining;
-            PrepareRebalance(group, now);
-            CompleteJoinIfAll(group, now);
-            return joining.Task;
+                    bool stable = group.State == ClassicState.Stable;
+                    return new DescribeGroupsResponse.DescribedGroup
+                    {
+                        GroupId = id,
+                        GroupState = group.StateName,
+                        ProtocolType = group.ProtocolType,
+                        ProtocolData = stable ? group.Protocol ?? "" : "",
+                        AuthorizedOperations = operations,
+                        Members = [.. group.Members.Values.Select(m => new DescribeGroupsResponse.DescribedGroup.Member
+                        {
+                            MemberId = m.Id,
+                            GroupInstanceId = m.InstanceId,
+                            ClientId = m.ClientId,
+                            ClientHost = m.ClientHost,
+                            MemberMetadata = stable ? m.MetadataOf(group.Protocol) : [],
+                            MemberAssignment = stable ? m.Assignment : [],
+                        })],
+                    };
+                }),
+            };
         }
     }
 
-    public Task<SyncGroupResponse> Sync(SyncGroupRequest request)
+    public ListGroupsResponse List(ListGroupsRequest request)
     {
-        if (!_groups.TryGetValue(request.GroupId, out Group? group))
-            return Task.FromResult(new SyncGroupResponse { ErrorCode = (short)ErrorCode.UnknownMemberId });
-        lock (group.Lock)
+        lock (_lock)
         {
-            ErrorCode error = CheckMember(group, request.MemberId, request.GroupInstanceId, request.GenerationId, out GroupMember? member);
-            if (error == ErrorCode.None && group.State == GroupState.PreparingRebalance)
-                error = ErrorCode.RebalanceInProgress;
-            if (error == ErrorCode.None && ((request.ProtocolType is { } type && type != group.ProtocolType) || (request.ProtocolName is { } name && name != group.Protocol)))
-                error = ErrorCode.InconsistentGroupProtocol;
-            if (error != ErrorCode.None)
-                return Task.FromResult(new SyncGroupResponse { ErrorCode = (short)error });
-
-            member!.LastSeen = _time.GetUtcNow();
-            if (group.State == GroupState.Stable)
-                return Task.FromResult(Synced(group, member));
-
-            var syncing = new TaskCompletionSource<SyncGroupResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
-            member.Syncing = syncing;
-            if (member.Id == group.Leader)
+            return new ListGroupsResponse
             {
-                var assignments = request.Assignments.ToDictionary(a => a.MemberId, a => a.Assignment.ToArray());
-                group.State = GroupState.Stable;
-                foreach (GroupMember one in group.Members.Values)
+                Groups = [.. _groups.Values
+                    .Where(g => request.StatesFilter.Count == 0 || request.StatesFilter.Contains(g.StateName, StringComparer.OrdinalIgnoreCase))
+                    .Where(g => request.TypesFilter.Count == 0 || request.TypesFilter.Contains(g.Type, StringComparer.OrdinalIgnoreCase))
+                    .Select(g => new ListGroupsResponse.ListedGroup { GroupId = g.Id, ProtocolType = g.ProtocolType, GroupState = g.StateName, GroupType = g.Type })],
+            };
+        }
+    }
+
+    public DeleteGroupsResponse Delete(DeleteGroupsRequest request)
+    {
+        lock (_lock)
+        {
+            return new DeleteGroupsResponse
+            {
+                Results = request.GroupsNames.ConvertAll(id =>
                 {
-                    one.Assignment = assignments.GetValueOrDefault(one.Id) ?? [];
-                    one.Syncing?.TrySetResult(Synced(group, one));
-                    one.Syncing = null;
-                }
-            }
-
-            return syncing.Task;
+                    ErrorCode error = !_groups.TryGetValue(id, out Group? group) ? ErrorCode.GroupIdNotFound : group.IsEmpty ? ErrorCode.None : ErrorCode.NonEmptyGroup;
+                    if (error == ErrorCode.None)
+                        Commit([.. OffsetTombstones(id), .. GroupTombstones(group!)]);
+                    return new DeleteGroupsResponse.Result { GroupId = id, ErrorCode = (short)error };
+                }),
+            };
         }
     }
 
-    public HeartbeatResponse Heartbeat(HeartbeatRequest request)
+    private static string TimerKey(string kind, string group, string member = "") => new StringBuilder(kind).Append('\0').Append(group).Append('\0').Append(member).ToString();
+
+    private static IEnumerable<CoordinatorRecord> GroupTombstones(Group group) => group is ConsumerGroup consumers
+        ? ConsumerTombstones(consumers)
+        : [new CoordinatorRecord(new GroupMetadataKey { Group = group.Id }, null)];
+
+    private long Now() => _broker.Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    // Writes what was decided, then makes it so.
+    private void Commit(IReadOnlyList<CoordinatorRecord> records, long producerId = -1, short producerEpoch = -1)
     {
-        if (!_groups.TryGetValue(request.GroupId, out Group? group))
-            return new HeartbeatResponse { ErrorCode = (short)ErrorCode.UnknownMemberId };
-        lock (group.Lock)
-        {
-            ErrorCode error = CheckMember(group, request.MemberId, request.GroupInstanceId, request.GenerationId, out GroupMember? member);
-            if (error == ErrorCode.None)
-            {
-                member!.LastSeen = _time.GetUtcNow();
-                if (group.State == GroupState.PreparingRebalance)
-                    error = ErrorCode.RebalanceInProgress;
-            }
-
-            return new HeartbeatResponse { ErrorCode = (short)error };
-        }
-    }
-
-    public LeaveGroupResponse Leave(LeaveGroupRequest request, short version)
-    {
-        var response = new LeaveGroupResponse();
-        List<LeaveGroupRequest.Member> leaving = version < 3 ? [new LeaveGroupRequest.Member { MemberId = request.MemberId }] : request.Members;
-        if (!_groups.TryGetValue(request.GroupId, out Group? group))
-        {
-            response.ErrorCode = (short)ErrorCode.UnknownMemberId;
-            return response;
-        }
-
-        lock (group.Lock)
-        {
-            foreach (LeaveGroupRequest.Member one in leaving)
-            {
-                GroupMember? member = one.GroupInstanceId is { } instance ? group.Static(instance) : group.Members.GetValueOrDefault(one.MemberId);
-                ErrorCode error = group.Pending.Remove(one.MemberId) ? ErrorCode.None
-                    : member is null ? ErrorCode.UnknownMemberId
-                    : one.MemberId.Length > 0 && member.Id != one.MemberId ? ErrorCode.FencedInstanceId
-                    : ErrorCode.None;
-                if (error == ErrorCode.None && member is not null)
-                    Remove(group, member, _time.GetUtcNow());
-                response.Members.Add(new LeaveGroupResponse.Member { MemberId = one.MemberId, GroupInstanceId = one.GroupInstanceId, ErrorCode = (short)error });
-            }
-
-            if (version < 3)
-                response.ErrorCode = response.Members[0].ErrorCode;
-            return response;
-        }
-    }
-
-    public Group? Find(string id) => _groups.GetValueOrDefault(id);
-
-    public ErrorCode Delete(string id)
-    {
-        if (!_groups.TryGetValue(id, out Group? group))
-            return ErrorCode.GroupIdNotFound;
-        lock (group.Lock)
-        {
-            if (group.Members.Count > 0)
-                return ErrorCode.NonEmptyGroup;
-            DeleteOffsets(group, [.. group.Offsets.Keys]);
-            group.State = GroupState.Dead;
-            _groups.TryRemove(id, out _);
-            return ErrorCode.None;
-        }
-    }
-
-    private static Task<JoinGroupResponse> Refuse(ErrorCode error, string memberId) =>
-        Task.FromResult(new JoinGroupResponse { ErrorCode = (short)error, MemberId = memberId, ProtocolName = "" });
-
-    private static JoinGroupResponse Joined(Group group, GroupMember member)
-    {
-        var response = new JoinGroupResponse
-        {
-            GenerationId = group.Generation,
-            ProtocolType = group.ProtocolType,
-            ProtocolName = group.Protocol,
-            Leader = group.Leader!,
-            MemberId = member.Id,
-        };
-        if (member.Id == group.Leader)
-        {
-            foreach (GroupMember one in group.Members.Values)
-            {
-                response.Members.Add(new JoinGroupResponse.Member
-                {
-                    MemberId = one.Id,
-                    GroupInstanceId = one.InstanceId,
-                    Metadata = one.Protocols.First(p => p.Name == group.Protocol).Metadata,
-                });
-            }
-        }
-
-        return response;
-    }
-
-    private static SyncGroupResponse Synced(Group group, GroupMember member) =>
-        new() { ProtocolType = group.ProtocolType, ProtocolName = group.Protocol, Assignment = member.Assignment };
-
-    private static ErrorCode CheckMember(Group group, string memberId, string? instanceId, int generation, out GroupMember? member)
-    {
-        if (instanceId is not null && group.Static(instanceId) is { } known && known.Id != memberId)
-        {
-            member = null;
-            return ErrorCode.FencedInstanceId;
-        }
-
-        return !group.Members.TryGetValue(memberId, out member) ? ErrorCode.UnknownMemberId
-            : generation != group.Generation ? ErrorCode.IllegalGeneration
-            : ErrorCode.None;
-    }
-
-    private static GroupMember Add(Group group, string id, JoinGroupRequest request, RequestContext context)
-    {
-        var member = new GroupMember { Id = id, InstanceId = request.GroupInstanceId, ClientId = context.ClientId, ClientHost = context.ClientHost };
-        group.Members.Add(id, member);
-        return member;
-    }
-
-    // A static member that comes back within its session keeps its place: the old id is fenced, and nothing is rebalanced unless it now wants something else.
-    private static Task<JoinGroupResponse> RejoinStatic(Group group, GroupMember member, List<(string, byte[])> protocols, DateTimeOffset now)
-    {
-        string oldId = member.Id;
-        string oldLeader = group.Leader ?? "";
-        group.Members.Remove(oldId);
-        member.Id = $"{member.InstanceId}-{Guid.CreateVersion7(now)}";
-        group.Members.Add(member.Id, member);
-        if (group.Leader == oldId)
-            group.Leader = member.Id;
-        member.Joining?.TrySetResult(new JoinGroupResponse { ErrorCode = (short)ErrorCode.FencedInstanceId, MemberId = oldId });
-        member.Syncing?.TrySetResult(new SyncGroupResponse { ErrorCode = (short)ErrorCode.FencedInstanceId });
-        (member.Joining, member.Syncing) = (null, null);
-        bool unchanged = member.HasSameProtocols(protocols);
-        member.Protocols = protocols;
-        member.LastSeen = now;
-        if (group.State == GroupState.Stable && unchanged)
-        {
-            JoinGroupResponse same = Joined(group, member);
-            same.Leader = oldLeader; // told as a follower, even when it leads: nobody is asked to assign again
-            same.Members.Clear();
-            return Task.FromResult(same);
-        }
-
-        var joining = new TaskCompletionSource<JoinGroupResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
-        member.Joining = joining;
-        PrepareRebalance(group, now);
-        CompleteJoinIfAll(group, now);
-        return joining.Task;
-    }
-
-    private static void PrepareRebalance(Group group, DateTimeOffset now)
-    {
-        if (group.State == GroupState.PreparingRebalance)
-            return;
-        foreach (GroupMember member in group.Members.Values)
-        {
-            member.Syncing?.TrySetResult(new SyncGroupResponse { ErrorCode = (short)ErrorCode.RebalanceInProgress });
-            member.Syncing = null;
-        }
-
-        group.State = GroupState.PreparingRebalance;
-        group.RebalanceDeadline = now + group.Members.Values.Select(m => m.RebalanceTimeout).DefaultIfEmpty().Max();
-    }
-
-    private static void CompleteJoinIfAll(Group group, DateTimeOffset now)
-    {
-        if (group.State != GroupState.PreparingRebalance || (group.Members.Values.Any(m => m.Joining is null) && now < group.RebalanceDeadline))
-            return;
-
-        // Who has not come back by the deadline is out; static members stay until their session ends.
-        foreach (GroupMember late in group.Members.Values.Where(m => m.Joining is null && m.InstanceId is null).ToArray())
-            group.Members.Remove(late.Id);
-        if (group.Members.Count > 0 && group.Members.Values.All(m => m.Joining is null))
-            return; // only static members are left, and they have their sessions
-        group.Generation++;
-        if (group.Members.Count == 0)
-        {
-            (group.State, group.Protocol, group.Leader) = (GroupState.Empty, null, null);
-            return;
-        }
-
-        group.Protocol = group.SelectProtocol();
-        if (group.Leader is null || !group.Members.TryGetValue(group.Leader, out GroupMember? leader) || leader.Joining is null)
-            group.Leader = group.Members.Values.First(m => m.Joining is not null).Id;
-        group.State = GroupState.CompletingRebalance;
-        foreach (GroupMember member in group.Members.Values)
-        {
-            member.LastSeen = now;
-            member.Assignment = [];
-            member.Joining?.TrySetResult(Joined(group, member));
-            member.Joining = null;
-        }
-    }
-
-    private static void Remove(Group group, GroupMember member, DateTimeOffset now)
-    {
-        group.Members.Remove(member.Id);
-        member.Joining?.TrySetResult(new JoinGroupResponse { ErrorCode = (short)ErrorCode.UnknownMemberId, MemberId = member.Id });
-        member.Syncing?.TrySetResult(new SyncGroupResponse { ErrorCode = (short)ErrorCode.UnknownMemberId });
-        PrepareRebalance(group, now);
-        CompleteJoinIfAll(group, now);
-    }
-
-    private void Tick()
-    {
-        DateTimeOffset now = _time.GetUtcNow();
-        foreach (Group group in _groups.Values)
-        {
-            lock (group.Lock)
-            {
-                foreach ((string id, DateTimeOffset until) in group.Pending.ToArray())
-                {
-                    if (now > until)
-                        group.Pending.Remove(id);
-                }
-
-                foreach (GroupMember member in group.Members.Values.Where(m => m.Joining is null && m.Syncing is null && now - m.LastSeen > m.SessionTimeout).ToArray())
-                    Remove(group, member, now);
-                CompleteJoinIfAll(group, now);
-            }
-        }
+        CoordinatorLog.Append(_log, records, Now(), producerId, producerEpoch);
+        foreach (CoordinatorRecord record in records)
+            Replay(record.Key, record.Value, producerId);
     }
 }

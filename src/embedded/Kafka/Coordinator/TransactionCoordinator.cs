@@ -4,203 +4,180 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>The states of a transaction; the numbers are those of <c>__transaction_state</c>.</summary>
-internal enum TransactionState : sbyte
-{
-    Empty = 0,
-    Ongoing = 1,
-    PrepareCommit = 2,
-    PrepareAbort = 3,
-    CompleteCommit = 4,
-    CompleteAbort = 5,
-}
-
-/// <summary>One transactional id.</summary>
-internal sealed class TransactionMetadata(string id)
-{
-    public string Id => id;
-
-    public long ProducerId { get; set; } = -1;
-
-    public short ProducerEpoch { get; set; } = -1;
-
-    public int TimeoutMs { get; set; }
-
-    public TransactionState State { get; set; }
-
-    public HashSet<TopicPartition> Partitions { get; } = [];
-
-    public long StartedAt { get; set; } = -1;
-}
-
 /// <summary>
-/// Transactions (Apache Kafka, KIP-98). Markers are written to all partitions before an answer is given, so a transaction that was ended is over. State changes are first written to
-/// <c>__transaction_state</c>, then made; recovery makes the same ones.
+/// Transactions (Apache Kafka, KIP-98, KIP-360, KIP-890). A request decides what the transaction becomes; that is written to <c>__transaction_state</c> and then applied, by the same code as at
+/// recovery. Markers are in all partitions before an answer is given, so a transaction that was ended is over. Thread-safe.
 /// </summary>
-internal sealed class TransactionCoordinator
+internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker broker)
 {
     private const int MaxTimeoutMs = 15 * 60 * 1000;
-    private const int ReadBytes = 1024 * 1024;
     private const short FencedVersion = 2;
+    private const short EpochBumpVersion = 5;
+    private const short ImplicitOffsetsVersion = 5;
+    private const short BatchedVersion = 4;
+    private const short BumpingClient = 2;
+    private static readonly TimeSpan IdExpiration = TimeSpan.FromDays(7);
+    private static readonly TopicPartition OffsetsPartition = new(TopicStore.Offsets, 0);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, TransactionMetadata> _byId = [];
-    private readonly Dictionary<long, TransactionMetadata> _byProducer = [];
-    private readonly UnifiedLog _log;
-    private readonly Broker _broker;
-
-    public TransactionCoordinator(UnifiedLog log, Broker broker) => (_log, _broker) = (log, broker);
-
-    /// <summary>Reads the log from its start, and ends what was being ended.</summary>
-    public void Load()
-    {
-        for (long offset = _log.LogStartOffset; offset < _log.LogEndOffset;)
-        {
-            byte[] records = _log.Read(offset, ReadBytes, readCommitted: false, minOne: true).Records;
-            if (records.Length == 0)
-                break;
-            for (int at = 0; at < records.Length;)
-            {
-                var batch = new RecordBatch(records.AsSpan(at));
-                foreach (LogRecord record in RecordReader.Read(records.AsMemory(at, batch.Size)))
-                    Replay(record);
-                offset = batch.LastOffset + 1;
-                at += batch.Size;
-            }
-        }
-
-        lock (_lock)
-        {
-            foreach (TransactionMetadata transaction in _byId.Values.ToArray())
-            {
-                if (transaction.State is TransactionState.PrepareCommit or TransactionState.PrepareAbort)
-                    Complete(transaction, transaction.State == TransactionState.PrepareCommit);
-            }
-        }
-    }
+    private readonly Dictionary<long, string> _byProducer = [];
 
     public InitProducerIdResponse InitProducerId(InitProducerIdRequest request)
     {
         if (request.TransactionalId is not { } id)
-            return new InitProducerIdResponse { ProducerId = _broker.NextProducerId(), ProducerEpoch = 0 };
+            return new InitProducerIdResponse { ProducerId = broker.NextProducerId(), ProducerEpoch = 0 };
         if (id.Length == 0)
-            return new InitProducerIdResponse { ErrorCode = (short)ErrorCode.InvalidRequest };
+            return Refuse(ErrorCode.InvalidRequest);
         if (request.TransactionTimeoutMs is <= 0 or > MaxTimeoutMs)
-            return new InitProducerIdResponse { ErrorCode = (short)ErrorCode.InvalidTransactionTimeout };
+            return Refuse(ErrorCode.InvalidTransactionTimeout);
 
         lock (_lock)
         {
-            if (!_byId.TryGetValue(id, out TransactionMetadata? transaction))
-                _byId.Add(id, transaction = new TransactionMetadata(id));
+            TransactionMetadata present = _byId.GetValueOrDefault(id) ?? new TransactionMetadata(id);
+            bool resumes = request.ProducerId >= 0;
             // A producer that names its own id and epoch goes on (KIP-360); one that was fenced meanwhile must not.
-            if (request.ProducerId >= 0 && (request.ProducerId != transaction.ProducerId || request.ProducerEpoch != transaction.ProducerEpoch))
-                return new InitProducerIdResponse { ErrorCode = (short)ErrorCode.ProducerFenced };
-            Bump(transaction);
-            if (transaction.State == TransactionState.Ongoing)
-                End(transaction, commit: false);
-            transaction.TimeoutMs = request.TransactionTimeoutMs;
-            transaction.State = TransactionState.Empty;
-            Persist(transaction);
-            return new InitProducerIdResponse { ProducerId = transaction.ProducerId, ProducerEpoch = transaction.ProducerEpoch };
+            if (resumes && present.ProducerEpoch >= 0 && request.ProducerId != present.ProducerId && request.ProducerId != present.PreviousProducerId)
+                return Refuse(ErrorCode.ProducerFenced);
+            if (resumes && present.ProducerEpoch >= 0 && request.ProducerEpoch != present.ProducerEpoch)
+            {
+                if (request.ProducerEpoch != present.PreviousEpoch)
+                    return Refuse(ErrorCode.ProducerFenced);
+                // Our answer to the same request was lost.
+                return new InitProducerIdResponse { ProducerId = present.ProducerId, ProducerEpoch = present.ProducerEpoch };
+            }
+
+            short previousEpoch = resumes ? request.ProducerEpoch : (short)-1;
+            if (present.State == TransactionState.Ongoing)
+                present = End(present with { ProducerEpoch = (short)(present.ProducerEpoch + 1) }, commit: false, bump: false);
+            else if (present.ProducerId >= 0 && !present.IsEpochExhausted)
+                present = present with { ProducerEpoch = (short)(present.ProducerEpoch + 1) };
+            else
+                present = Rotate(present);
+            if (present.ProducerEpoch == short.MaxValue)
+                present = Rotate(present);
+            present = Commit(present with { State = TransactionState.Empty, Partitions = [], StartedAt = -1, TimeoutMs = request.TransactionTimeoutMs, PreviousEpoch = previousEpoch });
+            return new InitProducerIdResponse { ProducerId = present.ProducerId, ProducerEpoch = present.ProducerEpoch };
         }
     }
 
-    public AddPartitionsToTxnResponse AddPartitions(AddPartitionsToTxnRequest request, short version)
+    public AddPartitionsToTxnResponse AddPartitions(RequestContext context, AddPartitionsToTxnRequest request)
     {
-        lock (_lock)
+        if (context.Version < BatchedVersion)
         {
-            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, version, out TransactionMetadata? transaction);
-            bool missing = request.Topics.Any(t => t.Partitions.Any(p => _broker.LogOf(t.Name, p) is null));
-            if (error == ErrorCode.None && !missing)
-                Add(transaction!, request.Topics.SelectMany(t => t.Partitions.Select(p => new TopicPartition(t.Name, p))));
+            ILookup<string, (int Partition, ErrorCode Error)> results = Add(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, verifyOnly: false, [.. request.Topics.Select(t => (t.Name, t.Partitions))]);
             return new AddPartitionsToTxnResponse
             {
-                Results = request.Topics.ConvertAll(t => new AddPartitionsToTxnResponse.TopicItem
+                Results = [.. results.Select(t => new AddPartitionsToTxnResponse.TopicItem
                 {
-                    Name = t.Name,
-                    Partitions = t.Partitions.ConvertAll(p => new AddPartitionsToTxnResponse.TopicItem.PartitionItem
-                    {
-                        PartitionIndex = p,
-                        PartitionErrorCode = (short)(error != ErrorCode.None ? error : _broker.LogOf(t.Name, p) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.None),
-                    }),
-                }),
+                    Name = t.Key,
+                    Partitions = [.. t.Select(p => new AddPartitionsToTxnResponse.TopicItem.PartitionItem { PartitionIndex = p.Partition, PartitionErrorCode = (short)p.Error })],
+                })],
             };
         }
+
+        return new AddPartitionsToTxnResponse
+        {
+            ResultsByTransaction = request.Transactions.ConvertAll(transaction => new AddPartitionsToTxnResponse.Transaction
+            {
+                TransactionalId = transaction.TransactionalId,
+                TopicResults = [.. Add(transaction.TransactionalId, transaction.ProducerId, transaction.ProducerEpoch, context.Version, transaction.VerifyOnly, [.. transaction.Topics.Select(t => (t.Name, t.Partitions))])
+                    .Select(t => new AddPartitionsToTxnResponse.Transaction.TransactionTopic
+                    {
+                        Name = t.Key,
+                        ResultsByPartition = [.. t.Select(p => new AddPartitionsToTxnResponse.Transaction.TransactionTopic.TransactionPartition { PartitionIndex = p.Partition, PartitionErrorCode = (short)p.Error })],
+                    })],
+            }),
+        };
     }
 
-    public AddOffsetsToTxnResponse AddOffsets(AddOffsetsToTxnRequest request, short version)
+    public AddOffsetsToTxnResponse AddOffsets(RequestContext context, AddOffsetsToTxnRequest request)
     {
         lock (_lock)
         {
-            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, version, out TransactionMetadata? transaction);
-            if (error == ErrorCode.None)
-                Add(transaction!, [new TopicPartition(TopicStore.Offsets, 0)]);
+            ErrorCode error = request.GroupId.Length == 0 ? ErrorCode.InvalidGroupId : Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction) is var checkedError and not ErrorCode.None ? checkedError : Begin(transaction!, [OffsetsPartition], 0);
             return new AddOffsetsToTxnResponse { ErrorCode = (short)error };
         }
     }
 
-    public TxnOffsetCommitResponse CommitOffsets(TxnOffsetCommitRequest request, short version)
+    public TxnOffsetCommitResponse CommitOffsets(RequestContext context, TxnOffsetCommitRequest request)
     {
         lock (_lock)
         {
-            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, version, out TransactionMetadata? transaction);
-            if (error == ErrorCode.None && (transaction!.State != TransactionState.Ongoing || !transaction.Partitions.Contains(new TopicPartition(TopicStore.Offsets, 0))))
+            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction);
+            if (error == ErrorCode.None && context.Version >= ImplicitOffsetsVersion)
+                error = Begin(transaction!, [OffsetsPartition], BumpingClient);
+            if (error == ErrorCode.None && !(_byId[request.TransactionalId] is { State: TransactionState.Ongoing } open && open.Partitions.Contains(OffsetsPartition)))
                 error = ErrorCode.InvalidTxnState;
             // Of this request an old epoch is told as such; only later versions of other requests know the fenced error.
             if (error == ErrorCode.ProducerFenced)
                 error = ErrorCode.InvalidProducerEpoch;
-            return _broker.Groups.CommitInTransaction(request, error);
+            return broker.Groups.CommitInTransaction(request, error);
         }
     }
 
-    public EndTxnResponse EndTransaction(EndTxnRequest request, short version)
+    public EndTxnResponse EndTransaction(RequestContext context, EndTxnRequest request)
     {
+        bool bumps = context.Version >= EpochBumpVersion;
+        TransactionState done = request.Committed ? TransactionState.CompleteCommit : TransactionState.CompleteAbort;
         lock (_lock)
         {
-            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, version, out TransactionMetadata? transaction);
-            if (error == ErrorCode.None)
-            {
-                TransactionState done = request.Committed ? TransactionState.CompleteCommit : TransactionState.CompleteAbort;
-                if (transaction!.State == TransactionState.Ongoing)
-                    End(transaction, request.Committed);
-                else if (transaction.State != done)
-                    error = ErrorCode.InvalidTxnState;
-            }
-
-            return new EndTxnResponse { ErrorCode = (short)error };
+            if (bumps && _byId.TryGetValue(request.TransactionalId, out TransactionMetadata? ended) && IsRepeated(ended, request))
+                return ended.State == done ? new EndTxnResponse { ProducerId = ended.ProducerId, ProducerEpoch = ended.ProducerEpoch } : new EndTxnResponse { ErrorCode = (short)ErrorCode.InvalidTxnState };
+            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction);
+            if (error != ErrorCode.None)
+                return new EndTxnResponse { ErrorCode = (short)error };
+            if (transaction!.State == TransactionState.Ongoing || (bumps && !request.Committed))
+                transaction = End(transaction, request.Committed, bumps);
+            else if (bumps || transaction.State != done)
+                return new EndTxnResponse { ErrorCode = (short)ErrorCode.InvalidTxnState };
+            return new EndTxnResponse { ProducerId = transaction.ProducerId, ProducerEpoch = transaction.ProducerEpoch };
         }
     }
 
-    /// <summary>Whether a transactional batch may be appended: its producer must not be fenced, and the partition must be in its transaction.</summary>
-    public ErrorCode CheckProduce(string? transactionalId, long producerId, short producerEpoch, TopicPartition partition)
+    /// <summary>
+    /// Whether a transactional batch may be appended: its producer must not be fenced, and the partition must be in its transaction. Where <paramref name="implicitly"/> says so, producing adds
+    /// the partition (KIP-890).
+    /// </summary>
+    public ErrorCode CheckProduce(string? transactionalId, long producerId, short producerEpoch, TopicPartition partition, bool implicitly)
     {
         lock (_lock)
         {
-            if (!_byProducer.TryGetValue(producerId, out TransactionMetadata? transaction) || (transactionalId is not null && transaction.Id != transactionalId))
+            if (!_byProducer.TryGetValue(producerId, out string? id) || (transactionalId is not null && id != transactionalId))
                 return ErrorCode.InvalidProducerIdMapping;
+            TransactionMetadata transaction = _byId[id];
             if (producerEpoch != transaction.ProducerEpoch)
                 return ErrorCode.InvalidProducerEpoch;
-            return transaction.State == TransactionState.Ongoing && transaction.Partitions.Contains(partition) ? ErrorCode.None : ErrorCode.InvalidTxnState;
+            if (transaction.State == TransactionState.Ongoing && transaction.Partitions.Contains(partition))
+                return ErrorCode.None;
+            return implicitly ? Begin(transaction, [partition], BumpingClient) : ErrorCode.InvalidTxnState;
         }
     }
 
-    /// <summary>Aborts transactions whose time is over; their producers are fenced.</summary>
+    /// <summary>Aborts transactions whose time is over, which fences their producers; forgets ids that nobody used for long.</summary>
     public void AbortExpired()
     {
         lock (_lock)
         {
             long now = Now();
-            foreach (TransactionMetadata transaction in _byId.Values)
+            foreach (TransactionMetadata transaction in _byId.Values.ToArray())
             {
-                if (transaction.State != TransactionState.Ongoing || now - transaction.StartedAt < transaction.TimeoutMs)
-                    continue;
-                Bump(transaction);
-                End(transaction, commit: false);
+                if (transaction.State == TransactionState.Ongoing && now - transaction.StartedAt >= transaction.TimeoutMs)
+                    End(transaction with { ProducerEpoch = (short)(transaction.ProducerEpoch + 1) }, commit: false, bump: false);
+                else if (transaction.State != TransactionState.Ongoing && !transaction.IsEnding && now - transaction.UpdatedAt > IdExpiration.TotalMilliseconds)
+                    Forget(transaction);
             }
         }
     }
 
-    private long Now() => _broker.Time.GetUtcNow().ToUnixTimeMilliseconds();
+    private static InitProducerIdResponse Refuse(ErrorCode error) => new() { ErrorCode = (short)error };
+
+    // The answer to the same request was lost: the epoch has moved by the bump that it caused, or the id was changed because its epochs were used up.
+    private static bool IsRepeated(TransactionMetadata ended, EndTxnRequest request) =>
+        ended.State is TransactionState.CompleteCommit or TransactionState.CompleteAbort
+        && ((request.ProducerId == ended.ProducerId && request.ProducerEpoch == ended.ProducerEpoch - 1) || (request.ProducerId == ended.PreviousProducerId && ended.ProducerEpoch == 0));
+
+    private long Now() => broker.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
     private ErrorCode Check(string id, long producerId, short epoch, short version, out TransactionMetadata? transaction)
     {
@@ -211,110 +188,65 @@ internal sealed class TransactionCoordinator
         return ErrorCode.None;
     }
 
-    private void Bump(TransactionMetadata transaction)
+    private ILookup<string, (int Partition, ErrorCode Error)> Add(string id, long producerId, short epoch, short version, bool verifyOnly, List<(string Topic, List<int> Partitions)> topics)
     {
-        if (transaction.ProducerId >= 0 && transaction.ProducerEpoch < short.MaxValue - 1)
+        lock (_lock)
         {
-            transaction.ProducerEpoch++;
-            return;
+            ErrorCode error = Check(id, producerId, epoch, version, out TransactionMetadata? transaction);
+            TopicPartition[] wanted = [.. topics.SelectMany(t => t.Partitions.Select(p => new TopicPartition(t.Topic, p)))];
+            bool missing = wanted.Any(p => broker.Logs.Get(p) is null);
+            if (error == ErrorCode.None && !missing && !verifyOnly)
+                error = Begin(transaction!, wanted, 0);
+            ErrorCode Of(TopicPartition partition) =>
+                error != ErrorCode.None ? error
+                : broker.Logs.Get(partition) is null ? ErrorCode.UnknownTopicOrPartition
+                : missing ? ErrorCode.OperationNotAttempted
+                : verifyOnly && !(transaction!.State == TransactionState.Ongoing && transaction.Partitions.Contains(partition)) ? ErrorCode.TransactionAbortable
+                : ErrorCode.None;
+            return wanted.ToLookup(p => p.Topic, p => (p.Partition, Of(p)));
         }
-
-        if (transaction.State == TransactionState.Ongoing)
-        {
-            // The epochs of the id are used up: its transaction ends under the last one.
-            transaction.ProducerEpoch = short.MaxValue;
-            End(transaction, commit: false);
-        }
-
-        _byProducer.Remove(transaction.ProducerId);
-        transaction.ProducerId = _broker.NextProducerId();
-        transaction.ProducerEpoch = 0;
-        _byProducer[transaction.ProducerId] = transaction;
     }
 
-    private void Add(TransactionMetadata transaction, IEnumerable<TopicPartition> partitions)
+    // Adds partitions to the transaction, and begins one where none is open.
+    private ErrorCode Begin(TransactionMetadata transaction, IReadOnlyCollection<TopicPartition> partitions, short clientVersion)
     {
-        int before = transaction.Partitions.Count;
-        if (transaction.State != TransactionState.Ongoing)
-        {
-            transaction.Partitions.Clear();
-            before = -1;
-            transaction.State = TransactionState.Ongoing;
-            transaction.StartedAt = Now();
-        }
-
-        transaction.Partitions.UnionWith(partitions);
-        if (transaction.Partitions.Count != before)
-            Persist(transaction);
+        if (transaction.IsEnding)
+            return ErrorCode.ConcurrentTransactions;
+        TransactionMetadata next = transaction.State == TransactionState.Ongoing
+            ? transaction with { Partitions = transaction.Partitions.Union(partitions) }
+            : transaction with { State = TransactionState.Ongoing, StartedAt = Now(), Partitions = [.. partitions], ClientVersion = clientVersion };
+        if (next.State != transaction.State || next.Partitions.Count != transaction.Partitions.Count)
+            Commit(next);
+        return ErrorCode.None;
     }
 
-    private void End(TransactionMetadata transaction, bool commit)
+    private TransactionMetadata Rotate(TransactionMetadata transaction) =>
+        transaction with { PreviousProducerId = transaction.ProducerId, ProducerId = broker.NextProducerId(), ProducerEpoch = 0 };
+
+    // From the first write on the outcome is decided; the markers follow, now or at recovery.
+    private TransactionMetadata End(TransactionMetadata transaction, bool commit, bool bump)
     {
-        transaction.State = commit ? TransactionState.PrepareCommit : TransactionState.PrepareAbort;
-        Persist(transaction); // from here on the outcome is decided
-        Complete(transaction, commit);
+        TransactionMetadata ending = transaction with
+        {
+            State = commit ? TransactionState.PrepareCommit : TransactionState.PrepareAbort,
+            ProducerEpoch = bump ? (short)(transaction.ProducerEpoch + 1) : transaction.ProducerEpoch,
+            ClientVersion = bump ? BumpingClient : transaction.ClientVersion,
+        };
+        return Complete(Commit(ending));
     }
 
-    private void Complete(TransactionMetadata transaction, bool commit)
+    private TransactionMetadata Complete(TransactionMetadata ending)
     {
-        foreach (TopicPartition partition in transaction.Partitions)
+        bool commit = ending.State == TransactionState.PrepareCommit;
+        foreach (TopicPartition partition in ending.Partitions)
         {
-            if (partition.Topic == TopicStore.Offsets)
-                _broker.Groups.EndTransaction(transaction.ProducerId, transaction.ProducerEpoch, commit, coordinatorEpoch: 0);
+            if (partition == OffsetsPartition)
+                broker.Groups.EndTransaction(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0);
             else
-                _broker.Logs.Get(partition)?.AppendEndTransactionMarker(transaction.ProducerId, transaction.ProducerEpoch, commit, coordinatorEpoch: 0);
+                broker.Logs.Get(partition)?.AppendEndTransactionMarker(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0);
         }
 
-        transaction.Partitions.Clear();
-        transaction.StartedAt = -1;
-        transaction.State = commit ? TransactionState.CompleteCommit : TransactionState.CompleteAbort;
-        Persist(transaction);
-    }
-
-    private void Persist(TransactionMetadata transaction)
-    {
-        using var writer = new KafkaWriter();
-        writer.WriteInt16(0);
-        new TransactionLogKey { TransactionalId = transaction.Id }.Write(writer, 0);
-        byte[] key = writer.Written.ToArray();
-        writer.Reset();
-        writer.WriteInt16(0);
-        new TransactionLogValue
-        {
-            ProducerId = transaction.ProducerId,
-            ProducerEpoch = transaction.ProducerEpoch,
-            TransactionTimeoutMs = transaction.TimeoutMs,
-            TransactionStatus = (sbyte)transaction.State,
-            TransactionPartitions = [.. transaction.Partitions.GroupBy(p => p.Topic).Select(g => new TransactionLogValue.PartitionsOfTopic { Topic = g.Key, PartitionIds = [.. g.Select(p => p.Partition)] })],
-            TransactionLastUpdateTimestampMs = Now(),
-            TransactionStartTimestampMs = transaction.StartedAt,
-        }.Write(writer, 0);
-        AppendResult appended = _log.Append(RecordBatchBuilder.Build([(key, writer.Written.ToArray())], Now()), isClient: false);
-        if (appended.Error != ErrorCode.None)
-            throw new InvalidOperationException($"The transaction state cannot be written: {appended.Error} {appended.Message}");
-    }
-
-    private void Replay(LogRecord record)
-    {
-        if (record.Key is not { } keyBytes || record.Value is not { } valueBytes)
-            return;
-        var keyReader = new KafkaReader(keyBytes);
-        if (keyReader.ReadInt16() != 0)
-            return;
-        TransactionLogKey key = TransactionLogKey.Read(ref keyReader, 0);
-        var valueReader = new KafkaReader(valueBytes);
-        TransactionLogValue value = TransactionLogValue.Read(ref valueReader, valueReader.ReadInt16());
-        if (!_byId.TryGetValue(key.TransactionalId, out TransactionMetadata? transaction))
-            _byId.Add(key.TransactionalId, transaction = new TransactionMetadata(key.TransactionalId));
-        _byProducer.Remove(transaction.ProducerId);
-        transaction.ProducerId = value.ProducerId;
-        transaction.ProducerEpoch = value.ProducerEpoch;
-        transaction.TimeoutMs = value.TransactionTimeoutMs;
-        transaction.State = (TransactionState)value.TransactionStatus;
-        transaction.StartedAt = value.TransactionStartTimestampMs;
-        transaction.Partitions.Clear();
-        foreach (TransactionLogValue.PartitionsOfTopic topic in value.TransactionPartitions ?? [])
-            transaction.Partitions.UnionWith(topic.PartitionIds.Select(p => new TopicPartition(topic.Topic, p)));
-        _byProducer[value.ProducerId] = transaction;
+        TransactionMetadata done = ending with { State = commit ? TransactionState.CompleteCommit : TransactionState.CompleteAbort, Partitions = [], StartedAt = -1 };
+        return Commit(done.ClientVersion == BumpingClient && done.IsEpochExhausted ? Rotate(done) : done);
     }
 }

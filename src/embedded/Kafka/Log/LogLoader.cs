@@ -120,7 +120,8 @@ internal sealed partial class LogLoader(string directory, LogConfig config, long
                 from = start.Offset;
                 LoadProducers(from);
             }
-            else
+
+            if (start.Position == 0)
             {
                 // Compaction may have left a hole before the segment.
                 _producers.MapEndOffset = Math.Max(_producers.MapEndOffset, segment.BaseOffset);
@@ -147,6 +148,9 @@ internal sealed partial class LogLoader(string directory, LogConfig config, long
             LogSegment segment = _segments[i];
             if (i + 1 < _segments.Count && _segments[i + 1].BaseOffset <= _producers.MapEndOffset)
                 continue;
+            // Each segment has the snapshot that it starts from: one that was lost is taken again.
+            _producers.MapEndOffset = Math.Max(_producers.MapEndOffset, segment.BaseOffset);
+            _producers.TakeSnapshot();
             long position = segment.Translate(_producers.MapEndOffset, segment.Size)?.Position ?? segment.Size;
             bool reached = false;
             segment.Scan(position, segment.Size, false, (batch, _) =>

@@ -187,11 +187,11 @@ internal sealed partial class UnifiedLog : IDisposable
             return _epochs.EndOffsetFor(epoch, LogEndOffset);
     }
 
-    /// <summary>The producers that the log knows (DescribeProducers).</summary>
-    public IReadOnlyList<ProducerStateEntry> ActiveProducers()
+    /// <summary>The producers that this log knows.</summary>
+    public IReadOnlyList<(long ProducerId, short Epoch, int LastSequence, long LastTimestamp, long TransactionStart)> DescribeProducers()
     {
         lock (_lock)
-            return [.. _producers.Producers.Values];
+            return [.. _producers.Producers.Values.Select(p => (p.ProducerId, p.Epoch, p.LastSequence, p.LastTimestamp, p.CurrentTransactionFirstOffset))];
     }
 
     /// <summary>Transactions that were aborted and whose records are partly in the given range.</summary>

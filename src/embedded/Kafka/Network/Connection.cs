@@ -1,7 +1,8 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Requests;
 using KafkaEventSourcing.Embedded.Kafka.Server;
@@ -9,102 +10,222 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Network;
 
-/// <summary>One client: its requests are answered one after the other, in order, as Kafka does. What it sends wrong ends this connection only.</summary>
-internal sealed partial class Connection(Socket socket, RequestDispatcher dispatcher, int maxRequestBytes, ILogger logger) : IDisposable
+/// <summary>
+/// One client: its requests are answered one after the other, in order, as Kafka does. Requests that came together are answered together. What a client sends wrong, or not at all, ends this
+/// connection only.
+/// </summary>
+internal sealed partial class Connection : IDisposable
 {
+    private const int MinRequest = 8;
+    private const int MaxLoginBytes = 512 * 1024;
+    private const int FlushBytes = 64 * 1024;
+    private const int SendChunk = 1024 * 1024;
+
+    private readonly Socket _socket;
+    private readonly RequestDispatcher _dispatcher;
+    private readonly Broker _broker;
+    private readonly ILogger _logger;
+    private readonly string _client;
+    private readonly ReceiveBuffer _received;
     private readonly KafkaWriter _writer = new();
+    private readonly List<ArraySegment<byte>> _segments = [];
+    private SslStream? _tls;
+    private SaslLogin? _login;
+    private string _user = "ANONYMOUS";
+    private long _progress;
+    private volatile Activity _activity = Activity.Receiving;
+
+    public Connection(Socket socket, RequestDispatcher dispatcher, Broker broker, MemoryBudget budget)
+    {
+        (_socket, _dispatcher, _broker, _logger) = (socket, dispatcher, broker, broker.Logger);
+        _client = (socket.RemoteEndPoint as IPEndPoint)?.Address.ToString() ?? "unknown";
+        _received = new ReceiveBuffer(budget);
+        _login = broker.Options.SaslUsers.Count > 0 ? new SaslLogin(broker) : null;
+        _progress = broker.Time.GetTimestamp();
+    }
+
+    private enum Activity
+    {
+        Idle,
+        Receiving,
+        Sending,
+        Answering,
+    }
 
     public async Task Serve(CancellationToken cancellationToken)
     {
-        string client = (socket.RemoteEndPoint as IPEndPoint)?.Address.ToString() ?? "unknown";
-        byte[] prefix = new byte[sizeof(int)];
         try
         {
-            while (await ReadFully(prefix, cancellationToken).ConfigureAwait(false))
+            if (_broker.Options.TlsCertificate is { } certificate)
             {
-                int length = BinaryPrimitives.ReadInt32BigEndian(prefix);
-                if (length < 8 || length > maxRequestBytes)
-                    throw new MalformedRequestException($"A request of {length} bytes is announced; 8 to {maxRequestBytes} are allowed.");
-                byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
-                try
-                {
-                    if (!await ReadFully(buffer.AsMemory(0, length), cancellationToken).ConfigureAwait(false))
-                        return;
-                    if (await Answer(buffer.AsMemory(0, length), client).ConfigureAwait(false))
-                        await Send(cancellationToken).ConfigureAwait(false);
-                }
-                finally
-                {
-                    ArrayPool<byte>.Shared.Return(buffer);
-                }
+                _tls = new SslStream(new NetworkStream(_socket, ownsSocket: false));
+                await _tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, cancellationToken).ConfigureAwait(false);
+            }
+
+            while (true)
+            {
+                while (_received.TryTake(_login is null ? MinRequest : 0, _login is null ? _broker.Options.MaxRequestBytes : MaxLoginBytes, out Memory<byte> request))
+                    await Answer(request, cancellationToken).ConfigureAwait(false);
+                await Flush(cancellationToken).ConfigureAwait(false);
+                Memory<byte> room = await _received.Room(cancellationToken).ConfigureAwait(false);
+                // A login must be over in time; silence between requests may last longer than within one.
+                Now(_received.IsEmpty && _login is null ? Activity.Idle : _activity == Activity.Receiving ? null : Activity.Receiving);
+                int read = _tls is null ? await _socket.ReceiveAsync(room, cancellationToken).ConfigureAwait(false) : await _tls.ReadAsync(room, cancellationToken).ConfigureAwait(false);
+                if (read == 0)
+                    return;
+                _received.Received(read);
+                if (_login is null)
+                    Now(Activity.Receiving);
             }
         }
         catch (MalformedRequestException malformed)
         {
-            LogMalformed(logger, client, malformed.Message);
+            LogMalformed(_logger, _client, malformed.Message);
         }
-        catch (Exception closed) when (closed is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception closed) when (closed is SocketException or IOException or AuthenticationException or OperationCanceledException or ObjectDisposedException)
         {
-            // The client is gone, or the broker stops.
+            // The client is gone, does not speak TLS, or the broker stops.
         }
         catch (Exception failure)
         {
-            LogFailed(logger, failure, client);
+            LogFailed(_logger, failure, _client);
         }
     }
+
+    /// <summary>Closes the connection when nothing went on for too long.</summary>
+    public void CloseIfStalled()
+    {
+        TimeSpan silent = _broker.Time.GetElapsedTime(Interlocked.Read(ref _progress));
+        if (_activity switch { Activity.Idle => silent > _broker.Options.ConnectionMaxIdle, Activity.Answering => false, _ => silent > _broker.Options.RequestStall })
+            _socket.Dispose();
+    }
+
+    public void Close() => _socket.Dispose();
 
     public void Dispose()
     {
-        socket.Dispose();
+        _tls?.Dispose();
+        _socket.Dispose();
+        _received.Dispose();
         _writer.Dispose();
     }
 
-    private async ValueTask<bool> ReadFully(Memory<byte> buffer, CancellationToken cancellationToken)
+    private void Now(Activity? activity)
     {
-        while (buffer.Length > 0)
+        if (activity is not { } next)
+            return;
+        Interlocked.Exchange(ref _progress, _broker.Time.GetTimestamp());
+        _activity = next;
+    }
+
+    private async ValueTask Answer(ReadOnlyMemory<byte> request, CancellationToken cancellationToken)
+    {
+        if (_login is { IsRaw: true })
         {
-            int read = await socket.ReceiveAsync(buffer, cancellationToken).ConfigureAwait(false);
-            if (read == 0)
-                return false;
-            buffer = buffer[read..];
+            if (_login.AnswerRaw(_writer, request.Span))
+                LoggedIn();
+            return;
         }
 
-        return true;
-    }
-
-    private async ValueTask Send(CancellationToken cancellationToken)
-    {
-        ReadOnlyMemory<byte> rest = _writer.Written;
-        while (rest.Length > 0)
-            rest = rest[await socket.SendAsync(rest, cancellationToken).ConfigureAwait(false)..];
-    }
-
-    private async ValueTask<bool> Answer(ReadOnlyMemory<byte> request, string client)
-    {
         RequestHeader header = ReadHeader(request, out Api? api, out int bodyStart);
-        _writer.Reset();
-        _writer.WriteInt32(0);
-        _writer.WriteInt32(header.CorrelationId);
-        if (api is null || header.ApiVersion < api.MinVersion || header.ApiVersion > api.MaxVersion)
+        if (api is null || header.ApiVersion < api.Range.MinVersion || header.ApiVersion > api.Range.MaxVersion)
         {
             // A client that speaks a version of ApiVersions that we do not learns ours (KIP-511); anything else it had no right to send.
             if (header.ApiKey != ApiVersionsRequest.ApiKey)
                 throw new MalformedRequestException($"The API {header.ApiKey} in version {header.ApiVersion} is not offered.");
-            dispatcher.Versions(ErrorCode.UnsupportedVersion).Write(_writer, 0);
+            Write(header, 0, isFlexible: false, _dispatcher.Versions(ErrorCode.UnsupportedVersion));
+            return;
+        }
+
+        bool isFlexible = header.ApiVersion >= api.Range.FlexibleFrom && header.ApiKey != ApiVersionsRequest.ApiKey;
+        if (_login is not null && header.ApiKey != ApiVersionsRequest.ApiKey)
+        {
+            IKafkaResponse login = _login.Answer(header, request[bodyStart..]);
+            Write(header, header.ApiVersion, isFlexible, login);
+            if (_login.Failed)
+            {
+                await Flush(cancellationToken).ConfigureAwait(false);
+                throw new MalformedRequestException("The login failed.");
+            }
+
+            if (_login.IsDone)
+                LoggedIn();
+            return;
+        }
+
+        ValueTask<IKafkaResponse?> answering = api.Handle(new RequestContext(header.ClientId, "/" + _client, header.ApiVersion, _user), request[bodyStart..]);
+        if (!answering.IsCompleted)
+        {
+            await Flush(cancellationToken).ConfigureAwait(false);
+            Now(Activity.Answering);
+        }
+
+        if (await answering.ConfigureAwait(false) is { } response)
+            Write(header, header.ApiVersion, isFlexible, response);
+        if (_writer.Length + _writer.InsertedBytes > FlushBytes)
+            await Flush(cancellationToken).ConfigureAwait(false);
+    }
+
+    private void LoggedIn()
+    {
+        _user = _login!.User;
+        _login = null;
+    }
+
+    // The response header has tags from the flexible versions on, but for ApiVersions.
+    private void Write(RequestHeader header, short version, bool isFlexible, IKafkaResponse response)
+    {
+        (int start, long inserted) = (_writer.Length, _writer.InsertedBytes);
+        _writer.WriteInt32(0);
+        _writer.WriteInt32(header.CorrelationId);
+        if (isFlexible)
+            _writer.WriteUnsignedVarint(0);
+        response.Write(_writer, version);
+        long length = _writer.Length - start - sizeof(int) + _writer.InsertedBytes - inserted;
+        BinaryPrimitives.WriteInt32BigEndian(_writer.Written.Span[start..], checked((int)length));
+    }
+
+    private async ValueTask Flush(CancellationToken cancellationToken)
+    {
+        if (_writer.Length == 0)
+            return;
+        Now(Activity.Sending);
+        if (_tls is null && _writer.InsertedBytes == 0)
+        {
+            for (ReadOnlyMemory<byte> rest = _writer.Written; rest.Length > 0;)
+                rest = rest[await _socket.SendAsync(rest, cancellationToken).ConfigureAwait(false)..];
         }
         else
         {
-            IKafkaResponse? response = await api.Handle(new RequestContext(header.ClientId, "/" + client), request[bodyStart..], header.ApiVersion).ConfigureAwait(false);
-            if (response is null)
-                return false;
-            // The response header has tags from the flexible versions on, but for ApiVersions.
-            if (header.ApiVersion >= api.FlexibleFrom && api.Key != ApiVersionsRequest.ApiKey)
-                _writer.WriteUnsignedVarint(0);
-            response.Write(_writer, header.ApiVersion);
+            _segments.Clear();
+            _writer.Gather(_segments);
+            if (_tls is null && _writer.InsertedBytes <= SendChunk)
+                await _socket.SendAsync(_segments, SocketFlags.None).ConfigureAwait(false);
+            else
+                await SendInChunks(cancellationToken).ConfigureAwait(false);
+            _segments.Clear();
         }
 
-        BinaryPrimitives.WriteInt32BigEndian(_writer.Written.Span, _writer.Length - sizeof(int));
-        return true;
+        _writer.Reset();
+    }
+
+    // A reader that takes a large answer slowly, but takes it, is not stalled.
+    private async ValueTask SendInChunks(CancellationToken cancellationToken)
+    {
+        foreach (ArraySegment<byte> segment in _segments)
+        {
+            for (ReadOnlyMemory<byte> rest = segment; rest.Length > 0;)
+            {
+                ReadOnlyMemory<byte> chunk = rest[..Math.Min(SendChunk, rest.Length)];
+                int sent = chunk.Length;
+                if (_tls is null)
+                    sent = await _socket.SendAsync(chunk, cancellationToken).ConfigureAwait(false);
+                else
+                    await _tls.WriteAsync(chunk, cancellationToken).ConfigureAwait(false);
+                rest = rest[sent..];
+                Now(Activity.Sending);
+            }
+        }
     }
 
     private RequestHeader ReadHeader(ReadOnlyMemory<byte> request, out Api? api, out int bodyStart)
@@ -113,9 +234,9 @@ internal sealed partial class Connection(Socket socket, RequestDispatcher dispat
         short key = reader.ReadInt16();
         short version = reader.ReadInt16();
         int correlationId = reader.ReadInt32();
-        api = dispatcher.Find(key);
+        api = _dispatcher.Find(key);
         string clientId = reader.ReadNullableString(flexible: false) ?? "";
-        if (api is not null && version >= api.FlexibleFrom)
+        if (api is not null && version >= api.Range.FlexibleFrom)
         {
             for (int tags = reader.ReadUnsignedVarint(); tags > 0; tags--)
             {

@@ -8,6 +8,12 @@ internal ref struct KafkaReader(ReadOnlyMemory<byte> data)
 {
     private readonly ReadOnlyMemory<byte> _data = data;
     private int _at = 0;
+    private int _items = 0;
+
+    /// <summary>Arrays grow from here: an announced count alone costs no memory.</summary>
+    public const int MaxInitialCapacity = 1024;
+
+    private const int MaxItems = 2_000_000;
 
     public readonly int Remaining => _data.Length - _at;
 
@@ -66,7 +72,13 @@ internal ref struct KafkaReader(ReadOnlyMemory<byte> data)
     {
         int length = flexible ? ReadUnsignedVarint() - 1 : ReadInt32();
         if (length > 0)
+        {
             Check(length); // every item takes a byte at least
+            _items += length;
+            if (_items > MaxItems)
+                throw new MalformedRequestException($"The message has more than {MaxItems} items.");
+        }
+
         return length;
     }
 

@@ -1,15 +1,23 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Protocol;
 
-/// <summary>Writes Kafka's primitive types into a pooled buffer.</summary>
+/// <summary>Writes Kafka's primitive types into a pooled buffer. Large record sets are not copied: they stay where they are, and <see cref="Gather"/> lists them in place.</summary>
 internal sealed class KafkaWriter : IDisposable
 {
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(4096);
+    private const int CopiedRecords = 8 * 1024;
 
+    private readonly List<(int At, ReadOnlyMemory<byte> Records)> _inserted = [];
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(1024);
+
+    /// <summary>Bytes in the buffer.</summary>
     public int Length { get; private set; }
+
+    /// <summary>Bytes of record sets that stayed outside the buffer.</summary>
+    public long InsertedBytes { get; private set; }
 
     public Memory<byte> Written => _buffer.AsMemory(0, Length);
 
@@ -18,10 +26,12 @@ internal sealed class KafkaWriter : IDisposable
     public void Reset()
     {
         Length = 0;
-        if (_buffer.Length <= 4 * 1024 * 1024)
+        InsertedBytes = 0;
+        _inserted.Clear();
+        if (_buffer.Length <= 64 * 1024)
             return;
         ArrayPool<byte>.Shared.Return(_buffer);
-        _buffer = ArrayPool<byte>.Shared.Rent(4096);
+        _buffer = ArrayPool<byte>.Shared.Rent(1024);
     }
 
     /// <summary>Forgets what was written from <paramref name="length"/> on.</summary>
@@ -107,5 +117,40 @@ internal sealed class KafkaWriter : IDisposable
             WriteUnsignedVarint(length + 1);
         else
             WriteInt32(length);
+    }
+
+    public void WriteRaw(ReadOnlySpan<byte> bytes) => bytes.CopyTo(Take(bytes.Length));
+
+    /// <summary>Writes a record set; a large one is only referred to, and must stay as it is until it is sent.</summary>
+    public void WriteRecords(ReadOnlyMemory<byte>? records, bool flexible)
+    {
+        if (records is not { Length: > CopiedRecords } large)
+        {
+            WriteBytes(records, flexible);
+            return;
+        }
+
+        if (flexible)
+            WriteUnsignedVarint(large.Length + 1);
+        else
+            WriteInt32(large.Length);
+        _inserted.Add((Length, large));
+        InsertedBytes += large.Length;
+    }
+
+    /// <summary>Everything that was written, in order, from buffer and record sets.</summary>
+    public void Gather(List<ArraySegment<byte>> segments)
+    {
+        int from = 0;
+        foreach ((int at, ReadOnlyMemory<byte> records) in _inserted)
+        {
+            if (at > from)
+                segments.Add(new ArraySegment<byte>(_buffer, from, at - from));
+            from = at;
+            segments.Add(MemoryMarshal.TryGetArray(records, out ArraySegment<byte> array) ? array : new ArraySegment<byte>(records.ToArray()));
+        }
+
+        if (Length > from)
+            segments.Add(new ArraySegment<byte>(_buffer, from, Length - from));
     }
 }

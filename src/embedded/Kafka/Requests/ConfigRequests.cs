@@ -1,15 +1,18 @@
+using System.Globalization;
 using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, of topics. The broker itself has no configs that can be changed.</summary>
+/// <summary>DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, of topics and of the broker.</summary>
 internal sealed class ConfigRequests(Broker broker)
 {
     private const sbyte TopicResource = 2;
     private const sbyte BrokerResource = 4;
     private const sbyte SetOnTopic = 1;
+    private const sbyte SetOnBroker = 2;
+    private const sbyte StaticSource = 4;
     private const sbyte DefaultSource = 5;
 
     private readonly Lock _lock = new();
@@ -27,23 +30,15 @@ internal sealed class ConfigRequests(Broker broker)
         Results = request.Resources.ConvertAll(resource =>
         {
             var result = new DescribeConfigsResponse.Result { ResourceType = resource.ResourceType, ResourceName = resource.ResourceName };
-            if (resource.ResourceType == BrokerResource)
-                return result;
-            (ErrorCode error, string? message, Topic? topic) = Find(resource.ResourceType, resource.ResourceName);
-            (result.ErrorCode, result.ErrorMessage) = ((short)error, message);
-            if (topic is null)
-                return result;
-            foreach (ConfigDefinition definition in LogConfig.All.Where(d => resource.ConfigurationKeys?.Contains(d.Name) ?? true))
+            if (resource.ResourceType is BrokerResource && CheckBroker(resource.ResourceName) is { } wrong)
+                (result.ErrorCode, result.ErrorMessage) = ((short)ErrorCode.InvalidRequest, wrong);
+            else if (resource.ResourceType is BrokerResource)
+                result.Configs.AddRange(DescribeBroker(resource.ConfigurationKeys, request.IncludeSynonyms));
+            else if (Find(resource.ResourceType, resource.ResourceName) is var (error, message, topic))
             {
-                bool set = topic.Config.Values.ContainsKey(definition.Name);
-                result.Configs.Add(new DescribeConfigsResponse.Result.Config
-                {
-                    Name = definition.Name,
-                    Value = topic.Config.Text(definition.Name),
-                    IsDefault = !set,
-                    ConfigSource = set ? SetOnTopic : DefaultSource,
-                    ConfigType = (sbyte)definition.Kind,
-                });
+                (result.ErrorCode, result.ErrorMessage) = ((short)error, message);
+                if (topic is not null)
+                    result.Configs.AddRange(Describe(topic, resource.ConfigurationKeys, request.IncludeSynonyms));
             }
 
             return result;
@@ -58,9 +53,15 @@ internal sealed class ConfigRequests(Broker broker)
             {
                 Responses = request.Resources.ConvertAll(resource =>
                 {
+                    if (resource.ResourceType == BrokerResource)
+                    {
+                        (ErrorCode brokerError, string? brokerMessage) = ChangeBroker(resource.ResourceName, resource.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value), request.ValidateOnly);
+                        return new AlterConfigsResponse.Result { ResourceType = resource.ResourceType, ResourceName = resource.ResourceName, ErrorCode = (short)brokerError, ErrorMessage = brokerMessage };
+                    }
+
                     (ErrorCode error, string? message, Topic? topic) = Find(resource.ResourceType, resource.ResourceName);
                     if (topic is not null)
-                        (error, message) = Change(topic, resource.Configs.Where(c => c.Value is not null).ToDictionary(c => c.Name, c => c.Value), request.ValidateOnly);
+                        (error, message) = Change(topic, resource.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value), request.ValidateOnly);
                     return new AlterConfigsResponse.Result { ResourceType = resource.ResourceType, ResourceName = resource.ResourceName, ErrorCode = (short)error, ErrorMessage = message };
                 }),
             };
@@ -75,6 +76,15 @@ internal sealed class ConfigRequests(Broker broker)
             {
                 Responses = request.Resources.ConvertAll(resource =>
                 {
+                    if (resource.ResourceType == BrokerResource)
+                    {
+                        Dictionary<string, string?> changed = broker.Configs.Changed.ToDictionary(v => v.Key, v => (string?)v.Value);
+                        foreach (IncrementalAlterConfigsRequest.Resource.Config config in resource.Configs)
+                            Apply(changed, null, config);
+                        (ErrorCode brokerError, string? brokerMessage) = ChangeBroker(resource.ResourceName, changed, request.ValidateOnly);
+                        return new IncrementalAlterConfigsResponse.Result { ResourceType = resource.ResourceType, ResourceName = resource.ResourceName, ErrorCode = (short)brokerError, ErrorMessage = brokerMessage };
+                    }
+
                     (ErrorCode error, string? message, Topic? topic) = Find(resource.ResourceType, resource.ResourceName);
                     if (topic is not null)
                     {
@@ -90,9 +100,71 @@ internal sealed class ConfigRequests(Broker broker)
         }
     }
 
-    private static void Apply(Dictionary<string, string?> values, LogConfig present, IncrementalAlterConfigsRequest.Resource.Config change)
+    private static IEnumerable<DescribeConfigsResponse.Result.Config> Describe(Topic topic, List<string>? keys, bool withSynonyms)
     {
-        string[] Items() => values.TryGetValue(change.Name, out string? set) ? (set ?? "").Split(',') : LogConfig.All.Any(d => d.Name == change.Name) ? present.Text(change.Name).Split(',') : [];
+        foreach (ConfigDefinition definition in LogConfig.All.Where(d => keys?.Contains(d.Name) ?? true))
+        {
+            bool set = topic.Config.Values.TryGetValue(definition.Name, out string? value);
+            yield return new DescribeConfigsResponse.Result.Config
+            {
+                Name = definition.Name,
+                Value = topic.Config.Text(definition.Name),
+                IsDefault = !set,
+                ConfigSource = set ? SetOnTopic : DefaultSource,
+                ConfigType = (sbyte)definition.Kind,
+                Synonyms = withSynonyms ? Synonyms(definition, value) : [],
+            };
+        }
+    }
+
+    // Behind what is set on the topic stands the broker's default, under the broker's name for it.
+    private static List<DescribeConfigsResponse.Result.Config.Synonym> Synonyms(ConfigDefinition definition, string? set)
+    {
+        var synonyms = new List<DescribeConfigsResponse.Result.Config.Synonym>();
+        if (set is not null)
+            synonyms.Add(new() { Name = definition.Name, Value = set, Source = SetOnTopic });
+        if (definition.Synonyms.Length > 0)
+            synonyms.Add(new() { Name = definition.Synonyms[0], Value = definition.Default, Source = DefaultSource });
+        return synonyms;
+    }
+
+    private static List<DescribeConfigsResponse.Result.Config.Synonym> Synonyms(string name, string? set, sbyte setSource, string otherwise, sbyte source)
+    {
+        var last = new DescribeConfigsResponse.Result.Config.Synonym { Name = name, Value = otherwise, Source = source };
+        return set is null ? [last] : [new() { Name = name, Value = set, Source = setSource }, last];
+    }
+
+    private static string? CheckBroker(string name) =>
+        name.Length == 0 || name == Broker.NodeId.ToString(CultureInfo.InvariantCulture) ? null : $"Unexpected broker id, expected {Broker.NodeId} or empty string, but received {name}";
+
+    private IEnumerable<DescribeConfigsResponse.Result.Config> DescribeBroker(List<string>? keys, bool withSynonyms)
+    {
+        IReadOnlyDictionary<string, string> changed = broker.Configs.Changed;
+        foreach (BrokerConfig config in broker.Configs.All.Where(c => keys?.Contains(c.Name) ?? true))
+        {
+            bool set = changed.TryGetValue(config.Name, out string? value);
+            sbyte source = config.IsDynamic ? DefaultSource : StaticSource;
+            yield return new DescribeConfigsResponse.Result.Config
+            {
+                Name = config.Name,
+                Value = value ?? config.Default,
+                ReadOnly = !config.IsDynamic,
+                IsDefault = !set && config.IsDynamic,
+                ConfigSource = set ? SetOnBroker : source,
+                ConfigType = (sbyte)config.Kind,
+                Synonyms = withSynonyms ? Synonyms(config.Name, value, SetOnBroker, config.Default, source) : [],
+            };
+        }
+    }
+
+    private (ErrorCode, string?) ChangeBroker(string name, Dictionary<string, string?> values, bool validateOnly) =>
+        CheckBroker(name) is { } unexpected ? (ErrorCode.InvalidRequest, unexpected)
+        : broker.Configs.Change(values, validateOnly) is { } wrong ? (ErrorCode.InvalidConfig, wrong)
+        : (ErrorCode.None, null);
+
+    private static void Apply(Dictionary<string, string?> values, LogConfig? present, IncrementalAlterConfigsRequest.Resource.Config change)
+    {
+        string[] Items() => values.TryGetValue(change.Name, out string? set) ? (set ?? "").Split(',') : present is not null && LogConfig.All.Any(d => d.Name == change.Name) ? present.Text(change.Name).Split(',') : [];
         string[] given = (change.Value ?? "").Split(',');
         switch ((Operation)change.ConfigOperation)
         {
@@ -114,7 +186,7 @@ internal sealed class ConfigRequests(Broker broker)
     private (ErrorCode, string?, Topic?) Find(sbyte type, string name)
     {
         if (type != TopicResource)
-            return (ErrorCode.InvalidRequest, $"Configs of resource type {type} cannot be changed here; only those of topics can.", null);
+            return (ErrorCode.InvalidRequest, $"Configs of resource type {type} are not known here; those of topics and of the broker are.", null);
         return broker.Topics.Find(name) is { } topic ? (ErrorCode.None, null, topic) : (ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition.", null);
     }
 

@@ -4,58 +4,133 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>Metadata, DescribeCluster, FindCoordinator: this node leads everything.</summary>
+/// <summary>Metadata, DescribeTopicPartitions, DescribeCluster, FindCoordinator: this node leads everything.</summary>
 internal sealed class MetadataRequests(Broker broker)
 {
+    private const short BatchedCoordinatorsVersion = 4;
+    private const sbyte BrokersEndpoint = 1;
+    private const sbyte TransactionKey = 1;
+    private const int MaxDescribedPartitions = 2_000;
+
     public MetadataResponse Metadata(MetadataRequest request)
     {
         var response = new MetadataResponse { ClusterId = broker.ClusterId, ControllerId = Broker.NodeId };
         response.Brokers.Add(new MetadataResponse.Broker { NodeId = Broker.NodeId, Host = broker.Host, Port = broker.Port });
-        // Version 0 asks for all with an empty list, later versions with null.
+        if (request.IncludeClusterAuthorizedOperations)
+            response.ClusterAuthorizedOperations = AuthorizedOperations.Cluster;
+        int operations = request.IncludeTopicAuthorizedOperations ? AuthorizedOperations.Topic : AuthorizedOperations.NotAsked;
         if (request.Topics is null)
         {
-            response.Topics.AddRange(broker.Topics.All.Select(Describe));
+            response.Topics.AddRange(broker.Topics.All.Select(t => Describe(t, operations)));
             return response;
         }
 
         foreach (MetadataRequest.MetadataRequestTopic wanted in request.Topics)
         {
-            Topic? topic = broker.Topics.Find(wanted.Name);
-            if (topic is null && broker.Options.AutoCreateTopics && request.AllowAutoTopicCreation && TopicStore.CheckName(wanted.Name) is null)
+            if (wanted.Name is not { } name)
             {
-                topic = new Topic(wanted.Name, broker.Options.DefaultPartitions, new LogConfig(new Dictionary<string, string>()), IsInternal: false);
-                broker.Topics.Put(topic);
-                broker.OpenLogs(topic);
+                response.Topics.Add(broker.Topics.Find(wanted.TopicId) is { } known ? Describe(known, operations)
+                    : new MetadataResponse.TopicItem { TopicId = wanted.TopicId, Name = null, ErrorCode = (short)ErrorCode.UnknownTopicId });
+                continue;
             }
 
-            response.Topics.Add(topic is not null ? Describe(topic) : new MetadataResponse.TopicItem
-            {
-                Name = wanted.Name,
-                ErrorCode = (short)(TopicStore.CheckName(wanted.Name) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic),
-            });
+            Topic? topic = broker.Topics.Find(name);
+            bool valid = TopicStore.CheckName(name) is null;
+            if (topic is null && broker.Options.AutoCreateTopics && request.AllowAutoTopicCreation && valid)
+                topic = broker.CreateTopic(name, broker.Options.DefaultPartitions, new LogConfig(new Dictionary<string, string>()));
+
+            response.Topics.Add(topic is not null ? Describe(topic, operations)
+                : new MetadataResponse.TopicItem { Name = name, ErrorCode = (short)(valid ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic) });
         }
 
         return response;
     }
 
-    public DescribeClusterResponse DescribeCluster() => new()
+    public DescribeTopicPartitionsResponse DescribePartitions(DescribeTopicPartitionsRequest request)
     {
-        ClusterId = broker.ClusterId,
-        ControllerId = Broker.NodeId,
-        Brokers = [new DescribeClusterResponse.Broker { BrokerId = Broker.NodeId, Host = broker.Host, Port = broker.Port }],
-    };
+        var response = new DescribeTopicPartitionsResponse();
+        string[] names = request.Topics.Count == 0 ? [.. broker.Topics.All.Select(t => t.Name)] : [.. request.Topics.Select(t => t.Name).Distinct()];
+        int left = Math.Clamp(request.ResponsePartitionLimit, 1, MaxDescribedPartitions);
+        foreach (string name in names.Order(StringComparer.Ordinal).SkipWhile(n => request.Cursor is { } c && string.CompareOrdinal(n, c.TopicName) < 0))
+        {
+            if (broker.Topics.Find(name) is not { } topic)
+            {
+                response.Topics.Add(new DescribeTopicPartitionsResponse.TopicItem { Name = name, ErrorCode = (short)(TopicStore.CheckName(name) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic) });
+                continue;
+            }
 
-    public FindCoordinatorResponse FindCoordinator() => new() { NodeId = Broker.NodeId, Host = broker.Host, Port = broker.Port };
+            int first = request.Cursor?.TopicName == name ? Math.Max(0, request.Cursor.PartitionIndex) : 0;
+            if (left == 0)
+            {
+                response.NextCursor = new DescribeTopicPartitionsResponse.CursorItem { TopicName = name, PartitionIndex = first };
+                return response;
+            }
 
-    private static MetadataResponse.TopicItem Describe(Topic topic)
+            int count = Math.Clamp(topic.Partitions - first, 0, left);
+            response.Topics.Add(new DescribeTopicPartitionsResponse.TopicItem
+            {
+                Name = name,
+                TopicId = topic.Id,
+                IsInternal = topic.IsInternal,
+                TopicAuthorizedOperations = AuthorizedOperations.Topic,
+                Partitions = [.. Enumerable.Range(first, count).Select(p => new DescribeTopicPartitionsResponse.TopicItem.PartitionItem
+                {
+                    PartitionIndex = p,
+                    LeaderId = Broker.NodeId,
+                    ReplicaNodes = [Broker.NodeId],
+                    IsrNodes = [Broker.NodeId],
+                    EligibleLeaderReplicas = [],
+                    LastKnownElr = [],
+                })],
+            });
+            left -= count;
+            if (first + count < topic.Partitions)
+            {
+                response.NextCursor = new DescribeTopicPartitionsResponse.CursorItem { TopicName = name, PartitionIndex = first + count };
+                return response;
+            }
+        }
+
+        return response;
+    }
+
+    public DescribeClusterResponse DescribeCluster(DescribeClusterRequest request)
     {
-        var item = new MetadataResponse.TopicItem { Name = topic.Name, IsInternal = topic.IsInternal };
+        if (request.EndpointType != BrokersEndpoint)
+            return new DescribeClusterResponse { ErrorCode = (short)ErrorCode.UnsupportedEndpointType, ErrorMessage = $"Unsupported endpoint type {request.EndpointType}", EndpointType = request.EndpointType };
+        return new DescribeClusterResponse
+        {
+            ClusterId = broker.ClusterId,
+            ControllerId = Broker.NodeId,
+            Brokers = [new DescribeClusterResponse.Broker { BrokerId = Broker.NodeId, Host = broker.Host, Port = broker.Port }],
+            ClusterAuthorizedOperations = request.IncludeClusterAuthorizedOperations ? AuthorizedOperations.Cluster : AuthorizedOperations.NotAsked,
+        };
+    }
+
+    public FindCoordinatorResponse FindCoordinator(RequestContext context, FindCoordinatorRequest request)
+    {
+        ErrorCode error = request.KeyType is < 0 or > TransactionKey ? ErrorCode.InvalidRequest : ErrorCode.None;
+        string? message = error == ErrorCode.None ? null : $"Unknown coordinator type {request.KeyType}.";
+        bool found = error == ErrorCode.None;
+        (int node, string host, int port) = found ? (Broker.NodeId, broker.Host, broker.Port) : (-1, "", -1);
+        if (context.Version < BatchedCoordinatorsVersion)
+            return new FindCoordinatorResponse { ErrorCode = (short)error, ErrorMessage = message, NodeId = node, Host = host, Port = port };
+        return new FindCoordinatorResponse
+        {
+            Coordinators = request.CoordinatorKeys.ConvertAll(key => new FindCoordinatorResponse.Coordinator { Key = key, NodeId = node, Host = host, Port = port, ErrorCode = (short)error, ErrorMessage = message ?? "" }),
+        };
+    }
+
+    private static MetadataResponse.TopicItem Describe(Topic topic, int operations)
+    {
+        var item = new MetadataResponse.TopicItem { Name = topic.Name, TopicId = topic.Id, IsInternal = topic.IsInternal, TopicAuthorizedOperations = operations };
         for (int partition = 0; partition < topic.Partitions; partition++)
         {
             item.Partitions.Add(new MetadataResponse.TopicItem.PartitionItem
             {
                 PartitionIndex = partition,
                 LeaderId = Broker.NodeId,
+                LeaderEpoch = Broker.LeaderEpoch,
                 ReplicaNodes = [Broker.NodeId],
                 IsrNodes = [Broker.NodeId],
             });

@@ -5,15 +5,17 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>Produce, Fetch, ListOffsets, OffsetForLeaderEpoch, DeleteRecords.</summary>
+/// <summary>Produce, ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers.</summary>
 internal sealed class RecordRequests(Broker broker)
 {
     private const long LatestTimestamp = -1;
     private const long EarliestTimestamp = -2;
     private const long MaxTimestamp = -3;
-    private const int MaxFetchBytes = 55 * 1024 * 1024;
+    private const long EarliestLocalTimestamp = -4;
+    private const long LatestTieredTimestamp = -5;
+    private const short ImplicitPartitionsVersion = 12;
 
-    public ProduceResponse? Produce(ProduceRequest request)
+    public ProduceResponse? Produce(RequestContext context, ProduceRequest request)
     {
         var response = new ProduceResponse();
         foreach (ProduceRequest.TopicItem topic in request.TopicData)
@@ -23,7 +25,7 @@ internal sealed class RecordRequests(Broker broker)
             {
                 AppendResult result = request.Acks is < -1 or > 1
                     ? new AppendResult(ErrorCode.InvalidRequiredAcks)
-                    : Append(request.TransactionalId, new TopicPartition(topic.Name, partition.Index), partition.Records);
+                    : Append(context.Version, request.TransactionalId, new TopicPartition(topic.Name, partition.Index), partition.Records);
                 item.PartitionResponses.Add(new ProduceResponse.TopicItem.PartitionItem
                 {
                     Index = partition.Index,
@@ -31,6 +33,7 @@ internal sealed class RecordRequests(Broker broker)
                     BaseOffset = result.BaseOffset,
                     LogAppendTimeMs = result.LogAppendTime,
                     LogStartOffset = broker.LogOf(topic.Name, partition.Index)?.LogStartOffset ?? -1,
+                    RecordErrors = [.. (result.RecordErrors ?? []).Select(e => new ProduceResponse.TopicItem.PartitionItem.RecordError { BatchIndex = e.Index, BatchIndexErrorMessage = e.Message })],
                     ErrorMessage = result.Message,
                 });
             }
@@ -39,21 +42,6 @@ internal sealed class RecordRequests(Broker broker)
         }
 
         return request.Acks == 0 ? null : response;
-    }
-
-    public async Task<FetchResponse> Fetch(FetchRequest request)
-    {
-        long deadline = broker.Time.GetTimestamp() + (long)(Math.Max(0, request.MaxWaitMs) / 1000d * broker.Time.TimestampFrequency);
-        while (true)
-        {
-            // Versions are taken before reading: an append in between is not missed.
-            (AppendSignal Signal, long Version)[] seen = [.. request.Topics.SelectMany(t => t.Partitions.Select(p => broker.SignalOf(new TopicPartition(t.Name, p.Index)))).Select(s => (s, s.Version))];
-            FetchResponse response = Read(request, out long bytes, out bool failed);
-            long left = deadline - broker.Time.GetTimestamp();
-            if (failed || bytes >= Math.Max(1, request.MinBytes) || left <= 0 || seen.Length == 0)
-                return response;
-            await WaitForAppend(seen, TimeSpan.FromSeconds((double)left / broker.Time.TimestampFrequency)).ConfigureAwait(false);
-        }
     }
 
     public ListOffsetsResponse ListOffsets(ListOffsetsRequest request) => new()
@@ -70,15 +58,23 @@ internal sealed class RecordRequests(Broker broker)
                     return answer;
                 }
 
+                if (Broker.CheckLeaderEpoch(partition.CurrentLeaderEpoch) is var epoch and not ErrorCode.None)
+                {
+                    answer.ErrorCode = (short)epoch;
+                    return answer;
+                }
+
                 (long Offset, long Timestamp)? found = partition.Timestamp switch
                 {
                     LatestTimestamp => (request.IsolationLevel == 1 ? log.LastStableOffset : log.LogEndOffset, -1),
-                    EarliestTimestamp => (log.LogStartOffset, -1),
+                    EarliestTimestamp or EarliestLocalTimestamp => (log.LogStartOffset, -1),
+                    LatestTieredTimestamp => null,
                     MaxTimestamp => log.MaxTimestamp(),
                     _ => log.OffsetForTimestamp(partition.Timestamp),
                 };
                 (answer.Offset, answer.Timestamp) = found ?? (-1, -1);
-                answer.LeaderEpoch = found is null ? -1 : 0;
+                answer.LeaderEpoch = found is null ? -1 : Broker.LeaderEpoch;
+                answer.OldStyleOffsets = found is { } old ? [old.Offset] : [];
                 return answer;
             }),
         }),
@@ -89,9 +85,16 @@ internal sealed class RecordRequests(Broker broker)
         Topics = request.Topics.ConvertAll(topic => new OffsetForLeaderEpochResponse.TopicItem
         {
             Topic = topic.Topic,
-            Partitions = topic.Partitions.ConvertAll(partition => broker.LogOf(topic.Topic, partition.Partition) is { } log
-                ? new OffsetForLeaderEpochResponse.TopicItem.PartitionItem { Partition = partition.Partition, LeaderEpoch = 0, EndOffset = log.LogEndOffset }
-                : new OffsetForLeaderEpochResponse.TopicItem.PartitionItem { Partition = partition.Partition, ErrorCode = (short)ErrorCode.UnknownTopicOrPartition }),
+            Partitions = topic.Partitions.ConvertAll(partition =>
+            {
+                var answer = new OffsetForLeaderEpochResponse.TopicItem.PartitionItem { Partition = partition.Partition };
+                UnifiedLog? log = broker.LogOf(topic.Topic, partition.Partition);
+                ErrorCode error = log is null ? ErrorCode.UnknownTopicOrPartition : Broker.CheckLeaderEpoch(partition.CurrentLeaderEpoch);
+                answer.ErrorCode = (short)error;
+                if (error == ErrorCode.None && partition.LeaderEpoch == Broker.LeaderEpoch)
+                    (answer.LeaderEpoch, answer.EndOffset) = (Broker.LeaderEpoch, log!.LogEndOffset);
+                return answer;
+            }),
         }),
     };
 
@@ -119,7 +122,32 @@ internal sealed class RecordRequests(Broker broker)
         return response;
     }
 
-    private AppendResult Append(string? transactionalId, TopicPartition partition, ReadOnlyMemory<byte>? records)
+    public DescribeProducersResponse DescribeProducers(DescribeProducersRequest request) => new()
+    {
+        Topics = request.Topics.ConvertAll(topic => new DescribeProducersResponse.TopicItem
+        {
+            Name = topic.Name,
+            Partitions = topic.PartitionIndexes.ConvertAll(index =>
+            {
+                if (broker.LogOf(topic.Name, index) is not { } log)
+                    return new DescribeProducersResponse.TopicItem.PartitionItem { PartitionIndex = index, ErrorCode = (short)ErrorCode.UnknownTopicOrPartition, ErrorMessage = "This server does not host this topic-partition." };
+                return new DescribeProducersResponse.TopicItem.PartitionItem
+                {
+                    PartitionIndex = index,
+                    ActiveProducers = [.. log.DescribeProducers().Select(p => new DescribeProducersResponse.TopicItem.PartitionItem.Producer
+                    {
+                        ProducerId = p.ProducerId,
+                        ProducerEpoch = p.Epoch,
+                        LastSequence = p.LastSequence,
+                        LastTimestamp = p.LastTimestamp,
+                        CurrentTxnStartOffset = p.TransactionStart,
+                    })],
+                };
+            }),
+        }),
+    };
+
+    private AppendResult Append(short version, string? transactionalId, TopicPartition partition, ReadOnlyMemory<byte>? records)
     {
         if (broker.Logs.Get(partition) is not { } log)
             return new AppendResult(ErrorCode.UnknownTopicOrPartition);
@@ -132,74 +160,12 @@ internal sealed class RecordRequests(Broker broker)
             var batch = new RecordBatch(own.Span);
             if (batch.IsTransactional)
             {
-                ErrorCode error = broker.Transactions.CheckProduce(transactionalId, batch.ProducerId, batch.ProducerEpoch, partition);
+                ErrorCode error = broker.Transactions.CheckProduce(transactionalId, batch.ProducerId, batch.ProducerEpoch, partition, version >= ImplicitPartitionsVersion);
                 if (error != ErrorCode.None)
                     return new AppendResult(error);
             }
         }
 
         return log.Append(own);
-    }
-
-    private FetchResponse Read(FetchRequest request, out long bytes, out bool failed)
-    {
-        var response = new FetchResponse();
-        bool readCommitted = request.IsolationLevel == 1;
-        long left = Math.Min(request.MaxBytes, MaxFetchBytes);
-        bytes = 0;
-        failed = false;
-        foreach (FetchRequest.TopicItem topic in request.Topics)
-        {
-            var item = new FetchResponse.TopicItem { Name = topic.Name };
-            foreach (FetchRequest.TopicItem.PartitionItem partition in topic.Partitions)
-            {
-                var answer = new FetchResponse.TopicItem.PartitionItem { Index = partition.Index, Records = ReadOnlyMemory<byte>.Empty };
-                item.Partitions.Add(answer);
-                if (broker.LogOf(topic.Name, partition.Index) is not { } log)
-                {
-                    answer.ErrorCode = (short)ErrorCode.UnknownTopicOrPartition;
-                    failed = true;
-                    continue;
-                }
-
-                // The first batch of an answer is given even if it is larger than asked for, so that readers always advance (KIP-74).
-                LogRead read = log.Read(partition.FetchOffset, (int)Math.Max(0, Math.Min(left, partition.PartitionMaxBytes)), readCommitted, minOne: bytes == 0);
-                answer.ErrorCode = (short)read.Error;
-                answer.HighWatermark = read.HighWatermark;
-                answer.LastStableOffset = read.LastStableOffset;
-                answer.LogStartOffset = read.LogStartOffset;
-                answer.Records = read.Records;
-                answer.AbortedTransactions = read.Aborted?.Select(a => new FetchResponse.TopicItem.PartitionItem.AbortedTransaction { ProducerId = a.ProducerId, FirstOffset = a.FirstOffset }).ToList();
-                failed |= read.Error != ErrorCode.None;
-                bytes += read.Records.Length;
-                left -= read.Records.Length;
-            }
-
-            response.Responses.Add(item);
-        }
-
-        return response;
-    }
-
-    private async Task WaitForAppend((AppendSignal Signal, long Version)[] seen, TimeSpan timeout)
-    {
-        var appended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        int registered = 0;
-        foreach ((AppendSignal signal, long version) in seen)
-        {
-            if (!signal.Register(appended, version))
-            {
-                appended.TrySetResult();
-                break;
-            }
-
-            registered++;
-        }
-
-        ITimer timer = broker.Time.CreateTimer(state => ((TaskCompletionSource)state!).TrySetResult(), appended, timeout, Timeout.InfiniteTimeSpan);
-        await using (timer.ConfigureAwait(false))
-            await appended.Task.ConfigureAwait(false);
-        for (int i = 0; i < registered; i++)
-            seen[i].Signal.Unregister(appended);
     }
 }

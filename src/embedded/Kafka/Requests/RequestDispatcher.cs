@@ -6,57 +6,27 @@ namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 /// <summary>The header of a request.</summary>
 internal readonly record struct RequestHeader(short ApiKey, short ApiVersion, int CorrelationId, string ClientId);
 
-/// <summary>One API: its versions, from which on it is flexible, and its handler.</summary>
-internal sealed record Api(short Key, short MinVersion, short MaxVersion, short FlexibleFrom, ApiHandler Handle);
+/// <summary>One API: its versions, and its handler.</summary>
+internal sealed record Api(ApiVersionRange Range, ApiHandler Handle);
 
 /// <summary>Reads the request and answers it; null: there is no answer.</summary>
-internal delegate ValueTask<IKafkaResponse?> ApiHandler(RequestContext context, ReadOnlyMemory<byte> body, short version);
+internal delegate ValueTask<IKafkaResponse?> ApiHandler(RequestContext context, ReadOnlyMemory<byte> body);
 
-/// <summary>The table of APIs.</summary>
+/// <summary>The table of APIs. Telemetry is not in it, as on every Kafka broker without a receiver for it.</summary>
 internal sealed class RequestDispatcher
 {
     private readonly Dictionary<short, Api> _apis = [];
 
     public RequestDispatcher(Broker broker)
     {
-        var metadata = new MetadataRequests(broker);
-        var records = new RecordRequests(broker);
-        var topics = new TopicRequests(broker);
-        var configs = new ConfigRequests(broker);
-        var groups = new GroupRequests(broker);
-        TransactionsOf(broker);
-
-        Add(ApiVersionsRequest.ApiKey, 0, 3, ApiVersionsRequest.FlexibleFrom, (_, _, _) => Now(Versions(ErrorCode.None)));
-        Add(MetadataRequest.ApiKey, MetadataRequest.MinVersion, MetadataRequest.MaxVersion, MetadataRequest.FlexibleFrom, (_, b, v) => Now(metadata.Metadata(Read(b, v, MetadataRequest.Read))));
-        Add(DescribeClusterRequest.ApiKey, DescribeClusterRequest.MinVersion, DescribeClusterRequest.MaxVersion, DescribeClusterRequest.FlexibleFrom, (_, _, _) => Now(metadata.DescribeCluster()));
-        Add(FindCoordinatorRequest.ApiKey, FindCoordinatorRequest.MinVersion, FindCoordinatorRequest.MaxVersion, FindCoordinatorRequest.FlexibleFrom, (_, _, _) => Now(metadata.FindCoordinator()));
-
-        Add(ProduceRequest.ApiKey, ProduceRequest.MinVersion, ProduceRequest.MaxVersion, ProduceRequest.FlexibleFrom, (_, b, v) => Now(records.Produce(Read(b, v, ProduceRequest.Read))));
-        Add(FetchRequest.ApiKey, FetchRequest.MinVersion, FetchRequest.MaxVersion, FetchRequest.FlexibleFrom, async (_, b, v) => await records.Fetch(Read(b, v, FetchRequest.Read)).ConfigureAwait(false));
-        Add(ListOffsetsRequest.ApiKey, ListOffsetsRequest.MinVersion, ListOffsetsRequest.MaxVersion, ListOffsetsRequest.FlexibleFrom, (_, b, v) => Now(records.ListOffsets(Read(b, v, ListOffsetsRequest.Read))));
-        Add(OffsetForLeaderEpochRequest.ApiKey, OffsetForLeaderEpochRequest.MinVersion, OffsetForLeaderEpochRequest.MaxVersion, OffsetForLeaderEpochRequest.FlexibleFrom, (_, b, v) => Now(records.OffsetForLeaderEpoch(Read(b, v, OffsetForLeaderEpochRequest.Read))));
-        Add(DeleteRecordsRequest.ApiKey, DeleteRecordsRequest.MinVersion, DeleteRecordsRequest.MaxVersion, DeleteRecordsRequest.FlexibleFrom, (_, b, v) => Now(records.DeleteRecords(Read(b, v, DeleteRecordsRequest.Read))));
-
-        Add(CreateTopicsRequest.ApiKey, CreateTopicsRequest.MinVersion, CreateTopicsRequest.MaxVersion, CreateTopicsRequest.FlexibleFrom, (_, b, v) => Now(topics.Create(Read(b, v, CreateTopicsRequest.Read))));
-        Add(DeleteTopicsRequest.ApiKey, DeleteTopicsRequest.MinVersion, DeleteTopicsRequest.MaxVersion, DeleteTopicsRequest.FlexibleFrom, (_, b, v) => Now(topics.Delete(Read(b, v, DeleteTopicsRequest.Read))));
-        Add(CreatePartitionsRequest.ApiKey, CreatePartitionsRequest.MinVersion, CreatePartitionsRequest.MaxVersion, CreatePartitionsRequest.FlexibleFrom, (_, b, v) => Now(topics.CreatePartitions(Read(b, v, CreatePartitionsRequest.Read))));
-        Add(DescribeConfigsRequest.ApiKey, DescribeConfigsRequest.MinVersion, DescribeConfigsRequest.MaxVersion, DescribeConfigsRequest.FlexibleFrom, (_, b, v) => Now(configs.Describe(Read(b, v, DescribeConfigsRequest.Read))));
-        Add(AlterConfigsRequest.ApiKey, AlterConfigsRequest.MinVersion, AlterConfigsRequest.MaxVersion, AlterConfigsRequest.FlexibleFrom, (_, b, v) => Now(configs.Alter(Read(b, v, AlterConfigsRequest.Read))));
-        Add(IncrementalAlterConfigsRequest.ApiKey, IncrementalAlterConfigsRequest.MinVersion, IncrementalAlterConfigsRequest.MaxVersion, IncrementalAlterConfigsRequest.FlexibleFrom, (_, b, v) => Now(configs.AlterIncrementally(Read(b, v, IncrementalAlterConfigsRequest.Read))));
-
-        Add(JoinGroupRequest.ApiKey, JoinGroupRequest.MinVersion, JoinGroupRequest.MaxVersion, JoinGroupRequest.FlexibleFrom, async (c, b, v) => await broker.Groups.Join(c, Read(b, v, JoinGroupRequest.Read), v).ConfigureAwait(false));
-        Add(SyncGroupRequest.ApiKey, SyncGroupRequest.MinVersion, SyncGroupRequest.MaxVersion, SyncGroupRequest.FlexibleFrom, async (_, b, v) => await broker.Groups.Sync(Read(b, v, SyncGroupRequest.Read)).ConfigureAwait(false));
-        Add(HeartbeatRequest.ApiKey, HeartbeatRequest.MinVersion, HeartbeatRequest.MaxVersion, HeartbeatRequest.FlexibleFrom, (_, b, v) => Now(broker.Groups.Heartbeat(Read(b, v, HeartbeatRequest.Read))));
-        Add(LeaveGroupRequest.ApiKey, LeaveGroupRequest.MinVersion, LeaveGroupRequest.MaxVersion, LeaveGroupRequest.FlexibleFrom, (_, b, v) => Now(broker.Groups.Leave(Read(b, v, LeaveGroupRequest.Read), v)));
-        Add(OffsetCommitRequest.ApiKey, OffsetCommitRequest.MinVersion, OffsetCommitRequest.MaxVersion, OffsetCommitRequest.FlexibleFrom, (_, b, v) => Now(broker.Groups.Commit(Read(b, v, OffsetCommitRequest.Read))));
-        Add(OffsetFetchRequest.ApiKey, OffsetFetchRequest.MinVersion, OffsetFetchRequest.MaxVersion, OffsetFetchRequest.FlexibleFrom, (_, b, v) => Now(broker.Groups.Fetch(Read(b, v, OffsetFetchRequest.Read))));
-        Add(OffsetDeleteRequest.ApiKey, OffsetDeleteRequest.MinVersion, OffsetDeleteRequest.MaxVersion, OffsetDeleteRequest.FlexibleFrom, (_, b, v) => Now(groups.DeleteOffsets(Read(b, v, OffsetDeleteRequest.Read))));
-        Add(DescribeGroupsRequest.ApiKey, DescribeGroupsRequest.MinVersion, DescribeGroupsRequest.MaxVersion, DescribeGroupsRequest.FlexibleFrom, (_, b, v) => Now(groups.Describe(Read(b, v, DescribeGroupsRequest.Read))));
-        Add(ListGroupsRequest.ApiKey, ListGroupsRequest.MinVersion, ListGroupsRequest.MaxVersion, ListGroupsRequest.FlexibleFrom, (_, b, v) => Now(groups.List(Read(b, v, ListGroupsRequest.Read))));
-        Add(DeleteGroupsRequest.ApiKey, DeleteGroupsRequest.MinVersion, DeleteGroupsRequest.MaxVersion, DeleteGroupsRequest.FlexibleFrom, (_, b, v) => Now(groups.Delete(Read(b, v, DeleteGroupsRequest.Read))));
+        Add<ApiVersionsRequest>((_, _) => Versions(ErrorCode.None));
+        AddRecords(broker);
+        AddTopics(broker);
+        AddGroups(broker);
+        AddTransactions(broker);
+        AddSecurity(broker);
+        AddCluster(broker);
     }
-
-    private delegate T ReadMessage<out T>(ref KafkaReader reader, short version);
 
     public Api? Find(short key) => _apis.GetValueOrDefault(key);
 
@@ -64,25 +34,120 @@ internal sealed class RequestDispatcher
     public ApiVersionsResponse Versions(ErrorCode error) => new()
     {
         ErrorCode = (short)error,
-        ApiKeys = [.. _apis.Values.OrderBy(a => a.Key).Select(a => new ApiVersionsResponse.ApiVersion { ApiKey = a.Key, MinVersion = a.MinVersion, MaxVersion = a.MaxVersion })],
+        ApiKeys = [.. _apis.Values.OrderBy(a => a.Range.Key).Select(a => new ApiVersionsResponse.ApiVersion { ApiKey = a.Range.Key, MinVersion = a.Range.MinVersion, MaxVersion = a.Range.MaxVersion })],
+        SupportedFeatures = [.. ClusterRequests.Features.Select(f => new ApiVersionsResponse.SupportedFeature { Name = f.Key, MinVersion = 0, MaxVersion = f.Value })],
+        FinalizedFeaturesEpoch = 0,
+        FinalizedFeatures = [.. ClusterRequests.Features.Select(f => new ApiVersionsResponse.FinalizedFeature { Name = f.Key, MinVersionLevel = f.Value, MaxVersionLevel = f.Value })],
     };
 
-    private static ValueTask<IKafkaResponse?> Now(IKafkaResponse? response) => new(response);
+    private void AddRecords(Broker broker)
+    {
+        var records = new RecordRequests(broker);
+        var fetches = new FetchRequests(broker);
+        Add<ProduceRequest>(records.Produce);
+        AddAsync<FetchRequest>(fetches.Fetch);
+        Add<ListOffsetsRequest>((_, r) => records.ListOffsets(r));
+        Add<OffsetForLeaderEpochRequest>((_, r) => records.OffsetForLeaderEpoch(r));
+        Add<DeleteRecordsRequest>((_, r) => records.DeleteRecords(r));
+        Add<DescribeProducersRequest>((_, r) => records.DescribeProducers(r));
+    }
 
-    private static T Read<T>(ReadOnlyMemory<byte> body, short version, ReadMessage<T> read)
+    private void AddTopics(Broker broker)
+    {
+        var metadata = new MetadataRequests(broker);
+        var topics = new TopicRequests(broker);
+        var configs = new ConfigRequests(broker);
+        Add<MetadataRequest>((_, r) => metadata.Metadata(r));
+        Add<DescribeTopicPartitionsRequest>((_, r) => metadata.DescribePartitions(r));
+        Add<DescribeClusterRequest>((_, r) => metadata.DescribeCluster(r));
+        Add<FindCoordinatorRequest>(metadata.FindCoordinator);
+        Add<CreateTopicsRequest>((_, r) => topics.Create(r));
+        Add<DeleteTopicsRequest>(topics.Delete);
+        Add<CreatePartitionsRequest>((_, r) => topics.CreatePartitions(r));
+        Add<DescribeConfigsRequest>((_, r) => configs.Describe(r));
+        Add<AlterConfigsRequest>((_, r) => configs.Alter(r));
+        Add<IncrementalAlterConfigsRequest>((_, r) => configs.AlterIncrementally(r));
+    }
+
+    private void AddGroups(Broker broker)
+    {
+        AddTask<JoinGroupRequest, JoinGroupResponse>(broker.Groups.Join);
+        AddTask<SyncGroupRequest, SyncGroupResponse>((_, r) => broker.Groups.Sync(r));
+        Add<HeartbeatRequest>((_, r) => broker.Groups.Heartbeat(r));
+        Add<LeaveGroupRequest>(broker.Groups.Leave);
+        Add<OffsetCommitRequest>(broker.Groups.Commit);
+        Add<OffsetFetchRequest>(broker.Groups.Fetch);
+        Add<OffsetDeleteRequest>((_, r) => broker.Groups.DeleteOffsets(r));
+        Add<DescribeGroupsRequest>(broker.Groups.Describe);
+        Add<ListGroupsRequest>((_, r) => broker.Groups.List(r));
+        Add<DeleteGroupsRequest>((_, r) => broker.Groups.Delete(r));
+        Add<ConsumerGroupHeartbeatRequest>(broker.Groups.Heartbeat);
+        Add<ConsumerGroupDescribeRequest>((_, r) => broker.Groups.Describe(r));
+    }
+
+    private void AddTransactions(Broker broker)
+    {
+        Add<InitProducerIdRequest>((_, r) => broker.Transactions.InitProducerId(r));
+        Add<AddPartitionsToTxnRequest>(broker.Transactions.AddPartitions);
+        Add<AddOffsetsToTxnRequest>(broker.Transactions.AddOffsets);
+        Add<EndTxnRequest>(broker.Transactions.EndTransaction);
+        Add<TxnOffsetCommitRequest>(broker.Transactions.CommitOffsets);
+        Add<DescribeTransactionsRequest>((_, r) => broker.Transactions.Describe(r));
+        Add<ListTransactionsRequest>((_, r) => broker.Transactions.List(r));
+    }
+
+    private void AddSecurity(Broker broker)
+    {
+        var security = new SecurityRequests(broker);
+        // A connection that has to log in answers these two itself, and lets nothing else pass before.
+        Add<SaslHandshakeRequest>((_, _) => new SaslHandshakeResponse { ErrorCode = (short)ErrorCode.IllegalSaslState });
+        Add<SaslAuthenticateRequest>((_, _) => new SaslAuthenticateResponse { ErrorCode = (short)ErrorCode.IllegalSaslState, ErrorMessage = "SaslAuthenticate request received after successful authentication" });
+        Add<DescribeUserScramCredentialsRequest>((_, r) => security.DescribeScram(r));
+        Add<AlterUserScramCredentialsRequest>((_, r) => security.AlterScram(r));
+        Add<DescribeAclsRequest>((_, _) => SecurityRequests.DescribeAcls());
+        Add<CreateAclsRequest>((_, r) => SecurityRequests.CreateAcls(r));
+        Add<DeleteAclsRequest>((_, r) => SecurityRequests.DeleteAcls(r));
+        Add<DescribeClientQuotasRequest>((_, _) => new DescribeClientQuotasResponse { Entries = [] });
+        Add<AlterClientQuotasRequest>((_, r) => SecurityRequests.AlterQuotas(r));
+        Add<CreateDelegationTokenRequest>((_, _) => new CreateDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
+        Add<RenewDelegationTokenRequest>((_, _) => new RenewDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
+        Add<ExpireDelegationTokenRequest>((_, _) => new ExpireDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
+        Add<DescribeDelegationTokenRequest>((_, _) => new DescribeDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
+    }
+
+    private void AddCluster(Broker broker)
+    {
+        var cluster = new ClusterRequests(broker);
+        Add<UpdateFeaturesRequest>(cluster.UpdateFeatures);
+        Add<ElectLeadersRequest>((_, r) => cluster.ElectLeaders(r));
+        Add<AlterPartitionReassignmentsRequest>((_, r) => cluster.AlterReassignments(r));
+        Add<ListPartitionReassignmentsRequest>((_, _) => new ListPartitionReassignmentsResponse());
+        Add<DescribeLogDirsRequest>((_, r) => cluster.DescribeLogDirs(r));
+        Add<AlterReplicaLogDirsRequest>((_, r) => cluster.AlterLogDirs(r));
+    }
+
+    private static T Read<T>(ReadOnlyMemory<byte> body, short version)
+        where T : IKafkaRequest<T>
     {
         var reader = new KafkaReader(body);
-        return read(ref reader, version);
+        return T.Read(ref reader, version);
     }
 
-    private void TransactionsOf(Broker broker)
+    private void Add<T>(Func<RequestContext, T, IKafkaResponse?> handle)
+        where T : IKafkaRequest<T> => AddAsync<T>((context, request) => new(handle(context, request)));
+
+    private void AddTask<T, TResponse>(Func<RequestContext, T, Task<TResponse>> handle)
+        where T : IKafkaRequest<T>
+        where TResponse : IKafkaResponse
     {
-        Add(InitProducerIdRequest.ApiKey, InitProducerIdRequest.MinVersion, InitProducerIdRequest.MaxVersion, InitProducerIdRequest.FlexibleFrom, (_, b, v) => Now(broker.Transactions.InitProducerId(Read(b, v, InitProducerIdRequest.Read))));
-        Add(AddPartitionsToTxnRequest.ApiKey, AddPartitionsToTxnRequest.MinVersion, AddPartitionsToTxnRequest.MaxVersion, AddPartitionsToTxnRequest.FlexibleFrom, (_, b, v) => Now(broker.Transactions.AddPartitions(Read(b, v, AddPartitionsToTxnRequest.Read), v)));
-        Add(AddOffsetsToTxnRequest.ApiKey, AddOffsetsToTxnRequest.MinVersion, AddOffsetsToTxnRequest.MaxVersion, AddOffsetsToTxnRequest.FlexibleFrom, (_, b, v) => Now(broker.Transactions.AddOffsets(Read(b, v, AddOffsetsToTxnRequest.Read), v)));
-        Add(EndTxnRequest.ApiKey, EndTxnRequest.MinVersion, EndTxnRequest.MaxVersion, EndTxnRequest.FlexibleFrom, (_, b, v) => Now(broker.Transactions.EndTransaction(Read(b, v, EndTxnRequest.Read), v)));
-        Add(TxnOffsetCommitRequest.ApiKey, TxnOffsetCommitRequest.MinVersion, TxnOffsetCommitRequest.MaxVersion, TxnOffsetCommitRequest.FlexibleFrom, (_, b, v) => Now(broker.Transactions.CommitOffsets(Read(b, v, TxnOffsetCommitRequest.Read), v)));
+        AddAsync<T>((context, request) =>
+        {
+            Task<TResponse> answer = handle(context, request);
+            return answer.IsCompletedSuccessfully ? new(answer.Result) : Wait(answer);
+        });
+        static async ValueTask<IKafkaResponse?> Wait(Task<TResponse> answer) => await answer.ConfigureAwait(false);
     }
 
-    private void Add(short key, short min, short max, short flexible, ApiHandler handle) => _apis.Add(key, new Api(key, min, max, flexible, handle));
+    private void AddAsync<T>(Func<RequestContext, T, ValueTask<IKafkaResponse?>> handle)
+        where T : IKafkaRequest<T> => _apis.Add(T.Api.Key, new Api(T.Api, (context, body) => handle(context, Read<T>(body, context.Version))));
 }

@@ -7,7 +7,9 @@ namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 /// <summary>CreateTopics, DeleteTopics, CreatePartitions.</summary>
 internal sealed class TopicRequests(Broker broker)
 {
-    private const int MaxPartitions = 10_000;
+    private const short TopicIdVersion = 6;
+    private const sbyte DefaultSource = 5;
+    private const sbyte SetOnTopic = 1;
 
     private readonly Lock _lock = new();
 
@@ -22,32 +24,17 @@ internal sealed class TopicRequests(Broker broker)
                     (ErrorCode error, string? message) = request.Topics.Count(t => t.Name == topic.Name) > 1
                         ? (ErrorCode.InvalidRequest, "Duplicate topic name.")
                         : Create(topic, request.ValidateOnly);
-                    return new CreateTopicsResponse.TopicItem { Name = topic.Name, ErrorCode = (short)error, ErrorMessage = message };
+                    return Answer(topic, error, message);
                 }),
             };
         }
     }
 
-    public DeleteTopicsResponse Delete(DeleteTopicsRequest request)
+    public DeleteTopicsResponse Delete(RequestContext context, DeleteTopicsRequest request)
     {
+        List<(string? Name, Guid Id)> wanted = context.Version >= TopicIdVersion ? request.Topics.ConvertAll(t => (t.Name, t.TopicId)) : request.TopicNames.ConvertAll(n => ((string?)n, Guid.Empty));
         lock (_lock)
-        {
-            return new DeleteTopicsResponse
-            {
-                Responses = request.TopicNames.ConvertAll(name =>
-                {
-                    Topic? topic = broker.Topics.Find(name);
-                    ErrorCode error = topic is null ? ErrorCode.UnknownTopicOrPartition : topic.IsInternal ? ErrorCode.InvalidTopic : ErrorCode.None;
-                    if (error == ErrorCode.None)
-                    {
-                        broker.Topics.Remove(name);
-                        broker.DeleteTopic(topic!);
-                    }
-
-                    return new DeleteTopicsResponse.TopicItem { Name = name, ErrorCode = (short)error };
-                }),
-            };
-        }
+            return new DeleteTopicsResponse { Responses = wanted.ConvertAll(w => Delete(w.Name, w.Id, wanted.Count(o => o == w) > 1)) };
     }
 
     public CreatePartitionsResponse CreatePartitions(CreatePartitionsRequest request)
@@ -65,15 +52,28 @@ internal sealed class TopicRequests(Broker broker)
         }
     }
 
+    private DeleteTopicsResponse.TopicItem Delete(string? name, Guid id, bool repeated)
+    {
+        bool byId = name is null;
+        Topic? topic = byId ? broker.Topics.Find(id) : broker.Topics.Find(name!);
+        ErrorCode error = repeated || (!byId && id != Guid.Empty) ? ErrorCode.InvalidRequest
+            : topic is null ? byId ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition
+            : topic.IsInternal ? ErrorCode.InvalidTopic
+            : ErrorCode.None;
+        if (error == ErrorCode.None)
+            broker.DeleteTopic(topic!);
+        return new DeleteTopicsResponse.TopicItem { Name = topic?.Name ?? name, TopicId = topic?.Id ?? id, ErrorCode = (short)error, ErrorMessage = error == ErrorCode.None ? null : error.ToString() };
+    }
+
     private (ErrorCode, string?) Create(CreateTopicsRequest.CreatableTopic topic, bool validateOnly)
     {
         if (TopicStore.CheckName(topic.Name) is { } name)
             return (ErrorCode.InvalidTopic, name);
         if (broker.Topics.Find(topic.Name) is not null)
             return (ErrorCode.TopicAlreadyExists, $"Topic '{topic.Name}' already exists.");
-        int partitions = topic.Assignments.Count > 0 ? topic.Assignments.Count : topic.NumPartitions == -1 ? broker.Options.DefaultPartitions : topic.NumPartitions;
-        if (partitions is < 1 or > MaxPartitions)
-            return (ErrorCode.InvalidPartitions, $"Number of partitions was set to {partitions}; it must be from 1 to {MaxPartitions}.");
+        int partitions = PartitionsOf(topic);
+        if (partitions < 1 || partitions > broker.Options.MaxPartitions)
+            return (ErrorCode.InvalidPartitions, $"Number of partitions was set to {partitions}; it must be from 1 to {broker.Options.MaxPartitions}.");
         if (topic.ReplicationFactor is not (-1 or 1))
             return (ErrorCode.InvalidReplicationFactor, $"Unable to replicate the partition {topic.ReplicationFactor} time(s): The target replication factor of {topic.ReplicationFactor} cannot be reached because only 1 broker(s) are registered.");
         if (topic.Assignments.Any(a => a.BrokerIds.Count != 1 || a.BrokerIds[0] != Broker.NodeId))
@@ -81,20 +81,35 @@ internal sealed class TopicRequests(Broker broker)
         if (LogConfig.Check(topic.Configs.Select(c => KeyValuePair.Create(c.Name, c.Value))) is { } config)
             return (ErrorCode.InvalidConfig, config);
         if (!validateOnly)
-        {
-            var created = new Topic(topic.Name, partitions, new LogConfig(topic.Configs.Where(c => c.Value is not null).ToDictionary(c => c.Name, c => c.Value!)), IsInternal: false);
-            broker.Topics.Put(created);
-            broker.OpenLogs(created);
-        }
-
+            broker.CreateTopic(topic.Name, partitions, ConfigOf(topic));
         return (ErrorCode.None, null);
+    }
+
+    private static LogConfig ConfigOf(CreateTopicsRequest.CreatableTopic topic) => new(topic.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value!));
+
+    private int PartitionsOf(CreateTopicsRequest.CreatableTopic topic) =>
+        topic.Assignments.Count > 0 ? topic.Assignments.Count : topic.NumPartitions == -1 ? broker.Options.DefaultPartitions : topic.NumPartitions;
+
+    private CreateTopicsResponse.TopicItem Answer(CreateTopicsRequest.CreatableTopic topic, ErrorCode error, string? message)
+    {
+        if (error != ErrorCode.None)
+            return new CreateTopicsResponse.TopicItem { Name = topic.Name, ErrorCode = (short)error, ErrorMessage = message };
+        LogConfig config = ConfigOf(topic);
+        return new CreateTopicsResponse.TopicItem
+        {
+            Name = topic.Name,
+            TopicId = broker.Topics.Find(topic.Name)?.Id ?? Guid.Empty,
+            NumPartitions = PartitionsOf(topic),
+            ReplicationFactor = 1,
+            Configs = [.. LogConfig.All.Select(d => new CreateTopicsResponse.TopicItem.Config { Name = d.Name, Value = config.Text(d.Name), ConfigSource = config.Values.ContainsKey(d.Name) ? SetOnTopic : DefaultSource })],
+        };
     }
 
     private (ErrorCode, string?) Grow(string name, int count, bool validateOnly)
     {
         if (broker.Topics.Find(name) is not { } topic)
             return (ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition.");
-        if (count <= topic.Partitions || count > MaxPartitions)
+        if (count <= topic.Partitions || count > broker.Options.MaxPartitions)
             return (ErrorCode.InvalidPartitions, $"The topic {name} currently has {topic.Partitions} partition(s); {count} would not be an increase.");
         if (!validateOnly)
         {

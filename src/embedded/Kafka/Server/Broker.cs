@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using KafkaEventSourcing.Embedded.Kafka.Coordinator;
 using KafkaEventSourcing.Embedded.Kafka.Log;
+using KafkaEventSourcing.Embedded.Kafka.Network;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using Microsoft.Extensions.Logging;
 
@@ -11,9 +12,11 @@ namespace KafkaEventSourcing.Embedded.Kafka.Server;
 internal sealed class Broker : IDisposable
 {
     public const int NodeId = 1;
+    public const int LeaderEpoch = 0;
     private const int ProducerIdBlock = 1_000;
 
     private readonly ConcurrentDictionary<TopicPartition, AppendSignal> _signals = [];
+    private readonly Lock _topicLock = new();
     private readonly Lock _producerIdLock = new();
     private readonly string _producerIdFile;
     private long _nextProducerId;
@@ -22,8 +25,11 @@ internal sealed class Broker : IDisposable
     public Broker(string directory, EmbeddedKafkaOptions options, TimeProvider time, ILogger logger)
     {
         (Options, Time, Logger) = (options, time, logger);
-        Topics = new TopicStore(directory);
-        Logs = new LogManager(Path.Combine(directory, "logs"), time, logger);
+        Topics = new TopicStore(directory, time);
+        LogDirectory = Path.Combine(directory, "logs");
+        Logs = new LogManager(LogDirectory, time, logger);
+        Configs = new BrokerConfigs(directory, LogDirectory, options);
+        Scram = new ScramStore(directory, options.SaslUsers);
         ClusterId = ReadClusterId(Path.Combine(directory, "cluster.id"), time);
         _producerIdFile = Path.Combine(directory, "producer.id");
         _nextProducerId = _reservedProducerIds = File.Exists(_producerIdFile) ? long.Parse(File.ReadAllText(_producerIdFile), CultureInfo.InvariantCulture) : 0;
@@ -31,7 +37,7 @@ internal sealed class Broker : IDisposable
         CreateInternal(TopicStore.Transactions);
         foreach (Topic topic in Topics.All)
             OpenLogs(topic);
-        Groups = new GroupCoordinator(Logs.Get(new TopicPartition(TopicStore.Offsets, 0))!, time);
+        Groups = new GroupCoordinator(Logs.Get(new TopicPartition(TopicStore.Offsets, 0))!, this);
         Transactions = new TransactionCoordinator(Logs.Get(new TopicPartition(TopicStore.Transactions, 0))!, this);
         Groups.Load();
         Transactions.Load();
@@ -47,6 +53,12 @@ internal sealed class Broker : IDisposable
 
     public LogManager Logs { get; }
 
+    public string LogDirectory { get; }
+
+    public ScramStore Scram { get; }
+
+    public BrokerConfigs Configs { get; }
+
     public GroupCoordinator Groups { get; }
 
     public TransactionCoordinator Transactions { get; }
@@ -57,22 +69,41 @@ internal sealed class Broker : IDisposable
 
     public int Port { get; set; }
 
+    /// <summary>One node leads in one epoch, the first: a reader that knows a later one is ahead of us.</summary>
+    public static ErrorCode CheckLeaderEpoch(int epoch) => epoch > LeaderEpoch ? ErrorCode.UnknownLeaderEpoch : ErrorCode.None;
+
     public UnifiedLog? LogOf(string topic, int partition) => Logs.Get(new TopicPartition(topic, partition));
 
     /// <summary>Opens the logs of a topic, new ones too.</summary>
     public void OpenLogs(Topic topic)
     {
         for (int partition = 0; partition < topic.Partitions; partition++)
-            Logs.Open(new TopicPartition(topic.Name, partition), topic.Config, Signal).Config = topic.Config;
+            Logs.Open(new TopicPartition(topic.Name, partition), topic.Config, Signal, topic.Id).Config = topic.Config;
+    }
+
+    public Topic CreateTopic(string name, int partitions, LogConfig config)
+    {
+        lock (_topicLock)
+        {
+            if (Topics.Find(name) is { } already)
+                return already;
+            var topic = new Topic(name, Topics.NewId(), partitions, config, IsInternal: false);
+            Topics.Put(topic);
+            OpenLogs(topic);
+            return topic;
+        }
     }
 
     public void DeleteTopic(Topic topic)
     {
+        Topics.Remove(topic.Name);
         for (int partition = 0; partition < topic.Partitions; partition++)
         {
             Logs.Delete(new TopicPartition(topic.Name, partition));
             Signal(new TopicPartition(topic.Name, partition));
         }
+
+        Groups.TopicDeleted(topic.Name);
     }
 
     /// <summary>A producer id that nobody has had, over restarts too.</summary>
@@ -109,7 +140,7 @@ internal sealed class Broker : IDisposable
     private void CreateInternal(string name)
     {
         if (Topics.Find(name) is null)
-            Topics.Put(new Topic(name, 1, new LogConfig(new Dictionary<string, string> { ["cleanup.policy"] = "compact", ["segment.bytes"] = "16777216" }), IsInternal: true));
+            Topics.Put(new Topic(name, Topics.NewId(), 1, new LogConfig(new Dictionary<string, string> { ["cleanup.policy"] = "compact", ["segment.bytes"] = "16777216" }), IsInternal: true));
     }
 
     private static string ReadClusterId(string path, TimeProvider time)

@@ -1,4 +1,4 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
-/// <summary>Who asks.</summary>
-internal sealed record RequestContext(string ClientId, string ClientHost);
+/// <summary>Who asks, in which version of the API.</summary>
+internal sealed record RequestContext(string ClientId, string ClientHost, short Version, string User = "ANONYMOUS");

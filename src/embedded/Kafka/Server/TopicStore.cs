@@ -4,8 +4,8 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
-/// <summary>A topic: how many partitions, and its configs.</summary>
-internal sealed record Topic(string Name, int Partitions, LogConfig Config, bool IsInternal);
+/// <summary>A topic: how many partitions, and its configs. Its id tells it from a later one of the same name.</summary>
+internal sealed record Topic(string Name, Guid Id, int Partitions, LogConfig Config, bool IsInternal);
 
 /// <summary>Which topics there are; kept in one file that is replaced as a whole. Thread-safe.</summary>
 internal sealed class TopicStore
@@ -16,16 +16,24 @@ internal sealed class TopicStore
 
     private readonly Lock _lock = new();
     private readonly string _path;
+    private readonly TimeProvider _time;
     private readonly SortedDictionary<string, Topic> _topics = new(StringComparer.Ordinal);
+    private readonly Dictionary<Guid, Topic> _byId = [];
+    private long _version;
 
-    public TopicStore(string directory)
+    public TopicStore(string directory, TimeProvider time)
     {
+        _time = time;
         _path = Path.Combine(directory, "topics.json");
         if (!File.Exists(_path))
             return;
         foreach ((string name, StoredTopic stored) in JsonSerializer.Deserialize<Dictionary<string, StoredTopic>>(File.ReadAllBytes(_path)) ?? [])
-            _topics.Add(name, new Topic(name, stored.Partitions, new LogConfig(stored.Configs), IsInternalName(name)));
+            Set(new Topic(name, stored.Id == Guid.Empty ? NewId() : stored.Id, stored.Partitions, new LogConfig(stored.Configs), IsInternalName(name)));
+        Save();
     }
+
+    /// <summary>Changes with every topic that comes, goes or grows.</summary>
+    public long Version => Interlocked.Read(ref _version);
 
     public IReadOnlyList<Topic> All
     {
@@ -52,11 +60,20 @@ internal sealed class TopicStore
             return _topics.GetValueOrDefault(name);
     }
 
+    public Topic? Find(Guid id)
+    {
+        lock (_lock)
+            return _byId.GetValueOrDefault(id);
+    }
+
+    /// <summary>The id of a topic to be.</summary>
+    public Guid NewId() => Guid.CreateVersion7(_time.GetUtcNow());
+
     public void Put(Topic topic)
     {
         lock (_lock)
         {
-            _topics[topic.Name] = topic;
+            Set(topic);
             Save();
         }
     }
@@ -65,19 +82,28 @@ internal sealed class TopicStore
     {
         lock (_lock)
         {
-            bool removed = _topics.Remove(name);
-            if (removed)
-                Save();
-            return removed;
+            if (!_topics.Remove(name, out Topic? removed))
+                return false;
+            _byId.Remove(removed.Id);
+            Interlocked.Increment(ref _version);
+            Save();
+            return true;
         }
+    }
+
+    private void Set(Topic topic)
+    {
+        _topics[topic.Name] = topic;
+        _byId[topic.Id] = topic;
+        Interlocked.Increment(ref _version);
     }
 
     private void Save()
     {
-        byte[] content = JsonSerializer.SerializeToUtf8Bytes(_topics.ToDictionary(t => t.Key, t => new StoredTopic(t.Value.Partitions, t.Value.Config.Values.ToDictionary())));
+        byte[] content = JsonSerializer.SerializeToUtf8Bytes(_topics.ToDictionary(t => t.Key, t => new StoredTopic(t.Value.Id, t.Value.Partitions, t.Value.Config.Values.ToDictionary())));
         File.WriteAllBytes(_path + ".tmp", content);
         File.Move(_path + ".tmp", _path, overwrite: true);
     }
 
-    private sealed record StoredTopic(int Partitions, Dictionary<string, string> Configs);
+    private sealed record StoredTopic(Guid Id, int Partitions, Dictionary<string, string> Configs);
 }

@@ -17,6 +17,8 @@ internal static class WriteCommands
         return Each(context, documents.Count, (i, transaction, _) =>
         {
             byte[] bytes = documents[i];
+            if (bytes.Length <= MaxDocumentBytes && context.Store.TryInsert(collection, bytes, transaction))
+                return 1;
             BsonDocument document = BsonSerializer.Deserialize<BsonDocument>(bytes);
             if (!document.Contains("_id"))
             {
@@ -33,12 +35,22 @@ internal static class WriteCommands
     public static Task<BsonDocument> Update(CommandContext context)
     {
         CollectionDefinition collection = context.Store.GetOrCreate(context.Database, context.CollectionName);
-        BsonDocument[] updates = [.. context.Documents("updates").Select(u => BsonSerializer.Deserialize<BsonDocument>(u))];
+        List<byte[]> updates = context.Documents("updates");
         long modified = 0;
         BsonArray upserted = [];
-        return Each(context, updates.Length, (i, transaction, _) =>
+        return Each(context, updates.Count, (i, transaction, _) =>
         {
-            BsonDocument update = updates[i];
+            if (ReplacementOf(updates[i], out byte[] id, out bool upsert) is { } replacement
+                && context.Store.TryReplace(collection, replacement, upsert, transaction) is var (known, changed))
+            {
+                if (!known && changed)
+                    upserted.Add(new BsonDocument { { "index", i }, { "_id", BsonSerializer.Deserialize<BsonDocument>(id)["_id"] } });
+                else if (changed)
+                    modified++;
+                return known || changed ? 1 : 0;
+            }
+
+            BsonDocument update = BsonSerializer.Deserialize<BsonDocument>(updates[i]);
             if (update.Contains("arrayFilters"))
                 throw new MongoCommandException(MongoErrorCode.CommandNotSupported, "arrayFilters are not supported here.");
             UpdateProgram program = UpdateProgram.Parse(update["u"]);
@@ -128,6 +140,41 @@ internal static class WriteCommands
                 result = Projection.Parse(fields).Apply(result);
             return new BsonDocument { { "lastErrorObject", last }, { "value", (BsonValue?)result ?? BsonNull.Value } };
         });
+    }
+
+    // The document of a statement {q: {_id: X}, u: {_id: X, …}}, which is how read models are written; null: another statement.
+    private static byte[]? ReplacementOf(byte[] statement, out byte[] id, out bool upsert)
+    {
+        (id, upsert) = ([], false);
+        byte[]? replacement = null;
+        var fields = new RawBson(statement);
+        while (fields.MoveNext())
+        {
+            RawElement field = fields.Current;
+            if (field.Name.SequenceEqual("q"u8) && field.Type == BsonType.Document)
+                id = field.Value.ToArray();
+            else if (field.Name.SequenceEqual("u"u8) && field.Type == BsonType.Document)
+                replacement = field.Value.ToArray();
+            else if (field.Name.SequenceEqual("upsert"u8) && field.Type == BsonType.Boolean)
+                upsert = field.Value[0] != 0;
+            else if (!field.Name.SequenceEqual("multi"u8) || field.Type != BsonType.Boolean || field.Value[0] != 0)
+                return null;
+        }
+
+        if (replacement is null || replacement.Length > MaxDocumentBytes || id.Length == 0)
+            return null;
+        var query = new RawBson(id);
+        var document = new RawBson(replacement);
+        if (!query.MoveNext() || !document.MoveNext() || !query.Current.Name.SequenceEqual("_id"u8) || !document.Current.Name.SequenceEqual("_id"u8)
+            || query.Current.Type != document.Current.Type || !query.Current.Value.SequenceEqual(document.Current.Value) || query.MoveNext())
+            return null;
+        while (document.MoveNext())
+        {
+            if (document.Current.Name.StartsWith("$"u8))
+                return null;
+        }
+
+        return replacement;
     }
 
     private static BsonDocument Upsert(DocumentStore store, CollectionDefinition collection, UpdateProgram program, BsonDocument filter, StoreTransaction transaction)

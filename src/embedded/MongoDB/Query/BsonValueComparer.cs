@@ -41,7 +41,9 @@ internal sealed class BsonValueComparer : IComparer<BsonValue>, IEqualityCompare
     };
 
     /// <summary>The place of the value's type in the order.</summary>
-    public static int Rank(BsonValue value) => value.BsonType switch
+    public static int Rank(BsonValue value) => Rank(value.BsonType);
+
+    public static int Rank(BsonType type) => type switch
     {
         BsonType.MinKey => 0,
         BsonType.Undefined or BsonType.Null => 5,

@@ -9,10 +9,17 @@ namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 /// <summary>Collections, documents and indexes in RocksDB. Writes outside multi-document transactions are made one at a time; reads are concurrent.</summary>
 internal sealed class DocumentStore : IDisposable
 {
+    private const ulong BlockCacheBytes = 64UL * 1024 * 1024;
     private static readonly byte[] CatalogKey = [0];
 
+    [ThreadStatic]
+    private static KeyString? s_key;
+
     private readonly ConcurrentDictionary<byte[], StoreTransaction> _owners = new(ByteKeyComparer.Instance);
+    private readonly ConcurrentDictionary<byte[], long> _changed = new(ByteKeyComparer.Instance);
     private readonly Lock _catalogLock = new();
+    private int _snapshots;
+    private long _commits;
     private ImmutableSortedDictionary<string, CollectionDefinition> _collections = ImmutableSortedDictionary<string, CollectionDefinition>.Empty.WithComparers(StringComparer.Ordinal);
     private int _nextCollection = 1;
 
@@ -24,7 +31,8 @@ internal sealed class DocumentStore : IDisposable
             .SetMaxBackgroundCompactions(2)
             .SetMaxOpenFiles(512)
             .SetKeepLogFileNum(2)
-            .SetCompression(Compression.No);
+            .SetCompression(Compression.No)
+            .SetBlockBasedTableFactory(new BlockBasedTableOptions().SetFilterPolicy(BloomFilterPolicy.Create(10, false)).SetBlockCache(Cache.CreateLru(BlockCacheBytes)));
         try
         {
             Database = RocksDb.Open(options, directory);
@@ -163,6 +171,60 @@ internal sealed class DocumentStore : IDisposable
         transaction.Put(key, bytes);
     }
 
+    /// <summary>
+    /// Inserts a document by its bytes, which stay as they are; false, and nothing is done, when it has to take the general way: no plain <c>_id</c>, or an index over an array, a document or a path.
+    /// </summary>
+    /// <exception cref="MongoCommandException">A unique index has its values already.</exception>
+    public bool TryInsert(CollectionDefinition collection, byte[] document, StoreTransaction transaction)
+    {
+        RawBson.Check(document);
+        if (KeyOf(collection, document) is not { } key || !IndexedPlainly(collection, document))
+            return false;
+        transaction.Own(key);
+        if (transaction.Get(key) is not null)
+            throw Duplicate(collection, collection.Indexes[0], new BsonDocument("_id", Parse(document)["_id"]));
+        AddPlainEntries(collection, document, key, transaction);
+        transaction.Put(key, document);
+        return true;
+    }
+
+    /// <summary>Replaces the document with the <c>_id</c> of <paramref name="document"/>, or inserts it if it may; null, and nothing is done, when it has to take the general way.</summary>
+    public (bool Matched, bool Modified)? TryReplace(CollectionDefinition collection, byte[] document, bool upsert, StoreTransaction transaction)
+    {
+        RawBson.Check(document);
+        if (KeyOf(collection, document) is not { } key || !IndexedPlainly(collection, document))
+            return null;
+        if (transaction.Get(key) is not { } before)
+        {
+            if (!upsert)
+                return (false, false);
+            transaction.Own(key);
+            AddPlainEntries(collection, document, key, transaction);
+            transaction.Put(key, document);
+            return (false, true);
+        }
+
+        if (before.AsSpan().SequenceEqual(document))
+            return (true, false);
+        if (!IndexedPlainly(collection, before))
+            return null;
+        transaction.Own(key);
+        foreach (IndexDefinition index in collection.Indexes)
+        {
+            if (index.Number == 0)
+                continue;
+            byte[] old = PlainEntry(collection, index, before, key);
+            byte[] now = PlainEntry(collection, index, document, key);
+            if (old.AsSpan().SequenceEqual(now))
+                continue;
+            transaction.Delete(old);
+            transaction.Put(now, key);
+        }
+
+        transaction.Put(key, document);
+        return (true, true);
+    }
+
     public void Update(CollectionDefinition collection, BsonDocument before, BsonDocument after, StoreTransaction transaction)
     {
         byte[] key = DocumentKey(collection, before["_id"]);
@@ -200,6 +262,39 @@ internal sealed class DocumentStore : IDisposable
 
     public byte[] Prefix(CollectionDefinition collection, int index) => new KeyString().Int32(collection.Number).Int32(index).ToArray();
 
+    /// <summary>What a transaction reads, and the number of the last commit that it sees.</summary>
+    internal (Snapshot Snapshot, long Commits) StartSnapshot()
+    {
+        lock (WriteLock)
+        {
+            _snapshots++;
+            return (Database.CreateSnapshot(), _commits);
+        }
+    }
+
+    internal void EndSnapshot(Snapshot snapshot)
+    {
+        snapshot.Dispose();
+        lock (WriteLock)
+        {
+            if (--_snapshots == 0)
+                _changed.Clear();
+        }
+    }
+
+    /// <summary>Remembers what was changed while other transactions are open; called with the write lock held.</summary>
+    internal void Committed(IReadOnlyCollection<byte[]> keys, bool hasSnapshot)
+    {
+        _commits++;
+        if (_snapshots == (hasSnapshot ? 1 : 0))
+            return;
+        foreach (byte[] key in keys)
+            _changed[key] = _commits;
+    }
+
+    /// <summary>Whether a commit after number <paramref name="commits"/> has changed a document.</summary>
+    internal bool ChangedSince(byte[] key, long commits) => _changed.TryGetValue(key, out long changed) && changed > commits;
+
     internal bool TryOwn(byte[] key, StoreTransaction transaction, out bool isNew)
     {
         isNew = _owners.TryAdd(key, transaction);
@@ -228,6 +323,71 @@ internal sealed class DocumentStore : IDisposable
     {
         if (database.Length == 0 || database.Any(c => c is '/' or '\\' or '.' or ' ' or '"' or '$' or '\0') || name.Length == 0 || name.Contains('$', StringComparison.Ordinal) || name.Contains('\0', StringComparison.Ordinal) || name.StartsWith("system.", StringComparison.Ordinal))
             throw new MongoCommandException(MongoErrorCode.InvalidNamespace, $"Invalid namespace specified '{database}.{name}'");
+    }
+
+    // The key of a document whose first field is a plain _id, as every driver sends it.
+    private static byte[]? KeyOf(CollectionDefinition collection, byte[] document)
+    {
+        var fields = new RawBson(document);
+        if (!fields.MoveNext() || !fields.Current.Name.SequenceEqual("_id"u8))
+            return null;
+        KeyString key = (s_key ??= new KeyString()).Reset().Int32(collection.Number).Int32(0);
+        return key.TryAppend(fields.Current.Type, fields.Current.Value) ? key.ToArray() : null;
+    }
+
+    private static bool IndexedPlainly(CollectionDefinition collection, byte[] document)
+    {
+        foreach (IndexDefinition index in collection.Indexes)
+        {
+            if (index.Number == 0)
+                continue;
+            if (index.Unique || index.Sparse || index.PlainNames is null)
+                return false;
+            foreach (byte[] name in index.PlainNames)
+            {
+                if (TypeOf(document, name) is not (BsonType.String or BsonType.Int32 or BsonType.Int64 or BsonType.DateTime or BsonType.ObjectId or BsonType.Boolean or BsonType.Null))
+                    return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static BsonType TypeOf(byte[] document, byte[] name)
+    {
+        var fields = new RawBson(document);
+        while (fields.MoveNext())
+        {
+            if (fields.Current.Name.SequenceEqual(name))
+                return fields.Current.Type;
+        }
+
+        return BsonType.Null; // an index has the missing as null
+    }
+
+    private static void AddPlainEntries(CollectionDefinition collection, byte[] document, byte[] documentKey, StoreTransaction transaction)
+    {
+        foreach (IndexDefinition index in collection.Indexes)
+        {
+            if (index.Number != 0)
+                transaction.Put(PlainEntry(collection, index, document, documentKey), documentKey);
+        }
+    }
+
+    private static byte[] PlainEntry(CollectionDefinition collection, IndexDefinition index, byte[] document, byte[] documentKey)
+    {
+        KeyString key = (s_key ??= new KeyString()).Reset().Int32(collection.Number).Int32(index.Number);
+        for (int i = 0; i < index.PlainNames!.Length; i++)
+        {
+            var fields = new RawBson(document);
+            bool found = false;
+            while (!found && fields.MoveNext())
+                found = fields.Current.Name.SequenceEqual(index.PlainNames[i]);
+            bool appended = key.TryAppend(found ? fields.Current.Type : BsonType.Null, found ? fields.Current.Value : [], index.Fields[i].Descending);
+            System.Diagnostics.Debug.Assert(appended);
+        }
+
+        return key.Raw(documentKey.AsSpan(2 * sizeof(int))).ToArray();
     }
 
     private void AddIndexEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, StoreTransaction transaction, byte[]? documentKey = null)

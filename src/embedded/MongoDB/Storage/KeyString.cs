@@ -36,12 +36,59 @@ internal sealed class KeyString
         int start = _length;
         Write(value);
         if (descending)
+            Invert(start);
+        return this;
+    }
+
+    public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, _length);
+
+    /// <summary>Appends a field's value from its bytes; false, and nothing is appended, for types that take the general way.</summary>
+    public bool TryAppend(BsonType type, ReadOnlySpan<byte> value, bool descending = false)
+    {
+        int start = _length;
+        switch (type)
         {
-            for (int i = start; i < _length; i++)
-                _buffer[i] = (byte)~_buffer[i];
+            case BsonType.String:
+                Byte((byte)(BsonValueComparer.Rank(BsonType.String) + 1));
+                Text(value[sizeof(int)..^1]);
+                break;
+            case BsonType.Int32:
+                Byte((byte)(BsonValueComparer.Rank(BsonType.Int32) + 1));
+                Number(BinaryPrimitives.ReadInt32LittleEndian(value), 0);
+                break;
+            case BsonType.Int64:
+                long number = BinaryPrimitives.ReadInt64LittleEndian(value);
+                Byte((byte)(BsonValueComparer.Rank(BsonType.Int64) + 1));
+                Number(number, RestOf(number, number));
+                break;
+            case BsonType.DateTime:
+                Byte((byte)(BsonValueComparer.Rank(BsonType.DateTime) + 1));
+                BinaryPrimitives.WriteInt64BigEndian(Take(sizeof(long)), BinaryPrimitives.ReadInt64LittleEndian(value) ^ long.MinValue);
+                break;
+            case BsonType.ObjectId:
+                Byte((byte)(BsonValueComparer.Rank(BsonType.ObjectId) + 1));
+                value.CopyTo(Take(value.Length));
+                break;
+            case BsonType.Boolean:
+                Byte((byte)(BsonValueComparer.Rank(BsonType.Boolean) + 1));
+                Byte(value[0]);
+                break;
+            case BsonType.Null:
+                Byte((byte)(BsonValueComparer.Rank(BsonType.Null) + 1));
+                break;
+            default:
+                return false;
         }
 
-        return this;
+        if (descending)
+            Invert(start);
+        return true;
+    }
+
+    private void Invert(int start)
+    {
+        for (int i = start; i < _length; i++)
+            _buffer[i] = (byte)~_buffer[i];
     }
 
     private Span<byte> Take(int bytes)
@@ -107,31 +154,36 @@ internal sealed class KeyString
     }
 
     // A zero byte is escaped, so that the end sorts before everything.
-    private void Text(byte[] bytes)
+    private void Text(ReadOnlySpan<byte> bytes)
     {
-        foreach (byte one in bytes)
+        for (int zero = bytes.IndexOf((byte)0); zero >= 0; zero = bytes.IndexOf((byte)0))
         {
-            Byte(one);
-            if (one == 0)
-                Byte(0xff);
+            Raw(bytes[..(zero + 1)]);
+            Byte(0xff);
+            bytes = bytes[(zero + 1)..];
         }
 
+        Raw(bytes);
         Byte(0);
         Byte(0);
     }
 
-    // The double nearest to the value, in an order of unsigned bytes, then how far a long is from it.
     private void Number(BsonValue value)
     {
         double nearest = value.BsonType == BsonType.Decimal128 ? Decimal128.ToDouble(value.AsDecimal128) : value.ToDouble();
+        Number(nearest, value.BsonType == BsonType.Int64 ? RestOf(value.AsInt64, nearest) : (short)0);
+    }
+
+    private static short RestOf(long value, double nearest) => (short)(Int128.CreateChecked(value) - (Int128)nearest);
+
+    // The double nearest to the value, in an order of unsigned bytes, then how far a long is from it.
+    private void Number(double nearest, short rest)
+    {
         if (nearest == 0)
             nearest = 0; // no negative zero
         long bits = BitConverter.DoubleToInt64Bits(nearest);
         bits = bits < 0 ? ~bits : bits ^ long.MinValue;
         BinaryPrimitives.WriteInt64BigEndian(Take(sizeof(long)), bits);
-        short rest = 0;
-        if (value.BsonType == BsonType.Int64)
-            rest = (short)(Int128.CreateChecked(value.AsInt64) - (Int128)nearest);
         BinaryPrimitives.WriteInt16BigEndian(Take(sizeof(short)), (short)(rest ^ short.MinValue));
     }
 }

@@ -13,6 +13,8 @@ internal sealed class StoreTransaction : IDisposable
     private readonly ReadOptions? _asOfStart;
     private readonly Dictionary<byte[], byte[]?> _writes = new(ByteKeyComparer.Instance);
     private readonly List<byte[]> _owned = [];
+    private readonly long _started;
+    private bool _ended;
     private SortedDictionary<byte[], byte[]?>? _sorted;
 
     public StoreTransaction(DocumentStore store, bool isMultiDocument)
@@ -21,7 +23,7 @@ internal sealed class StoreTransaction : IDisposable
         IsMultiDocument = isMultiDocument;
         if (!isMultiDocument)
             return;
-        _snapshot = store.Database.CreateSnapshot();
+        (_snapshot, _started) = store.StartSnapshot();
         _asOfStart = new ReadOptions().SetSnapshot(_snapshot);
     }
 
@@ -47,7 +49,7 @@ internal sealed class StoreTransaction : IDisposable
         {
             if (isNew)
                 _owned.Add(documentKey);
-            if (!isNew || _store.Database.Get(documentKey).AsSpan().SequenceEqual(_store.Database.Get(documentKey, readOptions: _asOfStart)))
+            if (!isNew || !_store.ChangedSince(documentKey, _started))
                 return;
         }
 
@@ -110,14 +112,20 @@ internal sealed class StoreTransaction : IDisposable
                 batch.Put(key, value);
         }
 
-        if (_writes.Count > 0)
-            _store.Database.Write(batch);
+        if (_writes.Count == 0)
+            return;
+        _store.Database.Write(batch);
+        _store.Committed(_writes.Keys, hasSnapshot: _snapshot is not null);
     }
 
     public void Dispose()
     {
+        if (_ended)
+            return;
+        _ended = true;
         _store.Release(_owned);
-        _snapshot?.Dispose();
+        if (_snapshot is not null)
+            _store.EndSnapshot(_snapshot);
         Ended.TrySetResult();
     }
 

@@ -2,8 +2,8 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>A member of a consumer group.</summary>
-internal sealed class GroupMember
+/// <summary>One member of a group of the classic protocol.</summary>
+internal sealed class ClassicMember
 {
     public required string Id { get; set; }
 
@@ -17,19 +17,31 @@ internal sealed class GroupMember
 
     public TimeSpan RebalanceTimeout { get; set; }
 
+    /// <summary>Protocols in the order in which the member prefers them, with what it says to each.</summary>
     public List<(string Name, byte[] Metadata)> Protocols { get; set; } = [];
 
     public byte[] Assignment { get; set; } = [];
 
-    /// <summary>When the member was last heard of.</summary>
-    public DateTimeOffset LastSeen { get; set; }
-
-    /// <summary>Set while the member waits for the others to join.</summary>
+    /// <summary>Set while the member waits for the rebalance to complete.</summary>
     public TaskCompletionSource<JoinGroupResponse>? Joining { get; set; }
 
     /// <summary>Set while the member waits for its assignment.</summary>
     public TaskCompletionSource<SyncGroupResponse>? Syncing { get; set; }
 
+    public byte[] MetadataOf(string? protocol) => Protocols.FirstOrDefault(p => p.Name == protocol).Metadata ?? [];
+
     public bool HasSameProtocols(List<(string Name, byte[] Metadata)> others) =>
         Protocols.Count == others.Count && Protocols.Zip(others).All(p => p.First.Name == p.Second.Name && p.First.Metadata.AsSpan().SequenceEqual(p.Second.Metadata));
+
+    public void CompleteJoin(JoinGroupResponse response)
+    {
+        Joining?.TrySetResult(response);
+        Joining = null;
+    }
+
+    public void CompleteSync(SyncGroupResponse response)
+    {
+        Syncing?.TrySetResult(response);
+        Syncing = null;
+    }
 }

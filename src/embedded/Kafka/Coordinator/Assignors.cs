@@ -1,0 +1,97 @@
+using System.Collections.Immutable;
+
+namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
+
+/// <summary>What an assignor sees of a member.</summary>
+internal sealed record AssigneeSpec(string Id, string? InstanceId, IReadOnlySet<string> Topics, ImmutableHashSet<AssignedPartition> Present);
+
+/// <summary>Decides who gets which partition. Pure: the same input gives the same assignment.</summary>
+internal interface IServerAssignor
+{
+    Dictionary<string, HashSet<AssignedPartition>> Assign(IReadOnlyList<AssigneeSpec> members, IReadOnlyDictionary<string, SubscribedTopic> topics);
+}
+
+/// <summary>Per topic, each subscriber gets a contiguous range; static members come first, in the order of their instances, so that a restart changes nothing.</summary>
+internal sealed class RangeAssignor : IServerAssignor
+{
+    public const string Name = "range";
+
+    public Dictionary<string, HashSet<AssignedPartition>> Assign(IReadOnlyList<AssigneeSpec> members, IReadOnlyDictionary<string, SubscribedTopic> topics)
+    {
+        var result = members.ToDictionary(m => m.Id, _ => new HashSet<AssignedPartition>());
+        AssigneeSpec[] ordered = [.. members.OrderBy(m => m.InstanceId is null).ThenBy(m => m.InstanceId ?? m.Id, StringComparer.Ordinal)];
+        foreach (SubscribedTopic topic in topics.Values)
+        {
+            AssigneeSpec[] subscribers = [.. ordered.Where(m => m.Topics.Contains(topic.Name))];
+            if (subscribers.Length == 0)
+                continue;
+            (int quota, int extra) = Math.DivRem(topic.Partitions, subscribers.Length);
+            int next = 0;
+            for (int i = 0; i < subscribers.Length; i++)
+            {
+                for (int count = quota + (i < extra ? 1 : 0); count > 0; count--)
+                    result[subscribers[i].Id].Add(new AssignedPartition(topic.Id, next++));
+            }
+        }
+
+        return result;
+    }
+}
+
+/// <summary>Every member gets as many partitions as any other, and keeps what it has where that allows it.</summary>
+internal sealed class UniformAssignor : IServerAssignor
+{
+    public const string Name = "uniform";
+
+    public Dictionary<string, HashSet<AssignedPartition>> Assign(IReadOnlyList<AssigneeSpec> members, IReadOnlyDictionary<string, SubscribedTopic> topics)
+    {
+        AssigneeSpec[] ordered = [.. members.OrderBy(m => m.Id, StringComparer.Ordinal)];
+        var result = ordered.ToDictionary(m => m.Id, _ => new HashSet<AssignedPartition>());
+        Dictionary<AssignedPartition, string> owners = [];
+        (AssignedPartition Partition, AssigneeSpec[] Candidates)[] partitions =
+        [
+            .. topics.Values.OrderBy(t => t.Name, StringComparer.Ordinal).SelectMany(topic =>
+            {
+                AssigneeSpec[] subscribers = [.. ordered.Where(m => m.Topics.Contains(topic.Name))];
+                return subscribers.Length == 0 ? [] : Enumerable.Range(0, topic.Partitions).Select(p => (new AssignedPartition(topic.Id, p), subscribers));
+            }),
+        ];
+        foreach ((AssignedPartition partition, AssigneeSpec[] candidates) in partitions)
+        {
+            string owner = candidates.FirstOrDefault(c => c.Present.Contains(partition))?.Id ?? "";
+            if (owner.Length == 0)
+                continue;
+            owners[partition] = owner;
+            result[owner].Add(partition);
+        }
+
+        // Who has the fewest gets the next free one; among equals the first.
+        foreach ((AssignedPartition partition, AssigneeSpec[] candidates) in partitions)
+        {
+            if (owners.ContainsKey(partition))
+                continue;
+            string least = candidates.MinBy(c => result[c.Id].Count)!.Id;
+            owners[partition] = least;
+            result[least].Add(partition);
+        }
+
+        // Then partitions move from who has too many, until no move makes it more even; every move lowers the sum of squares, so it ends.
+        for (bool moved = true; moved;)
+        {
+            moved = false;
+            foreach ((AssignedPartition partition, AssigneeSpec[] candidates) in partitions)
+            {
+                string owner = owners[partition];
+                string least = candidates.MinBy(c => result[c.Id].Count)!.Id;
+                if (result[owner].Count - result[least].Count < 2)
+                    continue;
+                result[owner].Remove(partition);
+                result[least].Add(partition);
+                owners[partition] = least;
+                moved = true;
+            }
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,79 @@
+using Confluent.Kafka;
+
+namespace KafkaEventSourcing.Processing.Tests;
+
+public sealed class CommandQueueTests
+{
+    private readonly CommandQueue _queue = new();
+    private readonly List<QueuedCommand> _batch = [];
+
+    [Fact]
+    public void Take_keeps_the_order_and_the_limit()
+    {
+        for (int i = 0; i < 5; i++)
+            _queue.Add(Record(i, 10));
+        _queue.Take(_batch, 3, out long left).ShouldBeTrue();
+        _batch.Select(r => r.Record!.Offset.Value).ShouldBe([0, 1, 2]);
+        left.ShouldBeGreaterThan(0);
+        _batch.Clear();
+        _queue.Take(_batch, 3, out left).ShouldBeTrue();
+        _batch.Select(r => r.Record!.Offset.Value).ShouldBe([3, 4]);
+        left.ShouldBe(0);
+    }
+
+    [Fact]
+    public void Add_counts_values_and_a_share_for_records_without_one()
+    {
+        long one = _queue.Add(Record(0, null));
+        one.ShouldBeGreaterThan(0);
+        _queue.Add(Record(1, 1000)).ShouldBe(one + one + 1000);
+    }
+
+    [Fact]
+    public async Task Take_waits_for_a_record()
+    {
+        Task<bool> take = Task.Run(() => _queue.Take(_batch, 3, out _), TestContext.Current.CancellationToken);
+        _queue.Add(Record(7, 1));
+        (await take.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)).ShouldBeTrue();
+        _batch.ShouldHaveSingleItem().Record!.Offset.Value.ShouldBe(7);
+    }
+
+    [Fact]
+    public async Task Close_ends_a_waiting_take_and_hands_out_nothing_more()
+    {
+        Task<bool> take = Task.Run(() => _queue.Take(_batch, 3, out _), TestContext.Current.CancellationToken);
+        _queue.Close();
+        (await take.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)).ShouldBeFalse();
+        _queue.Add(Record(1, 1));
+        _queue.Take(_batch, 3, out _).ShouldBeFalse();
+        _batch.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Both_doors_share_one_order_and_one_bound()
+    {
+        _queue.Add(Record(0, 100));
+        _queue.TryAdd(Direct("c1"), 100, 10_000).ShouldBe(true);
+        _queue.Add(Record(1, 100));
+        _queue.TryAdd(Direct("c2"), 100, 1_000).ShouldBe(false);
+        _queue.Take(_batch, 10, out _).ShouldBeTrue();
+        _batch.Select(q => q.Direct?.CommandId.Value ?? $"@{q.Record!.Offset.Value}").ShouldBe(["@0", "c1", "@1"]);
+        _queue.TryAdd(Direct("c2"), 100, 1_000).ShouldBe(true);
+    }
+
+    [Fact]
+    public void Drain_closes_and_returns_the_callers_that_nobody_will_answer()
+    {
+        _queue.Add(Record(0, 100));
+        _queue.TryAdd(Direct("c1"), 1, 10_000).ShouldBe(true);
+        _queue.Drain().ShouldHaveSingleItem().CommandId.Value.ShouldBe("c1");
+        _queue.Drain().ShouldBeEmpty();
+        _queue.TryAdd(Direct("c2"), 1, 10_000).ShouldBeNull();
+    }
+
+    private static IncomingCommand Direct(string commandId) =>
+        IncomingCommand.Of(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse(commandId), new object()), DateTimeOffset.UnixEpoch);
+
+    private static ConsumeResult<byte[], byte[]> Record(long offset, int? size) =>
+        new() { Offset = offset, Message = new Message<byte[], byte[]> { Value = size is { } bytes ? new byte[bytes] : null! } };
+}

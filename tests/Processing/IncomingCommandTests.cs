@@ -1,0 +1,186 @@
+using System.Text;
+using Confluent.Kafka;
+using Confluent.SchemaRegistry;
+using Counting;
+using CsCheck;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Processing.Tests;
+
+public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixture<ProcessingFixture>
+{
+    private static readonly byte[] Key = "a-1"u8.ToArray();
+
+    private byte[] Value => fixture.Encode(new Add { By = 3 });
+
+    [Fact]
+    public void Record_without_headers_gets_an_id_of_its_place_and_the_time_of_the_record()
+    {
+        IncomingCommand command = fixture.Read(Key, Value);
+        command.Fault.ShouldBeNull();
+        command.AggregateId.Value.ShouldBe("a-1");
+        command.CommandId.Value.ShouldBe("app.counter.commands-1-42");
+        command.Time.ShouldBe(ProcessingFixture.RecordTime);
+        command.Expected.ShouldBe(ExpectedVersion.Any);
+        command.ReplyPartition.ShouldBe(-1);
+        command.Payload.ShouldBe(new Add { By = 3 });
+    }
+
+    [Fact]
+    public void Headers_are_read()
+    {
+        IncomingCommand command = fixture.Read(Key, Value, Headers(
+            (CloudEventHeaders.Id, "c-7"), (CloudEventHeaders.ExpectedVersion, "12"), (CloudEventHeaders.Time, "2026-03-01T13:00:00.5+01:00"), (CloudEventHeaders.ReplyTo, "4/me")));
+        command.Fault.ShouldBeNull();
+        command.CommandId.Value.ShouldBe("c-7");
+        command.Expected.ShouldBe(ExpectedVersion.Exactly(12));
+        command.Time.ShouldBe(new DateTimeOffset(2026, 3, 1, 12, 0, 0, 500, TimeSpan.Zero));
+        command.ReplyPartition.ShouldBe(4);
+        Encoding.UTF8.GetString(command.ReplyClient!).ShouldBe("me");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("-1/me")]
+    [InlineData("99999999999/me")]
+    [InlineData("one/me")]
+    public void Reply_address_that_is_none_goes_to_the_partition_of_the_command(string address) =>
+        fixture.Read(Key, Value, Headers((CloudEventHeaders.ReplyTo, address))).ReplyPartition.ShouldBe(-1);
+
+    [Theory]
+    [InlineData(null, "is empty")]
+    [InlineData("", "is empty")]
+    [InlineData("a\nb", "U+000A")]
+    public void Key_that_is_no_id_is_a_fault(string? key, string says)
+    {
+        (string code, string message) = fixture.Read(key is null ? null : Encoding.UTF8.GetBytes(key), Value).Fault.ShouldNotBeNull();
+        code.ShouldBe(IncomingCommand.InvalidKey);
+        message.ShouldContain(says);
+    }
+
+    [Fact]
+    public void Key_that_is_too_long_is_a_fault_that_tells_the_limit() =>
+        fixture.Read(Encoding.UTF8.GetBytes(new string('é', 129)), Value).Fault!.Value.Message.ShouldContain("has 258 bytes of UTF-8; at most 256");
+
+    [Fact]
+    public void Key_that_is_not_UTF8_is_a_fault_and_not_the_id_of_somebody_else() =>
+        fixture.Read([(byte)'a', 0xff], Value).Fault.ShouldNotBeNull().Code.ShouldBe(IncomingCommand.InvalidKey);
+
+    [Theory]
+    [InlineData(CloudEventHeaders.Id, "")]
+    [InlineData(CloudEventHeaders.Id, "a\tb")]
+    [InlineData(CloudEventHeaders.ExpectedVersion, "latest")]
+    [InlineData(CloudEventHeaders.ExpectedVersion, "-1")]
+    [InlineData(CloudEventHeaders.Time, "yesterday")]
+    public void Header_that_is_malformed_is_a_fault_that_names_it(string header, string value)
+    {
+        (string code, string message) = fixture.Read(Key, Value, Headers((header, value))).Fault.ShouldNotBeNull();
+        code.ShouldBe(IncomingCommand.InvalidHeader);
+        message.ShouldContain(header);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("00000000")]
+    [InlineData("7b7d7b7d7b7d")]
+    public void Value_that_is_not_Avro_is_a_fault(string? hex) =>
+        fixture.Read(Key, hex is null ? null : Convert.FromHexString(hex)).Fault!.Value.Code.ShouldBe(IncomingCommand.NotAvro);
+
+    [Theory]
+    [InlineData("007fffffff02")]
+    [InlineData("00ffffffff02")]
+    [InlineData("000000000002")]
+    public void Schema_id_that_nobody_knows_is_a_fault(string hex) =>
+        fixture.Read(Key, Convert.FromHexString(hex)).Fault!.Value.Code.ShouldBe(IncomingCommand.UnknownSchema);
+
+    [Fact]
+    public void Type_that_the_aggregate_does_not_decide_is_a_fault_that_names_those_it_does()
+    {
+        (string code, string message) = fixture.Read(Key, fixture.Encode(new Added { By = 1 })).Fault.ShouldNotBeNull();
+        code.ShouldBe(IncomingCommand.UnknownCommand);
+        message.ShouldContain("it decides Add, Fail");
+    }
+
+    [Fact]
+    public async Task Type_that_nobody_declared_is_a_fault()
+    {
+        byte[] value = await WithSchema("""{"type":"record","name":"Strange","namespace":"Elsewhere","fields":[{"name":"A","type":"int"}]}""", [2]);
+        fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(IncomingCommand.UnknownCommand);
+        fixture.Read(Key, value).Fault!.Value.Message.ShouldContain("Elsewhere.Strange"); // the second time from memory
+    }
+
+    [Fact]
+    public async Task Older_schema_of_a_command_is_resolved()
+    {
+        byte[] value = await WithSchema("""{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"By","type":"int"}]}""", [6]);
+        fixture.Read(Key, value).Payload.ShouldBe(new Add { By = 3, Times = 1 });
+    }
+
+    [Fact]
+    public async Task Schema_that_does_not_resolve_is_a_fault()
+    {
+        byte[] value = await WithSchema("""{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"By","type":"string"}]}""", [2, 65]);
+        fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(IncomingCommand.Undecodable);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Value_of_another_length_is_a_fault(int length)
+    {
+        byte[] value = [.. Value.AsSpan(0, WireFormat.HeaderLength), .. Enumerable.Repeat((byte)2, length)];
+        fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(IncomingCommand.Undecodable);
+    }
+
+    [Fact]
+    public async Task Whatever_the_bytes_of_the_value_it_is_a_command_or_a_fault()
+    {
+        byte[] older = await WithSchema(
+            """{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"Note","type":["null","string"]},{"name":"Many","type":{"type":"array","items":"bytes"}},{"name":"By","type":"int"}]}""", []);
+        Gen.Byte.Array[0, 40].Sample(body =>
+        {
+            foreach (byte[] header in (byte[][])[older, Value[..WireFormat.HeaderLength]])
+            {
+                IncomingCommand command = fixture.Read(Key, [.. header, .. body]);
+                (command.Fault is null).ShouldBe(command.Payload is not null);
+            }
+        }, iter: 5_000);
+    }
+
+    // The place of the record is the id of a command that has none; topic names have up to 249 characters and ids fewer.
+    [Fact]
+    public void Record_of_a_topic_with_the_longest_name_still_gets_an_id()
+    {
+        IncomingCommand one = fixture.Read(Key, Value, topic: $"{new string('t', 240)}.commands");
+        one.Fault.ShouldBeNull();
+        IncomingCommand other = fixture.Read(Key, Value, topic: $"{new string('t', 239)}u.commands");
+        one.CommandId.ShouldNotBe(other.CommandId);
+    }
+
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(-1)]
+    [InlineData(long.MinValue)]
+    public void Time_of_a_record_that_is_out_of_range_does_not_stop_the_partition(long milliseconds)
+    {
+        IncomingCommand command = fixture.Read(Key, Value, timestamp: new Timestamp(milliseconds, TimestampType.CreateTime));
+        (command.Fault is null).ShouldBe(milliseconds == -1);
+    }
+
+    private async Task<byte[]> WithSchema(string schema, byte[] body)
+    {
+        int id = await fixture.Registry.RegisterSchemaAsync(Testing.TestServers.UniqueName("subject"), new Schema(schema, SchemaType.Avro));
+        return [0, (byte)(id >> 24), (byte)(id >> 16), (byte)(id >> 8), (byte)id, .. body];
+    }
+
+    private static Headers Headers(params (string Name, string Value)[] values)
+    {
+        var headers = new Headers();
+        foreach ((string name, string value) in values)
+            headers.Add(name, Encoding.UTF8.GetBytes(value));
+        return headers;
+    }
+}

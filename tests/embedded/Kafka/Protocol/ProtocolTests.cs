@@ -1,0 +1,299 @@
+using KafkaEventSourcing.Embedded.Kafka.Log;
+using KafkaEventSourcing.Embedded.Kafka.Protocol;
+
+namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
+
+/// <summary>What no client of ours shows: answers byte for byte, fetch sessions, transaction version 2, members of classic groups one request at a time.</summary>
+public sealed class ProtocolTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private EmbeddedKafka _kafka = null!;
+    private RawClient _client = null!;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { GroupMaxSize = 2 }, cancellationToken: Cancellation);
+        _client = new RawClient(_kafka);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        return _kafka.DisposeAsync();
+    }
+
+    [Fact]
+    public void ApiVersions_of_a_future_version_is_answered_in_version_0_with_what_is_spoken()
+    {
+        _client.Send(RawClient.Frame(new ApiVersionRange(18, 0, 99, 99), 99, _ => { }));
+        byte[] frame = _client.Receive()!;
+        var reader = new KafkaReader(frame);
+        reader.ReadInt32().ShouldBe(1);
+        ApiVersionsResponse versions = ApiVersionsResponse.Read(ref reader, 0);
+        versions.ErrorCode.ShouldBe((short)ErrorCode.UnsupportedVersion);
+        versions.ApiKeys.Single(a => a.ApiKey == 18).MaxVersion.ShouldBe((short)4);
+    }
+
+    [Fact]
+    public void ApiVersions_tells_the_features()
+    {
+        ApiVersionsResponse versions = _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest { ClientSoftwareName = "x", ClientSoftwareVersion = "1" }, 4, ApiVersionsResponse.Read);
+        versions.FinalizedFeatures.Select(f => (f.Name, f.MaxVersionLevel)).ShouldBe([("group.version", (short)1), ("transaction.version", (short)2)]);
+        versions.FinalizedFeaturesEpoch.ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(7)]
+    [InlineData(12)]
+    [InlineData(13)]
+    [InlineData(17)]
+    public void Fetch_in_any_version_gives_the_batch_as_it_was_produced(short version)
+    {
+        Guid id = Create("t");
+        byte[] batch = Batch("a");
+        Produce("t", batch).BaseOffset.ShouldBe(0);
+        FetchResponse fetched = Fetch(FetchOf("t", id, 0), version);
+        ReadOnlyMemory<byte> records = fetched.Responses[0].Partitions[0].Records!.Value;
+        records.ToArray().ShouldBe(batch);
+        fetched.Responses[0].Partitions[0].HighWatermark.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Fetch_by_an_id_that_no_topic_has_says_so()
+    {
+        FetchResponse fetched = Fetch(FetchOf("", Guid.CreateVersion7(), 0), 13);
+        fetched.Responses[0].Partitions[0].ErrorCode.ShouldBe((short)ErrorCode.UnknownTopicId);
+    }
+
+    [Fact]
+    public void Fetch_session_tells_only_what_changed()
+    {
+        Guid id = Create("t", partitions: 2);
+        FetchRequest request = FetchOf("t", id, 0);
+        request.Topics[0].Partitions.Add(new FetchRequest.TopicItem.PartitionItem { Index = 1, PartitionMaxBytes = 1_000 });
+        request.SessionEpoch = 0;
+        FetchResponse full = Fetch(request, 12);
+        full.SessionId.ShouldBeGreaterThan(0);
+        full.Responses.Sum(t => t.Partitions.Count).ShouldBe(2);
+
+        var next = new FetchRequest { SessionId = full.SessionId, SessionEpoch = 1, MaxBytes = 1_000_000, MinBytes = 0 };
+        Fetch(next, 12).Responses.ShouldBeEmpty();
+        Produce("t", Batch("a"), partition: 1);
+        next.SessionEpoch = 2;
+        FetchResponse changed = Fetch(next, 12);
+        changed.Responses.Single().Partitions.Single().Index.ShouldBe(1);
+        changed.Responses[0].Partitions[0].Records!.Value.Length.ShouldBeGreaterThan(0);
+
+        next.SessionEpoch = 2;
+        Fetch(next, 12).ErrorCode.ShouldBe((short)ErrorCode.InvalidFetchSessionEpoch);
+        next.SessionEpoch = 3;
+        next.ForgottenTopics = [new FetchRequest.ForgottenTopic { Name = "t", Partitions = [1] }];
+        Fetch(next, 12).Responses.ShouldBeEmpty();
+        next.SessionId++;
+        Fetch(next, 12).ErrorCode.ShouldBe((short)ErrorCode.FetchSessionIdNotFound);
+    }
+
+    [Fact]
+    public async Task Fetch_waits_for_min_bytes_and_is_woken_by_the_append()
+    {
+        Guid id = Create("t");
+        FetchRequest request = FetchOf("t", id, 0);
+        (request.MinBytes, request.MaxWaitMs) = (1, 60_000);
+        using var reader = new RawClient(_kafka);
+        Task<FetchResponse> waiting = Task.Run(() => reader.Ask<FetchRequest, FetchResponse>(request, 12, FetchResponse.Read), Cancellation);
+        Produce("t", Batch("a"));
+        (await waiting.WaitAsync(Patience, Cancellation)).Responses[0].Partitions[0].Records!.Value.Length.ShouldBeGreaterThan(0);
+    }
+
+    [Fact]
+    public void Requests_sent_together_are_answered_in_order()
+    {
+        byte[][] frames = [.. Enumerable.Range(0, 500).Select(i => RawClient.Frame(RawClient.ApiOf<ApiVersionsRequest>(), 0, _ => { }, i))];
+        _client.Send([.. frames.SelectMany(f => f)]);
+        for (int i = 0; i < 500; i++)
+        {
+            var reader = new KafkaReader(_client.Receive()!);
+            reader.ReadInt32().ShouldBe(i);
+        }
+    }
+
+    [Fact]
+    public void Transaction_of_version_2_adds_partitions_by_producing_and_bumps_the_epoch_at_its_end()
+    {
+        Guid id = Create("t");
+        InitProducerIdResponse producer = _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest { TransactionalId = "tx", TransactionTimeoutMs = 60_000 }, 5, InitProducerIdResponse.Read);
+        Produce("t", Batch("a", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)0);
+        DescribeTransactionsResponse.State open = _client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(new DescribeTransactionsRequest { TransactionalIds = ["tx"] }, 0, DescribeTransactionsResponse.Read).TransactionStates[0];
+        (open.TransactionState, open.Topics.Single().Topic).ShouldBe(("Ongoing", "t"));
+
+        EndTxnRequest end = new() { TransactionalId = "tx", ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, Committed = true };
+        EndTxnResponse ended = _client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read);
+        (ended.ErrorCode, ended.ProducerId, ended.ProducerEpoch).ShouldBe(((short)0, producer.ProducerId, (short)(producer.ProducerEpoch + 1)));
+
+        // The answer was lost: the same request gets it again; the other outcome is refused.
+        EndTxnResponse again = _client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read);
+        (again.ErrorCode, again.ProducerEpoch).ShouldBe(((short)0, ended.ProducerEpoch));
+        end.Committed = false;
+        _client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.InvalidTxnState);
+
+        // A late batch of the transaction that is over is refused; the next one starts at sequence 0 in the new epoch.
+        Produce("t", Batch("late", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)ErrorCode.InvalidProducerEpoch);
+        Produce("t", Batch("b", producer.ProducerId, ended.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)0);
+        Fetch(FetchOf("t", id, 0), 13).Responses[0].Partitions[0].LastStableOffset.ShouldBe(2);
+    }
+
+    [Fact]
+    public void InitProducerId_with_the_present_epoch_goes_on_and_with_an_old_one_is_fenced()
+    {
+        InitProducerIdResponse Init(long id, short epoch) =>
+            _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest { TransactionalId = "tx", TransactionTimeoutMs = 60_000, ProducerId = id, ProducerEpoch = epoch }, 4, InitProducerIdResponse.Read);
+        InitProducerIdResponse first = Init(-1, -1);
+        InitProducerIdResponse bumped = Init(first.ProducerId, first.ProducerEpoch);
+        (bumped.ErrorCode, bumped.ProducerEpoch).ShouldBe(((short)0, (short)(first.ProducerEpoch + 1)));
+        InitProducerIdResponse repeated = Init(first.ProducerId, first.ProducerEpoch);
+        (repeated.ErrorCode, repeated.ProducerEpoch).ShouldBe(((short)0, bumped.ProducerEpoch));
+        Init(-1, -1).ProducerEpoch.ShouldBe((short)(bumped.ProducerEpoch + 1));
+        Init(first.ProducerId, bumped.ProducerEpoch).ErrorCode.ShouldBe((short)ErrorCode.ProducerFenced);
+    }
+
+    [Fact]
+    public async Task Classic_member_gets_an_id_joins_and_is_told_of_stale_generations()
+    {
+        JoinGroupResponse named = Join("", 9);
+        named.ErrorCode.ShouldBe((short)ErrorCode.MemberIdRequired);
+        JoinGroupResponse joined = Join(named.MemberId, 9);
+        (joined.ErrorCode, joined.GenerationId, joined.Leader, joined.Members.Count).ShouldBe(((short)0, 1, named.MemberId, 1));
+        Sync(joined, joined.GenerationId + 1).ErrorCode.ShouldBe((short)ErrorCode.IllegalGeneration);
+        SyncGroupResponse synced = Sync(joined, joined.GenerationId);
+        (synced.ErrorCode, synced.Assignment.ToArray()[0]).ShouldBe(((short)0, (byte)42));
+        Heartbeat(joined.MemberId, 1).ShouldBe(ErrorCode.None);
+        Heartbeat(joined.MemberId, 7).ShouldBe(ErrorCode.IllegalGeneration);
+        Heartbeat("stranger", 1).ShouldBe(ErrorCode.UnknownMemberId);
+        Join("stranger", 9).ErrorCode.ShouldBe((short)ErrorCode.UnknownMemberId);
+        Join("", 9, protocol: "other").ErrorCode.ShouldBe((short)ErrorCode.InconsistentGroupProtocol);
+
+        // A second member starts a rebalance; the first one learns it by its heartbeat and joins again.
+        string secondId = Join("", 9).MemberId;
+        using var second = new RawClient(_kafka);
+        Task<JoinGroupResponse> joining = Task.Run(() => second.Ask<JoinGroupRequest, JoinGroupResponse>(JoinOf(secondId, "range"), 9, JoinGroupResponse.Read), Cancellation);
+        long start = TimeProvider.System.GetTimestamp();
+        while (Heartbeat(joined.MemberId, 1) != ErrorCode.RebalanceInProgress)
+            (TimeProvider.System.GetElapsedTime(start) < Patience).ShouldBeTrue("the rebalance does not start");
+        JoinGroupResponse rejoined = Join(joined.MemberId, 9);
+        rejoined.GenerationId.ShouldBe(2);
+        rejoined.Members.Count.ShouldBe(2);
+        (await joining.WaitAsync(Patience, Cancellation)).Members.ShouldBeEmpty();
+
+        // The group is full.
+        Join(Join("", 9).MemberId, 9).ErrorCode.ShouldBe((short)ErrorCode.GroupMaxSizeReached);
+    }
+
+    [Fact]
+    public async Task Classic_members_outlive_a_restart_of_the_broker()
+    {
+        string directory = Directory.CreateTempSubdirectory("kafka-members-").FullName;
+        try
+        {
+            var options = new EmbeddedKafkaOptions { DataDirectory = directory };
+            JoinGroupResponse joined;
+            await using (EmbeddedKafka first = await EmbeddedKafka.StartAsync(options, cancellationToken: Cancellation))
+            {
+                using RawClient was = _client;
+                _client = new RawClient(first);
+                joined = Join(Join("", 9).MemberId, 9);
+                Sync(joined, 1).ErrorCode.ShouldBe((short)0);
+            }
+
+            await using EmbeddedKafka second = await EmbeddedKafka.StartAsync(options, cancellationToken: Cancellation);
+            _client.Dispose();
+            _client = new RawClient(second);
+            Heartbeat(joined.MemberId, 1).ShouldBe(ErrorCode.None);
+            DescribeGroupsResponse.DescribedGroup described = _client.Ask<DescribeGroupsRequest, DescribeGroupsResponse>(new DescribeGroupsRequest { Groups = ["g", "none"] }, 6, DescribeGroupsResponse.Read).Groups[0];
+            (described.GroupState, described.ProtocolData, described.Members.Single().MemberAssignment.ToArray()[0]).ShouldBe(("Stable", "range", (byte)42));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Offsets_of_a_stranger_are_refused_while_the_group_has_members()
+    {
+        Create("t");
+        JoinGroupResponse joined = Join(Join("", 9).MemberId, 9);
+        Sync(joined, 1);
+        OffsetCommitRequest commit = new() { GroupId = "g", Topics = [new OffsetCommitRequest.TopicItem { Name = "t", Partitions = [new OffsetCommitRequest.TopicItem.PartitionItem { CommittedOffset = 5 }] }] };
+        ErrorCode Commit() => (ErrorCode)_client.Ask<OffsetCommitRequest, OffsetCommitResponse>(commit, 9, OffsetCommitResponse.Read).Topics[0].Partitions[0].ErrorCode;
+        Commit().ShouldBe(ErrorCode.UnknownMemberId);
+        (commit.MemberId, commit.GenerationId) = (joined.MemberId, 1);
+        Commit().ShouldBe(ErrorCode.None);
+        commit.Topics[0].Partitions[0].CommittedMetadata = new string('x', 5_000);
+        Commit().ShouldBe(ErrorCode.OffsetMetadataTooLarge);
+        commit.Topics[0].Name = "missing";
+        Commit().ShouldBe(ErrorCode.UnknownTopicOrPartition);
+        var fetch = new OffsetFetchRequest { Groups = [new OffsetFetchRequest.Group { GroupId = "g", Topics = null }, new OffsetFetchRequest.Group { GroupId = "nobody", Topics = null }] };
+        OffsetFetchResponse fetched = _client.Ask<OffsetFetchRequest, OffsetFetchResponse>(fetch, 9, OffsetFetchResponse.Read);
+        fetched.Groups[0].Topics[0].Partitions[0].CommittedOffset.ShouldBe(5);
+        fetched.Groups[1].Topics.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Half_a_request_and_a_huge_announcement_harm_nobody_else()
+    {
+        using var half = new RawClient(_kafka);
+        half.Send([0, 0, 1, 0, 0]);
+        using var huge = new RawClient(_kafka);
+        huge.Send([0x7f, 0xff, 0xff, 0xff]);
+        huge.Receive().ShouldBeNull();
+        _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest(), 0, ApiVersionsResponse.Read).ErrorCode.ShouldBe((short)0);
+    }
+
+    private static byte[] Batch(string value, long producerId = -1, short epoch = -1)
+    {
+        byte[] batch = RecordBatchBuilder.Build([(null, System.Text.Encoding.UTF8.GetBytes(value))], 1_700_000_000_000, producerId, epoch, transactional: producerId >= 0);
+        if (producerId >= 0)
+        {
+            System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(53), 0);
+            System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(batch.AsSpan(17), Crc32C.Compute(batch.AsSpan(21)));
+        }
+
+        return batch;
+    }
+
+    private static FetchRequest FetchOf(string topic, Guid id, long offset) => new()
+    {
+        MaxBytes = 1_000_000,
+        SessionEpoch = -1,
+        Topics = [new FetchRequest.TopicItem { Name = topic, TopicId = id, Partitions = [new FetchRequest.TopicItem.PartitionItem { FetchOffset = offset, PartitionMaxBytes = 1_000_000 }] }],
+    };
+
+    private static JoinGroupRequest JoinOf(string memberId, string protocol) => new()
+    {
+        GroupId = "g",
+        MemberId = memberId,
+        SessionTimeoutMs = 30_000,
+        RebalanceTimeoutMs = 30_000,
+        ProtocolType = "consumer",
+        Protocols = [new JoinGroupRequest.Protocol { Name = protocol, Metadata = new byte[] { 0, 0, 0, 0, 0, 0 } }],
+    };
+
+    private Guid Create(string topic, int partitions = 1) =>
+        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = partitions, ReplicationFactor = 1 }] }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
+
+    private ProduceResponse.TopicItem.PartitionItem Produce(string topic, byte[] batch, int partition = 0, string? transactionalId = null) =>
+        _client.Ask<ProduceRequest, ProduceResponse>(new ProduceRequest { Acks = -1, TransactionalId = transactionalId, TopicData = [new ProduceRequest.TopicItem { Name = topic, PartitionData = [new ProduceRequest.TopicItem.PartitionItem { Index = partition, Records = batch }] }] }, 12, ProduceResponse.Read).Responses[0].PartitionResponses[0];
+
+    private FetchResponse Fetch(FetchRequest request, short version) => _client.Ask<FetchRequest, FetchResponse>(request, version, FetchResponse.Read);
+
+    private JoinGroupResponse Join(string memberId, short version, string protocol = "range") => _client.Ask<JoinGroupRequest, JoinGroupResponse>(JoinOf(memberId, protocol), version, JoinGroupResponse.Read);
+
+    private SyncGroupResponse Sync(JoinGroupResponse joined, int generation) => _client.Ask<SyncGroupRequest, SyncGroupResponse>(
+        new SyncGroupRequest { GroupId = "g", MemberId = joined.MemberId, GenerationId = generation, ProtocolType = "consumer", ProtocolName = "range", Assignments = [new SyncGroupRequest.MemberAssignment { MemberId = joined.MemberId, Assignment = new byte[] { 42 } }] }, 5, SyncGroupResponse.Read);
+
+    private ErrorCode Heartbeat(string memberId, int generation) =>
+        (ErrorCode)_client.Ask<HeartbeatRequest, HeartbeatResponse>(new HeartbeatRequest { GroupId = "g", MemberId = memberId, GenerationId = generation }, 4, HeartbeatResponse.Read).ErrorCode;
+}
