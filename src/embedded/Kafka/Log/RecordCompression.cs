@@ -24,13 +24,15 @@ internal static class RecordCompression
 
     /// <summary>The records in plain.</summary>
     /// <exception cref="MalformedRequestException">The bytes are not of that codec.</exception>
-    public static ReadOnlyMemory<byte> Decompress(int codec, ReadOnlyMemory<byte> data)
+    public static ReadOnlyMemory<byte> Decompress(int codec, ReadOnlyMemory<byte> data) => codec == None ? data : Open(codec, data);
+
+    // Apart, so that the libraries of the codecs are loaded only when one is used.
+    private static ReadOnlyMemory<byte> Open(int codec, ReadOnlyMemory<byte> data)
     {
         try
         {
             return codec switch
             {
-                None => data,
                 Gzip => Inflate(new GZipStream(new MemoryStream(data.ToArray()), CompressionMode.Decompress)),
                 Snappy => Unsnappy(data),
                 Lz4 => Inflate(LZ4Stream.Decode(new MemoryStream(data.ToArray()))),
