@@ -14,6 +14,7 @@ namespace KafkaEventSourcing.Processing;
 internal sealed partial class PartitionTask : IDisposable
 {
     private const int MaxCommitAttempts = 20;
+    private static readonly TimeSpan RegistryRetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan TransactionCallTimeout = TimeSpan.FromSeconds(30);
 
     private readonly PartitionContext _context;
@@ -272,7 +273,7 @@ internal sealed partial class PartitionTask : IDisposable
         long input = -1;
         foreach (QueuedCommand queued in batch)
         {
-            _deciding.Add(queued.Direct ?? IncomingCommand.Read(queued.Record!, _context.Serde, _context.Definition));
+            _deciding.Add(queued.Direct ?? Read(queued.Record!));
             if (queued.Record is { } record)
                 input = record.Offset.Value + 1;
         }
@@ -299,6 +300,24 @@ internal sealed partial class PartitionTask : IDisposable
         foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
             command.Caller?.TrySetResult(CommandReplies.ToResult(reply));
         _deciding.Clear();
+    }
+
+    // A schema that was not seen before is asked of the registry; when that is away, this partition waits for it and lag grows.
+    private IncomingCommand Read(ConsumeResult<byte[], byte[]> record)
+    {
+        while (true)
+        {
+            try
+            {
+                return IncomingCommand.Read(record, _context.Serde, _context.Definition);
+            }
+            catch (HttpRequestException away)
+            {
+                LogRegistryAway(away, _partition, record.Offset.Value);
+                if (_stop.Token.WaitHandle.WaitOne(RegistryRetryDelay))
+                    throw new OperationCanceledException(_stop.Token);
+            }
+        }
     }
 
     private bool TryCommit(long input)
@@ -388,6 +407,9 @@ internal sealed partial class PartitionTask : IDisposable
         _aggregates.Trim();
         _eventsSinceBarrier = 0;
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the command at {Offset}")]
+    private partial void LogRegistryAway(Exception away, int partition, long offset);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition} is restored: {Events} events in {Milliseconds:N0} ms")]
     private partial void LogRestored(int partition, long events, double milliseconds);

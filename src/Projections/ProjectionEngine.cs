@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Projections;
 
 /// <summary>
-/// Folds event batches of all partitions that this node reads into the read models, and writes each batch's documents and
+/// Folds event batches of all partitions that this node reads into the read models, and writes of each read model a batch's documents and
 /// checkpoints in one transaction. Batches of several partitions that wait at the same time are written together. Thread-safe.
 /// </summary>
 /// <remarks>
@@ -187,10 +187,9 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         }
     }
 
-    private async Task FoldAndCommit(List<PendingBatch> batches, CancellationToken cancellationToken)
+    // Each read model and its checkpoints are one transaction of their own, and they run side by side: none waits for another's documents.
+    private Task FoldAndCommit(List<PendingBatch> batches, CancellationToken cancellationToken)
     {
-        var changes = new List<DocumentChanges>(_folds.Length);
-        var moves = new List<CheckpointMove>(_folds.Length * batches.Count);
         if (_partitionsMoved)
         {
             _partitionsMoved = false;
@@ -198,21 +197,18 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
                 fold.Forget();
         }
 
-        foreach (ProjectionFold fold in _folds)
-        {
-            IReadOnlyList<RecordedEvent> events = await EventsBehindCheckpoint(fold.Projection.Name, batches, moves, cancellationToken).ConfigureAwait(false);
-            if (events.Count == 0)
-                continue;
+        return Task.WhenAll(_folds.Select(fold => Task.Run(() => FoldAndCommit(fold, batches, cancellationToken), cancellationToken)));
+    }
 
-            DocumentChanges change = await fold.Fold(events, _store, cancellationToken).ConfigureAwait(false);
-            if (change.Count > 0)
-                changes.Add(change);
-        }
-
+    private async Task FoldAndCommit(ProjectionFold fold, List<PendingBatch> batches, CancellationToken cancellationToken)
+    {
+        var moves = new List<CheckpointMove>(batches.Count);
+        IReadOnlyList<RecordedEvent> events = await EventsBehindCheckpoint(fold.Projection.Name, batches, moves, cancellationToken).ConfigureAwait(false);
         if (moves.Count == 0)
             return;
 
-        await _store.Commit(changes, moves, cancellationToken).ConfigureAwait(false);
+        DocumentChanges? changes = events.Count == 0 ? null : await fold.Fold(events, _store, cancellationToken).ConfigureAwait(false);
+        await _store.Commit(changes is { Count: > 0 } ? [changes] : [], moves, cancellationToken).ConfigureAwait(false);
         lock (_checkpointsLock)
         {
             foreach (CheckpointMove move in moves)
@@ -225,10 +221,9 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     {
         IReadOnlyList<RecordedEvent>? only = null;
         List<RecordedEvent>? joined = null;
-        int firstMove = moves.Count;
         foreach (PendingBatch batch in batches)
         {
-            int earlier = moves.FindIndex(firstMove, m => m.Partition == batch.Partition);
+            int earlier = moves.FindIndex(m => m.Partition == batch.Partition);
             long? from = earlier >= 0 ? moves[earlier].To : await CheckpointOf(projection, batch.Partition, cancellationToken).ConfigureAwait(false);
             if (from >= batch.NextOffset)
                 continue;

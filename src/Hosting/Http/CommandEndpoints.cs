@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
 namespace KafkaEventSourcing.Hosting.Http;
@@ -14,7 +15,12 @@ internal static class CommandEndpoints
         foreach (Type command in aggregate.Definition.CommandTypes.OrderBy(t => t.Name, StringComparer.Ordinal))
         {
             string name = Names.InUrl(command);
-            routes.MapPost($"/{aggregate.Definition.Name}/{{id}}/{name}", (string id, HttpContext context) => Send(context, aggregate.Commands, command, id, time))
+            routes.MapPost($"/{aggregate.Definition.Name}/{{id}}/{name}", (
+                    string id,
+                    [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
+                    [FromHeader(Name = "Expected-Version")] string? expectedVersion,
+                    [FromHeader(Name = "X-Correlation-Id")] string? correlationId,
+                    HttpContext context) => Send(context, aggregate.Commands, command, id, (idempotencyKey, expectedVersion, correlationId), time))
                 .WithName($"{aggregate.Definition.Name}-{name}")
                 .WithTags(aggregate.Definition.Name)
                 .WithSummary($"Decide {command.Name}")
@@ -30,12 +36,13 @@ internal static class CommandEndpoints
         }
     }
 
-    private static async Task<IResult> Send(HttpContext context, ICommandClient commands, Type commandType, string id, TimeProvider time)
+    private static async Task<IResult> Send(
+        HttpContext context, ICommandClient commands, Type commandType, string id, (string? IdempotencyKey, string? ExpectedVersion, string? CorrelationId) given, TimeProvider time)
     {
         IHeaderDictionary headers = context.Request.Headers;
         var aggregateId = AggregateId.Parse(id);
-        CommandId commandId = headers.TryGetValue("Idempotency-Key", out var key) ? CommandId.Parse(key.ToString()) : CommandId.New(time);
-        ExpectedVersion expected = headers.TryGetValue("Expected-Version", out var version) ? ExpectedVersion.Parse(version.ToString()) : ExpectedVersion.Any;
+        CommandId commandId = given.IdempotencyKey is { } key ? CommandId.Parse(key) : CommandId.New(time);
+        ExpectedVersion expected = given.ExpectedVersion is { } version ? ExpectedVersion.Parse(version) : ExpectedVersion.Any;
         // A condition that is not understood must not be taken as none.
         foreach (string conditional in (string[])["If-Match", "If-None-Match", "If-Unmodified-Since"])
         {
@@ -49,7 +56,7 @@ internal static class CommandEndpoints
         var envelope = new CommandEnvelope(aggregateId, commandId, payload)
         {
             ExpectedVersion = expected,
-            CorrelationId = headers.TryGetValue("X-Correlation-Id", out var correlation) ? correlation.ToString() : null,
+            CorrelationId = given.CorrelationId,
             TraceParent = Activity.Current?.Id,
         };
         return Answer(context, await commands.Send(envelope, context.RequestAborted).ConfigureAwait(false));

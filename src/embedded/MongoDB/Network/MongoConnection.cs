@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
+using KafkaEventSourcing.Embedded.MongoDB.Storage;
 using Microsoft.Extensions.Logging;
 using MongoDB.Bson;
 using MongoDB.Bson.Serialization;
@@ -85,7 +86,8 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
             case OpQuery:
                 // Only the first hello of a client still comes this way.
                 int name = body.Span[sizeof(int)..].IndexOf((byte)0) + sizeof(int);
-                BsonDocument query = Parse(body[(name + 1 + (2 * sizeof(int)))..], out _);
+                ReadOnlyMemory<byte> document = body[(name + 1 + (2 * sizeof(int)))..];
+                BsonDocument query = Parse(document[..LengthOf(document.Span)].ToArray());
                 BsonDocument answer = query.GetElement(0).Name is "isMaster" or "ismaster" or "hello"
                     ? server.Hello().Add("ok", 1.0)
                     : new BsonDocument { { "ok", 0.0 }, { "errmsg", "Unsupported OP_QUERY command: use OP_MSG." }, { "code", 352 }, { "codeName", "UnsupportedOpQueryCommand" } };
@@ -105,7 +107,8 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
             sections = sections[1..];
             if (kind == 0)
             {
-                command = Parse(sections, out int length);
+                int length = LengthOf(sections.Span);
+                command = Parse(WithoutStatements(sections.Span[..length], sequences));
                 sections = sections[length..];
             }
             else if (kind == 1)
@@ -121,7 +124,7 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
                     rest = rest[length..];
                 }
 
-                sequences.Add(Encoding.UTF8.GetString(section.Span[..name]), documents);
+                sequences.TryAdd(Encoding.UTF8.GetString(section.Span[..name]), documents);
                 sections = sections[size..];
             }
             else
@@ -133,17 +136,51 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
         return command is { ElementCount: > 0 } ? (command, sequences) : throw new InvalidDataException("A message has no command.");
     }
 
+    // The statements of a write may stand in the command itself; they are taken out by their bytes, as from a section of their own.
+    private static byte[] WithoutStatements(ReadOnlySpan<byte> command, Dictionary<string, List<byte[]>> sequences)
+    {
+        var fields = new RawBson(command);
+        int at = sizeof(int);
+        while (fields.MoveNext())
+        {
+            RawElement field = fields.Current;
+            int length = 1 + field.Name.Length + 1 + field.Value.Length;
+            if (field.Type == BsonType.Array && StatementsIn(field) is { } statements && sequences.TryAdd(Encoding.UTF8.GetString(field.Name), statements))
+            {
+                byte[] rest = [.. command[..at], .. command[(at + length)..]];
+                BinaryPrimitives.WriteInt32LittleEndian(rest, rest.Length);
+                return rest;
+            }
+
+            at += length;
+        }
+
+        return command.ToArray();
+    }
+
+    private static List<byte[]>? StatementsIn(RawElement field)
+    {
+        if (!field.Name.SequenceEqual("documents"u8) && !field.Name.SequenceEqual("updates"u8) && !field.Name.SequenceEqual("deletes"u8))
+            return null;
+        var statements = new List<byte[]>();
+        var items = new RawBson(field.Value);
+        while (items.MoveNext())
+        {
+            if (items.Current.Type != BsonType.Document)
+                return null;
+            statements.Add(items.Current.Value.ToArray());
+        }
+
+        return statements;
+    }
+
     private static int LengthOf(ReadOnlySpan<byte> document)
     {
         int length = BinaryPrimitives.ReadInt32LittleEndian(document);
         return length >= 5 && length <= document.Length ? length : throw new InvalidDataException($"A document of {length} bytes is announced; {document.Length} are left.");
     }
 
-    private static BsonDocument Parse(ReadOnlyMemory<byte> bytes, out int length)
-    {
-        length = LengthOf(bytes.Span);
-        return BsonSerializer.Deserialize<BsonDocument>(bytes[..length].ToArray());
-    }
+    private static BsonDocument Parse(byte[] bytes) => BsonSerializer.Deserialize<BsonDocument>(bytes);
 
     private byte[] Message(BsonDocument reply, int requestId)
     {

@@ -9,7 +9,10 @@ namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 /// <summary>Collections, documents and indexes in RocksDB. Writes outside multi-document transactions are made one at a time; reads are concurrent.</summary>
 internal sealed class DocumentStore : IDisposable
 {
+    private const ulong WriteBufferBytes = 96UL * 1024 * 1024; // one that is filled, one that is flushed
     private const ulong BlockCacheBytes = 64UL * 1024 * 1024;
+    private const int DocumentKeyPrefix = 2 * sizeof(int);
+    private const int MinChanged = 100_000;
     private static readonly byte[] CatalogKey = [0];
 
     [ThreadStatic]
@@ -18,8 +21,9 @@ internal sealed class DocumentStore : IDisposable
     private readonly ConcurrentDictionary<byte[], StoreTransaction> _owners = new(ByteKeyComparer.Instance);
     private readonly ConcurrentDictionary<byte[], long> _changed = new(ByteKeyComparer.Instance);
     private readonly Lock _catalogLock = new();
-    private int _snapshots;
+    private readonly List<long> _snapshots = []; // the commits that each open transaction sees
     private long _commits;
+    private int _sweepAbove = MinChanged;
     private ImmutableSortedDictionary<string, CollectionDefinition> _collections = ImmutableSortedDictionary<string, CollectionDefinition>.Empty.WithComparers(StringComparer.Ordinal);
     private int _nextCollection = 1;
 
@@ -27,7 +31,8 @@ internal sealed class DocumentStore : IDisposable
     {
         DbOptions options = new DbOptions()
             .SetCreateIfMissing(true)
-            .SetWriteBufferSize(64UL * 1024 * 1024)
+            .SetWriteBufferSize(WriteBufferBytes)
+            .SetLevel0FileNumCompactionTrigger(6)
             .SetMaxBackgroundCompactions(2)
             .SetMaxOpenFiles(512)
             .SetKeepLogFileNum(2)
@@ -267,29 +272,47 @@ internal sealed class DocumentStore : IDisposable
     {
         lock (WriteLock)
         {
-            _snapshots++;
+            _snapshots.Add(_commits);
             return (Database.CreateSnapshot(), _commits);
         }
     }
 
-    internal void EndSnapshot(Snapshot snapshot)
+    internal void EndSnapshot(Snapshot snapshot, long commits)
     {
         snapshot.Dispose();
         lock (WriteLock)
         {
-            if (--_snapshots == 0)
+            _snapshots.Remove(commits);
+            if (_snapshots.Count == 0)
                 _changed.Clear();
+            else if (_changed.Count > _sweepAbove)
+                Sweep(_snapshots.Min());
         }
     }
 
-    /// <summary>Remembers what was changed while other transactions are open; called with the write lock held.</summary>
-    internal void Committed(IReadOnlyCollection<byte[]> keys, bool hasSnapshot)
+    /// <summary>Remembers which documents were changed while other transactions are open; called with the write lock held.</summary>
+    internal void Committed(byte[][] keys, bool hasSnapshot)
     {
         _commits++;
-        if (_snapshots == (hasSnapshot ? 1 : 0))
+        if (_snapshots.Count == (hasSnapshot ? 1 : 0))
             return;
         foreach (byte[] key in keys)
-            _changed[key] = _commits;
+        {
+            if (key.Length > DocumentKeyPrefix && key.AsSpan(sizeof(int), sizeof(int)).IndexOfAnyExcept((byte)0) < 0)
+                _changed[key] = _commits;
+        }
+    }
+
+    // What every open transaction sees is no conflict any more.
+    private void Sweep(long seenByAll)
+    {
+        foreach ((byte[] key, long changed) in _changed)
+        {
+            if (changed <= seenByAll)
+                _changed.TryRemove(key, out _);
+        }
+
+        _sweepAbove = Math.Max(MinChanged, 2 * _changed.Count);
     }
 
     /// <summary>Whether a commit after number <paramref name="commits"/> has changed a document.</summary>

@@ -103,19 +103,22 @@ internal sealed class StoreTransaction : IDisposable
 
     public void Commit()
     {
-        using var batch = new WriteBatch();
-        foreach ((byte[] key, byte[]? value) in _writes)
-        {
-            if (value is null)
-                batch.Delete(key);
-            else
-                batch.Put(key, value);
-        }
-
         if (_writes.Count == 0)
             return;
+        using var batch = new WriteBatch();
+        // In the order of the keys: the memtable then finds each place beside the one before it.
+        byte[][] keys = [.. _writes.Keys];
+        Array.Sort(keys, ByteKeyComparer.Instance);
+        foreach (byte[] key in keys)
+        {
+            if (_writes[key] is { } value)
+                batch.Put(key, value);
+            else
+                batch.Delete(key);
+        }
+
         _store.Database.Write(batch);
-        _store.Committed(_writes.Keys, hasSnapshot: _snapshot is not null);
+        _store.Committed(keys, hasSnapshot: _snapshot is not null);
     }
 
     public void Dispose()
@@ -125,7 +128,7 @@ internal sealed class StoreTransaction : IDisposable
         _ended = true;
         _store.Release(_owned);
         if (_snapshot is not null)
-            _store.EndSnapshot(_snapshot);
+            _store.EndSnapshot(_snapshot, _started);
         Ended.TrySetResult();
     }
 
