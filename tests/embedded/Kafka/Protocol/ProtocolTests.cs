@@ -268,7 +268,7 @@ public sealed class ProtocolTests : IAsyncLifetime
 
         refused.ErrorCode.ShouldBe((short)ErrorCode.InvalidRecord);
         refused.RecordErrors.Select(e => e.BatchIndex).ShouldBe([1, 3]);
-        refused.RecordErrors[0].BatchIndexErrorMessage.ShouldBe("Compacted topic cannot accept message without key in topic partition.");
+        refused.RecordErrors[0].BatchIndexErrorMessage.ShouldBe("Compacted topic cannot accept message without key in topic partition compacted-0.");
     }
 
     private static byte[] Gzip(byte[] batch)
