@@ -139,6 +139,7 @@ public sealed class AvroMessageSerde
 
         public override IAvroRecord Decode(ReadOnlySpan<byte> value)
         {
+            AvroWellFormed.Check(writer, value);
             using var stream = new MemoryStream(value.ToArray(), writable: false);
             return (IAvroRecord)_reader.Read<object?>(null, new BinaryDecoder(stream))!;
         }

@@ -150,6 +150,16 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
         }, iter: 5_000);
     }
 
+    // An array of 2^61 items without a size kept Apache Avro's reader busy for ever, and with it the partition.
+    [Fact]
+    public async Task Value_of_another_schema_that_announces_more_items_than_it_has_is_a_fault()
+    {
+        byte[] header = await WithSchema(
+            """{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"Nothing","type":{"type":"array","items":"null"}},{"name":"By","type":"int"}]}""", []);
+        foreach (byte[] count in (byte[][])[[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0], [3, 8, 0]])
+            fixture.Read(Key, [.. header, .. count, 0, 2]).Fault.ShouldNotBeNull().Code.ShouldBe(IncomingCommand.Undecodable);
+    }
+
     // The place of the record is the id of a command that has none; topic names have up to 249 characters and ids fewer.
     [Fact]
     public void Record_of_a_topic_with_the_longest_name_still_gets_an_id()

@@ -18,7 +18,8 @@ internal sealed partial class GroupCoordinator
                 if (batch.IsControl)
                 {
                     // The key of a marker: version, then 0 for abort and 1 for commit.
-                    ReplayMarker(batch.ProducerId, records[0].Key is { Length: >= 4 } marker && marker.Span[3] == 1);
+                    if (batch.Commits is { } commits) // a marker that compaction emptied marks nothing any more
+                        ReplayMarker(batch.ProducerId, commits);
                     return;
                 }
 

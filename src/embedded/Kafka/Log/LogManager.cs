@@ -1,15 +1,18 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>All logs of the broker, one folder each.</summary>
-internal sealed class LogManager : IDisposable
+/// <summary>All logs of the broker, one folder each, and the checkpoints that hold for all.</summary>
+internal sealed partial class LogManager : IDisposable
 {
     private const string CleanShutdownFile = ".kafka_cleanshutdown";
     private const string StartOffsetsFile = "log-start-offset-checkpoint";
+    private const string RecoveryPointsFile = "recovery-point-offset-checkpoint";
+
+    // A start after a crash checks no more than this, and what came since the last cleaning, of each log.
+    private const long FlushAtBytes = 16 * 1024 * 1024;
 
     private readonly ConcurrentDictionary<TopicPartition, UnifiedLog> _logs = [];
     private readonly string _directory;
@@ -17,59 +20,75 @@ internal sealed class LogManager : IDisposable
     private readonly ILogger _logger;
     private readonly LogCleaner _cleaner;
     private readonly bool _clean;
+    private readonly Lock _openLock = new();
+    private readonly Lock _checkpointLock = new();
     private readonly Dictionary<TopicPartition, long> _startOffsets;
+    private readonly Dictionary<TopicPartition, long> _recoveryPoints;
+    private readonly List<(string Folder, long DueAt)> _doomed = [];
 
     public LogManager(string directory, TimeProvider time, ILogger logger)
     {
         (_directory, _time, _logger) = (directory, time, logger);
-        _cleaner = new LogCleaner(time);
         Directory.CreateDirectory(directory);
         foreach (string leftover in Directory.EnumerateDirectories(directory, "*-delete"))
             Directory.Delete(leftover, recursive: true);
         string marker = Path.Combine(directory, CleanShutdownFile);
         _clean = File.Exists(marker);
         File.Delete(marker);
-        _startOffsets = ReadStartOffsets();
+        _startOffsets = ReadCheckpoint(StartOffsetsFile);
+        _recoveryPoints = ReadCheckpoint(RecoveryPointsFile);
+        _cleaner = new LogCleaner(directory, time, logger);
     }
 
     public IEnumerable<UnifiedLog> All => _logs.Values;
 
-    /// <summary>Opens or creates a log.</summary>
-    public UnifiedLog Open(TopicPartition partition, LogConfig config, Action<TopicPartition> appended) => _logs.GetOrAdd(partition, _ =>
+    /// <summary>Opens or creates a log. A folder that belongs to another topic of the same name is put aside: that topic was deleted.</summary>
+    public UnifiedLog Open(TopicPartition partition, LogConfig config, Action<TopicPartition> appended, Guid? topicId = null)
     {
-        UnifiedLog log = UnifiedLog.Open(partition, FolderOf(partition), config, _startOffsets.GetValueOrDefault(partition), _clean, _time, _logger);
-        log.Appended = () => appended(partition);
-        return log;
-    });
+        if (_logs.TryGetValue(partition, out UnifiedLog? open))
+            return open;
+        lock (_openLock)
+        {
+            if (_logs.TryGetValue(partition, out open))
+                return open;
+            string folder = FolderOf(partition);
+            if (topicId is { } id && CheckTopicId(folder, id))
+                Doom(folder, config.FileDeleteDelayMs);
+            var log = UnifiedLog.Open(partition, folder, config, _startOffsets.GetValueOrDefault(partition), _clean, _time, _logger, _recoveryPoints.GetValueOrDefault(partition));
+            if (topicId is { } own)
+                PartitionMetadataFile.Write(folder, own);
+            log.Appended = () => appended(partition);
+            _logs[partition] = log;
+            return log;
+        }
+    }
 
     public UnifiedLog? Get(TopicPartition partition) => _logs.GetValueOrDefault(partition);
 
     public void Delete(TopicPartition partition)
     {
-        if (!_logs.TryRemove(partition, out UnifiedLog? log))
-            return;
-        log.Dispose();
-        string doomed = FolderOf(partition) + "." + Guid.CreateVersion7(_time.GetUtcNow()).ToString("N") + "-delete";
-        Directory.Move(log.Directory, doomed);
-        Directory.Delete(doomed, recursive: true);
-        _startOffsets.Remove(partition);
-        WriteStartOffsets();
+        lock (_openLock)
+        {
+            if (!_logs.TryRemove(partition, out UnifiedLog? log))
+                return;
+            log.Dispose();
+            _startOffsets.Remove(partition);
+            _recoveryPoints.Remove(partition);
+            _cleaner.Forget(partition);
+            Doom(log.Directory, log.Config.FileDeleteDelayMs);
+        }
+
+        WriteCheckpoints();
     }
 
     /// <summary>Keeps the start of the logs over a restart.</summary>
     public void WriteStartOffsets()
     {
-        lock (_startOffsets)
-        {
-            string path = Path.Combine(_directory, StartOffsetsFile);
-            UnifiedLog[] moved = [.. _logs.Values.Where(l => l.LogStartOffset > 0)];
-            IEnumerable<string> lines = moved.Select(l => string.Create(CultureInfo.InvariantCulture, $"{l.Partition.Topic} {l.Partition.Partition} {l.LogStartOffset}"));
-            File.WriteAllLines(path + ".tmp", ["0", moved.Length.ToString(CultureInfo.InvariantCulture), .. lines]);
-            File.Move(path + ".tmp", path, overwrite: true);
-        }
+        lock (_checkpointLock)
+            CheckpointFile.WriteOffsets(Path.Combine(_directory, StartOffsetsFile), _logs.Values.Where(l => l.LogStartOffset > 0).Select(l => KeyValuePair.Create(l.Partition, l.LogStartOffset)));
     }
 
-    /// <summary>Retention and compaction of all logs; called now and then.</summary>
+    /// <summary>Retention, compaction, flush and checkpoints of all logs; called now and then.</summary>
     public void Clean()
     {
         foreach (UnifiedLog log in _logs.Values)
@@ -77,36 +96,92 @@ internal sealed class LogManager : IDisposable
             log.ApplyRetention();
             if (log.Config.Compacts)
                 _cleaner.Clean(log);
+            if (log.UnflushedBytes >= FlushAtBytes)
+                log.Flush();
         }
 
-        WriteStartOffsets();
+        DeleteDoomed(_time.GetUtcNow().ToUnixTimeMilliseconds());
+        WriteCheckpoints();
     }
 
     /// <summary>A clean shutdown: the next start need not check anything.</summary>
     public void Dispose()
     {
-        WriteStartOffsets();
+        Close(clean: true);
+        DeleteDoomed(long.MaxValue);
+    }
+
+    /// <summary>Ends the use of all logs; not <paramref name="clean"/>: as a crash would.</summary>
+    public void Close(bool clean)
+    {
         foreach (UnifiedLog log in _logs.Values)
-            log.Close();
-        File.WriteAllText(Path.Combine(_directory, CleanShutdownFile), "{\"version\":0}");
+        {
+            if (clean)
+                log.Close();
+            else
+                log.Dispose();
+        }
+
+        if (!clean)
+            return;
+        WriteCheckpoints();
+        CheckpointFile.Replace(Path.Combine(_directory, CleanShutdownFile), "{\"version\":0,\"brokerEpoch\":-1}");
+    }
+
+    private static bool CheckTopicId(string folder, Guid id)
+    {
+        try
+        {
+            return Directory.Exists(folder) && PartitionMetadataFile.Read(folder) is { } present && present != id;
+        }
+        catch (InvalidDataException)
+        {
+            return false; // torn: it is written anew
+        }
+    }
+
+    private void WriteCheckpoints()
+    {
+        WriteStartOffsets();
+        lock (_checkpointLock)
+            CheckpointFile.WriteOffsets(Path.Combine(_directory, RecoveryPointsFile), _logs.Values.Select(l => KeyValuePair.Create(l.Partition, l.RecoveryPoint)));
+    }
+
+    private void Doom(string folder, long delayMs)
+    {
+        DateTimeOffset now = _time.GetUtcNow();
+        string doomed = folder + "." + Guid.CreateVersion7(now).ToString("N") + "-delete";
+        Directory.Move(folder, doomed);
+        lock (_doomed)
+            _doomed.Add((doomed, now.ToUnixTimeMilliseconds() + delayMs));
+    }
+
+    private void DeleteDoomed(long until)
+    {
+        lock (_doomed)
+        {
+            foreach ((string folder, long _) in _doomed.Where(d => d.DueAt <= until))
+                Directory.Delete(folder, recursive: true);
+            _doomed.RemoveAll(d => d.DueAt <= until);
+        }
     }
 
     private string FolderOf(TopicPartition partition) => Path.Combine(_directory, partition.ToString());
 
-    // Kafka's checkpoint format: version, number of entries, then topic, partition and offset a line.
-    private Dictionary<TopicPartition, long> ReadStartOffsets()
+    // A checkpoint only spares work, or holds what is deleted already: without it the logs are checked from their start.
+    private Dictionary<TopicPartition, long> ReadCheckpoint(string name)
     {
-        var offsets = new Dictionary<TopicPartition, long>();
-        string path = Path.Combine(_directory, StartOffsetsFile);
-        if (!File.Exists(path))
-            return offsets;
-        foreach (string line in File.ReadLines(path).Skip(2))
+        try
         {
-            string[] parts = line.Split(' ');
-            if (parts.Length == 3 && int.TryParse(parts[1], CultureInfo.InvariantCulture, out int partition) && long.TryParse(parts[2], CultureInfo.InvariantCulture, out long offset))
-                offsets[new TopicPartition(parts[0], partition)] = offset;
+            return CheckpointFile.ReadOffsets(Path.Combine(_directory, name));
         }
-
-        return offsets;
+        catch (InvalidDataException torn)
+        {
+            LogTorn(torn.Message);
+            return [];
+        }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Reason} It is not used.")]
+    private partial void LogTorn(string reason);
 }

@@ -1,330 +1,559 @@
-using System.Buffers.Binary;
+using System.Buffers;
 using System.Globalization;
-using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using Microsoft.Win32.SafeHandles;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// One segment: the <c>.log</c> file with record batches byte for byte, and a sparse index in memory that <see cref="WriteIndexes"/> puts beside it in Kafka's formats. Appends belong to the
-/// log's writer; reads are thread-safe.
+/// One segment: the <c>.log</c> file with record batches byte for byte, and its offset, time and transaction indexes. Appends belong to the log's writer and make one system call; reads take no lock. Files are
+/// opened and indexes loaded when first needed; an index that is missing or wrong is made anew from the log.
 /// </summary>
 internal sealed class LogSegment : IDisposable
 {
-    private readonly SafeFileHandle _file;
-    private readonly List<IndexEntry> _index = [];
-    private readonly Lock _indexLock = new();
-    private long _indexedSize;
-    private long _size;
-    private int _readers;
-    private bool _retired;
+    public const string LogExtension = ".log";
+    public const string IndexExtension = ".index";
+    public const string TimeIndexExtension = ".timeindex";
+    public const string TransactionIndexExtension = ".txnindex";
+    public const string CleanedSuffix = ".cleaned";
+    public const string SwapSuffix = ".swap";
+    public const string DeletedSuffix = ".deleted";
+    private const int Retired = 1 << 30;
+    private const int LookupChunk = 8 * 1024;
+    private const int ScanChunk = 256 * 1024;
+    private const long Unknown = -2;
 
-    private LogSegment(string path, long baseOffset, SafeFileHandle file)
+    private static readonly string[] Extensions = [LogExtension, IndexExtension, TimeIndexExtension, TransactionIndexExtension];
+
+    private readonly string _stem;
+    private readonly OffsetIndex _offsets;
+    private readonly TimeIndex _times;
+    private readonly TransactionIndex _transactions;
+    private readonly Lock _loadLock = new();
+    private readonly long _created;
+    private SafeFileHandle? _file;
+    private string _suffix;
+    private bool _indexesLoaded;
+    private bool _transactionsLoaded;
+    private bool _transactionsDamaged;
+    private long _size;
+    private long _sizeAtIndexEntry;
+    private long _maxTimestamp = Unknown;
+    private long _offsetOfMaxTimestamp;
+    private long _firstBatchTimestamp = Unknown;
+    private int _users;
+
+    private LogSegment(string directory, long baseOffset, string suffix, long now)
     {
-        (Path, BaseOffset, _file) = (path, baseOffset, file);
-        NextOffset = baseOffset;
+        (BaseOffset, _suffix, _created) = (baseOffset, suffix, now);
+        _stem = System.IO.Path.Combine(directory, NameOf(baseOffset));
+        (_offsets, _times, _transactions) = (new OffsetIndex(baseOffset), new TimeIndex(baseOffset), new TransactionIndex(baseOffset));
     }
 
-    public string Path { get; }
+    public string Path => PathOf(LogExtension);
 
     public long BaseOffset { get; }
 
-    public long NextOffset { get; private set; }
-
     public long Size => Interlocked.Read(ref _size);
 
-    public long MaxTimestamp { get; private set; } = -1;
+    /// <summary>A random part of <c>segment.ms</c> by which this segment rolls earlier.</summary>
+    public long RollJitterMs { get; init; }
 
-    /// <summary>When its first batch came, by the clock of the log; null while it is empty or was opened.</summary>
-    public DateTimeOffset? FirstAppend { get; set; }
+    /// <summary>The largest timestamp; -1 without one.</summary>
+    public long MaxTimestamp => MaxTimestampAndOffset.Timestamp;
+
+    public TimestampOffset MaxTimestampAndOffset
+    {
+        get
+        {
+            if (Interlocked.Read(ref _maxTimestamp) == Unknown)
+            {
+                lock (_loadLock)
+                {
+                    TimestampOffset last = _indexesLoaded ? _times.Last : _times.ReadLast(PathOf(TimeIndexExtension)) ?? LoadedLast();
+                    if (_maxTimestamp == Unknown)
+                        SetMax(last);
+                }
+            }
+
+            return new TimestampOffset(Interlocked.Read(ref _maxTimestamp), Interlocked.Read(ref _offsetOfMaxTimestamp));
+        }
+    }
+
+    /// <summary>The largest timestamp, or when the file was last written while no record has one.</summary>
+    public long LargestTimestamp => MaxTimestamp >= 0 ? MaxTimestamp : new DateTimeOffset(File.GetLastWriteTimeUtc(Path)).ToUnixTimeMilliseconds();
+
+    /// <summary>The timestamp of the first batch; -1 while there is none.</summary>
+    public long FirstBatchTimestamp
+    {
+        get
+        {
+            if (_firstBatchTimestamp == Unknown)
+            {
+                _firstBatchTimestamp = -1;
+                Scan(0, Math.Min(Size, RecordBatch.HeaderLength), false, (batch, _) => _firstBatchTimestamp = batch.MaxTimestamp, headersOnly: true);
+            }
+
+            return _firstBatchTimestamp;
+        }
+    }
+
+    public int IndexSize => Math.Max(Offsets.Count * OffsetIndex.EntrySize, Times.Count * TimeIndex.EntrySize);
+
+    /// <summary>The transactions that end here by an abort.</summary>
+    public ReadOnlySpan<AbortedTransaction> AbortedTransactions => Transactions.Entries;
+
+    /// <summary>Whether the transaction index could not be read: it can only be made anew with the state of the producers.</summary>
+    public bool TransactionIndexIsDamaged
+    {
+        get
+        {
+            _ = Transactions;
+            return _transactionsDamaged;
+        }
+    }
+
+    public bool HasIndexFile => File.Exists(PathOf(IndexExtension));
+
+    private OffsetIndex Offsets
+    {
+        get
+        {
+            LoadIndexes();
+            return _offsets;
+        }
+    }
+
+    private TimeIndex Times
+    {
+        get
+        {
+            LoadIndexes();
+            return _times;
+        }
+    }
+
+    private TransactionIndex Transactions
+    {
+        get
+        {
+            if (Volatile.Read(ref _transactionsLoaded))
+                return _transactions;
+            lock (_loadLock)
+            {
+                if (!_transactionsLoaded)
+                    _transactionsDamaged = !_transactions.TryLoad(PathOf(TransactionIndexExtension));
+                Volatile.Write(ref _transactionsLoaded, true);
+            }
+
+            return _transactions;
+        }
+    }
+
+    private SafeFileHandle Handle
+    {
+        get
+        {
+            if (Volatile.Read(ref _file) is { } open)
+                return open;
+            lock (_loadLock)
+                return _file ??= File.OpenHandle(Path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        }
+    }
 
     public static string NameOf(long baseOffset) => baseOffset.ToString("D20", CultureInfo.InvariantCulture);
 
-    public static LogSegment Open(string directory, long baseOffset)
+    /// <summary>A segment that is there. Nothing is read yet.</summary>
+    public static LogSegment Open(string directory, long baseOffset, long now, long rollJitterMs = 0)
     {
-        string path = System.IO.Path.Combine(directory, NameOf(baseOffset) + ".log");
-        var file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        return new LogSegment(path, baseOffset, file) { _size = RandomAccess.GetLength(file) };
+        var segment = new LogSegment(directory, baseOffset, "", now) { RollJitterMs = rollJitterMs };
+        segment._size = new FileInfo(segment.Path).Length;
+        return segment;
+    }
+
+    /// <summary>A new, empty segment.</summary>
+    public static LogSegment Create(string directory, long baseOffset, long now, long rollJitterMs = 0, string suffix = "")
+    {
+        var segment = new LogSegment(directory, baseOffset, suffix, now) { RollJitterMs = rollJitterMs, _indexesLoaded = true, _transactionsLoaded = true, _maxTimestamp = -1, _firstBatchTimestamp = -1 };
+        foreach (string extension in Extensions)
+            File.Delete(segment.PathOf(extension));
+        _ = segment.Handle;
+        return segment;
+    }
+
+    /// <summary>Whether a batch belongs into the next segment: this one is full, too old, or the offset is too far from the base.</summary>
+    public bool ShouldRoll(LogConfig config, long now, int bytes, long maxTimestamp, long lastOffset)
+    {
+        if (Size > config.SegmentBytes - bytes || lastOffset - BaseOffset > int.MaxValue)
+            return true;
+        if (Size == 0)
+            return false;
+        if (IndexSize >= config.IndexBytes - TimeIndex.EntrySize)
+            return true;
+        long waited = FirstBatchTimestamp >= 0 ? maxTimestamp - FirstBatchTimestamp : now - _created;
+        return waited > config.RollMs - RollJitterMs;
     }
 
     /// <summary>Writes whole batches whose offsets are set.</summary>
-    public void Append(ReadOnlySpan<byte> batches, long firstOffset, long nextOffset, long maxTimestamp, long indexInterval)
+    public void Append(ReadOnlySpan<byte> batches, long lastOffset, TimestampOffset max, long indexInterval)
     {
         long position = _size;
-        RandomAccess.Write(_file, batches, position);
-        Index(firstOffset, position, indexInterval);
-        NextOffset = nextOffset;
-        MaxTimestamp = Math.Max(MaxTimestamp, maxTimestamp);
+        RandomAccess.Write(Handle, batches, position);
+        if (position == 0)
+            _firstBatchTimestamp = max.Timestamp;
+        if (max.Timestamp > MaxTimestamp)
+            SetMax(max);
+        if (position - _sizeAtIndexEntry > indexInterval)
+        {
+            Offsets.Append(lastOffset, position);
+            Times.MaybeAppend(_maxTimestamp, _offsetOfMaxTimestamp);
+            _sizeAtIndexEntry = position;
+        }
+
         Interlocked.Exchange(ref _size, position + batches.Length);
     }
 
-    /// <summary>
-    /// Reads every batch header from the start, tells <paramref name="visit"/> of each, and builds the index. Stops at the first batch that is torn or, where <paramref name="checkCrc"/> says so,
-    /// corrupt, and returns its position; the file's size when all is well.
-    /// </summary>
-    public long Scan(bool checkCrc, long indexInterval, BatchVisitor visit)
-    {
-        long end = _size;
-        long position = 0;
-        byte[] buffer = new byte[64 * 1024];
-        while (position < end)
-        {
-            int available = RandomAccess.Read(_file, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - position)), position);
-            int at = 0;
-            while (available - at >= RecordBatch.HeaderLength)
-            {
-                int length = BinaryPrimitives.ReadInt32BigEndian(buffer.AsSpan(at + 8));
-                if (length < RecordBatch.HeaderLength - RecordBatch.LogOverhead || length > end - position - at - RecordBatch.LogOverhead || buffer[at + 16] != RecordBatch.Magic)
-                    return position + at;
-                int size = length + RecordBatch.LogOverhead;
-                if (checkCrc && size > available - at)
-                {
-                    if (size <= buffer.Length)
-                        break; // read again from this batch on
-                    byte[] whole = new byte[size];
-                    RandomAccess.Read(_file, whole, position + at);
-                    if (!new RecordBatch(whole).HasValidCrc)
-                        return position + at;
-                }
-
-                var batch = new RecordBatch(buffer.AsSpan(at, Math.Min(size, available - at)));
-                if ((checkCrc && size <= available - at && !batch.HasValidCrc) || batch.BaseOffset < NextOffset)
-                    return position + at;
-                Index(batch.BaseOffset, position + at, indexInterval);
-                NextOffset = batch.LastOffset + 1;
-                MaxTimestamp = Math.Max(MaxTimestamp, batch.MaxTimestamp);
-                visit(batch, position + at);
-                at += size;
-                if (at >= available)
-                    break;
-            }
-
-            if (at == 0)
-                return position;
-            position += at;
-        }
-
-        return position;
-    }
-
-    /// <summary>Cuts the file off at <paramref name="position"/>.</summary>
-    public void Truncate(long position)
-    {
-        RandomAccess.SetLength(_file, position);
-        Interlocked.Exchange(ref _size, position);
-    }
+    public void AppendAborted(in AbortedTransaction aborted) => Transactions.Append(PathOf(TransactionIndexExtension), aborted);
 
     /// <summary>Reads whole batches from the one that holds <paramref name="offset"/> on, at most <paramref name="maxBytes"/>, the first one in any case when <paramref name="minOne"/> says so, and none from <paramref name="limitOffset"/> on.</summary>
-    public byte[] Read(long offset, int maxBytes, bool minOne, long limitOffset)
+    public byte[] Read(long offset, int maxBytes, bool minOne, long limitOffset, out long nextOffset)
     {
+        nextOffset = offset;
         long size = Size;
-        long position = PositionOf(offset, size);
-        if (position >= size)
+        if (Translate(offset, size) is not { } first || first.BaseOffset >= limitOffset)
             return [];
-        int want = (int)Math.Min(Math.Max(maxBytes, RecordBatch.HeaderLength), size - position);
+        if (first.Size > maxBytes && !minOne)
+            return [];
+        int want = (int)Math.Min(Math.Max(maxBytes, first.Size), size - first.Position);
         byte[] buffer = GC.AllocateUninitializedArray<byte>(want);
-        int read = RandomAccess.Read(_file, buffer, position);
-        int end = WholeBatches(buffer.AsSpan(0, read), limitOffset, out int firstSize, out bool limited);
-        if (end > maxBytes)
-            end = 0;
-        if (end == 0 && minOne && !limited && firstSize > 0 && firstSize <= size - position)
+        int read = ReadFully(buffer, first.Position);
+        int end = 0;
+        while (read - end >= RecordBatch.HeaderLength)
         {
-            buffer = GC.AllocateUninitializedArray<byte>(firstSize);
-            RandomAccess.Read(_file, buffer, position);
-            return buffer;
+            var batch = new RecordBatch(buffer.AsSpan(end));
+            if (batch.Size > read - end || batch.BaseOffset >= limitOffset)
+                break;
+            nextOffset = batch.NextOffset;
+            end += batch.Size;
         }
 
         return end == buffer.Length ? buffer : buffer.AsSpan(0, end).ToArray();
     }
 
-    /// <summary>The whole file.</summary>
-    public byte[] ReadAll()
+    /// <summary>Where the first batch that reaches <paramref name="offset"/> starts; null when there is none.</summary>
+    public (long Position, int Size, long BaseOffset)? Translate(long offset, long size)
     {
-        byte[] all = GC.AllocateUninitializedArray<byte>(checked((int)Size));
-        RandomAccess.Read(_file, all, 0);
-        return all;
-    }
-
-    /// <summary>The first batch whose largest timestamp is at least <paramref name="timestamp"/>: its bytes, or null.</summary>
-    public byte[]? FindTimestamp(long timestamp)
-    {
-        if (MaxTimestamp < timestamp)
-            return null;
-        long position = 0;
-        lock (_indexLock)
+        long position = Offsets.Lookup(offset);
+        Span<byte> chunk = stackalloc byte[LookupChunk];
+        while (position < size)
         {
-            foreach (IndexEntry entry in _index)
+            int read = ReadFully(chunk[..(int)Math.Min(chunk.Length, size - position)], position);
+            if (read < RecordBatch.HeaderLength)
+                return null;
+            int at = 0;
+            do
             {
-                if (entry.MaxTimestampBefore >= timestamp)
-                    break;
-                position = entry.Position;
+                var batch = new RecordBatch(chunk[at..]);
+                if (batch.LastOffset >= offset)
+                    return (position + at, batch.Size, batch.BaseOffset);
+                if (batch.Size < RecordBatch.HeaderLength)
+                    return null;
+                at += batch.Size;
             }
-        }
-
-        byte[] header = new byte[RecordBatch.HeaderLength];
-        for (long size = Size; position < size;)
-        {
-            RandomAccess.Read(_file, header, position);
-            var batch = new RecordBatch(header);
-            if (batch.MaxTimestamp >= timestamp)
-            {
-                byte[] whole = new byte[batch.Size];
-                RandomAccess.Read(_file, whole, position);
-                return whole;
-            }
-
-            position += batch.Size;
+            while (read - at >= RecordBatch.HeaderLength);
+            position += at;
         }
 
         return null;
     }
 
-    public void Flush() => RandomAccess.FlushToDisk(_file);
-
-    /// <summary>Writes the offset and time indexes in Kafka's formats.</summary>
-    public void WriteIndexes()
+    /// <summary>The first record from <paramref name="startOffset"/> on whose timestamp is at least <paramref name="timestamp"/>, with the leader epoch of its batch.</summary>
+    public (long Offset, long Timestamp, int LeaderEpoch)? FindByTimestamp(long timestamp, long startOffset)
     {
-        lock (_indexLock)
+        (long, long, int)? found = null;
+        long position = Offsets.Lookup(Math.Max(Times.Lookup(timestamp).Offset, startOffset));
+        Scan(position, Size, true, (batch, _) =>
         {
-            byte[] offsets = new byte[_index.Count * 8];
-            byte[] times = new byte[_index.Count * 12];
-            int timeEntries = 0;
-            long lastTime = -1;
-            for (int i = 0; i < _index.Count; i++)
+            if (found is not null || batch.MaxTimestamp < timestamp || batch.LastOffset < startOffset)
+                return;
+            bool stamped = batch.IsStampedByLog;
+            (long baseOffset, long baseTimestamp, long max, int epoch) = (batch.BaseOffset, batch.BaseTimestamp, batch.MaxTimestamp, batch.PartitionLeaderEpoch);
+            foreach (LogRecord record in RecordReader.Read(batch.Bytes.ToArray()))
             {
-                BinaryPrimitives.WriteInt32BigEndian(offsets.AsSpan(i * 8), (int)(_index[i].Offset - BaseOffset));
-                BinaryPrimitives.WriteInt32BigEndian(offsets.AsSpan((i * 8) + 4), (int)_index[i].Position);
-                if (_index[i].MaxTimestampBefore <= lastTime)
+                long at = stamped ? max : baseTimestamp + record.TimestampDelta;
+                if (at < timestamp || baseOffset + record.OffsetDelta < startOffset)
                     continue;
-                lastTime = _index[i].MaxTimestampBefore;
-                BinaryPrimitives.WriteInt64BigEndian(times.AsSpan(timeEntries * 12), lastTime);
-                BinaryPrimitives.WriteInt32BigEndian(times.AsSpan((timeEntries * 12) + 8), (int)(_index[i].Offset - BaseOffset));
-                timeEntries++;
+                found = (baseOffset + record.OffsetDelta, at, epoch);
+                return;
+            }
+        }, until: () => found is not null);
+        return found;
+    }
+
+    /// <summary>The offset after the last batch.</summary>
+    public long ReadNextOffset()
+    {
+        long next = BaseOffset;
+        Scan(Offsets.Lookup(long.MaxValue), Size, false, (batch, _) => next = batch.NextOffset, headersOnly: true);
+        return next;
+    }
+
+    /// <summary>
+    /// Tells <paramref name="visit"/> of each batch between two positions. Stops at the first that is torn or, where <paramref name="checkCrc"/> says so, corrupt, and returns its position; the end when all
+    /// is well. With <paramref name="headersOnly"/> a batch may end after its header, unless it is a marker.
+    /// </summary>
+    public long Scan(long position, long end, bool checkCrc, BatchVisitor visit, bool headersOnly = false, Func<bool>? until = null)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(ScanChunk, Math.Max(end - position, RecordBatch.HeaderLength)));
+        try
+        {
+            long previous = BaseOffset - 1;
+            long fileEnd = Size;
+            while (position < end)
+            {
+                int read = ReadFully(buffer.AsSpan(0, (int)Math.Min(buffer.Length, fileEnd - position)), position);
+                if (read < RecordBatch.HeaderLength)
+                    return position;
+                int at = 0;
+                int needed = 0;
+                while (position + at < end && read - at >= RecordBatch.HeaderLength)
+                {
+                    var batch = new RecordBatch(buffer.AsSpan(at, read - at));
+                    if (batch.MagicByte != RecordBatch.Magic || batch.BatchLength < RecordBatch.HeaderLength - RecordBatch.LogOverhead || batch.BatchLength > fileEnd - position - at - RecordBatch.LogOverhead)
+                        return position + at;
+                    if (batch.Size > read - at && (!headersOnly || batch.IsControl))
+                    {
+                        needed = batch.Size;
+                        break;
+                    }
+
+                    if (batch.BaseOffset <= previous || batch.LastOffset < batch.BaseOffset || (checkCrc && !batch.HasValidCrc))
+                        return position + at;
+                    previous = batch.LastOffset;
+                    visit(batch, position + at);
+                    at += batch.Size;
+                    if (until?.Invoke() == true)
+                        return position + at;
+                }
+
+                position += at;
+                if (needed > buffer.Length)
+                {
+                    ArrayPool<byte>.Shared.Return(buffer);
+                    buffer = ArrayPool<byte>.Shared.Rent(needed);
+                }
+                else if (at == 0 && needed == 0)
+                {
+                    return position;
+                }
             }
 
-            File.WriteAllBytes(System.IO.Path.ChangeExtension(Path, ".index"), offsets);
-            File.WriteAllBytes(System.IO.Path.ChangeExtension(Path, ".timeindex"), times.AsSpan(0, timeEntries * 12));
+            return end;
         }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Where a recovery has to start: behind what was flushed, where the indexes tell the place; else at the base.</summary>
+    public (long Offset, long Position) RecoveryStart(long flushedOffset)
+    {
+        long position = 0;
+        if (flushedOffset > BaseOffset && HasIndexFile && !TransactionIndexIsDamaged)
+        {
+            bool past = false;
+            Scan(Offsets.Lookup(flushedOffset - 1), Size, false, (batch, at) =>
+            {
+                past = batch.NextOffset >= flushedOffset;
+                if (batch.NextOffset <= flushedOffset)
+                    position = at + batch.Size;
+            }, headersOnly: true, until: () => past);
+        }
+
+        return position == 0 ? (BaseOffset, 0) : (flushedOffset, position);
+    }
+
+    /// <summary>
+    /// Checks all batches from <paramref name="start"/> on, makes the indexes anew from there, and cuts the file off behind the last whole batch. Returns how many bytes that took. The producers' state is
+    /// that of the offset there.
+    /// </summary>
+    public long Recover((long Offset, long Position) start, long indexInterval, ProducerStateManager producers, LeaderEpochFileCache epochs)
+    {
+        string transactionPath = PathOf(TransactionIndexExtension);
+        if (start.Position == 0)
+        {
+            (_indexesLoaded, _transactionsLoaded, _transactionsDamaged) = (true, true, false);
+            _offsets.Reset();
+            _times.Reset();
+            _transactions.Reset(transactionPath);
+            SetMax(new TimestampOffset(-1, BaseOffset));
+            _sizeAtIndexEntry = 0;
+        }
+        else
+        {
+            Offsets.TruncateToPosition(start.Position);
+            Times.TruncateToOffset(start.Offset);
+            Transactions.TruncateToOffset(transactionPath, start.Offset);
+            SetMax(Times.Last);
+            // What was flushed may reach further than the index files.
+            _sizeAtIndexEntry = Offsets.Lookup(long.MaxValue);
+            Scan(_sizeAtIndexEntry, start.Position, false, (batch, position) =>
+            {
+                if (position > _sizeAtIndexEntry || position == 0)
+                    Index(batch, position, indexInterval);
+            }, headersOnly: true);
+        }
+
+        long end = Scan(start.Position, Size, true, (batch, position) =>
+        {
+            Index(batch, position, indexInterval);
+            epochs.Assign(batch.PartitionLeaderEpoch, batch.BaseOffset);
+            if (producers.Update(batch) is { } aborted)
+                Transactions.Append(transactionPath, aborted);
+        });
+        _firstBatchTimestamp = Unknown;
+        long cut = Size - end;
+        if (cut > 0)
+        {
+            RandomAccess.SetLength(Handle, end);
+            Interlocked.Exchange(ref _size, end);
+        }
+
+        WriteIndexes();
+        return cut;
+    }
+
+    /// <summary>Makes the records, and what is known of aborted transactions, outlive the machine.</summary>
+    public void Flush()
+    {
+        RandomAccess.FlushToDisk(Handle);
+        if (AbortedTransactions.Length == 0 || !File.Exists(PathOf(TransactionIndexExtension)))
+            return;
+        using SafeFileHandle file = File.OpenHandle(PathOf(TransactionIndexExtension), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        RandomAccess.FlushToDisk(file);
+    }
+
+    /// <summary>Brings the index files up to what is known. The largest timestamp is always the last entry.</summary>
+    public void WriteIndexes()
+    {
+        if (!_indexesLoaded)
+            return;
+        if (_maxTimestamp >= 0)
+            _times.MaybeAppend(_maxTimestamp, _offsetOfMaxTimestamp);
+        _offsets.Write(PathOf(IndexExtension));
+        _times.Write(PathOf(TimeIndexExtension));
     }
 
     /// <summary>A reader uses the segment until it calls <see cref="Leave"/>; false when it is being deleted.</summary>
     public bool TryEnter()
     {
-        lock (_indexLock)
-        {
-            if (_retired)
-                return false;
-            _readers++;
+        if ((Interlocked.Increment(ref _users) & Retired) == 0)
             return true;
-        }
+        Leave();
+        return false;
     }
 
     public void Leave()
     {
-        bool last;
-        lock (_indexLock)
-            last = --_readers == 0 && _retired;
-        if (last)
-            _file.Dispose();
+        if (Interlocked.Decrement(ref _users) == Retired)
+            _file?.Dispose();
     }
 
-    /// <summary>Deletes the files; readers that are at it finish first.</summary>
-    public void Delete()
+    /// <summary>Renames the files to another suffix.</summary>
+    public void ChangeSuffix(string suffix)
     {
-        Retire();
-        foreach (string extension in (string[])[".log", ".index", ".timeindex"])
-            File.Delete(System.IO.Path.ChangeExtension(Path, extension));
-    }
-
-    public void Dispose() => Retire();
-
-    private void Retire()
-    {
-        bool unused;
-        lock (_indexLock)
+        // What reads the segment already goes on by the open file.
+        _ = Handle;
+        _ = Transactions;
+        LoadIndexes();
+        foreach (string extension in Extensions)
         {
-            if (_retired)
+            if (File.Exists(PathOf(extension)))
+                File.Move(PathOf(extension), _stem + extension + suffix, overwrite: true);
+        }
+
+        _suffix = suffix;
+    }
+
+    public void DeleteFiles()
+    {
+        foreach (string extension in Extensions)
+            File.Delete(PathOf(extension));
+    }
+
+    /// <summary>Closes the file once readers are done.</summary>
+    public void Dispose()
+    {
+        int users = Interlocked.Or(ref _users, Retired);
+        if (users == 0)
+            _file?.Dispose();
+    }
+
+    private string PathOf(string extension) => _stem + extension + _suffix;
+
+    private TimestampOffset LoadedLast()
+    {
+        LoadIndexes();
+        return _times.Last;
+    }
+
+    private void LoadIndexes()
+    {
+        if (Volatile.Read(ref _indexesLoaded))
+            return;
+        lock (_loadLock)
+        {
+            if (_indexesLoaded)
                 return;
-            _retired = true;
-            unused = _readers == 0;
+            if (!_offsets.TryLoad(PathOf(IndexExtension), Math.Max(1, Size)) || !_times.TryLoad(PathOf(TimeIndexExtension)))
+                RebuildIndexes();
+            else
+                _sizeAtIndexEntry = _offsets.Lookup(long.MaxValue);
+            Volatile.Write(ref _indexesLoaded, true);
         }
-
-        if (unused)
-            _file.Dispose();
     }
 
-    private static int WholeBatches(Span<byte> buffer, long limitOffset, out int firstSize, out bool limited)
+    private void RebuildIndexes()
     {
-        firstSize = 0;
-        limited = false;
-        int end = 0;
-        while (buffer.Length - end >= RecordBatch.HeaderLength)
-        {
-            var batch = new RecordBatch(buffer[end..]);
-            if (end == 0)
-                firstSize = batch.Size;
-            if (batch.BaseOffset >= limitOffset)
-            {
-                limited = true;
-                break;
-            }
-
-            if (batch.Size > buffer.Length - end)
-                break;
-            end += batch.Size;
-        }
-
-        return end;
+        _offsets.Reset();
+        _times.Reset();
+        _sizeAtIndexEntry = 0;
+        SetMax(new TimestampOffset(-1, BaseOffset));
+        Scan(0, Size, false, (batch, position) => Index(batch, position, 4096), headersOnly: true);
+        if (_maxTimestamp >= 0)
+            _times.MaybeAppend(_maxTimestamp, _offsetOfMaxTimestamp);
     }
 
-    private void Index(long offset, long position, long interval)
+    private void Index(in RecordBatch batch, long position, long interval)
     {
-        lock (_indexLock)
-        {
-            if (_index.Count == 0 || position - _indexedSize >= interval)
-            {
-                _index.Add(new IndexEntry(offset, position, MaxTimestamp));
-                _indexedSize = position;
-            }
-        }
+        if (batch.MaxTimestamp > _maxTimestamp)
+            SetMax(new TimestampOffset(batch.MaxTimestamp, batch.LastOffset));
+        if (position - _sizeAtIndexEntry <= interval)
+            return;
+        _offsets.Append(batch.LastOffset, position);
+        _times.MaybeAppend(_maxTimestamp, _offsetOfMaxTimestamp);
+        _sizeAtIndexEntry = position;
     }
 
-    private long PositionOf(long offset, long size)
+    private void SetMax(TimestampOffset max)
     {
-        long position = 0;
-        lock (_indexLock)
-        {
-            int low = 0;
-            int high = _index.Count - 1;
-            while (low <= high)
-            {
-                int middle = (low + high) / 2;
-                if (_index[middle].Offset <= offset)
-                {
-                    position = _index[middle].Position;
-                    low = middle + 1;
-                }
-                else
-                {
-                    high = middle - 1;
-                }
-            }
-        }
-
-        Span<byte> header = stackalloc byte[RecordBatch.HeaderLength];
-        while (position < size)
-        {
-            RandomAccess.Read(_file, header, position);
-            var batch = new RecordBatch(header);
-            if (batch.LastOffset >= offset)
-                break;
-            position += batch.Size;
-        }
-
-        return position;
+        Interlocked.Exchange(ref _offsetOfMaxTimestamp, max.Offset);
+        Interlocked.Exchange(ref _maxTimestamp, max.Timestamp);
     }
 
-    private readonly record struct IndexEntry(long Offset, long Position, long MaxTimestampBefore);
+    private int ReadFully(Span<byte> buffer, long position)
+    {
+        int total = 0;
+        while (total < buffer.Length)
+        {
+            int read = RandomAccess.Read(Handle, buffer[total..], position + total);
+            if (read == 0)
+                break;
+            total += read;
+        }
+
+        return total;
+    }
 }
 
 /// <summary>Told of each batch of a scan.</summary>

@@ -14,6 +14,8 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
     private const short TransactionalFlag = 0x10;
     private const short ControlFlag = 0x20;
     private const short TimestampTypeFlag = 0x08;
+    private const short DeleteHorizonFlag = 0x40;
+    private const short CodecMask = 0x07;
 
     private readonly Span<byte> _bytes = bytes;
 
@@ -30,6 +32,7 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
 
     public int PartitionLeaderEpoch
     {
+        get => BinaryPrimitives.ReadInt32BigEndian(_bytes[12..]);
         set => BinaryPrimitives.WriteInt32BigEndian(_bytes[12..], value);
     }
 
@@ -45,6 +48,11 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
 
     public bool IsControl => (Attributes & ControlFlag) != 0;
 
+    public bool IsStampedByLog => (Attributes & TimestampTypeFlag) != 0;
+
+    /// <summary>When tombstones and markers of the batch may go; null while that was not set (KIP-534).</summary>
+    public long? DeleteHorizonMs => (Attributes & DeleteHorizonFlag) != 0 ? BaseTimestamp : null;
+
     public int LastOffsetDelta => BinaryPrimitives.ReadInt32BigEndian(_bytes[23..]);
 
     public long LastOffset => BaseOffset + LastOffsetDelta;
@@ -59,12 +67,36 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
 
     public int BaseSequence => BinaryPrimitives.ReadInt32BigEndian(_bytes[53..]);
 
+    public long NextOffset => LastOffset + 1;
+
+    public bool HasProducerId => ProducerId >= 0;
+
     public int RecordCount => BinaryPrimitives.ReadInt32BigEndian(_bytes[57..]);
 
     /// <summary>Sequences wrap after <see cref="int.MaxValue"/>.</summary>
     public int LastSequence => (int)(((long)BaseSequence + LastOffsetDelta) & int.MaxValue);
 
     public ReadOnlySpan<byte> Records => _bytes[HeaderLength..Size];
+
+    public ReadOnlySpan<byte> Bytes => _bytes[..Size];
+
+    /// <summary>Of a marker: whether it commits. A marker whose record was cleaned away says neither: null.</summary>
+    public bool? Commits
+    {
+        get
+        {
+            if (RecordCount < 1)
+                return null;
+            // length, attributes, timestamp delta, offset delta, key length; then the key: int16 version, int16 type.
+            ReadOnlySpan<byte> record = Records;
+            int at = 0;
+            RecordReader.ReadVarlong(record, ref at);
+            at++;
+            for (int i = 0; i < 3; i++)
+                RecordReader.ReadVarlong(record, ref at);
+            return record.Length >= at + 4 && BinaryPrimitives.ReadInt16BigEndian(record[(at + 2)..]) == 1;
+        }
+    }
 
     public bool HasValidCrc => Crc32C.Compute(_bytes[AttributesOffset..Size]) == Crc;
 
@@ -73,8 +105,29 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
     {
         BinaryPrimitives.WriteInt16BigEndian(_bytes[AttributesOffset..], (short)(Attributes | TimestampTypeFlag));
         BinaryPrimitives.WriteInt64BigEndian(_bytes[35..], timestamp);
-        BinaryPrimitives.WriteUInt32BigEndian(_bytes[CrcOffset..], Crc32C.Compute(_bytes[AttributesOffset..Size]));
+        Seal();
     }
+
+    public void SetMaxTimestamp(long timestamp)
+    {
+        BinaryPrimitives.WriteInt64BigEndian(_bytes[35..], timestamp);
+        Seal();
+    }
+
+    /// <summary>Sets what changes when records are written anew; the checksum follows.</summary>
+    public void Rewrite(int size, int codec, long baseTimestamp, long maxTimestamp, int lastOffsetDelta, int recordCount, bool hasDeleteHorizon)
+    {
+        BinaryPrimitives.WriteInt32BigEndian(_bytes[8..], size - LogOverhead);
+        int attributes = (Attributes & ~(CodecMask | DeleteHorizonFlag)) | codec | (hasDeleteHorizon ? DeleteHorizonFlag : 0);
+        BinaryPrimitives.WriteInt16BigEndian(_bytes[AttributesOffset..], (short)attributes);
+        BinaryPrimitives.WriteInt32BigEndian(_bytes[23..], lastOffsetDelta);
+        BinaryPrimitives.WriteInt64BigEndian(_bytes[27..], baseTimestamp);
+        BinaryPrimitives.WriteInt64BigEndian(_bytes[35..], maxTimestamp);
+        BinaryPrimitives.WriteInt32BigEndian(_bytes[57..], recordCount);
+        Seal();
+    }
+
+    private void Seal() => BinaryPrimitives.WriteUInt32BigEndian(_bytes[CrcOffset..], Crc32C.Compute(_bytes[AttributesOffset..Size]));
 
     /// <summary>What is wrong with the first batch of <paramref name="bytes"/>; None when it is whole.</summary>
     public static ErrorCode Check(ReadOnlySpan<byte> bytes)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
@@ -32,23 +33,68 @@ internal static class RecordBatchBuilder
         return Finish(writer, 0, 1, timestamp, timestamp, Transactional | Control, producerId, producerEpoch);
     }
 
-    /// <summary>A batch of records that are given as they stood, with offsets and timestamps relative to the bases.</summary>
-    public static byte[] Rebuild(IReadOnlyList<(long OffsetDelta, ReadOnlyMemory<byte> Body)> records, ReadOnlySpan<byte> original)
+    /// <summary>
+    /// The batch whose header is <paramref name="original"/>'s, with only these records, under <paramref name="codec"/>. Offsets stay; with a delete horizon, timestamps become relative to it
+    /// (KIP-534), and bodies are written anew.
+    /// </summary>
+    public static byte[] Rebuild(IReadOnlyList<LogRecord> records, ReadOnlySpan<byte> original, int codec, int level, long? deleteHorizonMs)
     {
-        using var writer = new KafkaWriter();
-        original[..RecordBatch.HeaderLength].CopyTo(writer.Take(RecordBatch.HeaderLength));
-        foreach ((_, ReadOnlyMemory<byte> body) in records)
+        using var body = new KafkaWriter();
+        var header = new RecordBatch(original[..RecordBatch.HeaderLength].ToArray());
+        long oldBase = header.BaseTimestamp;
+        long newBase = deleteHorizonMs ?? oldBase;
+        long maxTimestamp = -1;
+        foreach (LogRecord record in records)
         {
-            writer.WriteVarlong(body.Length);
-            body.Span.CopyTo(writer.Take(body.Length));
+            long timestamp = oldBase + record.TimestampDelta;
+            maxTimestamp = Math.Max(maxTimestamp, timestamp);
+            WriteWithTimestamp(body, record, timestamp - newBase);
         }
 
-        Span<byte> bytes = writer.Written.Span;
-        BinaryPrimitives.WriteInt32BigEndian(bytes[8..], bytes.Length - RecordBatch.LogOverhead);
-        BinaryPrimitives.WriteInt16BigEndian(bytes[21..], (short)(BinaryPrimitives.ReadInt16BigEndian(bytes[21..]) & ~0x07)); // no compression
-        BinaryPrimitives.WriteInt32BigEndian(bytes[57..], records.Count);
-        BinaryPrimitives.WriteUInt32BigEndian(bytes[17..], Crc32C.Compute(bytes[21..]));
-        return bytes.ToArray();
+        if (header.IsStampedByLog)
+            maxTimestamp = header.MaxTimestamp;
+        return Assemble(original, body.Written, codec, level, newBase, maxTimestamp, header.LastOffsetDelta, records.Count, deleteHorizonMs is not null);
+    }
+
+    /// <summary>A batch without records: it keeps the offsets, and the producer's last sequence.</summary>
+    public static byte[] Empty(ReadOnlySpan<byte> original)
+    {
+        var header = new RecordBatch(original[..RecordBatch.HeaderLength].ToArray());
+        return Assemble(original, ReadOnlyMemory<byte>.Empty, 0, 0, -1, header.MaxTimestamp, header.LastOffsetDelta, 0, false);
+    }
+
+    /// <summary>The records under another codec, or with offsets that follow each other.</summary>
+    public static byte[] Recompress(ReadOnlyMemory<byte> batch, int codec, int level)
+    {
+        var header = new RecordBatch(MemoryMarshal.AsMemory(batch).Span);
+        ReadOnlyMemory<byte> plain = RecordCompression.Decompress(header.Codec, batch[RecordBatch.HeaderLength..header.Size]);
+        return Assemble(batch.Span, plain, codec, level, header.BaseTimestamp, header.MaxTimestamp, header.LastOffsetDelta, header.RecordCount, false);
+    }
+
+    private static byte[] Assemble(ReadOnlySpan<byte> header, ReadOnlyMemory<byte> plain, int codec, int level, long baseTimestamp, long maxTimestamp, int lastOffsetDelta, int count, bool hasDeleteHorizon)
+    {
+        ReadOnlyMemory<byte> records = RecordCompression.Compress(codec, level, plain);
+        byte[] bytes = new byte[RecordBatch.HeaderLength + records.Length];
+        header[..RecordBatch.HeaderLength].CopyTo(bytes);
+        records.Span.CopyTo(bytes.AsSpan(RecordBatch.HeaderLength));
+        new RecordBatch(bytes).Rewrite(bytes.Length, codec, baseTimestamp, maxTimestamp, lastOffsetDelta, count, hasDeleteHorizon);
+        return bytes;
+    }
+
+    private static void WriteWithTimestamp(KafkaWriter writer, in LogRecord record, long timestampDelta)
+    {
+        // attributes, timestamp delta, and what follows it as it was
+        int rest = 1;
+        RecordReader.ReadVarlong(record.Body.Span, ref rest);
+        int start = writer.Length;
+        writer.WriteInt8(0);
+        writer.WriteVarlong(timestampDelta);
+        int length = writer.Length - start + record.Body.Length - rest;
+        writer.Shrink(start);
+        writer.WriteVarlong(length);
+        writer.WriteInt8((sbyte)record.Body.Span[0]);
+        writer.WriteVarlong(timestampDelta);
+        record.Body.Span[rest..].CopyTo(writer.Take(record.Body.Length - rest));
     }
 
     private static void WriteRecord(KafkaWriter writer, long timestampDelta, int offsetDelta, ReadOnlyMemory<byte>? key, ReadOnlyMemory<byte>? value)

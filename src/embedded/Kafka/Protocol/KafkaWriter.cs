@@ -34,6 +34,9 @@ internal sealed class KafkaWriter : IDisposable
         _buffer = ArrayPool<byte>.Shared.Rent(1024);
     }
 
+    /// <summary>Forgets what was written from <paramref name="length"/> on.</summary>
+    public void Shrink(int length) => Length = length;
+
     public Span<byte> Take(int bytes)
     {
         if (_buffer.Length - Length < bytes)

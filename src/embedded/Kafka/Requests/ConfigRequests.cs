@@ -112,9 +112,20 @@ internal sealed class ConfigRequests(Broker broker)
                 IsDefault = !set,
                 ConfigSource = set ? SetOnTopic : DefaultSource,
                 ConfigType = (sbyte)definition.Kind,
-                Synonyms = withSynonyms ? Synonyms(definition.Name, value, SetOnTopic, definition.Default, DefaultSource) : [],
+                Synonyms = withSynonyms ? Synonyms(definition, value) : [],
             };
         }
+    }
+
+    // Behind what is set on the topic stands the broker's default, under the broker's name for it.
+    private static List<DescribeConfigsResponse.Result.Config.Synonym> Synonyms(ConfigDefinition definition, string? set)
+    {
+        var synonyms = new List<DescribeConfigsResponse.Result.Config.Synonym>();
+        if (set is not null)
+            synonyms.Add(new() { Name = definition.Name, Value = set, Source = SetOnTopic });
+        if (definition.Synonyms.Length > 0)
+            synonyms.Add(new() { Name = definition.Synonyms[0], Value = definition.Default, Source = DefaultSource });
+        return synonyms;
     }
 
     private static List<DescribeConfigsResponse.Result.Config.Synonym> Synonyms(string name, string? set, sbyte setSource, string otherwise, sbyte source)

@@ -33,6 +33,7 @@ internal sealed class RecordRequests(Broker broker)
                     BaseOffset = result.BaseOffset,
                     LogAppendTimeMs = result.LogAppendTime,
                     LogStartOffset = broker.LogOf(topic.Name, partition.Index)?.LogStartOffset ?? -1,
+                    RecordErrors = [.. (result.RecordErrors ?? []).Select(e => new ProduceResponse.TopicItem.PartitionItem.RecordError { BatchIndex = e.Index, BatchIndexErrorMessage = e.Message })],
                     ErrorMessage = result.Message,
                 });
             }

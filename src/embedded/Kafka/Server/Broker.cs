@@ -78,7 +78,7 @@ internal sealed class Broker : IDisposable
     public void OpenLogs(Topic topic)
     {
         for (int partition = 0; partition < topic.Partitions; partition++)
-            Logs.Open(new TopicPartition(topic.Name, partition), topic.Config, Signal).Config = topic.Config;
+            Logs.Open(new TopicPartition(topic.Name, partition), topic.Config, Signal, topic.Id).Config = topic.Config;
     }
 
     public Topic CreateTopic(string name, int partitions, LogConfig config)

@@ -5,7 +5,7 @@ using KafkaEventSourcing.Embedded.Kafka.Log;
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
 /// <summary>A config of the broker: its default, and whether it may be changed while it runs.</summary>
-internal sealed record BrokerConfig(string Name, string Default, ConfigKind Kind, bool IsDynamic = false);
+internal sealed record BrokerConfig(string Name, string Default, ConfigType Kind, bool IsDynamic = false);
 
 /// <summary>
 /// The configs of the broker under Kafka's names: what the options say, which is read-only, and those that Kafka lets an administrator change. Of the latter, those that concern more than one node
@@ -26,31 +26,34 @@ internal sealed class BrokerConfigs
         string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
         BrokerConfig[] configs =
         [
-            new("auto.create.topics.enable", options.AutoCreateTopics ? "true" : "false", ConfigKind.Boolean),
-            new("broker.id", Text(Broker.NodeId), ConfigKind.Integer),
-            new("connections.max.idle.ms", Ms(options.ConnectionMaxIdle), ConfigKind.Integer),
-            new("default.replication.factor", "1", ConfigKind.Integer),
-            new("delete.topic.enable", "true", ConfigKind.Boolean),
-            new("group.consumer.heartbeat.interval.ms", Ms(options.ConsumerHeartbeatInterval), ConfigKind.Integer),
-            new("group.consumer.session.timeout.ms", Ms(options.ConsumerSessionTimeout), ConfigKind.Integer),
-            new("group.initial.rebalance.delay.ms", Ms(options.GroupInitialRebalanceDelay), ConfigKind.Integer),
-            new("group.max.session.timeout.ms", Ms(options.GroupMaxSessionTimeout), ConfigKind.Integer),
-            new("group.max.size", Text(options.GroupMaxSize), ConfigKind.Integer),
-            new("group.min.session.timeout.ms", Ms(options.GroupMinSessionTimeout), ConfigKind.Integer),
-            new("log.dirs", logDirectory, ConfigKind.Any),
-            new("max.connections", Text(options.MaxConnections), ConfigKind.Integer),
-            new("node.id", Text(Broker.NodeId), ConfigKind.Integer),
-            new("num.partitions", Text(options.DefaultPartitions), ConfigKind.Integer),
-            new("offsets.retention.minutes", Text((long)options.OffsetsRetention.TotalMinutes), ConfigKind.Integer),
-            new("offsets.topic.num.partitions", "1", ConfigKind.Integer),
-            new("queued.max.request.bytes", Text(options.MaxInFlightBytes), ConfigKind.Integer),
-            new("socket.request.max.bytes", Text(options.MaxRequestBytes), ConfigKind.Integer),
-            new("transaction.state.log.num.partitions", "1", ConfigKind.Integer),
-            new("follower.replication.throttled.rate", "9223372036854775807", ConfigKind.Integer, IsDynamic: true),
-            new("leader.replication.throttled.rate", "9223372036854775807", ConfigKind.Integer, IsDynamic: true),
-            new("num.io.threads", "8", ConfigKind.Integer, IsDynamic: true),
-            new("num.network.threads", "3", ConfigKind.Integer, IsDynamic: true),
-            new("sasl.login.refresh.min.period.seconds", "60", ConfigKind.Integer, IsDynamic: true),
+            new("auto.create.topics.enable", options.AutoCreateTopics ? "true" : "false", ConfigType.Boolean),
+            new("broker.id", Text(Broker.NodeId), ConfigType.Long),
+            new("connections.max.idle.ms", Ms(options.ConnectionMaxIdle), ConfigType.Long),
+            new("default.replication.factor", "1", ConfigType.Long),
+            new("delete.topic.enable", "true", ConfigType.Boolean),
+            new("group.consumer.heartbeat.interval.ms", Ms(options.ConsumerHeartbeatInterval), ConfigType.Long),
+            new("group.consumer.session.timeout.ms", Ms(options.ConsumerSessionTimeout), ConfigType.Long),
+            new("group.initial.rebalance.delay.ms", Ms(options.GroupInitialRebalanceDelay), ConfigType.Long),
+            new("group.max.session.timeout.ms", Ms(options.GroupMaxSessionTimeout), ConfigType.Long),
+            new("group.max.size", Text(options.GroupMaxSize), ConfigType.Long),
+            new("group.min.session.timeout.ms", Ms(options.GroupMinSessionTimeout), ConfigType.Long),
+            new("log.dirs", logDirectory, ConfigType.String),
+            new("max.connections", Text(options.MaxConnections), ConfigType.Long),
+            new("node.id", Text(Broker.NodeId), ConfigType.Long),
+            new("num.partitions", Text(options.DefaultPartitions), ConfigType.Long),
+            new("offsets.retention.minutes", Text((long)options.OffsetsRetention.TotalMinutes), ConfigType.Long),
+            new("offsets.topic.num.partitions", "1", ConfigType.Long),
+            new("queued.max.request.bytes", Text(options.MaxInFlightBytes), ConfigType.Long),
+            new("socket.request.max.bytes", Text(options.MaxRequestBytes), ConfigType.Long),
+            new("transaction.state.log.num.partitions", "1", ConfigType.Long),
+            new("background.threads", "10", ConfigType.Long, IsDynamic: true),
+            new("follower.replication.throttled.rate", "9223372036854775807", ConfigType.Long, IsDynamic: true),
+            new("leader.replication.throttled.rate", "9223372036854775807", ConfigType.Long, IsDynamic: true),
+            new("num.io.threads", "8", ConfigType.Long, IsDynamic: true),
+            new("num.network.threads", "3", ConfigType.Long, IsDynamic: true),
+            new("sasl.kerberos.min.time.before.relogin", "60000", ConfigType.Long, IsDynamic: true),
+            new("sasl.login.refresh.buffer.seconds", "300", ConfigType.Long, IsDynamic: true),
+            new("sasl.login.refresh.min.period.seconds", "60", ConfigType.Long, IsDynamic: true),
         ];
         _all = configs.ToDictionary(c => c.Name);
     }

@@ -1,0 +1,96 @@
+using System.Buffers.Binary;
+
+namespace KafkaEventSourcing.Embedded.Kafka.Log;
+
+/// <summary>A transaction that was aborted: its records lie between the first offset and its marker's, the last. <see cref="LastStableOffset"/> is what it was after the marker.</summary>
+internal readonly record struct AbortedTransaction(long ProducerId, long FirstOffset, long LastOffset, long LastStableOffset = -1);
+
+/// <summary>
+/// The <c>.txnindex</c> of a segment: the transactions whose abort marker it holds. Kafka's format: int16 version, then producer id, first offset, last offset, last stable offset, int64 each. The
+/// file exists only when there are some. One writer; reads take no lock.
+/// </summary>
+internal sealed class TransactionIndex(long baseOffset)
+{
+    public const int EntrySize = 34;
+    private const short Version = 0;
+
+    private AbortedTransaction[] _entries = [];
+    private int _count;
+
+    public ReadOnlySpan<AbortedTransaction> Entries
+    {
+        get
+        {
+            int count = Volatile.Read(ref _count);
+            return Volatile.Read(ref _entries).AsSpan(0, count);
+        }
+    }
+
+    /// <summary>Appends, to the file at once.</summary>
+    public void Append(string path, in AbortedTransaction aborted)
+    {
+        if (_count > 0 && aborted.LastOffset <= _entries[_count - 1].LastOffset)
+            throw new InvalidOperationException($"The abort marker at {aborted.LastOffset} is not above the last one of the index, {_entries[_count - 1].LastOffset}.");
+        Span<byte> entry = stackalloc byte[EntrySize];
+        BinaryPrimitives.WriteInt16BigEndian(entry, Version);
+        BinaryPrimitives.WriteInt64BigEndian(entry[2..], aborted.ProducerId);
+        BinaryPrimitives.WriteInt64BigEndian(entry[10..], aborted.FirstOffset);
+        BinaryPrimitives.WriteInt64BigEndian(entry[18..], aborted.LastOffset);
+        BinaryPrimitives.WriteInt64BigEndian(entry[26..], aborted.LastStableOffset);
+        using (Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
+            RandomAccess.Write(file, entry, (long)_count * EntrySize);
+        if (_count == _entries.Length)
+            Array.Resize(ref _entries, Math.Max(4, _count * 2));
+        _entries[_count] = aborted;
+        Volatile.Write(ref _count, _count + 1);
+    }
+
+    /// <summary>Takes the file's entries; false when it is torn or is no such index. No file: no entries.</summary>
+    public bool TryLoad(string path)
+    {
+        if (!File.Exists(path))
+            return true;
+        byte[] file = File.ReadAllBytes(path);
+        if (file.Length % EntrySize != 0)
+            return false;
+        var entries = new AbortedTransaction[file.Length / EntrySize];
+        long last = -1;
+        for (int i = 0; i < entries.Length; i++)
+        {
+            ReadOnlySpan<byte> entry = file.AsSpan(i * EntrySize);
+            entries[i] = new AbortedTransaction(
+                BinaryPrimitives.ReadInt64BigEndian(entry[2..]),
+                BinaryPrimitives.ReadInt64BigEndian(entry[10..]),
+                BinaryPrimitives.ReadInt64BigEndian(entry[18..]),
+                BinaryPrimitives.ReadInt64BigEndian(entry[26..]));
+            if (BinaryPrimitives.ReadInt16BigEndian(entry) != Version || entries[i].LastOffset < baseOffset || entries[i].LastOffset <= last || entries[i].FirstOffset > entries[i].LastOffset)
+                return false;
+            last = entries[i].LastOffset;
+        }
+
+        _entries = entries;
+        Volatile.Write(ref _count, entries.Length);
+        return true;
+    }
+
+    /// <summary>Forgets transactions whose marker is at <paramref name="offset"/> or above.</summary>
+    public void TruncateToOffset(string path, long offset)
+    {
+        while (_count > 0 && _entries[_count - 1].LastOffset >= offset)
+            _count--;
+        if (_count == 0)
+        {
+            File.Delete(path);
+            return;
+        }
+
+        using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        RandomAccess.SetLength(file, (long)_count * EntrySize);
+    }
+
+    public void Reset(string path)
+    {
+        _count = 0;
+        File.Delete(path);
+    }
+}
