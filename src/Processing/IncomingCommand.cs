@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Unicode;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
@@ -135,7 +137,9 @@ internal sealed class IncomingCommand
     {
         if (CloudEventHeaders.Find(headers, CloudEventHeaders.Id) is { } idBytes)
         {
-            if (!CommandId.TryParse(Encoding.UTF8.GetString(idBytes), out CommandId id, out string? error))
+            if (!TryDecode(idBytes, out string? text))
+                return (InvalidHeader, $"The header {CloudEventHeaders.Id} must be the command id in UTF-8, and is not UTF-8.");
+            if (!CommandId.TryParse(text, out CommandId id, out string? error))
                 return (InvalidHeader, $"The header {CloudEventHeaders.Id} must be the command id: {error}");
             CommandId = id;
         }
@@ -156,6 +160,13 @@ internal sealed class IncomingCommand
         }
 
         return null;
+    }
+
+    // Other bytes must not become U+FFFD: different ids would be one.
+    private static bool TryDecode(byte[] bytes, [NotNullWhen(true)] out string? text)
+    {
+        text = Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : null;
+        return text is not null;
     }
 
     private (string, string)? ReadValue(byte[]? value, AvroMessageSerde serde, AggregateDefinition definition)
