@@ -107,7 +107,7 @@ internal sealed class BatchDecider
         }
 
         if (decision.Rejection is { } rejection)
-            return draft.Remember(Reply(command, ReplyOutcome.Rejected, draft.Version) with { Code = rejection.Code, Message = rejection.Message, Details = rejection.Details });
+            return draft.Remember(RefusalText.Bounded(Reply(command, ReplyOutcome.Rejected, draft.Version) with { Code = rejection.Code, Message = rejection.Message, Details = rejection.Details }));
 
         int decidedBefore = _events.Count;
         for (int i = 0; i < decision.Count; i++)
@@ -171,7 +171,7 @@ internal sealed class BatchDecider
     };
 
     private static CommandReply Faulted(IncomingCommand command, long version, string code, string message) =>
-        Reply(command, ReplyOutcome.Faulted, version) with { Code = code, Message = message };
+        RefusalText.Bounded(Reply(command, ReplyOutcome.Faulted, version) with { Code = code, Message = message });
 
     private Draft DraftOf(AggregateId id)
     {

@@ -77,7 +77,9 @@ internal sealed class EventWriter
         state.Flush();
         byte[] stateBytes = _buffer.WrittenSpan.ToArray();
         var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = [.. store.RecentOutcomes(entry)] };
-        Produce(_snapshots, entry.Key, Encode(_encoders.Snapshots, snapshot), TypeOnly(snapshot), null);
+        IReadOnlyList<AggregateSnapshot> parts = SnapshotParts.Split(snapshot);
+        for (int i = 0; i < parts.Count; i++)
+            Produce(_snapshots, i == 0 ? entry.Key : SnapshotParts.KeyOf(entry.Key, i), Encode(_encoders.Snapshots, parts[i]), TypeOnly(snapshot), null);
     }
 
     public void WriteBarrier(SnapshotBarrier barrier) =>

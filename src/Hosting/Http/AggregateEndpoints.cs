@@ -7,15 +7,22 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// <summary><c>GET /{aggregate}/{id}</c>: the state now, from the partition's owner.</summary>
 internal static class AggregateEndpoints
 {
-    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate) =>
+    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples) =>
         routes.MapGet($"/{aggregate.Definition.Name}/{{id}}", (string id, HttpContext context) => Read(context, aggregate, id))
             .WithName($"{aggregate.Definition.Name}-read")
             .WithTags(aggregate.Definition.Name)
             .WithSummary("Read the state now")
             .WithDescription("A strong read: it includes every event that was committed before it.")
             .Produces<AggregateAnswer>()
+            .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
+            .AddOpenApiOperationTransformer((operation, _, _) =>
+            {
+                operation.Describe("id", "The aggregate's id, at most 256 bytes of UTF-8; a slash in it is escaped as %2F.");
+                operation.Answers(Examples.AnswerWith(examples.JsonOf(aggregate.Definition.StateType)));
+                return Task.CompletedTask;
+            });
 
     private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id)
     {
