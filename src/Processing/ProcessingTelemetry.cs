@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 
 namespace KafkaEventSourcing.Processing;
@@ -14,6 +15,22 @@ internal static class ProcessingTelemetry
     private static readonly Counter<long> RestoredEvents = Meter.CreateCounter<long>("kes_restored_events", "{event}", "Events replayed by restores.");
     private static readonly Counter<long> Aborts = Meter.CreateCounter<long>("kes_aborted_batches", "{batch}", "Batches that were aborted and decided again.");
 
+    private static readonly ConcurrentDictionary<ParkedAggregates, bool> Parked = [];
+
+    static ProcessingTelemetry()
+    {
+        Meter.CreateObservableGauge("kes_parked_aggregates", () => Measure(p => p.Count), "{aggregate}", "Aggregates that are parked: nothing of theirs is decided until an operator acts.");
+        Meter.CreateObservableGauge("kes_parked_records", () => Measure(p => p.Records), "{record}", "Dead letters that wait.");
+    }
+
+    public static void Watch(ParkedAggregates parked) => Parked[parked] = true;
+
+    public static void Unwatch(ParkedAggregates? parked)
+    {
+        if (parked is not null)
+            Parked.TryRemove(parked, out _);
+    }
+
     public static void Committed(int commands, int events, TimeSpan elapsed)
     {
         Commands.Add(commands);
@@ -29,4 +46,7 @@ internal static class ProcessingTelemetry
         RestoredEvents.Add(events);
         RestoreDuration.Record(elapsed.TotalSeconds);
     }
+
+    private static Measurement<long>[] Measure(Func<ParkedAggregates, long> figure) =>
+        [.. Parked.Keys.Select(p => new Measurement<long>(figure(p), new("aggregate", p.Aggregate), new("partition", p.Partition)))];
 }

@@ -15,6 +15,7 @@ internal static class AggregateEndpoints
             .WithDescription("A strong read: it includes every event that was committed before it.")
             .Produces<AggregateAnswer>()
             .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status423Locked)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
     private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id)
