@@ -31,7 +31,7 @@ internal sealed class ParkedAggregates
 
     public int Partition { get; }
 
-    public string Aggregate => _topics.Aggregate;
+    public TopicFamily Topics => _topics;
 
     public DateTimeOffset Now => _time.GetUtcNow();
 

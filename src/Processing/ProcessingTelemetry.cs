@@ -15,7 +15,7 @@ internal static class ProcessingTelemetry
     private static readonly Counter<long> RestoredEvents = Meter.CreateCounter<long>("kes_restored_events", "{event}", "Events replayed by restores.");
     private static readonly Counter<long> Aborts = Meter.CreateCounter<long>("kes_aborted_batches", "{batch}", "Batches that were aborted and decided again.");
 
-    private static readonly ConcurrentDictionary<ParkedAggregates, bool> Parked = [];
+    private static readonly ConcurrentDictionary<(string Application, string Aggregate, int Partition), ParkedAggregates?> Parked = [];
 
     static ProcessingTelemetry()
     {
@@ -23,12 +23,13 @@ internal static class ProcessingTelemetry
         Meter.CreateObservableGauge("kes_parked_records", () => Measure(p => p.Records), "{record}", "Dead letters that wait.");
     }
 
-    public static void Watch(ParkedAggregates parked) => Parked[parked] = true;
+    public static void Watch(ParkedAggregates parked) => Parked[KeyOf(parked)] = parked;
 
+    /// <summary>From now on 0 is told of its partition: a figure that is not told any more would stand at its last value.</summary>
     public static void Unwatch(ParkedAggregates? parked)
     {
         if (parked is not null)
-            Parked.TryRemove(parked, out _);
+            Parked.TryUpdate(KeyOf(parked), null, parked);
     }
 
     public static void Committed(int commands, int events, TimeSpan elapsed)
@@ -48,5 +49,7 @@ internal static class ProcessingTelemetry
     }
 
     private static Measurement<long>[] Measure(Func<ParkedAggregates, long> figure) =>
-        [.. Parked.Keys.Select(p => new Measurement<long>(figure(p), new("aggregate", p.Aggregate), new("partition", p.Partition)))];
+        [.. Parked.Select(p => new Measurement<long>(p.Value is null ? 0 : figure(p.Value), new("application", p.Key.Application), new("aggregate", p.Key.Aggregate), new("partition", p.Key.Partition)))];
+
+    private static (string, string, int) KeyOf(ParkedAggregates parked) => (parked.Topics.Application, parked.Topics.Aggregate, parked.Partition);
 }
