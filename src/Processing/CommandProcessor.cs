@@ -264,10 +264,13 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         }
 
         int commands = Count(_topics.Commands);
-        int events = Count(_topics.Events);
-        return commands == events
-            ? (commands, Count(_topics.Replies))
-            : throw new InvalidOperationException($"The topic {_topics.Commands} has {commands} partitions and {_topics.Events} has {events}: they must have the same count.");
+        foreach (string sameCount in (string[])[_topics.Events, _topics.DeadLetters])
+        {
+            if (Count(sameCount) is var count && count != commands)
+                throw new InvalidOperationException($"The topic {_topics.Commands} has {commands} partitions and {sameCount} has {count}: they must have the same count.");
+        }
+
+        return (commands, Count(_topics.Replies));
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A partition task has lost its partition; this node joins its group again")]

@@ -15,6 +15,7 @@ internal sealed class EventWriter
     private readonly ProcessorEncoders _encoders;
     private readonly TopicPartition _events;
     private readonly TopicPartition _snapshots;
+    private readonly TopicPartition _deadLetters;
     private readonly string _replies;
     private readonly int _partition;
     private readonly ArrayBufferWriter<byte> _buffer = new(4096);
@@ -28,6 +29,7 @@ internal sealed class EventWriter
         (_producer, _serde, _encoders, _partition) = (producer, serde, encoders, partition);
         _events = new TopicPartition(topics.Events, partition);
         _snapshots = new TopicPartition(topics.Snapshots, partition);
+        _deadLetters = new TopicPartition(topics.DeadLetters, partition);
         _replies = topics.Replies;
         _source = new Header(CloudEventHeaders.Source, Encoding.UTF8.GetBytes($"/{topics.Application}/{topics.Aggregate}"));
         _replyType = new Header(CloudEventHeaders.Type, Encoding.UTF8.GetBytes(AvroRecordType.Of<CommandReply>().FullName));
@@ -69,6 +71,8 @@ internal sealed class EventWriter
         Produce(new TopicPartition(_replies, partition), Encoding.UTF8.GetBytes(reply.AggregateId), Encode(_encoders.Replies, reply), headers, null);
     }
 
+    public void WriteDeadLetter(Message<byte[], byte[]> entry) => Produce(_deadLetters, entry, null);
+
     public void WriteSnapshot(AggregateEntry entry, StateStore store, string stateSchema)
     {
         _buffer.ResetWrittenCount();
@@ -101,9 +105,11 @@ internal sealed class EventWriter
         return header;
     }
 
-    private void Produce(TopicPartition target, byte[] key, byte[] value, Headers headers, Action<DeliveryReport<byte[], byte[]>>? report)
+    private void Produce(TopicPartition target, byte[] key, byte[] value, Headers headers, Action<DeliveryReport<byte[], byte[]>>? report) =>
+        Produce(target, new Message<byte[], byte[]> { Key = key, Value = value, Headers = headers }, report);
+
+    private void Produce(TopicPartition target, Message<byte[], byte[]> message, Action<DeliveryReport<byte[], byte[]>>? report)
     {
-        var message = new Message<byte[], byte[]> { Key = key, Value = value, Headers = headers };
         while (true)
         {
             try

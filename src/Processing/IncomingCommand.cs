@@ -30,8 +30,11 @@ internal sealed class IncomingCommand
     {
     }
 
-    /// <summary>Offset in the command partition; -1: it came by the direct door.</summary>
-    public long Offset { get; private set; } = -1;
+    /// <summary>The record; null: it came by the direct door.</summary>
+    public ConsumeResult<byte[], byte[]>? Record { get; private set; }
+
+    /// <summary>What an operator asks of dead letters; null: it is a command.</summary>
+    public DeadLetterRequest? Request { get; private set; }
 
     /// <summary>Who waits for the outcome at the direct door; null: it came by the command topic and is answered in the replies topic.</summary>
     public TaskCompletionSource<CommandResult>? Caller { get; private set; }
@@ -66,13 +69,19 @@ internal sealed class IncomingCommand
         Headers headers = record.Message.Headers;
         var command = new IncomingCommand
         {
-            Offset = record.Offset.Value,
+            Record = record,
             CommandId = IdOfPlace(record.TopicPartitionOffset),
             Expected = ExpectedVersion.Any,
             TraceParent = CloudEventHeaders.Find(headers, CloudEventHeaders.TraceParent),
             CorrelationId = CloudEventHeaders.Find(headers, CloudEventHeaders.CorrelationId),
         };
         command.ReadReplyTo(CloudEventHeaders.Find(headers, CloudEventHeaders.ReplyTo));
+        if (DeadLetterRequest.Is(headers))
+        {
+            command.ReadRequest(record);
+            return command;
+        }
+
         command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadTimestamp(record.Message.Timestamp) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message.Value, serde, definition);
         return command;
     }
@@ -90,6 +99,9 @@ internal sealed class IncomingCommand
         TraceParent = HandedOn("traceParent", envelope.TraceParent ?? Activity.Current?.Id),
         Caller = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously),
     };
+
+    /// <summary>The key of an aggregate's records.</summary>
+    public static byte[] KeyOf(AggregateId id) => Encoding.UTF8.GetBytes(id.Value);
 
     // A command without an id is the record that it is. A long topic name is told by its hash: an id has less room than topic, partition and offset may need.
     private static CommandId IdOfPlace(TopicPartitionOffset place)
@@ -116,6 +128,16 @@ internal sealed class IncomingCommand
             ReplyPartition = (int)partition;
             ReplyClient = slash < 0 ? null : value[(slash + 1)..];
         }
+    }
+
+    // Without key it is about a record that has no aggregate.
+    private void ReadRequest(ConsumeResult<byte[], byte[]> record)
+    {
+        AggregateId = DeadLetterFormat.AggregateOf(record.Message.Key);
+        if (!DeadLetterRequest.TryRead(record.Message.Headers, out DeadLetterRequest? request, out string error))
+            Fault = (InvalidHeader, error);
+        Request = request ?? new DeadLetterRequest(false, null, "", null);
+        Fault ??= ReadHeaders(record.Message.Headers);
     }
 
     private (string, string)? ReadKey(byte[]? key)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 
 namespace KafkaEventSourcing.Processing;
@@ -14,6 +15,23 @@ internal static class ProcessingTelemetry
     private static readonly Counter<long> RestoredEvents = Meter.CreateCounter<long>("kes_restored_events", "{event}", "Events replayed by restores.");
     private static readonly Counter<long> Aborts = Meter.CreateCounter<long>("kes_aborted_batches", "{batch}", "Batches that were aborted and decided again.");
 
+    private static readonly ConcurrentDictionary<(string Application, string Aggregate, int Partition), ParkedAggregates?> Parked = [];
+
+    static ProcessingTelemetry()
+    {
+        Meter.CreateObservableGauge("kes_parked_aggregates", () => Measure(p => p.Count), "{aggregate}", "Aggregates that are parked: nothing of theirs is decided until an operator acts.");
+        Meter.CreateObservableGauge("kes_parked_records", () => Measure(p => p.Records), "{record}", "Dead letters that wait.");
+    }
+
+    public static void Watch(ParkedAggregates parked) => Parked[KeyOf(parked)] = parked;
+
+    /// <summary>From now on 0 is told of its partition: a figure that is not told any more would stand at its last value.</summary>
+    public static void Unwatch(ParkedAggregates? parked)
+    {
+        if (parked is not null)
+            Parked.TryUpdate(KeyOf(parked), null, parked);
+    }
+
     public static void Committed(int commands, int events, TimeSpan elapsed)
     {
         Commands.Add(commands);
@@ -29,4 +47,9 @@ internal static class ProcessingTelemetry
         RestoredEvents.Add(events);
         RestoreDuration.Record(elapsed.TotalSeconds);
     }
+
+    private static Measurement<long>[] Measure(Func<ParkedAggregates, long> figure) =>
+        [.. Parked.Select(p => new Measurement<long>(p.Value is null ? 0 : figure(p.Value), new("application", p.Key.Application), new("aggregate", p.Key.Aggregate), new("partition", p.Key.Partition)))];
+
+    private static (string, string, int) KeyOf(ParkedAggregates parked) => (parked.Topics.Application, parked.Topics.Aggregate, parked.Partition);
 }
