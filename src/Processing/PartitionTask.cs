@@ -32,6 +32,7 @@ internal sealed partial class PartitionTask : IDisposable
     private IProducer<byte[], byte[]> _producer = null!;
     private EventWriter _writer = null!;
     private StateStore? _store;
+    private StoreReads? _reads;
     private AggregateCache _aggregates = null!;
     private BatchDecider _decider = null!;
     private long _nextEventOffset;
@@ -93,25 +94,25 @@ internal sealed partial class PartitionTask : IDisposable
     /// <summary>A strong read.</summary>
     public async ValueTask<AggregateView?> Read(AggregateId id, CancellationToken cancellationToken)
     {
-        StateStore store = await Settled(cancellationToken).ConfigureAwait(false);
-        return store.Read(id, _partition);
+        StoreReads reads = await Settled(cancellationToken).ConfigureAwait(false);
+        return reads.Read(id);
     }
 
     /// <summary>All aggregates of the partition.</summary>
     public async ValueTask<IEnumerable<AggregateView>> ReadAll(CancellationToken cancellationToken)
     {
-        StateStore store = await Settled(cancellationToken).ConfigureAwait(false);
-        return store.ReadAll(_partition);
+        StoreReads reads = await Settled(cancellationToken).ConfigureAwait(false);
+        return reads.ReadAll();
     }
 
     // A reply can be seen as soon as its transaction is committed, a moment before the store has it: who reads then waits for that moment.
-    private async ValueTask<StateStore> Settled(CancellationToken cancellationToken)
+    private async ValueTask<StoreReads> Settled(CancellationToken cancellationToken)
     {
         if (Status != PartitionStatus.Serving)
             throw new AggregateUnavailableException(_partition, $"Partition {_partition} is {Status.ToString().ToLowerInvariant()} on this node; try again.");
         if (_committing is { } commit)
             await commit.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
-        return Status == PartitionStatus.Serving ? _store! : throw new AggregateUnavailableException(_partition, $"Partition {_partition} has just left this node; try again.");
+        return Status == PartitionStatus.Serving ? _reads! : throw new AggregateUnavailableException(_partition, $"Partition {_partition} has just left this node; try again.");
     }
 
     private void Run()
@@ -153,10 +154,8 @@ internal sealed partial class PartitionTask : IDisposable
 
     private void Close()
     {
-        if (_store is null)
-            return;
-        _store.Flush();
-        _store.Dispose();
+        if (_store is not null)
+            (_reads ?? new StoreReads(_store, _partition)).Close();
     }
 
     private void Fence()
@@ -204,6 +203,7 @@ internal sealed partial class PartitionTask : IDisposable
         }
 
         long events = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store, _aggregates).Run(end, _stop.Token);
+        _reads = new StoreReads(_store, _partition);
         _nextEventOffset = end;
         _eventsSinceBarrier = events;
         _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes);

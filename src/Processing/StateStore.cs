@@ -110,16 +110,18 @@ internal sealed class StateStore : IDisposable
     /// <summary>Adds an aggregate's state to the next write; the next barrier has it unless <paramref name="isChanged"/> is false.</summary>
     public void PutState(AggregateEntry entry, bool isChanged = true)
     {
-        _value.ResetWrittenCount();
-        var writer = new AvroWriter(_value);
-        writer.WriteLong(entry.Version);
-        writer.WriteLong(entry.EventOffset);
-        ((IAvroRecord)entry.State).WriteTo(ref writer);
-        writer.Flush();
-        _batch.Put(Key(StatePrefix, entry.Key), _value.WrittenSpan);
+        PutStateOnly(entry);
         if (isChanged)
             _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
-        _putBytes += _value.WrittenCount;
+    }
+
+    /// <summary>Adds the states of aggregates, which are in the order of their keys, to the next write.</summary>
+    public void PutStates(ReadOnlySpan<AggregateEntry> entries)
+    {
+        foreach (AggregateEntry entry in entries)
+            PutStateOnly(entry);
+        foreach (AggregateEntry entry in entries)
+            _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
     }
 
     /// <summary>Adds an event to the stream index of the next write.</summary>
@@ -272,6 +274,18 @@ internal sealed class StateStore : IDisposable
         long version = reader.ReadLong();
         long offset = reader.ReadLong();
         return (version, offset, _stateType.Read(value.AsSpan(reader.Position)));
+    }
+
+    private void PutStateOnly(AggregateEntry entry)
+    {
+        _value.ResetWrittenCount();
+        var writer = new AvroWriter(_value);
+        writer.WriteLong(entry.Version);
+        writer.WriteLong(entry.EventOffset);
+        ((IAvroRecord)entry.State).WriteTo(ref writer);
+        writer.Flush();
+        _batch.Put(Key(StatePrefix, entry.Key), _value.WrittenSpan);
+        _putBytes += _value.WrittenCount;
     }
 
     private static byte[] KeyOf(byte prefix, byte[] id, byte[]? end = null) => [prefix, .. id, .. end ?? []];
