@@ -161,6 +161,8 @@ internal sealed partial class PartitionTask
                        _writer.WriteDeadLetter(DeadLetterFormat.Retried(IncomingCommand.KeyOf(id), letter.Offset, Folded, by, _context.Time.GetUtcNow()));
                }))
             _stop.Token.ThrowIfCancellationRequested();
+        // Before the request is answered: whoever has the answer reads the state that was folded.
+        _parked.Set(id, _parked.LettersOf(id, Letters, Foreign, _stop.Token));
         return true;
     }
 

@@ -34,12 +34,13 @@ internal static class ShowCommand
             Console.WriteLine($"cause      {letter.Cause}: {letter.Message}");
             if (letter.Resolution is { } resolution)
                 Console.WriteLine($"settled    {resolution.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {(resolution.IsDiscarded ? $"discarded by {resolution.By}: {resolution.Reason}" : $"processed again, as {resolution.By} asked: {resolution.Outcome}")}");
-            using var text = new RecordText(cluster.RegistryOf(result));
-            Console.WriteLine(await text.Format(new ConsumeResult<byte[]?, byte[]?>
+            var record = new ConsumeResult<byte[]?, byte[]?>
             {
                 TopicPartitionOffset = original.TopicPartitionOffset,
                 Message = new Message<byte[]?, byte[]?> { Key = original.Message.Key, Value = original.Message.Value, Headers = original.Message.Headers, Timestamp = original.Message.Timestamp },
-            }).ConfigureAwait(false));
+            };
+            using var decoder = new RecordDecoder(cluster.RegistryOf(result));
+            Console.WriteLine(RecordFormat.Text(record, await decoder.Decode(record).ConfigureAwait(false)));
             return ExitCodes.Done;
         }, cancellationToken));
         return command;
