@@ -49,12 +49,12 @@ public sealed class AggregateNode : IAsyncDisposable
         var topics = new TopicFamily(application.Name, definition.Name);
         using (var provisioner = new TopicProvisioner(kafka))
         {
-            TopicPlan plan = await provisioner.Plan(TopicDeclaration.For(topics, options.Partitions, options.ReplicationFactor), cancellationToken).ConfigureAwait(false);
+            TopicPlan plan = await provisioner.Plan(TopicDeclaration.For(topics, options.Partitions, options.ReplicationFactor, definition.Reacts), cancellationToken).ConfigureAwait(false);
             await provisioner.Apply(plan.OnlyMissingTopics(), cancellationToken).ConfigureAwait(false);
         }
 
         var processor = new CommandProcessor(definition, topics, kafka, serde,
-            new CommandProcessorOptions { StateDirectory = Path.Combine(options.DataDirectory, "state", definition.Name), BarrierEvents = options.BarrierEvents }, timeProvider, loggers);
+            new CommandProcessorOptions { StateDirectory = Path.Combine(options.DataDirectory, "state", definition.Name), BarrierEvents = options.BarrierEvents }, timeProvider, loggers, application.Aggregates);
         CommandClient? commands = null;
         HistoryReader? history = null;
         ProjectionEngine? engine = null;

@@ -24,6 +24,7 @@ internal sealed class BatchDecider
     private readonly int _maxEventBytes;
     private readonly int _partition;
     private readonly ParkedAggregates _parked;
+    private readonly ReactionOutbox _outbox;
     private readonly ArrayBufferWriter<byte> _buffer = new(4096);
     private readonly Dictionary<AggregateId, Draft> _drafts = [];
     private readonly List<DecidedEvent> _events = [];
@@ -35,8 +36,8 @@ internal sealed class BatchDecider
     private readonly Dictionary<AggregateId, (string Cause, string Message)> _parkedHere = [];
     private long _nextOffset;
 
-    public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes, ParkedAggregates parked) =>
-        (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes, _parked) = (definition, partition, store, aggregates, encoder, maxEventBytes, parked);
+    public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes, ParkedAggregates parked, ReactionOutbox outbox) =>
+        (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes, _parked, _outbox) = (definition, partition, store, aggregates, encoder, maxEventBytes, parked, outbox);
 
     /// <summary>The events, in the order of their offsets, which follow one another.</summary>
     public IReadOnlyList<DecidedEvent> Events => _events;
@@ -59,11 +60,22 @@ internal sealed class BatchDecider
         _deadLetters.Clear();
         _newlyParked.Clear();
         _parkedHere.Clear();
+        _outbox.Begin();
         _nextOffset = nextEventOffset;
     }
 
     /// <summary>Decides the next command, or parks it.</summary>
-    public void Decide(IncomingCommand command) => _replies.Add((command, command.Fault is null ? TellOrQueue(command) ?? Answer(command) : PutAside(command)));
+    public void Decide(IncomingCommand command)
+    {
+        if (command.Timer is { } timer)
+        {
+            if (!_outbox.IsSet(timer, command.Time))
+                return; // an earlier command of the batch has cancelled or moved it
+            _outbox.End(timer);
+        }
+
+        Answer(command, command.Fault is null ? TellOrQueue(command) ?? Answer(command) : PutAside(command));
+    }
 
     /// <summary>Decides the letter at <paramref name="letter"/> of a parked aggregate, whose earlier letters are decided; false when that fails: it stays where it is, and with it those behind it.</summary>
     public bool DecideAgain(IncomingCommand command, long letter, DeadLetterRequest request)
@@ -76,7 +88,7 @@ internal sealed class BatchDecider
             return false;
         }
 
-        _replies.Add((command, reply));
+        Answer(command, reply);
         _deadLetters.Add(DeadLetterFormat.Retried(command.Record!.Message.Key, letter, reply.Outcome.ToString(), request.By, _parked.Now));
         return true;
     }
@@ -84,13 +96,17 @@ internal sealed class BatchDecider
     /// <summary>Discards the letter at <paramref name="letter"/>; whoever waits for its outcome is told.</summary>
     public bool Discard(IncomingCommand command, long letter, DeadLetterRequest request)
     {
-        _replies.Add((command, Faulted(command, command.AggregateId.IsDefault ? 0 : VersionOf(command.AggregateId), "discarded", $"The command was parked and then discarded by {request.By}: {request.Reason}")));
+        Answer(command, Faulted(command, command.AggregateId.IsDefault ? 0 : VersionOf(command.AggregateId), "discarded", $"The command was parked and then discarded by {request.By}: {request.Reason}"));
         _deadLetters.Add(DeadLetterFormat.Discarded(command.Record!.Message.Key, letter, request.By, request.Reason!, _parked.Now));
         return true;
     }
 
-    /// <summary>Answers what is no command.</summary>
-    public void Answer(IncomingCommand command, CommandReply reply) => _replies.Add((command, reply));
+    /// <summary>Adds an answer, and what it leads to.</summary>
+    public void Answer(IncomingCommand command, CommandReply reply)
+    {
+        _replies.Add((command, reply));
+        _outbox.Settle(command, reply);
+    }
 
     /// <summary>The version of an aggregate as the batch leaves it.</summary>
     public long VersionOf(AggregateId id) => DraftOf(id).Version;
@@ -129,6 +145,7 @@ internal sealed class BatchDecider
                 _parked.Add(aggregate, cause, message);
         }
 
+        _outbox.Apply();
         _store.Write(checkpoint);
         _aggregates.Trim();
     }
@@ -139,6 +156,8 @@ internal sealed class BatchDecider
     {
         if (command.Fault is { } fault)
             return Faulted(command, 0, fault.Code, fault.Message);
+        if (command.AnswerTo is { } sender && !_outbox.Knows(sender.Process))
+            return Faulted(command, DraftOf(command.AggregateId).Version, "unknown-process", $"The application has no process '{sender.Process}' that could be told the outcome.");
 
         Draft draft = DraftOf(command.AggregateId);
         if (FirstOutcome(draft, command) is { } first)
@@ -148,11 +167,18 @@ internal sealed class BatchDecider
 
         Decision decision;
         object state = draft.State;
+        Reaction[] reactions = [];
         try
         {
             decision = _definition.Decide(draft.State, command.Payload!, new CommandContext(command.AggregateId, command.CommandId, command.Time, draft.Version));
+            if (_definition.Reacts)
+                reactions = new Reaction[decision.Count];
             for (int i = 0; i < decision.Count; i++)
+            {
                 state = _definition.Evolve(state, decision[i]);
+                if (reactions.Length > 0)
+                    reactions[i] = _definition.React(state, decision[i]);
+            }
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
@@ -163,10 +189,12 @@ internal sealed class BatchDecider
             return draft.Remember(RefusalText.Bounded(Reply(command, ReplyOutcome.Rejected, draft.Version) with { Code = rejection.Code, Message = rejection.Message, Details = rejection.Details }));
 
         int decidedBefore = _events.Count;
+        (int, int) sentBefore = _outbox.Mark();
         for (int i = 0; i < decision.Count; i++)
         {
-            if (Encode(decision[i], out byte[] value) is { } unusable)
+            if ((Encode(decision[i], out byte[] value) ?? (reactions.Length > 0 ? _outbox.Add(reactions[i], command.AggregateId, draft.Version + i + 1, command) : null)) is { } unusable)
             {
+                _outbox.Return(sentBefore);
                 draft.Events.RemoveRange(draft.Events.Count - i, i);
                 _events.RemoveRange(decidedBefore, i);
                 return Faulted(command, draft.Version, unusable.Code, unusable.Message);

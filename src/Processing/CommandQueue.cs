@@ -2,7 +2,7 @@ using Confluent.Kafka;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>A command that waits: a record of the command topic, or one of the direct door.</summary>
+/// <summary>A command that waits: a record of the command topic, or one of the direct door; without either, a timer has come due.</summary>
 internal readonly record struct QueuedCommand(ConsumeResult<byte[], byte[]>? Record, IncomingCommand? Direct, int Bytes);
 
 /// <summary>Commands that wait for one partition task, from both doors in the order of their coming. The doors add, the task's thread takes.</summary>
@@ -36,6 +36,16 @@ internal sealed class CommandQueue
                 return false;
             Enqueue(new QueuedCommand(null, direct, CommandOverhead + bytes));
             return true;
+        }
+    }
+
+    /// <summary>Tells the task that a timer has come due.</summary>
+    public void Wake()
+    {
+        lock (_lock)
+        {
+            if (!_closed)
+                Enqueue(default);
         }
     }
 

@@ -73,6 +73,8 @@ internal sealed class EventWriter
 
     public void WriteDeadLetter(Message<byte[], byte[]> entry) => Produce(_deadLetters, entry, null);
 
+    public void Write(TopicPartition target, Message<byte[], byte[]> message) => Produce(target, message, null);
+
     public void WriteSnapshot(AggregateEntry entry, StateStore store, string stateSchema)
     {
         _buffer.ResetWrittenCount();
@@ -126,4 +128,4 @@ internal sealed class EventWriter
 }
 
 /// <summary>What encodes for the topics that a partition task writes.</summary>
-internal sealed record ProcessorEncoders(TopicEncoder Events, TopicEncoder Replies, TopicEncoder Snapshots);
+internal sealed record ProcessorEncoders(TopicEncoder Events, TopicEncoder Replies, TopicEncoder Snapshots, TopicEncoder? Timers, ProcessRoutes Routes);

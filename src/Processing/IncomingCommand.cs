@@ -56,6 +56,12 @@ internal sealed class IncomingCommand
 
     public byte[]? TraceParent { get; private set; }
 
+    /// <summary>The process that sent it and is told the outcome; null: no process did.</summary>
+    public AnswerAddress? AnswerTo { get; private set; }
+
+    /// <summary>The timer that has come due; null: it is a command of somebody.</summary>
+    public TimerKey? Timer { get; private set; }
+
     /// <summary>Where the reply goes; -1: to the partition of the command.</summary>
     public int ReplyPartition { get; private set; } = -1;
 
@@ -98,6 +104,17 @@ internal sealed class IncomingCommand
         CorrelationId = HandedOn("correlationId", envelope.CorrelationId),
         TraceParent = HandedOn("traceParent", envelope.TraceParent ?? Activity.Current?.Id),
         Caller = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously),
+    };
+
+    /// <summary>A timer that has come due; its time is when it was due, so that deciding it again gives the same.</summary>
+    public static IncomingCommand Of(TimerKey timer, CommandId id, Avro.Messages.TimerElapsed elapsed) => new()
+    {
+        AggregateId = timer.Id,
+        CommandId = id,
+        Payload = elapsed,
+        Expected = ExpectedVersion.Any,
+        Time = elapsed.Due,
+        Timer = timer,
     };
 
     /// <summary>The key of an aggregate's records.</summary>
@@ -196,6 +213,13 @@ internal sealed class IncomingCommand
             if (!CloudEventHeaders.TryDecodeTime(timeBytes, out DateTimeOffset time))
                 return (InvalidHeader, $"The header {CloudEventHeaders.Time} is '{Encoding.UTF8.GetString(timeBytes)}'; it must be a time as in RFC 3339, such as 1993-07-31T12:00:00Z.");
             Time = time;
+        }
+
+        if (CloudEventHeaders.Find(headers, CloudEventHeaders.AnswerTo) is { } answerBytes)
+        {
+            if (!AnswerAddress.TryParse(answerBytes, out AnswerAddress? address))
+                return (InvalidHeader, $"The header {CloudEventHeaders.AnswerTo} is '{Encoding.UTF8.GetString(answerBytes)}'; it must be process/step/id.");
+            AnswerTo = address;
         }
 
         return null;

@@ -36,6 +36,8 @@ internal sealed partial class PartitionTask : IDisposable
     private StoreReads? _reads;
     private AggregateCache _aggregates = null!;
     private ParkedAggregates _parked = null!;
+    private ProcessTimers? _timers;
+    private ReactionOutbox _outbox = null!;
     private BatchDecider _decider = null!;
     private long _nextEventOffset;
     private long _eventsSinceBarrier;
@@ -145,6 +147,7 @@ internal sealed partial class PartitionTask : IDisposable
             _producer?.Dispose();
             Close();
             ProcessingTelemetry.Unwatch(_parked);
+            _timers?.Dispose();
             GiveUpCallers();
         }
     }
@@ -172,6 +175,7 @@ internal sealed partial class PartitionTask : IDisposable
         config.QueueBufferingMaxMessages = 1_000_000;
         config.DeliveryReportFields = "status";
         config.MessageMaxBytes = MaxDeadLetterBytes;
+        config.Partitioner = Partitioner.Murmur2Random; // where a partition is not named: commands of processes, and their outcomes
         _producer = new ProducerBuilder<byte[], byte[]>(config)
             .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
             .SetErrorHandler((_, _) => { })
@@ -210,9 +214,10 @@ internal sealed partial class PartitionTask : IDisposable
 
         long events = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store, _aggregates, _parked, ParkEvent).Run(end, _stop.Token);
         _reads = new StoreReads(_store, _partition);
+        _outbox = OpenOutbox();
         _nextEventOffset = end;
         _eventsSinceBarrier = events;
-        _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked);
+        _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
         ProcessingTelemetry.Restored(events, Stopwatch.GetElapsedTime(started));
         LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
     }
@@ -306,6 +311,12 @@ internal sealed partial class PartitionTask : IDisposable
         long input = -1;
         foreach (QueuedCommand queued in batch)
         {
+            if (queued == default)
+            {
+                AddDueTimers();
+                continue;
+            }
+
             IncomingCommand command = queued.Direct ?? Read(queued.Record!);
             if (command.Request is not null)
             {
@@ -395,11 +406,15 @@ internal sealed partial class PartitionTask : IDisposable
             bool fenced = events.Count > 0 || input >= 0;
             foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
             {
+                if (command.Timer is not null)
+                    continue; // nobody waits
                 if (command.Caller is null || !fenced)
                     _writer.WriteReply(command, reply, _context.ReplyPartitions);
                 fenced = true;
             }
 
+            foreach ((TopicPartition target, Message<byte[], byte[]> message) in _outbox.Records)
+                _writer.Write(target, message);
             foreach (Message<byte[], byte[]> entry in _decider.DeadLetters)
                 _writer.WriteDeadLetter(entry);
             if (input >= 0)

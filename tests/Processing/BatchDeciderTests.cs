@@ -145,7 +145,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     }
 
     private BatchDecider Decider(int maxEventBytes = 1_000) =>
-        new(Counter.Definition, Partition, _store, new AggregateCache(_store, Counter.Definition, 100), _fixture.Encoder, maxEventBytes, _parked);
+        new(Counter.Definition, Partition, _store, new AggregateCache(_store, Counter.Definition, 100), _fixture.Encoder, maxEventBytes, _parked, _fixture.Outbox(Counter.Definition));
 
     private void Decide(long nextOffset, params (string Aggregate, string Command, Avro.IAvroRecord Payload, string? Expected)[] commands)
     {

@@ -12,7 +12,7 @@ internal static class CommandEndpoints
 {
     public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples, TimeProvider time)
     {
-        foreach (Type command in aggregate.Definition.CommandTypes.OrderBy(t => t.Name, StringComparer.Ordinal))
+        foreach (Type command in aggregate.Definition.CommandTypes.Where(t => !Avro.ProcessMessages.Is(t)).OrderBy(t => t.Name, StringComparer.Ordinal))
         {
             string name = Names.InUrl(command);
             routes.MapPost($"/{aggregate.Definition.Name}/{{id}}/{name}", (
