@@ -267,12 +267,12 @@ internal sealed class BatchDecider
     }
 
     private CommandReply Parked(IncomingCommand command, string code, string message, DateTimeOffset since, bool isQueued) =>
-        Reply(command, ReplyOutcome.Parked, DraftOf(command.AggregateId).Version) with
+        RefusalText.Bounded(Reply(command, ReplyOutcome.Parked, DraftOf(command.AggregateId).Version) with
         {
             Code = code,
             Message = _parked.Told(command.AggregateId, message, since, isQueued),
             Details = new Dictionary<string, string> { [CommandReplies.Queued] = isQueued.ToString() },
-        };
+        });
 
     // What cannot be stored is refused here, with a reason, before anything of its batch is on its way.
     private (string Code, string Message)? Encode(object payload, out byte[] value)

@@ -197,15 +197,13 @@ internal sealed partial class PartitionTask : IDisposable
         {
             // The store is of another log: this one is shorter than what it has seen.
             LogStoreAhead(_partition, _store.Checkpoint, end);
-            _store.Dispose();
-            Directory.Delete(directory, recursive: true);
-            _store = StateStore.Open(directory, _context.Definition, stateType, _context.Options.RecentCommands);
+            EmptyStore();
         }
 
         LoadParked();
+        if (_store.Checkpoint == 0 && end > 0 && !TryLoadBarrier(stateType, end))
+            EmptyStore(); // it may have a part of them
         _aggregates = new AggregateCache(_store, _context.Definition, _context.Options.CachedAggregates);
-        if (_store.Checkpoint == 0 && end > 0)
-            LoadBarrier(stateType, end);
         if (_store.Checkpoint < start)
         {
             throw new InvalidDataException(
@@ -220,11 +218,32 @@ internal sealed partial class PartitionTask : IDisposable
         _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
         ProcessingTelemetry.Restored(events, Stopwatch.GetElapsedTime(started));
         LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+
+        void EmptyStore()
+        {
+            _store.Dispose();
+            Directory.Delete(directory, recursive: true);
+            _store = StateStore.Open(directory, _context.Definition, stateType, _context.Options.RecentCommands);
+        }
+    }
+
+    private bool TryLoadBarrier(AvroRecordType stateType, long end)
+    {
+        try
+        {
+            LoadBarrier(stateType, end);
+            return true;
+        }
+        catch (Exception unreadable) when (unreadable is UndecodableMessageException or AvroDecodeException or InvalidDataException or InvalidInputException or InvalidCastException)
+        {
+            LogSnapshotsUnreadable(unreadable, _partition);
+            return false;
+        }
     }
 
     private void LoadBarrier(AvroRecordType stateType, long end)
     {
-        if (ReadBarrier() is not { } barrier || barrier.NextEventOffset > end)
+        if (new SnapshotReader(_context.Connection, _context.Topics, _partition, _context.Serde).Read(_stop.Token) is not { } barrier || barrier.NextEventOffset > end)
             return;
         if (barrier.Aggregates.Values.Any(s => s.StateSchema != stateType.Fingerprint))
         {
@@ -232,28 +251,15 @@ internal sealed partial class PartitionTask : IDisposable
             return;
         }
 
-        var entries = new List<(AggregateEntry Entry, AggregateSnapshot Snapshot)>(barrier.Aggregates.Count);
-        try
+        foreach ((string id, AggregateSnapshot snapshot) in barrier.Aggregates)
         {
-            foreach ((string id, AggregateSnapshot snapshot) in barrier.Aggregates)
+            _stop.Token.ThrowIfCancellationRequested();
+            var entry = new AggregateEntry(AggregateId.Parse(id), _context.Definition.InitialState)
             {
-                _stop.Token.ThrowIfCancellationRequested();
-                entries.Add((new AggregateEntry(AggregateId.Parse(id), _context.Definition.InitialState)
-                {
-                    Version = snapshot.Version,
-                    EventOffset = snapshot.EventOffset,
-                    State = stateType.Read(snapshot.State),
-                }, snapshot));
-            }
-        }
-        catch (Exception unreadable) when (unreadable is Avro.AvroDecodeException or InvalidInputException)
-        {
-            LogSnapshotsUnreadable(unreadable, _partition);
-            return;
-        }
-
-        foreach ((AggregateEntry entry, AggregateSnapshot snapshot) in entries)
-        {
+                Version = snapshot.Version,
+                EventOffset = snapshot.EventOffset,
+                State = stateType.Read(snapshot.State),
+            };
             foreach (byte[] outcome in snapshot.RecentCommands)
                 _store!.PutOutcome(entry, outcome);
             _store!.PutState(entry, isChanged: false);
@@ -261,19 +267,6 @@ internal sealed partial class PartitionTask : IDisposable
         }
 
         _store!.Write(barrier.NextEventOffset);
-    }
-
-    private (IReadOnlyDictionary<string, AggregateSnapshot> Aggregates, long NextEventOffset)? ReadBarrier()
-    {
-        try
-        {
-            return new SnapshotReader(_context.Connection, _context.Topics, _partition, _context.Serde).Read(_stop.Token);
-        }
-        catch (Exception unreadable) when (unreadable is UndecodableMessageException or InvalidCastException)
-        {
-            LogSnapshotsUnreadable(unreadable, _partition);
-            return null;
-        }
     }
 
     private void Serve()

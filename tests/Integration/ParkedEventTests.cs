@@ -93,6 +93,25 @@ public sealed class ParkedEventTests(BankFixture bank)
         desk.Letters().Select(l => (l.AggregateId.ToString(), l.Cause)).ShouldBe([("", "unfoldable-event"), ("a", "unfoldable-event")], ignoreOrder: true);
     }
 
+    [Fact]
+    public async Task Snapshot_that_cannot_be_read_is_passed_over_and_the_events_are_folded()
+    {
+        string name = Testing.TestServers.UniqueName("snapshots");
+        string data = Path.Combine(bank.Servers.Folder, name);
+        using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
+        await using (EventSourcedNode node = await Start(name, data, fails: false))
+        {
+            for (int i = 0; i < 5; i++)
+                await node.Send(Movement.Credit("a", 1), Cancellation);
+        }
+
+        await desk.Produce(desk.Topics.Snapshots, "a", [1, 2, 3]);
+        Directory.Delete(data, recursive: true);
+        await using EventSourcedNode again = await Start(name, data, fails: false);
+        (await Balance(again, "a")).ShouldBe(5);
+        (await again.Send(Movement.Credit("a", 1), Cancellation)).Version.ShouldBe(6);
+    }
+
     private static string SamePartitionAs(string account) =>
         Enumerable.Range(0, 100).Select(i => $"other-{i}").First(o => DeadLetterDesk.PartitionOf(o) == DeadLetterDesk.PartitionOf(account));
 
