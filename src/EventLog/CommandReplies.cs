@@ -20,5 +20,21 @@ public static class CommandReplies
         };
     }
 
+    /// <summary>The outcome as the reply that tells of it; <see cref="ToResult"/> gives it back.</summary>
+    public static CommandReply FromResult(CommandResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        var reply = new CommandReply { CommandId = result.CommandId.Value, AggregateId = result.AggregateId.Value, Version = result.Version, Duplicate = result.IsDuplicate, Outcome = ReplyOutcome.Accepted };
+        return result switch
+        {
+            CommandResult.Accepted { Token.IsDefault: false } accepted => reply with { EventPartition = accepted.Token.Partition, EventOffset = accepted.Token.Offset },
+            CommandResult.Accepted => reply,
+            CommandResult.Rejected { Rejection: { } no } => reply with { Outcome = ReplyOutcome.Rejected, Code = no.Code, Message = no.Message, Details = no.Details },
+            CommandResult.Conflict conflict => reply with { Outcome = ReplyOutcome.Conflict, ExpectedVersion = conflict.Expected.ToString() },
+            CommandResult.Faulted faulted => reply with { Outcome = ReplyOutcome.Faulted, Code = faulted.Code, Message = faulted.Message },
+            _ => throw new System.Diagnostics.UnreachableException($"{result.GetType().Name} is no outcome."),
+        };
+    }
+
     private static ConsistencyToken TokenOf(CommandReply reply) => reply.EventPartition < 0 ? default : new ConsistencyToken(reply.EventPartition, reply.EventOffset);
 }

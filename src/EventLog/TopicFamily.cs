@@ -17,6 +17,9 @@ public sealed record TopicFamily(string Application, string Aggregate)
     /// <summary>Replies to commands, keyed by aggregate id; short-lived.</summary>
     public string Replies { get; } = $"{Application}.{Aggregate}.replies";
 
+    /// <summary>Who owns each partition, keyed by its number; compacted.</summary>
+    public string Owners { get; } = $"{Application}.{Aggregate}.owners";
+
     /// <summary>Records that could not be processed.</summary>
     public string DeadLetters { get; } = $"{Application}.{Aggregate}.dead-letters";
 }

@@ -14,6 +14,7 @@ internal sealed class CommandQueue
     private readonly object _lock = new();
     private long _bytes;
     private bool _closed;
+    private bool _woken;
 
     /// <summary>Adds a record and returns how many bytes wait now.</summary>
     public long Add(ConsumeResult<byte[], byte[]> record)
@@ -61,13 +62,24 @@ internal sealed class CommandQueue
         }
     }
 
-    /// <summary>Waits for commands and moves at most <paramref name="max"/> to <paramref name="batch"/>; false when the queue is closed. Tells the bytes that wait still.</summary>
+    /// <summary>Lets <see cref="Take"/> return, even without a command.</summary>
+    public void Wake()
+    {
+        lock (_lock)
+        {
+            _woken = true;
+            Monitor.Pulse(_lock);
+        }
+    }
+
+    /// <summary>Waits for commands or to be woken and moves at most <paramref name="max"/> to <paramref name="batch"/>; false when the queue is closed. Tells the bytes that wait still.</summary>
     public bool Take(List<QueuedCommand> batch, int max, out long left)
     {
         lock (_lock)
         {
-            while (_commands.Count == 0 && !_closed)
+            while (_commands.Count == 0 && !_closed && !_woken)
                 Monitor.Wait(_lock);
+            _woken = false;
             while (!_closed && batch.Count < max && _commands.TryDequeue(out QueuedCommand command))
             {
                 _bytes -= command.Bytes;

@@ -102,7 +102,7 @@ public sealed partial class InfrastructureTests
     public void Topics_of_the_declaration_agree_in_partitions_and_survive_one_broker()
     {
         YamlMappingNode[] topics = [.. ((YamlSequenceNode)Load("infra/topics.yaml")["topics"]).Cast<YamlMappingNode>()];
-        topics.Select(t => t["name"].ToString()).ShouldBe(["bank.account.commands", "bank.account.events", "bank.account.snapshots", "bank.account.replies", "bank.account.dead-letters"]);
+        topics.Select(t => t["name"].ToString()).ShouldBe(["bank.account.commands", "bank.account.events", "bank.account.snapshots", "bank.account.replies", "bank.account.owners", "bank.account.dead-letters"]);
         topics.Select(t => t["partitions"].ToString()).Distinct().ShouldHaveSingleItem();
         foreach (YamlMappingNode topic in topics)
         {

@@ -62,6 +62,7 @@ public static class HttpInterface
         {
             CommandEndpoints.Map(web, aggregate, time);
             AggregateEndpoints.Map(web, aggregate);
+            aggregate.Desk.Map(web, aggregate.Definition.Name);
             ReadModelEndpoints.Map(web, node, aggregate, options, time);
         }
 
