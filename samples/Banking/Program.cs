@@ -1,3 +1,4 @@
+using Banking;
 using Banking.Demo;
 using Banking.Domain;
 using Banking.Ledger;
@@ -11,6 +12,7 @@ return await EventSourcedApplication.Named("bank", "A bank on KafkaEventSourcing
     .With(BankReadModels.Statements, BankReadModels.StatementIndexes)
     .With(BankReadModels.Movements, BankReadModels.MovementsByAccountAndDay, BankReadModels.MovementsByCategoryAndDay)
     .With(BankReadModels.DailyTotals, BankReadModels.DailyTotalsByDay)
+    .WithExamples(BankExamples.All)
     .WithEmbeddedServers()
     .WithCommand(DemoCommand.Create)
     .WithCommand(ImportCommand.Create)

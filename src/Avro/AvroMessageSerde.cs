@@ -93,6 +93,11 @@ public sealed class AvroMessageSerde
         {
             throw new UndecodableMessageException(UndecodableReason.UnknownSchemaId, $"The Schema Registry has no schema with the id {id}.", unknown);
         }
+        catch (Exception away) when (away is HttpRequestException or SchemaRegistryException or TimeoutException or OperationCanceledException)
+        {
+            // Refused connections, 5xx, refused credentials, and the HTTP client's time limit, which it tells as a cancellation: none says anything of the message.
+            throw new HttpRequestException($"The Schema Registry did not tell the schema {id}: {away.Message}", away);
+        }
 
         Decoder decoder;
         try

@@ -4,7 +4,7 @@ namespace KafkaEventSourcing;
 
 /// <summary>
 /// The identity of one aggregate: the record key, in UTF-8, of its commands, events and snapshots. One to 256 bytes of UTF-8
-/// without control characters. <c>default</c> holds no id and is rejected wherever an id is used.
+/// without control characters and lone surrogates. <c>default</c> holds no id and is rejected wherever an id is used.
 /// </summary>
 public readonly struct AggregateId : IEquatable<AggregateId>
 {
@@ -23,7 +23,7 @@ public readonly struct AggregateId : IEquatable<AggregateId>
     public bool IsDefault => _value is null;
 
     /// <summary>Takes <paramref name="text"/> as an id.</summary>
-    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters.</exception>
+    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters or lone surrogates.</exception>
     public static AggregateId Parse(string text) =>
         TryParse(text, out AggregateId id, out string? error) ? id : throw new InvalidInputException("aggregateId", error);
 

@@ -4,7 +4,7 @@ namespace KafkaEventSourcing;
 
 /// <summary>
 /// The identity of one command: a command that is sent again with the same id takes effect once. One to 128 bytes of UTF-8
-/// without control characters. <c>default</c> holds no id and is rejected wherever an id is used.
+/// without control characters and lone surrogates. <c>default</c> holds no id and is rejected wherever an id is used.
 /// </summary>
 public readonly struct CommandId : IEquatable<CommandId>
 {
@@ -23,7 +23,7 @@ public readonly struct CommandId : IEquatable<CommandId>
     public bool IsDefault => _value is null;
 
     /// <summary>Takes <paramref name="text"/> as an id.</summary>
-    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters.</exception>
+    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters or lone surrogates.</exception>
     public static CommandId Parse(string text) =>
         TryParse(text, out CommandId id, out string? error) ? id : throw new InvalidInputException("commandId", error);
 

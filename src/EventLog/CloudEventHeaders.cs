@@ -45,6 +45,7 @@ public static class CloudEventHeaders
 
     private const int WholeSecondsLength = 19;
     private const int MaxTimeLength = 27;
+    private const int Lower = 0x20;
 
     /// <summary><c>1.0</c>, in UTF-8.</summary>
     public static byte[] SpecVersion10 { get; } = "1.0"u8.ToArray();
@@ -86,10 +87,31 @@ public static class CloudEventHeaders
         return text[..length].ToArray();
     }
 
-    /// <summary>Reads a time; false when it is none.</summary>
-    public static bool TryDecodeTime(ReadOnlySpan<byte> value, out DateTimeOffset time) =>
-        TryDecodeWholeSeconds(value, out time)
-        || DateTimeOffset.TryParse(Encoding.UTF8.GetString(value), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out time);
+    /// <summary>
+    /// Reads a time as RFC 3339 has it: date, <c>T</c>, time, and <c>Z</c> or an offset; false when it is none. Digits of a second's fraction beyond the seventh are cut off;
+    /// a leap second is the second after it.
+    /// </summary>
+    public static bool TryDecodeTime(ReadOnlySpan<byte> value, out DateTimeOffset time)
+    {
+        time = default;
+        if (value.Length <= WholeSecondsLength || value[4] != '-' || value[7] != '-' || (value[10] | Lower) != 't' || value[13] != ':' || value[16] != ':'
+            || !TryReadDigits(value[..4], out int year) || !TryReadDigits(value[5..7], out int month) || !TryReadDigits(value[8..10], out int day)
+            || !TryReadDigits(value[11..13], out int hour) || !TryReadDigits(value[14..16], out int minute) || !TryReadDigits(value[17..19], out int second)
+            || year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month) || hour > 23 || minute > 59 || second > 60
+            || !TryReadFraction(value[WholeSecondsLength..], out long fraction, out int length) || !TryReadOffset(value[(WholeSecondsLength + length)..], out int offsetMinutes))
+            return false;
+        bool isLeap = second == 60;
+        long ticks = new DateTime(year, month, day, hour, minute, isLeap ? 59 : second).Ticks + fraction - (offsetMinutes * TimeSpan.TicksPerMinute);
+        if (ticks < DateTime.MinValue.Ticks || ticks > DateTime.MaxValue.Ticks - TimeSpan.TicksPerSecond)
+            return false;
+        time = new DateTimeOffset(ticks, TimeSpan.Zero);
+        if (!isLeap)
+            return true;
+        // Leap seconds are put in at the end of a day in UTC only.
+        bool isEndOfDay = time is { Hour: 23, Minute: 59 };
+        time = time.AddSeconds(1);
+        return isEndOfDay;
+    }
 
     /// <summary>Reads a number; false when it is none.</summary>
     public static bool TryDecodeNumber(ReadOnlySpan<byte> value, out long number) =>
@@ -107,16 +129,25 @@ public static class CloudEventHeaders
         return null;
     }
 
-    // What we write ourselves most of the time; everything else takes the general way.
-    private static bool TryDecodeWholeSeconds(ReadOnlySpan<byte> value, out DateTimeOffset time)
+    private static bool TryReadFraction(ReadOnlySpan<byte> text, out long ticks, out int length)
     {
-        time = default;
-        if (value.Length != WholeSecondsLength + 1 || value[4] != '-' || value[7] != '-' || value[10] != 'T' || value[13] != ':' || value[16] != ':' || value[^1] != 'Z'
-            || !TryReadDigits(value[..4], out int year) || !TryReadDigits(value[5..7], out int month) || !TryReadDigits(value[8..10], out int day)
-            || !TryReadDigits(value[11..13], out int hour) || !TryReadDigits(value[14..16], out int minute) || !TryReadDigits(value[17..19], out int second)
-            || year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month) || hour > 23 || minute > 59 || second > 59)
+        (ticks, length) = (0, 0);
+        if (text[0] != '.')
+            return true;
+        long unit = TimeSpan.TicksPerSecond / 10;
+        for (length = 1; length < text.Length && char.IsAsciiDigit((char)text[length]); length++, unit /= 10)
+            ticks += (text[length] - '0') * unit;
+        return length > 1;
+    }
+
+    private static bool TryReadOffset(ReadOnlySpan<byte> text, out int minutes)
+    {
+        minutes = 0;
+        if (text.Length == 1)
+            return (text[0] | Lower) == 'z';
+        if (text.Length != 6 || text[0] is not ((byte)'+' or (byte)'-') || text[3] != ':' || !TryReadDigits(text[1..3], out int hours) || !TryReadDigits(text[4..], out int rest) || hours > 23 || rest > 59)
             return false;
-        time = new DateTimeOffset(year, month, day, hour, minute, second, TimeSpan.Zero);
+        minutes = ((hours * 60) + rest) * (text[0] == '-' ? -1 : 1);
         return true;
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
@@ -18,12 +19,35 @@ public sealed class EventCodec
     {
         try
         {
+            byte[]? sequence = null, made = null, causation = null, correlation = null;
             Headers headers = record.Message.Headers;
-            byte[] sequence = Needed(headers, CloudEventHeaders.Sequence);
+            for (int i = 0; i < headers.Count; i++) // of several with one name the last counts
+            {
+                switch (headers[i].Key)
+                {
+                    case CloudEventHeaders.Sequence:
+                        sequence = headers[i].GetValueBytes();
+                        break;
+                    case CloudEventHeaders.Time:
+                        made = headers[i].GetValueBytes();
+                        break;
+                    case CloudEventHeaders.CausationId:
+                        causation = headers[i].GetValueBytes();
+                        break;
+                    case CloudEventHeaders.CorrelationId:
+                        correlation = headers[i].GetValueBytes();
+                        break;
+                }
+            }
+
+            Need(sequence, CloudEventHeaders.Sequence);
+            Need(made, CloudEventHeaders.Time);
+            Need(causation, CloudEventHeaders.CausationId);
             if (!CloudEventHeaders.TryDecodeNumber(sequence, out long version) || version < 1)
                 throw new InvalidDataException($"The header {CloudEventHeaders.Sequence} is '{Encoding.UTF8.GetString(sequence)}', not a version.");
-            if (!CloudEventHeaders.TryDecodeTime(Needed(headers, CloudEventHeaders.Time), out DateTimeOffset time))
+            if (!CloudEventHeaders.TryDecodeTime(made, out DateTimeOffset time))
                 throw new InvalidDataException($"The header {CloudEventHeaders.Time} is not a time.");
+            CommandId command = CommandId.Parse(Encoding.UTF8.GetString(causation));
             return new RecordedEvent
             {
                 AggregateId = AggregateId.Parse(Encoding.UTF8.GetString(record.Message.Key ?? throw new InvalidDataException("It has no key."))),
@@ -32,8 +56,8 @@ public sealed class EventCodec
                 Partition = record.Partition.Value,
                 Offset = record.Offset.Value,
                 Time = time,
-                CommandId = CommandId.Parse(Encoding.UTF8.GetString(Needed(headers, CloudEventHeaders.CausationId))),
-                CorrelationId = CloudEventHeaders.Find(headers, CloudEventHeaders.CorrelationId) is { } correlation ? Encoding.UTF8.GetString(correlation) : null,
+                CommandId = command,
+                CorrelationId = correlation is null ? null : correlation.AsSpan().SequenceEqual(causation) ? command.Value : Encoding.UTF8.GetString(correlation),
             };
         }
         catch (Exception wrong) when (wrong is InvalidDataException or InvalidInputException or UndecodableMessageException)
@@ -42,5 +66,9 @@ public sealed class EventCodec
         }
     }
 
-    private static byte[] Needed(Headers headers, string name) => CloudEventHeaders.Find(headers, name) ?? throw new InvalidDataException($"The header {name} is missing.");
+    private static void Need([NotNull] byte[]? value, string name)
+    {
+        if (value is null)
+            throw new InvalidDataException($"The header {name} is missing.");
+    }
 }

@@ -6,11 +6,15 @@ namespace KafkaEventSourcing.Hosting;
 /// <summary>What an application is made of: its aggregates and its read models. Immutable.</summary>
 public sealed class ApplicationDefinition
 {
-    internal ApplicationDefinition(string name, string summary, IReadOnlyList<AggregateDefinition> aggregates, IReadOnlyList<ProjectionDefinition> projections, IReadOnlyList<MongoIndex> indexes)
+    internal ApplicationDefinition(string name, string summary, IReadOnlyList<AggregateDefinition> aggregates, IReadOnlyList<ProjectionDefinition> projections, IReadOnlyList<MongoIndex> indexes,
+        IReadOnlyList<object> examples)
     {
-        (Name, Summary, Aggregates, Projections, Indexes) = (name, summary, aggregates, projections, indexes);
+        (Name, Summary, Aggregates, Projections, Indexes, Examples) = (name, summary, aggregates, projections, indexes, examples);
         foreach (ProjectionDefinition projection in projections)
             _ = AggregateOf(projection);
+        Type[] known = [.. aggregates.SelectMany(a => a.CommandTypes.Append(a.StateType)), .. projections.Select(p => p.DocumentType)];
+        if (examples.FirstOrDefault(e => !known.Contains(e.GetType())) is { } stranger)
+            throw new InvalidOperationException($"The example of {stranger.GetType().Name} is of no command, state or document of the application '{name}'.");
     }
 
     /// <summary>The name: first part of topic names, and the MongoDB database.</summary>
@@ -27,6 +31,9 @@ public sealed class ApplicationDefinition
 
     /// <summary>The indexes of the read models.</summary>
     public IReadOnlyList<MongoIndex> Indexes { get; }
+
+    /// <summary>Commands, states and documents that show what they look like, for the API page.</summary>
+    public IReadOnlyList<object> Examples { get; }
 
     /// <summary>The aggregate type whose events <paramref name="projection"/> reads.</summary>
     /// <exception cref="InvalidOperationException">It reads events of none, or of several.</exception>

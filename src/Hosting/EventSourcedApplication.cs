@@ -16,6 +16,7 @@ public sealed class EventSourcedApplication
     private readonly List<AggregateDefinition> _aggregates = [];
     private readonly List<ProjectionDefinition> _projections = [];
     private readonly List<MongoIndex> _indexes = [];
+    private readonly List<object> _examples = [];
     private readonly List<Func<NodeStarter, Command>> _commands = [];
     private IEmbeddedServers? _embedded;
 
@@ -47,6 +48,16 @@ public sealed class EventSourcedApplication
         return this;
     }
 
+    /// <summary>
+    /// Adds commands, states or documents that show on the API page what they look like, one of a type. Types without an example get one whose values say no more than
+    /// their type.
+    /// </summary>
+    public EventSourcedApplication WithExamples(params ReadOnlySpan<object> examples)
+    {
+        _examples.AddRange(examples);
+        return this;
+    }
+
     /// <summary>Adds a command of the application's own to its command line.</summary>
     public EventSourcedApplication WithCommand(Func<NodeStarter, Command> command)
     {
@@ -62,12 +73,12 @@ public sealed class EventSourcedApplication
     }
 
     /// <summary>The application as described so far.</summary>
-    /// <exception cref="InvalidOperationException">It has no aggregate, or a projection reads events of none or of several.</exception>
+    /// <exception cref="InvalidOperationException">It has no aggregate, a projection reads events of none or of several, or an example is of an unknown type.</exception>
     public ApplicationDefinition Build()
     {
         if (_aggregates.Count == 0)
             throw new InvalidOperationException($"The application '{_name}' has no aggregate: call {nameof(With)} at least once.");
-        return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _indexes]);
+        return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _indexes], [.. _examples]);
     }
 
     /// <summary>Runs the command line <paramref name="args"/> and returns the exit code: 0 done, 1 failed, 2 wrong usage.</summary>

@@ -219,6 +219,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, replyPartitions, consumer, _options, _time, _logger);
         _standbys = new StandbyKeeper(context, config.GroupId, _partitions, _tasks.ContainsKey);
         context.YieldStandby = _standbys.Yield;
+        _ = _standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         consumer.Subscribe(_topics.Commands);
         try
         {

@@ -19,9 +19,10 @@ internal sealed class EventWriter
     private readonly string _replies;
     private readonly int _partition;
     private readonly ArrayBufferWriter<byte> _buffer = new(4096);
-    private readonly Dictionary<Type, byte[]> _typeNames = [];
-    private readonly byte[] _source;
-    private readonly byte[] _replyType;
+    private readonly Dictionary<Type, Header> _types = [];
+    private readonly Header _specVersion = new(CloudEventHeaders.SpecVersion, CloudEventHeaders.SpecVersion10);
+    private readonly Header _source;
+    private readonly Header _replyType;
 
     public EventWriter(IProducer<byte[], byte[]> producer, AvroMessageSerde serde, ProcessorEncoders encoders, TopicFamily topics, int partition)
     {
@@ -30,8 +31,8 @@ internal sealed class EventWriter
         _snapshots = new TopicPartition(topics.Snapshots, partition);
         _owners = new TopicPartition(topics.Owners, partition);
         _replies = topics.Replies;
-        _source = Encoding.UTF8.GetBytes($"/{topics.Application}/{topics.Aggregate}");
-        _replyType = Encoding.UTF8.GetBytes(AvroRecordType.Of<CommandReply>().FullName);
+        _source = new Header(CloudEventHeaders.Source, Encoding.UTF8.GetBytes($"/{topics.Application}/{topics.Aggregate}"));
+        _replyType = new Header(CloudEventHeaders.Type, Encoding.UTF8.GetBytes(AvroRecordType.Of<CommandReply>().FullName));
     }
 
     public void WriteEvent(in DecidedEvent decided, Action<DeliveryReport<byte[], byte[]>>? report)
@@ -41,10 +42,10 @@ internal sealed class EventWriter
         byte[] sequence = CloudEventHeaders.Encode(decided.Version);
         var headers = new Headers
         {
-            { CloudEventHeaders.SpecVersion, CloudEventHeaders.SpecVersion10 },
+            _specVersion,
             { CloudEventHeaders.Id, [.. decided.Aggregate.Key, (byte)'/', .. sequence] },
-            { CloudEventHeaders.Source, _source },
-            { CloudEventHeaders.Type, TypeName(decided.Payload.GetType()) },
+            _source,
+            TypeOf(decided.Payload.GetType()),
             { CloudEventHeaders.Subject, decided.Aggregate.Key },
             { CloudEventHeaders.Time, CloudEventHeaders.Encode(cause.Time) },
             { CloudEventHeaders.Sequence, sequence },
@@ -60,8 +61,8 @@ internal sealed class EventWriter
     {
         var headers = new Headers
         {
-            { CloudEventHeaders.Type, _replyType },
-            { CloudEventHeaders.Source, _source },
+            _replyType,
+            _source,
             { CloudEventHeaders.CausationId, Encoding.UTF8.GetBytes(reply.CommandId) },
         };
         if (command.ReplyClient is { } client)
@@ -78,7 +79,9 @@ internal sealed class EventWriter
         state.Flush();
         byte[] stateBytes = _buffer.WrittenSpan.ToArray();
         var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = [.. store.RecentOutcomes(entry)] };
-        Produce(_snapshots, entry.Key, Encode(_encoders.Snapshots, snapshot), TypeOnly(snapshot), null);
+        IReadOnlyList<AggregateSnapshot> parts = SnapshotParts.Split(snapshot);
+        for (int i = 0; i < parts.Count; i++)
+            Produce(_snapshots, i == 0 ? entry.Key : SnapshotParts.KeyOf(entry.Key, i), Encode(_encoders.Snapshots, parts[i]), TypeOnly(snapshot), null);
     }
 
     public void WriteBarrier(SnapshotBarrier barrier) =>
@@ -91,7 +94,7 @@ internal sealed class EventWriter
     public void WriteFence(int replyPartitions) =>
         Produce(new TopicPartition(_replies, _partition % replyPartitions), null, null, [], null);
 
-    private Headers TypeOnly(IAvroRecord value) => new() { { CloudEventHeaders.Type, TypeName(value.GetType()) } };
+    private Headers TypeOnly(IAvroRecord value) => new() { TypeOf(value.GetType()) };
 
     private byte[] Encode(TopicEncoder encoder, IAvroRecord value)
     {
@@ -100,11 +103,11 @@ internal sealed class EventWriter
         return _buffer.WrittenSpan.ToArray();
     }
 
-    private byte[] TypeName(Type type)
+    private Header TypeOf(Type type)
     {
-        if (!_typeNames.TryGetValue(type, out byte[]? name))
-            _typeNames.Add(type, name = Encoding.UTF8.GetBytes(_serde.TypeOf(type).FullName));
-        return name;
+        if (!_types.TryGetValue(type, out Header? header))
+            _types.Add(type, header = new Header(CloudEventHeaders.Type, Encoding.UTF8.GetBytes(_serde.TypeOf(type).FullName)));
+        return header;
     }
 
     private void Produce(TopicPartition target, byte[]? key, byte[]? value, Headers headers, Action<DeliveryReport<byte[], byte[]>>? report)

@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Unicode;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
@@ -18,6 +20,10 @@ internal sealed class IncomingCommand
     public const string InvalidKey = "invalid-aggregate-id";
 
     private const string InvalidTime = "invalid-time";
+
+    // What is handed on to every event of a command must leave room for the event.
+    private const int MaxHandedOnBytes = 1_024;
+
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private IncomingCommand()
@@ -72,6 +78,7 @@ internal sealed class IncomingCommand
     }
 
     /// <summary>A command of the direct door. Its payload must be one that the aggregate decides.</summary>
+    /// <exception cref="InvalidInputException">The correlation id or the trace context is too long.</exception>
     public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now) => new()
     {
         AggregateId = envelope.AggregateId,
@@ -79,8 +86,8 @@ internal sealed class IncomingCommand
         Payload = envelope.Payload,
         Expected = envelope.ExpectedVersion,
         Time = envelope.Time ?? now,
-        CorrelationId = envelope.CorrelationId is { } correlation ? Encoding.UTF8.GetBytes(correlation) : null,
-        TraceParent = (envelope.TraceParent ?? Activity.Current?.Id) is { } trace ? Encoding.UTF8.GetBytes(trace) : null,
+        CorrelationId = HandedOn("correlationId", envelope.CorrelationId),
+        TraceParent = HandedOn("traceParent", envelope.TraceParent ?? Activity.Current?.Id),
         Caller = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously),
     };
 
@@ -93,9 +100,15 @@ internal sealed class IncomingCommand
             : $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(place.Topic)))}-{place.Partition.Value}-{place.Offset.Value}");
     }
 
+    private static byte[]? HandedOn(string field, string? text)
+    {
+        byte[]? bytes = text is null ? null : Encoding.UTF8.GetBytes(text);
+        return !(bytes?.Length > MaxHandedOnBytes) ? bytes : throw new InvalidInputException(field, $"The {field} has {bytes.Length} bytes of UTF-8; at most {MaxHandedOnBytes} are allowed.");
+    }
+
     private void ReadReplyTo(byte[]? value)
     {
-        if (value is null)
+        if (value is null || value.Length > MaxHandedOnBytes)
             return;
         int slash = value.AsSpan().IndexOf((byte)'/');
         if (CloudEventHeaders.TryDecodeNumber(slash < 0 ? value : value.AsSpan(0, slash), out long partition) && partition is >= 0 and <= int.MaxValue)
@@ -133,9 +146,17 @@ internal sealed class IncomingCommand
 
     private (string, string)? ReadHeaders(Headers headers)
     {
+        foreach ((string name, byte[]? value) in (ReadOnlySpan<(string, byte[]?)>)[(CloudEventHeaders.CorrelationId, CorrelationId), (CloudEventHeaders.TraceParent, TraceParent)])
+        {
+            if (value?.Length > MaxHandedOnBytes)
+                return (InvalidHeader, $"The header {name} has {value.Length} bytes; at most {MaxHandedOnBytes} are allowed.");
+        }
+
         if (CloudEventHeaders.Find(headers, CloudEventHeaders.Id) is { } idBytes)
         {
-            if (!CommandId.TryParse(Encoding.UTF8.GetString(idBytes), out CommandId id, out string? error))
+            if (!TryDecode(idBytes, out string? text))
+                return (InvalidHeader, $"The header {CloudEventHeaders.Id} must be the command id in UTF-8, and is not UTF-8.");
+            if (!CommandId.TryParse(text, out CommandId id, out string? error))
                 return (InvalidHeader, $"The header {CloudEventHeaders.Id} must be the command id: {error}");
             CommandId = id;
         }
@@ -156,6 +177,13 @@ internal sealed class IncomingCommand
         }
 
         return null;
+    }
+
+    // Other bytes must not become U+FFFD: different ids would be one.
+    private static bool TryDecode(byte[] bytes, [NotNullWhen(true)] out string? text)
+    {
+        text = Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : null;
+        return text is not null;
     }
 
     private (string, string)? ReadValue(byte[]? value, AvroMessageSerde serde, AggregateDefinition definition)

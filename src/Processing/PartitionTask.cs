@@ -204,6 +204,7 @@ internal sealed partial class PartitionTask : IDisposable
 
         foreach ((string id, AggregateSnapshot snapshot) in barrier.Aggregates)
         {
+            _stop.Token.ThrowIfCancellationRequested();
             var entry = new AggregateEntry(AggregateId.Parse(id), _context.Definition.InitialState)
             {
                 Version = snapshot.Version,
@@ -212,11 +213,11 @@ internal sealed partial class PartitionTask : IDisposable
             };
             foreach (byte[] outcome in snapshot.RecentCommands)
                 _store!.PutOutcome(entry, outcome);
-            _store!.PutState(entry);
+            _store!.PutState(entry, isChanged: false);
+            _store.WritePiece();
         }
 
         _store!.Write(barrier.NextEventOffset);
-        _store.ClearChanged(_store.Changed());
     }
 
     private void Serve()

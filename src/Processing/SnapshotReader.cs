@@ -27,6 +27,7 @@ internal sealed class SnapshotReader
     public (IReadOnlyDictionary<string, AggregateSnapshot> Aggregates, long NextEventOffset)? Read(CancellationToken cancellationToken)
     {
         var covered = new Dictionary<string, AggregateSnapshot>();
+        var parts = new Dictionary<string, Dictionary<int, AggregateSnapshot>>();
         long? next = null;
         foreach (ConsumeResult<byte[], byte[]> record in Records(cancellationToken))
         {
@@ -34,12 +35,27 @@ internal sealed class SnapshotReader
                 covered.Remove(System.Text.Encoding.UTF8.GetString(record.Message.Key));
             else if (record.Message.Key.AsSpan().SequenceEqual(BarrierKey))
                 next = ((SnapshotBarrier)_serde.Decode(record.Message.Value)).NextEventOffset;
+            else if (SnapshotParts.TryReadKey(record.Message.Key, out byte[] aggregate, out int part))
+                PartsOf(System.Text.Encoding.UTF8.GetString(aggregate))[part] = (AggregateSnapshot)_serde.Decode(record.Message.Value);
             else
                 covered[System.Text.Encoding.UTF8.GetString(record.Message.Key)] = (AggregateSnapshot)_serde.Decode(record.Message.Value);
         }
 
+        foreach ((string id, Dictionary<int, AggregateSnapshot> more) in parts)
+        {
+            if (covered.TryGetValue(id, out AggregateSnapshot? first))
+                covered[id] = SnapshotParts.Join(first, id, more);
+        }
+
         // A barrier and its snapshots are one transaction: whoever sees a snapshot sees the marker behind it.
         return next is { } offset ? (covered, offset) : null;
+
+        Dictionary<int, AggregateSnapshot> PartsOf(string id)
+        {
+            if (!parts.TryGetValue(id, out Dictionary<int, AggregateSnapshot>? known))
+                parts.Add(id, known = []);
+            return known;
+        }
     }
 
     private IEnumerable<ConsumeResult<byte[], byte[]>> Records(CancellationToken cancellationToken)

@@ -31,6 +31,9 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
         _looking = context.Options.Standbys == 0 ? Task.CompletedTask : Task.Run(Look);
     }
 
+    /// <summary>Ends after disposal, or faults with what stopped it.</summary>
+    public Task Completion => _looking;
+
     /// <summary>The copy of <paramref name="partition"/>; null when there is none here.</summary>
     public StandbyTask? Find(int partition) => _tasks.GetValueOrDefault(partition);
 
@@ -51,7 +54,7 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
-        await _looking.ConfigureAwait(false);
+        await _looking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // told by Completion
         foreach (int partition in _tasks.Keys)
             Yield(partition);
         _stop.Dispose();

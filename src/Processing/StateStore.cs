@@ -20,8 +20,13 @@ internal sealed class StateStore : IDisposable
     private const byte RecentPrefix = (byte)'r';
     private const byte ChangedPrefix = (byte)'c';
     private const string FormatVersion = "2";
+
+    // How much of a load is put together before it is written.
+    private const int MaxPieceBytes = 4 * 1024 * 1024;
+
     private static readonly byte[] CheckpointKey = "mcheckpoint"u8.ToArray();
     private static readonly byte[] SchemaKey = "mschema"u8.ToArray();
+    private static readonly byte[] LoadingKey = "mloading"u8.ToArray();
     private static readonly byte[] SequenceMarker = [0];
 
     private readonly RocksDb _database;
@@ -33,6 +38,8 @@ internal sealed class StateStore : IDisposable
     private readonly ArrayBufferWriter<byte> _key = new(256);
     private readonly ArrayBufferWriter<byte> _outcome = new(256);
     private readonly WriteBatch _batch = new();
+    private long _putBytes;
+    private bool _loading;
 
     private StateStore(RocksDb database, AggregateDefinition definition, AvroRecordType stateType, int recentLimit) =>
         (_database, _definition, _stateType, _recentLimit) = (database, definition, stateType, recentLimit);
@@ -40,14 +47,17 @@ internal sealed class StateStore : IDisposable
     /// <summary>The first event offset that the store does not cover; 0 when it is new.</summary>
     public long Checkpoint { get; private set; }
 
-    /// <summary>Opens the store in <paramref name="directory"/>; one that another state schema, format or number of remembered commands wrote is deleted first, as its content follows from the events.</summary>
+    /// <summary>
+    /// Opens the store in <paramref name="directory"/>; one that another state schema, format or number of remembered commands wrote, or whose load was interrupted, is deleted
+    /// first, as its content follows from the events.
+    /// </summary>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
     public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit)
     {
         StateStore store = OpenAsIs(directory, definition, stateType, recentLimit);
         byte[] schema = Encoding.UTF8.GetBytes($"{FormatVersion}/{recentLimit}/{stateType.Fingerprint}");
         byte[]? present = store._database.Get(SchemaKey);
-        if (present is not null && !present.AsSpan().SequenceEqual(schema))
+        if ((present is not null && !present.AsSpan().SequenceEqual(schema)) || store._database.Get(LoadingKey) is not null)
         {
             store.Dispose();
             Directory.Delete(directory, recursive: true);
@@ -97,17 +107,21 @@ internal sealed class StateStore : IDisposable
     public long? OffsetOf(AggregateId id, long version) =>
         _database.Get(IndexKey(Encoding.UTF8.GetBytes(id.Value), version, IndexPrefix)) is { } value ? BinaryPrimitives.ReadInt64BigEndian(value) : null;
 
-    /// <summary>Adds an aggregate's state to the next write.</summary>
-    public void PutState(AggregateEntry entry)
+    /// <summary>Adds an aggregate's state to the next write; the next barrier has it unless <paramref name="isChanged"/> is false.</summary>
+    public void PutState(AggregateEntry entry, bool isChanged = true)
     {
-        _value.ResetWrittenCount();
-        var writer = new AvroWriter(_value);
-        writer.WriteLong(entry.Version);
-        writer.WriteLong(entry.EventOffset);
-        ((IAvroRecord)entry.State).WriteTo(ref writer);
-        writer.Flush();
-        _batch.Put(Key(StatePrefix, entry.Key), _value.WrittenSpan);
-        _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
+        PutStateOnly(entry);
+        if (isChanged)
+            _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
+    }
+
+    /// <summary>Adds the states of aggregates, which are in the order of their keys, to the next write.</summary>
+    public void PutStates(ReadOnlySpan<AggregateEntry> entries)
+    {
+        foreach (AggregateEntry entry in entries)
+            PutStateOnly(entry);
+        foreach (AggregateEntry entry in entries)
+            _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
     }
 
     /// <summary>Adds an event to the stream index of the next write.</summary>
@@ -162,6 +176,21 @@ internal sealed class StateStore : IDisposable
         _value.Advance(sizeof(long));
         _value.Write(outcome);
         _batch.Put(Key(RecentPrefix, entry.Key, SequenceMarker, number % _recentLimit), _value.WrittenSpan);
+        _putBytes += _value.WrittenCount;
+    }
+
+    /// <summary>
+    /// While a whole partition is put, writes what was put so far once it is much, without a checkpoint. From the first such piece to the next <see cref="Write"/> the store is
+    /// marked, and starts over when it is opened: half a load must not look like the whole.
+    /// </summary>
+    public void WritePiece()
+    {
+        if (_putBytes < MaxPieceBytes)
+            return;
+        _batch.Put(LoadingKey, default(ReadOnlySpan<byte>));
+        _database.Write(_batch, _write);
+        _batch.Clear();
+        (_loading, _putBytes) = (true, 0);
     }
 
     /// <summary>Writes what was put, together with the checkpoint.</summary>
@@ -170,8 +199,11 @@ internal sealed class StateStore : IDisposable
         Span<byte> value = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(value, checkpoint);
         _batch.Put(CheckpointKey, value);
+        if (_loading)
+            _batch.Delete(LoadingKey);
         _database.Write(_batch, _write);
         _batch.Clear();
+        (_loading, _putBytes) = (false, 0);
         Checkpoint = checkpoint;
     }
 
@@ -242,6 +274,18 @@ internal sealed class StateStore : IDisposable
         long version = reader.ReadLong();
         long offset = reader.ReadLong();
         return (version, offset, _stateType.Read(value.AsSpan(reader.Position)));
+    }
+
+    private void PutStateOnly(AggregateEntry entry)
+    {
+        _value.ResetWrittenCount();
+        var writer = new AvroWriter(_value);
+        writer.WriteLong(entry.Version);
+        writer.WriteLong(entry.EventOffset);
+        ((IAvroRecord)entry.State).WriteTo(ref writer);
+        writer.Flush();
+        _batch.Put(Key(StatePrefix, entry.Key), _value.WrittenSpan);
+        _putBytes += _value.WrittenCount;
     }
 
     private static byte[] KeyOf(byte prefix, byte[] id, byte[]? end = null) => [prefix, .. id, .. end ?? []];

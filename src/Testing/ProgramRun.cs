@@ -86,16 +86,8 @@ public sealed class ProgramRun : IAsyncDisposable
         await WaitForExit(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (!_process.HasExited)
-            _process.Kill(entireProcessTree: true);
-        await _process.WaitForExitAsync().ConfigureAwait(false);
-        _process.Dispose();
-    }
-
-    private async Task WaitForExit(CancellationToken cancellationToken)
+    /// <summary>Waits until it has ended by itself; cancelled, it is killed.</summary>
+    public async Task WaitForExit(CancellationToken cancellationToken)
     {
         try
         {
@@ -106,6 +98,15 @@ public sealed class ProgramRun : IAsyncDisposable
             _process.Kill(entireProcessTree: true);
             throw;
         }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+            _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync().ConfigureAwait(false);
+        _process.Dispose();
     }
 
     private void Received(string? line)

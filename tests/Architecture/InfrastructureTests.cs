@@ -1,70 +1,71 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using YamlDotNet.RepresentationModel;
 
 namespace KafkaEventSourcing.Architecture.Tests;
 
-public sealed partial class InfrastructureTests
+public sealed class InfrastructureTests
 {
-    // The keys of the Compose specification that a service and a health check may have, as far as they make sense here.
-    private static readonly string[] ServiceKeys =
-        ["image", "build", "restart", "ports", "environment", "volumes", "depends_on", "command", "healthcheck"];
-
-    private static readonly string[] HealthKeys = ["test", "interval", "timeout", "retries", "start_period"];
-
     private static YamlMappingNode Compose { get; } = Load("docker-compose.yml");
 
     private static Dictionary<string, YamlMappingNode> Services { get; } =
-        ((YamlMappingNode)Compose["services"]).Children.ToDictionary(c => c.Key.ToString(), c => Merged((YamlMappingNode)c.Value));
+        ((YamlMappingNode)Compose["services"]).Children.ToDictionary(c => c.Key.ToString(), c => ComposeRules.Merged((YamlMappingNode)c.Value));
 
     [Fact]
-    public void Compose_has_the_services_of_the_design()
-    {
+    public void Compose_has_the_services_of_the_design() =>
         Services.Keys.Order(StringComparer.Ordinal).ShouldBe(["bank", "kafka-1", "kafka-2", "kafka-3", "mongodb", "schema-registry", "topics"]);
-        foreach ((string name, YamlMappingNode service) in Services)
-        {
-            service.Children.Keys.Select(k => k.ToString()).Except(ServiceKeys).ShouldBeEmpty(name);
-            (service.Children.ContainsKey("image") ^ service.Children.ContainsKey("build")).ShouldBeTrue(name);
-        }
-    }
 
     [Fact]
-    public void Compose_images_are_pinned()
+    public void Compose_keeps_to_the_specification_and_our_rules() => ComposeRules.FaultsOf(Repository.Read("docker-compose.yml")).ShouldBeEmpty();
+
+    // Each plants one fault into our own file and must find that one and no other.
+    [Theory]
+    [InlineData("    depends_on:\n      topics:", "    depend_on:\n      topics:", "services.bank has no key 'depend_on'")]
+    [InlineData("\nvolumes:\n", "\nvolumess:\n", "the file has no key 'volumess'", "services.kafka-1.volumes 'kafka-1' is not declared", "services.kafka-2.volumes 'kafka-2' is not declared",
+        "services.kafka-3.volumes 'kafka-3' is not declared", "services.mongodb.volumes 'mongodb' is not declared", "services.bank.volumes 'bank' is not declared")]
+    [InlineData("start_period: 30s", "start_periode: 30s", "services.bank.healthcheck has no key 'start_periode'")]
+    [InlineData("start_period: 30s", "start_period: 30", "services.bank.healthcheck.start_period '30' is no duration such as 10s")]
+    [InlineData("restart: \"no\"", "restart: never", "services.topics.restart 'never' is no restart policy", "services.topics runs on and has no health check",
+        "services.bank.depends_on.topics waits for the end of a service that is started again")]
+    [InlineData("127.0.0.1:8080:8080", "127.0.0.1:80800:8080", "services.bank.ports '127.0.0.1:80800:8080' is no port such as 127.0.0.1:8080:8080")]
+    [InlineData("127.0.0.1:8080:8080", "8080:8080", "services.bank.ports '8080:8080' is no port such as 127.0.0.1:8080:8080")]
+    [InlineData("127.0.0.1:8080:8080", "127.0.0.1:8081:8080", "services.bank.ports '127.0.0.1:8081:8080' takes the port that services.schema-registry.ports has")]
+    [InlineData("      mongodb: { condition: service_healthy }", "      mongo: { condition: service_healthy }", "services.bank.depends_on.mongo is no service")]
+    [InlineData("      mongodb: { condition: service_healthy }", "      mongodb: { condition: service_started }",
+        "services.bank.depends_on.mongodb 'service_started' is no condition that waits until the service can be used")]
+    [InlineData("      mongodb: { condition: service_healthy }", "      mongodb: { condition: service_completed_successfully }",
+        "services.bank.depends_on.mongodb waits for the end of a service that is started again")]
+    [InlineData("topics: { condition: service_completed_successfully }", "topics: { condition: service_healthy }", "services.bank.depends_on.topics waits for the health of a service that has no health check")]
+    [InlineData("    image: mongo:8.0.13\n", "    image: mongo:8.0.13\n    depends_on: { bank: { condition: service_healthy } }\n", "services.mongodb depends on itself", "services.bank depends on itself")]
+    [InlineData("volumes: [\"bank:/data\"]", "volumes: [\"banks:/data\"]", "services.bank.volumes 'banks' is not declared", "volumes.bank is used by no service")]
+    [InlineData("volumes: [\"bank:/data\"]", "volumes: [\"bank:data\"]", "services.bank.volumes 'bank:data' is no volume such as data:/data or ./infra:/infra:ro", "volumes.bank is used by no service")]
+    [InlineData("./infra:/infra:ro", "./infrastructure:/infra:ro", "services.topics.volumes './infrastructure' is not there")]
+    [InlineData("volumes: [\"bank:/data\"]", "volumes: [\"bank:/data\"]\n    networks: [inner]", "services.bank.networks 'inner' is not declared")]
+    [InlineData("\nvolumes:\n", "\nnetworks:\n  inner:\nvolumes:\n", "networks.inner is used by no service")]
+    [InlineData("mongo:8.0.13", "mongo", "services.mongodb.image 'mongo' is no image with a version, such as mongo:8.0.13")]
+    [InlineData("mongo:8.0.13", "mongo:latest", "services.mongodb.image 'mongo:latest' is no image with a version, such as mongo:8.0.13")]
+    [InlineData("image: mongo:8.0.13", "image: mongo:8.0.13\n    build: { context: ., dockerfile: samples/Banking/Dockerfile, target: bank }", "services.mongodb has either an image or a build")]
+    [InlineData("dockerfile: samples/Banking/Dockerfile, target: bank", "dockerfile: samples/Bank/Dockerfile, target: bank", "services.bank.build.dockerfile 'samples/Bank/Dockerfile' is not there")]
+    [InlineData("KES_HTTP_PORT: \"8080\"", "KES_HTTP_PORT: 8080", "services.bank.environment.KES_HTTP_PORT '8080' must be quoted")]
+    [InlineData("KAFKA_AUTO_CREATE_TOPICS_ENABLE: \"false\"", "KAFKA_AUTO_CREATE_TOPICS_ENABLE: false", "services.kafka-1.environment.KAFKA_AUTO_CREATE_TOPICS_ENABLE 'false' must be quoted",
+        "services.kafka-2.environment.KAFKA_AUTO_CREATE_TOPICS_ENABLE 'false' must be quoted", "services.kafka-3.environment.KAFKA_AUTO_CREATE_TOPICS_ENABLE 'false' must be quoted")]
+    [InlineData("command: [\"topics\", \"apply\", \"/infra/topics.yaml\"]", "command: { topics: apply }", "services.topics.command is no list of texts")]
+    [InlineData("test: [\"CMD-SHELL\", \"curl -fsS http://localhost:8080", "test: [\"SHELL\", \"curl -fsS http://localhost:8080", "services.bank.healthcheck.test is no list of CMD and a command, or of CMD-SHELL and a line")]
+    [InlineData("name: kafka-event-sourcing\n", "", "the file lacks the key 'name'")]
+    public void Compose_rules_find_a_planted_fault(string ours, string planted, params string[] faults)
     {
-        foreach ((string name, YamlMappingNode service) in Services.Where(s => s.Value.Children.ContainsKey("image")))
-            PinnedImage().IsMatch(service["image"].ToString()).ShouldBeTrue($"{name}: {service["image"]}");
+        string file = Repository.Read("docker-compose.yml");
+        int place = file.IndexOf(ours, StringComparison.Ordinal);
+        place.ShouldBeGreaterThanOrEqualTo(0, ours);
+        ComposeRules.FaultsOf(string.Concat(file.AsSpan(0, place), planted, file.AsSpan(place + ours.Length))).ShouldBe(faults, ignoreOrder: true);
     }
 
-    [Fact]
-    public void Compose_long_running_services_have_health_checks_and_volumes_are_declared()
+    [Theory]
+    [InlineData("services:\n", "services:\n  bank:\n    image: a:1.0\n")]
+    [InlineData("services:\n", "services:\n\tbank\n")]
+    public void Compose_rules_find_what_is_no_YAML_and_name_the_line(string ours, string planted)
     {
-        var declared = ((YamlMappingNode)Compose["volumes"]).Children.Keys.Select(k => k.ToString()).ToHashSet();
-        var used = new HashSet<string>();
-        foreach ((string name, YamlMappingNode service) in Services.Where(s => s.Value["restart"].ToString() != "no"))
-        {
-            var health = (YamlMappingNode)service["healthcheck"];
-            health.Children.Keys.Select(k => k.ToString()).Except(HealthKeys).ShouldBeEmpty(name);
-            ((YamlSequenceNode)health["test"])[0].ToString().ShouldBeOneOf("CMD", "CMD-SHELL");
-            if (service.Children.TryGetValue("volumes", out YamlNode? volumes))
-                used.UnionWith(((YamlSequenceNode)volumes).Select(v => v.ToString().Split(':')[0]));
-        }
-
-        used.ShouldBe(declared, ignoreOrder: true);
-    }
-
-    [Fact]
-    public void Compose_dependencies_exist_and_wait_for_health()
-    {
-        foreach ((string name, YamlMappingNode service) in Services)
-        {
-            if (!service.Children.TryGetValue("depends_on", out YamlNode? needs))
-                continue;
-            foreach ((YamlNode dependency, YamlNode condition) in ((YamlMappingNode)needs).Children)
-            {
-                Services.ShouldContainKey(dependency.ToString(), name);
-                condition["condition"].ToString().ShouldBeOneOf("service_healthy", "service_completed_successfully");
-            }
-        }
+        string file = Repository.Read("docker-compose.yml");
+        ComposeRules.FaultsOf(file.Replace(ours, planted, StringComparison.Ordinal)).ShouldHaveSingleItem().ShouldStartWith("line ");
     }
 
     [Fact]
@@ -119,19 +120,5 @@ public sealed partial class InfrastructureTests
     }
 
     private static Dictionary<string, string> Environment(YamlMappingNode service) =>
-        Merged((YamlMappingNode)service["environment"]).Children.ToDictionary(c => c.Key.ToString(), c => c.Value.ToString());
-
-    // "<<" merges, as YAML 1.1 has it and Compose reads it.
-    private static YamlMappingNode Merged(YamlMappingNode node)
-    {
-        if (!node.Children.TryGetValue("<<", out YamlNode? merged))
-            return node;
-        var result = new YamlMappingNode(((YamlMappingNode)merged).Children);
-        foreach ((YamlNode key, YamlNode value) in node.Children.Where(c => c.Key.ToString() != "<<"))
-            result.Children[key] = value;
-        return result;
-    }
-
-    [GeneratedRegex(@"^[a-z0-9./-]+:\d+\.\d+(\.\d+)?$")]
-    private static partial Regex PinnedImage();
+        ComposeRules.Merged((YamlMappingNode)service["environment"]).Children.ToDictionary(c => c.Key.ToString(), c => c.Value.ToString());
 }

@@ -1,33 +1,27 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Avro;
+using Avro.Generic;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Confluent.SchemaRegistry;
+using Confluent.SchemaRegistry.Serdes;
 using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Cli.Tests;
 
-/// <summary><c>kes</c> as an operator types it: output and exit codes of the real program.</summary>
-public sealed partial class KesTests : IAsyncLifetime
+/// <summary><c>kes</c> as an operator types it: output and exit codes of the real program. The tests share one <c>kes up</c>; each has topics of its own.</summary>
+public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFixture<KesTests.RunningServers>, IDisposable
 {
     private static readonly string Kes = Path.Combine(AppContext.BaseDirectory, "kes.dll");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("kes-cli-").FullName;
-    private ProgramRun? _servers;
-    private string _kafka = "";
-    private string _registry = "";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
-    {
-        _servers = ProgramRun.Start("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")]);
-        _kafka = (await _servers.WaitForLine(KafkaLine(), Cancellation)).Groups[1].Value;
-        _registry = (await _servers.WaitForLine(RegistryLine(), Cancellation)).Groups[1].Value;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _servers!.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
-    }
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public async Task Topics_are_planned_applied_listed_described_and_tailed()
@@ -52,17 +46,139 @@ public sealed partial class KesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Tail_shows_keys_and_values()
+    public async Task Tail_shows_keys_headers_and_values()
     {
-        string file = Path.Combine(_folder, "topics.yaml");
-        await File.WriteAllTextAsync(file, "topics:\n  - name: notes\n    partitions: 1\n    replicationFactor: 1\n", Cancellation);
-        (await Run("topics", "apply", file)).ExitCode.ShouldBe(0);
-        using (IProducer<string, string> producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = _kafka }).Build())
-            await producer.ProduceAsync("notes", new Message<string, string> { Key = "k1", Value = "hello there" }, Cancellation);
-        ProgramRun tail = await Run("topics", "tail", "notes", "--from-beginning");
-        tail.ExitCode.ShouldBe(0, tail.Output);
-        tail.Output.ShouldContain("k1");
-        tail.Output.ShouldContain("hello there");
+        await Produce("notes", partitions: 1, ("k1", "hello there"));
+        string[] lines = await Lines("topics", "tail", "notes");
+        lines[0].ShouldBe("0@0  2026-03-01T00:00:00.000Z  k1");
+        lines[1..].ShouldBe(["    n: 0", "  hello there"]);
+    }
+
+    [Fact]
+    public async Task Tail_begins_where_it_is_told()
+    {
+        await Produce("begin", partitions: 1, [.. Enumerable.Range(0, 15).Select(i => ("k", $"v{i}"))]);
+        (await Values("begin")).ShouldBe(Enumerable.Range(5, 10).Select(i => $"v{i}"));
+        (await Values("begin", "--last", "2")).ShouldBe(["v13", "v14"]);
+        (await Values("begin", "--from", "beginning")).ShouldBe(Enumerable.Range(0, 15).Select(i => $"v{i}"));
+        (await Values("begin", "--from", "beginning", "--limit", "3")).ShouldBe(["v0", "v1", "v2"]);
+        (await Values("begin", "--from", "12")).ShouldBe(["v12", "v13", "v14"]);
+        (await Values("begin", "--from", "4711")).ShouldBeEmpty();
+        (await Values("begin", "--from", "end")).ShouldBeEmpty();
+        // Record i has the time of day i of March.
+        (await Values("begin", "--from", "2026-03-14")).ShouldBe(["v13", "v14"]);
+        (await Values("begin", "--from", "2026-03-14T00:00:00.001Z")).ShouldBe(["v14"]);
+        (await Values("begin", "--from", "2027-01-01T00:00:00+01:00")).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Tail_reads_one_partition_or_all()
+    {
+        await Produce("parts", partitions: 3, [.. Enumerable.Range(0, 9).Select(i => ("k", $"v{i}"))]);
+        (await Values("parts", "--partition", "1")).ShouldBe(["v1", "v4", "v7"]);
+        (await Values("parts")).Order().ShouldBe(Enumerable.Range(0, 9).Select(i => $"v{i}"));
+        (await Values("parts", "--limit", "4")).Length.ShouldBe(4);
+        ProgramRun none = await Run("topics", "tail", "parts", "--partition", "3");
+        none.ExitCode.ShouldBe(1);
+        none.Output.ShouldContain("has the partitions 0 to 2, and no partition 3");
+    }
+
+    [Fact]
+    public async Task Tail_json_is_one_object_a_line_that_holds_everything()
+    {
+        await CreateTopic("objects", partitions: 1);
+        using (IProducer<byte[]?, byte[]?> producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = servers.Kafka }).Build())
+        {
+            var headers = new Headers { { "one", "a"u8.ToArray() }, { "two", "b"u8.ToArray() }, { "two", [0xff] }, { "none", null } };
+            await producer.ProduceAsync("objects", new Message<byte[]?, byte[]?> { Key = "é"u8.ToArray(), Value = "two\nlines"u8.ToArray(), Headers = headers, Timestamp = TimeOf(0) }, Cancellation);
+            await producer.ProduceAsync("objects", new Message<byte[]?, byte[]?> { Key = null, Value = [0xff, 0x01], Timestamp = TimeOf(1) }, Cancellation);
+            await producer.ProduceAsync("objects", new Message<byte[]?, byte[]?> { Key = [0xff], Value = null, Timestamp = TimeOf(2) }, Cancellation);
+            await producer.ProduceAsync("objects", new Message<byte[]?, byte[]?> { Key = [], Value = [0, 0, 0, 0x10, 0, 1], Timestamp = TimeOf(3) }, Cancellation);
+        }
+
+        string[] lines = await Lines("topics", "tail", "objects", "--json");
+        lines[..3].ShouldBe(
+        [
+            """{"topic":"objects","partition":0,"offset":0,"timestamp":"2026-03-01T00:00:00.000Z","key":"é","headers":{"one":"a","two":["b","base64:/w=="],"none":null},"value":"two\nlines"}""",
+            """{"topic":"objects","partition":0,"offset":1,"timestamp":"2026-03-02T00:00:00.000Z","key":null,"headers":{},"valueBase64":"/wE="}""",
+            """{"topic":"objects","partition":0,"offset":2,"timestamp":"2026-03-03T00:00:00.000Z","keyBase64":"/w==","headers":{},"value":null}""",
+        ]);
+        JsonNode unreadable = JsonNode.Parse(lines[3])!;
+        unreadable["schemaId"]!.GetValue<int>().ShouldBe(4096);
+        unreadable["error"]!.GetValue<string>().ShouldNotBeEmpty();
+        unreadable["valueBase64"]!.GetValue<string>().ShouldBe("AAAAEAAB");
+        lines.Length.ShouldBe(4);
+    }
+
+    [Fact]
+    public async Task Tail_json_decodes_Avro_by_its_schema()
+    {
+        await CreateTopic("avro", partitions: 1);
+        using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Registry });
+        var schema = (RecordSchema)global::Avro.Schema.Parse(
+            """{"type":"record","name":"Note","namespace":"shop","fields":[{"name":"text","type":["null","string"]},{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"}}]}""");
+        var note = new GenericRecord(schema);
+        note.Add("text", "hello");
+        note.Add("at", new DateTime(2026, 3, 1, 0, 0, 0, DateTimeKind.Utc));
+        using (IProducer<Null, GenericRecord> producer = new ProducerBuilder<Null, GenericRecord>(new ProducerConfig { BootstrapServers = servers.Kafka }).SetValueSerializer(new AvroSerializer<GenericRecord>(registry)).Build())
+            await producer.ProduceAsync("avro", new Message<Null, GenericRecord> { Value = note }, Cancellation);
+        JsonNode record = JsonNode.Parse((await Lines("topics", "tail", "avro", "--json")).ShouldHaveSingleItem())!;
+        record["schema"]!.GetValue<string>().ShouldBe("shop.Note");
+        record["value"]!.ToJsonString().ShouldBe("""{"text":"hello","at":"2026-03-01T00:00:00Z"}""");
+    }
+
+    [Fact]
+    public async Task Tail_follow_shows_what_comes_until_it_is_ended()
+    {
+        await Produce("follow", partitions: 1, ("k", "before"));
+        await using ProgramRun tail = Start("topics", "tail", "follow", "--follow", "--json");
+        await tail.WaitForLine(ValueLine("before"), Cancellation);
+        await Append("follow", ("k", "after"));
+        await tail.WaitForLine(ValueLine("after"), Cancellation);
+        (await tail.Terminate(Cancellation)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Tail_follow_from_the_end_shows_new_records_only_and_ends_at_its_limit()
+    {
+        await Produce("news", partitions: 1, ("k", "old"));
+        await using ProgramRun tail = Start("topics", "tail", "news", "--from", "end", "--follow", "--limit", "2", "--json");
+        // It says so once it knows where the end is.
+        await tail.WaitForLine(new Regex("^Following news"), Cancellation);
+        await Append("news", ("k", "new 1"), ("k", "new 2"), ("k", "new 3"));
+        await tail.WaitForLine(ValueLine("new 2"), Cancellation);
+        await tail.WaitForExit(Cancellation);
+        tail.ExitCode.ShouldBe(0);
+        tail.Output.ShouldNotContain("old");
+        tail.Output.ShouldNotContain("new 3");
+    }
+
+    [Fact]
+    public async Task Tail_ends_when_its_reader_has_enough()
+    {
+        await Produce("enough", partitions: 1, ("k", "one"));
+        await using ProgramRun head = ProgramRun.Start("sh", ["-c", $"dotnet {Kes} topics tail enough --follow --json | head -n 1"], Environment);
+        await head.WaitForLine(ValueLine("one"), Cancellation);
+        // It is found out by writing, as everywhere on Unix.
+        Task ended = head.WaitForExit(Cancellation);
+        while (!ended.IsCompleted)
+            await Append("enough", ("k", "more"));
+        await ended;
+        head.ExitCode.ShouldBe(0);
+        head.Output.ShouldNotContain("more");
+    }
+
+    [Theory]
+    [InlineData("'yesterday'; it must be beginning, end, an offset", "--from", "yesterday")]
+    [InlineData("'-1'; it must be", "--from", "-1")]
+    [InlineData("--limit is 0", "--limit", "0")]
+    [InlineData("--last is -1", "--last", "-1")]
+    [InlineData("give one of them", "--last", "3", "--from", "end")]
+    public async Task Tail_that_cannot_be_meant_is_wrong_usage(string told, params string[] options)
+    {
+        ProgramRun run = await Run(["topics", "tail", "any", .. options]);
+        run.Output.ShouldContain(told);
+        run.ExitCode.ShouldBe(2, run.Output);
     }
 
     [Theory]
@@ -80,7 +196,7 @@ public sealed partial class KesTests : IAsyncLifetime
     [Fact]
     public async Task Up_on_a_port_in_use_says_so()
     {
-        string port = _kafka[(_kafka.LastIndexOf(':') + 1)..];
+        string port = servers.Kafka[(servers.Kafka.LastIndexOf(':') + 1)..];
         ProgramRun second = await ProgramRun.Finish("dotnet", [Kes, "up", "--kafka-port", port, "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "other")], null, Cancellation);
         second.ExitCode.ShouldBe(1);
         second.Output.ShouldContain(port);
@@ -88,14 +204,89 @@ public sealed partial class KesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Up_ends_on_request_with_exit_code_0() => (await _servers!.Terminate(Cancellation)).ShouldBe(0);
+    public async Task Up_ends_on_request_with_exit_code_0()
+    {
+        await using ProgramRun up = ProgramRun.Start("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")]);
+        await up.WaitForLine(RegistryLine(), Cancellation);
+        (await up.Terminate(Cancellation)).ShouldBe(0);
+    }
 
-    private Task<ProgramRun> Run(params string[] arguments) =>
-        ProgramRun.Finish("dotnet", [Kes, .. arguments], new Dictionary<string, string> { ["KES_KAFKA"] = _kafka, ["KES_REGISTRY"] = _registry }, Cancellation);
+    private static Timestamp TimeOf(int day) => new(new DateTime(2026, 3, 1, 0, 0, 0, DateTimeKind.Utc).AddDays(day));
+
+    private static Regex ValueLine(string value) => new($"\"value\":\"{value}\"");
+
+    private Dictionary<string, string> Environment => new() { ["KES_KAFKA"] = servers.Kafka, ["KES_REGISTRY"] = servers.Registry };
+
+    private async Task CreateTopic(string topic, int partitions)
+    {
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = servers.Kafka }).Build();
+        // The records' times are fixed days: retention must not find them old.
+        await admin.CreateTopicsAsync([new TopicSpecification { Name = topic, NumPartitions = partitions, ReplicationFactor = 1, Configs = new() { ["retention.ms"] = "-1" } }]);
+    }
+
+    private async Task Produce(string topic, int partitions, params (string Key, string Value)[] records)
+    {
+        await CreateTopic(topic, partitions);
+        await Append(topic, partitions, records);
+    }
+
+    private Task Append(string topic, params (string Key, string Value)[] records) => Append(topic, 1, records);
+
+    // Record i goes to partition i modulo the partitions.
+    private async Task Append(string topic, int partitions, (string Key, string Value)[] records)
+    {
+        using IProducer<string, string> producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = servers.Kafka }).Build();
+        for (int i = 0; i < records.Length; i++)
+        {
+            var message = new Message<string, string>
+            {
+                Key = records[i].Key, Value = records[i].Value, Timestamp = TimeOf(i), Headers = new Headers { { "n", Encoding.UTF8.GetBytes(i.ToString(CultureInfo.InvariantCulture)) } },
+            };
+            await producer.ProduceAsync(new TopicPartition(topic, i % partitions), message, Cancellation);
+        }
+    }
+
+    private async Task<string[]> Values(string topic, params string[] options) =>
+        [.. (await Lines(["topics", "tail", topic, "--json", .. options])).Select(l => JsonNode.Parse(l)!["value"]!.GetValue<string>())];
+
+    private async Task<string[]> Lines(params string[] arguments)
+    {
+        ProgramRun run = await Run(arguments);
+        run.ExitCode.ShouldBe(0, run.Output);
+        return run.Output.Split(System.Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    private ProgramRun Start(params string[] arguments) => ProgramRun.Start("dotnet", [Kes, .. arguments], Environment);
+
+    private Task<ProgramRun> Run(params string[] arguments) => ProgramRun.Finish("dotnet", [Kes, .. arguments], Environment, Cancellation);
 
     [GeneratedRegex(@"Kafka\D*((?:127\.0\.0\.1|localhost):\d+)")]
     private static partial Regex KafkaLine();
 
     [GeneratedRegex(@"(http://\S+:\d+)")]
     private static partial Regex RegistryLine();
+
+    /// <summary>One <c>kes up</c> for all tests of the class.</summary>
+    public sealed class RunningServers : IAsyncLifetime
+    {
+        private readonly string _folder = Directory.CreateTempSubdirectory("kes-cli-").FullName;
+        private ProgramRun? _servers;
+
+        public string Kafka { get; private set; } = "";
+
+        public string Registry { get; private set; } = "";
+
+        public async ValueTask InitializeAsync()
+        {
+            _servers = ProgramRun.Start("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")]);
+            Kafka = (await _servers.WaitForLine(KafkaLine(), CancellationToken.None)).Groups[1].Value;
+            Registry = (await _servers.WaitForLine(RegistryLine(), CancellationToken.None)).Groups[1].Value;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _servers!.DisposeAsync();
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
 }

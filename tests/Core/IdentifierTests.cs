@@ -9,6 +9,17 @@ public class IdentifierTests
     public void Parse_AggregateId_unusable_text_says_why(string? text, string expected) =>
         Should.Throw<InvalidInputException>(() => AggregateId.Parse(text!)).Message.ShouldBe(expected);
 
+    // They have no UTF-8: all of them would be the one id with U+FFFD in it. Written in code, as a compiled attribute cannot hold them.
+    [Fact]
+    public void Parse_lone_surrogate_is_refused_and_a_pair_is_not()
+    {
+        foreach (string lone in (string[])["a\ud800", "\ud800b", "\udc00", "\ud800\ud800\udc00"])
+            Should.Throw<InvalidInputException>(() => AggregateId.Parse(lone)).Message.ShouldContain("lone surrogate U+D");
+        Should.Throw<InvalidInputException>(() => CommandId.Parse("c\udfff")).Message.ShouldBe(
+            "The command id has the lone surrogate U+DFFF, which is half a character; it must be valid Unicode.");
+        AggregateId.Parse("a\ud83d\ude00b").Value.ShouldBe("a😀b");
+    }
+
     [Fact]
     public void Parse_AggregateId_counts_bytes_not_characters()
     {

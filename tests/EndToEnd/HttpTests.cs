@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -113,7 +114,79 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     public async Task Body_that_is_not_json_is_415()
     {
         HttpResponseMessage answer = await Http.PostAsync($"/account/{_account}/credit", new StringContent("amount=5"), Cancellation);
-        answer.StatusCode.ShouldBe(HttpStatusCode.UnsupportedMediaType);
+        (await Problem(answer, HttpStatusCode.UnsupportedMediaType, "not-json"))["detail"]!.GetValue<string>()
+            .ShouldBe("The body must be JSON: send it with the header Content-Type: application/json, not text/plain; charset=utf-8.");
+        HttpResponseMessage untyped = await Http.PostAsync($"/account/{_account}/credit", null, Cancellation);
+        (await Problem(untyped, HttpStatusCode.UnsupportedMediaType, "not-json"))["detail"]!.GetValue<string>().ShouldContain("Content-Type: application/json, which is missing");
+    }
+
+    [Theory]
+    [InlineData("GET", "/account/a/credit", "/account/a/credit does not take GET; send POST.")]
+    [InlineData("DELETE", "/account/a", "/account/a does not take DELETE; send GET.")]
+    [InlineData("POST", "/models/accounts", "/models/accounts does not take POST; send GET.")]
+    public async Task Method_that_a_path_does_not_take_is_405_and_says_which_it_takes(string method, string path, string detail)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        HttpResponseMessage answer = await Http.SendAsync(request, Cancellation);
+        answer.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
+        (await Problem(answer, HttpStatusCode.MethodNotAllowed, "method-not-allowed"))["detail"]!.GetValue<string>().ShouldBe(detail);
+    }
+
+    [Fact]
+    public async Task Path_that_there_is_not_is_404_and_says_where_to_look() =>
+        (await Problem(await Http.GetAsync("/accounts", Cancellation), HttpStatusCode.NotFound, "no-such-path"))["detail"]!.GetValue<string>().ShouldContain("/docs");
+
+    // "%ff" was kept as it stands, and so was the same id as "%25ff"; "%2F" was never a slash.
+    [Theory]
+    [InlineData("/account/%ff", "'%ff' in the URL is no UTF-8")]
+    [InlineData("/account/a%ed%a0%80", "in the URL is no UTF-8")]
+    [InlineData("/account/%zz", "'%zz' in the URL is no escape")]
+    [InlineData("/account/a%2", "'%2' in the URL is no escape")]
+    [InlineData("/models/movements?accountId=%ff", "'%ff' in the URL is no UTF-8")]
+    public async Task Escape_that_is_none_is_400_and_names_it(string path, string detail)
+    {
+        // Written by hand: an HTTP client would mend the URL.
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(IPAddress.Loopback, Http.BaseAddress!.Port, Cancellation);
+        await using NetworkStream stream = socket.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"), Cancellation);
+        string answer = await new StreamReader(stream).ReadToEndAsync(Cancellation);
+        answer.ShouldStartWith("HTTP/1.1 400 ");
+        answer.ShouldContain("\"code\":\"invalid-input\"");
+        JsonNode.Parse(answer[answer.IndexOf('{', StringComparison.Ordinal)..(answer.LastIndexOf('}') + 1)])!["detail"]!.GetValue<string>().ShouldContain(detail);
+    }
+
+    [Theory]
+    [InlineData("%25ff", "%ff")]
+    [InlineData("a%2Fb%20c", "a/b c")]
+    [InlineData("%C3%A9%F0%9F%98%80", "é😀")]
+    public async Task Id_is_what_the_client_escaped(string escaped, string id)
+    {
+        HttpResponseMessage opened = await Http.PostAsJsonAsync(
+            $"/account/{escaped}/open-account", new { owner = "Ada", currency = "EUR", overdraftLimit = 0, openedOn = "2026-01-31" }, Cancellation);
+        (await Json(opened))["aggregateId"]!.GetValue<string>().ShouldBe(id);
+        (await Json(await Http.GetAsync($"/account/{escaped}", Cancellation)))["id"]!.GetValue<string>().ShouldBe(id);
+        string token = Uri.EscapeDataString(opened.Headers.GetValues("X-Consistency-Token").Single());
+        (await Json(await Http.GetAsync($"/models/accounts/{escaped}?token={token}", Cancellation)))["_id"]!.GetValue<string>().ShouldBe(id);
+    }
+
+    [Fact]
+    public async Task Lone_surrogate_in_a_body_is_400()
+    {
+        const string Body = """{"owner":"\ud800","currency":"EUR","overdraftLimit":0,"openedOn":"2026-01-31"}""";
+        HttpResponseMessage answer = await Http.PostAsync($"/account/{_account}/open-account", new StringContent(Body, Encoding.UTF8, "application/json"), Cancellation);
+        await Problem(answer, HttpStatusCode.BadRequest, "invalid-input");
+    }
+
+    [Theory]
+    [InlineData("limit", "many", "whole number")]
+    [InlineData("bookedOn", "yesterday", "a day such as")]
+    [InlineData("colour", "red", "not a filter")]
+    public async Task Query_parameter_that_is_unusable_is_400_and_named(string name, string value, string says)
+    {
+        JsonObject problem = await Problem(await Http.GetAsync($"/models/movements?{name}={value}", Cancellation), HttpStatusCode.BadRequest, "invalid-input");
+        problem["field"]!.GetValue<string>().ShouldBe(name);
+        problem["detail"]!.GetValue<string>().ShouldContain(says);
     }
 
     [Fact]
@@ -160,13 +233,68 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         (await Http.GetAsync(path, Cancellation)).StatusCode.ShouldBe(status);
 
     [Fact]
-    public async Task Metrics_count_commands_and_openapi_names_them()
+    public async Task Metrics_count_commands()
     {
         await Open();
         string metrics = await Http.GetStringAsync("/metrics", Cancellation);
         CommandsMetric().IsMatch(metrics).ShouldBeTrue(string.Join(" ", metrics.Split((char)10).Where(l => l.Contains("kes", StringComparison.Ordinal))));
+    }
+
+    [Fact]
+    public async Task OpenApi_examples_of_commands_are_taken_as_they_stand()
+    {
+        JsonObject[] commands = [.. (await Operations()).Where(o => o.Path.StartsWith("/account/{id}/", StringComparison.Ordinal)).Select(o => o.Operation)];
+        commands.Length.ShouldBe(7);
+        foreach (string command in (string[])["open-account", "credit", "debit", "freeze-account", "unfreeze-account", "set-overdraft-limit"])
+        {
+            JsonNode content = commands.Single(o => o["operationId"]!.GetValue<string>() == $"account-{command}")["requestBody"]!["content"]!["application/json"]!;
+            // The example {} is left out of the document; a command that has fields is refused without them.
+            HttpResponseMessage answer = await Post(command, content["example"]?.AsObject() ?? []);
+            JsonObject outcome = await Json(answer);
+            outcome.Select(p => p.Key).ShouldBe(["commandId", "aggregateId", "version", "token", "duplicate"]);
+        }
+
+        commands.ShouldAllBe(o => o["responses"]!["200"]!["content"]!["application/json"]!["example"]!["token"] != null);
+        commands.ShouldAllBe(o => o["parameters"]!.AsArray().All(p => p!["description"] != null));
+    }
+
+    [Fact]
+    public async Task OpenApi_read_models_have_filters_paging_token_and_examples_of_their_own_shape()
+    {
+        (string Path, JsonObject Operation)[] operations = await Operations();
+        JsonObject list = operations.Single(o => o.Path == "/models/movements").Operation;
+        list["parameters"]!.AsArray().Select(p => $"{p!["in"]} {p["name"]} {p["schema"]!["type"]}").ShouldBe(
+            ["query accountId string", "query bookedOn string", "query category string", "query limit integer", "query after string", "query token string", "header X-Consistency-Token string"]);
+        list["parameters"]![1]!["schema"]!["format"]!.GetValue<string>().ShouldBe("date");
+
+        await Open();
+        string token = (await Credit(1)).Headers.GetValues("X-Consistency-Token").Single();
+        foreach (string model in (string[])["accounts", "statements", "movements", "daily_totals"])
+        {
+            JsonNode content = operations.Single(o => o.Path == $"/models/{model}").Operation["responses"]!["200"]!["content"]!["application/json"]!;
+            JsonObject example = content["example"]!["documents"]![0]!.AsObject();
+            JsonObject stored = (await Json(await Http.GetAsync($"/models/{model}?limit=1&token={Uri.EscapeDataString(token)}", Cancellation)))["documents"]![0]!.AsObject();
+            stored.Select(p => p.Key).Order().ShouldBe(example.Select(p => p.Key).Order(), model);
+            content["schema"]!["properties"]!["documents"]!["items"]!["properties"]!.AsObject().Select(p => p.Key).Order().ShouldBe(stored.Select(p => p.Key).Order(), model);
+        }
+    }
+
+    [Fact]
+    public async Task Filter_is_compared_by_the_type_of_its_field()
+    {
+        await Open();
+        string token = (await Credit(1)).Headers.GetValues("X-Consistency-Token").Single();
+        foreach ((string day, int count) in (IEnumerable<(string, int)>)[("2026-03-01", 1), ("2026-03-01T00:00:00Z", 1), ("2026-03-02", 0)])
+        {
+            JsonObject page = await Json(await Http.GetAsync($"/models/movements?accountId={_account}&bookedOn={day}&token={Uri.EscapeDataString(token)}", Cancellation));
+            page["documents"]!.AsArray().Count.ShouldBe(count, day);
+        }
+    }
+
+    private async Task<(string Path, JsonObject Operation)[]> Operations()
+    {
         JsonObject openApi = (await Http.GetFromJsonAsync<JsonObject>("/openapi.json", Cancellation))!;
-        openApi["paths"]!.AsObject().Select(p => p.Key).ShouldContain("/account/{id}/set-overdraft-limit");
+        return [.. openApi["paths"]!.AsObject().SelectMany(p => p.Value!.AsObject().Select(o => (p.Key, o.Value!.AsObject())))];
     }
 
     private static JsonObject Movement(long amount) => new()

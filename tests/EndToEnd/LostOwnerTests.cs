@@ -57,9 +57,11 @@ public sealed partial class LostOwnerTests : IAsyncLifetime
         int before = two.Program.Output.Length;
 
         await one.Program.Kill(Cancellation);
+        long killed = TimeProvider.System.GetTimestamp();
 
         // Sent again, the command tells its first outcome; a new one is decided once.
         (await Credit(two.Http, account, $"c{Credits}"))["duplicate"]!.GetValue<bool>().ShouldBeTrue();
+        TestContext.Current.TestOutputHelper?.WriteLine($"answered {TimeProvider.System.GetElapsedTime(killed).TotalSeconds:N2} s after the kill; the session time-out is 6 s");
         (await Credit(two.Http, account, "after"))["version"]!.GetValue<long>().ShouldBe(Credits + 2);
         (await Read(two.Http, account))["version"]!.GetValue<long>().ShouldBe(Credits + 2);
         int[] replayed = [.. RestoredLine().Matches(two.Program.Output[before..]).Select(m => int.Parse(m.Groups[1].Value, NumberStyles.AllowThousands, CultureInfo.InvariantCulture))];

@@ -76,6 +76,19 @@ public sealed class ForwardingTests(BankFixture bank)
     }
 
     [Fact]
+    public async Task Node_without_a_partition_is_ready_and_passes_everything_on()
+    {
+        await using var nodes = new BankNodes(bank.Servers, partitions: 1, TimeSpan.FromSeconds(20));
+        await nodes.Start("one", isStatic: false, Cancellation);
+        await nodes.Start("two", isStatic: false, Cancellation);
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServed(Cancellation);
+        BankNode idle = nodes.Running.Single(n => n.Part.Processor.NodeId != owners[0]);
+        idle.Node.IsReady.ShouldBeTrue();
+        (await idle.Node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await idle.Part.Reads.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Wrong_owner_answers_421_with_the_owner_and_never_passes_on()
     {
         await using BankNodes nodes = await TwoNodes();

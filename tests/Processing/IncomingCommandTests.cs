@@ -67,12 +67,38 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     public void Key_that_is_not_UTF8_is_a_fault_and_not_the_id_of_somebody_else() =>
         fixture.Read([(byte)'a', 0xff], Value).Fault.ShouldNotBeNull().Code.ShouldBe(IncomingCommand.InvalidKey);
 
+    // They go into every event of the command, which must still fit into a record.
+    [Theory]
+    [InlineData(CloudEventHeaders.CorrelationId)]
+    [InlineData(CloudEventHeaders.TraceParent)]
+    public void Header_that_is_handed_on_is_bounded(string header)
+    {
+        fixture.Read(Key, Value, Headers((header, new string('x', 1_024)))).Fault.ShouldBeNull();
+        fixture.Read(Key, Value, Headers((header, new string('x', 1_025)))).Fault.ShouldNotBeNull().Message.ShouldBe($"The header {header} has 1025 bytes; at most 1024 are allowed.");
+    }
+
+    [Fact]
+    public void Envelope_with_an_over_long_correlation_id_is_refused() =>
+        Should.Throw<InvalidInputException>(() => IncomingCommand.Of(
+            new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), new Add { By = 1 }) { CorrelationId = new string('x', 1_025) }, ProcessingFixture.RecordTime)).Field.ShouldBe("correlationId");
+
+    [Fact]
+    public void Command_id_that_is_not_UTF8_is_a_fault_and_not_the_id_of_somebody_else()
+    {
+        (string code, string message) = fixture.Read(Key, Value, new Headers { { CloudEventHeaders.Id, [(byte)'c', 0xff] } }).Fault.ShouldNotBeNull();
+        code.ShouldBe(IncomingCommand.InvalidHeader);
+        message.ShouldBe("The header ce_id must be the command id in UTF-8, and is not UTF-8.");
+    }
+
     [Theory]
     [InlineData(CloudEventHeaders.Id, "")]
     [InlineData(CloudEventHeaders.Id, "a\tb")]
     [InlineData(CloudEventHeaders.ExpectedVersion, "latest")]
     [InlineData(CloudEventHeaders.ExpectedVersion, "-1")]
     [InlineData(CloudEventHeaders.Time, "yesterday")]
+    [InlineData(CloudEventHeaders.Time, "03/01/2026")]
+    [InlineData(CloudEventHeaders.Time, "2026-03-01")]
+    [InlineData(CloudEventHeaders.Time, "2026-03-01T13:00:00")]
     public void Header_that_is_malformed_is_a_fault_that_names_it(string header, string value)
     {
         (string code, string message) = fixture.Read(Key, Value, Headers((header, value))).Fault.ShouldNotBeNull();

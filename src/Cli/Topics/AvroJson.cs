@@ -10,7 +10,7 @@ namespace KafkaEventSourcing.Cli.Topics;
 /// <summary>A decoded Avro value as one line of JSON for people to read: times in RFC 3339, bytes in base64, unions as what they hold.</summary>
 internal static class AvroJson
 {
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    public static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static string Format(object? value)
     {
@@ -20,7 +20,7 @@ internal static class AvroJson
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    private static void Write(Utf8JsonWriter json, object? value)
+    public static void Write(Utf8JsonWriter json, object? value)
     {
         switch (value)
         {

@@ -6,25 +6,37 @@ using KafkaEventSourcing.Hosting.CommandLine;
 
 namespace KafkaEventSourcing.Cli.Topics;
 
-/// <summary><c>kes topics tail TOPIC</c>: its last records with headers and decoded values, and with <c>--follow</c> what comes after them.</summary>
+/// <summary><c>kes topics tail TOPIC</c>: its last records, or those from somewhere, with headers and decoded values, and with <c>--follow</c> what comes after them.</summary>
 internal static class TailCommand
 {
-    private const int DefaultLast = 10;
-    private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(10);
+    private const long DefaultLast = 10;
 
     public static Command Create()
     {
         var cluster = new ClusterOptions();
         var name = new Argument<string>("topic") { Description = "the topic" };
-        var last = new Option<long>("--last", "-n") { Description = $"how many offsets of each partition to begin before its end (default {DefaultLast})", DefaultValueFactory = _ => DefaultLast };
-        var beginning = new Option<bool>("--from-beginning") { Description = "begin with the first record" };
+        var last = new Option<long?>("--last", "-n") { Description = $"begin so many offsets of each partition before its end (default {DefaultLast})" };
+        var from = new Option<TailStart?>("--from")
+        {
+            Description = "begin at: beginning, end, an OFFSET of each partition, or a TIME (RFC 3339, or a day in UTC)",
+            HelpName = "beginning|end|OFFSET|TIME",
+            CustomParser = given =>
+            {
+                if (TailStart.TryParse(given.Tokens[0].Value, out TailStart start))
+                    return start;
+                given.AddError($"--from is '{given.Tokens[0].Value}'; it must be beginning, end, an offset such as 4711, a time such as 2026-03-01T12:00:00Z, or a day such as 2026-03-01.");
+                return null;
+            },
+        };
+        var limit = new Option<long?>("--limit") { Description = "end after so many records, all partitions together" };
         var partition = new Option<int?>("--partition", "-p") { Description = "this partition only" };
         var key = new Option<string?>("--key", "-k") { Description = "records with this key only" };
-        var follow = new Option<bool>("--follow", "-f") { Description = "go on until Ctrl-C" };
+        var follow = new Option<bool>("--follow", "-f") { Description = "go on until Ctrl-C (or --limit)" };
+        var json = new Option<bool>("--json") { Description = "one line of JSON a record" };
         var uncommitted = new Option<bool>("--uncommitted") { Description = "records of open and aborted transactions too" };
         var command = new Command("tail", "read records, with headers and decoded Avro");
         command.Arguments.Add(name);
-        foreach (Option option in new Option[] { last, beginning, partition, key, follow, uncommitted })
+        foreach (Option option in new Option[] { last, from, limit, partition, key, follow, json, uncommitted })
             command.Options.Add(option);
         cluster.AddTo(command, withRegistry: true);
         last.Validators.Add(result =>
@@ -32,58 +44,91 @@ internal static class TailCommand
             if (result.GetValue(last) < 0)
                 result.AddError($"--last is {result.GetValue(last)}; it must not be negative.");
         });
+        limit.Validators.Add(result =>
+        {
+            if (result.GetValue(limit) < 1)
+                result.AddError($"--limit is {result.GetValue(limit)}; it must be positive.");
+        });
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(last) is { Implicit: false } && result.GetResult(from) is { Implicit: false })
+                result.AddError("--last and --from both say where to begin; give one of them.");
+        });
         command.SetAction((result, cancellationToken) => Task.Run(async () =>
         {
             KafkaConnection kafka = cluster.KafkaOf(result);
             using IAdminClient admin = ClusterOptions.Admin(kafka);
             TopicMetadata topic = ClusterOptions.Topic(admin, kafka, result.GetValue(name)!);
-            int[] partitions = [.. topic.Partitions.Select(p => p.PartitionId).Where(p => result.GetValue(partition) is not { } one || p == one)];
+            TopicPartition[] partitions = [.. topic.Partitions.Select(p => p.PartitionId).Where(p => result.GetValue(partition) is not { } one || p == one).Order().Select(p => new TopicPartition(topic.Topic, p))];
             if (partitions.Length == 0)
                 throw new CommandFailedException($"The topic {topic.Topic} has the partitions 0 to {topic.Partitions.Count - 1}, and no partition {result.GetValue(partition)}.");
-            using var text = new RecordText(cluster.RegistryOf(result));
-            ConsumerConfig config = kafka.Consumer("kes-tail");
-            config.EnablePartitionEof = true;
+            await using TextWriter output = StandardOutput.Open();
+            using var decoder = new RecordDecoder(cluster.RegistryOf(result));
+            ConsumerConfig config = kafka.BoundedReader("kes-tail");
             config.IsolationLevel = result.GetValue(uncommitted) ? IsolationLevel.ReadUncommitted : IsolationLevel.ReadCommitted;
+            if (result.GetValue(follow))
+                config.FetchWaitMaxMs = 500;
             using IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-            var ends = new Dictionary<int, long>();
-            consumer.Assign(partitions.Select(p =>
-            {
-                var source = new TopicPartition(topic.Topic, p);
-                WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(source, MetadataTimeout);
-                long start = result.GetValue(beginning) ? bounds.Low.Value : Math.Max(bounds.Low.Value, bounds.High.Value - result.GetValue(last));
-                if (start < bounds.High.Value)
-                    ends.Add(p, bounds.High.Value);
-                return new TopicPartitionOffset(source, start);
-            }).ToList());
-            byte[]? wanted = result.GetValue(key) is { } asked ? Encoding.UTF8.GetBytes(asked) : null;
-            await Read(consumer, ends, result.GetValue(follow), wanted, text, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<(TopicPartitionOffset Start, long End)> spans =
+                (result.GetValue(from) ?? new TailStart.Last(result.GetValue(last) ?? DefaultLast)).In(partitions, consumer);
+            var reading = new Reading(
+                consumer, result.GetValue(follow), result.GetValue(limit) ?? long.MaxValue, result.GetValue(key) is { } asked ? Encoding.UTF8.GetBytes(asked) : null,
+                async record =>
+                {
+                    RecordValue value = await decoder.Decode(record).ConfigureAwait(false);
+                    await output.WriteLineAsync(result.GetValue(json) ? RecordFormat.Json(record, value) : RecordFormat.Text(record, value)).ConfigureAwait(false);
+                });
+            await reading.Run(spans, cancellationToken).ConfigureAwait(false);
             return ExitCodes.Done;
         }, cancellationToken));
         return command;
     }
 
-    private static async Task Read(IConsumer<byte[]?, byte[]?> consumer, Dictionary<int, long> ends, bool follow, byte[]? key, RecordText text, CancellationToken cancellationToken)
+    private sealed class Reading(IConsumer<byte[]?, byte[]?> consumer, bool follow, long limit, byte[]? key, Func<ConsumeResult<byte[]?, byte[]?>, Task> show)
     {
-        try
+        private long _shown;
+
+        public async Task Run(IReadOnlyList<(TopicPartitionOffset Start, long End)> spans, CancellationToken cancellationToken)
         {
-            while (follow || ends.Count > 0)
+            Dictionary<int, long> ends = spans.Where(s => s.Start.Offset.Value < s.End).ToDictionary(s => s.Start.Partition.Value, s => s.End);
+            if (!follow && ends.Count == 0)
+                return;
+            consumer.Assign(spans.Select(s => s.Start));
+            if (follow)
+                await Console.Error.WriteLineAsync($"Following {spans[0].Start.Topic}; Ctrl-C ends it.").ConfigureAwait(false);
+            try
             {
-                ConsumeResult<byte[]?, byte[]?> record = consumer.Consume(cancellationToken);
-                int partition = record.Partition.Value;
-                bool isBehindEnd = ends.TryGetValue(partition, out long end) && record.Offset.Value >= end;
-                if (!record.IsPartitionEOF && (follow || !isBehindEnd) && (key is null || record.Message.Key.AsSpan().SequenceEqual(key)))
-                    Console.WriteLine(await text.Format(record).ConfigureAwait(false));
-                if (record.IsPartitionEOF || isBehindEnd || record.Offset.Value == end - 1)
-                    ends.Remove(partition);
+                while ((follow || ends.Count > 0) && _shown < limit)
+                {
+                    ConsumeResult<byte[]?, byte[]?> record = consumer.Consume(cancellationToken);
+                    int partition = record.Partition.Value;
+                    bool isBehindEnd = !ends.TryGetValue(partition, out long end) || record.Offset.Value >= end;
+                    if (!record.IsPartitionEOF && (follow || !isBehindEnd))
+                        await Show(record).ConfigureAwait(false);
+                    if (record.IsPartitionEOF || isBehindEnd || record.Offset.Value == end - 1)
+                        ends.Remove(partition);
+                }
+            }
+            catch (OperationCanceledException) when (follow && cancellationToken.IsCancellationRequested)
+            {
+                // Ctrl-C is how following ends.
+            }
+            catch (ConsumeException failed)
+            {
+                throw new CommandFailedException($"The topic cannot be read: {failed.Error.Reason}", failed);
+            }
+            catch (IOException gone) when (StandardOutput.IsReaderGone(gone))
+            {
+                // 'head' has enough.
             }
         }
-        catch (OperationCanceledException) when (follow && cancellationToken.IsCancellationRequested)
+
+        private async Task Show(ConsumeResult<byte[]?, byte[]?> record)
         {
-            // Ctrl-C is how following ends.
-        }
-        catch (ConsumeException failed)
-        {
-            throw new CommandFailedException($"The topic cannot be read: {failed.Error.Reason}", failed);
+            if (key is not null && (record.Message.Key is not { } given || !given.AsSpan().SequenceEqual(key)))
+                return;
+            await show(record).ConfigureAwait(false);
+            _shown++;
         }
     }
 }

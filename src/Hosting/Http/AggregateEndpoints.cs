@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// <summary><c>GET /{aggregate}/{id}</c>: the state now, from the partition's owner.</summary>
 internal static class AggregateEndpoints
 {
-    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate) =>
+    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples) =>
         routes.MapGet($"/{aggregate.Definition.Name}/{{id}}", (string id, string? consistency, HttpContext context) => Read(context, aggregate, id, consistency))
             .WithName($"{aggregate.Definition.Name}-read")
             .WithTags(aggregate.Definition.Name)
@@ -16,7 +16,14 @@ internal static class AggregateEndpoints
             .Produces<AggregateAnswer>()
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
+            .AddOpenApiOperationTransformer((operation, _, _) =>
+            {
+                operation.Describe("id", "The aggregate's id, at most 256 bytes of UTF-8; a slash in it is escaped as %2F.");
+                operation.Describe("consistency", "strong (default), or eventual: a state that may be a moment old.");
+                operation.Answers(Examples.AnswerWith(examples.JsonOf(aggregate.Definition.StateType)));
+                return Task.CompletedTask;
+            });
 
     private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id, string? consistency)
     {

@@ -10,7 +10,7 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// <summary><c>POST /{aggregate}/{id}/{command}</c>: the command in JSON, its outcome as the answer.</summary>
 internal static class CommandEndpoints
 {
-    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, TimeProvider time)
+    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples, TimeProvider time)
     {
         foreach (Type command in aggregate.Definition.CommandTypes.OrderBy(t => t.Name, StringComparer.Ordinal))
         {
@@ -30,9 +30,21 @@ internal static class CommandEndpoints
                 .Produces<CommandOutcome>()
                 .ProducesProblem(StatusCodes.Status400BadRequest)
                 .ProducesProblem(StatusCodes.Status409Conflict)
+                .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+                .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
                 .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
                 .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
-                .ProducesProblem(StatusCodes.Status504GatewayTimeout);
+                .ProducesProblem(StatusCodes.Status504GatewayTimeout)
+                .AddOpenApiOperationTransformer((operation, _, _) =>
+                {
+                    operation.Describe("id", "The aggregate's id, at most 256 bytes of UTF-8; a slash in it is escaped as %2F.");
+                    operation.Describe("Idempotency-Key", "The command id, at most 128 bytes; a new one when it is missing.", "open-4711");
+                    operation.Describe("Expected-Version", "any (also when it is missing), new, exists, or the version that must be current.", "any");
+                    operation.Describe("X-Correlation-Id", "Handed on to the events; the command id when it is missing.");
+                    operation.Takes(examples.JsonOf(command));
+                    operation.Answers(Examples.Outcome);
+                    return Task.CompletedTask;
+                });
         }
     }
 
@@ -65,7 +77,7 @@ internal static class CommandEndpoints
     private static async Task<object> ReadBody(HttpContext context, Type commandType)
     {
         if (!context.Request.HasJsonContentType())
-            throw new BadHttpRequestException("The body must be JSON: send it with the content type application/json.", StatusCodes.Status415UnsupportedMediaType);
+            throw new BadHttpRequestException("The body is not JSON.", StatusCodes.Status415UnsupportedMediaType);
         try
         {
             return await JsonSerializer.DeserializeAsync(context.Request.Body, commandType, JsonFormat.Options, context.RequestAborted).ConfigureAwait(false)

@@ -44,6 +44,7 @@ public static class HttpInterface
             document.Info.Version = typeof(HttpInterface).Assembly.GetName().Version?.ToString(3) ?? "0";
             return Task.CompletedTask;
         }));
+        var examples = new Examples(node.Application);
         builder.Services.AddHealthChecks().AddCheck("node", () =>
             node.Completion.IsCompleted ? HealthCheckResult.Unhealthy("A part of the node has stopped.", node.Completion.Exception)
             : node.IsReady ? HealthCheckResult.Healthy()
@@ -51,8 +52,18 @@ public static class HttpInterface
 
         WebApplication web = builder.Build();
         web.UseExceptionHandler(errors => errors.Run(context => Answer(context, loggers)));
-        web.UseStatusCodePages();
+        web.UseStatusCodePages(statusCode => Problems.Of(statusCode.HttpContext).ExecuteAsync(statusCode.HttpContext));
+        web.Use((context, next) =>
+        {
+            RequestTarget.Check(context);
+            return next(context);
+        });
         web.UseRouting();
+        web.Use((context, next) =>
+        {
+            RequestTarget.ReadId(context);
+            return next(context);
+        });
         web.MapOpenApi("/openapi.json");
         web.MapScalarApiReference("/docs", scalar => scalar.WithOpenApiRoutePattern("/openapi.json").WithTitle(node.Application.Name));
         web.MapHealthChecks("/health/live", new() { Predicate = _ => false });
@@ -60,10 +71,10 @@ public static class HttpInterface
         web.MapMetrics("/metrics");
         foreach (AggregateNode aggregate in node.Aggregates)
         {
-            CommandEndpoints.Map(web, aggregate, time);
-            AggregateEndpoints.Map(web, aggregate);
+            CommandEndpoints.Map(web, aggregate, examples, time);
+            AggregateEndpoints.Map(web, aggregate, examples);
             aggregate.Desk.Map(web, aggregate.Definition.Name);
-            ReadModelEndpoints.Map(web, node, aggregate, options, time);
+            ReadModelEndpoints.Map(web, node, aggregate, examples, options, time);
         }
 
         return web;
@@ -78,6 +89,7 @@ public static class HttpInterface
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
                 Problems.Of(StatusCodes.Status413PayloadTooLarge, "body-too-large", string.Create(CultureInfo.InvariantCulture,
                     $"The body is larger than {context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes:N0} bytes.")),
+            BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problems.NotJson(context),
             BadHttpRequestException bad => Problems.Of(bad.StatusCode, "bad-request", bad.InnerException?.Message ?? bad.Message),
             AggregateUnavailableException or OverloadedException => Problems.Unavailable(context, fault.Message),
             TimeoutException timeout => Problems.Of(StatusCodes.Status504GatewayTimeout, "outcome-unknown", timeout.Message),

@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json.Nodes;
 using KafkaEventSourcing.Projections;
-using KafkaEventSourcing.Projections.MongoDB;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Primitives;
+using Microsoft.OpenApi;
 using MongoDB.Bson;
 using MongoDB.Bson.IO;
 using MongoDB.Driver;
@@ -18,45 +20,70 @@ namespace KafkaEventSourcing.Hosting.Http;
 internal static class ReadModelEndpoints
 {
     public const string TokenHeader = "X-Consistency-Token";
-
-    private const int DefaultLimit = 100;
-    private const int MaxLimit = 1_000;
+    public const string TokenParameter = "token";
 
     private static readonly JsonWriterSettings Json = new() { OutputMode = JsonOutputMode.RelaxedExtendedJson };
 
-    public static void Map(IEndpointRouteBuilder routes, EventSourcedNode node, AggregateNode aggregate, HttpOptions options, TimeProvider time)
+    public static void Map(IEndpointRouteBuilder routes, EventSourcedNode node, AggregateNode aggregate, Examples examples, HttpOptions options, TimeProvider time)
     {
         foreach (ProjectionDefinition projection in aggregate.Projections?.Projections ?? [])
         {
-            HashSet<string> filters = [.. node.Application.Indexes.Where(i => i.Projection == projection.Name).SelectMany(i => i.Fields).Select(f => f.TrimStart('-'))];
+            string[] filters =
+            [
+                .. node.Application.Indexes.Where(i => i.Projection == projection.Name).SelectMany(i => i.Fields).Select(f => f.TrimStart('-')).Distinct().Order(StringComparer.Ordinal),
+            ];
+            var shape = new DocumentShape(Examples.ShapeOf(projection));
             IMongoCollection<BsonDocument> collection = node.ReadModels.GetCollection<BsonDocument>(projection.Name);
-            routes.MapGet($"/models/{projection.Name}", async (HttpContext context, int? limit, string? after, string? token) =>
+            routes.MapGet($"/models/{projection.Name}", async (HttpContext context) =>
                 {
-                    await WaitForToken(context, aggregate, token, options, time).ConfigureAwait(false);
-                    return await Page(context, collection, filters, limit, after).ConfigureAwait(false);
+                    PageQuery query = PageQuery.Of(context.Request.Query, filters, shape);
+                    await WaitForToken(context, aggregate, options, time).ConfigureAwait(false);
+                    return await Page(context, collection, query).ConfigureAwait(false);
                 })
                 .WithName($"{projection.Name}-list").WithTags("models").WithSummary($"Pages of {projection.Name}")
-                .WithDescription($"Filters by equality: {(filters.Count == 0 ? "none" : string.Join(", ", filters))}. limit: 1 to {MaxLimit}, default {DefaultLimit}. after: the 'next' of the page before. token: wait for that write.")
-                .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status504GatewayTimeout);
-            routes.MapGet($"/models/{projection.Name}/{{**id}}", async (HttpContext context, string id, string? token) =>
+                .WithDescription("Documents in the order of their ids, those that equal all filters given.")
+                .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status504GatewayTimeout)
+                .AddOpenApiOperationTransformer((operation, _, _) =>
                 {
-                    await WaitForToken(context, aggregate, token, options, time).ConfigureAwait(false);
+                    PageQuery.Declare(operation, filters, shape);
+                    DeclareToken(operation);
+                    operation.Answers(PageOf([examples.DocumentOf(projection)], next: null), PageQuery.SchemaOf(shape));
+                    return Task.CompletedTask;
+                });
+            routes.MapGet($"/models/{projection.Name}/{{**id}}", async (HttpContext context, string id) =>
+                {
+                    if (context.Request.Query.Keys.FirstOrDefault(k => k != TokenParameter) is { } unknown)
+                        throw new InvalidInputException(unknown, $"'{unknown}' is no parameter of one document; it takes {TokenParameter}.");
+                    await WaitForToken(context, aggregate, options, time).ConfigureAwait(false);
                     BsonDocument? found = await collection.Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(context.RequestAborted).ConfigureAwait(false);
                     return found is null
                         ? Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no document '{id}' in {projection.Name}.")
                         : Results.Text(found.ToJson(Json), "application/json", Encoding.UTF8);
                 })
                 .WithName($"{projection.Name}-one").WithTags("models").WithSummary($"One document of {projection.Name}")
-                .ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status504GatewayTimeout);
+                .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status504GatewayTimeout)
+                .AddOpenApiOperationTransformer((operation, _, _) =>
+                {
+                    operation.Describe("id", "The document's id.");
+                    DeclareToken(operation);
+                    operation.Answers(JsonNode.Parse(examples.DocumentOf(projection).ToJson(Json))!, shape.Schema);
+                    return Task.CompletedTask;
+                });
         }
     }
 
-    private static async Task WaitForToken(HttpContext context, AggregateNode aggregate, string? token, HttpOptions options, TimeProvider time)
+    private static void DeclareToken(OpenApiOperation operation)
     {
-        if (token is null && context.Request.Headers.TryGetValue(TokenHeader, out var header))
-            token = header.ToString();
-        if (token is null)
+        const string Description = "The X-Consistency-Token of a write: the answer waits until the read model includes it.";
+        operation.Declare(ParameterLocation.Query, TokenParameter, new OpenApiSchema { Type = JsonSchemaType.String }, Description);
+        operation.Declare(ParameterLocation.Header, TokenHeader, new OpenApiSchema { Type = JsonSchemaType.String }, $"{Description} The query parameter goes first.");
+    }
+
+    private static async Task WaitForToken(HttpContext context, AggregateNode aggregate, HttpOptions options, TimeProvider time)
+    {
+        if (!context.Request.Query.TryGetValue(TokenParameter, out StringValues given) && !context.Request.Headers.TryGetValue(TokenHeader, out given))
             return;
+        string token = given.ToString();
 
         var position = ConsistencyToken.Parse(token);
         try
@@ -70,40 +97,17 @@ internal static class ReadModelEndpoints
         }
     }
 
-    private static async Task<IResult> Page(HttpContext context, IMongoCollection<BsonDocument> collection, HashSet<string> filters, int? limit, string? after)
+    private static async Task<IResult> Page(HttpContext context, IMongoCollection<BsonDocument> collection, PageQuery query)
     {
-        int size = limit ?? DefaultLimit;
-        if (size is < 1 or > MaxLimit)
-            throw new InvalidInputException("limit", $"limit is {size}; it must be from 1 to {MaxLimit}.");
-
-        var conditions = new BsonDocument();
-        foreach ((string name, var values) in context.Request.Query)
-        {
-            if (name is "limit" or "after" or "token")
-                continue;
-            if (!filters.Contains(name))
-                throw new InvalidInputException(name, $"'{name}' is not a filter of this read model; it has {(filters.Count == 0 ? "none" : string.Join(", ", filters.Order(StringComparer.Ordinal)))}.");
-            conditions.Add(name, ValueOf(values.ToString()));
-        }
-
-        if (after is not null)
-            conditions.Add("_id", new BsonDocument("$gt", after));
-
-        List<BsonDocument> documents = await collection.Find(conditions).Sort(new BsonDocument("_id", 1)).Limit(size + 1).ToListAsync(context.RequestAborted).ConfigureAwait(false);
-        bool more = documents.Count > size;
+        List<BsonDocument> documents = await collection.Find(query.Conditions).Sort(new BsonDocument("_id", 1)).Limit(query.Limit + 1).ToListAsync(context.RequestAborted).ConfigureAwait(false);
+        bool more = documents.Count > query.Limit;
         if (more)
-            documents.RemoveAt(size);
-        var page = new BsonDocument
-        {
-            { "documents", new BsonArray(documents) },
-            { "next", more ? documents[^1]["_id"] : BsonNull.Value },
-        };
-        return Results.Text(page.ToJson(Json), "application/json", Encoding.UTF8);
+            documents.RemoveAt(query.Limit);
+        return Results.Text(PageText(documents, more ? documents[^1]["_id"] : null), "application/json", Encoding.UTF8);
     }
 
-    // A date in a URL means that day, which is how documents keep it; everything else is compared as text.
-    private static BsonValue ValueOf(string text) =>
-        DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateOnly day)
-            ? new BsonDateTime(day.ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc))
-            : text;
+    private static JsonNode PageOf(IEnumerable<BsonDocument> documents, BsonValue? next) => JsonNode.Parse(PageText(documents, next))!;
+
+    private static string PageText(IEnumerable<BsonDocument> documents, BsonValue? next) =>
+        new BsonDocument { { "documents", new BsonArray(documents) }, { "next", next ?? BsonNull.Value } }.ToJson(Json);
 }

@@ -103,7 +103,7 @@ internal sealed partial class MongoServer : IDisposable
     };
 
     /// <summary>Answers a command; never throws.</summary>
-    public async Task<BsonDocument> Run(BsonDocument command, Dictionary<string, List<byte[]>> sequences)
+    public async Task<BsonDocument> Run(BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences)
     {
         try
         {

@@ -15,13 +15,13 @@ internal static class CoordinatorLog
     {
         for (long offset = log.LogStartOffset; offset < log.LogEndOffset;)
         {
-            byte[] records = log.Read(offset, ReadBytes, readCommitted: false, minOne: true).Records;
+            Memory<byte> records = log.Read(offset, ReadBytes, readCommitted: false, minOne: true).Records;
             if (records.Length == 0)
                 break;
             for (int at = 0; at < records.Length;)
             {
-                var batch = new RecordBatch(records.AsSpan(at));
-                visit(batch, RecordReader.Read(records.AsMemory(at, batch.Size)));
+                var batch = new RecordBatch(records.Span[at..]);
+                visit(batch, RecordReader.Read(records.Slice(at, batch.Size)));
                 offset = batch.LastOffset + 1;
                 at += batch.Size;
             }

@@ -215,14 +215,14 @@ internal sealed class LogSegment : IDisposable
     public void AppendAborted(in AbortedTransaction aborted) => Transactions.Append(PathOf(TransactionIndexExtension), aborted);
 
     /// <summary>Reads whole batches from the one that holds <paramref name="offset"/> on, at most <paramref name="maxBytes"/>, the first one in any case when <paramref name="minOne"/> says so, and none from <paramref name="limitOffset"/> on.</summary>
-    public byte[] Read(long offset, int maxBytes, bool minOne, long limitOffset, out long nextOffset)
+    public Memory<byte> Read(long offset, int maxBytes, bool minOne, long limitOffset, out long nextOffset)
     {
         nextOffset = offset;
         long size = Size;
         if (Translate(offset, size) is not { } first || first.BaseOffset >= limitOffset)
-            return [];
+            return default;
         if (first.Size > maxBytes && !minOne)
-            return [];
+            return default;
         int want = (int)Math.Min(Math.Max(maxBytes, first.Size), size - first.Position);
         byte[] buffer = GC.AllocateUninitializedArray<byte>(want);
         int read = ReadFully(buffer, first.Position);
@@ -236,7 +236,7 @@ internal sealed class LogSegment : IDisposable
             end += batch.Size;
         }
 
-        return end == buffer.Length ? buffer : buffer.AsSpan(0, end).ToArray();
+        return buffer.AsMemory(0, end);
     }
 
     /// <summary>Where the first batch that reaches <paramref name="offset"/> starts; null when there is none.</summary>

@@ -8,7 +8,7 @@ namespace KafkaEventSourcing.Embedded.Kafka.Log;
 internal readonly record struct AppendResult(ErrorCode Error, long BaseOffset = -1, long LogAppendTime = -1, string? Message = null, IReadOnlyList<RecordError>? RecordErrors = null);
 
 /// <summary>What a read found. Records are whole batches.</summary>
-internal readonly record struct LogRead(ErrorCode Error, byte[] Records, long HighWatermark, long LastStableOffset, long LogStartOffset, IReadOnlyList<AbortedTransaction>? Aborted);
+internal readonly record struct LogRead(ErrorCode Error, Memory<byte> Records, long HighWatermark, long LastStableOffset, long LogStartOffset, IReadOnlyList<AbortedTransaction>? Aborted);
 
 /// <summary>
 /// The log of one partition: segments, producers, transactions. One lock for what changes it; reads take none: they work on the list of segments and the bounds as they were published last.
@@ -108,7 +108,7 @@ internal sealed partial class UnifiedLog : IDisposable
         long start = LogStartOffset;
         stable = Math.Min(stable, end);
         if (offset < start || offset > end)
-            return new LogRead(ErrorCode.OffsetOutOfRange, [], end, stable, start, null);
+            return new LogRead(ErrorCode.OffsetOutOfRange, default, end, stable, start, null);
         long limit = readCommitted ? stable : end;
         for (int at = FloorIndex(segments, offset); at < segments.Length && offset < limit; at++)
         {
@@ -116,12 +116,12 @@ internal sealed partial class UnifiedLog : IDisposable
             if (!segment.TryEnter())
             {
                 // It was replaced or deleted just now.
-                return Volatile.Read(ref _closed) ? new LogRead(ErrorCode.UnknownTopicOrPartition, [], -1, -1, -1, null) : Read(offset, maxBytes, readCommitted, minOne);
+                return Volatile.Read(ref _closed) ? new LogRead(ErrorCode.UnknownTopicOrPartition, default, -1, -1, -1, null) : Read(offset, maxBytes, readCommitted, minOne);
             }
 
             try
             {
-                byte[] records = segment.Read(offset, maxBytes, minOne, limit, out long next);
+                Memory<byte> records = segment.Read(offset, maxBytes, minOne, limit, out long next);
                 if (records.Length > 0)
                     return new LogRead(ErrorCode.None, records, end, stable, start, readCommitted ? CollectAborted(segments, at, offset, next) : null);
                 if (segment.Translate(offset, segment.Size) is not null)
@@ -133,7 +133,7 @@ internal sealed partial class UnifiedLog : IDisposable
             }
         }
 
-        return new LogRead(ErrorCode.None, [], end, stable, start, readCommitted ? [] : null);
+        return new LogRead(ErrorCode.None, default, end, stable, start, readCommitted ? [] : null);
     }
 
     /// <summary>The offset and timestamp of the first record at or after <paramref name="timestamp"/>; null when there is none.</summary>

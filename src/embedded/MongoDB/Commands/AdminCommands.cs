@@ -76,9 +76,9 @@ internal static class AdminCommands
     {
         CollectionDefinition collection = context.Store.GetOrCreate(context.Database, context.CollectionName);
         int before = collection.Indexes.Count;
-        foreach (byte[] bytes in context.Documents("indexes"))
+        foreach (ReadOnlyMemory<byte> bytes in context.Documents("indexes"))
         {
-            BsonDocument index = BsonSerializer.Deserialize<BsonDocument>(bytes);
+            BsonDocument index = BsonSerializer.Deserialize<BsonDocument>(bytes.ToArray());
             foreach (string refused in (string[])["expireAfterSeconds", "partialFilterExpression", "collation", "wildcardProjection"])
             {
                 if (index.Contains(refused))

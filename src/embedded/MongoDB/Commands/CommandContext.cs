@@ -5,7 +5,7 @@ using MongoDB.Bson;
 namespace KafkaEventSourcing.Embedded.MongoDB.Commands;
 
 /// <summary>One command on its way.</summary>
-internal sealed class CommandContext(MongoServer server, BsonDocument command, Dictionary<string, List<byte[]>> sequences)
+internal sealed class CommandContext(MongoServer server, BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences)
 {
     public MongoServer Server => server;
 
@@ -36,9 +36,9 @@ internal sealed class CommandContext(MongoServer server, BsonDocument command, D
     public long Number(string name, long fallback) => command.TryGetValue(name, out BsonValue value) && value.IsNumeric ? value.ToInt64() : fallback;
 
     /// <summary>A list of documents: from a section of the message, or from the command itself.</summary>
-    public List<byte[]> Documents(string name) =>
-        sequences.TryGetValue(name, out List<byte[]>? documents) ? documents
-        : command.TryGetValue(name, out BsonValue value) && value is BsonArray array ? [.. array.Select(d => d.AsBsonDocument.ToBson())]
+    public List<ReadOnlyMemory<byte>> Documents(string name) =>
+        sequences.TryGetValue(name, out List<ReadOnlyMemory<byte>>? documents) ? documents
+        : command.TryGetValue(name, out BsonValue value) && value is BsonArray array ? [.. array.Select(d => new ReadOnlyMemory<byte>(d.AsBsonDocument.ToBson()))]
         : throw new MongoCommandException((MongoErrorCode)40414, $"BSON field '{Name}.{name}' is missing but a required field");
 
     /// <summary>Runs reads: in the transaction of the command, or in one of their own.</summary>

@@ -13,12 +13,12 @@ internal static class WriteCommands
     public static Task<BsonDocument> Insert(CommandContext context)
     {
         CollectionDefinition collection = context.Store.GetOrCreate(context.Database, context.CollectionName);
-        List<byte[]> documents = context.Documents("documents");
+        List<ReadOnlyMemory<byte>> documents = context.Documents("documents");
         return Each(context, documents.Count, (i, transaction, _) =>
         {
-            byte[] bytes = documents[i];
-            if (bytes.Length <= MaxDocumentBytes && context.Store.TryInsert(collection, bytes, transaction))
+            if (documents[i].Length <= MaxDocumentBytes && context.Store.TryInsert(collection, documents[i].Span, transaction))
                 return 1;
+            byte[] bytes = documents[i].ToArray();
             BsonDocument document = BsonSerializer.Deserialize<BsonDocument>(bytes);
             if (!document.Contains("_id"))
             {
@@ -35,22 +35,22 @@ internal static class WriteCommands
     public static Task<BsonDocument> Update(CommandContext context)
     {
         CollectionDefinition collection = context.Store.GetOrCreate(context.Database, context.CollectionName);
-        List<byte[]> updates = context.Documents("updates");
+        List<ReadOnlyMemory<byte>> updates = context.Documents("updates");
         long modified = 0;
         BsonArray upserted = [];
         return Each(context, updates.Count, (i, transaction, _) =>
         {
-            if (ReplacementOf(updates[i], out byte[] id, out bool upsert) is { } replacement
+            if (IsReplacement(updates[i].Span, out ReadOnlySpan<byte> id, out ReadOnlySpan<byte> replacement, out bool upsert)
                 && context.Store.TryReplace(collection, replacement, upsert, transaction) is var (known, changed))
             {
                 if (!known && changed)
-                    upserted.Add(new BsonDocument { { "index", i }, { "_id", BsonSerializer.Deserialize<BsonDocument>(id)["_id"] } });
+                    upserted.Add(new BsonDocument { { "index", i }, { "_id", BsonSerializer.Deserialize<BsonDocument>(id.ToArray())["_id"] } });
                 else if (changed)
                     modified++;
                 return known || changed ? 1 : 0;
             }
 
-            BsonDocument update = BsonSerializer.Deserialize<BsonDocument>(updates[i]);
+            BsonDocument update = BsonSerializer.Deserialize<BsonDocument>(updates[i].ToArray());
             if (update.Contains("arrayFilters"))
                 throw new MongoCommandException(MongoErrorCode.CommandNotSupported, "arrayFilters are not supported here.");
             UpdateProgram program = UpdateProgram.Parse(update["u"]);
@@ -88,7 +88,7 @@ internal static class WriteCommands
     public static Task<BsonDocument> Delete(CommandContext context)
     {
         CollectionDefinition? collection = context.Collection;
-        BsonDocument[] deletes = [.. context.Documents("deletes").Select(d => BsonSerializer.Deserialize<BsonDocument>(d))];
+        BsonDocument[] deletes = [.. context.Documents("deletes").Select(d => BsonSerializer.Deserialize<BsonDocument>(d.ToArray()))];
         return Each(context, deletes.Length, (i, transaction, _) =>
         {
             IEnumerable<BsonDocument> found = context.Find(collection, deletes[i]["q"].AsBsonDocument, transaction);
@@ -142,39 +142,39 @@ internal static class WriteCommands
         });
     }
 
-    // The document of a statement {q: {_id: X}, u: {_id: X, …}}, which is how read models are written; null: another statement.
-    private static byte[]? ReplacementOf(byte[] statement, out byte[] id, out bool upsert)
+    // Whether a statement is {q: {_id: X}, u: {_id: X, …}}, which is how read models are written.
+    private static bool IsReplacement(ReadOnlySpan<byte> statement, out ReadOnlySpan<byte> id, out ReadOnlySpan<byte> replacement, out bool upsert)
     {
-        (id, upsert) = ([], false);
-        byte[]? replacement = null;
+        id = replacement = default;
+        upsert = false;
         var fields = new RawBson(statement);
         while (fields.MoveNext())
         {
             RawElement field = fields.Current;
             if (field.Name.SequenceEqual("q"u8) && field.Type == BsonType.Document)
-                id = field.Value.ToArray();
+                id = field.Value;
             else if (field.Name.SequenceEqual("u"u8) && field.Type == BsonType.Document)
-                replacement = field.Value.ToArray();
+                replacement = field.Value;
             else if (field.Name.SequenceEqual("upsert"u8) && field.Type == BsonType.Boolean)
                 upsert = field.Value[0] != 0;
             else if (!field.Name.SequenceEqual("multi"u8) || field.Type != BsonType.Boolean || field.Value[0] != 0)
-                return null;
+                return false;
         }
 
-        if (replacement is null || replacement.Length > MaxDocumentBytes || id.Length == 0)
-            return null;
+        if (replacement.IsEmpty || replacement.Length > MaxDocumentBytes || id.IsEmpty)
+            return false;
         var query = new RawBson(id);
         var document = new RawBson(replacement);
         if (!query.MoveNext() || !document.MoveNext() || !query.Current.Name.SequenceEqual("_id"u8) || !document.Current.Name.SequenceEqual("_id"u8)
             || query.Current.Type != document.Current.Type || !query.Current.Value.SequenceEqual(document.Current.Value) || query.MoveNext())
-            return null;
+            return false;
         while (document.MoveNext())
         {
             if (document.Current.Name.StartsWith("$"u8))
-                return null;
+                return false;
         }
 
-        return replacement;
+        return true;
     }
 
     private static BsonDocument Upsert(DocumentStore store, CollectionDefinition collection, UpdateProgram program, BsonDocument filter, StoreTransaction transaction)

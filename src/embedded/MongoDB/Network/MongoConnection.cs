@@ -80,7 +80,7 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
                 int flags = BinaryPrimitives.ReadInt32LittleEndian(body.Span);
                 if ((flags & ChecksumPresent) != 0)
                     body = body[..^sizeof(int)];
-                (BsonDocument command, Dictionary<string, List<byte[]>> sequences) = ReadSections(body[sizeof(int)..]);
+                (BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences) = ReadSections(body[sizeof(int)..]);
                 BsonDocument reply = await server.Run(command, sequences).ConfigureAwait(false);
                 return (flags & MoreToCome) != 0 ? null : Message(reply, requestId);
             case OpQuery:
@@ -97,10 +97,10 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
         }
     }
 
-    private static (BsonDocument Command, Dictionary<string, List<byte[]>> Sequences) ReadSections(ReadOnlyMemory<byte> sections)
+    private static (BsonDocument Command, Dictionary<string, List<ReadOnlyMemory<byte>>> Sequences) ReadSections(ReadOnlyMemory<byte> sections)
     {
         BsonDocument? command = null;
-        var sequences = new Dictionary<string, List<byte[]>>();
+        var sequences = new Dictionary<string, List<ReadOnlyMemory<byte>>>();
         while (sections.Length > 0)
         {
             byte kind = sections.Span[0];
@@ -108,7 +108,7 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
             if (kind == 0)
             {
                 int length = LengthOf(sections.Span);
-                command = Parse(WithoutStatements(sections.Span[..length], sequences));
+                command = Parse(WithoutStatements(sections[..length], sequences));
                 sections = sections[length..];
             }
             else if (kind == 1)
@@ -116,11 +116,11 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
                 int size = BinaryPrimitives.ReadInt32LittleEndian(sections.Span);
                 ReadOnlyMemory<byte> section = sections[..size][sizeof(int)..];
                 int name = section.Span.IndexOf((byte)0);
-                var documents = new List<byte[]>();
+                var documents = new List<ReadOnlyMemory<byte>>();
                 for (ReadOnlyMemory<byte> rest = section[(name + 1)..]; rest.Length > 0;)
                 {
                     int length = LengthOf(rest.Span);
-                    documents.Add(rest[..length].ToArray());
+                    documents.Add(rest[..length]);
                     rest = rest[length..];
                 }
 
@@ -137,17 +137,18 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
     }
 
     // The statements of a write may stand in the command itself; they are taken out by their bytes, as from a section of their own.
-    private static byte[] WithoutStatements(ReadOnlySpan<byte> command, Dictionary<string, List<byte[]>> sequences)
+    private static byte[] WithoutStatements(ReadOnlyMemory<byte> command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences)
     {
-        var fields = new RawBson(command);
+        var fields = new RawBson(command.Span);
         int at = sizeof(int);
         while (fields.MoveNext())
         {
             RawElement field = fields.Current;
             int length = 1 + field.Name.Length + 1 + field.Value.Length;
-            if (field.Type == BsonType.Array && StatementsIn(field) is { } statements && sequences.TryAdd(Encoding.UTF8.GetString(field.Name), statements))
+            if (field.Type == BsonType.Array && (field.Name.SequenceEqual("documents"u8) || field.Name.SequenceEqual("updates"u8) || field.Name.SequenceEqual("deletes"u8))
+                && StatementsIn(command.Slice(at + length - field.Value.Length, field.Value.Length)) is { } statements && sequences.TryAdd(Encoding.UTF8.GetString(field.Name), statements))
             {
-                byte[] rest = [.. command[..at], .. command[(at + length)..]];
+                byte[] rest = [.. command.Span[..at], .. command.Span[(at + length)..]];
                 BinaryPrimitives.WriteInt32LittleEndian(rest, rest.Length);
                 return rest;
             }
@@ -158,17 +159,18 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
         return command.ToArray();
     }
 
-    private static List<byte[]>? StatementsIn(RawElement field)
+    private static List<ReadOnlyMemory<byte>>? StatementsIn(ReadOnlyMemory<byte> array)
     {
-        if (!field.Name.SequenceEqual("documents"u8) && !field.Name.SequenceEqual("updates"u8) && !field.Name.SequenceEqual("deletes"u8))
-            return null;
-        var statements = new List<byte[]>();
-        var items = new RawBson(field.Value);
+        var statements = new List<ReadOnlyMemory<byte>>();
+        var items = new RawBson(array.Span);
+        int at = sizeof(int);
         while (items.MoveNext())
         {
             if (items.Current.Type != BsonType.Document)
                 return null;
-            statements.Add(items.Current.Value.ToArray());
+            at += 1 + items.Current.Name.Length + 1;
+            statements.Add(array.Slice(at, items.Current.Value.Length));
+            at += items.Current.Value.Length;
         }
 
         return statements;

@@ -24,5 +24,10 @@ internal sealed record IndexDefinition(int Number, string Name, BsonDocument Key
 /// <summary>A collection: its number in keys, and its indexes.</summary>
 internal sealed record CollectionDefinition(string Database, string Name, int Number, IReadOnlyList<IndexDefinition> Indexes, int NextIndex)
 {
+    private PlainIndexes? _plain;
+
     public string Namespace => $"{Database}.{Name}";
+
+    /// <summary>The indexes as far as entries follow from a document's bytes.</summary>
+    public PlainIndexes Plain => _plain is { } plain && ReferenceEquals(plain.Of, Indexes) ? plain : _plain = new PlainIndexes(Indexes);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using MongoDB.Bson;
 using MongoDB.Bson.Serialization;
@@ -9,22 +8,26 @@ namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 /// <summary>Collections, documents and indexes in RocksDB. Writes outside multi-document transactions are made one at a time; reads are concurrent.</summary>
 internal sealed class DocumentStore : IDisposable
 {
+    /// <summary>The collection's number and that of the index of <c>_id</c>, before the id in a document's key.</summary>
+    internal const int DocumentKeyPrefix = 2 * sizeof(int);
+
+    private const int MaxPlainFields = 64;
     private const double MemtableBloomRatio = 0.05;
     private const int IndexBuildBatch = 50_000;
-    private const int DocumentKeyPrefix = 2 * sizeof(int);
-    private const int MinChanged = 100_000;
     private static readonly byte[] CatalogKey = [0];
 
     [ThreadStatic]
-    private static KeyString? s_key;
+    private static KeyString? s_documentKey;
 
-    private readonly ConcurrentDictionary<byte[], StoreTransaction> _owners = new(ByteKeyComparer.Instance);
-    private readonly ConcurrentDictionary<byte[], long> _changed = new(ByteKeyComparer.Instance);
+    [ThreadStatic]
+    private static KeyString? s_entry;
+
+    [ThreadStatic]
+    private static KeyString? s_oldEntry;
+
     private readonly WriteOptions _writeOptions = new();
     private readonly Lock _catalogLock = new();
-    private readonly List<long> _snapshots = []; // the commits that each open transaction sees
     private long _commits;
-    private int _sweepAbove = MinChanged;
     private ImmutableSortedDictionary<string, CollectionDefinition> _collections = ImmutableSortedDictionary<string, CollectionDefinition>.Empty.WithComparers(StringComparer.Ordinal);
     private int _nextCollection = 1;
 
@@ -58,6 +61,9 @@ internal sealed class DocumentStore : IDisposable
     }
 
     public RocksDb Database { get; }
+
+    /// <summary>Who changes what.</summary>
+    internal ConflictTable Conflicts { get; } = new();
 
     public EmbeddedMongoDBOptions Options { get; }
 
@@ -197,47 +203,56 @@ internal sealed class DocumentStore : IDisposable
     /// Inserts a document by its bytes, which stay as they are; false, and nothing is done, when it has to take the general way: no plain <c>_id</c>, or an index over an array, a document or a path.
     /// </summary>
     /// <exception cref="MongoCommandException">A unique index has its values already.</exception>
-    public bool TryInsert(CollectionDefinition collection, byte[] document, StoreTransaction transaction)
+    public bool TryInsert(CollectionDefinition collection, ReadOnlySpan<byte> document, StoreTransaction transaction)
     {
         RawBson.Check(document);
-        if (KeyOf(collection, document) is not { } key || !IndexedPlainly(collection, document))
+        PlainIndexes plain = collection.Plain;
+        if (plain.Entries is null || plain.Fields > MaxPlainFields)
+            return false;
+        ReadOnlySpan<byte> key = KeyOf(collection, document);
+        Span<PlainField> fields = stackalloc PlainField[plain.Fields];
+        if (key.IsEmpty || !plain.TryFind(document, fields))
             return false;
         transaction.Own(key);
-        if (transaction.Get(key) is not null)
-            throw Duplicate(collection, collection.Indexes[0], new BsonDocument("_id", Parse(document)["_id"]));
-        AddPlainEntries(collection, document, key, transaction);
+        if (transaction.Contains(key))
+            throw Duplicate(collection, collection.Indexes[0], new BsonDocument("_id", Parse(document.ToArray())["_id"]));
+        AddPlainEntries(collection, document, fields, key, transaction);
         transaction.Put(key, document);
         return true;
     }
 
     /// <summary>Replaces the document with the <c>_id</c> of <paramref name="document"/>, or inserts it if it may; null, and nothing is done, when it has to take the general way.</summary>
-    public (bool Matched, bool Modified)? TryReplace(CollectionDefinition collection, byte[] document, bool upsert, StoreTransaction transaction)
+    public (bool Matched, bool Modified)? TryReplace(CollectionDefinition collection, ReadOnlySpan<byte> document, bool upsert, StoreTransaction transaction)
     {
         RawBson.Check(document);
-        if (KeyOf(collection, document) is not { } key || !IndexedPlainly(collection, document))
+        PlainIndexes plain = collection.Plain;
+        if (plain.Entries is not { } indexes || plain.Fields > MaxPlainFields)
+            return null;
+        ReadOnlySpan<byte> key = KeyOf(collection, document);
+        Span<PlainField> fields = stackalloc PlainField[plain.Fields];
+        if (key.IsEmpty || !plain.TryFind(document, fields))
             return null;
         if (transaction.Get(key) is not { } before)
         {
             if (!upsert)
                 return (false, false);
             transaction.Own(key);
-            AddPlainEntries(collection, document, key, transaction);
+            AddPlainEntries(collection, document, fields, key, transaction);
             transaction.Put(key, document);
             return (false, true);
         }
 
-        if (before.AsSpan().SequenceEqual(document))
+        if (document.SequenceEqual(before))
             return (true, false);
-        if (!IndexedPlainly(collection, before))
+        Span<PlainField> oldFields = stackalloc PlainField[plain.Fields];
+        if (!plain.TryFind(before, oldFields))
             return null;
         transaction.Own(key);
-        foreach (IndexDefinition index in collection.Indexes)
+        foreach (PlainIndex index in indexes)
         {
-            if (index.Number == 0)
-                continue;
-            byte[] old = PlainEntry(collection, index, before, key);
-            byte[] now = PlainEntry(collection, index, document, key);
-            if (old.AsSpan().SequenceEqual(now))
+            ReadOnlySpan<byte> old = PlainIndexes.Entry(s_oldEntry ??= new KeyString(), collection.Number, index, before, oldFields, key);
+            ReadOnlySpan<byte> now = PlainIndexes.Entry(s_entry ??= new KeyString(), collection.Number, index, document, fields, key);
+            if (old.SequenceEqual(now))
                 continue;
             transaction.Delete(old);
             transaction.Put(now, key);
@@ -285,12 +300,14 @@ internal sealed class DocumentStore : IDisposable
 
     public byte[] Prefix(CollectionDefinition collection, int index) => new KeyString().Int32(collection.Number).Int32(index).ToArray();
 
+    internal static bool IsDocumentKey(ReadOnlySpan<byte> key) => key.Length > DocumentKeyPrefix && key[sizeof(int)..DocumentKeyPrefix].IndexOfAnyExcept((byte)0) < 0;
+
     /// <summary>What a transaction reads, and the number of the last commit that it sees.</summary>
     internal (Snapshot Snapshot, long Commits) StartSnapshot()
     {
         lock (WriteLock)
         {
-            _snapshots.Add(_commits);
+            Conflicts.Start(_commits);
             return (Database.CreateSnapshot(), _commits);
         }
     }
@@ -298,64 +315,14 @@ internal sealed class DocumentStore : IDisposable
     internal void EndSnapshot(Snapshot snapshot, long commits)
     {
         snapshot.Dispose();
-        lock (WriteLock)
-        {
-            _snapshots.Remove(commits);
-            if (_snapshots.Count == 0)
-                _changed.Clear();
-            else if (_changed.Count > _sweepAbove)
-                Sweep(_snapshots.Min());
-        }
+        Conflicts.End(commits);
     }
 
-    /// <summary>Remembers which documents were changed while other transactions are open; called with the write lock held.</summary>
-    internal void Committed(WriteSet writes, bool hasSnapshot)
+    /// <summary>Writes a commit; called with the write lock held.</summary>
+    internal void Write(WriteBatch batch, WriteSet writes, bool ofTransaction)
     {
-        _commits++;
-        if (_snapshots.Count == (hasSnapshot ? 1 : 0))
-            return;
-        for (int i = 0; i < writes.Count; i++)
-        {
-            ReadOnlySpan<byte> key = writes.KeyAt(i);
-            if (key.Length > DocumentKeyPrefix && key.Slice(sizeof(int), sizeof(int)).IndexOfAnyExcept((byte)0) < 0)
-                _changed[key.ToArray()] = _commits;
-        }
-    }
-
-    internal void Write(WriteBatch batch) => Database.Write(batch, _writeOptions);
-
-    // What every open transaction sees is no conflict any more.
-    private void Sweep(long seenByAll)
-    {
-        foreach ((byte[] key, long changed) in _changed)
-        {
-            if (changed <= seenByAll)
-                _changed.TryRemove(key, out _);
-        }
-
-        _sweepAbove = Math.Max(MinChanged, 2 * _changed.Count);
-    }
-
-    /// <summary>Whether a commit after number <paramref name="commits"/> has changed a document.</summary>
-    internal bool ChangedSince(byte[] key, long commits) => _changed.TryGetValue(key, out long changed) && changed > commits;
-
-    internal bool TryOwn(byte[] key, StoreTransaction transaction, out bool isNew)
-    {
-        isNew = _owners.TryAdd(key, transaction);
-        return isNew || (_owners.TryGetValue(key, out StoreTransaction? owner) && owner == transaction);
-    }
-
-    internal void Release(List<byte[]> keys)
-    {
-        foreach (byte[] key in keys)
-            _owners.TryRemove(key, out _);
-    }
-
-    // A single write waits for the transaction that is changing the document, as the server does.
-    internal void WaitForOwner(byte[] key)
-    {
-        if (_owners.TryGetValue(key, out StoreTransaction? owner))
-            throw new OwnedByTransactionException(owner.Ended.Task);
+        Database.Write(batch, _writeOptions);
+        Conflicts.Committed(writes, ++_commits, ofTransaction);
     }
 
     private static BsonDocument Parse(byte[] bytes) => BsonSerializer.Deserialize<BsonDocument>(bytes);
@@ -369,69 +336,20 @@ internal sealed class DocumentStore : IDisposable
             throw new MongoCommandException(MongoErrorCode.InvalidNamespace, $"Invalid namespace specified '{database}.{name}'");
     }
 
-    // The key of a document whose first field is a plain _id, as every driver sends it.
-    private static byte[]? KeyOf(CollectionDefinition collection, byte[] document)
+    // The key of a document whose first field is a plain _id, as every driver sends it; empty: another document. It is good until the next call on this thread.
+    private static ReadOnlySpan<byte> KeyOf(CollectionDefinition collection, ReadOnlySpan<byte> document)
     {
         var fields = new RawBson(document);
         if (!fields.MoveNext() || !fields.Current.Name.SequenceEqual("_id"u8))
-            return null;
-        KeyString key = (s_key ??= new KeyString()).Reset().Int32(collection.Number).Int32(0);
-        return key.TryAppend(fields.Current.Type, fields.Current.Value) ? key.ToArray() : null;
+            return default;
+        KeyString key = (s_documentKey ??= new KeyString()).Reset().Int32(collection.Number).Int32(0);
+        return key.TryAppend(fields.Current.Type, fields.Current.Value) ? key.Written : default;
     }
 
-    private static bool IndexedPlainly(CollectionDefinition collection, byte[] document)
+    private static void AddPlainEntries(CollectionDefinition collection, ReadOnlySpan<byte> document, ReadOnlySpan<PlainField> fields, ReadOnlySpan<byte> documentKey, StoreTransaction transaction)
     {
-        foreach (IndexDefinition index in collection.Indexes)
-        {
-            if (index.Number == 0)
-                continue;
-            if (index.Unique || index.Sparse || index.PlainNames is null)
-                return false;
-            foreach (byte[] name in index.PlainNames)
-            {
-                if (TypeOf(document, name) is not (BsonType.String or BsonType.Int32 or BsonType.Int64 or BsonType.DateTime or BsonType.ObjectId or BsonType.Boolean or BsonType.Null))
-                    return false;
-            }
-        }
-
-        return true;
-    }
-
-    private static BsonType TypeOf(byte[] document, byte[] name)
-    {
-        var fields = new RawBson(document);
-        while (fields.MoveNext())
-        {
-            if (fields.Current.Name.SequenceEqual(name))
-                return fields.Current.Type;
-        }
-
-        return BsonType.Null; // an index has the missing as null
-    }
-
-    private static void AddPlainEntries(CollectionDefinition collection, byte[] document, byte[] documentKey, StoreTransaction transaction)
-    {
-        foreach (IndexDefinition index in collection.Indexes)
-        {
-            if (index.Number != 0)
-                transaction.Put(PlainEntry(collection, index, document, documentKey), documentKey);
-        }
-    }
-
-    private static byte[] PlainEntry(CollectionDefinition collection, IndexDefinition index, byte[] document, byte[] documentKey)
-    {
-        KeyString key = (s_key ??= new KeyString()).Reset().Int32(collection.Number).Int32(index.Number);
-        for (int i = 0; i < index.PlainNames!.Length; i++)
-        {
-            var fields = new RawBson(document);
-            bool found = false;
-            while (!found && fields.MoveNext())
-                found = fields.Current.Name.SequenceEqual(index.PlainNames[i]);
-            bool appended = key.TryAppend(found ? fields.Current.Type : BsonType.Null, found ? fields.Current.Value : [], index.Fields[i].Descending);
-            System.Diagnostics.Debug.Assert(appended);
-        }
-
-        return key.Raw(documentKey.AsSpan(2 * sizeof(int))).ToArray();
+        foreach (PlainIndex index in collection.Plain.Entries!)
+            transaction.Put(PlainIndexes.Entry(s_entry ??= new KeyString(), collection.Number, index, document, fields, documentKey), documentKey);
     }
 
     private void AddIndexEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, StoreTransaction transaction)

@@ -12,7 +12,7 @@ internal sealed class StoreTransaction : IDisposable
     private readonly Snapshot? _snapshot;
     private readonly ReadOptions? _asOfStart;
     private readonly WriteSet _writes = new();
-    private readonly List<byte[]> _owned = [];
+    private readonly List<ulong> _owned = [];
     private readonly long _started;
     private bool _ended;
 
@@ -31,26 +31,28 @@ internal sealed class StoreTransaction : IDisposable
     /// <summary>Completes when the transaction has ended.</summary>
     public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public byte[]? Get(byte[] key) =>
+    public byte[]? Get(ReadOnlySpan<byte> key) =>
         !_writes.TryGet(key, out bool isDeleted, out ReadOnlySpan<byte> written) ? _store.Database.Get(key, readOptions: _asOfStart) : isDeleted ? null : written.ToArray();
 
+    public bool Contains(ReadOnlySpan<byte> key) => _writes.TryGet(key, out bool isDeleted, out _) ? !isDeleted : _store.Database.HasKey(key, readOptions: _asOfStart);
+
     /// <summary>Before a document is changed: nobody else may be changing it, nor have changed it since this transaction started.</summary>
-    public void Own(byte[] documentKey)
+    public void Own(ReadOnlySpan<byte> documentKey)
     {
+        ulong document = ConflictTable.HashOf(documentKey);
         if (!IsMultiDocument)
         {
-            _store.WaitForOwner(documentKey);
+            // A single write waits for the transaction that is changing the document, as the server does.
+            if (_store.Conflicts.OwnerOf(document) is { } owner)
+                throw new OwnedByTransactionException(owner.Ended.Task);
             return;
         }
 
-        if (_store.TryOwn(documentKey, this, out bool isNew))
-        {
-            if (isNew)
-                _owned.Add(documentKey);
-            if (!isNew || !_store.ChangedSince(documentKey, _started))
-                return;
-        }
-
+        bool mayChange = _store.Conflicts.TryOwn(document, this, _started, out bool isNew);
+        if (isNew)
+            _owned.Add(document);
+        if (mayChange)
+            return;
         throw new MongoCommandException(MongoErrorCode.WriteConflict, "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document transaction.")
         {
             Labels = ["TransientTransactionError"],
@@ -58,14 +60,14 @@ internal sealed class StoreTransaction : IDisposable
     }
 
     /// <exception cref="MongoCommandException">The transaction has become larger than <see cref="EmbeddedMongoDBOptions.MaxTransactionBytes"/>.</exception>
-    public void Put(byte[] key, byte[] value)
+    public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         _writes.Put(key, value);
         if (_writes.Bytes > _store.Options.MaxTransactionBytes)
             throw new MongoCommandException(MongoErrorCode.TransactionTooLarge, $"The writes of one transaction or command take more than {_store.Options.MaxTransactionBytes} bytes; make it smaller, or raise {nameof(EmbeddedMongoDBOptions.MaxTransactionBytes)}.");
     }
 
-    public void Delete(byte[] key) => _writes.Delete(key);
+    public void Delete(ReadOnlySpan<byte> key) => _writes.Delete(key);
 
     /// <summary>Keys from <paramref name="from"/> on that are below <paramref name="to"/>, in order, with the transaction's own writes.</summary>
     public IEnumerable<(byte[] Key, byte[] Value)> Scan(byte[] from, byte[] to)
@@ -102,8 +104,7 @@ internal sealed class StoreTransaction : IDisposable
             return;
         using var batch = new WriteBatch();
         _writes.AddTo(batch);
-        _store.Write(batch);
-        _store.Committed(_writes, hasSnapshot: _snapshot is not null);
+        _store.Write(batch, _writes, ofTransaction: _snapshot is not null);
     }
 
     public void Dispose()
@@ -111,7 +112,7 @@ internal sealed class StoreTransaction : IDisposable
         if (_ended)
             return;
         _ended = true;
-        _store.Release(_owned);
+        _store.Conflicts.Release(_owned);
         if (_snapshot is not null)
             _store.EndSnapshot(_snapshot, _started);
         _writes.Dispose();

@@ -170,7 +170,7 @@ public sealed class LogTests
     {
         using var log = new TestLog(("compression.type", type));
         log.Log.Append(TestLog.Batch([("k", new string('v', 500)), ("k", "w")], log.Clock.Ms, codec: codec == 4 ? 1 : 4)).Error.ShouldBe(ErrorCode.None);
-        new RecordBatch(log.Log.Read(0, 10_000, false, true).Records).Codec.ShouldBe(codec);
+        new RecordBatch(log.Log.Read(0, 10_000, false, true).Records.Span).Codec.ShouldBe(codec);
         log.ReadAll().ShouldBe([(0, "k", new string('v', 500)), (1, "k", "w")]);
     }
 

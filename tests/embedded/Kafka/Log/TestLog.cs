@@ -61,7 +61,7 @@ internal sealed class TestLog : IDisposable
             var aborting = new HashSet<long>();
             for (int at = 0; at < read.Records.Length;)
             {
-                var batch = new RecordBatch(read.Records.AsSpan(at));
+                var batch = new RecordBatch(read.Records.Span[at..]);
                 batch.HasValidCrc.ShouldBeTrue();
                 while (pending.TryPeek(out AbortedTransaction next) && next.FirstOffset <= batch.LastOffset)
                     aborting.Add(pending.Dequeue().ProducerId);
@@ -73,7 +73,7 @@ internal sealed class TestLog : IDisposable
                 else if (!batch.IsTransactional || !aborting.Contains(batch.ProducerId))
                 {
                     long baseOffset = batch.BaseOffset;
-                    foreach (LogRecord record in RecordReader.Read(read.Records.AsMemory(at, batch.Size)))
+                    foreach (LogRecord record in RecordReader.Read(read.Records.Slice(at, batch.Size)))
                     {
                         if (baseOffset + record.OffsetDelta >= offset)
                             seen.Add((baseOffset + record.OffsetDelta, Text(record.Key), Text(record.Value)));

@@ -1,0 +1,116 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Confluent.Kafka;
+
+namespace KafkaEventSourcing.Cli.Topics;
+
+/// <summary>A record for people (some lines: place, time and key, headers, value) or for programs (a line of JSON).</summary>
+internal static class RecordFormat
+{
+    private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+
+    public static string Text(ConsumeResult<byte[]?, byte[]?> record, RecordValue value)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"{record.Partition.Value}@{record.Offset.Value}  {TimeOf(record)}  {Plain(record.Message.Key) ?? "(no key)"}");
+        foreach (IHeader header in record.Message.Headers)
+            text.Append(CultureInfo.InvariantCulture, $"\n    {header.Key}: {Plain(header.GetValueBytes()) ?? "(null)"}");
+        return text.Append("\n  ").Append(value switch
+        {
+            RecordValue.Avro avro => $"{avro.Record.Schema.Fullname} {AvroJson.Format(avro.Record)}",
+            RecordValue.Text plain => plain.Value,
+            RecordValue.Bytes bytes => Base64(bytes.Value),
+            RecordValue.Unreadable unreadable => $"(schema {unreadable.SchemaId.ToString(CultureInfo.InvariantCulture)} cannot be read: {unreadable.Why}) {Base64(unreadable.Value)}",
+            _ => "(tombstone)",
+        }).ToString();
+    }
+
+    /// <summary>Bytes that are no text stand in a field of their own, in base64; a header that comes twice is an array.</summary>
+    public static string Json(ConsumeResult<byte[]?, byte[]?> record, RecordValue value)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, AvroJson.Options))
+        {
+            json.WriteStartObject();
+            json.WriteString("topic", record.Topic);
+            json.WriteNumber("partition", record.Partition.Value);
+            json.WriteNumber("offset", record.Offset.Value);
+            json.WriteString("timestamp", TimeOf(record));
+            WriteBytes(json, "key", record.Message.Key);
+            json.WriteStartObject("headers");
+            foreach (IGrouping<string, IHeader> header in record.Message.Headers.GroupBy(h => h.Key))
+                WriteHeader(json, header.Key, [.. header]);
+            json.WriteEndObject();
+            WriteValue(json, value);
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void WriteHeader(Utf8JsonWriter json, string name, IHeader[] values)
+    {
+        if (values is [var one])
+        {
+            json.WriteString(name, Plain(one.GetValueBytes()));
+            return;
+        }
+
+        json.WriteStartArray(name);
+        foreach (IHeader value in values)
+            json.WriteStringValue(Plain(value.GetValueBytes()));
+        json.WriteEndArray();
+    }
+
+    private static void WriteValue(Utf8JsonWriter json, RecordValue value)
+    {
+        switch (value)
+        {
+            case RecordValue.Avro avro:
+                json.WriteNumber("schemaId", avro.SchemaId);
+                json.WriteString("schema", avro.Record.Schema.Fullname);
+                json.WritePropertyName("value");
+                AvroJson.Write(json, avro.Record);
+                break;
+            case RecordValue.Text text:
+                json.WriteString("value", text.Value);
+                break;
+            case RecordValue.Bytes bytes:
+                json.WriteBase64String("valueBase64", bytes.Value);
+                break;
+            case RecordValue.Unreadable unreadable:
+                json.WriteNumber("schemaId", unreadable.SchemaId);
+                json.WriteString("error", unreadable.Why);
+                json.WriteBase64String("valueBase64", unreadable.Value);
+                break;
+            default:
+                json.WriteNull("value");
+                break;
+        }
+    }
+
+    private static void WriteBytes(Utf8JsonWriter json, string name, byte[]? bytes)
+    {
+        if (bytes is null)
+            json.WriteNull(name);
+        else if (RecordDecoder.TextOf(bytes) is { } text)
+            json.WriteString(name, text);
+        else
+            json.WriteBase64String($"{name}Base64", bytes);
+    }
+
+    private static string TimeOf(ConsumeResult<byte[]?, byte[]?> record)
+    {
+        long milliseconds = record.Message.Timestamp.UnixTimestampMs;
+        // Kafka keeps whatever 64 bits a producer gave.
+        return milliseconds >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds() && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+            ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString(TimeFormat, CultureInfo.InvariantCulture)
+            : string.Create(CultureInfo.InvariantCulture, $"{milliseconds} ms");
+    }
+
+    private static string? Plain(byte[]? bytes) => bytes is null ? null : RecordDecoder.TextOf(bytes) ?? Base64(bytes);
+
+    private static string Base64(byte[] bytes) => $"base64:{Convert.ToBase64String(bytes)}";
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using Microsoft.OpenApi;
+using MongoDB.Bson;
+
+namespace KafkaEventSourcing.Hosting.Http;
+
+/// <summary>Which page of a read model a URL asks for.</summary>
+/// <param name="Conditions">What the documents must equal.</param>
+/// <param name="Limit">The most documents.</param>
+internal sealed record PageQuery(BsonDocument Conditions, int Limit)
+{
+    private const string LimitParameter = "limit";
+    private const string AfterParameter = "after";
+    private const int DefaultLimit = 100;
+    private const int MaxLimit = 1_000;
+
+    /// <exception cref="InvalidInputException">A parameter is unknown, given twice, or has a value that it cannot have.</exception>
+    public static PageQuery Of(IQueryCollection given, IReadOnlyList<string> filters, DocumentShape shape)
+    {
+        var conditions = new BsonDocument();
+        int limit = DefaultLimit;
+        foreach ((string name, StringValues values) in given)
+        {
+            if (values.Count > 1)
+                throw new InvalidInputException(name, $"'{name}' is given {values.Count} times; give it once.");
+            string value = values.ToString();
+            if (name == LimitParameter)
+                limit = LimitOf(value);
+            else if (name == AfterParameter)
+                conditions.Add("_id", new BsonDocument("$gt", value));
+            else if (filters.Contains(name))
+                conditions.Add(name, shape.ValueOf(name, value));
+            else if (name != ReadModelEndpoints.TokenParameter)
+                throw new InvalidInputException(name, $"'{name}' is not a filter of this read model; it has {(filters.Count == 0 ? "none" : string.Join(", ", filters))}.");
+        }
+
+        return new PageQuery(conditions, limit);
+    }
+
+    public static void Declare(OpenApiOperation operation, IReadOnlyList<string> filters, DocumentShape shape)
+    {
+        foreach (string filter in filters)
+            operation.Declare(ParameterLocation.Query, filter, shape.FilterOf(filter), $"Only documents whose {filter} is this.");
+        var limit = new OpenApiSchema
+        {
+            Type = JsonSchemaType.Integer,
+            Minimum = "1",
+            Maximum = MaxLimit.ToString(CultureInfo.InvariantCulture),
+            Default = DefaultLimit,
+        };
+        operation.Declare(ParameterLocation.Query, LimitParameter, limit, "The most documents of a page.");
+        operation.Declare(ParameterLocation.Query, AfterParameter, new OpenApiSchema { Type = JsonSchemaType.String }, "The 'next' of the page before; the first page without it.");
+    }
+
+    public static OpenApiSchema SchemaOf(DocumentShape shape) => new()
+    {
+        Type = JsonSchemaType.Object,
+        Properties = new Dictionary<string, IOpenApiSchema>
+        {
+            ["documents"] = new OpenApiSchema { Type = JsonSchemaType.Array, Items = shape.Schema },
+            ["next"] = new OpenApiSchema { Type = JsonSchemaType.String | JsonSchemaType.Null, Description = "Hand it to 'after' for the next page; null: this is the last." },
+        },
+    };
+
+    private static int LimitOf(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) && limit is >= 1 and <= MaxLimit
+            ? limit
+            : throw new InvalidInputException(LimitParameter, $"limit is '{text}'; it must be a whole number from 1 to {MaxLimit}.");
+}

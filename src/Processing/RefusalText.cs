@@ -1,0 +1,41 @@
+using KafkaEventSourcing.Avro.Messages;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>
+/// Keeps the words of a refusal within what an answer and an aggregate's memory may hold. They often quote what was sent: without a bound a long input would become a
+/// reply that Kafka does not take, and stop its partition.
+/// </summary>
+internal static class RefusalText
+{
+    /// <summary>The longest message and the longest detail, in UTF-16 units.</summary>
+    public const int MaxLength = 2_000;
+
+    /// <summary>The most details.</summary>
+    public const int MaxDetails = 32;
+
+    private const string Cut = "…";
+
+    /// <summary>The answer with its texts cut to their bounds.</summary>
+    public static CommandReply Bounded(CommandReply reply) =>
+        IsWithin(reply)
+            ? reply
+            : reply with
+            {
+                Code = Shorten(reply.Code),
+                Message = Shorten(reply.Message),
+                Details = reply.Details.Take(MaxDetails).GroupBy(d => Shorten(d.Key)!).ToDictionary(d => d.Key, d => Shorten(d.First().Value)!),
+            };
+
+    private static bool IsWithin(CommandReply reply) =>
+        !(reply.Code?.Length > MaxLength) && !(reply.Message?.Length > MaxLength)
+        && reply.Details.Count <= MaxDetails && reply.Details.All(d => d.Key.Length <= MaxLength && d.Value.Length <= MaxLength);
+
+    private static string? Shorten(string? text)
+    {
+        if (text is null || text.Length <= MaxLength)
+            return text;
+        int length = MaxLength - Cut.Length;
+        return string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[length - 1]) ? length - 1 : length), Cut);
+    }
+}

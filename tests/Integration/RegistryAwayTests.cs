@@ -1,0 +1,123 @@
+using System.Buffers.Binary;
+using Avro.Generic;
+using Avro.IO;
+using Banking.Domain;
+using Confluent.Kafka;
+using Confluent.SchemaRegistry;
+using KafkaEventSourcing.Embedded.SchemaRegistry;
+using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Testing;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Integration.Tests;
+
+/// <summary>A producer's command of a schema that the node has not seen, while the Schema Registry is away.</summary>
+public sealed class RegistryAwayTests(BankFixture bank)
+{
+    // The bank's own, by somebody who knows one field more.
+    private const string NewerCredit = """
+        {"type":"record","name":"Credit","namespace":"Banking.Domain","fields":[
+          {"name":"Amount","type":"long"},{"name":"Currency","type":"string"},{"name":"BookedOn","type":{"type":"int","logicalType":"date"}},
+          {"name":"Operation","type":{"type":"enum","name":"Operation","symbols":["CashDeposit","CashWithdrawal","CardWithdrawal","TransferIn","TransferOut","Internal"]}},
+          {"name":"Category","type":{"type":"enum","name":"Category","symbols":["None","Interest","PenaltyInterest","StatementFee","Household","Insurance","Pension","LoanPayment"]}},
+          {"name":"PartnerBank","type":["null","string"],"default":null},{"name":"PartnerAccount","type":["null","string"],"default":null},{"name":"Colour","type":"string","default":""}]}
+        """;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Partition_waits_for_the_registry_and_then_goes_on()
+    {
+        var registryOptions = new EmbeddedSchemaRegistryOptions { BootstrapServers = bank.Servers.Addresses.Kafka!, Topic = TestServers.UniqueName("schemas") };
+        EmbeddedSchemaRegistry registry = await EmbeddedSchemaRegistry.StartAsync(registryOptions, cancellationToken: Cancellation);
+        int port = new Uri(registry.Url).Port;
+        try
+        {
+            ApplicationDefinition application = BankFixture.NewBank();
+            using var log = new WaitingLog();
+            var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1 };
+            await using EventSourcedNode node = await EventSourcedNode.Start(
+                application, bank.Servers.Addresses with { Registry = registry.Url }, options, log, TimeProvider.System, Cancellation);
+            (await node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            byte[] value = await Encode(registry.Url, application);
+
+            await registry.DisposeAsync();
+            using (IProducer<string, byte[]> producer = new ProducerBuilder<string, byte[]>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+                await producer.ProduceAsync($"{application.Name}.account.commands", new Message<string, byte[]> { Key = "a", Value = value }, Cancellation);
+            await log.Waits.WaitAsync(Cancellation);
+            // Behind the one that waits: nothing is skipped, and nothing has stopped.
+            Task<CommandResult> behind = node.Send(Movement.Credit("a", 5, "behind"), Cancellation);
+            await log.WaitsAgain.WaitAsync(Cancellation);
+            node.Completion.IsCompleted.ShouldBeFalse();
+            behind.IsCompleted.ShouldBeFalse();
+
+            registry = await EmbeddedSchemaRegistry.StartAsync(registryOptions with { Port = port }, cancellationToken: Cancellation);
+            (await behind).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
+            var events = new List<object>();
+            await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse("a"), Cancellation))
+                events.Add(recorded.Payload);
+            events[1..].Cast<AccountCredited>().Select(e => e.Amount).ShouldBe([70, 5]);
+        }
+        finally
+        {
+            await registry.DisposeAsync();
+        }
+    }
+
+    private static async Task<byte[]> Encode(string registry, ApplicationDefinition application)
+    {
+        using var client = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = registry });
+        int id = await client.RegisterSchemaAsync($"{application.Name}.account.commands-Banking.Domain.Credit", new Schema(NewerCredit, SchemaType.Avro));
+        var schema = (global::Avro.RecordSchema)global::Avro.Schema.Parse(NewerCredit);
+        var credit = new GenericRecord(schema);
+        credit.Add("Amount", 70L);
+        credit.Add("Currency", "EUR");
+        credit.Add("BookedOn", new DateTime(2026, 3, 1, 0, 0, 0, DateTimeKind.Utc));
+        credit.Add("Operation", new GenericEnum((global::Avro.EnumSchema)schema["Operation"].Schema, "CashDeposit"));
+        credit.Add("Category", new GenericEnum((global::Avro.EnumSchema)schema["Category"].Schema, "None"));
+        credit.Add("PartnerBank", null);
+        credit.Add("PartnerAccount", null);
+        credit.Add("Colour", "red");
+        using var stream = new MemoryStream();
+        byte[] header = new byte[5];
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(1), id);
+        stream.Write(header);
+        new GenericDatumWriter<GenericRecord>(schema).Write(credit, new BinaryEncoder(stream));
+        return stream.ToArray();
+    }
+
+    /// <summary>Tells when a partition has said that it waits for the registry, and when it has said so once more.</summary>
+    private sealed class WaitingLog : ILoggerFactory, ILogger
+    {
+        private readonly TaskCompletionSource _waits = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _waitsAgain = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Waits => _waits.Task;
+
+        public Task WaitsAgain => _waitsAgain.Task;
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (!formatter(state, exception).Contains("waits for the Schema Registry", StringComparison.Ordinal))
+                return;
+            exception.ShouldBeOfType<HttpRequestException>();
+            if (!_waits.TrySetResult())
+                _waitsAgain.TrySetResult();
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
