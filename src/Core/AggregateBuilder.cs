@@ -10,6 +10,7 @@ public sealed class AggregateBuilder<TState>
     private readonly TState _initialState;
     private readonly Dictionary<Type, Decider<TState>> _deciders = [];
     private readonly Dictionary<Type, Evolver<TState>> _evolvers = [];
+    private readonly Dictionary<Type, Reactor<TState>> _reactors = [];
 
     internal AggregateBuilder(string name, TState initialState)
     {
@@ -50,6 +51,19 @@ public sealed class AggregateBuilder<TState>
         return this;
     }
 
+    /// <summary>
+    /// Declares what <typeparamref name="TEvent"/> causes, given the state after it: an aggregate that reacts is a process. The outcomes of its commands come back as commands that it decides
+    /// (<c>CommandAnswered</c>), its timers as well (<c>TimerElapsed</c>). Pure.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The type is declared already.</exception>
+    public AggregateBuilder<TState> Reacts<TEvent>(Func<TState, TEvent, Reaction> react)
+        where TEvent : class
+    {
+        if (!_reactors.TryAdd(typeof(TEvent), (state, @event) => react(state, (TEvent)@event)))
+            throw new InvalidOperationException($"The aggregate '{_name}' already reacts to {typeof(TEvent).Name}.");
+        return this;
+    }
+
     /// <summary>Finishes the definition.</summary>
     /// <exception cref="InvalidOperationException">It decides no command or evolves by no event.</exception>
     public AggregateDefinition Build()
@@ -58,6 +72,8 @@ public sealed class AggregateBuilder<TState>
             throw new InvalidOperationException($"The aggregate '{_name}' decides no command: call {nameof(Decides)} at least once.");
         if (_evolvers.Count == 0)
             throw new InvalidOperationException($"The aggregate '{_name}' evolves by no event: call {nameof(Evolves)} at least once.");
-        return new AggregateDefinition<TState>(_name, _initialState, _deciders, _evolvers);
+        if (_reactors.Keys.FirstOrDefault(t => !_evolvers.ContainsKey(t)) is { } stranger)
+            throw new InvalidOperationException($"The aggregate '{_name}' reacts to {stranger.Name}, which it does not evolve by: call {nameof(Evolves)} for it.");
+        return new AggregateDefinition<TState>(_name, _initialState, _deciders, _evolvers, _reactors);
     }
 }

@@ -33,6 +33,12 @@ public abstract class AggregateDefinition
     /// <exception cref="UnknownMessageTypeException">The aggregate does not declare the event's type.</exception>
     public abstract object Evolve(object state, object @event);
 
+    /// <summary>Whether it is a process: some of its events cause commands or set timers.</summary>
+    public abstract bool Reacts { get; }
+
+    /// <summary>What <paramref name="event"/> causes, given the state after it: pure. Nothing when it reacts to none of its type.</summary>
+    public abstract Reaction React(object state, object @event);
+
     /// <summary>Starts the definition of an aggregate type.</summary>
     /// <param name="name">The name in topic names: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>
     /// <param name="initialState">The state of an aggregate without events.</param>
@@ -46,18 +52,22 @@ internal sealed class AggregateDefinition<TState> : AggregateDefinition
 {
     private readonly FrozenDictionary<Type, Decider<TState>> _deciders;
     private readonly FrozenDictionary<Type, Evolver<TState>> _evolvers;
+    private readonly FrozenDictionary<Type, Reactor<TState>> _reactors;
 
-    internal AggregateDefinition(string name, TState initialState, Dictionary<Type, Decider<TState>> deciders, Dictionary<Type, Evolver<TState>> evolvers)
+    internal AggregateDefinition(string name, TState initialState, Dictionary<Type, Decider<TState>> deciders, Dictionary<Type, Evolver<TState>> evolvers, Dictionary<Type, Reactor<TState>> reactors)
         : base(name, typeof(TState))
     {
         InitialState = initialState;
         _deciders = deciders.ToFrozenDictionary();
         _evolvers = evolvers.ToFrozenDictionary();
+        _reactors = reactors.ToFrozenDictionary();
     }
 
     public override IReadOnlyCollection<Type> CommandTypes => _deciders.Keys;
 
     public override IReadOnlyCollection<Type> EventTypes => _evolvers.Keys;
+
+    public override bool Reacts => _reactors.Count > 0;
 
     public override object InitialState { get; }
 
@@ -70,8 +80,13 @@ internal sealed class AggregateDefinition<TState> : AggregateDefinition
         _evolvers.TryGetValue(@event.GetType(), out Evolver<TState>? evolve)
             ? evolve((TState)state, @event)
             : throw new UnknownMessageTypeException(Name, "event", @event.GetType(), EventTypes);
+
+    public override Reaction React(object state, object @event) =>
+        _reactors.TryGetValue(@event.GetType(), out Reactor<TState>? react) ? react((TState)state, @event) : Reaction.None;
 }
 
 internal delegate Decision Decider<TState>(TState state, object command, in CommandContext context);
 
 internal delegate TState Evolver<TState>(TState state, object @event);
+
+internal delegate Reaction Reactor<TState>(TState state, object @event);

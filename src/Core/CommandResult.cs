@@ -54,14 +54,14 @@ public abstract record CommandResult
         public ExpectedVersion Expected { get; }
     }
 
-    /// <summary>The command could not be decided: it was malformed, or the domain's own code failed on it. Nothing changed.</summary>
+    /// <summary>The command could not be decided: the domain's own code failed on it, or it was parked and then discarded. Nothing changed.</summary>
     public sealed record Faulted : CommandResult
     {
         /// <summary>Creates the outcome.</summary>
         public Faulted(CommandId commandId, AggregateId aggregateId, long version, string code, string message) : base(commandId, aggregateId, version) =>
             (Code, Message) = (code, message);
 
-        /// <summary>A stable name, such as <c>undecodable-command</c>, <c>unknown-command</c> or <c>decide-failed</c>.</summary>
+        /// <summary>A stable name, such as <c>decide-failed</c>, <c>event-too-large</c> or <c>discarded</c>.</summary>
         public string Code { get; }
 
         /// <summary>What was wrong, and what to do.</summary>

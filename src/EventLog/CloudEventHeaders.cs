@@ -43,6 +43,9 @@ public static class CloudEventHeaders
     /// <summary>Of a command: where the reply goes, <c>partition</c> or <c>partition/client</c>. Of a reply: the client.</summary>
     public const string ReplyTo = "kes_replyto";
 
+    /// <summary>Of a command that a process sent: who is told its outcome, <c>process/step/id</c>.</summary>
+    public const string AnswerTo = "kes_answerto";
+
     private const int WholeSecondsLength = 19;
     private const int MaxTimeLength = 27;
     private const int Lower = 0x20;

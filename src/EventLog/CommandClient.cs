@@ -247,7 +247,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         }
 
         if (_pending.TryRemove((reply.AggregateId, reply.CommandId), out PendingCommand? pending))
-            pending.Outcome.TrySetResult(CommandReplies.ToResult(reply));
+            CommandReplies.Settle(pending.Outcome, reply);
     }
 
     private void Sweep()

@@ -5,7 +5,11 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>Outcomes as they travel.</summary>
 public static class CommandReplies
 {
+    /// <summary>Of a parked aggregate, among the details: whether the command is kept and its outcome will follow.</summary>
+    public const string Queued = "queued";
+
     /// <summary>The reply as the outcome that it tells of.</summary>
+    /// <exception cref="ArgumentException">It tells of none: the aggregate is parked.</exception>
     public static CommandResult ToResult(CommandReply reply)
     {
         ArgumentNullException.ThrowIfNull(reply);
@@ -16,6 +20,7 @@ public static class CommandReplies
             ReplyOutcome.Accepted => new CommandResult.Accepted(command, aggregate, reply.Version, TokenOf(reply)) { IsDuplicate = reply.Duplicate },
             ReplyOutcome.Rejected => new CommandResult.Rejected(command, aggregate, reply.Version, new Rejection(reply.Code ?? "", reply.Message ?? "", reply.Details)) { IsDuplicate = reply.Duplicate },
             ReplyOutcome.Conflict => new CommandResult.Conflict(command, aggregate, reply.Version, ExpectedVersion.Parse(reply.ExpectedVersion ?? "any")) { IsDuplicate = reply.Duplicate },
+            ReplyOutcome.Parked => throw new ArgumentException("A parked command has no outcome yet.", nameof(reply)),
             _ => new CommandResult.Faulted(command, aggregate, reply.Version, reply.Code ?? "", reply.Message ?? "") { IsDuplicate = reply.Duplicate },
         };
     }
@@ -33,6 +38,33 @@ public static class CommandReplies
             CommandResult.Conflict conflict => reply with { Outcome = ReplyOutcome.Conflict, ExpectedVersion = conflict.Expected.ToString() },
             CommandResult.Faulted faulted => reply with { Outcome = ReplyOutcome.Faulted, Code = faulted.Code, Message = faulted.Message },
             _ => throw new System.Diagnostics.UnreachableException($"{result.GetType().Name} is no outcome."),
+        };
+    }
+
+    /// <summary>Tells <paramref name="caller"/> the outcome; that the aggregate is parked is no outcome, but an <see cref="AggregateParkedException"/>.</summary>
+    public static void Settle(TaskCompletionSource<CommandResult> caller, CommandReply reply)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        ArgumentNullException.ThrowIfNull(reply);
+        if (reply.Outcome == ReplyOutcome.Parked)
+            caller.TrySetException(new AggregateParkedException(AggregateId.Parse(reply.AggregateId), reply.Code ?? "", reply.Message ?? "", reply.Details.GetValueOrDefault(Queued) == bool.TrueString));
+        else
+            caller.TrySetResult(ToResult(reply));
+    }
+
+    /// <summary>The parked aggregate as the reply that tells of it; <see cref="Settle"/> gives it back.</summary>
+    public static CommandReply FromParked(AggregateParkedException parked)
+    {
+        ArgumentNullException.ThrowIfNull(parked);
+        return new CommandReply
+        {
+            CommandId = "",
+            Version = 0,
+            AggregateId = parked.AggregateId.Value,
+            Outcome = ReplyOutcome.Parked,
+            Code = parked.Cause,
+            Message = parked.Message,
+            Details = new Dictionary<string, string> { [Queued] = parked.IsQueued.ToString() },
         };
     }
 

@@ -13,8 +13,8 @@ public sealed class TopicDeclaration
     /// <summary>The topics, in the order of their declaration.</summary>
     public IReadOnlyList<TopicSpecification> Topics { get; }
 
-    /// <summary>The topics of one aggregate type with their customary configs.</summary>
-    public static TopicDeclaration For(TopicFamily family, int partitions, short replicationFactor)
+    /// <summary>The topics of one aggregate type with their customary configs; a process has timers besides.</summary>
+    public static TopicDeclaration For(TopicFamily family, int partitions, short replicationFactor, bool isProcess = false)
     {
         ArgumentNullException.ThrowIfNull(family);
         TopicSpecification Topic(string name, params (string, string)[] configs) => new()
@@ -31,7 +31,8 @@ public sealed class TopicDeclaration
             Topic(family.Snapshots, ("cleanup.policy", "compact")),
             Topic(family.Replies, ("retention.ms", "3600000")),
             Topic(family.Owners, ("cleanup.policy", "compact")),
-            Topic(family.DeadLetters, ("retention.ms", "-1")),
+            Topic(family.DeadLetters, ("retention.ms", "-1"), ("max.message.bytes", "2097152")), // whatever fits the command topic, and our headers
+            .. isProcess ? (TopicSpecification[])[Topic(family.Timers, ("cleanup.policy", "compact"))] : [],
         ]);
     }
 

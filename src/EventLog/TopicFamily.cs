@@ -20,6 +20,9 @@ public sealed record TopicFamily(string Application, string Aggregate)
     /// <summary>Who owns each partition, keyed by its number; compacted.</summary>
     public string Owners { get; } = $"{Application}.{Aggregate}.owners";
 
+    /// <summary>Of a process: its timers that are set, keyed by name and id; compacted.</summary>
+    public string Timers { get; } = $"{Application}.{Aggregate}.timers";
+
     /// <summary>Records that could not be processed.</summary>
     public string DeadLetters { get; } = $"{Application}.{Aggregate}.dead-letters";
 }

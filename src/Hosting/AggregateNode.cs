@@ -64,7 +64,7 @@ public sealed class AggregateNode : IAsyncDisposable
         var topics = new TopicFamily(application.Name, definition.Name);
         using (var provisioner = new TopicProvisioner(kafka))
         {
-            TopicPlan plan = await provisioner.Plan(TopicDeclaration.For(topics, options.Partitions, options.ReplicationFactor), cancellationToken).ConfigureAwait(false);
+            TopicPlan plan = await provisioner.Plan(TopicDeclaration.For(topics, options.Partitions, options.ReplicationFactor, definition.Reacts), cancellationToken).ConfigureAwait(false);
             await provisioner.Apply(plan.OnlyMissingTopics(), cancellationToken).ConfigureAwait(false);
         }
 
@@ -77,7 +77,7 @@ public sealed class AggregateNode : IAsyncDisposable
                 NodeId = options.NodeId,
                 SessionTimeout = options.SessionTimeout,
             },
-            timeProvider, loggers);
+            timeProvider, loggers, application.Aggregates);
         OwnerDirectory? owners = null;
         CommandClient? commands = null;
         HistoryReader? history = null;

@@ -118,7 +118,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             AggregateNode part = await AggregateNode.Start(
                 aggregate, [.. projections[aggregate]], _readModels, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
             started.Add(part);
-            foreach (Type command in aggregate.CommandTypes)
+            foreach (Type command in aggregate.CommandTypes.Where(t => !ProcessMessages.Is(t)))
                 _byCommand.Add(command, part);
         }
 

@@ -13,6 +13,9 @@ internal sealed class AggregateCache(StateStore store, AggregateDefinition defin
         return entry;
     }
 
+    /// <summary>Forgets one aggregate: the store has it anew.</summary>
+    public void Forget(AggregateId id) => _entries.Remove(id);
+
     /// <summary>Forgets when there are too many. Only to be called when everything remembered is stored.</summary>
     public void Trim()
     {

@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
+using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
 
@@ -21,16 +23,21 @@ internal sealed class BatchDecider
     private readonly TopicEncoder _encoder;
     private readonly int _maxEventBytes;
     private readonly int _partition;
+    private readonly ParkedAggregates _parked;
+    private readonly ReactionOutbox _outbox;
     private readonly ArrayBufferWriter<byte> _buffer = new(4096);
     private readonly Dictionary<AggregateId, Draft> _drafts = [];
     private readonly List<DecidedEvent> _events = [];
     private readonly List<(IncomingCommand Command, CommandReply Reply)> _replies = [];
     private readonly List<Draft> _changed = [];
     private readonly List<AggregateEntry> _entries = [];
+    private readonly List<Message<byte[], byte[]>> _deadLetters = [];
+    private readonly List<(AggregateId Aggregate, string Cause, string Message)> _newlyParked = [];
+    private readonly Dictionary<AggregateId, (string Cause, string Message)> _parkedHere = [];
     private long _nextOffset;
 
-    public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes) =>
-        (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes) = (definition, partition, store, aggregates, encoder, maxEventBytes);
+    public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes, ParkedAggregates parked, ReactionOutbox outbox) =>
+        (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes, _parked, _outbox) = (definition, partition, store, aggregates, encoder, maxEventBytes, parked, outbox);
 
     /// <summary>The events, in the order of their offsets, which follow one another.</summary>
     public IReadOnlyList<DecidedEvent> Events => _events;
@@ -38,17 +45,71 @@ internal sealed class BatchDecider
     /// <summary>One reply a command.</summary>
     public IReadOnlyList<(IncomingCommand Command, CommandReply Reply)> Replies => _replies;
 
+    /// <summary>Letters that the batch parks, and what became of earlier ones.</summary>
+    public IReadOnlyList<Message<byte[], byte[]>> DeadLetters => _deadLetters;
+
+    /// <summary>Why a letter could not be processed again.</summary>
+    public string LastRefusal { get; private set; } = "";
+
     /// <summary>Starts a batch whose first event will stand at <paramref name="nextEventOffset"/>.</summary>
     public void Begin(long nextEventOffset)
     {
         _drafts.Clear();
         _events.Clear();
         _replies.Clear();
+        _deadLetters.Clear();
+        _newlyParked.Clear();
+        _parkedHere.Clear();
+        _outbox.Begin();
         _nextOffset = nextEventOffset;
     }
 
-    /// <summary>Decides the next command.</summary>
-    public void Decide(IncomingCommand command) => _replies.Add((command, Answer(command)));
+    /// <summary>Decides the next command, or parks it.</summary>
+    public void Decide(IncomingCommand command)
+    {
+        if (command.Timer is { } timer)
+        {
+            if (!_outbox.IsSet(timer, command.Time))
+                return; // an earlier command of the batch has cancelled or moved it
+            _outbox.End(timer);
+        }
+
+        Answer(command, command.Fault is null ? TellOrQueue(command) ?? Answer(command) : PutAside(command));
+    }
+
+    /// <summary>Decides the letter at <paramref name="letter"/> of a parked aggregate, whose earlier letters are decided; false when that fails: it stays where it is, and with it those behind it.</summary>
+    public bool DecideAgain(IncomingCommand command, long letter, DeadLetterRequest request)
+    {
+        CommandReply reply = Answer(command);
+        if (reply.Outcome == ReplyOutcome.Faulted)
+        {
+            LastRefusal = reply.Message!;
+            _deadLetters.Add(DeadLetterFormat.Refused(command.Record!.Message.Key, letter, reply.Code!, reply.Message!, _parked.Now));
+            return false;
+        }
+
+        Answer(command, reply);
+        _deadLetters.Add(DeadLetterFormat.Retried(command.Record!.Message.Key, letter, reply.Outcome.ToString(), request.By, _parked.Now));
+        return true;
+    }
+
+    /// <summary>Discards the letter at <paramref name="letter"/>; whoever waits for its outcome is told.</summary>
+    public bool Discard(IncomingCommand command, long letter, DeadLetterRequest request)
+    {
+        Answer(command, Faulted(command, command.AggregateId.IsDefault ? 0 : VersionOf(command.AggregateId), "discarded", $"The command was parked and then discarded by {request.By}: {request.Reason}"));
+        _deadLetters.Add(DeadLetterFormat.Discarded(command.Record!.Message.Key, letter, request.By, request.Reason!, _parked.Now));
+        return true;
+    }
+
+    /// <summary>Adds an answer, and what it leads to.</summary>
+    public void Answer(IncomingCommand command, CommandReply reply)
+    {
+        _replies.Add((command, reply));
+        _outbox.Settle(command, reply);
+    }
+
+    /// <summary>The version of an aggregate as the batch leaves it.</summary>
+    public long VersionOf(AggregateId id) => DraftOf(id).Version;
 
     /// <summary>Takes the batch over into the aggregates and the store; its events stand in the log now.</summary>
     /// <remarks>The store gets each kind of record in the order of its keys: a record that stands behind the one before it needs a fraction of the comparisons.</remarks>
@@ -76,6 +137,15 @@ internal sealed class BatchDecider
                 _store.PutIndex(draft.Entry.Key, _events[i].Version, OffsetOf(_events[i]));
         }
 
+        foreach ((AggregateId aggregate, string cause, string message) in _newlyParked)
+        {
+            if (aggregate.IsDefault)
+                _parked.AddLone(1);
+            else
+                _parked.Add(aggregate, cause, message);
+        }
+
+        _outbox.Apply();
         _store.Write(checkpoint);
         _aggregates.Trim();
     }
@@ -86,20 +156,29 @@ internal sealed class BatchDecider
     {
         if (command.Fault is { } fault)
             return Faulted(command, 0, fault.Code, fault.Message);
+        if (command.AnswerTo is { } sender && !_outbox.Knows(sender.Process))
+            return Faulted(command, DraftOf(command.AggregateId).Version, "unknown-process", $"The application has no process '{sender.Process}' that could be told the outcome.");
 
         Draft draft = DraftOf(command.AggregateId);
-        if (draft.TryGetOutcome(command.CommandId.Value, out CommandReply? first) || _store.TryGetOutcome(draft.Entry, command.CommandId.Value, _partition, out first))
+        if (FirstOutcome(draft, command) is { } first)
             return first with { Duplicate = true };
         if (!command.Expected.IsMetBy(draft.Version))
             return draft.Remember(Reply(command, ReplyOutcome.Conflict, draft.Version) with { ExpectedVersion = command.Expected.ToString() });
 
         Decision decision;
         object state = draft.State;
+        Reaction[] reactions = [];
         try
         {
             decision = _definition.Decide(draft.State, command.Payload!, new CommandContext(command.AggregateId, command.CommandId, command.Time, draft.Version));
+            if (_definition.Reacts)
+                reactions = new Reaction[decision.Count];
             for (int i = 0; i < decision.Count; i++)
+            {
                 state = _definition.Evolve(state, decision[i]);
+                if (reactions.Length > 0)
+                    reactions[i] = _definition.React(state, decision[i]);
+            }
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
@@ -110,10 +189,12 @@ internal sealed class BatchDecider
             return draft.Remember(RefusalText.Bounded(Reply(command, ReplyOutcome.Rejected, draft.Version) with { Code = rejection.Code, Message = rejection.Message, Details = rejection.Details }));
 
         int decidedBefore = _events.Count;
+        (int, int) sentBefore = _outbox.Mark();
         for (int i = 0; i < decision.Count; i++)
         {
-            if (Encode(decision[i], out byte[] value) is { } unusable)
+            if ((Encode(decision[i], out byte[] value) ?? (reactions.Length > 0 ? _outbox.Add(reactions[i], command.AggregateId, draft.Version + i + 1, command) : null)) is { } unusable)
             {
+                _outbox.Return(sentBefore);
                 draft.Events.RemoveRange(draft.Events.Count - i, i);
                 _events.RemoveRange(decidedBefore, i);
                 return Faulted(command, draft.Version, unusable.Code, unusable.Message);
@@ -142,6 +223,57 @@ internal sealed class BatchDecider
         });
     }
 
+    private CommandReply? FirstOutcome(Draft draft, IncomingCommand command) =>
+        draft.TryGetOutcome(command.CommandId.Value, out CommandReply? first) || _store.TryGetOutcome(draft.Entry, command.CommandId.Value, _partition, out first) ? first : null;
+
+    // What cannot be read parks its aggregate; without aggregate it stands alone.
+    private CommandReply PutAside(IncomingCommand command)
+    {
+        (string code, string message) = command.Fault!.Value;
+        if (!command.AggregateId.IsDefault && FindParked(command.AggregateId) is { } parked)
+            return Queue(command, parked, code, message);
+        _deadLetters.Add(DeadLetterFormat.Letter(command.Record!, code, message, queued: false, _parked.Now));
+        _newlyParked.Add((command.AggregateId, code, message));
+        if (command.AggregateId.IsDefault)
+            return Faulted(command, 0, code, message);
+        _parkedHere.Add(command.AggregateId, (code, message));
+        return Parked(command, code, message, _parked.Now, isQueued: true);
+    }
+
+    // Null: the aggregate is not parked. An outcome that is known can be told all the same; a command of the direct door is not taken, as its caller is there to be told.
+    private CommandReply? TellOrQueue(IncomingCommand command)
+    {
+        if (FindParked(command.AggregateId) is not { } parked)
+            return null;
+        if (FirstOutcome(DraftOf(command.AggregateId), command) is { } first)
+            return first with { Duplicate = true };
+        return command.Record is null
+            ? Parked(command, parked.Cause, parked.Message, parked.Since, isQueued: false)
+            : Queue(command, parked, DeadLetterFormat.Queued, "It waits behind an earlier record of its aggregate.");
+    }
+
+    private CommandReply Queue(IncomingCommand command, (string Cause, string Message, DateTimeOffset Since) parked, string code, string message)
+    {
+        _deadLetters.Add(DeadLetterFormat.Letter(command.Record!, code, message, queued: code == DeadLetterFormat.Queued, _parked.Now));
+        _newlyParked.Add((command.AggregateId, code, message));
+        return Parked(command, parked.Cause, parked.Message, parked.Since, isQueued: true);
+    }
+
+    private (string Cause, string Message, DateTimeOffset Since)? FindParked(AggregateId id)
+    {
+        if (_parked.TryGet(id, out ParkedAggregate? parked))
+            return (parked.Cause, parked.Message, parked.Since);
+        return _parkedHere.TryGetValue(id, out (string Cause, string Message) here) ? (here.Cause, here.Message, _parked.Now) : null;
+    }
+
+    private CommandReply Parked(IncomingCommand command, string code, string message, DateTimeOffset since, bool isQueued) =>
+        Reply(command, ReplyOutcome.Parked, DraftOf(command.AggregateId).Version) with
+        {
+            Code = code,
+            Message = _parked.Told(command.AggregateId, message, since, isQueued),
+            Details = new Dictionary<string, string> { [CommandReplies.Queued] = isQueued.ToString() },
+        };
+
     // What cannot be stored is refused here, with a reason, before anything of its batch is on its way.
     private (string Code, string Message)? Encode(object payload, out byte[] value)
     {
@@ -162,7 +294,8 @@ internal sealed class BatchDecider
         return null;
     }
 
-    private static CommandReply Reply(IncomingCommand command, ReplyOutcome outcome, long version) => new()
+    /// <summary>The beginning of a reply.</summary>
+    public static CommandReply Reply(IncomingCommand command, ReplyOutcome outcome, long version) => new()
     {
         CommandId = command.CommandId.Value,
         AggregateId = command.AggregateId.IsDefault ? command.KeyText : command.AggregateId.Value,

@@ -32,6 +32,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly NodeIdentity _node;
+    private readonly IReadOnlyList<AggregateDefinition> _application;
     private readonly ConcurrentDictionary<int, PartitionTask> _tasks = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -42,15 +43,17 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private Exception? _fault;
     private Exception? _taskFault;
 
-    /// <summary>A processor of <paramref name="definition"/>.</summary>
+    /// <summary>A processor of <paramref name="definition"/>, one of <paramref name="application"/>'s aggregates: those that processes send commands to. Null: it is the only one.</summary>
     /// <exception cref="InvalidInputException">An option is out of range.</exception>
     public CommandProcessor(
-        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde, CommandProcessorOptions options, TimeProvider timeProvider, ILoggerFactory loggers)
+        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde, CommandProcessorOptions options, TimeProvider timeProvider, ILoggerFactory loggers,
+        IReadOnlyList<AggregateDefinition>? application = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(loggers);
         options.Validate();
         (_definition, _topics, _connection, _serde, _options, _time) = (definition, topics, connection, serde, options, timeProvider);
+        _application = application ?? [definition];
         _logger = loggers.CreateLogger<CommandProcessor>();
         _node = new NodeIdentity(options.NodeId ?? $"node-{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
     }
@@ -78,7 +81,9 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             await _serde.Prepare(_topics.Events, _definition.EventTypes, cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier)], cancellationToken).ConfigureAwait(false),
-            await _serde.Prepare(_topics.Owners, [typeof(PartitionOwner)], cancellationToken).ConfigureAwait(false));
+            await _serde.Prepare(_topics.Owners, [typeof(PartitionOwner)], cancellationToken).ConfigureAwait(false),
+            _definition.Reacts ? await _serde.Prepare(_topics.Timers, [typeof(TimerElapsed)], cancellationToken).ConfigureAwait(false) : null,
+            await ProcessRoutes.Prepare(_definition, _topics.Application, _application, _serde, cancellationToken).ConfigureAwait(false));
         _commandEncoder = await _serde.Prepare(_topics.Commands, _definition.CommandTypes, cancellationToken).ConfigureAwait(false);
         Completion = Task.Factory.StartNew(() => Consume(encoders), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         _ = Completion.ContinueWith(ended => _ready.TrySetException(ended.Exception?.InnerExceptions ?? (IEnumerable<Exception>)[new ObjectDisposedException(nameof(CommandProcessor))]), TaskScheduler.Default);
@@ -183,7 +188,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     // What the command topic would refuse is refused here too; returns the encoded size.
     private int Check(CommandEnvelope command)
     {
-        if (!_definition.CommandTypes.Contains(command.Payload.GetType()))
+        if (!_definition.CommandTypes.Contains(command.Payload.GetType()) || ProcessMessages.Is(command.Payload.GetType()))
             throw new InvalidInputException("command", $"The aggregate '{_definition.Name}' does not decide {command.Payload.GetType().Name}.");
         if (command.ExpectedVersion.IsDefault)
             throw new InvalidInputException("expectedVersion", "The expected version is default: say any, new, exists, or a number.");
@@ -315,10 +320,13 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         }
 
         int commands = Count(_topics.Commands);
-        int events = Count(_topics.Events);
-        return commands == events
-            ? (commands, Count(_topics.Replies))
-            : throw new InvalidOperationException($"The topic {_topics.Commands} has {commands} partitions and {_topics.Events} has {events}: they must have the same count.");
+        foreach (string sameCount in (string[])[_topics.Events, _topics.DeadLetters, .. _definition.Reacts ? [_topics.Timers] : Array.Empty<string>()])
+        {
+            if (Count(sameCount) is var count && count != commands)
+                throw new InvalidOperationException($"The topic {_topics.Commands} has {commands} partitions and {sameCount} has {count}: they must have the same count.");
+        }
+
+        return (commands, Count(_topics.Replies));
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A partition task has lost its partition; this node joins its group again")]

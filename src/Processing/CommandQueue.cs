@@ -2,7 +2,7 @@ using Confluent.Kafka;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>A command that waits: a record of the command topic, or one of the direct door.</summary>
+/// <summary>A command that waits: a record of the command topic, or one of the direct door; without either, a timer has come due.</summary>
 internal readonly record struct QueuedCommand(ConsumeResult<byte[], byte[]>? Record, IncomingCommand? Direct, int Bytes);
 
 /// <summary>Commands that wait for one partition task, from both doors in the order of their coming. The doors add, the task's thread takes.</summary>
@@ -14,7 +14,7 @@ internal sealed class CommandQueue
     private readonly object _lock = new();
     private long _bytes;
     private bool _closed;
-    private bool _woken;
+    private bool _nudged;
 
     /// <summary>Adds a record and returns how many bytes wait now.</summary>
     public long Add(ConsumeResult<byte[], byte[]> record)
@@ -37,6 +37,16 @@ internal sealed class CommandQueue
                 return false;
             Enqueue(new QueuedCommand(null, direct, CommandOverhead + bytes));
             return true;
+        }
+    }
+
+    /// <summary>Tells the task that a timer has come due.</summary>
+    public void Wake()
+    {
+        lock (_lock)
+        {
+            if (!_closed)
+                Enqueue(default);
         }
     }
 
@@ -63,23 +73,23 @@ internal sealed class CommandQueue
     }
 
     /// <summary>Lets <see cref="Take"/> return, even without a command.</summary>
-    public void Wake()
+    public void Nudge()
     {
         lock (_lock)
         {
-            _woken = true;
+            _nudged = true;
             Monitor.Pulse(_lock);
         }
     }
 
-    /// <summary>Waits for commands or to be woken and moves at most <paramref name="max"/> to <paramref name="batch"/>; false when the queue is closed. Tells the bytes that wait still.</summary>
+    /// <summary>Waits for commands or a nudge and moves at most <paramref name="max"/> to <paramref name="batch"/>; false when the queue is closed. Tells the bytes that wait still.</summary>
     public bool Take(List<QueuedCommand> batch, int max, out long left)
     {
         lock (_lock)
         {
-            while (_commands.Count == 0 && !_closed && !_woken)
+            while (_commands.Count == 0 && !_closed && !_nudged)
                 Monitor.Wait(_lock);
-            _woken = false;
+            _nudged = false;
             while (!_closed && batch.Count < max && _commands.TryDequeue(out QueuedCommand command))
             {
                 _bytes -= command.Bytes;

@@ -7,6 +7,9 @@ namespace KafkaEventSourcing.Processing;
 /// <summary>Brings the store of one partition to the end of the log.</summary>
 internal sealed class EventReplay
 {
+    /// <summary>The cause of a letter that is an event.</summary>
+    public const string Unfoldable = "unfoldable-event";
+
     private const int WriteEvery = 5_000;
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
 
@@ -16,9 +19,14 @@ internal sealed class EventReplay
     private readonly AggregateDefinition _definition;
     private readonly StateStore _store;
     private readonly AggregateCache _aggregates;
+    private readonly ParkedAggregates _parked;
+    private readonly Action<ConsumeResult<byte[], byte[]>, string, string> _park;
 
-    public EventReplay(KafkaConnection connection, TopicPartition partition, EventCodec codec, AggregateDefinition definition, StateStore store, AggregateCache aggregates) =>
-        (_connection, _partition, _codec, _definition, _store, _aggregates) = (connection, partition, codec, definition, store, aggregates);
+    /// <summary>A replay into <paramref name="store"/>; an event that cannot be folded is given to <paramref name="park"/> with cause and message, and later ones of its aggregate are passed over.</summary>
+    public EventReplay(
+        KafkaConnection connection, TopicPartition partition, EventCodec codec, AggregateDefinition definition, StateStore store, AggregateCache aggregates, ParkedAggregates parked,
+        Action<ConsumeResult<byte[], byte[]>, string, string> park) =>
+        (_connection, _partition, _codec, _definition, _store, _aggregates, _parked, _park) = (connection, partition, codec, definition, store, aggregates, parked, park);
 
     /// <summary>The first and the end offset of the partition.</summary>
     public static (long Start, long End) Bounds(KafkaConnection connection, TopicPartition partition)
@@ -29,7 +37,6 @@ internal sealed class EventReplay
     }
 
     /// <summary>Folds the events from the store's checkpoint to <paramref name="end"/> and returns how many there were.</summary>
-    /// <exception cref="InvalidDataException">An event cannot be read or folded, or a version is missing.</exception>
     public long Run(long end, CancellationToken cancellationToken)
     {
         long events = 0;
@@ -45,7 +52,8 @@ internal sealed class EventReplay
             ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
             if (record.IsPartitionEOF)
                 break;
-            Fold(_codec.Decode(record), changed);
+            if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
+                FoldOrPark(record, changed);
             if (++events % WriteEvery == 0)
                 Write(changed, record.Offset.Value + 1);
         }
@@ -79,6 +87,27 @@ internal sealed class EventReplay
         }
     }
 
+    /// <summary>Folds the events of one aggregate that its stored state does not have yet, from <paramref name="offset"/> on; the store's checkpoint stays.</summary>
+    /// <exception cref="InvalidDataException">An event cannot be read or folded, or a version is missing.</exception>
+    public void FoldAgain(AggregateId id, long offset, CancellationToken cancellationToken)
+    {
+        byte[] key = IncomingCommand.KeyOf(id);
+        long version = _aggregates.Get(id).Version;
+        var changed = new Dictionary<AggregateId, Change>();
+        using IConsumer<byte[], byte[]> consumer = Build(_connection);
+        consumer.Assign(new TopicPartitionOffset(_partition, offset));
+        while (true)
+        {
+            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
+            if (record.IsPartitionEOF)
+                break;
+            if (record.Message.Key.AsSpan().SequenceEqual(key) && _codec.Decode(record) is { } recorded && recorded.Version > version)
+                Fold(recorded, changed);
+        }
+
+        Write(changed, _store.Checkpoint);
+    }
+
     private static IConsumer<byte[], byte[]> Build(KafkaConnection connection)
     {
         ConsumerConfig config = connection.BoundedReader("restore");
@@ -96,6 +125,18 @@ internal sealed class EventReplay
         changed.Clear();
         _store.Write(checkpoint);
         _aggregates.Trim();
+    }
+
+    private void FoldOrPark(ConsumeResult<byte[], byte[]> record, Dictionary<AggregateId, Change> changed)
+    {
+        try
+        {
+            Fold(_codec.Decode(record), changed);
+        }
+        catch (InvalidDataException unfoldable)
+        {
+            _park(record, Unfoldable, unfoldable.Message);
+        }
     }
 
     private void Fold(RecordedEvent recorded, Dictionary<AggregateId, Change> changed)

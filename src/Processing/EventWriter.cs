@@ -16,6 +16,7 @@ internal sealed class EventWriter
     private readonly TopicPartition _events;
     private readonly TopicPartition _snapshots;
     private readonly TopicPartition _owners;
+    private readonly TopicPartition _deadLetters;
     private readonly string _replies;
     private readonly int _partition;
     private readonly ArrayBufferWriter<byte> _buffer = new(4096);
@@ -30,6 +31,7 @@ internal sealed class EventWriter
         _events = new TopicPartition(topics.Events, partition);
         _snapshots = new TopicPartition(topics.Snapshots, partition);
         _owners = new TopicPartition(topics.Owners, partition);
+        _deadLetters = new TopicPartition(topics.DeadLetters, partition);
         _replies = topics.Replies;
         _source = new Header(CloudEventHeaders.Source, Encoding.UTF8.GetBytes($"/{topics.Application}/{topics.Aggregate}"));
         _replyType = new Header(CloudEventHeaders.Type, Encoding.UTF8.GetBytes(AvroRecordType.Of<CommandReply>().FullName));
@@ -71,6 +73,10 @@ internal sealed class EventWriter
         Produce(new TopicPartition(_replies, partition), Encoding.UTF8.GetBytes(reply.AggregateId), Encode(_encoders.Replies, reply), headers, null);
     }
 
+    public void WriteDeadLetter(Message<byte[], byte[]> entry) => Produce(_deadLetters, entry, null);
+
+    public void Write(TopicPartition target, Message<byte[], byte[]> message) => Produce(target, message, null);
+
     public void WriteSnapshot(AggregateEntry entry, StateStore store, string stateSchema)
     {
         _buffer.ResetWrittenCount();
@@ -110,9 +116,11 @@ internal sealed class EventWriter
         return header;
     }
 
-    private void Produce(TopicPartition target, byte[]? key, byte[]? value, Headers headers, Action<DeliveryReport<byte[], byte[]>>? report)
+    private void Produce(TopicPartition target, byte[]? key, byte[]? value, Headers headers, Action<DeliveryReport<byte[], byte[]>>? report) =>
+        Produce(target, new Message<byte[], byte[]> { Key = key!, Value = value!, Headers = headers }, report);
+
+    private void Produce(TopicPartition target, Message<byte[], byte[]> message, Action<DeliveryReport<byte[], byte[]>>? report)
     {
-        var message = new Message<byte[], byte[]> { Key = key!, Value = value!, Headers = headers };
         while (true)
         {
             try
@@ -129,4 +137,4 @@ internal sealed class EventWriter
 }
 
 /// <summary>What encodes for the topics that a partition task writes.</summary>
-internal sealed record ProcessorEncoders(TopicEncoder Events, TopicEncoder Replies, TopicEncoder Snapshots, TopicEncoder Owners);
+internal sealed record ProcessorEncoders(TopicEncoder Events, TopicEncoder Replies, TopicEncoder Snapshots, TopicEncoder Owners, TopicEncoder? Timers, ProcessRoutes Routes);

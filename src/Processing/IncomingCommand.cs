@@ -30,8 +30,11 @@ internal sealed class IncomingCommand
     {
     }
 
-    /// <summary>Offset in the command partition; -1: it came by the direct door.</summary>
-    public long Offset { get; private set; } = -1;
+    /// <summary>The record; null: it came by the direct door.</summary>
+    public ConsumeResult<byte[], byte[]>? Record { get; private set; }
+
+    /// <summary>What an operator asks of dead letters; null: it is a command.</summary>
+    public DeadLetterRequest? Request { get; private set; }
 
     /// <summary>Who waits for the outcome at the direct door; null: it came by the command topic and is answered in the replies topic.</summary>
     public TaskCompletionSource<CommandResult>? Caller { get; private set; }
@@ -53,6 +56,12 @@ internal sealed class IncomingCommand
 
     public byte[]? TraceParent { get; private set; }
 
+    /// <summary>The process that sent it and is told the outcome; null: no process did.</summary>
+    public AnswerAddress? AnswerTo { get; private set; }
+
+    /// <summary>The timer that has come due; null: it is a command of somebody.</summary>
+    public TimerKey? Timer { get; private set; }
+
     /// <summary>Where the reply goes; -1: to the partition of the command.</summary>
     public int ReplyPartition { get; private set; } = -1;
 
@@ -66,13 +75,19 @@ internal sealed class IncomingCommand
         Headers headers = record.Message.Headers;
         var command = new IncomingCommand
         {
-            Offset = record.Offset.Value,
+            Record = record,
             CommandId = IdOfPlace(record.TopicPartitionOffset),
             Expected = ExpectedVersion.Any,
             TraceParent = CloudEventHeaders.Find(headers, CloudEventHeaders.TraceParent),
             CorrelationId = CloudEventHeaders.Find(headers, CloudEventHeaders.CorrelationId),
         };
         command.ReadReplyTo(CloudEventHeaders.Find(headers, CloudEventHeaders.ReplyTo));
+        if (DeadLetterRequest.Is(headers))
+        {
+            command.ReadRequest(record);
+            return command;
+        }
+
         command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadTimestamp(record.Message.Timestamp) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message.Value, serde, definition);
         return command;
     }
@@ -90,6 +105,20 @@ internal sealed class IncomingCommand
         TraceParent = HandedOn("traceParent", envelope.TraceParent ?? Activity.Current?.Id),
         Caller = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously),
     };
+
+    /// <summary>A timer that has come due; its time is when it was due, so that deciding it again gives the same.</summary>
+    public static IncomingCommand Of(TimerKey timer, CommandId id, Avro.Messages.TimerElapsed elapsed) => new()
+    {
+        AggregateId = timer.Id,
+        CommandId = id,
+        Payload = elapsed,
+        Expected = ExpectedVersion.Any,
+        Time = elapsed.Due,
+        Timer = timer,
+    };
+
+    /// <summary>The key of an aggregate's records.</summary>
+    public static byte[] KeyOf(AggregateId id) => Encoding.UTF8.GetBytes(id.Value);
 
     // A command without an id is the record that it is. A long topic name is told by its hash: an id has less room than topic, partition and offset may need.
     private static CommandId IdOfPlace(TopicPartitionOffset place)
@@ -116,6 +145,16 @@ internal sealed class IncomingCommand
             ReplyPartition = (int)partition;
             ReplyClient = slash < 0 ? null : value[(slash + 1)..];
         }
+    }
+
+    // Without key it is about a record that has no aggregate.
+    private void ReadRequest(ConsumeResult<byte[], byte[]> record)
+    {
+        AggregateId = DeadLetterFormat.AggregateOf(record.Message.Key);
+        if (!DeadLetterRequest.TryRead(record.Message.Headers, out DeadLetterRequest? request, out string error))
+            Fault = (InvalidHeader, error);
+        Request = request ?? new DeadLetterRequest(false, null, "", null);
+        Fault ??= ReadHeaders(record.Message.Headers);
     }
 
     private (string, string)? ReadKey(byte[]? key)
@@ -174,6 +213,13 @@ internal sealed class IncomingCommand
             if (!CloudEventHeaders.TryDecodeTime(timeBytes, out DateTimeOffset time))
                 return (InvalidHeader, $"The header {CloudEventHeaders.Time} is '{Encoding.UTF8.GetString(timeBytes)}'; it must be a time as in RFC 3339, such as 1993-07-31T12:00:00Z.");
             Time = time;
+        }
+
+        if (CloudEventHeaders.Find(headers, CloudEventHeaders.AnswerTo) is { } answerBytes)
+        {
+            if (!AnswerAddress.TryParse(answerBytes, out AnswerAddress? address))
+                return (InvalidHeader, $"The header {CloudEventHeaders.AnswerTo} is '{Encoding.UTF8.GetString(answerBytes)}'; it must be process/step/id.");
+            AnswerTo = address;
         }
 
         return null;

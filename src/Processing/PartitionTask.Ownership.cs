@@ -16,12 +16,16 @@ internal sealed partial class PartitionTask
     public void Announce()
     {
         _announce = true;
-        _queue.Wake();
+        _queue.Nudge();
     }
 
     /// <summary>A read; strong ones wait for a commit that begins after they came.</summary>
-    public async ValueTask<AggregateView?> Read(AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken) =>
-        (await Reads(consistency, cancellationToken).ConfigureAwait(false)).Read(id);
+    public async ValueTask<AggregateView?> Read(AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken)
+    {
+        StoreReads reads = await Reads(consistency, cancellationToken).ConfigureAwait(false);
+        ThrowIfBroken(id);
+        return reads.Read(id);
+    }
 
     /// <summary>All aggregates of the partition.</summary>
     public async ValueTask<IEnumerable<AggregateView>> ReadAll(CancellationToken cancellationToken) =>
@@ -35,7 +39,7 @@ internal sealed partial class PartitionTask
         {
             Task proof = _fence.Next(out bool first);
             if (first)
-                _queue.Wake();
+                _queue.Nudge();
             await proof.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
@@ -88,7 +92,7 @@ internal sealed partial class PartitionTask
         try
         {
             if (_eventsSinceBarrier >= _context.Options.HandOverBarrierEvents && _store!.Changed().Count * ChangesPerSnapshot <= _eventsSinceBarrier)
-                WriteBarrier();
+                TryWriteBarrier(null);
             Publish(OwnerStatus.Released);
         }
         catch (KafkaException deposed)

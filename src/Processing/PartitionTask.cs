@@ -14,6 +14,7 @@ namespace KafkaEventSourcing.Processing;
 internal sealed partial class PartitionTask : IDisposable
 {
     private const int MaxCommitAttempts = 20;
+    private const int MaxDeadLetterBytes = 2 * 1024 * 1024; // whatever fits the command topic, and our headers; the topic's own limit is the same
     private static readonly TimeSpan RegistryRetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan TransactionCallTimeout = TimeSpan.FromSeconds(30);
 
@@ -34,6 +35,9 @@ internal sealed partial class PartitionTask : IDisposable
     private StateStore? _store;
     private StoreReads? _reads;
     private AggregateCache _aggregates = null!;
+    private ParkedAggregates _parked = null!;
+    private ProcessTimers? _timers;
+    private ReactionOutbox _outbox = null!;
     private BatchDecider _decider = null!;
     private long _nextEventOffset;
     private long _eventsSinceBarrier;
@@ -120,6 +124,8 @@ internal sealed partial class PartitionTask : IDisposable
             ProcessingTelemetry.Unwatch(_context.Topics, _partition);
             _producer?.Dispose();
             Close();
+            ProcessingTelemetry.Unwatch(_parked);
+            _timers?.Dispose();
             GiveUpCallers();
         }
     }
@@ -127,7 +133,7 @@ internal sealed partial class PartitionTask : IDisposable
     // Whether a command of the batch in flight took effect is not known here; whoever sends it again, at any door, learns it.
     private void GiveUpCallers()
     {
-        foreach (IncomingCommand command in _deciding.Concat(_queue.Drain()))
+        foreach (IncomingCommand command in _batch.Select(q => q.Direct).OfType<IncomingCommand>().Concat(_queue.Drain()))
             command.Caller?.TrySetException(new AggregateUnavailableException(_partition, $"Partition {_partition} has left this node while the command {command.CommandId} waited. The outcome is not known: send it again under the same id to learn it."));
     }
 
@@ -146,6 +152,8 @@ internal sealed partial class PartitionTask : IDisposable
         config.RetryBackoffMs = 1;
         config.QueueBufferingMaxMessages = 1_000_000;
         config.DeliveryReportFields = "status";
+        config.MessageMaxBytes = MaxDeadLetterBytes;
+        config.Partitioner = Partitioner.Murmur2Random; // where a partition is not named: commands of processes, and their outcomes
         _producer = new ProducerBuilder<byte[], byte[]>(config)
             .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
             .SetErrorHandler((_, _) => { })
@@ -173,6 +181,7 @@ internal sealed partial class PartitionTask : IDisposable
             _store = StateStore.Open(directory, _context.Definition, stateType, _context.Options.RecentCommands);
         }
 
+        LoadParked();
         _aggregates = new AggregateCache(_store, _context.Definition, _context.Options.CachedAggregates);
         if (_store.Checkpoint == 0 && end > 0)
             LoadBarrier(stateType, end);
@@ -182,19 +191,20 @@ internal sealed partial class PartitionTask : IDisposable
                 $"Partition {_partition} of {_events.Topic} starts at offset {start}, and nothing covers what was before: its state cannot be restored. Bring back the snapshots or the local store.");
         }
 
-        long events = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store, _aggregates).Run(end, _stop.Token);
+        long events = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store, _aggregates, _parked, ParkEvent).Run(end, _stop.Token);
         _reads = new StoreReads(_store, _partition);
+        _outbox = OpenOutbox();
         _nextEventOffset = end;
         _eventsSinceBarrier = events;
-        _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes);
         ProcessingTelemetry.Watch(_context.Topics, _partition, () => _eventsSinceBarrier);
+        _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
         ProcessingTelemetry.Restored(events, Stopwatch.GetElapsedTime(started));
         LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
     }
 
     private void LoadBarrier(AvroRecordType stateType, long end)
     {
-        if (new SnapshotReader(_context.Connection, _context.Topics, _partition, _context.Serde).Read(_stop.Token) is not { } barrier || barrier.NextEventOffset > end)
+        if (ReadBarrier() is not { } barrier || barrier.NextEventOffset > end)
             return;
         if (barrier.Aggregates.Values.Any(s => s.StateSchema != stateType.Fingerprint))
         {
@@ -202,15 +212,28 @@ internal sealed partial class PartitionTask : IDisposable
             return;
         }
 
-        foreach ((string id, AggregateSnapshot snapshot) in barrier.Aggregates)
+        var entries = new List<(AggregateEntry Entry, AggregateSnapshot Snapshot)>(barrier.Aggregates.Count);
+        try
         {
-            _stop.Token.ThrowIfCancellationRequested();
-            var entry = new AggregateEntry(AggregateId.Parse(id), _context.Definition.InitialState)
+            foreach ((string id, AggregateSnapshot snapshot) in barrier.Aggregates)
             {
-                Version = snapshot.Version,
-                EventOffset = snapshot.EventOffset,
-                State = stateType.Read(snapshot.State),
-            };
+                _stop.Token.ThrowIfCancellationRequested();
+                entries.Add((new AggregateEntry(AggregateId.Parse(id), _context.Definition.InitialState)
+                {
+                    Version = snapshot.Version,
+                    EventOffset = snapshot.EventOffset,
+                    State = stateType.Read(snapshot.State),
+                }, snapshot));
+            }
+        }
+        catch (Exception unreadable) when (unreadable is Avro.AvroDecodeException or InvalidInputException)
+        {
+            LogSnapshotsUnreadable(unreadable, _partition);
+            return;
+        }
+
+        foreach ((AggregateEntry entry, AggregateSnapshot snapshot) in entries)
+        {
             foreach (byte[] outcome in snapshot.RecentCommands)
                 _store!.PutOutcome(entry, outcome);
             _store!.PutState(entry, isChanged: false);
@@ -218,6 +241,19 @@ internal sealed partial class PartitionTask : IDisposable
         }
 
         _store!.Write(barrier.NextEventOffset);
+    }
+
+    private (IReadOnlyDictionary<string, AggregateSnapshot> Aggregates, long NextEventOffset)? ReadBarrier()
+    {
+        try
+        {
+            return new SnapshotReader(_context.Connection, _context.Topics, _partition, _context.Serde).Read(_stop.Token);
+        }
+        catch (Exception unreadable) when (unreadable is UndecodableMessageException or InvalidCastException)
+        {
+            LogSnapshotsUnreadable(unreadable, _partition);
+            return null;
+        }
     }
 
     private void Serve()
@@ -240,7 +276,9 @@ internal sealed partial class PartitionTask : IDisposable
             Process(_batch);
             ProcessingTelemetry.Committed(_batch.Count, _decider.Events.Count, Stopwatch.GetElapsedTime(started));
             if (_eventsSinceBarrier >= _context.Options.BarrierEvents)
-                WriteBarrier();
+                TryWriteBarrier(null);
+            if (_fence.IsAwaited)
+                _queue.Nudge(); // a batch without records has proved nothing to them
         }
     }
 
@@ -261,17 +299,50 @@ internal sealed partial class PartitionTask : IDisposable
         long input = -1;
         foreach (QueuedCommand queued in batch)
         {
-            _deciding.Add(queued.Direct ?? Read(queued.Record!));
+            if (queued == default)
+            {
+                AddDueTimers();
+                continue;
+            }
+
+            IncomingCommand command = queued.Direct ?? Read(queued.Record!);
+            if (command.Request is not null)
+            {
+                DecideWaiting(input);
+                Settle(command, queued.Record!.Offset.Value + 1);
+                input = -1;
+                continue;
+            }
+
+            _deciding.Add(command);
             if (queued.Record is { } record)
                 input = record.Offset.Value + 1;
         }
 
+        DecideWaiting(input);
+    }
+
+    private void DecideWaiting(long input)
+    {
+        if (_deciding.Count == 0)
+            return;
+        Commit(
+            () =>
+            {
+                foreach (IncomingCommand command in _deciding)
+                    _decider.Decide(command);
+            },
+            () => input);
+        _deciding.Clear();
+    }
+
+    private void Commit(Action decide, Func<long> input)
+    {
         while (true)
         {
             _decider.Begin(_nextEventOffset);
-            foreach (IncomingCommand command in _deciding)
-                _decider.Decide(command);
-            if (TryCommit(input))
+            decide();
+            if (TryCommit(input()))
                 break;
             ProcessingTelemetry.Aborted();
             _nextEventOffset = EventReplay.Bounds(_context.Connection, _events).End;
@@ -285,8 +356,10 @@ internal sealed partial class PartitionTask : IDisposable
         _eventsSinceBarrier += events;
         _fence.Committed();
         foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
-            command.Caller?.TrySetResult(CommandReplies.ToResult(reply));
-        _deciding.Clear();
+        {
+            if (command.Caller is { } caller)
+                CommandReplies.Settle(caller, reply);
+        }
     }
 
     // A schema that was not seen before is asked of the registry; when that is away, this partition waits for it and lag grows.
@@ -320,11 +393,17 @@ internal sealed partial class PartitionTask : IDisposable
             bool fenced = events.Count > 0 || input >= 0;
             foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
             {
+                if (command.Timer is not null)
+                    continue; // nobody waits
                 if (command.Caller is null || !fenced)
                     _writer.WriteReply(command, reply, _context.ReplyPartitions);
                 fenced = true;
             }
 
+            foreach ((TopicPartition target, Message<byte[], byte[]> message) in _outbox.Records)
+                _writer.Write(target, message);
+            foreach (Message<byte[], byte[]> entry in _decider.DeadLetters)
+                _writer.WriteDeadLetter(entry);
             if (input >= 0)
                 _producer.SendOffsetsToTransaction([new TopicPartitionOffset(_commands, input)], _context.Consumer.ConsumerGroupMetadata, TransactionCallTimeout);
             if (events.Count > 0 && !LastEventIsWhereItsReplySays(events.Count))
@@ -334,7 +413,8 @@ internal sealed partial class PartitionTask : IDisposable
                 return false;
             }
 
-            _fence.BeginCommit();
+            if (fenced || _outbox.Records.Count > 0 || _decider.DeadLetters.Count > 0)
+                _fence.BeginCommit(); // without a record nobody asks Kafka
             Commit();
             return true;
         }
@@ -369,7 +449,7 @@ internal sealed partial class PartitionTask : IDisposable
         }
     }
 
-    private void WriteBarrier()
+    private bool TryWriteBarrier(Action? inTheSameTransaction)
     {
         List<AggregateId> changed = _store!.Changed();
         try
@@ -379,18 +459,20 @@ internal sealed partial class PartitionTask : IDisposable
             foreach (AggregateId id in changed)
                 _writer.WriteSnapshot(_aggregates.Get(id), _store, schema);
             _writer.WriteBarrier(new SnapshotBarrier { NextEventOffset = _nextEventOffset, Aggregates = changed.Count, Time = _context.Time.GetUtcNow() });
+            inTheSameTransaction?.Invoke();
             Commit();
         }
         catch (KafkaTxnRequiresAbortException failed)
         {
             LogAborted(failed, _partition);
             _producer.AbortTransaction(TransactionCallTimeout);
-            return; // the next batch tries again
+            return false; // the next batch tries again
         }
 
         _store.ClearChanged(changed);
         _aggregates.Trim();
         _eventsSinceBarrier = 0;
+        return true;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the command at {Offset}")]
@@ -404,6 +486,9 @@ internal sealed partial class PartitionTask : IDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The snapshots of partition {Partition} are of another state schema; its aggregates are folded from their events")]
     private partial void LogSchemaChanged(int partition);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The snapshots of partition {Partition} cannot be read; its aggregates are folded from their events")]
+    private partial void LogSnapshotsUnreadable(Exception reason, int partition);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A batch of partition {Partition} was aborted and is decided again")]
     private partial void LogAborted(Exception failure, int partition);

@@ -19,8 +19,23 @@ internal static class ProcessingTelemetry
 
     private static readonly Counter<long> Aborts = Meter.CreateCounter<long>("kes_aborted_batches", "{batch}", "Batches that were aborted and decided again.");
 
-    static ProcessingTelemetry() =>
+    private static readonly ConcurrentDictionary<(string Application, string Aggregate, int Partition), ParkedAggregates?> Parked = [];
+
+    static ProcessingTelemetry()
+    {
         Meter.CreateObservableGauge("kes_restore_estimate", Estimates, "s", "How long another node would replay if it took the partition over now, without a warm copy.");
+        Meter.CreateObservableGauge("kes_parked_aggregates", () => Measure(p => p.Count), "{aggregate}", "Aggregates that are parked: nothing of theirs is decided until an operator acts.");
+        Meter.CreateObservableGauge("kes_parked_records", () => Measure(p => p.Records), "{record}", "Dead letters that wait.");
+    }
+
+    public static void Watch(ParkedAggregates parked) => Parked[KeyOf(parked)] = parked;
+
+    /// <summary>From now on 0 is told of its partition: a figure that is not told any more would stand at its last value.</summary>
+    public static void Unwatch(ParkedAggregates? parked)
+    {
+        if (parked is not null)
+            Parked.TryUpdate(KeyOf(parked), null, parked);
+    }
 
     /// <summary>From now on the gauge of restores tells of a partition; <paramref name="events"/> is how many would be replayed.</summary>
     public static void Watch(TopicFamily topics, int partition, Func<long> events) => Replayable[(topics.Application, topics.Aggregate, partition)] = events;
@@ -54,4 +69,9 @@ internal static class ProcessingTelemetry
 
     private static IEnumerable<Measurement<double>> Estimates() =>
         [.. Replayable.Select(p => new Measurement<double>(p.Value() / Volatile.Read(ref s_replayRate), new("application", p.Key.Application), new("aggregate", p.Key.Aggregate), new("partition", p.Key.Partition)))];
+
+    private static Measurement<long>[] Measure(Func<ParkedAggregates, long> figure) =>
+        [.. Parked.Select(p => new Measurement<long>(p.Value is null ? 0 : figure(p.Value), new("application", p.Key.Application), new("aggregate", p.Key.Aggregate), new("partition", p.Key.Partition)))];
+
+    private static (string, string, int) KeyOf(ParkedAggregates parked) => (parked.Topics.Application, parked.Topics.Aggregate, parked.Partition);
 }

@@ -55,7 +55,8 @@ internal sealed partial class StandbyTask : IDisposable
             }
 
             var aggregates = new AggregateCache(store, _context.Definition, _context.Options.CachedAggregates);
-            var replay = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, store, aggregates);
+            var replay = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, store, aggregates,
+                new ParkedAggregates(_context.Topics, _partition, _context.Time), static (_, _, message) => throw new InvalidDataException(message)); // whoever restores parks it
             var reads = new StoreReads(store, _partition);
             long started = Stopwatch.GetTimestamp();
             replay.Follow(

@@ -42,7 +42,14 @@ public sealed class Scenario
         ArgumentNullException.ThrowIfNull(command);
         var context = new CommandContext(_id, CommandId.Parse("scenario-command"), _time, _version);
         Decision decision = _definition.Decide(_state, command, context);
-        object after = decision.Events.Aggregate(_state, _definition.Evolve);
-        return new ScenarioOutcome(decision, after);
+        object after = _state;
+        var reactions = new List<Reaction>();
+        foreach (object decided in decision.Events)
+        {
+            after = _definition.Evolve(after, decided);
+            reactions.Add(_definition.React(after, decided));
+        }
+
+        return new ScenarioOutcome(decision, after, reactions);
     }
 }

@@ -7,7 +7,18 @@ public sealed class ScenarioOutcome
 {
     private readonly Decision _decision;
 
-    internal ScenarioOutcome(Decision decision, object state) => (_decision, State) = (decision, state);
+    internal ScenarioOutcome(Decision decision, object state, IReadOnlyList<Reaction> reactions)
+    {
+        (_decision, State) = (decision, state);
+        Sent = [.. reactions.SelectMany(r => r.Commands)];
+        Timers = [.. reactions.SelectMany(r => r.Timers)];
+    }
+
+    /// <summary>The commands that a process's events cause, in order.</summary>
+    public IReadOnlyList<ReactionCommand> Sent { get; }
+
+    /// <summary>The timers that they set or cancel, in order.</summary>
+    public IReadOnlyList<ReactionTimer> Timers { get; }
 
     /// <summary>The aggregate's state after the command.</summary>
     public object State { get; }
@@ -18,6 +29,24 @@ public sealed class ScenarioOutcome
         ArgumentNullException.ThrowIfNull(events);
         if (_decision.IsRejected || !_decision.Events.SequenceEqual(events))
             throw new ScenarioException($"Expected {Told(events)}{Environment.NewLine}but got {Told(_decision)}");
+        return this;
+    }
+
+    /// <summary>The events of the process cause exactly these commands, in this order.</summary>
+    public ScenarioOutcome ThenSends(params IReadOnlyList<ReactionCommand> commands)
+    {
+        ArgumentNullException.ThrowIfNull(commands);
+        if (!Sent.SequenceEqual(commands))
+            throw new ScenarioException($"Expected to send {Told(commands)}{Environment.NewLine}but sent {Told(Sent)}");
+        return this;
+    }
+
+    /// <summary>The events of the process set and cancel exactly these timers, in this order.</summary>
+    public ScenarioOutcome ThenTimers(params IReadOnlyList<ReactionTimer> timers)
+    {
+        ArgumentNullException.ThrowIfNull(timers);
+        if (!Timers.SequenceEqual(timers))
+            throw new ScenarioException($"Expected the timers {Told(timers)}{Environment.NewLine}but got {Told(Timers)}");
         return this;
     }
 

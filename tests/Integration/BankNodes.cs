@@ -43,6 +43,20 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
         await node.DisposeAsync();
     }
 
+    /// <summary>Waits until each node that can have a partition has one: the rebalance that gives it comes after the node has started.</summary>
+    public async Task<IReadOnlyDictionary<int, string>> AllServing(CancellationToken cancellationToken)
+    {
+        OwnerDirectory directory = _running[0].Part.Owners;
+        while (true)
+        {
+            long[] seen = [.. Enumerable.Range(0, partitions).Select(p => directory.Find(p)?.Generation ?? -1)];
+            IReadOnlyDictionary<int, string> owners = await AllServed(cancellationToken);
+            if (owners.Values.Distinct().Count() == Math.Min(_running.Count, partitions))
+                return owners;
+            await (await Task.WhenAny(seen.Select((generation, p) => directory.After(p, generation))).WaitAsync(cancellationToken));
+        }
+    }
+
     /// <summary>Waits until the owners topic has every partition served by one of the running nodes, at its address, and each of those in its own hands.</summary>
     public async Task<IReadOnlyDictionary<int, string>> AllServed(CancellationToken cancellationToken)
     {

@@ -24,7 +24,7 @@ public sealed class StandbyTests(BankFixture bank)
         for (int i = 0; i < Movements; i++)
             await one.Node.Send(Movement.Credit(AccountOf(one, i % Partitions), 1, $"m{i}"), Cancellation);
         BankNode two = await nodes.Start("two", isStatic: false, Cancellation, standbys: 1, restores);
-        IReadOnlyDictionary<int, string> owners = await nodes.AllServed(Cancellation);
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
         int moved = owners.First(o => o.Value == one.Part.Processor.NodeId).Key;
         string account = AccountOf(one, moved);
 

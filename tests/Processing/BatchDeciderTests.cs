@@ -1,5 +1,6 @@
 using Counting;
 using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing.Tests;
 
@@ -10,6 +11,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     private readonly ProcessingFixture _fixture;
     private readonly TemporaryFolder _folder = new();
     private readonly StateStore _store;
+    private readonly ParkedAggregates _parked = new(new TopicFamily("app", "counter"), Partition, TimeProvider.System);
     private readonly BatchDecider _decider;
 
     public BatchDeciderTests(ProcessingFixture fixture)
@@ -94,8 +96,8 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     {
         _decider.Begin(0);
         _decider.Decide(_fixture.Read("a"u8.ToArray(), [1, 2, 3]));
-        _decider.Decide(_fixture.Command("a", "c1", new Add { By = 1 }));
-        _decider.Replies[0].Reply.Outcome.ShouldBe(ReplyOutcome.Faulted);
+        _decider.Decide(_fixture.Command("b", "c1", new Add { By = 1 }));
+        _decider.Replies[0].Reply.Outcome.ShouldBe(ReplyOutcome.Parked);
         _decider.Replies[0].Reply.Code.ShouldBe(IncomingCommand.NotAvro);
         _decider.Replies[1].Reply.Outcome.ShouldBe(ReplyOutcome.Accepted);
     }
@@ -143,7 +145,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     }
 
     private BatchDecider Decider(int maxEventBytes = 1_000) =>
-        new(Counter.Definition, Partition, _store, new AggregateCache(_store, Counter.Definition, 100), _fixture.Encoder, maxEventBytes);
+        new(Counter.Definition, Partition, _store, new AggregateCache(_store, Counter.Definition, 100), _fixture.Encoder, maxEventBytes, _parked, _fixture.Outbox(Counter.Definition));
 
     private void Decide(long nextOffset, params (string Aggregate, string Command, Avro.IAvroRecord Payload, string? Expected)[] commands)
     {

@@ -22,6 +22,8 @@ public sealed class ProcessingFixture : IAsyncLifetime
 
     public TopicEncoder Encoder { get; private set; } = null!;
 
+    internal ProcessorEncoders Encoders { get; private set; } = null!;
+
     public ISchemaRegistryClient Registry => _registry;
 
     public async ValueTask InitializeAsync()
@@ -37,6 +39,8 @@ public sealed class ProcessingFixture : IAsyncLifetime
 
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _servers.Addresses.Registry });
         _serde = AvroMessageSerde.Create(_registry, Counter.Types);
+        Encoders = new ProcessorEncoders(null!, null!, null!, await _serde.Prepare("app.counter.timers", [typeof(Avro.Messages.TimerElapsed)], TestContext.Current.CancellationToken),
+            await ProcessRoutes.Prepare(Counter.Process, "app", [Counter.Definition, Counter.Process], _serde, TestContext.Current.CancellationToken));
         Encoder = await _serde.Prepare(Topic, [typeof(Add), typeof(Fail), typeof(Added)], TestContext.Current.CancellationToken);
     }
 
@@ -53,6 +57,11 @@ public sealed class ProcessingFixture : IAsyncLifetime
         Encoder.Encode(value, buffer);
         return buffer.WrittenSpan.ToArray();
     }
+
+    internal ReactionOutbox Outbox(AggregateDefinition definition, ProcessTimers? timers = null) =>
+        new(definition, new TopicFamily("app", definition.Name), Partition, _serde, Encoders, timers, TimeProvider.System, 1_000);
+
+    internal IAvroRecord Decode(byte[] value) => _serde.Decode(value);
 
     internal IncomingCommand Command(string aggregateId, string commandId, IAvroRecord payload, string? expected = null)
     {

@@ -12,7 +12,7 @@ internal static class CommandEndpoints
 {
     public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples, TimeProvider time)
     {
-        foreach (Type command in aggregate.Definition.CommandTypes.OrderBy(t => t.Name, StringComparer.Ordinal))
+        foreach (Type command in aggregate.Definition.CommandTypes.Where(t => !Avro.ProcessMessages.Is(t)).OrderBy(t => t.Name, StringComparer.Ordinal))
         {
             string name = Names.InUrl(command);
             routes.MapPost($"/{aggregate.Definition.Name}/{{id}}/{name}", (
@@ -33,6 +33,7 @@ internal static class CommandEndpoints
                 .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
                 .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
                 .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
+                .ProducesProblem(StatusCodes.Status423Locked)
                 .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
                 .ProducesProblem(StatusCodes.Status504GatewayTimeout)
                 .AddOpenApiOperationTransformer((operation, _, _) =>

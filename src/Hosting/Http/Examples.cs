@@ -10,7 +10,7 @@ namespace KafkaEventSourcing.Hosting.Http;
 internal sealed class Examples(ApplicationDefinition application)
 {
     private const string Id = "4711";
-    private const string Token = "3-1205";
+    private const string Token = "3@1205";
 
     /// <summary>What an accepted command is answered with.</summary>
     public static JsonNode Outcome => JsonSerializer.SerializeToNode(new CommandOutcome("open-4711", Id, 1, Token, Duplicate: false), JsonFormat.Options)!;

@@ -91,6 +91,8 @@ public static class HttpInterface
                     $"The body is larger than {context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes:N0} bytes.")),
             BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problems.NotJson(context),
             BadHttpRequestException bad => Problems.Of(bad.StatusCode, "bad-request", bad.InnerException?.Message ?? bad.Message),
+            AggregateParkedException parked => Problems.Of(StatusCodes.Status423Locked, "aggregate-parked", parked.Message,
+                [new("aggregateId", parked.AggregateId.Value), new("cause", parked.Cause), new("queued", parked.IsQueued)]),
             AggregateUnavailableException or OverloadedException => Problems.Unavailable(context, fault.Message),
             TimeoutException timeout => Problems.Of(StatusCodes.Status504GatewayTimeout, "outcome-unknown", timeout.Message),
             _ => Problems.Of(StatusCodes.Status500InternalServerError, "internal-error", "The node failed on this request; its log has the details."),

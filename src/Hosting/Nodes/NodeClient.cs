@@ -67,6 +67,8 @@ internal sealed class NodeClient : IDisposable
         {
             using HttpResponseMessage answer = await _http.SendAsync(request, cancellationToken).ConfigureAwait(false);
             byte[] body = await answer.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+            if (answer.StatusCode == HttpStatusCode.Locked)
+                await _codec.ThrowParked(body).ConfigureAwait(false);
             return answer.StatusCode switch
             {
                 HttpStatusCode.OK or HttpStatusCode.NoContent => read(answer.StatusCode, body),

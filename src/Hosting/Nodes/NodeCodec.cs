@@ -28,6 +28,18 @@ internal sealed class NodeCodec
 
     public byte[] Encode(CommandResult result) => Encode(_replies, CommandReplies.FromResult(result));
 
+    public byte[] Encode(AggregateParkedException parked) => Encode(_replies, CommandReplies.FromParked(parked));
+
+    /// <summary>Throws what <see cref="Encode(AggregateParkedException)"/> has told.</summary>
+    /// <exception cref="AggregateParkedException">Always, if it is such a reply.</exception>
+    /// <exception cref="UndecodableMessageException">It is none.</exception>
+    public async Task ThrowParked(byte[] body)
+    {
+        var told = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+        CommandReplies.Settle(told, (CommandReply)_serde.Decode(body));
+        await told.Task.ConfigureAwait(false);
+    }
+
     /// <exception cref="UndecodableMessageException">It is no reply.</exception>
     public CommandResult DecodeResult(byte[] body) => CommandReplies.ToResult((CommandReply)_serde.Decode(body));
 

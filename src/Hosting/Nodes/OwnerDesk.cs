@@ -33,6 +33,11 @@ internal sealed class OwnerDesk(CommandProcessor processor, OwnerDirectory owner
         {
             return await answer(context, id).ConfigureAwait(false);
         }
+        catch (AggregateParkedException parked)
+        {
+            context.Response.StatusCode = StatusCodes.Status423Locked;
+            return Results.Bytes(codec.Encode(parked), NodeProtocol.ContentType);
+        }
         catch (OverloadedException overloaded)
         {
             return Refused(context, StatusCodes.Status429TooManyRequests, overloaded.Message);

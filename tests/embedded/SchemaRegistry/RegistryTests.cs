@@ -6,8 +6,8 @@ using KafkaEventSourcing.Embedded.Kafka;
 
 namespace KafkaEventSourcing.Embedded.SchemaRegistry.Tests;
 
-/// <summary>Confluent's interface, seen by Confluent's client and by plain HTTP.</summary>
-public sealed class RegistryTests : IAsyncLifetime
+/// <summary>Confluent's interface, seen by Confluent's client and by plain HTTP. The tests share a broker; each has a registry with a topic of its own.</summary>
+public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<RegistryTests.Broker>, IAsyncLifetime
 {
     private const string V1 = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"}]}""";
     private const string WithDefault = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string","default":""}]}""";
@@ -15,23 +15,20 @@ public sealed class RegistryTests : IAsyncLifetime
     private const string Wider = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"long"}]}""";
     private const string Other = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"string"}]}""";
 
-    private EmbeddedKafka _kafka = null!;
+    private static int s_topics;
+
+    private readonly string _topic = $"_schemas-{Interlocked.Increment(ref s_topics)}";
     private EmbeddedSchemaRegistry _registry = null!;
     private HttpClient _http = null!;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
-    {
-        _kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions(), cancellationToken: Cancellation);
-        await Start();
-    }
+    public async ValueTask InitializeAsync() => await Start();
 
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
         await _registry.DisposeAsync();
-        await _kafka.DisposeAsync();
     }
 
     [Fact]
@@ -134,7 +131,7 @@ public sealed class RegistryTests : IAsyncLifetime
 
     private async Task Start()
     {
-        _registry = await EmbeddedSchemaRegistry.StartAsync(new EmbeddedSchemaRegistryOptions { BootstrapServers = _kafka.BootstrapServers }, cancellationToken: Cancellation);
+        _registry = await EmbeddedSchemaRegistry.StartAsync(new EmbeddedSchemaRegistryOptions { BootstrapServers = broker.Kafka.BootstrapServers, Topic = _topic }, cancellationToken: Cancellation);
         _http = new HttpClient { BaseAddress = new Uri(_registry.Url) };
     }
 
@@ -144,5 +141,15 @@ public sealed class RegistryTests : IAsyncLifetime
         string body = await answer.Content.ReadAsStringAsync(Cancellation);
         answer.StatusCode.ShouldBe(expected, body);
         return JsonNode.Parse(body)!.AsObject();
+    }
+
+    /// <summary>The broker that keeps the schemas.</summary>
+    public sealed class Broker : IAsyncLifetime
+    {
+        public EmbeddedKafka Kafka { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync() => Kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions());
+
+        public ValueTask DisposeAsync() => Kafka.DisposeAsync();
     }
 }

@@ -1,0 +1,97 @@
+using System.CommandLine;
+using Confluent.SchemaRegistry;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.Cli.Topics;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.CommandLine;
+
+namespace KafkaEventSourcing.Cli.DeadLetters;
+
+/// <summary><c>kes dead-letters retry</c> and <c>discard</c>: the node that owns the partition does it, once, and answers.</summary>
+internal static class SettleCommands
+{
+    public static Command CreateRetry()
+    {
+        var aggregate = new Option<string?>("--aggregate", "-a") { Description = "this aggregate" };
+        var all = new Option<bool>("--all") { Description = "every aggregate of the family, one after the other" };
+        return Create("retry", "have the letters of an aggregate processed again, in order; it stops at the first that fails still", [aggregate, all], (result, letters) =>
+        {
+            if (result.GetValue(aggregate) is null == !result.GetValue(all))
+                throw new InvalidInputException("--aggregate", "Say which: --aggregate ID, or --all.");
+            return [.. letters.Where(l => !l.AggregateId.IsDefault && (result.GetValue(all) || l.AggregateId.Value == result.GetValue(aggregate)))
+                .DistinctBy(l => l.AggregateId).Select(l => (l, (long?)null))];
+        }, (_, by, offset) => new DeadLetterRequest(IsDiscard: false, offset, by, Reason: null));
+    }
+
+    public static Command CreateDiscard()
+    {
+        var aggregate = new Option<string?>("--aggregate", "-a") { Description = "all letters of this aggregate" };
+        Option<LetterPlace?> one = LetterPlace.AsOption("this letter alone, PARTITION@OFFSET");
+        var reason = new Option<string>("--reason") { Description = "why; it is recorded", Required = true };
+        return Create("discard", "give letters up; who and why is recorded, and whoever waits for an outcome is told", [aggregate, one, reason], (result, letters) =>
+        {
+            if (result.GetValue(aggregate) is null == result.GetValue(one) is null)
+                throw new InvalidInputException("--aggregate", "Say which: --aggregate ID for all of its letters, or --letter PARTITION@OFFSET for one.");
+            if (string.IsNullOrWhiteSpace(result.GetValue(reason)))
+                throw new InvalidInputException("--reason", "--reason is empty: nothing is discarded without a reason.");
+            return result.GetValue(one) is { } place
+                ? [.. letters.Where(l => (l.Partition, l.Offset) == (place.Partition, place.Offset)).Select(l => (l, (long?)l.Offset))]
+                : [.. letters.Where(l => l.AggregateId.ToString() == result.GetValue(aggregate)).Take(1).Select(l => (l, (long?)null))];
+        }, (result, by, offset) => new DeadLetterRequest(IsDiscard: true, offset, by, result.GetValue(reason)));
+    }
+
+    private static Command Create(
+        string verb, string description, Option[] options, Func<ParseResult, IEnumerable<DeadLetter>, IReadOnlyList<(DeadLetter Letter, long? Offset)>> choose,
+        Func<ParseResult, string, long?, DeadLetterRequest> request)
+    {
+        var cluster = new ClusterOptions();
+        var family = new Argument<string>("family") { Description = "APPLICATION.AGGREGATE, such as bank.account" };
+        Option<string> by = ServerOptions.Named("--by", "KES_USER", "who asks (default: the user of this machine)", v => v, Environment.UserName);
+        var timeout = new Option<int>("--timeout") { Description = "seconds to wait for each answer (default 30)", DefaultValueFactory = _ => 30 };
+        timeout.Validators.Add(result =>
+        {
+            if (result.GetValue(timeout) < 1)
+                result.AddError($"--timeout is {result.GetValue(timeout)}; it must be at least 1.");
+        });
+        var command = new Command(verb, description);
+        command.Arguments.Add(family);
+        foreach (Option option in (Option[])[.. options, by, timeout])
+            command.Options.Add(option);
+        cluster.AddTo(command, withRegistry: true);
+        command.SetAction((result, cancellationToken) => Task.Run(() =>
+        {
+            choose(result, []); // wrong usage is told before anything is asked of a server
+            KafkaConnection kafka = cluster.KafkaOf(result);
+            (TopicFamily found, int partitions) = LetterFamilies.Find(kafka, result.GetValue(family))[0];
+            IReadOnlyList<(DeadLetter Letter, long? Offset)> chosen = choose(result, LetterFamilies.Letters(kafka, found, partitions, withResolved: false, cancellationToken));
+            if (chosen.Count == 0)
+                throw new CommandFailedException($"No such letter waits in {found.DeadLetters}. 'kes dead-letters list {found.Application}.{found.Aggregate}' shows those that do.");
+            using var registry = new CachedSchemaRegistryClient(cluster.RegistryOf(result));
+            using var client = new DeadLetterClient(kafka, found, AvroMessageSerde.Create(registry, []), TimeProvider.System);
+            bool failed = false;
+            foreach ((DeadLetter letter, long? offset) in chosen)
+            {
+                CommandReply reply = client.Ask(letter.Partition, letter.AggregateId, request(result, result.GetValue(by)!, offset), TimeSpan.FromSeconds(result.GetValue(timeout)), cancellationToken);
+                failed |= Tell(letter, reply);
+            }
+
+            return failed ? ExitCodes.Failed : ExitCodes.Done;
+        }, cancellationToken));
+        return command;
+    }
+
+    private static bool Tell(DeadLetter letter, CommandReply reply)
+    {
+        string whose = letter.AggregateId.IsDefault ? "(no aggregate)" : letter.AggregateId.Value;
+        string figures = reply.Details.TryGetValue("settled", out string? settled) ? $"{settled} settled, {reply.Details.GetValueOrDefault("left", "0")} left" : "nothing settled";
+        if (reply.Outcome == ReplyOutcome.Accepted)
+        {
+            Console.WriteLine($"{whose}: {figures}.");
+            return false;
+        }
+
+        Console.Error.WriteLine($"{whose}: {figures}. {reply.Message}");
+        return true;
+    }
+}

@@ -1,0 +1,80 @@
+using Confluent.Kafka;
+
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>Reads a dead-letters topic up to its end at the time of the call. The calls block. Thread-safe.</summary>
+public sealed class DeadLetterReader
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
+
+    private readonly KafkaConnection _connection;
+    private readonly string _topic;
+
+    /// <summary>A reader of <paramref name="topic"/>.</summary>
+    public DeadLetterReader(KafkaConnection connection, string topic) => (_connection, _topic) = (connection, topic);
+
+    /// <summary>The letters of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in order; with those that are resolved if <paramref name="withResolved"/>.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="fromOffset">Where to begin; 0: at the first.</param>
+    /// <param name="withResolved">Whether letters that were processed or discarded are wanted too.</param>
+    /// <param name="foreign">Told of each record that somebody else has written there; it is passed over.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public IReadOnlyCollection<DeadLetter> Read(int partition, long fromOffset, bool withResolved, Action<string> foreign, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(foreign);
+        var letters = new SortedDictionary<long, DeadLetter>();
+        foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken))
+        {
+            try
+            {
+                DeadLetterFormat.Fold(letters, record, withResolved);
+            }
+            catch (InvalidDataException wrong)
+            {
+                foreign(wrong.Message);
+            }
+        }
+
+        return letters.Values;
+    }
+
+    /// <summary>The records of <paramref name="letters"/>, which are of one partition and in order.</summary>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public IReadOnlyList<ConsumeResult<byte[], byte[]>> Fetch(IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(letters);
+        var found = new List<ConsumeResult<byte[], byte[]>>(letters.Count);
+        if (letters.Count == 0)
+            return found;
+        HashSet<long> wanted = [.. letters.Select(l => l.Offset)];
+        foreach (ConsumeResult<byte[], byte[]> record in Records(letters[0].Partition, letters[0].Offset, cancellationToken))
+        {
+            if (wanted.Contains(record.Offset.Value))
+                found.Add(record);
+            if (found.Count == letters.Count)
+                break;
+        }
+
+        return found;
+    }
+
+    private IEnumerable<ConsumeResult<byte[], byte[]>> Records(int partition, long fromOffset, CancellationToken cancellationToken)
+    {
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(_connection.BoundedReader("dead-letters"))
+            .SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        var source = new TopicPartition(_topic, partition);
+        WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(source, Timeout);
+        long from = Math.Max(fromOffset, bounds.Low.Value);
+        if (from >= bounds.High.Value)
+            yield break;
+        consumer.Assign(new TopicPartitionOffset(source, from));
+        while (true)
+        {
+            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
+            if (record.IsPartitionEOF)
+                yield break;
+            yield return record;
+        }
+    }
+}

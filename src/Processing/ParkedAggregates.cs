@@ -1,0 +1,124 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>An aggregate whose records wait.</summary>
+/// <param name="Cause">What is wrong with the first of them: a stable name.</param>
+/// <param name="Message">The same for a person.</param>
+/// <param name="Since">When it was parked.</param>
+/// <param name="FirstOffset">An offset of the dead-letters topic at or before its first letter.</param>
+/// <param name="Records">How many wait.</param>
+/// <param name="BrokenAt">Offset of the event that cannot be folded; -1: its state is that of all its events.</param>
+internal sealed record ParkedAggregate(string Cause, string Message, DateTimeOffset Since, long FirstOffset, long Records, long BrokenAt);
+
+/// <summary>
+/// The parked aggregates of one partition: the fold of its dead letters, read at each restore, so that no store has to remember them. The partition task's thread writes, any thread reads.
+/// </summary>
+internal sealed class ParkedAggregates
+{
+    private readonly ConcurrentDictionary<AggregateId, ParkedAggregate> _parked = [];
+    private readonly HashSet<long> _loneEvents = [];
+    private readonly TopicFamily _topics;
+    private readonly TimeProvider _time;
+    private long _end;
+    private long _lone;
+    private long _records;
+
+    public ParkedAggregates(TopicFamily topics, int partition, TimeProvider time) => (_topics, Partition, _time) = (topics, partition, time);
+
+    public int Partition { get; }
+
+    public TopicFamily Topics => _topics;
+
+    public DateTimeOffset Now => _time.GetUtcNow();
+
+    /// <summary>How many aggregates are parked.</summary>
+    public int Count => _parked.Count;
+
+    /// <summary>How many records wait, those without an aggregate included.</summary>
+    public long Records => Interlocked.Read(ref _records) + Interlocked.Read(ref _lone);
+
+    /// <summary>Folds all letters of the partition.</summary>
+    public void Load(DeadLetterReader reader, Action<string> foreign, CancellationToken cancellationToken)
+    {
+        IReadOnlyCollection<DeadLetter> letters = reader.Read(Partition, 0, withResolved: true, foreign, cancellationToken);
+        foreach (DeadLetter lone in letters.Where(l => l.AggregateId.IsDefault))
+        {
+            if (lone.OriginTopic == _topics.Events)
+                _loneEvents.Add(lone.OriginOffset);
+            if (lone.Resolution is null)
+                _lone++;
+        }
+
+        foreach (IGrouping<AggregateId, DeadLetter> waiting in letters.Where(l => !l.AggregateId.IsDefault && l.Resolution is null).GroupBy(l => l.AggregateId))
+            Set(waiting.Key, [.. waiting]);
+        _end = letters.Count == 0 ? 0 : letters.Last().Offset + 1;
+    }
+
+    /// <summary>Whether the aggregate is parked, and how.</summary>
+    public bool TryGet(AggregateId id, [NotNullWhen(true)] out ParkedAggregate? parked)
+    {
+        parked = null;
+        return !_parked.IsEmpty && _parked.TryGetValue(id, out parked);
+    }
+
+    /// <summary>The letters of an aggregate as they are now.</summary>
+    public IReadOnlyList<DeadLetter> LettersOf(AggregateId id, DeadLetterReader reader, Action<string> foreign, CancellationToken cancellationToken) =>
+        TryGet(id, out ParkedAggregate? parked) ? [.. reader.Read(Partition, parked.FirstOffset, withResolved: false, foreign, cancellationToken).Where(l => l.AggregateId == id)] : [];
+
+    /// <summary>Takes the letters that an aggregate has still; with none it is not parked any more.</summary>
+    public void Set(AggregateId id, IReadOnlyList<DeadLetter> letters)
+    {
+        Interlocked.Add(ref _records, letters.Count - (TryGet(id, out ParkedAggregate? before) ? before.Records : 0));
+        if (letters.Count == 0)
+        {
+            _parked.TryRemove(id, out _);
+            return;
+        }
+
+        DeadLetter? broken = letters.FirstOrDefault(l => l.OriginTopic == _topics.Events);
+        DeadLetter first = broken ?? letters[0];
+        _parked[id] = new ParkedAggregate(first.Cause, first.Message, letters[0].ParkedAt, letters[0].Offset, letters.Count, broken?.OriginOffset ?? -1);
+    }
+
+    /// <summary>A command of the aggregate has been parked.</summary>
+    public void Add(AggregateId id, string cause, string message)
+    {
+        Interlocked.Increment(ref _records);
+        _parked.AddOrUpdate(id, _ => new ParkedAggregate(cause, message, Now, _end, 1, -1), (_, parked) => parked with { Records = parked.Records + 1 });
+    }
+
+    /// <summary>A record without aggregate has been put aside, or discarded (<paramref name="by"/> -1).</summary>
+    public void AddLone(int by) => Interlocked.Add(ref _lone, by);
+
+    /// <summary>An event cannot be folded; the state of its aggregate ends before it.</summary>
+    public void Break(AggregateId id, long eventOffset, string cause, string message)
+    {
+        Interlocked.Increment(ref _records);
+        _parked.AddOrUpdate(id,
+            _ => new ParkedAggregate(cause, message, Now, _end, 1, eventOffset),
+            (_, parked) => parked with { Cause = cause, Message = message, Records = parked.Records + 1, BrokenAt = eventOffset });
+    }
+
+    /// <summary>A record of the events topic that belongs to no aggregate has been put aside.</summary>
+    public void AddLoneEvent(long offset)
+    {
+        _loneEvents.Add(offset);
+        AddLone(1);
+    }
+
+    /// <summary>Whether an event is put aside already, or waits behind one of its aggregate that is.</summary>
+    public bool HoldsEvent(byte[]? key, long offset) =>
+        (_loneEvents.Count > 0 && _loneEvents.Contains(offset))
+        || (!_parked.IsEmpty && DeadLetterFormat.AggregateOf(key) is { IsDefault: false } id && TryGet(id, out ParkedAggregate? parked) && parked.BrokenAt >= 0 && parked.BrokenAt <= offset);
+
+    /// <summary>What a caller is told of a parked aggregate.</summary>
+    public string Told(AggregateId id, string message, DateTimeOffset since, bool isQueued) => string.Create(CultureInfo.InvariantCulture,
+        $"The {_topics.Aggregate} '{id}' is parked since {since.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {message} ") + (isQueued
+            ? "The command is kept in its place and is decided when an operator has its aggregate processed again; send the same id then to learn its outcome. "
+            : "The command was not taken. ")
+        + $"An operator sees why with 'kes dead-letters list {_topics.Application}.{_topics.Aggregate}', and ends it with 'retry' or 'discard'.";
+}

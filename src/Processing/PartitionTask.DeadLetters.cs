@@ -1,0 +1,182 @@
+using System.Globalization;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Processing;
+
+// What an operator asks of dead letters: each request is a batch of its own, in the order of the commands.
+internal sealed partial class PartitionTask
+{
+    private const string NotParked = "not-parked";
+    private const string StillParked = "still-parked";
+    private const string InvalidRequest = "invalid-request";
+    private const string EventIsHistory = "event-is-history";
+    private const string Folded = "Folded";
+
+    private DeadLetterReader Letters => new(_context.Connection, _context.Topics.DeadLetters);
+
+    private void LoadParked()
+    {
+        _parked = new ParkedAggregates(_context.Topics, _partition, _context.Time);
+        _parked.Load(Letters, Foreign, _stop.Token);
+        ProcessingTelemetry.Watch(_parked);
+        if (_parked.Records > 0)
+            LogParked(_partition, _parked.Count, _parked.Records);
+    }
+
+    private void ThrowIfBroken(AggregateId id)
+    {
+        if (_parked.TryGet(id, out ParkedAggregate? parked) && parked.BrokenAt >= 0)
+        {
+            throw new AggregateParkedException(id, parked.Cause,
+                $"The state of the {_context.Definition.Name} '{id}' is not known: {parked.Message} An operator sees it with 'kes dead-letters list {_context.Topics.Application}.{_context.Topics.Aggregate}'.", isQueued: false);
+        }
+    }
+
+    // The letter is committed before the store's checkpoint passes the event: a crash in between finds either both or the event.
+    private void ParkEvent(ConsumeResult<byte[], byte[]> record, string cause, string message)
+    {
+        LogEventParked(_partition, record.Offset.Value, message);
+        _producer.BeginTransaction();
+        _writer.WriteDeadLetter(DeadLetterFormat.Letter(record, cause, message, queued: false, _context.Time.GetUtcNow()));
+        Commit();
+        AggregateId id = DeadLetterFormat.AggregateOf(record.Message.Key);
+        if (id.IsDefault)
+            _parked.AddLoneEvent(record.Offset.Value);
+        else
+            _parked.Break(id, record.Offset.Value, cause, message);
+    }
+
+    private void Settle(IncomingCommand command, long input)
+    {
+        if (command.Fault is { } fault)
+        {
+            Refuse(command, input, fault.Code, fault.Message);
+            return;
+        }
+
+        DeadLetterRequest request = command.Request!;
+        IReadOnlyList<DeadLetter> letters = LettersOf(command.AggregateId, request.Offset);
+        bool isEvent = letters.Any(l => l.OriginTopic == _events.Topic);
+        if (letters.Count == 0)
+            Refuse(command, input, NotParked, command.AggregateId.IsDefault ? "There is no such dead letter." : $"The {_context.Definition.Name} '{command.AggregateId}' has no such dead letter: it was settled already, or never parked.");
+        else if (!request.IsDiscard && command.AggregateId.IsDefault)
+            Refuse(command, input, InvalidRequest, "A record whose key is no aggregate id cannot be processed again: it can only be discarded.");
+        else if (!request.IsDiscard && request.Offset is not null)
+            Refuse(command, input, InvalidRequest, "Letters are processed again aggregate by aggregate, in order: name the aggregate, not a letter.");
+        else if (request.IsDiscard && isEvent && !command.AggregateId.IsDefault)
+            Refuse(command, input, EventIsHistory, "An event is what has happened; it cannot be discarded. Deploy code that can fold it, then retry.");
+        else if (isEvent && !command.AggregateId.IsDefault && !FoldAgain(command.AggregateId, letters, request.By))
+            Refuse(command, input, StillParked, $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_parked.LettersOf(command.AggregateId, Letters, Foreign, _stop.Token)[0].Message}");
+        else
+            Settle(command, request, [.. letters.Where(l => command.AggregateId.IsDefault || l.OriginTopic != _events.Topic)], input);
+
+        if (!command.AggregateId.IsDefault)
+            _parked.Set(command.AggregateId, _parked.LettersOf(command.AggregateId, Letters, Foreign, _stop.Token));
+        else if (letters.Count > 0 && request.IsDiscard)
+            _parked.AddLone(-1);
+    }
+
+    private IReadOnlyList<DeadLetter> LettersOf(AggregateId id, long? offset)
+    {
+        if (!id.IsDefault)
+            return [.. _parked.LettersOf(id, Letters, Foreign, _stop.Token).Where(l => offset is null || l.Offset == offset)];
+        return offset is { } one ? [.. Letters.Read(_partition, one, withResolved: false, Foreign, _stop.Token).Where(l => l.Offset == one && l.AggregateId.IsDefault)] : [];
+    }
+
+    // In transactions of at most a batch each; the last one takes the request's offset. When the owner changes in between, the next one finds the request again, and only the letters that are left.
+    private void Settle(IncomingCommand command, DeadLetterRequest request, IReadOnlyList<DeadLetter> letters, long input)
+    {
+        int done = 0;
+        bool goesOn = true;
+        do
+        {
+            DeadLetter[] part = [.. letters.Skip(done).Take(_context.Options.MaxBatchCommands)];
+            IncomingCommand[] originals = [.. Letters.Fetch(part, _stop.Token).Select(r => Read(DeadLetterFormat.OriginalOf(r)))];
+            bool isLast = done + part.Length >= letters.Count;
+            int settled = 0;
+            Commit(
+                () =>
+                {
+                    (settled, goesOn) = (0, true);
+                    for (int i = 0; i < originals.Length && goesOn; i++)
+                    {
+                        goesOn = request.IsDiscard ? _decider.Discard(originals[i], part[i].Offset, request) : _decider.DecideAgain(originals[i], part[i].Offset, request);
+                        settled += goesOn ? 1 : 0;
+                    }
+
+                    if (isLast || !goesOn)
+                        _decider.Answer(command, AnswerTo(command, done + settled, letters.Count));
+                },
+                () => isLast || !goesOn ? input : -1);
+            done += settled;
+            if (isLast)
+                break;
+        }
+        while (goesOn);
+        LogSettled(_partition, request.IsDiscard ? "discarded" : "processed again", done, command.AggregateId.ToString(), request.By);
+    }
+
+    private CommandReply AnswerTo(IncomingCommand command, int settled, int all)
+    {
+        CommandReply reply = BatchDecider.Reply(command, settled == all ? ReplyOutcome.Accepted : ReplyOutcome.Rejected, command.AggregateId.IsDefault ? 0 : _decider.VersionOf(command.AggregateId)) with
+        {
+            Details = new Dictionary<string, string>
+            {
+                ["settled"] = settled.ToString(CultureInfo.InvariantCulture),
+                ["left"] = (all - settled).ToString(CultureInfo.InvariantCulture),
+            },
+        };
+        return settled == all ? reply : reply with { Code = StillParked, Message = $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_decider.LastRefusal}" };
+    }
+
+    private void Refuse(IncomingCommand command, long input, string code, string message) =>
+        Commit(
+            () => _decider.Answer(command, BatchDecider.Reply(command, ReplyOutcome.Rejected, command.AggregateId.IsDefault ? 0 : _decider.VersionOf(command.AggregateId)) with { Code = code, Message = message }),
+            () => input);
+
+    // Store first and flushed, then letter and snapshot in one transaction: neither an older store nor an older barrier can bring back the state before the event once the letter is settled.
+    private bool FoldAgain(AggregateId id, IReadOnlyList<DeadLetter> letters, string by)
+    {
+        DeadLetter[] events = [.. letters.Where(l => l.OriginTopic == _events.Topic)];
+        try
+        {
+            new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store!, new AggregateCache(_store!, _context.Definition, 1), _parked, ParkEvent).FoldAgain(id, events[0].OriginOffset, _stop.Token);
+        }
+        catch (InvalidDataException still)
+        {
+            _producer.BeginTransaction();
+            _writer.WriteDeadLetter(DeadLetterFormat.Refused(IncomingCommand.KeyOf(id), events[0].Offset, EventReplay.Unfoldable, still.Message, _context.Time.GetUtcNow()));
+            Commit();
+            return false;
+        }
+
+        _aggregates.Forget(id);
+        _store!.Flush();
+        while (!TryWriteBarrier(() =>
+               {
+                   foreach (DeadLetter letter in events)
+                       _writer.WriteDeadLetter(DeadLetterFormat.Retried(IncomingCommand.KeyOf(id), letter.Offset, Folded, by, _context.Time.GetUtcNow()));
+               }))
+            _stop.Token.ThrowIfCancellationRequested();
+        // Before the request is answered: whoever has the answer reads the state that was folded.
+        _parked.Set(id, _parked.LettersOf(id, Letters, Foreign, _stop.Token));
+        return true;
+    }
+
+    private void Foreign(string message) => LogForeign(_partition, message);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} has {Aggregates} parked aggregates with {Records} records")]
+    private partial void LogParked(int partition, int aggregates, long records);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The event of partition {Partition} at {Offset} parks its aggregate: {Reason}")]
+    private partial void LogEventParked(int partition, long offset, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition}: {What}: {Letters} dead letters of '{Aggregate}', as {By} asked")]
+    private partial void LogSettled(int partition, string what, int letters, string aggregate, string by);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Partition {Partition} passes over a record of its dead-letters topic: {Reason}")]
+    private partial void LogForeign(int partition, string reason);
+}

@@ -1,0 +1,135 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Confluent.Kafka;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Testing;
+
+namespace KafkaEventSourcing.EndToEnd.Tests;
+
+/// <summary>A bank that gets a record which nobody can read, and the operator with <c>kes dead-letters</c>.</summary>
+public sealed partial class DeadLetterTests : IAsyncLifetime
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("kes-letters-").FullName;
+    private readonly HttpClient _http = new();
+    private ProgramRun? _bank;
+    private string _kafka = "";
+    private string _registry = "";
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _bank = ProgramRun.Start("dotnet", [Programs.Bank, "run", "--http-port", "0", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--partitions", "2", "--data", Path.Combine(_folder, "data")]);
+        _http.BaseAddress = new Uri((await _bank.WaitForLine(ServesLine(), Cancellation)).Groups[1].Value);
+        Match servers = await _bank.WaitForLine(ServersLine(), Cancellation);
+        (_kafka, _registry) = (servers.Groups[1].Value, servers.Groups[2].Value);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        if (_bank is not null)
+            await _bank.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task Poison_is_listed_shown_retried_and_discarded_and_the_account_serves_again()
+    {
+        await Post("a", "open-account", """{"owner":"Ada","currency":"EUR","overdraftLimit":0,"openedOn":"2026-01-31"}""", HttpStatusCode.OK);
+        (await Kes("dead-letters", "list")).Output.ShouldContain("No dead letters.");
+        await Poison("a");
+        await WaitUntilParked("a");
+
+        JsonObject refused = await Post("a", "credit", Credit(5), HttpStatusCode.Locked);
+        (refused["code"]!.GetValue<string>(), refused["cause"]!.GetValue<string>(), refused["queued"]!.GetValue<bool>(), refused["aggregateId"]!.GetValue<string>())
+            .ShouldBe(("aggregate-parked", "not-avro", false, "a"));
+        refused["detail"]!.GetValue<string>().ShouldContain("kes dead-letters list bank.account");
+        (await _http.GetAsync("/account/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await _http.GetAsync("/health/ready", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        string metrics = await _http.GetStringAsync("/metrics", Cancellation);
+        Regex.Matches(metrics, @"(?m)^kafkaeventsourcing_processing_kes_parked_records\{[^}]*\} (\d+)").Sum(m => int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture)).ShouldBe(1);
+
+        ProgramRun list = await Kes("dead-letters", "list", "bank.account", "--aggregate", "a");
+        list.ExitCode.ShouldBe(0, list.Output);
+        list.Output.ShouldContain("not-avro");
+        string letter = Letter().Match(list.Output).Value.Trim();
+        JsonObject json = (JsonObject)JsonNode.Parse((await Kes("dead-letters", "list", "--json")).Output.Trim())!;
+        ($"{json["partition"]}@{json["offset"]}", json["aggregateId"]!.GetValue<string>(), json["originTopic"]!.GetValue<string>()).ShouldBe((letter, "a", "bank.account.commands"));
+
+        ProgramRun show = await Kes("dead-letters", "show", "bank.account", letter);
+        show.ExitCode.ShouldBe(0, show.Output);
+        foreach (string told in (string[])["bank.account.commands", "not-avro", "hello, bank", "x-own: kept"])
+            show.Output.ShouldContain(told);
+
+        ProgramRun retry = await Kes("dead-letters", "retry", "bank.account", "--aggregate", "a");
+        retry.ExitCode.ShouldBe(1);
+        retry.Output.ShouldContain("parked still");
+        ProgramRun discard = await Kes("dead-letters", "discard", "bank.account", "--letter", letter, "--reason", "a test of the teller's", "--by", "Ada");
+        discard.ExitCode.ShouldBe(0, discard.Output);
+        discard.Output.ShouldContain("a: 1 settled, 0 left.");
+
+        await Post("a", "credit", Credit(5), HttpStatusCode.OK);
+        ProgramRun resolved = await Kes("dead-letters", "list", "--resolved");
+        resolved.Output.ShouldContain("discarded by Ada: a test of the teller's");
+        (await Kes("dead-letters", "list")).Output.ShouldContain("No dead letters.");
+        ProgramRun nothing = await Kes("dead-letters", "retry", "bank.account", "--all");
+        nothing.ExitCode.ShouldBe(1);
+        nothing.Output.ShouldContain("No such letter waits");
+    }
+
+    [Theory]
+    [InlineData(1, "bank.account", "dead-letters", "list", "bank.acount")]
+    [InlineData(1, "There is no dead letter 0@99", "dead-letters", "show", "bank.account", "0@99")]
+    [InlineData(2, "PARTITION@OFFSET", "dead-letters", "show", "bank.account", "99")]
+    [InlineData(2, "--aggregate ID, or --all", "dead-letters", "retry", "bank.account")]
+    [InlineData(2, "--reason", "dead-letters", "discard", "bank.account", "--aggregate", "a")]
+    [InlineData(2, "--letter PARTITION@OFFSET", "dead-letters", "discard", "bank.account", "--reason", "x")]
+    public async Task Wrong_usage_and_failure_say_what_is_wrong(int exitCode, string told, params string[] arguments)
+    {
+        ProgramRun run = await Kes(arguments);
+        run.Output.ShouldContain(told);
+        run.ExitCode.ShouldBe(exitCode, run.Output);
+    }
+
+    private static string Credit(int amount) => $$"""{"amount":{{amount}},"currency":"EUR","bookedOn":"2026-02-01","operation":"CashDeposit","category":"None"}""";
+
+    private async Task<JsonObject> Post(string account, string command, string body, HttpStatusCode expected)
+    {
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+        HttpResponseMessage answer = await _http.PostAsync($"/account/{account}/{command}", content, Cancellation);
+        string text = await answer.Content.ReadAsStringAsync(Cancellation);
+        answer.StatusCode.ShouldBe(expected, text);
+        return (JsonObject)JsonNode.Parse(text)!;
+    }
+
+    private async Task Poison(string account)
+    {
+        using IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig { BootstrapServers = _kafka }).Build();
+        byte[] key = Encoding.UTF8.GetBytes(account);
+        await producer.ProduceAsync(new TopicPartition("bank.account.commands", Murmur2.Partition(key, 2)),
+            new Message<byte[], byte[]> { Key = key, Value = "hello, bank"u8.ToArray(), Headers = new Headers { { "x-own", "kept"u8.ToArray() } } }, Cancellation);
+    }
+
+    // Its letter is written in the transaction that takes its offset.
+    private async Task WaitUntilParked(string account)
+    {
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig { BootstrapServers = _kafka, GroupId = "test" }).Build();
+        consumer.Assign(new TopicPartitionOffset("bank.account.dead-letters", Murmur2.Partition(Encoding.UTF8.GetBytes(account), 2), Offset.Beginning));
+        await Task.Run(() => consumer.Consume(Cancellation), Cancellation);
+    }
+
+    private Task<ProgramRun> Kes(params string[] arguments) =>
+        ProgramRun.Finish("dotnet", [Programs.Kes, .. arguments], new Dictionary<string, string> { ["KES_KAFKA"] = _kafka, ["KES_REGISTRY"] = _registry }, Cancellation);
+
+    [GeneratedRegex(@"serves at (http://\S+:\d+)")]
+    private static partial Regex ServesLine();
+
+    [GeneratedRegex(@"Kafka (\S+), Schema Registry (\S+), MongoDB")]
+    private static partial Regex ServersLine();
+
+    [GeneratedRegex(@"(?m)^ *\d+@\d+")]
+    private static partial Regex Letter();
+}

@@ -1,0 +1,113 @@
+using Banking.Domain;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace KafkaEventSourcing.Integration.Tests;
+
+public sealed class ParkedEventTests(BankFixture bank)
+{
+    private const long Unlucky = 13;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Event_that_cannot_be_folded_parks_its_aggregate_until_code_that_can_is_there(bool deleteStoresWithTheRepair)
+    {
+        string name = Testing.TestServers.UniqueName("fold");
+        string data = Path.Combine(bank.Servers.Folder, name);
+        using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
+        await using (EventSourcedNode sound = await Start(name, data, fails: false, barrierEvents: 1_000)) // no snapshot may save the account from being folded
+        {
+            foreach ((string account, long amount) in ((string, long)[])[("a", 1), ("a", Unlucky), ("a", 2), ("b", 4)])
+                (await sound.Send(Movement.Credit(account, amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        }
+
+        Directory.Delete(data, recursive: true);
+        for (int start = 0; start < 2; start++)
+        {
+            await using EventSourcedNode failing = await Start(name, data, fails: true);
+            AggregateParkedException read = await Should.ThrowAsync<AggregateParkedException>(async () => await failing.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation));
+            (read.Cause, read.IsQueued).ShouldBe(("unfoldable-event", false));
+            read.Message.ShouldContain("thirteen");
+            await Should.ThrowAsync<AggregateParkedException>(failing.Send(Movement.Credit("a", 100), Cancellation));
+            (await Should.ThrowAsync<AggregateParkedException>(failing.Aggregates[0].CommandTopic.Send(Movement.Credit("a", 10, $"queued-{start}"), Cancellation))).IsQueued.ShouldBeTrue();
+
+            // Enough of another account to have barriers written while this one is parked.
+            for (int i = 0; i < 4; i++)
+                (await failing.Send(Movement.Credit(SamePartitionAs("a"), 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await Balance(failing, "b")).ShouldBe(4);
+        }
+
+        await using (EventSourcedNode failing = await Start(name, data, fails: true))
+        {
+            desk.Letters().Select(l => (l.Cause, l.OriginTopic)).ShouldBe([("unfoldable-event", desk.Topics.Events), ("queued", desk.Topics.Commands), ("queued", desk.Topics.Commands)]);
+            CommandReply still = desk.Retry("a");
+            (still.Code, still.Message!.Contains("thirteen", StringComparison.Ordinal)).ShouldBe(("still-parked", true));
+            desk.Discard("a").Code.ShouldBe("event-is-history");
+        }
+
+        if (deleteStoresWithTheRepair)
+            Directory.Delete(data, recursive: true);
+        AggregateView after;
+        await using (EventSourcedNode repaired = await Start(name, data, fails: false))
+        {
+            await Should.ThrowAsync<AggregateParkedException>(async () => await repaired.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation)); // until the operator says so
+            desk.Retry("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
+            after = (await repaired.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!;
+            (after.Version, ((AccountState)after.State).Balance).ShouldBe((5, 1 + Unlucky + 2 + 10 + 10));
+            desk.Letters().ShouldBeEmpty();
+        }
+
+        // From the store, then from the snapshots: both were written while the account was parked.
+        for (int start = 0; start < 2; start++)
+        {
+            await using (EventSourcedNode again = await Start(name, data, fails: false))
+                (await again.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation)).ShouldBe(after);
+            Directory.Delete(data, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Record_of_somebody_else_in_the_events_topic_parks_its_aggregate_and_no_other()
+    {
+        string name = Testing.TestServers.UniqueName("foreign");
+        string data = Path.Combine(bank.Servers.Folder, name);
+        using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
+        await using (EventSourcedNode node = await Start(name, data, fails: false))
+            await node.Send(Movement.Credit("a", 1), Cancellation);
+        await desk.Produce(desk.Topics.Events, "a", [1, 2, 3]);
+        await desk.Produce(desk.Topics.Events, null, [1, 2, 3]);
+        for (int start = 0; start < 3; start++)
+        {
+            if (start == 2)
+                Directory.Delete(data, recursive: true);
+            await using EventSourcedNode node = await Start(name, data, fails: false);
+            (await node.Send(Movement.Credit("b", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 1), Cancellation));
+        }
+
+        desk.Letters().Select(l => (l.AggregateId.ToString(), l.Cause)).ShouldBe([("", "unfoldable-event"), ("a", "unfoldable-event")], ignoreOrder: true);
+    }
+
+    private static string SamePartitionAs(string account) =>
+        Enumerable.Range(0, 100).Select(i => $"other-{i}").First(o => DeadLetterDesk.PartitionOf(o) == DeadLetterDesk.PartitionOf(account));
+
+    private static async Task<long> Balance(EventSourcedNode node, string account) =>
+        ((AccountState)(await node.Aggregates[0].Processor.Read(AggregateId.Parse(account), Cancellation))!.State).Balance;
+
+    private Task<EventSourcedNode> Start(string name, string data, bool fails, int barrierEvents = 2)
+    {
+        ApplicationDefinition application = EventSourcedApplication.Named(name, "Folds, or does not.").With(AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
+            .Decides<Credit>((_, credit) => Decision.Accept(ParkedCommandTests.Credited(credit.Amount)))
+            .Evolves<AccountCredited>((state, credited) => fails && credited.Amount == Unlucky
+                ? throw new InvalidOperationException("thirteen")
+                : state with { Balance = state.Balance + credited.Amount })
+            .Build()).Build();
+        var options = new NodeOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents };
+        return EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+    }
+}
