@@ -232,6 +232,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
     private void Complete(ConsumeResult<byte[], byte[]> record)
     {
+        if (record.Message.Value is null)
+            return; // a writer's proof of its ownership, and nobody's reply
         CommandReply reply;
         try
         {

@@ -25,6 +25,22 @@ public static class CommandReplies
         };
     }
 
+    /// <summary>The outcome as the reply that tells of it; <see cref="ToResult"/> gives it back.</summary>
+    public static CommandReply FromResult(CommandResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        var reply = new CommandReply { CommandId = result.CommandId.Value, AggregateId = result.AggregateId.Value, Version = result.Version, Duplicate = result.IsDuplicate, Outcome = ReplyOutcome.Accepted };
+        return result switch
+        {
+            CommandResult.Accepted { Token.IsDefault: false } accepted => reply with { EventPartition = accepted.Token.Partition, EventOffset = accepted.Token.Offset },
+            CommandResult.Accepted => reply,
+            CommandResult.Rejected { Rejection: { } no } => reply with { Outcome = ReplyOutcome.Rejected, Code = no.Code, Message = no.Message, Details = no.Details },
+            CommandResult.Conflict conflict => reply with { Outcome = ReplyOutcome.Conflict, ExpectedVersion = conflict.Expected.ToString() },
+            CommandResult.Faulted faulted => reply with { Outcome = ReplyOutcome.Faulted, Code = faulted.Code, Message = faulted.Message },
+            _ => throw new System.Diagnostics.UnreachableException($"{result.GetType().Name} is no outcome."),
+        };
+    }
+
     /// <summary>Tells <paramref name="caller"/> the outcome; that the aggregate is parked is no outcome, but an <see cref="AggregateParkedException"/>.</summary>
     public static void Settle(TaskCompletionSource<CommandResult> caller, CommandReply reply)
     {
@@ -34,6 +50,22 @@ public static class CommandReplies
             caller.TrySetException(new AggregateParkedException(AggregateId.Parse(reply.AggregateId), reply.Code ?? "", reply.Message ?? "", reply.Details.GetValueOrDefault(Queued) == bool.TrueString));
         else
             caller.TrySetResult(ToResult(reply));
+    }
+
+    /// <summary>The parked aggregate as the reply that tells of it; <see cref="Settle"/> gives it back.</summary>
+    public static CommandReply FromParked(AggregateParkedException parked)
+    {
+        ArgumentNullException.ThrowIfNull(parked);
+        return new CommandReply
+        {
+            CommandId = "",
+            Version = 0,
+            AggregateId = parked.AggregateId.Value,
+            Outcome = ReplyOutcome.Parked,
+            Code = parked.Cause,
+            Message = parked.Message,
+            Details = new Dictionary<string, string> { [Queued] = parked.IsQueued.ToString() },
+        };
     }
 
     private static ConsistencyToken TokenOf(CommandReply reply) => reply.EventPartition < 0 ? default : new ConsistencyToken(reply.EventPartition, reply.EventOffset);

@@ -30,6 +30,7 @@ public sealed class TopicDeclaration
             Topic(family.Events, ("retention.ms", "-1")),
             Topic(family.Snapshots, ("cleanup.policy", "compact")),
             Topic(family.Replies, ("retention.ms", "3600000")),
+            Topic(family.Owners, ("cleanup.policy", "compact")),
             Topic(family.DeadLetters, ("retention.ms", "-1"), ("max.message.bytes", "2097152")), // whatever fits the command topic, and our headers
             .. isProcess ? (TopicSpecification[])[Topic(family.Timers, ("cleanup.policy", "compact"))] : [],
         ]);

@@ -17,6 +17,9 @@ public sealed record TopicFamily(string Application, string Aggregate)
     /// <summary>Replies to commands, keyed by aggregate id; short-lived.</summary>
     public string Replies { get; } = $"{Application}.{Aggregate}.replies";
 
+    /// <summary>Who owns each partition, keyed by its number; compacted.</summary>
+    public string Owners { get; } = $"{Application}.{Aggregate}.owners";
+
     /// <summary>Of a process: its timers that are set, keyed by name and id; compacted.</summary>
     public string Timers { get; } = $"{Application}.{Aggregate}.timers";
 

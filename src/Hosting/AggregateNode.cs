@@ -1,5 +1,6 @@
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.Nodes;
 using KafkaEventSourcing.Processing;
 using KafkaEventSourcing.Projections;
 using Microsoft.Extensions.Logging;
@@ -10,12 +11,18 @@ namespace KafkaEventSourcing.Hosting;
 public sealed class AggregateNode : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private readonly NodeClient _nodes;
     private Task _projecting = Task.CompletedTask;
 
     private AggregateNode(
-        AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, CommandClient topic, ICommandClient commands, HistoryReader history, ProjectionEngine? projections)
+        AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, OwnerDirectory owners, NodeCodec codec, CommandClient topic, HistoryReader history, ProjectionEngine? projections,
+        NodeOptions options, TimeProvider time)
     {
-        (Definition, Topics, Processor, CommandTopic, Commands, History, Projections) = (definition, topics, processor, topic, commands, history, projections);
+        (Definition, Topics, Processor, Owners, CommandTopic, History, Projections) = (definition, topics, processor, owners, topic, history, projections);
+        _nodes = new NodeClient(definition.Name, processor.NodeId, codec, time);
+        Commands = new TwoDoors(processor, owners, _nodes, topic, options.CommandTimeout, time);
+        Reads = new AggregateReads(processor, owners, _nodes, options.ReadTimeout, time);
+        Desk = new OwnerDesk(processor, owners, codec);
     }
 
     /// <summary>The aggregate type.</summary>
@@ -24,11 +31,17 @@ public sealed class AggregateNode : IAsyncDisposable
     /// <summary>Its topics.</summary>
     public TopicFamily Topics { get; }
 
-    /// <summary>The partition tasks, and strong reads from their state.</summary>
+    /// <summary>The partition tasks of this node, and reads from their state.</summary>
     public CommandProcessor Processor { get; }
 
-    /// <summary>The producers' door: direct where this node owns the aggregate, else by the command topic.</summary>
+    /// <summary>Who owns which partition.</summary>
+    public OwnerDirectory Owners { get; }
+
+    /// <summary>The producers' door: direct to the aggregate's owner, on this node or another; by the command topic while there is none.</summary>
     public ICommandClient Commands { get; }
+
+    /// <summary>Reads of aggregates, whichever node owns them.</summary>
+    public AggregateReads Reads { get; }
 
     /// <summary>The door of the command topic, as producers outside the application use it.</summary>
     public CommandClient CommandTopic { get; }
@@ -38,6 +51,8 @@ public sealed class AggregateNode : IAsyncDisposable
 
     /// <summary>The read models; null when none reads this aggregate's events.</summary>
     public ProjectionEngine? Projections { get; }
+
+    internal OwnerDesk Desk { get; }
 
     /// <summary>Ends when a part of the node stopped: faulted with its fault, or quietly after disposal.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
@@ -54,7 +69,16 @@ public sealed class AggregateNode : IAsyncDisposable
         }
 
         var processor = new CommandProcessor(definition, topics, kafka, serde,
-            new CommandProcessorOptions { StateDirectory = Path.Combine(options.DataDirectory, "state", definition.Name), BarrierEvents = options.BarrierEvents }, timeProvider, loggers, application.Aggregates);
+            new CommandProcessorOptions
+            {
+                StateDirectory = Path.Combine(options.DataDirectory, "state", definition.Name),
+                BarrierEvents = options.BarrierEvents,
+                Standbys = options.Standbys,
+                NodeId = options.NodeId,
+                SessionTimeout = options.SessionTimeout,
+            },
+            timeProvider, loggers, application.Aggregates);
+        OwnerDirectory? owners = null;
         CommandClient? commands = null;
         HistoryReader? history = null;
         ProjectionEngine? engine = null;
@@ -62,11 +86,13 @@ public sealed class AggregateNode : IAsyncDisposable
         try
         {
             await processor.Start(cancellationToken).ConfigureAwait(false);
+            NodeCodec codec = await NodeCodec.Create(serde, topics, definition, cancellationToken).ConfigureAwait(false);
+            owners = OwnerDirectory.Start(kafka, topics, serde, loggers);
             commands = await CommandClient.Start(
                 kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
             engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, new ProjectionEngineOptions(), loggers.CreateLogger<ProjectionEngine>());
-            node = new AggregateNode(definition, topics, processor, commands, new TwoDoors(processor, commands, options.CommandTimeout, timeProvider), history, engine);
+            node = new AggregateNode(definition, topics, processor, owners, codec, commands, history, engine, options, timeProvider);
         }
         catch
         {
@@ -74,6 +100,8 @@ public sealed class AggregateNode : IAsyncDisposable
                 await engine.DisposeAsync().ConfigureAwait(false);
             if (commands is not null)
                 await commands.DisposeAsync().ConfigureAwait(false);
+            if (owners is not null)
+                await owners.DisposeAsync().ConfigureAwait(false);
             await processor.DisposeAsync().ConfigureAwait(false);
             throw;
         }
@@ -104,13 +132,15 @@ public sealed class AggregateNode : IAsyncDisposable
             await Projections.DisposeAsync().ConfigureAwait(false);
         await CommandTopic.DisposeAsync().ConfigureAwait(false);
         await Processor.DisposeAsync().ConfigureAwait(false);
+        await Owners.DisposeAsync().ConfigureAwait(false);
+        _nodes.Dispose();
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
     }
 
     private async Task WatchParts(KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, ILoggerFactory loggers)
     {
-        var parts = new List<Task> { Processor.Completion };
+        var parts = new List<Task> { Processor.Completion, Owners.Completion };
         if (Projections is { } engine)
         {
             var subscription = new EventSubscription(kafka, topics, serde, new EventSubscriptionOptions { GroupId = $"{application}-{topics.Aggregate}-projections" }, loggers);

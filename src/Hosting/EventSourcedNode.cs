@@ -69,6 +69,17 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken) =>
         AggregateOf(command.Payload.GetType()).Commands.Send(command, cancellationToken);
 
+    /// <summary>Tells the other nodes where this one can be reached: the base of its HTTP interface, once it listens. Until then they send it commands by the topic, and reads wait.</summary>
+    /// <exception cref="InvalidInputException">It is no http or https address.</exception>
+    public void Advertise(Uri address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        if (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps))
+            throw new InvalidInputException("--advertise", $"--advertise is '{address}'; it must be an address such as http://node-1:8080.");
+        foreach (AggregateNode aggregate in Aggregates)
+            aggregate.Processor.Advertise(address);
+    }
+
     /// <summary>The part that decides commands of <paramref name="commandType"/>.</summary>
     /// <exception cref="InvalidInputException">No aggregate of the application does.</exception>
     public AggregateNode AggregateOf(Type commandType) =>

@@ -21,6 +21,19 @@ public sealed record NodeOptions
     /// <summary>How long start-up may take until every partition serves. Default 5 min.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>The id of this node among its fellows, 1 to 128 letters, digits, dots, hyphens and underscores. Given, the node stays a member of its groups over a restart, and nothing moves when it is back within
+    /// <see cref="SessionTimeout"/>. Null, the default: a new id each time, and its partitions move as soon as it ends.</summary>
+    public string? NodeId { get; init; }
+
+    /// <summary>After what silence of a node its partitions go to others. Default 20 s.</summary>
+    public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How many other nodes keep a warm copy of each partition's state. Default 0.</summary>
+    public int Standbys { get; init; }
+
+    /// <summary>How long a strong read looks for an owner that answers, while partitions move. Default 10 s.</summary>
+    public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()
@@ -31,6 +44,14 @@ public sealed record NodeOptions
             throw new InvalidInputException("--partitions", $"--partitions is {Partitions}; it must be from 1 to 10,000.");
         if (ReplicationFactor is not -1 and < 1)
             throw new InvalidInputException(nameof(ReplicationFactor), $"{nameof(ReplicationFactor)} is {ReplicationFactor}; it must be -1 or at least 1.");
+        if (NodeId is { } id && (id.Length is 0 or > 128 || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')))
+            throw new InvalidInputException("--node-id", $"--node-id is '{id}'; it must have 1 to 128 letters, digits, dots, hyphens and underscores.");
+        if (SessionTimeout < TimeSpan.FromSeconds(1))
+            throw new InvalidInputException("--session-timeout", $"--session-timeout is {SessionTimeout.TotalSeconds:0.#} s; it must be at least 1, and what the brokers allow.");
+        if (Standbys is < 0 or > 100)
+            throw new InvalidInputException("--standbys", $"--standbys is {Standbys}; it must be from 0 to 100.");
+        if (ReadTimeout <= TimeSpan.Zero)
+            throw new InvalidInputException(nameof(ReadTimeout), $"{nameof(ReadTimeout)} is {ReadTimeout}; it must be positive.");
         if (CommandTimeout <= TimeSpan.Zero)
             throw new InvalidInputException(nameof(CommandTimeout), $"{nameof(CommandTimeout)} is {CommandTimeout}; it must be positive.");
     }

@@ -43,7 +43,14 @@ public sealed class NodeStarter
             servers = addresses.AreComplete || _embedded is null
                 ? new ExternalServers(addresses)
                 : await _embedded.Start(addresses, data, result, loggers, cancellationToken).ConfigureAwait(false);
-            var options = new NodeOptions { DataDirectory = data, Partitions = result.GetValue(Options.Partitions) };
+            var options = new NodeOptions
+            {
+                DataDirectory = data,
+                Partitions = result.GetValue(Options.Partitions),
+                Standbys = result.GetValue(Options.Standbys),
+                NodeId = result.GetValue(Options.NodeId),
+                SessionTimeout = TimeSpan.FromSeconds(result.GetValue(Options.SessionTimeout)),
+            };
             EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers, Time, cancellationToken).ConfigureAwait(false);
             return new RunningNode(node, servers, loggers);
         }

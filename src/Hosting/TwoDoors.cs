@@ -1,19 +1,23 @@
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.Nodes;
 using KafkaEventSourcing.Processing;
 
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// Sends a command by the direct door where this node owns the aggregate, and by the command topic where it does not. When the partition leaves this node while a command waits, the command goes by the
-/// topic under the same id, and its first outcome comes back whichever door it took. Thread-safe.
+/// Sends a command by the direct door to the owner of its partition, on this node or by HTTP on another; where no owner answers, by the command topic, which waits for one. The command keeps its id on all ways, so
+/// that its first outcome comes back whichever it took. Thread-safe.
 /// </summary>
-internal sealed class TwoDoors(CommandProcessor processor, CommandClient topic, TimeSpan timeout, TimeProvider time) : ICommandClient
+internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners, NodeClient nodes, CommandClient topic, TimeSpan timeout, TimeProvider time) : ICommandClient
 {
+    // How often the direct door is tried; each try after the first follows a new owner.
+    private const int MaxHops = 4;
+
     /// <inheritdoc/>
     public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken) =>
         processor.TrySend(command, out Task<CommandResult>? outcome)
             ? Await(outcome, command, cancellationToken)
-            : topic.Send(command, cancellationToken);
+            : SendElsewhere(command, cancellationToken);
 
     private async Task<CommandResult> Await(Task<CommandResult> outcome, CommandEnvelope command, CancellationToken cancellationToken)
     {
@@ -23,11 +27,59 @@ internal sealed class TwoDoors(CommandProcessor processor, CommandClient topic, 
         }
         catch (AggregateUnavailableException)
         {
-            return await topic.Send(command, cancellationToken).ConfigureAwait(false);
+            return await SendElsewhere(command, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException late)
         {
-            throw new TimeoutException($"No answer to the command {command.CommandId} within {timeout.TotalSeconds:0.#} s. The outcome is not known: send it again under the same id to learn it.", late);
+            throw Late(command, late);
         }
     }
+
+    private async Task<CommandResult> SendElsewhere(CommandEnvelope command, CancellationToken cancellationToken)
+    {
+        command = command with { Time = command.Time ?? time.GetUtcNow(), TraceParent = command.TraceParent ?? System.Diagnostics.Activity.Current?.Id };
+        int partition = processor.PartitionOf(command.AggregateId);
+        var search = new OwnerSearch(owners, processor.NodeId, partition, timeout, time);
+        byte[]? payload = null;
+        try
+        {
+            for (int hop = 0; hop < MaxHops && partition >= 0; hop++)
+            {
+                if (processor.TrySend(command, out Task<CommandResult>? outcome))
+                {
+                    try
+                    {
+                        return await outcome.WaitAsync(search.Left, time, cancellationToken).ConfigureAwait(false);
+                    }
+                    catch (AggregateUnavailableException)
+                    {
+                        continue;
+                    }
+                }
+
+                if (search.Owner is not { } owner)
+                    break;
+                payload ??= processor.Encode(command);
+                switch (await search.Ask(owner, stop => nodes.Send(owner, command, payload, stop), cancellationToken).ConfigureAwait(false))
+                {
+                    case NodeAnswer<CommandResult>.Answered answered:
+                        return answered.Value;
+                    case NodeAnswer<CommandResult>.Overloaded overloaded:
+                        throw new OverloadedException(overloaded.Message);
+                }
+
+                if (!search.HasNews)
+                    break;
+            }
+
+            return await topic.Send(command, cancellationToken).WaitAsync(search.Left, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException late) when (search.Left == TimeSpan.Zero)
+        {
+            throw Late(command, late);
+        }
+    }
+
+    private TimeoutException Late(CommandEnvelope command, TimeoutException late) =>
+        new($"No answer to the command {command.CommandId} within {timeout.TotalSeconds:0.#} s. The outcome is not known: send it again under the same id to learn it.", late);
 }

@@ -18,6 +18,7 @@ namespace KafkaEventSourcing.Processing;
 public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposable
 {
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
+    private const int MaxHeartbeatMs = 1_000;
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
     [ThreadStatic]
@@ -30,6 +31,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private readonly CommandProcessorOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly NodeIdentity _node;
     private readonly IReadOnlyList<AggregateDefinition> _application;
     private readonly ConcurrentDictionary<int, PartitionTask> _tasks = [];
     private readonly CancellationTokenSource _stop = new();
@@ -37,6 +39,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private TopicEncoder? _commandEncoder;
     private int _partitions;
     private volatile bool _assigned;
+    private StandbyKeeper? _standbys;
     private Exception? _fault;
     private Exception? _taskFault;
 
@@ -52,6 +55,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         (_definition, _topics, _connection, _serde, _options, _time) = (definition, topics, connection, serde, options, timeProvider);
         _application = application ?? [definition];
         _logger = loggers.CreateLogger<CommandProcessor>();
+        _node = new NodeIdentity(options.NodeId ?? $"node-{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
     }
 
     /// <summary>Completes when this node has got its partitions for the first time and serves all of them.</summary>
@@ -62,6 +66,9 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 
     /// <summary>Whether this node has its partitions and serves all of them.</summary>
     public bool IsReady => _assigned && _tasks.Values.All(t => t.Status == PartitionStatus.Serving);
+
+    /// <summary>The id of this node.</summary>
+    public string NodeId => _node.Id;
 
     /// <summary>What each partition of this node is doing.</summary>
     public IReadOnlyDictionary<int, PartitionStatus> Partitions => _tasks.ToDictionary(t => t.Key, t => t.Value.Status);
@@ -74,6 +81,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             await _serde.Prepare(_topics.Events, _definition.EventTypes, cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier)], cancellationToken).ConfigureAwait(false),
+            await _serde.Prepare(_topics.Owners, [typeof(PartitionOwner)], cancellationToken).ConfigureAwait(false),
             _definition.Reacts ? await _serde.Prepare(_topics.Timers, [typeof(TimerElapsed)], cancellationToken).ConfigureAwait(false) : null,
             await ProcessRoutes.Prepare(_definition, _topics.Application, _application, _serde, cancellationToken).ConfigureAwait(false));
         _commandEncoder = await _serde.Prepare(_topics.Commands, _definition.CommandTypes, cancellationToken).ConfigureAwait(false);
@@ -101,14 +109,29 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         return true;
     }
 
+    /// <summary>Tells the others where this node can be reached: the base of its HTTP interface. The owners topic has it a moment later.</summary>
+    public void Advertise(Uri address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        _node.Address = address.AbsoluteUri;
+        foreach (PartitionTask task in _tasks.Values)
+            task.Announce();
+    }
+
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken)
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) => Read(aggregateId, ReadConsistency.Strong, cancellationToken);
+
+    /// <summary>Reads one aggregate of a partition of this node; null when it has no events.</summary>
+    /// <exception cref="AggregateUnavailableException">This node does not own the aggregate's partition (any more), or is still restoring it.</exception>
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken)
     {
         if (_partitions == 0)
             throw new AggregateUnavailableException(-1, "This node has not joined its group yet; try again.");
         int partition = PartitionOf(aggregateId);
-        return _tasks.TryGetValue(partition, out PartitionTask? task)
-            ? task.Read(aggregateId, cancellationToken)
+        return !_tasks.TryGetValue(partition, out PartitionTask? task) && consistency == ReadConsistency.Eventual && _standbys?.Find(partition) is { } copy
+            ? ValueTask.FromResult(copy.Read(aggregateId))
+            : task is not null
+            ? task.Read(aggregateId, consistency, cancellationToken)
             : throw new AggregateUnavailableException(partition, $"Partition {partition} is not on this node.");
     }
 
@@ -134,13 +157,33 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         _stop.Dispose();
     }
 
-    private int PartitionOf(AggregateId aggregateId)
+    /// <summary>The partition of an aggregate; -1 before the node has joined its group.</summary>
+    public int PartitionOf(AggregateId aggregateId)
     {
         if (_partitions == 0)
             return -1;
         Span<byte> key = stackalloc byte[AggregateId.MaxBytes];
         return Murmur2.Partition(key[..Encoding.UTF8.GetBytes(aggregateId.Value, key)], _partitions);
     }
+
+    /// <summary>The command's payload as the command topic would carry it.</summary>
+    /// <exception cref="InvalidInputException">The command cannot be decided as it is.</exception>
+    public byte[] Encode(CommandEnvelope command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        Check(command);
+        return s_buffer!.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Whether a read of <paramref name="partition"/> can be answered on this node.</summary>
+    public bool CanRead(int partition, ReadConsistency consistency) =>
+        StatusOf(partition) == PartitionStatus.Serving || (consistency == ReadConsistency.Eventual && _standbys?.Find(partition) is { IsWarm: true });
+
+    /// <summary>The partitions of which this node keeps a copy that is complete.</summary>
+    public IReadOnlyList<int> Standbys => [.. Enumerable.Range(0, _partitions).Where(p => _standbys?.Find(p) is { IsWarm: true })];
+
+    /// <summary>What a partition is doing on this node; null: it is not here.</summary>
+    public PartitionStatus? StatusOf(int partition) => _tasks.TryGetValue(partition, out PartitionTask? task) ? task.Status : null;
 
     // What the command topic would refuse is refused here too; returns the encoded size.
     private int Check(CommandEnvelope command)
@@ -161,6 +204,10 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     {
         ConsumerConfig config = _connection.Consumer($"{_topics.Application}-{_topics.Aggregate}");
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
+        config.GroupInstanceId = _options.NodeId;
+        config.ClientId = _node.Id; // by it the members of the group are known to one another
+        config.SessionTimeoutMs ??= (int)_options.SessionTimeout.TotalMilliseconds;
+        config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, config.SessionTimeoutMs.Value / 6); // a rebalance is learned by heartbeat
         PartitionContext context = null!;
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
             .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
@@ -174,7 +221,10 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             .SetPartitionsLostHandler((_, partitions) => Release(partitions))
             .Build();
         (_partitions, int replyPartitions) = PartitionCounts(consumer);
-        context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, replyPartitions, consumer, _options, _time, _logger);
+        context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, replyPartitions, consumer, _options, _time, _logger);
+        _standbys = new StandbyKeeper(context, config.GroupId, _partitions, _tasks.ContainsKey);
+        context.YieldStandby = _standbys.Yield;
+        _ = _standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         consumer.Subscribe(_topics.Commands);
         try
         {
@@ -190,6 +240,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         {
             _assigned = false;
             await ReleaseAll().ConfigureAwait(false);
+            await _standbys.DisposeAsync().ConfigureAwait(false);
             consumer.Close();
         }
 

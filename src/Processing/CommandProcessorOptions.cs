@@ -21,6 +21,12 @@ public sealed record CommandProcessorOptions
     /// <summary>After how many events a snapshot barrier is written. Default 50,000.</summary>
     public int BarrierEvents { get; init; } = 50_000;
 
+    /// <summary>How many other nodes keep a warm copy of each partition's state. Default 0.</summary>
+    public int Standbys { get; init; }
+
+    /// <summary>How many events since the last barrier make one worth writing when the partition is handed over, if they changed few aggregates. Default 5,000.</summary>
+    public int HandOverBarrierEvents { get; init; } = 5_000;
+
     /// <summary>How many command ids are remembered per aggregate; with another number the stores are filled again. Default 256: an id that is sent again later than that many commands of its aggregate is taken as new.</summary>
     public int RecentCommands { get; init; } = 256;
 
@@ -30,6 +36,13 @@ public sealed record CommandProcessorOptions
     /// <summary>After what time Kafka aborts the transaction of a writer that went silent. Default 15 s.</summary>
     public TimeSpan TransactionTimeout { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>The id of this node: it stays a member of its group over a restart (static membership), so that nothing moves when it is back within <see cref="SessionTimeout"/>. Null, the default: it is a new
+    /// member each time, and its partitions move at once when it ends.</summary>
+    public string? NodeId { get; init; }
+
+    /// <summary>After what silence of a node its partitions go to others. Default 20 s; Kafka's brokers allow 6 s to 30 min unless told otherwise.</summary>
+    public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()
@@ -38,12 +51,20 @@ public sealed record CommandProcessorOptions
         Check(MaxCommandBytes, nameof(MaxCommandBytes));
         Check(MaxEventBytes, nameof(MaxEventBytes));
         Check(BarrierEvents, nameof(BarrierEvents));
+        Check(HandOverBarrierEvents, nameof(HandOverBarrierEvents));
         Check(RecentCommands, nameof(RecentCommands));
         Check(CachedAggregates, nameof(CachedAggregates));
         Check(MaxWaitingBytes, nameof(MaxWaitingBytes));
+        if (Standbys < 0)
+            throw new InvalidInputException(nameof(Standbys), $"{nameof(Standbys)} is {Standbys}; it must not be negative.");
+        if (SessionTimeout < TimeSpan.FromSeconds(1))
+            throw new InvalidInputException(nameof(SessionTimeout), $"{nameof(SessionTimeout)} is {SessionTimeout}; it must be at least a second.");
         if (TransactionTimeout < TimeSpan.FromSeconds(1))
             throw new InvalidInputException(nameof(TransactionTimeout), $"{nameof(TransactionTimeout)} is {TransactionTimeout}; it must be at least a second.");
     }
+
+    /// <summary>The folder of the store of <paramref name="partition"/>.</summary>
+    internal string StoreOf(int partition) => Path.Combine(StateDirectory, partition.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     private static void Check(long value, string name)
     {

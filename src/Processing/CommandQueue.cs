@@ -14,6 +14,7 @@ internal sealed class CommandQueue
     private readonly object _lock = new();
     private long _bytes;
     private bool _closed;
+    private bool _nudged;
 
     /// <summary>Adds a record and returns how many bytes wait now.</summary>
     public long Add(ConsumeResult<byte[], byte[]> record)
@@ -71,13 +72,24 @@ internal sealed class CommandQueue
         }
     }
 
-    /// <summary>Waits for commands and moves at most <paramref name="max"/> to <paramref name="batch"/>; false when the queue is closed. Tells the bytes that wait still.</summary>
+    /// <summary>Lets <see cref="Take"/> return, even without a command.</summary>
+    public void Nudge()
+    {
+        lock (_lock)
+        {
+            _nudged = true;
+            Monitor.Pulse(_lock);
+        }
+    }
+
+    /// <summary>Waits for commands or a nudge and moves at most <paramref name="max"/> to <paramref name="batch"/>; false when the queue is closed. Tells the bytes that wait still.</summary>
     public bool Take(List<QueuedCommand> batch, int max, out long left)
     {
         lock (_lock)
         {
-            while (_commands.Count == 0 && !_closed)
+            while (_commands.Count == 0 && !_closed && !_nudged)
                 Monitor.Wait(_lock);
+            _nudged = false;
             while (!_closed && batch.Count < max && _commands.TryDequeue(out QueuedCommand command))
             {
                 _bytes -= command.Bytes;

@@ -62,6 +62,31 @@ internal sealed class EventReplay
         return events;
     }
 
+    /// <summary>Folds events as they come, from the store's checkpoint on, until <paramref name="cancellationToken"/> is cancelled; <paramref name="caughtUp"/> gets the number of events so far each time the end is reached and stored.</summary>
+    /// <exception cref="InvalidDataException">An event cannot be read or folded, or a version is missing.</exception>
+    public void Follow(Action<long> caughtUp, CancellationToken cancellationToken)
+    {
+        ConsumerConfig config = _connection.Consumer("standby");
+        config.EnablePartitionEof = true;
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        consumer.Assign(new TopicPartitionOffset(_partition, _store.Checkpoint));
+        var changed = new Dictionary<AggregateId, Change>();
+        for (long events = 0; ;)
+        {
+            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
+            if (record.IsPartitionEOF)
+            {
+                Write(changed, record.Offset.Value);
+                caughtUp(events);
+                continue;
+            }
+
+            Fold(_codec.Decode(record), changed);
+            if (++events % WriteEvery == 0)
+                Write(changed, record.Offset.Value + 1);
+        }
+    }
+
     /// <summary>Folds the events of one aggregate that its stored state does not have yet, from <paramref name="offset"/> on; the store's checkpoint stays.</summary>
     /// <exception cref="InvalidDataException">An event cannot be read or folded, or a version is missing.</exception>
     public void FoldAgain(AggregateId id, long offset, CancellationToken cancellationToken)

@@ -15,6 +15,7 @@ internal sealed class EventWriter
     private readonly ProcessorEncoders _encoders;
     private readonly TopicPartition _events;
     private readonly TopicPartition _snapshots;
+    private readonly TopicPartition _owners;
     private readonly TopicPartition _deadLetters;
     private readonly string _replies;
     private readonly int _partition;
@@ -29,6 +30,7 @@ internal sealed class EventWriter
         (_producer, _serde, _encoders, _partition) = (producer, serde, encoders, partition);
         _events = new TopicPartition(topics.Events, partition);
         _snapshots = new TopicPartition(topics.Snapshots, partition);
+        _owners = new TopicPartition(topics.Owners, partition);
         _deadLetters = new TopicPartition(topics.DeadLetters, partition);
         _replies = topics.Replies;
         _source = new Header(CloudEventHeaders.Source, Encoding.UTF8.GetBytes($"/{topics.Application}/{topics.Aggregate}"));
@@ -91,6 +93,13 @@ internal sealed class EventWriter
     public void WriteBarrier(SnapshotBarrier barrier) =>
         Produce(_snapshots, SnapshotReader.BarrierKey, Encode(_encoders.Snapshots, barrier), TypeOnly(barrier), null);
 
+    public void WriteOwner(PartitionOwner owner) =>
+        Produce(_owners, CloudEventHeaders.Encode(_partition), Encode(_encoders.Owners, owner), TypeOnly(owner), null);
+
+    /// <summary>A record that means nothing and makes a transaction: without value, so that whoever waits for replies passes it by.</summary>
+    public void WriteFence(int replyPartitions) =>
+        Produce(new TopicPartition(_replies, _partition % replyPartitions), null, null, [], null);
+
     private Headers TypeOnly(IAvroRecord value) => new() { TypeOf(value.GetType()) };
 
     private byte[] Encode(TopicEncoder encoder, IAvroRecord value)
@@ -107,8 +116,8 @@ internal sealed class EventWriter
         return header;
     }
 
-    private void Produce(TopicPartition target, byte[] key, byte[] value, Headers headers, Action<DeliveryReport<byte[], byte[]>>? report) =>
-        Produce(target, new Message<byte[], byte[]> { Key = key, Value = value, Headers = headers }, report);
+    private void Produce(TopicPartition target, byte[]? key, byte[]? value, Headers headers, Action<DeliveryReport<byte[], byte[]>>? report) =>
+        Produce(target, new Message<byte[], byte[]> { Key = key!, Value = value!, Headers = headers }, report);
 
     private void Produce(TopicPartition target, Message<byte[], byte[]> message, Action<DeliveryReport<byte[], byte[]>>? report)
     {
@@ -128,4 +137,4 @@ internal sealed class EventWriter
 }
 
 /// <summary>What encodes for the topics that a partition task writes.</summary>
-internal sealed record ProcessorEncoders(TopicEncoder Events, TopicEncoder Replies, TopicEncoder Snapshots, TopicEncoder? Timers, ProcessRoutes Routes);
+internal sealed record ProcessorEncoders(TopicEncoder Events, TopicEncoder Replies, TopicEncoder Snapshots, TopicEncoder Owners, TopicEncoder? Timers, ProcessRoutes Routes);

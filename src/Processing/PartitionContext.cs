@@ -12,8 +12,13 @@ internal sealed record PartitionContext(
     KafkaConnection Connection,
     AvroMessageSerde Serde,
     ProcessorEncoders Encoders,
+    NodeIdentity Node,
     int ReplyPartitions,
     IConsumer<byte[], byte[]> Consumer,
     CommandProcessorOptions Options,
     TimeProvider Time,
-    ILogger Logger);
+    ILogger Logger)
+{
+    /// <summary>Closes this node's warm copy of a partition, if it has one, so that its store can be opened.</summary>
+    public Action<int> YieldStandby { get; set; } = static _ => { };
+}

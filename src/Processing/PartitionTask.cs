@@ -43,13 +43,13 @@ internal sealed partial class PartitionTask : IDisposable
     private long _eventsSinceBarrier;
     private long _reportedOffset;
     private bool _paused;
-    private volatile TaskCompletionSource? _committing;
 
     public PartitionTask(PartitionContext context, int partition)
     {
         (_context, _partition) = (context, partition);
         _commands = new TopicPartition(context.Topics.Commands, partition);
         _events = new TopicPartition(context.Topics.Events, partition);
+        _fence = new ReadFence(partition);
         _logger = context.Logger;
         Completion = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
@@ -95,38 +95,15 @@ internal sealed partial class PartitionTask : IDisposable
     /// <summary>Frees what is left once <see cref="Completion"/> has ended.</summary>
     public void Dispose() => _stop.Dispose();
 
-    /// <summary>A strong read.</summary>
-    public async ValueTask<AggregateView?> Read(AggregateId id, CancellationToken cancellationToken)
-    {
-        StoreReads reads = await Settled(cancellationToken).ConfigureAwait(false);
-        ThrowIfBroken(id);
-        return reads.Read(id);
-    }
-
-    /// <summary>All aggregates of the partition.</summary>
-    public async ValueTask<IEnumerable<AggregateView>> ReadAll(CancellationToken cancellationToken)
-    {
-        StoreReads reads = await Settled(cancellationToken).ConfigureAwait(false);
-        return reads.ReadAll();
-    }
-
-    // A reply can be seen as soon as its transaction is committed, a moment before the store has it: who reads then waits for that moment.
-    private async ValueTask<StoreReads> Settled(CancellationToken cancellationToken)
-    {
-        if (Status != PartitionStatus.Serving)
-            throw new AggregateUnavailableException(_partition, $"Partition {_partition} is {Status.ToString().ToLowerInvariant()} on this node; try again.");
-        if (_committing is { } commit)
-            await commit.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
-        return Status == PartitionStatus.Serving ? _reads! : throw new AggregateUnavailableException(_partition, $"Partition {_partition} has just left this node; try again.");
-    }
-
     private void Run()
     {
         try
         {
             Fence();
+            Publish(OwnerStatus.Restoring);
             Restore();
             Serve();
+            HandOver();
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
@@ -143,7 +120,8 @@ internal sealed partial class PartitionTask : IDisposable
             Status = PartitionStatus.Stopped;
             _fenced.TrySetResult();
             _serving.TrySetCanceled();
-            _committing?.TrySetResult();
+            _fence.Close();
+            ProcessingTelemetry.Unwatch(_context.Topics, _partition);
             _producer?.Dispose();
             Close();
             ProcessingTelemetry.Unwatch(_parked);
@@ -190,7 +168,8 @@ internal sealed partial class PartitionTask : IDisposable
         Status = PartitionStatus.Restoring;
         long started = Stopwatch.GetTimestamp();
         AvroRecordType stateType = _context.Serde.TypeOf(_context.Definition.StateType);
-        string directory = Path.Combine(_context.Options.StateDirectory, _partition.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        _context.YieldStandby(_partition);
+        string directory = _context.Options.StoreOf(_partition);
         (long start, long end) = EventReplay.Bounds(_context.Connection, _events);
         _store = StateStore.Open(directory, _context.Definition, stateType, _context.Options.RecentCommands);
         if (_store.Checkpoint > end)
@@ -215,6 +194,7 @@ internal sealed partial class PartitionTask : IDisposable
         _outbox = OpenOutbox();
         _nextEventOffset = end;
         _eventsSinceBarrier = events;
+        ProcessingTelemetry.Watch(_context.Topics, _partition, () => _eventsSinceBarrier);
         _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
         ProcessingTelemetry.Restored(events, Stopwatch.GetElapsedTime(started));
         LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
@@ -272,6 +252,7 @@ internal sealed partial class PartitionTask : IDisposable
     private void Serve()
     {
         Status = PartitionStatus.Serving;
+        Publish(OwnerStatus.Serving);
         _serving.TrySetResult();
         while (true)
         {
@@ -279,11 +260,18 @@ internal sealed partial class PartitionTask : IDisposable
             if (!_queue.Take(_batch, _context.Options.MaxBatchCommands, out long left))
                 return;
             ResumeIfRoom(left);
+            if (_batch.Count == 0 || _announce)
+                CommitAlone();
+            if (_batch.Count == 0)
+                continue;
+
             long started = Stopwatch.GetTimestamp();
             Process(_batch);
             ProcessingTelemetry.Committed(_batch.Count, _decider.Events.Count, Stopwatch.GetElapsedTime(started));
             if (_eventsSinceBarrier >= _context.Options.BarrierEvents)
                 TryWriteBarrier(null);
+            if (_fence.IsAwaited)
+                _queue.Nudge(); // a batch without records has proved nothing to them
         }
     }
 
@@ -359,8 +347,7 @@ internal sealed partial class PartitionTask : IDisposable
             _nextEventOffset += events + 1;
         _decider.Apply(_nextEventOffset);
         _eventsSinceBarrier += events;
-        _committing!.TrySetResult();
-        _committing = null;
+        _fence.Committed();
         foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
         {
             if (command.Caller is { } caller)
@@ -419,15 +406,14 @@ internal sealed partial class PartitionTask : IDisposable
                 return false;
             }
 
-            _committing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (fenced || _outbox.Records.Count > 0 || _decider.DeadLetters.Count > 0)
+                _fence.BeginCommit(); // without a record nobody asks Kafka
             Commit();
             return true;
         }
         catch (KafkaTxnRequiresAbortException failed)
         {
             LogAborted(failed, _partition);
-            _committing?.TrySetResult();
-            _committing = null;
             _producer.AbortTransaction(TransactionCallTimeout);
             return false;
         }

@@ -67,10 +67,16 @@ public sealed class ProgramRun : IAsyncDisposable
     /// <summary>Asks it to end (SIGTERM), waits, and returns its exit code.</summary>
     public async Task<int> Terminate(CancellationToken cancellationToken)
     {
-        using Process kill = Process.Start("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        await kill.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
+        await Signal("TERM", cancellationToken).ConfigureAwait(false);
         await WaitForExit(cancellationToken).ConfigureAwait(false);
         return _process.ExitCode;
+    }
+
+    /// <summary>Sends a signal by its short name, such as STOP or CONT.</summary>
+    public async Task Signal(string name, CancellationToken cancellationToken)
+    {
+        using Process kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary><c>kill -9</c>: no farewell.</summary>

@@ -103,8 +103,8 @@ public sealed class InfrastructureTests
     public void Topics_of_the_declaration_agree_in_partitions_and_survive_one_broker()
     {
         YamlMappingNode[] topics = [.. ((YamlSequenceNode)Load("infra/topics.yaml")["topics"]).Cast<YamlMappingNode>()];
-        topics.Select(t => t["name"].ToString()).ShouldBe(["bank.account.commands", "bank.account.events", "bank.account.snapshots", "bank.account.replies", "bank.account.dead-letters",
-            "bank.transfer.commands", "bank.transfer.events", "bank.transfer.snapshots", "bank.transfer.replies", "bank.transfer.dead-letters", "bank.transfer.timers"]);
+        topics.Select(t => t["name"].ToString()).ShouldBe(["bank.account.commands", "bank.account.events", "bank.account.snapshots", "bank.account.replies", "bank.account.owners", "bank.account.dead-letters",
+            "bank.transfer.commands", "bank.transfer.events", "bank.transfer.snapshots", "bank.transfer.replies", "bank.transfer.owners", "bank.transfer.dead-letters", "bank.transfer.timers"]);
         topics.Select(t => t["partitions"].ToString()).Distinct().ShouldHaveSingleItem();
         foreach (YamlMappingNode topic in topics)
         {

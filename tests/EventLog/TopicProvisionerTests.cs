@@ -34,7 +34,7 @@ public sealed class TopicProvisionerTests : IAsyncLifetime
     {
         TopicDeclaration declaration = TopicDeclaration.For(new TopicFamily(TestServers.UniqueName("app"), "thing"), 3, -1);
         TopicPlan plan = await _provisioner.Plan(declaration, Cancellation);
-        plan.Missing.Count.ShouldBe(5);
+        plan.Missing.Count.ShouldBe(6);
         await _provisioner.Apply(plan, Cancellation);
         (await _provisioner.Plan(declaration, Cancellation)).IsEmpty.ShouldBeTrue();
     }

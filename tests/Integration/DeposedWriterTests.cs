@@ -16,6 +16,43 @@ public sealed class DeposedWriterTests(BankFixture bank)
         { "what it had told before", Movement.Credit("a", 10, "first"), typeof(CommandResult.Accepted) },
     };
 
+    [Fact]
+    public async Task Deposed_writer_cannot_answer_a_strong_read()
+    {
+        ApplicationDefinition application = BankFixture.NewBank();
+        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await node.Send(Movement.Open("a"), Cancellation);
+        await node.Send(Movement.Credit("a", 10, "first"), Cancellation);
+        AggregateNode part = node.Aggregates[0];
+        var id = AggregateId.Parse("a");
+        (await part.Processor.Read(id, Cancellation))!.Version.ShouldBe(2);
+        Usurp(application, part.Processor.PartitionOf(id));
+
+        // It does not know yet. An eventual read may tell of the past, a strong one finds out.
+        (await part.Processor.Read(id, ReadConsistency.Eventual, Cancellation))!.Version.ShouldBe(2);
+        await Should.ThrowAsync<AggregateUnavailableException>(async () => await part.Processor.Read(id, Cancellation).AsTask().WaitAsync(Cancellation));
+
+        // Asked by the way that looks for the owner, the writer after it answers.
+        (await part.Reads.Read(id, Cancellation))!.Version.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Strong_reads_that_wait_share_a_transaction()
+    {
+        const int reads = 300;
+        ApplicationDefinition application = BankFixture.NewBank();
+        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await node.Send(Movement.Open("a"), Cancellation);
+        AggregateNode part = node.Aggregates[0];
+        long before = RepliesEnd(part);
+        Task<AggregateView?>[] reading = [.. Enumerable.Range(0, reads).Select(_ => part.Processor.Read(AggregateId.Parse("a"), Cancellation).AsTask())];
+        foreach (AggregateView? view in await Task.WhenAll(reading))
+            view!.Version.ShouldBe(1);
+
+        // A transaction is two offsets, its record and its marker.
+        (RepliesEnd(part) - before).ShouldBeInRange(2, reads);
+    }
+
     [Theory]
     [MemberData(nameof(Commands), DisableDiscoveryEnumeration = true)]
     public async Task Deposed_writer_cannot_answer_at_the_direct_door(string what, CommandEnvelope command, Type answer)
@@ -26,11 +63,7 @@ public sealed class DeposedWriterTests(BankFixture bank)
         await node.Send(Movement.Credit("a", 10, "first"), Cancellation);
         CommandProcessor processor = node.Aggregates[0].Processor;
         foreach (int partition in processor.Partitions.Keys)
-        {
-            var config = new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{application.Name}-account-{partition}" };
-            using IProducer<byte[], byte[]> usurper = new ProducerBuilder<byte[], byte[]>(config).Build();
-            usurper.InitTransactions(TimeSpan.FromSeconds(30));
-        }
+            Usurp(application, partition);
 
         processor.TrySend(command, out Task<CommandResult>? outcome).ShouldBeTrue(what); // it does not know yet that it is deposed
         await Should.ThrowAsync<AggregateUnavailableException>(() => outcome!.WaitAsync(Cancellation), what);
@@ -41,5 +74,19 @@ public sealed class DeposedWriterTests(BankFixture bank)
         await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse("a"), Cancellation))
             events.Add(recorded.CommandId.Value);
         events.ShouldBe(command.CommandId.Value == "yes" ? ["open-a", "first", "yes"] : ["open-a", "first"]);
+    }
+
+    private void Usurp(ApplicationDefinition application, int partition)
+    {
+        var config = new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{application.Name}-account-{partition}" };
+        using IProducer<byte[], byte[]> usurper = new ProducerBuilder<byte[], byte[]>(config).Build();
+        usurper.InitTransactions(TimeSpan.FromSeconds(30));
+    }
+
+    private long RepliesEnd(AggregateNode part)
+    {
+        var config = new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = "ends" };
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).Build();
+        return Enumerable.Range(0, 2).Sum(p => consumer.QueryWatermarkOffsets(new TopicPartition(part.Topics.Replies, p), TimeSpan.FromSeconds(30)).High.Value);
     }
 }

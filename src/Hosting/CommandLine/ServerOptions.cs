@@ -27,11 +27,21 @@ public sealed class ServerOptions
     /// <summary>Partitions of topics to create.</summary>
     public Option<int> Partitions { get; } = Named("--partitions", "KES_PARTITIONS", "partitions of topics that have to be created (default 4)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 4);
 
+    /// <summary>The id of this node.</summary>
+    public Option<string?> NodeId { get; } = Named<string?>("--node-id", "KES_NODE_ID", "id of this node, the same after a restart; without it the node is a new one each time", v => v);
+
+    /// <summary>After what silence a node's partitions go to others.</summary>
+    public Option<double> SessionTimeout { get; } = Named(
+        "--session-timeout", "KES_SESSION_TIMEOUT", "seconds of silence after which a node's partitions go to others (default 20)", v => double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture), 20.0);
+
+    /// <summary>Warm copies of each partition on other nodes.</summary>
+    public Option<int> Standbys { get; } = Named("--standbys", "KES_STANDBYS", "other nodes that keep a warm copy of each partition's state (default 0)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 0);
+
     /// <summary>Whether to log what goes on.</summary>
     public Option<bool> Verbose { get; } = new("--verbose") { Description = "log what goes on to standard error" };
 
     /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, Verbose];
+    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, NodeId, SessionTimeout, Standbys, Verbose];
 
     /// <summary>The addresses that were named.</summary>
     /// <exception cref="InvalidInputException">A setting is not of the form name=value.</exception>

@@ -8,11 +8,11 @@ namespace KafkaEventSourcing.Hosting.Http;
 internal static class AggregateEndpoints
 {
     public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples) =>
-        routes.MapGet($"/{aggregate.Definition.Name}/{{id}}", (string id, HttpContext context) => Read(context, aggregate, id))
+        routes.MapGet($"/{aggregate.Definition.Name}/{{id}}", (string id, string? consistency, HttpContext context) => Read(context, aggregate, id, consistency))
             .WithName($"{aggregate.Definition.Name}-read")
             .WithTags(aggregate.Definition.Name)
             .WithSummary("Read the state now")
-            .WithDescription("A strong read: it includes every event that was committed before it.")
+            .WithDescription("A strong read, the default, includes every event that was committed before it. consistency=eventual: a state that may be a moment old, without asking Kafka whether this node still owns the aggregate.")
             .Produces<AggregateAnswer>()
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -21,18 +21,26 @@ internal static class AggregateEndpoints
             .AddOpenApiOperationTransformer((operation, _, _) =>
             {
                 operation.Describe("id", "The aggregate's id, at most 256 bytes of UTF-8; a slash in it is escaped as %2F.");
+                operation.Describe("consistency", "strong (default), or eventual: a state that may be a moment old.");
                 operation.Answers(Examples.AnswerWith(examples.JsonOf(aggregate.Definition.StateType)));
                 return Task.CompletedTask;
             });
 
-    private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id)
+    private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id, string? consistency)
     {
-        AggregateView? view = await aggregate.Processor.Read(AggregateId.Parse(id), context.RequestAborted).ConfigureAwait(false);
+        AggregateView? view = await aggregate.Reads.Read(AggregateId.Parse(id), ConsistencyOf(consistency), context.RequestAborted).ConfigureAwait(false);
         if (view is null)
             return Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no {aggregate.Definition.Name} '{id}'.");
         context.Response.Headers[ReadModelEndpoints.TokenHeader] = view.Token.ToString();
         return Results.Json(new AggregateAnswer(view.AggregateId.Value, view.Version, view.Token.ToString(), view.State), JsonFormat.Options);
     }
+
+    private static ReadConsistency ConsistencyOf(string? text) => text switch
+    {
+        null or "strong" => ReadConsistency.Strong,
+        "eventual" => ReadConsistency.Eventual,
+        _ => throw new InvalidInputException("consistency", $"consistency is '{text}'; it must be strong or eventual."),
+    };
 }
 
 /// <summary>One aggregate as the HTTP interface returns it.</summary>

@@ -73,6 +73,7 @@ public static class HttpInterface
         {
             CommandEndpoints.Map(web, aggregate, examples, time);
             AggregateEndpoints.Map(web, aggregate, examples);
+            aggregate.Desk.Map(web, aggregate.Definition.Name);
             ReadModelEndpoints.Map(web, node, aggregate, examples, options, time);
         }
 

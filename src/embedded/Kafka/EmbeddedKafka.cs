@@ -85,6 +85,7 @@ public sealed class EmbeddedKafka : IAsyncDisposable
         await _cleaning.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (Connection connection in _connections.Keys)
             connection.Close();
+        _broker.Groups.Stop();
         await Task.WhenAll(_connections.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _broker.Dispose();
         await _folderLock.DisposeAsync().ConfigureAwait(false);

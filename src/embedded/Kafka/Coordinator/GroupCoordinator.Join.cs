@@ -168,6 +168,7 @@ internal sealed partial class GroupCoordinator
         var joining = new TaskCompletionSource<JoinGroupResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
         member.Joining = joining;
         Rebalance(group);
+        ReleaseIfStopping(member);
         return joining.Task;
     }
 }

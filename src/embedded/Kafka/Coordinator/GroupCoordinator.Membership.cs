@@ -37,6 +37,7 @@ internal sealed partial class GroupCoordinator
             member.Syncing = syncing;
             if (member.Id == group.Leader)
                 Assign(group, request);
+            ReleaseIfStopping(member);
             return syncing.Task;
         }
     }

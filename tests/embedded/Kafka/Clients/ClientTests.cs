@@ -135,6 +135,25 @@ public sealed class ClientTests : IAsyncLifetime
         Until(first, () => first.Assignment.Count == 4);
     }
 
+    // The broker waited for the connections of members whose rebalance had not come to an end, for as long as that may take: minutes.
+    [Fact]
+    public async Task Broker_stops_while_a_member_waits_for_its_group()
+    {
+        await Create("g", 4);
+        using IConsumer<string, string> silent = Consumer("group", IsolationLevel.ReadCommitted);
+        silent.Subscribe("g");
+        Until(silent, () => silent.Assignment.Count == 4);
+        using IConsumer<string, string> waiting = Consumer("group", IsolationLevel.ReadCommitted);
+        waiting.Subscribe("g");
+        using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _kafka.BootstrapServers }).Build())
+        {
+            while ((await admin.DescribeConsumerGroupsAsync(["group"])).ConsumerGroupDescriptions[0].State != ConsumerGroupState.PreparingRebalance)
+                waiting.Consume(TimeSpan.FromMilliseconds(20));
+        }
+
+        await _kafka.DisposeAsync().AsTask().WaitAsync(Patience);
+    }
+
     [Fact]
     public async Task Restart_keeps_records_offsets_topics_and_transactions()
     {

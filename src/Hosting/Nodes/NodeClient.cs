@@ -1,0 +1,97 @@
+using System.Net;
+using System.Text;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Processing;
+
+namespace KafkaEventSourcing.Hosting.Nodes;
+
+/// <summary>Asks the owner of a partition, on another node. It asks one node once; where to go on is the caller's matter. Thread-safe.</summary>
+internal sealed class NodeClient : IDisposable
+{
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(5); // so that a name that moves to another machine is noticed
+
+    private readonly HttpClient _http;
+    private readonly string _aggregate;
+    private readonly string _node;
+    private readonly NodeCodec _codec;
+    private readonly TimeProvider _time;
+
+    public NodeClient(string aggregate, string node, NodeCodec codec, TimeProvider time)
+    {
+        (_aggregate, _node, _codec, _time) = (aggregate, node, codec, time);
+        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout, PooledConnectionLifetime = ConnectionLifetime, UseProxy = false, UseCookies = false, AllowAutoRedirect = false })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+    }
+
+    /// <summary>Has <paramref name="owner"/> decide a command whose payload is <paramref name="payload"/>.</summary>
+    public async Task<NodeAnswer<CommandResult>> Send(PartitionOwnership owner, CommandEnvelope command, byte[] payload, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, AddressOf(owner, NodeProtocol.CommandsPath(_aggregate)))
+        {
+            Content = new ByteArrayContent(payload) { Headers = { { "Content-Type", NodeProtocol.ContentType } } },
+        };
+        Add(request, NodeProtocol.AggregateId, command.AggregateId.Value);
+        Add(request, NodeProtocol.CommandId, command.CommandId.Value);
+        Add(request, NodeProtocol.ExpectedVersion, command.ExpectedVersion.ToString());
+        Add(request, NodeProtocol.Time, command.Time is { } time ? Encoding.UTF8.GetString(CloudEventHeaders.Encode(time)) : null);
+        Add(request, NodeProtocol.CorrelationId, command.CorrelationId);
+        Add(request, NodeProtocol.TraceParent, command.TraceParent);
+        return await Ask(owner, request, (_, body) => new NodeAnswer<CommandResult>.Answered(_codec.DecodeResult(body)), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Has <paramref name="owner"/> read an aggregate.</summary>
+    public async Task<NodeAnswer<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, AddressOf(owner, NodeProtocol.StatePath(_aggregate)));
+        Add(request, NodeProtocol.AggregateId, id.Value);
+        Add(request, NodeProtocol.Consistency, consistency.ToString());
+        return await Ask<AggregateView?>(
+            owner, request,
+            (status, body) => status == HttpStatusCode.NoContent ? new NodeAnswer<AggregateView?>.Answered(null)
+                : _codec.DecodeView(id, owner.Partition, body) is { } view ? new NodeAnswer<AggregateView?>.Answered(view)
+                : new NodeAnswer<AggregateView?>.Unavailable($"The node {owner.Node} has the state in another schema than this one; the two run different versions of the application."),
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private async Task<NodeAnswer<T>> Ask<T>(PartitionOwnership owner, HttpRequestMessage request, Func<HttpStatusCode, byte[], NodeAnswer<T>> read, CancellationToken cancellationToken)
+    {
+        Add(request, NodeProtocol.ForwardedBy, _node);
+        try
+        {
+            using HttpResponseMessage answer = await _http.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            byte[] body = await answer.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
+            if (answer.StatusCode == HttpStatusCode.Locked)
+                await _codec.ThrowParked(body).ConfigureAwait(false);
+            return answer.StatusCode switch
+            {
+                HttpStatusCode.OK or HttpStatusCode.NoContent => read(answer.StatusCode, body),
+                HttpStatusCode.MisdirectedRequest => new NodeAnswer<T>.Elsewhere(NodeProtocol.Told(owner.Partition, answer, _time.GetUtcNow())),
+                HttpStatusCode.TooManyRequests => new NodeAnswer<T>.Overloaded(Encoding.UTF8.GetString(body)),
+                _ => new NodeAnswer<T>.Unavailable($"The node {owner.Node} answers {(int)answer.StatusCode}: {Encoding.UTF8.GetString(body)}"),
+            };
+        }
+        catch (Exception unreachable) when (unreachable is HttpRequestException or IOException)
+        {
+            return new NodeAnswer<T>.Unavailable($"The node {owner.Node} cannot be reached at {owner.Address}: {unreachable.Message}");
+        }
+        catch (UndecodableMessageException unreadable)
+        {
+            return new NodeAnswer<T>.Unavailable($"The answer of the node {owner.Node} cannot be read: {unreadable.Message}");
+        }
+    }
+
+    private static Uri AddressOf(PartitionOwnership owner, string path) => new(owner.Address!.AbsoluteUri.TrimEnd('/') + path);
+
+    private static void Add(HttpRequestMessage request, string header, string? value)
+    {
+        if (value is not null)
+            request.Headers.TryAddWithoutValidation(header, NodeProtocol.Encode(value));
+    }
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+using KafkaEventSourcing.Processing;
+using KafkaEventSourcing.Avro.Messages;
+using Microsoft.AspNetCore.Http;
+
+namespace KafkaEventSourcing.Hosting.Nodes;
+
+/// <summary>
+/// How nodes of one application speak to one another by HTTP: commands and replies in the very bytes that the topics carry, all else in headers, percent-encoded as the CloudEvents HTTP binding has it. These paths
+/// answer for this node alone and never pass a request on, so that no request goes in circles.
+/// </summary>
+internal static class NodeProtocol
+{
+    /// <summary>The id of the node that forwards; a request without it is not one of a node.</summary>
+    public const string ForwardedBy = "Kes-Forwarded-By";
+
+    public const string AggregateId = "ce-subject";
+    public const string CommandId = "ce-id";
+    public const string Time = "ce-time";
+    public const string CorrelationId = "ce-correlationid";
+    public const string TraceParent = "kes-traceparent";
+    public const string ExpectedVersion = "kes-expectedversion";
+    public const string Consistency = "kes-consistency";
+    public const string ContentType = "application/vnd.kafka.avro";
+
+    private const string Owner = "Kes-Owner";
+    private const string OwnerAddress = "Kes-Owner-Address";
+    private const string OwnerGeneration = "Kes-Owner-Generation";
+    private const string OwnerStatus = "Kes-Owner-Status";
+
+    /// <summary>The path of commands.</summary>
+    public static string CommandsPath(string aggregate) => $"/_node/{aggregate}/commands";
+
+    /// <summary>The path of reads.</summary>
+    public static string StatePath(string aggregate) => $"/_node/{aggregate}/state";
+
+    public static string Encode(string text) => Uri.EscapeDataString(text);
+
+    public static string? Decode(string? header) => header is null ? null : Uri.UnescapeDataString(header);
+
+    /// <summary>Says in an answer whom to ask instead.</summary>
+    public static void Tell(PartitionOwnership owner, IHeaderDictionary headers)
+    {
+        headers[Owner] = Encode(owner.Node);
+        headers[OwnerGeneration] = owner.Generation.ToString(CultureInfo.InvariantCulture);
+        headers[OwnerStatus] = owner.Status.ToString();
+        if (owner.Address is { } address)
+            headers[OwnerAddress] = address.AbsoluteUri;
+    }
+
+    /// <summary>Whom an answer says to ask instead; null when it does not say.</summary>
+    public static PartitionOwnership? Told(int partition, HttpResponseMessage answer, DateTimeOffset now) =>
+        Find(answer, Owner) is { } node
+        && long.TryParse(Find(answer, OwnerGeneration), NumberStyles.None, CultureInfo.InvariantCulture, out long generation)
+        && Enum.TryParse(Find(answer, OwnerStatus), out OwnerStatus status)
+            ? new PartitionOwnership(partition, generation, Decode(node)!, Uri.TryCreate(Find(answer, OwnerAddress), UriKind.Absolute, out Uri? address) ? address : null, status, now)
+            : null;
+
+    private static string? Find(HttpResponseMessage answer, string header) => answer.Headers.TryGetValues(header, out IEnumerable<string>? values) ? values.FirstOrDefault() : null;
+}

@@ -1,0 +1,122 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>
+/// Keeps this node's copies of partitions that others own. It looks at the group every few seconds, and places copies by <see cref="StandbyPlacement"/>. A store is open once: before the partition task opens it,
+/// <see cref="Yield"/> closes the copy. Thread-safe.
+/// </summary>
+internal sealed partial class StandbyKeeper : IAsyncDisposable
+{
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan AdminTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly PartitionContext _context;
+    private readonly string _group;
+    private readonly int _partitions;
+    private readonly Func<int, bool> _isOwned;
+    private readonly ConcurrentDictionary<int, StandbyTask> _tasks = [];
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _looking;
+
+    /// <summary>Starts keeping. <paramref name="isOwned"/> tells whether this node has the partition itself.</summary>
+    public StandbyKeeper(PartitionContext context, string group, int partitions, Func<int, bool> isOwned)
+    {
+        (_context, _group, _partitions, _isOwned) = (context, group, partitions, isOwned);
+        _looking = context.Options.Standbys == 0 ? Task.CompletedTask : Task.Run(Look);
+    }
+
+    /// <summary>Ends after disposal, or faults with what stopped it.</summary>
+    public Task Completion => _looking;
+
+    /// <summary>The copy of <paramref name="partition"/>; null when there is none here.</summary>
+    public StandbyTask? Find(int partition) => _tasks.GetValueOrDefault(partition);
+
+    /// <summary>Closes the copy of <paramref name="partition"/>, which this node owns from now on; the store is free when it returns.</summary>
+    public void Yield(int partition)
+    {
+        lock (_lock) // until it is closed: nobody may believe that the store is free before
+        {
+            if (!_tasks.TryGetValue(partition, out StandbyTask? task))
+                return;
+            task.Stop();
+            task.Completion.GetAwaiter().GetResult();
+            _tasks.TryRemove(partition, out _);
+            task.Dispose();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _looking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // told by Completion
+        foreach (int partition in _tasks.Keys)
+            Yield(partition);
+        _stop.Dispose();
+    }
+
+    private async Task Look()
+    {
+        using IAdminClient admin = new AdminClientBuilder(_context.Connection.Admin()).SetLogHandler((_, line) => KafkaConnection.Log(_context.Logger, line)).SetErrorHandler((_, _) => { }).Build();
+        using var timer = new PeriodicTimer(LookInterval, _context.Time);
+        try
+        {
+            do
+            {
+                try
+                {
+                    DescribeConsumerGroupsResult groups = await admin.DescribeConsumerGroupsAsync([_group], new DescribeConsumerGroupsOptions { RequestTimeout = AdminTimeout }).ConfigureAwait(false);
+                    // In the middle of a rebalance nobody's assignment is known; the copies stay where they are.
+                    if (groups.ConsumerGroupDescriptions[0] is { State: ConsumerGroupState.Stable } stable)
+                        Place(stable.Members);
+                }
+                catch (KafkaException away)
+                {
+                    LogAway(away);
+                }
+            }
+            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Disposed.
+        }
+    }
+
+    private void Place(IReadOnlyList<MemberDescription> members)
+    {
+        string?[] owners = new string?[_partitions];
+        foreach (MemberDescription member in members)
+        {
+            foreach (TopicPartition owned in member.Assignment.TopicPartitions.Where(p => p.Topic == _context.Topics.Commands && p.Partition.Value < _partitions))
+                owners[owned.Partition.Value] = member.ClientId;
+        }
+
+        IReadOnlyList<int> kept = StandbyPlacement.Of(_context.Node.Id, [.. members.Select(m => m.ClientId).Distinct()], owners, _context.Options.Standbys);
+        foreach ((int partition, StandbyTask task) in _tasks)
+        {
+            if (kept.Contains(partition) && !task.Completion.IsCompleted)
+                continue;
+            Yield(partition);
+        }
+
+        foreach (int partition in kept)
+        {
+            lock (_lock)
+            {
+                if (!_isOwned(partition) && !_stop.IsCancellationRequested && !_tasks.ContainsKey(partition))
+                    _tasks[partition] = new StandbyTask(_context, partition);
+            }
+        }
+    }
+
+    private void LogAway(KafkaException away) => LogNotDescribed(_context.Logger, away, _group);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The group {Group} could not be described; copies stay where they are")]
+    private static partial void LogNotDescribed(ILogger logger, Exception failure, string group);
+}

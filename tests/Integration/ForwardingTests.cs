@@ -1,0 +1,159 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Banking.Domain;
+using KafkaEventSourcing.Processing;
+
+namespace KafkaEventSourcing.Integration.Tests;
+
+public sealed class ForwardingTests(BankFixture bank)
+{
+    private const int Partitions = 4;
+    private const int Accounts = 12;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Any_node_takes_a_command_and_a_read_and_none_of_them_goes_by_the_topic()
+    {
+        await using BankNodes nodes = await TwoNodes();
+        for (int i = 0; i < Accounts; i++)
+        {
+            await nodes.Running[0].Node.Send(Movement.Open($"a{i}"), Cancellation);
+            foreach (BankNode node in nodes.Running)
+            {
+                CommandEnvelope credit = Movement.Credit($"a{i}", 5, $"{node.Name}-{i}");
+                CommandResult result = await node.Node.Send(credit, Cancellation);
+                result.ShouldBeOfType<CommandResult.Accepted>();
+                foreach (BankNode other in nodes.Running)
+                {
+                    CommandResult again = await other.Node.Send(credit, Cancellation);
+                    again.ShouldBe(result with { IsDuplicate = true });
+                    AggregateView view = (await other.Part.Reads.Read(AggregateId.Parse($"a{i}"), Cancellation))!;
+                    (view.Version, ((AccountState)view.State).Balance).ShouldBe((result.Version, 5 * (result.Version - 1)));
+                }
+            }
+        }
+
+        // Every refusal comes back whole.
+        foreach (BankNode node in nodes.Running)
+        {
+            var rejected = (await node.Node.Send(Movement.Debit("a0", 500, $"{node.Name}-much"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
+            (rejected.Rejection.Code, rejected.Rejection.Details["amount"]).ShouldBe(("insufficient-funds", "500"));
+            CommandEnvelope stale = Movement.Credit("a0", 5, $"{node.Name}-stale") with { ExpectedVersion = ExpectedVersion.Exactly(1) };
+            (await node.Node.Send(stale, Cancellation)).ShouldBeOfType<CommandResult.Conflict>().Expected.ShouldBe(ExpectedVersion.Exactly(1));
+            (await node.Part.Reads.Read(AggregateId.Parse("nobody"), Cancellation)).ShouldBeNull();
+            (await node.Part.Reads.Read(AggregateId.Parse("a0"), ReadConsistency.Eventual, Cancellation))!.Version.ShouldBe(3);
+        }
+
+        (await CommandsInTheTopic(nodes)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Http_at_any_node_answers_as_at_the_owner()
+    {
+        await using BankNodes nodes = await TwoNodes();
+        foreach (BankNode node in nodes.Running)
+        {
+            for (int i = 0; i < Accounts; i++)
+            {
+                string account = $"{node.Name}-ä{i}"; // beyond ASCII: it travels in a header
+                await node.Node.Send(Movement.Open(account), Cancellation);
+                var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{Uri.EscapeDataString(account)}/credit")
+                {
+                    Content = JsonContent.Create(new { amount = 7, currency = "EUR", bookedOn = "2026-05-01", operation = "CashDeposit", category = "None" }),
+                };
+                request.Headers.Add("Idempotency-Key", "once");
+                HttpResponseMessage answer = await node.Http.SendAsync(request, Cancellation);
+                answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+                JsonObject read = (await node.Http.GetFromJsonAsync<JsonObject>($"/account/{Uri.EscapeDataString(account)}?consistency=eventual", Cancellation))!;
+                read["id"]!.GetValue<string>().ShouldBe(account);
+                read["state"]!["balance"]!.GetValue<long>().ShouldBe(7);
+            }
+        }
+
+        (await nodes.Running[0].Http.GetAsync("/account/a?consistency=perhaps", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task Node_without_a_partition_is_ready_and_passes_everything_on()
+    {
+        await using var nodes = new BankNodes(bank.Servers, partitions: 1, TimeSpan.FromSeconds(20));
+        await nodes.Start("one", isStatic: false, Cancellation);
+        await nodes.Start("two", isStatic: false, Cancellation);
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServed(Cancellation);
+        BankNode idle = nodes.Running.Single(n => n.Part.Processor.NodeId != owners[0]);
+        idle.Node.IsReady.ShouldBeTrue();
+        (await idle.Node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await idle.Part.Reads.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Wrong_owner_answers_421_with_the_owner_and_never_passes_on()
+    {
+        await using BankNodes nodes = await TwoNodes();
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServed(Cancellation);
+        AggregateId id = Enumerable.Range(0, 100).Select(i => AggregateId.Parse($"a{i}")).First(a => owners[nodes.Running[0].Part.Processor.PartitionOf(a)] == nodes.Running[1].Part.Processor.NodeId);
+        HttpResponseMessage misdirected = await Ask(nodes.Running[0], id, "node-x");
+        misdirected.StatusCode.ShouldBe(HttpStatusCode.MisdirectedRequest);
+        misdirected.Headers.GetValues("Kes-Owner").Single().ShouldBe(nodes.Running[1].Part.Processor.NodeId);
+        misdirected.Headers.GetValues("Kes-Owner-Address").Single().ShouldBe(nodes.Running[1].Address.AbsoluteUri);
+        long.Parse(misdirected.Headers.GetValues("Kes-Owner-Generation").Single(), System.Globalization.CultureInfo.InvariantCulture).ShouldBeGreaterThan(0);
+
+        (await Ask(nodes.Running[1], id, "node-x")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
+        (await Ask(nodes.Running[1], id, nodes.Running[1].Part.Processor.NodeId)).StatusCode.ShouldBe(HttpStatusCode.MisdirectedRequest);
+        (await Ask(nodes.Running[1], id, null)).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task Owner_that_cannot_be_reached_is_replaced_by_the_topic_for_commands()
+    {
+        await using BankNodes nodes = await TwoNodes();
+        await nodes.AllServed(Cancellation);
+        for (int i = 0; i < Accounts; i++)
+            await nodes.Running[0].Node.Send(Movement.Open($"a{i}"), Cancellation);
+        using (var nobody = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0))
+        {
+            nobody.Start();
+            var gone = new Uri($"http://127.0.0.1:{((IPEndPoint)nobody.LocalEndpoint).Port}");
+            nobody.Stop();
+            nodes.Running[1].Node.Advertise(gone);
+            foreach (int partition in nodes.Running[1].Part.Processor.Partitions.Keys)
+            {
+                PartitionOwnership owner = nodes.Running[0].Part.Owners.Find(partition)!;
+                while (owner.Address != gone)
+                    owner = await nodes.Running[0].Part.Owners.After(partition, owner.Generation).WaitAsync(Cancellation);
+            }
+        }
+
+        for (int i = 0; i < Accounts; i++)
+            (await nodes.Running[0].Node.Send(Movement.Credit($"a{i}", 5, $"m{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
+        (await CommandsInTheTopic(nodes)).ShouldBeGreaterThan(0);
+    }
+
+    private static Task<HttpResponseMessage> Ask(BankNode node, AggregateId id, string? by)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, "/_node/account/state");
+        request.Headers.Add("ce-subject", id.Value);
+        request.Headers.Add("kes-consistency", "Strong");
+        if (by is not null)
+            request.Headers.Add("Kes-Forwarded-By", by);
+        return node.Http.SendAsync(request, Cancellation);
+    }
+
+    private async Task<BankNodes> TwoNodes()
+    {
+        var nodes = new BankNodes(bank.Servers, Partitions, TimeSpan.FromSeconds(20));
+        await nodes.Start("one", isStatic: false, Cancellation);
+        await nodes.Start("two", isStatic: false, Cancellation);
+        await nodes.AllServing(Cancellation);
+        return nodes;
+    }
+
+    private async Task<long> CommandsInTheTopic(BankNodes nodes)
+    {
+        var config = new Confluent.Kafka.ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = "ends" };
+        using Confluent.Kafka.IConsumer<byte[], byte[]> consumer = new Confluent.Kafka.ConsumerBuilder<byte[], byte[]>(config).Build();
+        return await Task.Run(() => Enumerable.Range(0, Partitions).Sum(p => consumer.QueryWatermarkOffsets(new(nodes.Running[0].Part.Topics.Commands, p), TimeSpan.FromSeconds(15)).High.Value), Cancellation);
+    }
+}

@@ -1,0 +1,96 @@
+using System.Collections.Concurrent;
+using Banking.Domain;
+using KafkaEventSourcing.Processing;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Integration.Tests;
+
+public sealed class StandbyTests(BankFixture bank)
+{
+    private const int Partitions = 2;
+    private const int Movements = 200;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Node_with_a_warm_copy_answers_eventual_reads_from_it_and_restores_only_what_was_missed()
+    {
+        await using var nodes = new BankNodes(bank.Servers, Partitions, TimeSpan.FromSeconds(20));
+        var restores = new Restores();
+        BankNode one = await nodes.Start("one", isStatic: false, Cancellation, standbys: 1);
+        for (int p = 0; p < Partitions; p++)
+            await one.Node.Send(Movement.Open(AccountOf(one, p)), Cancellation);
+        for (int i = 0; i < Movements; i++)
+            await one.Node.Send(Movement.Credit(AccountOf(one, i % Partitions), 1, $"m{i}"), Cancellation);
+        BankNode two = await nodes.Start("two", isStatic: false, Cancellation, standbys: 1, restores);
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
+        int moved = owners.First(o => o.Value == one.Part.Processor.NodeId).Key;
+        string account = AccountOf(one, moved);
+
+        AggregateView copy = await Warm(two, account, version: 1 + (Movements / Partitions));
+        ((AccountState)copy.State).Balance.ShouldBe(Movements / Partitions);
+        two.Part.Processor.StatusOf(moved).ShouldBeNull();
+        two.Part.Processor.Standbys.ShouldBe([moved]);
+        (await two.Part.Reads.Read(AggregateId.Parse(account), ReadConsistency.Eventual, Cancellation)).ShouldBe(copy);
+        await Should.ThrowAsync<AggregateUnavailableException>(async () => await two.Part.Processor.Read(AggregateId.Parse(account), Cancellation));
+
+        // The copy follows.
+        await two.Node.Send(Movement.Credit(account, 1, "late"), Cancellation);
+        await Warm(two, account, copy.Version + 1);
+
+        await nodes.Stop(one);
+        (await nodes.AllServed(Cancellation))[moved].ShouldBe(two.Part.Processor.NodeId);
+        restores.Events[moved].ShouldBe(0);
+        (await two.Part.Reads.Read(AggregateId.Parse(account), Cancellation))!.Version.ShouldBe(copy.Version + 1);
+        (await two.Node.Send(Movement.Credit(account, 1, "late"), Cancellation)).IsDuplicate.ShouldBeTrue();
+        (await two.Node.Send(Movement.Credit(account, 1, "last"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(copy.Version + 2);
+    }
+
+    private static string AccountOf(BankNode node, int partition) => Enumerable.Range(0, 100).Select(i => $"s{i}").First(a => node.Part.Processor.PartitionOf(AggregateId.Parse(a)) == partition);
+
+    // Nothing tells outside when a copy has folded an event; a look now and then does.
+    private static async Task<AggregateView> Warm(BankNode node, string account, long version)
+    {
+        using var timer = new PeriodicTimer(Look, TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+                if (await node.Part.Processor.Read(AggregateId.Parse(account), ReadConsistency.Eventual, Cancellation) is { } view && view.Version == version)
+                    return view;
+            }
+            catch (AggregateUnavailableException)
+            {
+                // Not warm yet.
+            }
+
+            await timer.WaitForNextTickAsync(Cancellation);
+        }
+    }
+
+    /// <summary>How many events each partition's last restore replayed, as the node logs it.</summary>
+    private sealed class Restores : ILoggerFactory, ILogger
+    {
+        public ConcurrentDictionary<int, long> Events { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Name == "LogRestored" && state is IReadOnlyList<KeyValuePair<string, object?>> values)
+                Events[(int)values.First(v => v.Key == "Partition").Value!] = (long)values.First(v => v.Key == "Events").Value!;
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
