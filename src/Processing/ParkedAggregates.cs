@@ -21,6 +21,7 @@ internal sealed class ParkedAggregates
 {
     private readonly ConcurrentDictionary<AggregateId, ParkedAggregate> _parked = [];
     private readonly HashSet<long> _loneEvents = [];
+    private readonly List<(AggregateId Aggregate, long Event)> _mended = [];
     private readonly TopicFamily _topics;
     private readonly TimeProvider _time;
     private long _end;
@@ -53,10 +54,15 @@ internal sealed class ParkedAggregates
                 _lone++;
         }
 
+        _mended.AddRange(letters.Where(l => !l.AggregateId.IsDefault && l.OriginTopic == _topics.Events && l.Resolution is not null).Select(l => (l.AggregateId, l.OriginOffset)));
         foreach (IGrouping<AggregateId, DeadLetter> waiting in letters.Where(l => !l.AggregateId.IsDefault && l.Resolution is null).GroupBy(l => l.AggregateId))
             Set(waiting.Key, [.. waiting]);
         _end = letters.Count == 0 ? 0 : letters.Last().Offset + 1;
     }
+
+    /// <summary>Whether <paramref name="store"/> has passed over an event that was folded later, on another node: its aggregate is short there.</summary>
+    public bool HasMissedRepair(StateStore store) =>
+        _mended.Exists(m => store.Checkpoint > m.Event && (store.Load(m.Aggregate)?.EventOffset ?? -1) < m.Event);
 
     /// <summary>Whether the aggregate is parked, and how.</summary>
     public bool TryGet(AggregateId id, [NotNullWhen(true)] out ParkedAggregate? parked)

@@ -180,6 +180,12 @@ internal sealed partial class PartitionTask : IDisposable
         }
 
         LoadParked();
+        if (_parked.HasMissedRepair(_store))
+        {
+            LogStoreMissedRepair(_partition);
+            EmptyStore();
+        }
+
         if (_store.Checkpoint == 0 && end > 0 && !TryLoadBarrier(stateType, end))
             EmptyStore(); // it may have a part of them
         _aggregates = new AggregateCache(_store, _context.Definition, _context.Options.CachedAggregates);
@@ -476,6 +482,9 @@ internal sealed partial class PartitionTask : IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The state store of partition {Partition} is at offset {Checkpoint}, behind the end {End} of its log: it is of another log, and is filled again")]
     private partial void LogStoreAhead(int partition, long checkpoint, long end);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The state store of partition {Partition} passed over an event that was folded later on another node; it is filled again")]
+    private partial void LogStoreMissedRepair(int partition);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The snapshots of partition {Partition} are of another state schema; its aggregates are folded from their events")]
     private partial void LogSchemaChanged(int partition);

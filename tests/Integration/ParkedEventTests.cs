@@ -72,6 +72,29 @@ public sealed class ParkedEventTests(BankFixture bank)
     }
 
     [Fact]
+    public async Task Store_that_missed_the_repair_on_another_node_is_filled_again()
+    {
+        string name = Testing.TestServers.UniqueName("missed");
+        string here = Path.Combine(bank.Servers.Folder, name), there = here + "-there";
+        using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
+        await using (EventSourcedNode sound = await Start(name, there, fails: false, barrierEvents: 1_000))
+        {
+            foreach (long amount in (long[])[1, Unlucky, 2])
+                (await sound.Send(Movement.Credit("a", amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        }
+
+        await using (EventSourcedNode failing = await Start(name, here, fails: true, barrierEvents: 1_000))
+            await Should.ThrowAsync<AggregateParkedException>(async () => await failing.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation));
+        Directory.Delete(there, recursive: true);
+        await using (EventSourcedNode repaired = await Start(name, there, fails: false, barrierEvents: 1_000))
+            desk.Retry("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
+
+        await using EventSourcedNode back = await Start(name, here, fails: false, barrierEvents: 1_000);
+        (await Balance(back, "a")).ShouldBe(1 + Unlucky + 2);
+        (await back.Send(Movement.Credit("a", 4), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(4);
+    }
+
+    [Fact]
     public async Task Record_of_somebody_else_in_the_events_topic_parks_its_aggregate_and_no_other()
     {
         string name = Testing.TestServers.UniqueName("foreign");
