@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using MongoDB.Bson;
 using MongoDB.Driver;
 
@@ -6,17 +7,19 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 /// <summary>
 /// Folds events again, apart from what is stored, and compares the outcome with the stored read models, document by document. It is a
 /// <see cref="IProjectionStore"/> for a <see cref="ProjectionEngine"/> of its own: documents that never change are compared as they come, the others when
-/// <see cref="Finish"/> is called. The read models must stand still meanwhile. Not thread-safe, as an engine commits one batch at a time.
+/// <see cref="Finish"/> is called. The read models must stand still meanwhile. Several projections can be committed at a time, as an engine does, each in one batch after the other.
 /// </summary>
 public sealed class ReadModelComparison : IProjectionStore
 {
     private const int MaxReported = 20;
 
     private readonly MongoProjectionStore _stored;
-    private readonly Dictionary<(string Projection, int Partition), long> _checkpoints = [];
-    private readonly Dictionary<string, FoldedDocuments> _folded = [];
-    private readonly Dictionary<string, long> _counts = [];
+    private readonly ConcurrentDictionary<(string Projection, int Partition), long> _checkpoints = [];
+    private readonly ConcurrentDictionary<string, FoldedDocuments> _folded = [];
+    private readonly ConcurrentDictionary<string, long> _counts = [];
+    private readonly Lock _differencesLock = new();
     private readonly List<string> _differences = [];
+    private long _compared;
 
     /// <summary>Compares with what <paramref name="stored"/> holds.</summary>
     public ReadModelComparison(MongoProjectionStore stored) => _stored = stored;
@@ -28,7 +31,7 @@ public sealed class ReadModelComparison : IProjectionStore
     public IReadOnlyList<string> Differences => _differences;
 
     /// <summary>How many documents were compared.</summary>
-    public long Compared { get; private set; }
+    public long Compared => Interlocked.Read(ref _compared);
 
     /// <inheritdoc/>
     public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => Task.CompletedTask;
@@ -83,13 +86,13 @@ public sealed class ReadModelComparison : IProjectionStore
         ProjectionDefinition<TDocument> projection, IReadOnlyCollection<KeyValuePair<string, TDocument>> expected, CancellationToken cancellationToken)
         where TDocument : class
     {
-        _counts[projection.Name] = _counts.GetValueOrDefault(projection.Name) + expected.Count;
+        _counts.AddOrUpdate(projection.Name, expected.Count, (_, before) => before + expected.Count);
         foreach (KeyValuePair<string, TDocument>[] chunk in expected.Chunk(2_000))
         {
             IReadOnlyDictionary<string, TDocument> stored = await _stored.Load(projection, [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
             foreach ((string key, TDocument document) in chunk)
             {
-                Compared++;
+                Interlocked.Increment(ref _compared);
                 if (!stored.TryGetValue(key, out TDocument? present))
                 {
                     Differ($"{projection.Name}/{key} is missing.");
@@ -111,9 +114,12 @@ public sealed class ReadModelComparison : IProjectionStore
 
     private void Differ(string difference)
     {
-        DifferenceCount++;
-        if (_differences.Count < MaxReported)
-            _differences.Add(difference);
+        lock (_differencesLock)
+        {
+            DifferenceCount++;
+            if (_differences.Count < MaxReported)
+                _differences.Add(difference);
+        }
     }
 
     private readonly struct Take(ReadModelComparison comparison, DocumentChanges changes, CancellationToken cancellationToken) : IProjectionVisitor<Task>
@@ -125,9 +131,7 @@ public sealed class ReadModelComparison : IProjectionStore
             if (projection.Kind == ProjectionKind.Inserts)
                 return comparison.CompareDocuments(projection, [.. typed.Documents.Select(d => KeyValuePair.Create(d.Key, d.Value!))], cancellationToken);
 
-            if (!comparison._folded.TryGetValue(projection.Name, out FoldedDocuments? folded))
-                comparison._folded.Add(projection.Name, folded = new FoldedDocuments<TDocument>(projection));
-            ((FoldedDocuments<TDocument>)folded).Take(typed);
+            ((FoldedDocuments<TDocument>)comparison._folded.GetOrAdd(projection.Name, _ => new FoldedDocuments<TDocument>(projection))).Take(typed);
             return Task.CompletedTask;
         }
     }

@@ -15,7 +15,7 @@ public interface IProjectionStore
         where TDocument : class;
 
     /// <summary>
-    /// Writes all changes and moves all checkpoints, or does neither.
+    /// Writes all changes and moves all checkpoints, or does neither. Called for several projections at the same time, for one projection never.
     /// </summary>
     /// <exception cref="CheckpointMovedException">A checkpoint is not where the batch believes: another node has taken over, or this very
     /// batch was committed although its answer was lost. Nothing was written.</exception>
