@@ -68,7 +68,7 @@ internal sealed class EventReplay
     {
         ConsumerConfig config = _connection.Consumer("standby");
         config.EnablePartitionEof = true;
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        using IConsumer<byte[], byte[]> consumer = Build(config);
         consumer.Assign(new TopicPartitionOffset(_partition, _store.Checkpoint));
         var changed = new Dictionary<AggregateId, Change>();
         for (long events = 0; ;)
@@ -108,11 +108,10 @@ internal sealed class EventReplay
         Write(changed, _store.Checkpoint);
     }
 
-    private static IConsumer<byte[], byte[]> Build(KafkaConnection connection)
-    {
-        ConsumerConfig config = connection.BoundedReader("restore");
-        return new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-    }
+    private static IConsumer<byte[], byte[]> Build(KafkaConnection connection) => Build(connection.BoundedReader("restore"));
+
+    private static IConsumer<byte[], byte[]> Build(ConsumerConfig config) =>
+        new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
 
     private void Write(Dictionary<AggregateId, Change> changed, long checkpoint)
     {

@@ -7,8 +7,8 @@ internal sealed record IndexDefinition(int Number, string Name, BsonDocument Key
 {
     public IReadOnlyList<(string Path, bool Descending)> Fields { get; } = [.. Keys.Select(k => (k.Name, k.Value.IsNumeric && k.Value.ToDouble() < 0))];
 
-    /// <summary>The fields' names in UTF-8; null when one is a path into a document.</summary>
-    public byte[][]? PlainNames { get; } = Keys.Any(k => k.Name.Contains('.', StringComparison.Ordinal)) ? null : [.. Keys.Select(k => System.Text.Encoding.UTF8.GetBytes(k.Name))];
+    /// <summary>Whether a field is a path into a document.</summary>
+    public bool HasPaths { get; } = Keys.Any(k => k.Name.Contains('.', StringComparison.Ordinal));
 
     public BsonDocument ToBson()
     {

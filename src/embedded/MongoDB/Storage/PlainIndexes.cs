@@ -14,7 +14,7 @@ internal sealed class PlainIndexes
     {
         Of = indexes;
         IndexDefinition[] secondary = [.. indexes.Where(i => i.Number != 0)];
-        if (secondary.Any(i => i.Unique || i.Sparse || i.PlainNames is null))
+        if (secondary.Any(i => i.Unique || i.Sparse || i.HasPaths))
             return;
         string[] names = [.. secondary.SelectMany(i => i.Fields.Select(f => f.Path)).Distinct(StringComparer.Ordinal)];
         _names = [.. names.Select(System.Text.Encoding.UTF8.GetBytes)];
