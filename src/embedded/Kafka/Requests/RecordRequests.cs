@@ -14,25 +14,28 @@ internal sealed class RecordRequests(Broker broker)
     private const long EarliestLocalTimestamp = -4;
     private const long LatestTieredTimestamp = -5;
     private const short ImplicitPartitionsVersion = 12;
+    private const short TopicIdVersion = 13;
 
     public ProduceResponse? Produce(RequestContext context, ProduceRequest request)
     {
         var response = new ProduceResponse();
         foreach (ProduceRequest.TopicItem topic in request.TopicData)
         {
-            var item = new ProduceResponse.TopicItem { Name = topic.Name };
+            string? name = context.Version >= TopicIdVersion ? broker.Topics.Find(topic.TopicId)?.Name : topic.Name;
+            var item = new ProduceResponse.TopicItem { Name = topic.Name, TopicId = topic.TopicId };
             foreach (ProduceRequest.TopicItem.PartitionItem partition in topic.PartitionData)
             {
                 AppendResult result = request.Acks is < -1 or > 1
                     ? new AppendResult(ErrorCode.InvalidRequiredAcks)
-                    : Append(context.Version, request.TransactionalId, new TopicPartition(topic.Name, partition.Index), partition.Records);
+                    : name is null ? new AppendResult(ErrorCode.UnknownTopicId)
+                    : Append(context.Version, request.TransactionalId, new TopicPartition(name, partition.Index), partition.Records);
                 item.PartitionResponses.Add(new ProduceResponse.TopicItem.PartitionItem
                 {
                     Index = partition.Index,
                     ErrorCode = (short)result.Error,
                     BaseOffset = result.BaseOffset,
                     LogAppendTimeMs = result.LogAppendTime,
-                    LogStartOffset = broker.LogOf(topic.Name, partition.Index)?.LogStartOffset ?? -1,
+                    LogStartOffset = (name is null ? null : broker.LogOf(name, partition.Index))?.LogStartOffset ?? -1,
                     RecordErrors = [.. (result.RecordErrors ?? []).Select(e => new ProduceResponse.TopicItem.PartitionItem.RecordError { BatchIndex = e.Index, BatchIndexErrorMessage = e.Message })],
                     ErrorMessage = result.Message,
                 });
