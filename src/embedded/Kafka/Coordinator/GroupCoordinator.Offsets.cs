@@ -1,3 +1,4 @@
+using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Server;
 
@@ -72,12 +73,14 @@ internal sealed partial class GroupCoordinator
     }
 
     /// <summary>Ends the transaction of a producer: its offsets count, or never were.</summary>
-    public void EndTransaction(long producerId, short producerEpoch, bool commit, int coordinatorEpoch)
+    public ErrorCode EndTransaction(long producerId, short producerEpoch, bool commit, int coordinatorEpoch)
     {
         lock (_lock)
         {
-            _log.AppendEndTransactionMarker(producerId, producerEpoch, commit, coordinatorEpoch);
-            ReplayMarker(producerId, commit);
+            AppendResult appended = _log.AppendEndTransactionMarker(producerId, producerEpoch, commit, coordinatorEpoch);
+            if (appended.Error == ErrorCode.None)
+                ReplayMarker(producerId, commit);
+            return appended.Error;
         }
     }
 

@@ -216,10 +216,10 @@ internal sealed partial class UnifiedLog : IDisposable
     }
 
     /// <summary>The producers that this log knows.</summary>
-    public IReadOnlyList<(long ProducerId, short Epoch, int LastSequence, long LastTimestamp, long TransactionStart)> DescribeProducers()
+    public IReadOnlyList<(long ProducerId, short Epoch, int LastSequence, long LastTimestamp, int CoordinatorEpoch, long TransactionStart)> DescribeProducers()
     {
         lock (_lock)
-            return [.. _producers.Producers.Values.Select(p => (p.ProducerId, p.Epoch, p.LastSequence, p.LastTimestamp, p.CurrentTransactionFirstOffset))];
+            return [.. _producers.Producers.Values.Select(p => (p.ProducerId, p.Epoch, p.LastSequence, p.LastTimestamp, p.CoordinatorEpoch, p.CurrentTransactionFirstOffset))];
     }
 
     /// <summary>Transactions that were aborted and whose records are partly in the given range.</summary>

@@ -90,6 +90,10 @@ internal sealed class ClusterRequests(Broker broker)
         };
     }
 
+    public static UnregisterBrokerResponse Unregister(UnregisterBrokerRequest request) => request.BrokerId == Broker.NodeId
+        ? new UnregisterBrokerResponse { ErrorCode = (short)ErrorCode.InvalidRequest, ErrorMessage = $"Broker {request.BrokerId} is the only one of this cluster." }
+        : new UnregisterBrokerResponse { ErrorCode = (short)ErrorCode.BrokerIdNotRegistered, ErrorMessage = $"Broker ID {request.BrokerId} is not currently registered." };
+
     public DescribeLogDirsResponse DescribeLogDirs(DescribeLogDirsRequest request)
     {
         IEnumerable<UnifiedLog> logs = request.Topics is { } topics

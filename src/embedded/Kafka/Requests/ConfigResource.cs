@@ -60,7 +60,7 @@ internal abstract class ConfigResource
     /// <summary>Puts <paramref name="values"/> in the place of all that was set; why it cannot, or null.</summary>
     public abstract string? Change(IReadOnlyDictionary<string, string> values, bool validateOnly);
 
-    private static List<DescribeConfigsResponse.Result.Config.Synonym> Synonyms(string name, string? set, sbyte setSource, string? otherwise, string otherwiseValue, sbyte source)
+    private static List<DescribeConfigsResponse.Result.Config.Synonym> Synonyms(string name, string? set, sbyte setSource, string? otherwise, string? otherwiseValue, sbyte source)
     {
         var synonyms = new List<DescribeConfigsResponse.Result.Config.Synonym>();
         if (set is not null)
@@ -70,7 +70,7 @@ internal abstract class ConfigResource
         return synonyms;
     }
 
-    // Behind what is set stands the broker's default, under the broker's name for it.
+    // Behind what is set stands the broker's default, under the broker's name for it. One with several names (in milliseconds, minutes, hours) has no value of its own under the most telling one.
     private static DescribeConfigsResponse.Result.Config Describe(ConfigDefinition definition, string? set, sbyte setSource, bool withSynonyms) => new()
     {
         Name = definition.Name,
@@ -78,7 +78,7 @@ internal abstract class ConfigResource
         IsDefault = set is null,
         ConfigSource = set is null ? DefaultSource : setSource,
         ConfigType = (sbyte)definition.Kind,
-        Synonyms = withSynonyms ? Synonyms(definition.Name, set, setSource, definition.Synonyms.FirstOrDefault(), definition.Default, DefaultSource) : [],
+        Synonyms = withSynonyms ? Synonyms(definition.Name, set, setSource, definition.Synonyms.Length == 1 ? definition.Synonyms[0] : null, definition.Default, DefaultSource) : [],
     };
 
     private sealed class OfTopic(Broker broker, Topic topic) : ConfigResource
@@ -136,7 +136,7 @@ internal abstract class ConfigResource
                     IsDefault = !set && !config.IsGiven,
                     ConfigSource = set ? SetOnBroker : source,
                     ConfigType = (sbyte)config.Kind,
-                    Synonyms = withSynonyms ? Synonyms(config.Name, value, SetOnBroker, config.Name, config.Default, source) : [],
+                    Synonyms = withSynonyms ? Synonyms(config.Name, value, SetOnBroker, config.Default is null ? null : config.Name, config.Default, source) : [],
                 };
             }
         }

@@ -5,7 +5,7 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>Produce, ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers.</summary>
+/// <summary>Produce, ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers, WriteTxnMarkers.</summary>
 internal sealed class RecordRequests(Broker broker)
 {
     private const long LatestTimestamp = -1;
@@ -143,12 +143,40 @@ internal sealed class RecordRequests(Broker broker)
                         ProducerEpoch = p.Epoch,
                         LastSequence = p.LastSequence,
                         LastTimestamp = p.LastTimestamp,
+                        CoordinatorEpoch = p.CoordinatorEpoch,
                         CurrentTxnStartOffset = p.TransactionStart,
                     })],
                 };
             }),
         }),
     };
+
+    /// <summary>Markers that an administrator writes to end a transaction that hangs, past its coordinator (KIP-664).</summary>
+    public WriteTxnMarkersResponse WriteMarkers(WriteTxnMarkersRequest request) => new()
+    {
+        Markers = request.Markers.ConvertAll(marker => new WriteTxnMarkersResponse.Marker
+        {
+            ProducerId = marker.ProducerId,
+            Topics = marker.Topics.ConvertAll(topic => new WriteTxnMarkersResponse.Marker.TopicItem
+            {
+                Name = topic.Name,
+                Partitions = topic.PartitionIndexes.ConvertAll(index => new WriteTxnMarkersResponse.Marker.TopicItem.PartitionItem
+                {
+                    PartitionIndex = index,
+                    ErrorCode = (short)Write(marker, new TopicPartition(topic.Name, index)),
+                }),
+            }),
+        }),
+    };
+
+    private ErrorCode Write(WriteTxnMarkersRequest.Marker marker, TopicPartition partition)
+    {
+        if (broker.Logs.Get(partition) is not { } log)
+            return ErrorCode.UnknownTopicOrPartition;
+        return partition.Topic == TopicStore.Offsets
+            ? broker.Groups.EndTransaction(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch)
+            : log.AppendEndTransactionMarker(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch).Error;
+    }
 
     private AppendResult Append(short version, string? transactionalId, TopicPartition partition, ReadOnlyMemory<byte>? records)
     {

@@ -50,6 +50,7 @@ internal sealed class RequestDispatcher
         Add<OffsetForLeaderEpochRequest>((_, r) => records.OffsetForLeaderEpoch(r));
         Add<DeleteRecordsRequest>((_, r) => records.DeleteRecords(r));
         Add<DescribeProducersRequest>((_, r) => records.DescribeProducers(r));
+        Add<WriteTxnMarkersRequest>((_, r) => records.WriteMarkers(r));
     }
 
     private void AddTopics(Broker broker)
@@ -125,6 +126,7 @@ internal sealed class RequestDispatcher
         Add<AlterPartitionReassignmentsRequest>((_, r) => cluster.AlterReassignments(r));
         Add<ListPartitionReassignmentsRequest>((_, _) => new ListPartitionReassignmentsResponse());
         Add<DescribeQuorumRequest>((_, r) => cluster.DescribeQuorum(r));
+        Add<UnregisterBrokerRequest>((_, r) => ClusterRequests.Unregister(r));
         Add<DescribeLogDirsRequest>((_, r) => cluster.DescribeLogDirs(r));
         Add<AlterReplicaLogDirsRequest>((_, r) => cluster.AlterLogDirs(r));
     }

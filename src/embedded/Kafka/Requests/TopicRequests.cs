@@ -71,6 +71,8 @@ internal sealed class TopicRequests(Broker broker)
             return (ErrorCode.InvalidTopic, name);
         if (broker.Topics.Find(topic.Name) is not null)
             return (ErrorCode.TopicAlreadyExists, $"Topic '{topic.Name}' already exists.");
+        if (topic.Name.AsSpan().ContainsAny('.', '_') && broker.Topics.All.FirstOrDefault(t => TopicStore.Collide(t.Name, topic.Name)) is { } collides)
+            return (ErrorCode.InvalidTopic, $"Topic '{topic.Name}' collides with existing topic: {collides.Name}");
         int partitions = PartitionsOf(topic);
         if (partitions < 1 || partitions > broker.Options.MaxPartitions)
             return (ErrorCode.InvalidPartitions, $"Number of partitions was set to {partitions}; it must be from 1 to {broker.Options.MaxPartitions}.");

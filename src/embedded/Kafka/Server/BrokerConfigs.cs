@@ -5,7 +5,7 @@ using KafkaEventSourcing.Embedded.Kafka.Log;
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
 /// <summary>A config of the broker: its value at start, whether that was given to it or is Kafka's default, and whether it may be changed while it runs.</summary>
-internal sealed record BrokerConfig(string Name, string Default, ConfigType Kind, bool IsGiven = false, bool IsDynamic = false);
+internal sealed record BrokerConfig(string Name, string? Default, ConfigType Kind, bool IsGiven = false, bool IsDynamic = false);
 
 /// <summary>
 /// The configs of the broker under Kafka's names: what the options say, which is read-only, the defaults of topic configs, and those that Kafka lets an administrator change. Of the latter, those that
@@ -124,7 +124,11 @@ internal sealed class BrokerConfigs
             Dynamic("sasl.kerberos.min.time.before.relogin", "60000", ConfigType.Long),
             Dynamic("sasl.login.refresh.buffer.seconds", "300", ConfigType.Short),
             Dynamic("sasl.login.refresh.min.period.seconds", "60", ConfigType.Short),
-            .. LogConfig.All.Where(d => d.Synonyms.Length > 0).Select(d => new BrokerConfig(d.Synonyms[0], d.Default, d.Kind)),
+            new("log.flush.scheduler.interval.ms", "9223372036854775807", ConfigType.Long),
+            new("log.retention.hours", "168", ConfigType.Int),
+            new("log.roll.hours", "168", ConfigType.Int),
+            new("log.roll.jitter.hours", "0", ConfigType.Int),
+            .. LogConfig.All.SelectMany(d => d.Synonyms.Select(s => new BrokerConfig(s, d.Synonyms.Length == 1 ? d.Default : null, d.Kind))),
         ];
     }
 }

@@ -123,10 +123,69 @@ public sealed class AdminProtocolTests : IAsyncLifetime
         Dictionary<string, DescribeConfigsResponse.Result.Config> configs = Describe(BrokerType, "1").ToDictionary(c => c.Name);
         configs["advertised.listeners"].Value.ShouldBe("PLAINTEXT://" + _kafka.BootstrapServers);
         configs["node.id"].Value.ShouldBe("1");
-        configs["log.retention.ms"].Value.ShouldBe("604800000");
+        configs["log.retention.ms"].Value.ShouldBeNull();
+        configs["log.retention.hours"].Value.ShouldBe("168");
+        configs["log.segment.bytes"].Value.ShouldBe("1073741824");
         configs["message.max.bytes"].Value.ShouldBe("1048588");
         configs["group.consumer.min.session.timeout.ms"].Value.ShouldBe("45000");
         Alter(BrokerType, "1", ("advertised.listeners", "PLAINTEXT://elsewhere:1")).Item1.ShouldBe(ErrorCode.InvalidConfig);
+    }
+
+    // kafkajs's suite: the default of retention.ms is told in hours, so that under log.retention.ms there is none.
+    [Fact]
+    public void Synonym_of_a_topic_config_is_told_where_the_broker_has_a_value_under_that_name()
+    {
+        Create("t");
+        Dictionary<string, DescribeConfigsResponse.Result.Config> configs = Describe(2, "t").ToDictionary(c => c.Name);
+        configs["retention.ms"].Synonyms.ShouldBeEmpty();
+        configs["segment.bytes"].Synonyms.Select(s => (s.Name, s.Value)).ShouldBe([("log.segment.bytes", "1073741824")]);
+        Alter(2, "t", ("retention.ms", "5")).ShouldBe((ErrorCode.None, null));
+        Describe(2, "t").Single(c => c.Name == "retention.ms").Synonyms.Select(s => (s.Name, s.Value)).ShouldBe([("retention.ms", "5")]);
+    }
+
+    // The Java client leaves the name empty when it asks by the id, and then found that all topics were unknown.
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    public void Metadata_is_told_by_topic_id_whatever_the_name(string? name)
+    {
+        Guid id = Create("t");
+        Guid unknown = Guid.CreateVersion7();
+        MetadataResponse metadata = _client.Ask<MetadataRequest, MetadataResponse>(
+            new MetadataRequest { Topics = [.. new[] { id, unknown }.Select(t => new MetadataRequest.MetadataRequestTopic { TopicId = t, Name = name })] }, 12, MetadataResponse.Read);
+        metadata.Topics.Select(t => (t.TopicId, t.Name, (ErrorCode)t.ErrorCode)).ShouldBe([(id, "t", ErrorCode.None), (unknown, null, ErrorCode.UnknownTopicId)]);
+    }
+
+    [Fact]
+    public void Topic_whose_name_differs_from_another_by_dots_and_underscores_only_is_refused()
+    {
+        Create("a.b_c");
+        CreateTopicsResponse refused = _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [new CreateTopicsRequest.CreatableTopic { Name = "a_b.c", NumPartitions = 1, ReplicationFactor = 1 }] }, 7, CreateTopicsResponse.Read);
+        ((ErrorCode)refused.Topics[0].ErrorCode, refused.Topics[0].ErrorMessage).ShouldBe((ErrorCode.InvalidTopic, "Topic 'a_b.c' collides with existing topic: a.b_c"));
+    }
+
+    [Fact]
+    public void Transaction_that_hangs_is_ended_by_a_marker_of_an_administrator()
+    {
+        Guid id = Create("t");
+        InitProducerIdResponse producer = _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest { TransactionalId = "tx", TransactionTimeoutMs = 60_000 }, 5, InitProducerIdResponse.Read);
+        byte[] open = RecordBatchBuilder.Build([(null, new byte[] { 7 })], 1_700_000_000_000, producer.ProducerId, producer.ProducerEpoch, transactional: true);
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(open.AsSpan(53), 0);
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(open.AsSpan(17), Crc32C.Compute(open.AsSpan(21)));
+        _client.Ask<ProduceRequest, ProduceResponse>(
+            new ProduceRequest { Acks = -1, TransactionalId = "tx", TopicData = [new ProduceRequest.TopicItem { TopicId = id, PartitionData = [new ProduceRequest.TopicItem.PartitionItem { Records = open }] }] }, 13, ProduceResponse.Read)
+            .Responses[0].PartitionResponses[0].ErrorCode.ShouldBe((short)0);
+        DescribeProducersResponse.TopicItem.PartitionItem.Producer Producer() => _client.Ask<DescribeProducersRequest, DescribeProducersResponse>(
+            new DescribeProducersRequest { Topics = [new DescribeProducersRequest.TopicItem { Name = "t", PartitionIndexes = [0] }] }, 0, DescribeProducersResponse.Read).Topics[0].Partitions[0].ActiveProducers.Single();
+        Producer().CurrentTxnStartOffset.ShouldBe(0);
+
+        WriteTxnMarkersResponse written = _client.Ask<WriteTxnMarkersRequest, WriteTxnMarkersResponse>(
+            new WriteTxnMarkersRequest
+            {
+                Markers = [new() { ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, CoordinatorEpoch = 3, Topics = [new() { Name = "t", PartitionIndexes = [0, 7] }] }],
+            }, 1, WriteTxnMarkersResponse.Read);
+        written.Markers[0].Topics[0].Partitions.Select(p => (ErrorCode)p.ErrorCode).ShouldBe([ErrorCode.None, ErrorCode.UnknownTopicOrPartition]);
+        Producer().CurrentTxnStartOffset.ShouldBe(-1);
     }
 
     [Fact]
