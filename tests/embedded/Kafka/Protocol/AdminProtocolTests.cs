@@ -164,6 +164,24 @@ public sealed class AdminProtocolTests : IAsyncLifetime
         ((ErrorCode)refused.Topics[0].ErrorCode, refused.Topics[0].ErrorMessage).ShouldBe((ErrorCode.InvalidTopic, "Topic 'a_b.c' collides with existing topic: a.b_c"));
     }
 
+    // kafkajs's suite: replicas that were assigned by hand were not looked at when a topic got more partitions.
+    [Fact]
+    public void Partitions_are_added_with_replicas_on_this_broker_only()
+    {
+        Create("t");
+        (ErrorCode, string?) Grow(int count, params int[][]? assignments)
+        {
+            CreatePartitionsResponse.TopicItem result = _client.Ask<CreatePartitionsRequest, CreatePartitionsResponse>(
+                new CreatePartitionsRequest { Topics = [new() { Name = "t", Count = count, Assignments = assignments?.Select(a => new CreatePartitionsRequest.TopicItem.Assignment { BrokerIds = [.. a] }).ToList() }] }, 3, CreatePartitionsResponse.Read).Results[0];
+            return ((ErrorCode)result.ErrorCode, result.ErrorMessage);
+        }
+
+        Grow(1, null).ShouldBe((ErrorCode.InvalidPartitions, "Topic already has 1 partition(s)."));
+        Grow(3, [1]).ShouldBe((ErrorCode.InvalidReplicaAssignment, "Attempted to add 2 additional partition(s), but only 1 assignment(s) were specified."));
+        Grow(2, [9]).ShouldBe((ErrorCode.InvalidReplicaAssignment, "The manual partition assignment includes broker 9, but no such broker is registered."));
+        Grow(2, [1]).ShouldBe((ErrorCode.None, null));
+    }
+
     [Fact]
     public void Transaction_that_hangs_is_ended_by_a_marker_of_an_administrator()
     {
