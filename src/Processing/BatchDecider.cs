@@ -344,8 +344,17 @@ internal sealed class BatchDecider
         {
             if (Outcomes.Count > FewOutcomes)
                 return IndexedOutcomes().TryGetValue(commandId, out outcome);
-            outcome = Outcomes.Find(o => o.CommandId == commandId);
-            return outcome is not null;
+            foreach (CommandReply known in Outcomes)
+            {
+                if (known.CommandId == commandId)
+                {
+                    outcome = known;
+                    return true;
+                }
+            }
+
+            outcome = null;
+            return false;
         }
 
         private Dictionary<string, CommandReply> IndexedOutcomes()
