@@ -267,7 +267,7 @@ internal sealed partial class GroupCoordinator
                 records.Add(new CoordinatorRecord(new ConsumerGroupRegularExpressionKey { GroupId = group.Id, RegularExpression = regex }, new ConsumerGroupRegularExpressionValue { Topics = [.. matched], Version = version, Timestamp = Now() }));
         }
 
-        records.AddRange(group.Regexes.Keys.Except(regexes).Select(r => new CoordinatorRecord(new ConsumerGroupRegularExpressionKey { GroupId = group.Id, RegularExpression = r }, null)));
+        records.AddRange(group.Regexes.Keys.Except(regexes).Select(r => RegexTombstone(group.Id, r)));
         Commit(records);
         records.Clear();
         SubscribedTopic[] topics = [.. group.SubscribedTopics().Order(StringComparer.Ordinal).Select(_broker.Topics.Find).OfType<Topic>().Select(t => new SubscribedTopic(t.Name, t.Id, t.Partitions))];
@@ -338,7 +338,9 @@ internal sealed partial class GroupCoordinator
     {
         _timer.Cancel(TimerKey("session", group.Id, member.Id));
         _timer.Cancel(TimerKey("revocation", group.Id, member.Id));
-        Commit([.. MemberTombstones(group.Id, member.Id), EpochRecord(group.Id, group.Epoch + 1)]);
+        // What an expression matched goes with the last who subscribed to it.
+        IEnumerable<CoordinatorRecord> regexes = group.Regexes.Keys.Where(r => !group.Members.Values.Any(m => m.Id != member.Id && m.TopicRegex == r)).Select(r => RegexTombstone(group.Id, r));
+        Commit([.. MemberTombstones(group.Id, member.Id), .. regexes, EpochRecord(group.Id, group.Epoch + 1)]);
         group.StateTimestamp = Now();
     }
 

@@ -39,6 +39,10 @@ public sealed class ConsumerGroupProtocolTests : IAsyncLifetime
             (TimeProvider.System.GetElapsedTime(start) < Patience).ShouldBeTrue("the topics of the expression are not assigned");
         Assigned(next).ShouldBe([named, matched], ignoreOrder: true);
         next.MemberEpoch.ShouldBeGreaterThan(joined.MemberEpoch);
+
+        // Who leaves and comes back brings a new expression again.
+        Heartbeat(-1).ErrorCode.ShouldBe((short)ErrorCode.None);
+        Assigned(Heartbeat(0, names: ["named"], regex: "mat.*", owned: [])).ShouldBe([named]);
     }
 
     private static IEnumerable<Guid> Assigned(ConsumerGroupHeartbeatResponse response) => response.Assignment!.TopicPartitions.Select(t => t.TopicId);
