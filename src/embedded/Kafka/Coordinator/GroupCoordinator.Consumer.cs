@@ -243,23 +243,31 @@ internal sealed partial class GroupCoordinator
         ClientHost = context.ClientHost,
     };
 
-    // What the members subscribe to, as it is now; a change starts a new epoch.
-    private void RefreshTopics(ConsumerGroup group, bool membersChanged)
+    // What the members subscribe to, as it is now; a change starts a new epoch. A regular expression that is new is not resolved by the heartbeat that brings it but right after it, as in Kafka: its
+    // topics come with a later heartbeat than those that are named.
+    private void RefreshTopics(ConsumerGroup group, bool membersChanged, bool resolvesNew = false)
     {
         long version = _broker.Topics.Version;
-        if (!membersChanged && version == group.TopicsVersion)
+        if (!membersChanged && !resolvesNew && version == group.TopicsVersion)
             return;
         var records = new List<CoordinatorRecord>();
         string[] regexes = [.. group.Members.Values.Select(m => m.TopicRegex).OfType<string>().Where(r => r.Length > 0).Distinct()];
         foreach (string regex in regexes)
         {
+            bool isNew = !group.Regexes.TryGetValue(regex, out IReadOnlyList<string>? known);
+            if (isNew && !resolvesNew)
+            {
+                _timer.Schedule(TimerKey("regex", group.Id), TimeSpan.Zero, () => ResolveRegexes(group.Id));
+                continue;
+            }
+
             Regex matcher = TopicRegex(regex);
             string[] matched = [.. _broker.Topics.All.Select(t => t.Name).Where(n => matcher.IsMatch(n))];
-            if (!group.Regexes.TryGetValue(regex, out IReadOnlyList<string>? known) || !known.SequenceEqual(matched))
+            if (isNew || !known!.SequenceEqual(matched))
                 records.Add(new CoordinatorRecord(new ConsumerGroupRegularExpressionKey { GroupId = group.Id, RegularExpression = regex }, new ConsumerGroupRegularExpressionValue { Topics = [.. matched], Version = version, Timestamp = Now() }));
         }
 
-        records.AddRange(group.Regexes.Keys.Except(regexes).Select(r => new CoordinatorRecord(new ConsumerGroupRegularExpressionKey { GroupId = group.Id, RegularExpression = r }, null)));
+        records.AddRange(group.Regexes.Keys.Except(regexes).Select(r => RegexTombstone(group.Id, r)));
         Commit(records);
         records.Clear();
         SubscribedTopic[] topics = [.. group.SubscribedTopics().Order(StringComparer.Ordinal).Select(_broker.Topics.Find).OfType<Topic>().Select(t => new SubscribedTopic(t.Name, t.Id, t.Partitions))];
@@ -276,6 +284,12 @@ internal sealed partial class GroupCoordinator
             records.Add(EpochRecord(group.Id, group.Epoch + 1));
         Commit(records);
         group.TopicsVersion = version;
+    }
+
+    private void ResolveRegexes(string groupId)
+    {
+        if (_groups.GetValueOrDefault(groupId) is ConsumerGroup group)
+            RefreshTopics(group, membersChanged: false, resolvesNew: true);
     }
 
     private void AssignTarget(ConsumerGroup group)
@@ -324,7 +338,9 @@ internal sealed partial class GroupCoordinator
     {
         _timer.Cancel(TimerKey("session", group.Id, member.Id));
         _timer.Cancel(TimerKey("revocation", group.Id, member.Id));
-        Commit([.. MemberTombstones(group.Id, member.Id), EpochRecord(group.Id, group.Epoch + 1)]);
+        // What an expression matched goes with the last who subscribed to it.
+        IEnumerable<CoordinatorRecord> regexes = group.Regexes.Keys.Where(r => !group.Members.Values.Any(m => m.Id != member.Id && m.TopicRegex == r)).Select(r => RegexTombstone(group.Id, r));
+        Commit([.. MemberTombstones(group.Id, member.Id), .. regexes, EpochRecord(group.Id, group.Epoch + 1)]);
         group.StateTimestamp = Now();
     }
 

@@ -47,10 +47,12 @@ internal sealed partial class GroupCoordinator
         new(new ConsumerGroupMemberMetadataKey { GroupId = group, MemberId = member }, null),
     ];
 
+    private static CoordinatorRecord RegexTombstone(string group, string regex) => new(new ConsumerGroupRegularExpressionKey { GroupId = group, RegularExpression = regex }, null);
+
     private static IEnumerable<CoordinatorRecord> ConsumerTombstones(ConsumerGroup group) =>
     [
         .. group.Members.Keys.SelectMany(m => MemberTombstones(group.Id, m)),
-        .. group.Regexes.Keys.Select(r => new CoordinatorRecord(new ConsumerGroupRegularExpressionKey { GroupId = group.Id, RegularExpression = r }, null)),
+        .. group.Regexes.Keys.Select(r => RegexTombstone(group.Id, r)),
         new(new ConsumerGroupTargetAssignmentMetadataKey { GroupId = group.Id }, null),
         new(new ConsumerGroupPartitionMetadataKey { GroupId = group.Id }, null),
         new(new ConsumerGroupMetadataKey { GroupId = group.Id }, null),
