@@ -27,6 +27,9 @@ public sealed class ProgramRun : IAsyncDisposable
         _process.BeginErrorReadLine();
     }
 
+    /// <summary>The id of the process.</summary>
+    public int Id => _process.Id;
+
     /// <summary>The exit code; only once it has ended.</summary>
     public int ExitCode => _process.ExitCode;
 
