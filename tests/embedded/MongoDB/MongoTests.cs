@@ -203,6 +203,49 @@ public sealed class MongoTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Increments_by_transactions_and_by_single_writes_side_by_side_all_count()
+    {
+        const int Each = 300;
+        await _items.InsertOneAsync(BsonDocument.Parse("{ _id: 1, n: 0 }"), cancellationToken: Cancellation);
+        async Task Singly()
+        {
+            for (int i = 0; i < Each; i++)
+                await _items.UpdateOneAsync("{ _id: 1 }", "{ $inc: { n: 1 } }", cancellationToken: Cancellation);
+        }
+
+        async Task InTransactions()
+        {
+            using IClientSessionHandle session = await _client.StartSessionAsync(cancellationToken: Cancellation);
+            for (int i = 0; i < Each; i++)
+                await session.WithTransactionAsync((s, stop) => _items.UpdateOneAsync(s, "{ _id: 1 }", "{ $inc: { n: 1 } }", cancellationToken: stop), cancellationToken: Cancellation);
+        }
+
+        await Task.WhenAll(Singly(), Singly(), InTransactions(), InTransactions());
+        (await _items.Find("{ _id: 1 }").SingleAsync(Cancellation))["n"].AsInt32.ShouldBe(4 * Each);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Unique_value_is_taken_by_one_of_two_transactions(bool firstHasCommitted)
+    {
+        await _items.Indexes.CreateOneAsync(new CreateIndexModel<BsonDocument>("{ n: 1 }", new CreateIndexOptions { Unique = true }), cancellationToken: Cancellation);
+        using IClientSessionHandle first = await _client.StartSessionAsync(cancellationToken: Cancellation);
+        using IClientSessionHandle second = await _client.StartSessionAsync(cancellationToken: Cancellation);
+        first.StartTransaction();
+        second.StartTransaction();
+        (await _items.CountDocumentsAsync(second, "{}", cancellationToken: Cancellation)).ShouldBe(0); // what it reads is fixed from here on
+        await _items.InsertOneAsync(first, BsonDocument.Parse("{ _id: 1, n: 5 }"), cancellationToken: Cancellation);
+        if (firstHasCommitted)
+            await first.CommitTransactionAsync(Cancellation);
+        MongoException conflict = await Should.ThrowAsync<MongoException>(() => _items.InsertOneAsync(second, BsonDocument.Parse("{ _id: 2, n: 5 }"), cancellationToken: Cancellation));
+        conflict.HasErrorLabel("TransientTransactionError").ShouldBeTrue();
+        if (!firstHasCommitted)
+            await first.CommitTransactionAsync(Cancellation);
+        (await _items.Find("{ n: 5 }").SingleAsync(Cancellation))["_id"].AsInt32.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task FindOneAndUpdate_returns_before_or_after()
     {
         await _items.InsertOneAsync(BsonDocument.Parse("{ _id: 1, n: 1 }"), cancellationToken: Cancellation);

@@ -175,7 +175,7 @@ internal sealed partial class GroupCoordinator
         {
             MemberId = memberId,
             MemberEpoch = next.Epoch,
-            HeartbeatIntervalMs = (int)_broker.Options.ConsumerHeartbeatInterval.TotalMilliseconds,
+            HeartbeatIntervalMs = (int)_broker.GroupConfigs.HeartbeatIntervalOf(group.Id).TotalMilliseconds,
             Assignment = !tell ? null : new ConsumerGroupHeartbeatResponse.AssignmentItem
             {
                 TopicPartitions = [.. next.Assigned.GroupBy(p => p.TopicId).Select(g => new ConsumerGroupHeartbeatResponse.AssignmentItem.TopicItem { TopicId = g.Key, Partitions = [.. g.Select(p => p.Partition).Order()] })],
@@ -331,7 +331,7 @@ internal sealed partial class GroupCoordinator
     private void Touch(ConsumerGroup group, ConsumerGroupMember member)
     {
         string id = member.Id;
-        _timer.Schedule(TimerKey("session", group.Id, id), _broker.Options.ConsumerSessionTimeout, () => Expire(group.Id, id));
+        _timer.Schedule(TimerKey("session", group.Id, id), _broker.GroupConfigs.SessionTimeoutOf(group.Id), () => Expire(group.Id, id));
     }
 
     private void WatchRevocation(ConsumerGroup group, ConsumerGroupMember member)

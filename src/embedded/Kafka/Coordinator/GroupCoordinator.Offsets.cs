@@ -1,3 +1,4 @@
+using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Server;
 
@@ -9,6 +10,7 @@ internal sealed partial class GroupCoordinator
     private const int MaxMetadataLength = 4096;
     private const short BatchedFetchVersion = 8;
     private const short MemberEpochVersion = 9;
+    private const short TopicIdVersion = 10;
     private static readonly TimeSpan ExpirationInterval = TimeSpan.FromMinutes(10);
 
     private readonly Dictionary<string, GroupOffsets> _offsets = [];
@@ -23,14 +25,20 @@ internal sealed partial class GroupCoordinator
             long expires = request.RetentionTimeMs >= 0 ? Now() + request.RetentionTimeMs : -1;
             var response = new OffsetCommitResponse
             {
-                Topics = request.Topics.ConvertAll(topic => new OffsetCommitResponse.TopicItem
+                Topics = request.Topics.ConvertAll(topic =>
                 {
-                    Name = topic.Name,
-                    Partitions = topic.Partitions.ConvertAll(p => new OffsetCommitResponse.TopicItem.PartitionItem
+                    string? name = context.Version >= TopicIdVersion ? _broker.Topics.Find(topic.TopicId)?.Name : topic.Name;
+                    return new OffsetCommitResponse.TopicItem
                     {
-                        PartitionIndex = p.PartitionIndex,
-                        ErrorCode = (short)Decide(error, records, request.GroupId, new TopicPartition(topic.Name, p.PartitionIndex), p.CommittedOffset, p.CommittedLeaderEpoch, p.CommittedMetadata, expires),
-                    }),
+                        Name = topic.Name,
+                        TopicId = topic.TopicId,
+                        Partitions = topic.Partitions.ConvertAll(p => new OffsetCommitResponse.TopicItem.PartitionItem
+                        {
+                            PartitionIndex = p.PartitionIndex,
+                            ErrorCode = (short)(name is null ? ErrorCode.UnknownTopicId
+                                : Decide(error, records, request.GroupId, new TopicPartition(name, p.PartitionIndex), p.CommittedOffset, p.CommittedLeaderEpoch, p.CommittedMetadata, expires)),
+                        }),
+                    };
                 }),
             };
             if (error == ErrorCode.None && _groups.GetValueOrDefault(request.GroupId) is ClassicGroup group && group.Members.TryGetValue(request.MemberId, out ClassicMember? member))
@@ -65,12 +73,14 @@ internal sealed partial class GroupCoordinator
     }
 
     /// <summary>Ends the transaction of a producer: its offsets count, or never were.</summary>
-    public void EndTransaction(long producerId, short producerEpoch, bool commit, int coordinatorEpoch)
+    public ErrorCode EndTransaction(long producerId, short producerEpoch, bool commit, int coordinatorEpoch)
     {
         lock (_lock)
         {
-            _log.AppendEndTransactionMarker(producerId, producerEpoch, commit, coordinatorEpoch);
-            ReplayMarker(producerId, commit);
+            AppendResult appended = _log.AppendEndTransactionMarker(producerId, producerEpoch, commit, coordinatorEpoch);
+            if (appended.Error == ErrorCode.None)
+                ReplayMarker(producerId, commit);
+            return appended.Error;
         }
     }
 
@@ -89,15 +99,8 @@ internal sealed partial class GroupCoordinator
                         {
                             GroupId = group.GroupId,
                             ErrorCode = (short)error,
-                            Topics = error != ErrorCode.None ? [] : [.. Wanted(group.GroupId, group.Topics?.ConvertAll(t => (t.Name, t.PartitionIndexes))).Select(t => new OffsetFetchResponse.Group.GroupTopic
-                            {
-                                Name = t.Topic,
-                                Partitions = [.. t.Partitions.Select(p =>
-                                {
-                                    (CommittedOffset offset, ErrorCode partitionError) = Find(group.GroupId, new TopicPartition(t.Topic, p), request.RequireStable);
-                                    return new OffsetFetchResponse.Group.GroupTopic.GroupPartition { PartitionIndex = p, CommittedOffset = offset.Offset, CommittedLeaderEpoch = offset.LeaderEpoch, Metadata = offset.Metadata, ErrorCode = (short)partitionError };
-                                })],
-                            })],
+                            Topics = error != ErrorCode.None ? [] : context.Version >= TopicIdVersion ? FetchById(group, request.RequireStable) :
+                                [.. Wanted(group.GroupId, group.Topics?.ConvertAll(t => (t.Name, t.PartitionIndexes))).Select(t => Fetch(group.GroupId, t.Topic, default, t.Partitions, request.RequireStable))],
                         };
                     }),
                 };
@@ -156,6 +159,22 @@ internal sealed partial class GroupCoordinator
             Commit([.. _offsets.SelectMany(g => g.Value.Committed.Keys.Where(p => p.Topic == topic).Select(p => new CoordinatorRecord(KeyOf(g.Key, p), null)))]);
         }
     }
+
+    // Topics by their ids (KIP-848): one that is gone is told when it was asked for, and left out when everything was.
+    private List<OffsetFetchResponse.Group.GroupTopic> FetchById(OffsetFetchRequest.Group group, bool requireStable) => group.Topics is { } asked
+        ? asked.ConvertAll(t => Fetch(group.GroupId, _broker.Topics.Find(t.TopicId)?.Name, t.TopicId, t.PartitionIndexes, requireStable))
+        : [.. Wanted(group.GroupId, null).Select(t => (Topic: _broker.Topics.Find(t.Topic), t.Partitions)).Where(t => t.Topic is not null).Select(t => Fetch(group.GroupId, t.Topic!.Name, t.Topic.Id, t.Partitions, requireStable))];
+
+    private OffsetFetchResponse.Group.GroupTopic Fetch(string group, string? topic, Guid id, IEnumerable<int> partitions, bool requireStable) => new()
+    {
+        Name = topic ?? "",
+        TopicId = id,
+        Partitions = [.. partitions.Select(p =>
+        {
+            (CommittedOffset offset, ErrorCode error) = topic is null ? (CommittedOffset.None, ErrorCode.UnknownTopicId) : Find(group, new TopicPartition(topic, p), requireStable);
+            return new OffsetFetchResponse.Group.GroupTopic.GroupPartition { PartitionIndex = p, CommittedOffset = offset.Offset, CommittedLeaderEpoch = offset.LeaderEpoch, Metadata = offset.Metadata, ErrorCode = (short)error };
+        })],
+    };
 
     private static OffsetCommitKey KeyOf(string group, TopicPartition partition) => new() { Group = group, Topic = partition.Topic, Partition = partition.Partition };
 

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
@@ -46,6 +47,18 @@ internal sealed partial class TransactionCoordinator
     public ListTransactionsResponse List(ListTransactionsRequest request)
     {
         long now = Now();
+        Regex? pattern = null;
+        try
+        {
+            // Kafka takes RE2's language, which needs no backtracking.
+            if (request.TransactionalIdPattern is { Length: > 0 } expression)
+                pattern = new Regex($"^(?:{expression})$", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+        }
+        catch (Exception wrong) when (wrong is ArgumentException or NotSupportedException)
+        {
+            return new ListTransactionsResponse { ErrorCode = (short)ErrorCode.InvalidRegularExpression };
+        }
+
         lock (_lock)
         {
             return new ListTransactionsResponse
@@ -54,6 +67,7 @@ internal sealed partial class TransactionCoordinator
                 TransactionStates = [.. _byId.Values
                     .Where(t => request.StateFilters.Count == 0 || request.StateFilters.Contains(t.State.ToString()))
                     .Where(t => request.ProducerIdFilters.Count == 0 || request.ProducerIdFilters.Contains(t.ProducerId))
+                    .Where(t => pattern?.IsMatch(t.Id) ?? true)
                     .Where(t => request.DurationFilter < 0 || (t.StartedAt >= 0 && now - t.StartedAt > request.DurationFilter))
                     .Select(t => new ListTransactionsResponse.State { TransactionalId = t.Id, ProducerId = t.ProducerId, TransactionState = t.State.ToString() })],
             };

@@ -239,6 +239,15 @@ internal sealed class LogSegment : IDisposable
         return buffer.AsMemory(0, end);
     }
 
+    /// <summary>How many bytes of batches there are from <paramref name="offset"/> up to the one that holds <paramref name="limitOffset"/>.</summary>
+    public long BytesBetween(long offset, long limitOffset)
+    {
+        long size = Size;
+        if (Translate(offset, size) is not { } first || first.BaseOffset >= limitOffset)
+            return 0;
+        return (Translate(limitOffset, size)?.Position ?? size) - first.Position;
+    }
+
     /// <summary>Where the first batch that reaches <paramref name="offset"/> starts; null when there is none.</summary>
     public (long Position, int Size, long BaseOffset)? Translate(long offset, long size)
     {

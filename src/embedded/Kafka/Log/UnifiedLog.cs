@@ -136,6 +136,34 @@ internal sealed partial class UnifiedLog : IDisposable
         return new LogRead(ErrorCode.None, default, end, stable, start, readCommitted ? [] : null);
     }
 
+    /// <summary>How many bytes a read from <paramref name="offset"/> on could give, counted from positions without reading them; null when such a read would fail.</summary>
+    public long? ReadableBytes(long offset, bool readCommitted)
+    {
+        long stable = LastStableOffset;
+        long end = LogEndOffset;
+        LogSegment[] segments = Volatile.Read(ref _segments);
+        if (offset < LogStartOffset || offset > end || Volatile.Read(ref _closed))
+            return null;
+        long limit = readCommitted ? Math.Min(stable, end) : end;
+        long bytes = 0;
+        for (int at = FloorIndex(segments, offset); at < segments.Length && offset < limit && segments[at].BaseOffset < limit; at++)
+        {
+            LogSegment segment = segments[at];
+            if (!segment.TryEnter())
+                return ReadableBytes(offset, readCommitted);
+            try
+            {
+                bytes += segment.BytesBetween(offset, limit);
+            }
+            finally
+            {
+                segment.Leave();
+            }
+        }
+
+        return bytes;
+    }
+
     /// <summary>The offset and timestamp of the first record at or after <paramref name="timestamp"/>; null when there is none.</summary>
     public (long Offset, long Timestamp)? OffsetForTimestamp(long timestamp)
     {
@@ -188,10 +216,10 @@ internal sealed partial class UnifiedLog : IDisposable
     }
 
     /// <summary>The producers that this log knows.</summary>
-    public IReadOnlyList<(long ProducerId, short Epoch, int LastSequence, long LastTimestamp, long TransactionStart)> DescribeProducers()
+    public IReadOnlyList<(long ProducerId, short Epoch, int LastSequence, long LastTimestamp, int CoordinatorEpoch, long TransactionStart)> DescribeProducers()
     {
         lock (_lock)
-            return [.. _producers.Producers.Values.Select(p => (p.ProducerId, p.Epoch, p.LastSequence, p.LastTimestamp, p.CurrentTransactionFirstOffset))];
+            return [.. _producers.Producers.Values.Select(p => (p.ProducerId, p.Epoch, p.LastSequence, p.LastTimestamp, p.CoordinatorEpoch, p.CurrentTransactionFirstOffset))];
     }
 
     /// <summary>Transactions that were aborted and whose records are partly in the given range.</summary>

@@ -67,6 +67,7 @@ internal enum ErrorCode : short
     InvalidUpdateVersion = 95,
     FeatureUpdateFailed = 96,
     UnknownTopicId = 100,
+    BrokerIdNotRegistered = 102,
     InconsistentTopicId = 103,
     TransactionalIdNotFound = 105,
     FetchSessionTopicIdError = 106,

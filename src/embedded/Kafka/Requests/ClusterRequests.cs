@@ -66,6 +66,34 @@ internal sealed class ClusterRequests(Broker broker)
         }),
     };
 
+    /// <summary>The quorum of a node that is its own controller. There is no log of metadata here: the changes of topics are counted in its place.</summary>
+    public DescribeQuorumResponse DescribeQuorum(DescribeQuorumRequest request)
+    {
+        const string metadata = "__cluster_metadata";
+        long now = broker.Time.GetUtcNow().ToUnixTimeMilliseconds();
+        return new DescribeQuorumResponse
+        {
+            Topics = request.Topics.ConvertAll(topic => new DescribeQuorumResponse.TopicItem
+            {
+                TopicName = topic.TopicName,
+                Partitions = topic.Partitions.ConvertAll(partition => topic.TopicName != metadata || partition.PartitionIndex != 0
+                    ? new DescribeQuorumResponse.TopicItem.PartitionItem { PartitionIndex = partition.PartitionIndex, ErrorCode = (short)ErrorCode.UnknownTopicOrPartition, LeaderId = -1 }
+                    : new DescribeQuorumResponse.TopicItem.PartitionItem
+                    {
+                        LeaderId = Broker.NodeId,
+                        LeaderEpoch = Broker.LeaderEpoch,
+                        HighWatermark = broker.Topics.Version,
+                        CurrentVoters = [new() { ReplicaId = Broker.NodeId, LogEndOffset = broker.Topics.Version, LastFetchTimestamp = now, LastCaughtUpTimestamp = now }],
+                    }),
+            }),
+            Nodes = [new() { NodeId = Broker.NodeId, Listeners = [new() { Name = broker.ListenerName, Host = broker.Host, Port = (ushort)broker.Port }] }],
+        };
+    }
+
+    public static UnregisterBrokerResponse Unregister(UnregisterBrokerRequest request) => request.BrokerId == Broker.NodeId
+        ? new UnregisterBrokerResponse { ErrorCode = (short)ErrorCode.InvalidRequest, ErrorMessage = $"Broker {request.BrokerId} is the only one of this cluster." }
+        : new UnregisterBrokerResponse { ErrorCode = (short)ErrorCode.BrokerIdNotRegistered, ErrorMessage = $"Broker ID {request.BrokerId} is not currently registered." };
+
     public DescribeLogDirsResponse DescribeLogDirs(DescribeLogDirsRequest request)
     {
         IEnumerable<UnifiedLog> logs = request.Topics is { } topics

@@ -1,19 +1,14 @@
-using System.Globalization;
 using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, of topics and of the broker.</summary>
+/// <summary>DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: of topics, of groups and of the broker.</summary>
 internal sealed class ConfigRequests(Broker broker)
 {
-    private const sbyte TopicResource = 2;
-    private const sbyte BrokerResource = 4;
-    private const sbyte SetOnTopic = 1;
-    private const sbyte SetOnBroker = 2;
-    private const sbyte StaticSource = 4;
-    private const sbyte DefaultSource = 5;
+    private const short AllTypesVersion = 1;
+    private const sbyte BrokerLoggerType = 8;
 
     private readonly Lock _lock = new();
 
@@ -27,42 +22,32 @@ internal sealed class ConfigRequests(Broker broker)
 
     public DescribeConfigsResponse Describe(DescribeConfigsRequest request) => new()
     {
-        Results = request.Resources.ConvertAll(resource =>
+        Results = request.Resources.ConvertAll(wanted =>
         {
-            var result = new DescribeConfigsResponse.Result { ResourceType = resource.ResourceType, ResourceName = resource.ResourceName };
-            if (resource.ResourceType is BrokerResource && CheckBroker(resource.ResourceName) is { } wrong)
-                (result.ErrorCode, result.ErrorMessage) = ((short)ErrorCode.InvalidRequest, wrong);
-            else if (resource.ResourceType is BrokerResource)
-                result.Configs.AddRange(DescribeBroker(resource.ConfigurationKeys, request.IncludeSynonyms));
-            else if (Find(resource.ResourceType, resource.ResourceName) is var (error, message, topic))
+            ConfigResource? resource = ConfigResource.Find(broker, wanted.ResourceType, wanted.ResourceName, out ErrorCode error, out string? message);
+            return new DescribeConfigsResponse.Result
             {
-                (result.ErrorCode, result.ErrorMessage) = ((short)error, message);
-                if (topic is not null)
-                    result.Configs.AddRange(Describe(topic, resource.ConfigurationKeys, request.IncludeSynonyms));
-            }
-
-            return result;
+                ResourceType = wanted.ResourceType,
+                ResourceName = wanted.ResourceName,
+                ErrorCode = (short)error,
+                ErrorMessage = message,
+                Configs = resource is null ? [] : [.. resource.Describe(wanted.ConfigurationKeys, request.IncludeSynonyms)],
+            };
         }),
     };
 
     public AlterConfigsResponse Alter(AlterConfigsRequest request)
     {
+        var repeated = Repeated(request.Resources.Select(r => (r.ResourceType, r.ResourceName)));
         lock (_lock)
         {
             return new AlterConfigsResponse
             {
-                Responses = request.Resources.ConvertAll(resource =>
+                Responses = request.Resources.ConvertAll(wanted =>
                 {
-                    if (resource.ResourceType == BrokerResource)
-                    {
-                        (ErrorCode brokerError, string? brokerMessage) = ChangeBroker(resource.ResourceName, resource.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value), request.ValidateOnly);
-                        return new AlterConfigsResponse.Result { ResourceType = resource.ResourceType, ResourceName = resource.ResourceName, ErrorCode = (short)brokerError, ErrorMessage = brokerMessage };
-                    }
-
-                    (ErrorCode error, string? message, Topic? topic) = Find(resource.ResourceType, resource.ResourceName);
-                    if (topic is not null)
-                        (error, message) = Change(topic, resource.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value), request.ValidateOnly);
-                    return new AlterConfigsResponse.Result { ResourceType = resource.ResourceType, ResourceName = resource.ResourceName, ErrorCode = (short)error, ErrorMessage = message };
+                    (ErrorCode error, string? message) = Change(
+                        wanted.ResourceType, wanted.ResourceName, repeated, wanted.Configs.ConvertAll(c => (c.Name, c.Value is null)), _ => (wanted.Configs.ToDictionary(c => c.Name, c => c.Value!), null), request.ValidateOnly);
+                    return new AlterConfigsResponse.Result { ResourceType = wanted.ResourceType, ResourceName = wanted.ResourceName, ErrorCode = (short)error, ErrorMessage = message };
                 }),
             };
         }
@@ -70,137 +55,93 @@ internal sealed class ConfigRequests(Broker broker)
 
     public IncrementalAlterConfigsResponse AlterIncrementally(IncrementalAlterConfigsRequest request)
     {
+        var repeated = Repeated(request.Resources.Select(r => (r.ResourceType, r.ResourceName)));
         lock (_lock)
         {
             return new IncrementalAlterConfigsResponse
             {
-                Responses = request.Resources.ConvertAll(resource =>
+                Responses = request.Resources.ConvertAll(wanted =>
                 {
-                    if (resource.ResourceType == BrokerResource)
-                    {
-                        Dictionary<string, string?> changed = broker.Configs.Changed.ToDictionary(v => v.Key, v => (string?)v.Value);
-                        foreach (IncrementalAlterConfigsRequest.Resource.Config config in resource.Configs)
-                            Apply(changed, null, config);
-                        (ErrorCode brokerError, string? brokerMessage) = ChangeBroker(resource.ResourceName, changed, request.ValidateOnly);
-                        return new IncrementalAlterConfigsResponse.Result { ResourceType = resource.ResourceType, ResourceName = resource.ResourceName, ErrorCode = (short)brokerError, ErrorMessage = brokerMessage };
-                    }
-
-                    (ErrorCode error, string? message, Topic? topic) = Find(resource.ResourceType, resource.ResourceName);
-                    if (topic is not null)
-                    {
-                        Dictionary<string, string?> values = topic.Config.Values.ToDictionary(v => v.Key, v => (string?)v.Value);
-                        foreach (IncrementalAlterConfigsRequest.Resource.Config config in resource.Configs)
-                            Apply(values, topic.Config, config);
-                        (error, message) = Change(topic, values, request.ValidateOnly);
-                    }
-
-                    return new IncrementalAlterConfigsResponse.Result { ResourceType = resource.ResourceType, ResourceName = resource.ResourceName, ErrorCode = (short)error, ErrorMessage = message };
+                    (ErrorCode error, string? message) = Change(
+                        wanted.ResourceType,
+                        wanted.ResourceName,
+                        repeated,
+                        wanted.Configs.ConvertAll(c => (c.Name, c.Value is null && c.ConfigOperation != (sbyte)Operation.Delete)),
+                        resource => Applied(resource, wanted.Configs),
+                        request.ValidateOnly);
+                    return new IncrementalAlterConfigsResponse.Result { ResourceType = wanted.ResourceType, ResourceName = wanted.ResourceName, ErrorCode = (short)error, ErrorMessage = message };
                 }),
             };
         }
     }
 
-    private static IEnumerable<DescribeConfigsResponse.Result.Config> Describe(Topic topic, List<string>? keys, bool withSynonyms)
+    /// <summary>The resources that have configs (KIP-1142); before, only subscriptions to client metrics were listed (KIP-714), of which there are none.</summary>
+    public ListConfigResourcesResponse List(RequestContext context, ListConfigResourcesRequest request)
     {
-        foreach (ConfigDefinition definition in LogConfig.All.Where(d => keys?.Contains(d.Name) ?? true))
+        sbyte[] types = context.Version < AllTypesVersion ? [ConfigResource.ClientMetricsType] : [.. request.ResourceTypes.Distinct()];
+        if (types.Length == 0)
+            types = [ConfigResource.GroupType, ConfigResource.ClientMetricsType, BrokerLoggerType, ConfigResource.BrokerType, ConfigResource.TopicType];
+        if (types.Any(t => t is not (ConfigResource.GroupType or ConfigResource.ClientMetricsType or BrokerLoggerType or ConfigResource.BrokerType or ConfigResource.TopicType)))
+            return new ListConfigResourcesResponse { ErrorCode = (short)ErrorCode.UnsupportedVersion };
+        return new ListConfigResourcesResponse
         {
-            bool set = topic.Config.Values.TryGetValue(definition.Name, out string? value);
-            yield return new DescribeConfigsResponse.Result.Config
+            ConfigResources = [.. types.SelectMany(type => NamesOf(type).Select(name => new ListConfigResourcesResponse.Resource { ResourceName = name, ResourceType = type }))],
+        };
+    }
+
+    private static HashSet<(sbyte, string)> Repeated(IEnumerable<(sbyte Type, string Name)> resources) => [.. resources.GroupBy(r => r).Where(g => g.Count() > 1).Select(g => g.Key)];
+
+    // What is set after the operations, or why one of them cannot be done.
+    private static (Dictionary<string, string> Values, string? Wrong) Applied(ConfigResource resource, List<IncrementalAlterConfigsRequest.Resource.Config> changes)
+    {
+        var values = resource.Values.ToDictionary(v => v.Key, v => v.Value);
+        foreach (IncrementalAlterConfigsRequest.Resource.Config change in changes)
+        {
+            var operation = (Operation)change.ConfigOperation;
+            switch (operation)
             {
-                Name = definition.Name,
-                Value = topic.Config.Text(definition.Name),
-                IsDefault = !set,
-                ConfigSource = set ? SetOnTopic : DefaultSource,
-                ConfigType = (sbyte)definition.Kind,
-                Synonyms = withSynonyms ? Synonyms(definition, value) : [],
-            };
-        }
-    }
-
-    // Behind what is set on the topic stands the broker's default, under the broker's name for it.
-    private static List<DescribeConfigsResponse.Result.Config.Synonym> Synonyms(ConfigDefinition definition, string? set)
-    {
-        var synonyms = new List<DescribeConfigsResponse.Result.Config.Synonym>();
-        if (set is not null)
-            synonyms.Add(new() { Name = definition.Name, Value = set, Source = SetOnTopic });
-        if (definition.Synonyms.Length > 0)
-            synonyms.Add(new() { Name = definition.Synonyms[0], Value = definition.Default, Source = DefaultSource });
-        return synonyms;
-    }
-
-    private static List<DescribeConfigsResponse.Result.Config.Synonym> Synonyms(string name, string? set, sbyte setSource, string otherwise, sbyte source)
-    {
-        var last = new DescribeConfigsResponse.Result.Config.Synonym { Name = name, Value = otherwise, Source = source };
-        return set is null ? [last] : [new() { Name = name, Value = set, Source = setSource }, last];
-    }
-
-    private static string? CheckBroker(string name) =>
-        name.Length == 0 || name == Broker.NodeId.ToString(CultureInfo.InvariantCulture) ? null : $"Unexpected broker id, expected {Broker.NodeId} or empty string, but received {name}";
-
-    private IEnumerable<DescribeConfigsResponse.Result.Config> DescribeBroker(List<string>? keys, bool withSynonyms)
-    {
-        IReadOnlyDictionary<string, string> changed = broker.Configs.Changed;
-        foreach (BrokerConfig config in broker.Configs.All.Where(c => keys?.Contains(c.Name) ?? true))
-        {
-            bool set = changed.TryGetValue(config.Name, out string? value);
-            sbyte source = config.IsDynamic ? DefaultSource : StaticSource;
-            yield return new DescribeConfigsResponse.Result.Config
-            {
-                Name = config.Name,
-                Value = value ?? config.Default,
-                ReadOnly = !config.IsDynamic,
-                IsDefault = !set && config.IsDynamic,
-                ConfigSource = set ? SetOnBroker : source,
-                ConfigType = (sbyte)config.Kind,
-                Synonyms = withSynonyms ? Synonyms(config.Name, value, SetOnBroker, config.Default, source) : [],
-            };
-        }
-    }
-
-    private (ErrorCode, string?) ChangeBroker(string name, Dictionary<string, string?> values, bool validateOnly) =>
-        CheckBroker(name) is { } unexpected ? (ErrorCode.InvalidRequest, unexpected)
-        : broker.Configs.Change(values, validateOnly) is { } wrong ? (ErrorCode.InvalidConfig, wrong)
-        : (ErrorCode.None, null);
-
-    private static void Apply(Dictionary<string, string?> values, LogConfig? present, IncrementalAlterConfigsRequest.Resource.Config change)
-    {
-        string[] Items() => values.TryGetValue(change.Name, out string? set) ? (set ?? "").Split(',') : present is not null && LogConfig.All.Any(d => d.Name == change.Name) ? present.Text(change.Name).Split(',') : [];
-        string[] given = (change.Value ?? "").Split(',');
-        switch ((Operation)change.ConfigOperation)
-        {
-            case Operation.Delete:
-                values.Remove(change.Name);
-                break;
-            case Operation.Append:
-                values[change.Name] = string.Join(',', Items().Union(given));
-                break;
-            case Operation.Subtract:
-                values[change.Name] = string.Join(',', Items().Except(given));
-                break;
-            default:
-                values[change.Name] = change.Value;
-                break;
-        }
-    }
-
-    private (ErrorCode, string?, Topic?) Find(sbyte type, string name)
-    {
-        if (type != TopicResource)
-            return (ErrorCode.InvalidRequest, $"Configs of resource type {type} are not known here; those of topics and of the broker are.", null);
-        return broker.Topics.Find(name) is { } topic ? (ErrorCode.None, null, topic) : (ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition.", null);
-    }
-
-    private (ErrorCode, string?) Change(Topic topic, Dictionary<string, string?> values, bool validateOnly)
-    {
-        if (LogConfig.Check(values) is { } wrong)
-            return (ErrorCode.InvalidConfig, wrong);
-        if (!validateOnly)
-        {
-            Topic changed = topic with { Config = new LogConfig(values.Where(v => v.Value is not null).ToDictionary(v => v.Key, v => v.Value!)) };
-            broker.Topics.Put(changed);
-            broker.OpenLogs(changed);
+                case Operation.Delete:
+                    values.Remove(change.Name);
+                    break;
+                case Operation.Append or Operation.Subtract:
+                    if (resource.ListOf(change.Name) is not { } list)
+                        return (values, $"Can't {operation.ToString().ToUpperInvariant()} to key {change.Name} because its type is not LIST.");
+                    string[] present = ConfigDefinition.Items(values.GetValueOrDefault(change.Name) ?? list);
+                    string[] given = ConfigDefinition.Items(change.Value!);
+                    values[change.Name] = string.Join(',', operation == Operation.Append ? present.Union(given) : present.Except(given));
+                    break;
+                default:
+                    values[change.Name] = change.Value!;
+                    break;
+            }
         }
 
-        return (ErrorCode.None, null);
+        return (values, null);
+    }
+
+    private IEnumerable<string> NamesOf(sbyte type) => type switch
+    {
+        ConfigResource.GroupType => broker.GroupConfigs.Groups,
+        ConfigResource.TopicType => broker.Topics.All.Select(t => t.Name),
+        ConfigResource.BrokerType or BrokerLoggerType => [Broker.NodeId.ToString(System.Globalization.CultureInfo.InvariantCulture)],
+        _ => [],
+    };
+
+    private (ErrorCode, string?) Change(
+        sbyte type, string name, HashSet<(sbyte, string)> repeated, List<(string Name, bool IsNull)> keys, Func<ConfigResource, (Dictionary<string, string> Values, string? Wrong)> apply, bool validateOnly)
+    {
+        if (repeated.Contains((type, name)))
+            return (ErrorCode.InvalidRequest, "Each resource must appear at most once.");
+        string[] nulls = [.. keys.Where(k => k.IsNull).Select(k => k.Name)];
+        if (nulls.Length > 0)
+            return (ErrorCode.InvalidRequest, $"Null value not supported for : {string.Join(',', nulls)}");
+        string[] twice = [.. keys.GroupBy(k => k.Name).Where(g => g.Count() > 1).Select(g => g.Key)];
+        if (twice.Length > 0)
+            return (ErrorCode.InvalidRequest, $"Error due to duplicate config keys : {string.Join(',', twice)}");
+        if (ConfigResource.Find(broker, type, name, out ErrorCode error, out string? message) is not { } resource)
+            return (error, message);
+        (Dictionary<string, string> values, string? wrong) = apply(resource);
+        wrong ??= resource.Change(values, validateOnly);
+        return wrong is null ? (ErrorCode.None, null) : (ErrorCode.InvalidConfig, wrong);
     }
 }

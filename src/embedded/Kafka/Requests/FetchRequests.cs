@@ -29,17 +29,37 @@ internal sealed class FetchRequests(Broker broker)
     {
         long start = broker.Time.GetTimestamp();
         var wait = TimeSpan.FromMilliseconds(fetch.Request.MaxWaitMs);
-        while (true)
+        while (!HasEnough(context, fetch))
         {
             TimeSpan left = wait - broker.Time.GetElapsedTime(start);
-            if (left > TimeSpan.Zero)
-                await WaitForAppend(seen, left).ConfigureAwait(false);
+            if (left <= TimeSpan.Zero)
+                break;
+            await WaitForAppend(seen, left).ConfigureAwait(false);
             seen = See(fetch);
-            FetchResponse response = Read(context, fetch, out long bytes, out bool failed);
-            if (failed || bytes >= fetch.Request.MinBytes || broker.Time.GetElapsedTime(start) >= wait)
-                return Finish(fetch, response);
         }
+
+        return Finish(fetch, Read(context, fetch, out _, out _));
     }
+
+    // Whether there are the bytes that the reader waits for, or an error for it. They are counted, not read.
+    private bool HasEnough(RequestContext context, Round fetch)
+    {
+        bool readCommitted = fetch.Request.IsolationLevel == 1;
+        long bytes = 0;
+        foreach (FetchedPartition partition in fetch.Partitions)
+        {
+            if (LogOf(context, partition)?.ReadableBytes(partition.FetchOffset, readCommitted) is not { } readable)
+                return true;
+            bytes += Math.Min(readable, Math.Max(0, partition.MaxBytes));
+            if (bytes >= fetch.Request.MinBytes)
+                return true;
+        }
+
+        return false;
+    }
+
+    private UnifiedLog? LogOf(RequestContext context, FetchedPartition partition) =>
+        (context.Version >= TopicIdVersion ? broker.Topics.Find(partition.TopicId) : broker.Topics.Find(partition.Topic)) is { } topic ? broker.LogOf(topic.Name, partition.Index) : null;
 
     private (AppendSignal Signal, long Version)[] See(Round fetch)
     {

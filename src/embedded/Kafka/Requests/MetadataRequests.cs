@@ -27,7 +27,8 @@ internal sealed class MetadataRequests(Broker broker)
 
         foreach (MetadataRequest.MetadataRequestTopic wanted in request.Topics)
         {
-            if (wanted.Name is not { } name)
+            // Who asks by the id may leave the name empty, as the Java client does, or null.
+            if (wanted.TopicId != Guid.Empty || wanted.Name is not { } name)
             {
                 response.Topics.Add(broker.Topics.Find(wanted.TopicId) is { } known ? Describe(known, operations)
                     : new MetadataResponse.TopicItem { TopicId = wanted.TopicId, Name = null, ErrorCode = (short)ErrorCode.UnknownTopicId });

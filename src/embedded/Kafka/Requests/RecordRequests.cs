@@ -5,7 +5,7 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>Produce, ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers.</summary>
+/// <summary>Produce, ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers, WriteTxnMarkers.</summary>
 internal sealed class RecordRequests(Broker broker)
 {
     private const long LatestTimestamp = -1;
@@ -14,25 +14,28 @@ internal sealed class RecordRequests(Broker broker)
     private const long EarliestLocalTimestamp = -4;
     private const long LatestTieredTimestamp = -5;
     private const short ImplicitPartitionsVersion = 12;
+    private const short TopicIdVersion = 13;
 
     public ProduceResponse? Produce(RequestContext context, ProduceRequest request)
     {
         var response = new ProduceResponse();
         foreach (ProduceRequest.TopicItem topic in request.TopicData)
         {
-            var item = new ProduceResponse.TopicItem { Name = topic.Name };
+            string? name = context.Version >= TopicIdVersion ? broker.Topics.Find(topic.TopicId)?.Name : topic.Name;
+            var item = new ProduceResponse.TopicItem { Name = topic.Name, TopicId = topic.TopicId };
             foreach (ProduceRequest.TopicItem.PartitionItem partition in topic.PartitionData)
             {
                 AppendResult result = request.Acks is < -1 or > 1
                     ? new AppendResult(ErrorCode.InvalidRequiredAcks)
-                    : Append(context.Version, request.TransactionalId, new TopicPartition(topic.Name, partition.Index), partition.Records);
+                    : name is null ? new AppendResult(ErrorCode.UnknownTopicId)
+                    : Append(context.Version, request.TransactionalId, new TopicPartition(name, partition.Index), partition.Records);
                 item.PartitionResponses.Add(new ProduceResponse.TopicItem.PartitionItem
                 {
                     Index = partition.Index,
                     ErrorCode = (short)result.Error,
                     BaseOffset = result.BaseOffset,
                     LogAppendTimeMs = result.LogAppendTime,
-                    LogStartOffset = broker.LogOf(topic.Name, partition.Index)?.LogStartOffset ?? -1,
+                    LogStartOffset = (name is null ? null : broker.LogOf(name, partition.Index))?.LogStartOffset ?? -1,
                     RecordErrors = [.. (result.RecordErrors ?? []).Select(e => new ProduceResponse.TopicItem.PartitionItem.RecordError { BatchIndex = e.Index, BatchIndexErrorMessage = e.Message })],
                     ErrorMessage = result.Message,
                 });
@@ -140,12 +143,40 @@ internal sealed class RecordRequests(Broker broker)
                         ProducerEpoch = p.Epoch,
                         LastSequence = p.LastSequence,
                         LastTimestamp = p.LastTimestamp,
+                        CoordinatorEpoch = p.CoordinatorEpoch,
                         CurrentTxnStartOffset = p.TransactionStart,
                     })],
                 };
             }),
         }),
     };
+
+    /// <summary>Markers that an administrator writes to end a transaction that hangs, past its coordinator (KIP-664).</summary>
+    public WriteTxnMarkersResponse WriteMarkers(WriteTxnMarkersRequest request) => new()
+    {
+        Markers = request.Markers.ConvertAll(marker => new WriteTxnMarkersResponse.Marker
+        {
+            ProducerId = marker.ProducerId,
+            Topics = marker.Topics.ConvertAll(topic => new WriteTxnMarkersResponse.Marker.TopicItem
+            {
+                Name = topic.Name,
+                Partitions = topic.PartitionIndexes.ConvertAll(index => new WriteTxnMarkersResponse.Marker.TopicItem.PartitionItem
+                {
+                    PartitionIndex = index,
+                    ErrorCode = (short)Write(marker, new TopicPartition(topic.Name, index)),
+                }),
+            }),
+        }),
+    };
+
+    private ErrorCode Write(WriteTxnMarkersRequest.Marker marker, TopicPartition partition)
+    {
+        if (broker.Logs.Get(partition) is not { } log)
+            return ErrorCode.UnknownTopicOrPartition;
+        return partition.Topic == TopicStore.Offsets
+            ? broker.Groups.EndTransaction(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch)
+            : log.AppendEndTransactionMarker(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch).Error;
+    }
 
     private AppendResult Append(short version, string? transactionalId, TopicPartition partition, ReadOnlyMemory<byte>? records)
     {

@@ -50,6 +50,7 @@ internal sealed class RequestDispatcher
         Add<OffsetForLeaderEpochRequest>((_, r) => records.OffsetForLeaderEpoch(r));
         Add<DeleteRecordsRequest>((_, r) => records.DeleteRecords(r));
         Add<DescribeProducersRequest>((_, r) => records.DescribeProducers(r));
+        Add<WriteTxnMarkersRequest>((_, r) => records.WriteMarkers(r));
     }
 
     private void AddTopics(Broker broker)
@@ -67,6 +68,7 @@ internal sealed class RequestDispatcher
         Add<DescribeConfigsRequest>((_, r) => configs.Describe(r));
         Add<AlterConfigsRequest>((_, r) => configs.Alter(r));
         Add<IncrementalAlterConfigsRequest>((_, r) => configs.AlterIncrementally(r));
+        Add<ListConfigResourcesRequest>(configs.List);
     }
 
     private void AddGroups(Broker broker)
@@ -107,8 +109,9 @@ internal sealed class RequestDispatcher
         Add<DescribeAclsRequest>((_, _) => SecurityRequests.DescribeAcls());
         Add<CreateAclsRequest>((_, r) => SecurityRequests.CreateAcls(r));
         Add<DeleteAclsRequest>((_, r) => SecurityRequests.DeleteAcls(r));
-        Add<DescribeClientQuotasRequest>((_, _) => new DescribeClientQuotasResponse { Entries = [] });
-        Add<AlterClientQuotasRequest>((_, r) => SecurityRequests.AlterQuotas(r));
+        var quotas = new QuotaRequests(broker.Quotas);
+        Add<DescribeClientQuotasRequest>((_, r) => quotas.Describe(r));
+        Add<AlterClientQuotasRequest>((_, r) => quotas.Alter(r));
         Add<CreateDelegationTokenRequest>((_, _) => new CreateDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
         Add<RenewDelegationTokenRequest>((_, _) => new RenewDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
         Add<ExpireDelegationTokenRequest>((_, _) => new ExpireDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
@@ -122,6 +125,8 @@ internal sealed class RequestDispatcher
         Add<ElectLeadersRequest>((_, r) => cluster.ElectLeaders(r));
         Add<AlterPartitionReassignmentsRequest>((_, r) => cluster.AlterReassignments(r));
         Add<ListPartitionReassignmentsRequest>((_, _) => new ListPartitionReassignmentsResponse());
+        Add<DescribeQuorumRequest>((_, r) => cluster.DescribeQuorum(r));
+        Add<UnregisterBrokerRequest>((_, r) => ClusterRequests.Unregister(r));
         Add<DescribeLogDirsRequest>((_, r) => cluster.DescribeLogDirs(r));
         Add<AlterReplicaLogDirsRequest>((_, r) => cluster.AlterLogDirs(r));
     }

@@ -4,7 +4,7 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>ACLs and quotas, as a node without an authorizer answers them; delegation tokens, which are disabled; SCRAM credentials.</summary>
+/// <summary>ACLs, as a node without an authorizer answers them; delegation tokens, which are disabled; SCRAM credentials.</summary>
 internal sealed class SecurityRequests(Broker broker)
 {
     private const string NoAuthorizer = "No Authorizer is configured.";
@@ -19,16 +19,6 @@ internal sealed class SecurityRequests(Broker broker)
     public static DeleteAclsResponse DeleteAcls(DeleteAclsRequest request) => new()
     {
         FilterResults = request.Filters.ConvertAll(_ => new DeleteAclsResponse.FilterResult { ErrorCode = (short)ErrorCode.SecurityDisabled, ErrorMessage = NoAuthorizer }),
-    };
-
-    public static AlterClientQuotasResponse AlterQuotas(AlterClientQuotasRequest request) => new()
-    {
-        Entries = request.Entries.ConvertAll(entry => new AlterClientQuotasResponse.Entry
-        {
-            ErrorCode = (short)ErrorCode.InvalidRequest,
-            ErrorMessage = "This broker enforces no client quotas, so it takes none.",
-            Entity = entry.Entity.ConvertAll(e => new AlterClientQuotasResponse.Entry.EntityPart { EntityType = e.EntityType, EntityName = e.EntityName }),
-        }),
     };
 
     public DescribeUserScramCredentialsResponse DescribeScram(DescribeUserScramCredentialsRequest request)

@@ -45,7 +45,7 @@ internal sealed class TopicRequests(Broker broker)
             {
                 Results = request.Topics.ConvertAll(wanted =>
                 {
-                    (ErrorCode error, string? message) = Grow(wanted.Name, wanted.Count, request.ValidateOnly);
+                    (ErrorCode error, string? message) = Grow(wanted, request.ValidateOnly);
                     return new CreatePartitionsResponse.TopicItem { Name = wanted.Name, ErrorCode = (short)error, ErrorMessage = message };
                 }),
             };
@@ -71,18 +71,40 @@ internal sealed class TopicRequests(Broker broker)
             return (ErrorCode.InvalidTopic, name);
         if (broker.Topics.Find(topic.Name) is not null)
             return (ErrorCode.TopicAlreadyExists, $"Topic '{topic.Name}' already exists.");
+        if (topic.Name.AsSpan().ContainsAny('.', '_') && broker.Topics.All.FirstOrDefault(t => TopicStore.Collide(t.Name, topic.Name)) is { } collides)
+            return (ErrorCode.InvalidTopic, $"Topic '{topic.Name}' collides with existing topic: {collides.Name}");
+        if (topic.Assignments.Count > 0 && (topic.NumPartitions != -1 || topic.ReplicationFactor != -1))
+            return (ErrorCode.InvalidRequest, $"A manual partition assignment was specified, but {(topic.ReplicationFactor != -1 ? "replication factor" : "numPartitions")} was not set to -1.");
         int partitions = PartitionsOf(topic);
         if (partitions < 1 || partitions > broker.Options.MaxPartitions)
             return (ErrorCode.InvalidPartitions, $"Number of partitions was set to {partitions}; it must be from 1 to {broker.Options.MaxPartitions}.");
         if (topic.ReplicationFactor is not (-1 or 1))
             return (ErrorCode.InvalidReplicationFactor, $"Unable to replicate the partition {topic.ReplicationFactor} time(s): The target replication factor of {topic.ReplicationFactor} cannot be reached because only 1 broker(s) are registered.");
-        if (topic.Assignments.Any(a => a.BrokerIds.Count != 1 || a.BrokerIds[0] != Broker.NodeId))
-            return (ErrorCode.InvalidReplicaAssignment, $"Replicas can only be assigned to the broker {Broker.NodeId}.");
+        if (CheckAssignments(topic.Assignments.Select(a => a.BrokerIds)) is { } assignment)
+            return (ErrorCode.InvalidReplicaAssignment, assignment);
+        if (!topic.Assignments.Select(a => a.PartitionIndex).Order().SequenceEqual(Enumerable.Range(0, topic.Assignments.Count)))
+            return (ErrorCode.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence");
         if (LogConfig.Check(topic.Configs.Select(c => KeyValuePair.Create(c.Name, c.Value))) is { } config)
             return (ErrorCode.InvalidConfig, config);
         if (!validateOnly)
             broker.CreateTopic(topic.Name, partitions, ConfigOf(topic));
         return (ErrorCode.None, null);
+    }
+
+    // What is wrong with replicas that were assigned by hand, in Kafka's words; null: nothing.
+    private static string? CheckAssignments(IEnumerable<List<int>> assignments)
+    {
+        foreach (List<int> replicas in assignments)
+        {
+            if (replicas.Count == 0)
+                return "The manual partition assignment includes an empty replica list.";
+            if (replicas.Exists(r => r != Broker.NodeId))
+                return $"The manual partition assignment includes broker {replicas.Find(r => r != Broker.NodeId)}, but no such broker is registered.";
+            if (replicas.Count > 1)
+                return $"The manual partition assignment includes the broker {Broker.NodeId} more than once.";
+        }
+
+        return null;
     }
 
     private static LogConfig ConfigOf(CreateTopicsRequest.CreatableTopic topic) => new(topic.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value!));
@@ -105,12 +127,24 @@ internal sealed class TopicRequests(Broker broker)
         };
     }
 
-    private (ErrorCode, string?) Grow(string name, int count, bool validateOnly)
+    private (ErrorCode, string?) Grow(CreatePartitionsRequest.TopicItem wanted, bool validateOnly)
     {
+        (string name, int count) = (wanted.Name, wanted.Count);
         if (broker.Topics.Find(name) is not { } topic)
             return (ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition.");
-        if (count <= topic.Partitions || count > broker.Options.MaxPartitions)
+        if (count == topic.Partitions)
+            return (ErrorCode.InvalidPartitions, $"Topic already has {count} partition(s).");
+        if (count < topic.Partitions || count > broker.Options.MaxPartitions)
             return (ErrorCode.InvalidPartitions, $"The topic {name} currently has {topic.Partitions} partition(s); {count} would not be an increase.");
+        if (wanted.Assignments is { } assignments)
+        {
+            int more = count - topic.Partitions;
+            if (assignments.Count != more)
+                return (ErrorCode.InvalidReplicaAssignment, $"Attempted to add {more} additional partition(s), but only {assignments.Count} assignment(s) were specified.");
+            if (CheckAssignments(assignments.Select(a => a.BrokerIds)) is { } wrong)
+                return (ErrorCode.InvalidReplicaAssignment, wrong);
+        }
+
         if (!validateOnly)
         {
             Topic grown = topic with { Partitions = count };

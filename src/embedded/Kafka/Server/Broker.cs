@@ -28,7 +28,9 @@ internal sealed class Broker : IDisposable
         Topics = new TopicStore(directory, time);
         LogDirectory = Path.Combine(directory, "logs");
         Logs = new LogManager(LogDirectory, time, logger);
-        Configs = new BrokerConfigs(directory, LogDirectory, options);
+        GroupConfigs = new GroupConfigs(directory, options);
+        Configs = new BrokerConfigs(directory, this);
+        Quotas = new ClientQuotas(directory);
         Scram = new ScramStore(directory, options.SaslUsers);
         ClusterId = ReadClusterId(Path.Combine(directory, "cluster.id"), time);
         _producerIdFile = Path.Combine(directory, "producer.id");
@@ -57,7 +59,11 @@ internal sealed class Broker : IDisposable
 
     public ScramStore Scram { get; }
 
+    public ClientQuotas Quotas { get; }
+
     public BrokerConfigs Configs { get; }
+
+    public GroupConfigs GroupConfigs { get; }
 
     public GroupCoordinator Groups { get; }
 
@@ -68,6 +74,15 @@ internal sealed class Broker : IDisposable
     public string Host => Options.AdvertisedHost ?? (Options.Host is "0.0.0.0" ? "127.0.0.1" : Options.Host);
 
     public int Port { get; set; }
+
+    /// <summary>The listener, named by its security protocol as Kafka does.</summary>
+    public string ListenerName => (Options.SaslUsers.Count > 0, Options.TlsCertificate is not null) switch
+    {
+        (true, true) => "SASL_SSL",
+        (true, false) => "SASL_PLAINTEXT",
+        (false, true) => "SSL",
+        _ => "PLAINTEXT",
+    };
 
     /// <summary>One node leads in one epoch, the first: a reader that knows a later one is ahead of us.</summary>
     public static ErrorCode CheckLeaderEpoch(int epoch) => epoch > LeaderEpoch ? ErrorCode.UnknownLeaderEpoch : ErrorCode.None;

@@ -4,61 +4,28 @@ using KafkaEventSourcing.Embedded.Kafka.Log;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
-/// <summary>A config of the broker: its default, and whether it may be changed while it runs.</summary>
-internal sealed record BrokerConfig(string Name, string Default, ConfigType Kind, bool IsDynamic = false);
+/// <summary>A config of the broker: its value at start, whether that was given to it or is Kafka's default, and whether it may be changed while it runs.</summary>
+internal sealed record BrokerConfig(string Name, string? Default, ConfigType Kind, bool IsGiven = false, bool IsDynamic = false);
 
 /// <summary>
-/// The configs of the broker under Kafka's names: what the options say, which is read-only, and those that Kafka lets an administrator change. Of the latter, those that concern more than one node
-/// or a login of Kafka's own are kept and told, and have no effect here. Thread-safe.
+/// The configs of the broker under Kafka's names: what the options say, which is read-only, the defaults of topic configs, and those that Kafka lets an administrator change. Of the latter, those that
+/// concern more than one node or a login of Kafka's own are kept and told, and have no effect here. Thread-safe.
 /// </summary>
 internal sealed class BrokerConfigs
 {
     private readonly Lock _lock = new();
     private readonly string _path;
     private readonly Dictionary<string, string> _changed;
-    private readonly Dictionary<string, BrokerConfig> _all;
+    private readonly Lazy<Dictionary<string, BrokerConfig>> _all;
 
-    public BrokerConfigs(string directory, string logDirectory, EmbeddedKafkaOptions options)
+    public BrokerConfigs(string directory, Broker broker)
     {
         _path = Path.Combine(directory, "broker-configs.json");
         _changed = File.Exists(_path) ? JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllBytes(_path)) ?? [] : [];
-        string Ms(TimeSpan time) => ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
-        string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
-        BrokerConfig[] configs =
-        [
-            new("auto.create.topics.enable", options.AutoCreateTopics ? "true" : "false", ConfigType.Boolean),
-            new("broker.id", Text(Broker.NodeId), ConfigType.Long),
-            new("connections.max.idle.ms", Ms(options.ConnectionMaxIdle), ConfigType.Long),
-            new("default.replication.factor", "1", ConfigType.Long),
-            new("delete.topic.enable", "true", ConfigType.Boolean),
-            new("group.consumer.heartbeat.interval.ms", Ms(options.ConsumerHeartbeatInterval), ConfigType.Long),
-            new("group.consumer.session.timeout.ms", Ms(options.ConsumerSessionTimeout), ConfigType.Long),
-            new("group.initial.rebalance.delay.ms", Ms(options.GroupInitialRebalanceDelay), ConfigType.Long),
-            new("group.max.session.timeout.ms", Ms(options.GroupMaxSessionTimeout), ConfigType.Long),
-            new("group.max.size", Text(options.GroupMaxSize), ConfigType.Long),
-            new("group.min.session.timeout.ms", Ms(options.GroupMinSessionTimeout), ConfigType.Long),
-            new("log.dirs", logDirectory, ConfigType.String),
-            new("max.connections", Text(options.MaxConnections), ConfigType.Long),
-            new("node.id", Text(Broker.NodeId), ConfigType.Long),
-            new("num.partitions", Text(options.DefaultPartitions), ConfigType.Long),
-            new("offsets.retention.minutes", Text((long)options.OffsetsRetention.TotalMinutes), ConfigType.Long),
-            new("offsets.topic.num.partitions", "1", ConfigType.Long),
-            new("queued.max.request.bytes", Text(options.MaxInFlightBytes), ConfigType.Long),
-            new("socket.request.max.bytes", Text(options.MaxRequestBytes), ConfigType.Long),
-            new("transaction.state.log.num.partitions", "1", ConfigType.Long),
-            new("background.threads", "10", ConfigType.Long, IsDynamic: true),
-            new("follower.replication.throttled.rate", "9223372036854775807", ConfigType.Long, IsDynamic: true),
-            new("leader.replication.throttled.rate", "9223372036854775807", ConfigType.Long, IsDynamic: true),
-            new("num.io.threads", "8", ConfigType.Long, IsDynamic: true),
-            new("num.network.threads", "3", ConfigType.Long, IsDynamic: true),
-            new("sasl.kerberos.min.time.before.relogin", "60000", ConfigType.Long, IsDynamic: true),
-            new("sasl.login.refresh.buffer.seconds", "300", ConfigType.Long, IsDynamic: true),
-            new("sasl.login.refresh.min.period.seconds", "60", ConfigType.Long, IsDynamic: true),
-        ];
-        _all = configs.ToDictionary(c => c.Name);
+        _all = new(() => Definitions(broker).DistinctBy(c => c.Name).ToDictionary(c => c.Name)); // when it is asked for, the port is known
     }
 
-    public IEnumerable<BrokerConfig> All => _all.Values.OrderBy(c => c.Name, StringComparer.Ordinal);
+    public IEnumerable<BrokerConfig> All => _all.Value.Values.OrderBy(c => c.Name, StringComparer.Ordinal);
 
     /// <summary>What was changed while it ran.</summary>
     public IReadOnlyDictionary<string, string> Changed
@@ -71,11 +38,11 @@ internal sealed class BrokerConfigs
     }
 
     /// <summary>Puts <paramref name="values"/> in the place of all that was changed before; why it cannot, or null.</summary>
-    public string? Change(IReadOnlyDictionary<string, string?> values, bool validateOnly)
+    public string? Change(IReadOnlyDictionary<string, string> values, bool validateOnly)
     {
-        foreach ((string name, string? value) in values)
+        foreach ((string name, string value) in values)
         {
-            if (!_all.TryGetValue(name, out BrokerConfig? config))
+            if (!_all.Value.TryGetValue(name, out BrokerConfig? config))
                 return $"Unknown broker config name: {name}";
             if (!config.IsDynamic)
                 return $"Cannot update these configs dynamically: Set({name})";
@@ -88,11 +55,80 @@ internal sealed class BrokerConfigs
         lock (_lock)
         {
             _changed.Clear();
-            foreach ((string name, string? value) in values)
-                _changed[name] = value!;
+            foreach ((string name, string value) in values)
+                _changed[name] = value;
             File.WriteAllBytes(_path + ".tmp", JsonSerializer.SerializeToUtf8Bytes(_changed));
             File.Move(_path + ".tmp", _path, overwrite: true);
             return null;
         }
+    }
+
+    private static IEnumerable<BrokerConfig> Definitions(Broker broker)
+    {
+        EmbeddedKafkaOptions options = broker.Options;
+        static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+        static BrokerConfig Given(string name, string value, ConfigType kind = ConfigType.String) => new(name, value, kind, IsGiven: true);
+        static BrokerConfig Number(string name, long value) => new(name, Text(value), ConfigType.Int, IsGiven: true);
+        static BrokerConfig Ms(string name, TimeSpan value) => new(name, Text((long)value.TotalMilliseconds), ConfigType.Int, IsGiven: true);
+        static BrokerConfig Dynamic(string name, string value, ConfigType kind) => new(name, value, kind, IsDynamic: true);
+        string listener = string.Create(CultureInfo.InvariantCulture, $"{broker.ListenerName}://{broker.Host}:{broker.Port}");
+        return
+        [
+            Given("advertised.listeners", listener, ConfigType.List),
+            Given("auto.create.topics.enable", options.AutoCreateTopics ? "true" : "false", ConfigType.Boolean),
+            Number("broker.id", Broker.NodeId),
+            new("broker.rack", "", ConfigType.String),
+            Ms("connections.max.idle.ms", options.ConnectionMaxIdle),
+            Given("controller.listener.names", broker.ListenerName, ConfigType.List),
+            Given("controller.quorum.voters", string.Create(CultureInfo.InvariantCulture, $"{Broker.NodeId}@{broker.Host}:{broker.Port}"), ConfigType.List),
+            new("default.replication.factor", "1", ConfigType.Int),
+            new("delete.topic.enable", "true", ConfigType.Boolean),
+            new("fetch.max.bytes", "57671680", ConfigType.Int),
+            Ms("group.consumer.heartbeat.interval.ms", options.ConsumerHeartbeatInterval),
+            Ms("group.consumer.session.timeout.ms", options.ConsumerSessionTimeout),
+            Number("group.consumer.max.size", options.GroupMaxSize),
+            .. broker.GroupConfigs.Limits.Select(l => new BrokerConfig(l.Name, Text(l.Value), ConfigType.Int)),
+            .. broker.GroupConfigs.All.Where(d => d.Synonyms.Length > 0).Select(d => new BrokerConfig(d.Synonyms[0], d.Default, d.Kind)),
+            Given("group.coordinator.rebalance.protocols", "classic,consumer", ConfigType.List),
+            Ms("group.initial.rebalance.delay.ms", options.GroupInitialRebalanceDelay),
+            Ms("group.max.session.timeout.ms", options.GroupMaxSessionTimeout),
+            Number("group.max.size", options.GroupMaxSize),
+            Ms("group.min.session.timeout.ms", options.GroupMinSessionTimeout),
+            Given("inter.broker.listener.name", broker.ListenerName),
+            Given("listener.security.protocol.map", $"{broker.ListenerName}:{broker.ListenerName}"),
+            Given("listeners", listener, ConfigType.List),
+            Given("log.dir", broker.LogDirectory),
+            Given("log.dirs", broker.LogDirectory),
+            Ms("log.retention.check.interval.ms", options.CleanInterval) with { Kind = ConfigType.Long },
+            Number("max.connections", options.MaxConnections),
+            Number("node.id", Broker.NodeId),
+            Number("num.partitions", options.DefaultPartitions),
+            Number("offsets.retention.minutes", (long)options.OffsetsRetention.TotalMinutes),
+            new("offset.metadata.max.bytes", "4096", ConfigType.Int),
+            new("offsets.topic.compression.codec", "0", ConfigType.Int),
+            Number("offsets.topic.num.partitions", 1),
+            Number("offsets.topic.replication.factor", 1) with { Kind = ConfigType.Short },
+            Given("process.roles", "broker,controller", ConfigType.List),
+            Given("queued.max.request.bytes", Text(options.MaxInFlightBytes), ConfigType.Long),
+            Given("sasl.enabled.mechanisms", options.SaslUsers.Count > 0 ? "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" : "", ConfigType.List),
+            Number("socket.request.max.bytes", options.MaxRequestBytes),
+            new("transaction.max.timeout.ms", "900000", ConfigType.Int),
+            Number("transaction.state.log.min.isr", 1),
+            Number("transaction.state.log.num.partitions", 1),
+            Number("transaction.state.log.replication.factor", 1) with { Kind = ConfigType.Short },
+            Dynamic("background.threads", "10", ConfigType.Int),
+            Dynamic("follower.replication.throttled.rate", "9223372036854775807", ConfigType.Long),
+            Dynamic("leader.replication.throttled.rate", "9223372036854775807", ConfigType.Long),
+            Dynamic("num.io.threads", "8", ConfigType.Int),
+            Dynamic("num.network.threads", "3", ConfigType.Int),
+            Dynamic("sasl.kerberos.min.time.before.relogin", "60000", ConfigType.Long),
+            Dynamic("sasl.login.refresh.buffer.seconds", "300", ConfigType.Short),
+            Dynamic("sasl.login.refresh.min.period.seconds", "60", ConfigType.Short),
+            new("log.flush.scheduler.interval.ms", "9223372036854775807", ConfigType.Long),
+            new("log.retention.hours", "168", ConfigType.Int),
+            new("log.roll.hours", "168", ConfigType.Int),
+            new("log.roll.jitter.hours", "0", ConfigType.Int),
+            .. LogConfig.All.SelectMany(d => d.Synonyms.Select(s => new BrokerConfig(s, d.Synonyms.Length == 1 ? d.Default : null, d.Kind))),
+        ];
     }
 }

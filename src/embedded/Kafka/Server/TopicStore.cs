@@ -54,6 +54,9 @@ internal sealed class TopicStore
         : name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-') ? null
         : $"Topic name is invalid: '{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
 
+    /// <summary>Whether the metrics of two topics would have the same name: there, a dot and an underscore are the same.</summary>
+    public static bool Collide(string a, string b) => a.Length == b.Length && a.Replace('.', '_') == b.Replace('.', '_');
+
     public Topic? Find(string name)
     {
         lock (_lock)

@@ -1,7 +1,7 @@
 namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 
 /// <summary>
-/// Which documents open transactions are changing, and which were changed by commits that an open transaction does not see. Documents are told apart by 64 bits of hash with a seed of the process: two that share them are a
+/// Which documents (and values of unique indexes) are being changed, and which were changed by commits that an open transaction does not see. They are told apart by 64 bits of hash with a seed of the process: two that share them are a
 /// conflict too many, which is tried again, never one too few. Thread-safe.
 /// </summary>
 internal sealed class ConflictTable
@@ -44,13 +44,26 @@ internal sealed class ConflictTable
         }
     }
 
-    /// <summary>Makes <paramref name="transaction"/> the one that changes a document; false: another changes it, or a commit that it does not see has.</summary>
-    public bool TryOwn(ulong document, StoreTransaction transaction, long seen, out bool isNew)
+    /// <summary>
+    /// Makes <paramref name="transaction"/> the one that changes a document; false: <paramref name="other"/> changes it, or, where that is null, a commit that it does not see has.
+    /// </summary>
+    public bool TryOwn(ulong document, StoreTransaction transaction, long seen, out bool isNew, out StoreTransaction? other)
     {
         lock (_lock)
         {
-            isNew = _owners.TryAdd(document, transaction);
-            return isNew ? !_changed.TryGetValue(document, out long changed) || changed <= seen : _owners[document] == transaction;
+            other = null;
+            isNew = false;
+            if (_owners.TryGetValue(document, out StoreTransaction? owner))
+            {
+                other = owner == transaction ? null : owner;
+                return owner == transaction;
+            }
+
+            if (_changed.TryGetValue(document, out long changed) && changed > seen)
+                return false;
+            _owners.Add(document, transaction);
+            isNew = true;
+            return true;
         }
     }
 
@@ -63,25 +76,15 @@ internal sealed class ConflictTable
         }
     }
 
-    public StoreTransaction? OwnerOf(ulong document)
-    {
-        lock (_lock)
-            return _owners.GetValueOrDefault(document);
-    }
-
-    /// <summary>Remembers the documents that commit number <paramref name="commit"/> has changed, while a transaction is open that does not see it.</summary>
-    public void Committed(WriteSet writes, long commit, bool ofTransaction)
+    /// <summary>Remembers what commit number <paramref name="commit"/> has changed, while a transaction is open that does not see it.</summary>
+    public void Committed(List<ulong> documents, long commit, bool ofTransaction)
     {
         lock (_lock)
         {
             if (_seen.Count == (ofTransaction ? 1 : 0))
                 return;
-            for (int i = 0; i < writes.Count; i++)
-            {
-                ReadOnlySpan<byte> key = writes.KeyAt(i);
-                if (DocumentStore.IsDocumentKey(key))
-                    _changed[HashOf(key)] = commit;
-            }
+            foreach (ulong document in documents)
+                _changed[document] = commit;
         }
     }
 

@@ -300,8 +300,6 @@ internal sealed class DocumentStore : IDisposable
 
     public byte[] Prefix(CollectionDefinition collection, int index) => new KeyString().Int32(collection.Number).Int32(index).ToArray();
 
-    internal static bool IsDocumentKey(ReadOnlySpan<byte> key) => key.Length > DocumentKeyPrefix && key[sizeof(int)..DocumentKeyPrefix].IndexOfAnyExcept((byte)0) < 0;
-
     /// <summary>What a transaction reads, and the number of the last commit that it sees.</summary>
     internal (Snapshot Snapshot, long Commits) StartSnapshot()
     {
@@ -319,10 +317,10 @@ internal sealed class DocumentStore : IDisposable
     }
 
     /// <summary>Writes a commit; called with the write lock held.</summary>
-    internal void Write(WriteBatch batch, WriteSet writes, bool ofTransaction)
+    internal void Write(WriteBatch batch, List<ulong> changed, bool ofTransaction)
     {
         Database.Write(batch, _writeOptions);
-        Conflicts.Committed(writes, ++_commits, ofTransaction);
+        Conflicts.Committed(changed, ++_commits, ofTransaction);
     }
 
     private static BsonDocument Parse(byte[] bytes) => BsonSerializer.Deserialize<BsonDocument>(bytes);
@@ -368,6 +366,7 @@ internal sealed class DocumentStore : IDisposable
             if (index.Unique)
             {
                 byte[] from = entry[..valuesLength];
+                transaction.Own(from);
                 byte[] to = [.. from, 0xff];
                 foreach ((_, byte[] other) in transaction.Scan(from, to))
                 {

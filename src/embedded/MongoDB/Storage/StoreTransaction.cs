@@ -13,7 +13,7 @@ internal sealed class StoreTransaction : IDisposable
     private readonly ReadOptions? _asOfStart;
     private readonly WriteSet _writes = new();
     private readonly List<ulong> _owned = [];
-    private readonly long _started;
+    private readonly long _started = long.MaxValue; // a single write sees every commit
     private bool _ended;
 
     public StoreTransaction(DocumentStore store, bool isMultiDocument)
@@ -36,27 +36,24 @@ internal sealed class StoreTransaction : IDisposable
 
     public bool Contains(ReadOnlySpan<byte> key) => _writes.TryGet(key, out bool isDeleted, out _) ? !isDeleted : _store.Database.HasKey(key, readOptions: _asOfStart);
 
-    /// <summary>Before a document is changed: nobody else may be changing it, nor have changed it since this transaction started.</summary>
-    public void Own(ReadOnlySpan<byte> documentKey)
+    /// <summary>Before a document is changed, or a value of a unique index is taken: nobody else may be doing so, nor have done so since this transaction started.</summary>
+    public void Own(ReadOnlySpan<byte> key)
     {
-        ulong document = ConflictTable.HashOf(documentKey);
-        if (!IsMultiDocument)
+        ulong hash = ConflictTable.HashOf(key);
+        if (_store.Conflicts.TryOwn(hash, this, _started, out bool isNew, out StoreTransaction? other))
         {
-            // A single write waits for the transaction that is changing the document, as the server does.
-            if (_store.Conflicts.OwnerOf(document) is { } owner)
-                throw new OwnedByTransactionException(owner.Ended.Task);
+            if (isNew)
+                _owned.Add(hash);
             return;
         }
 
-        bool mayChange = _store.Conflicts.TryOwn(document, this, _started, out bool isNew);
-        if (isNew)
-            _owned.Add(document);
-        if (mayChange)
-            return;
-        throw new MongoCommandException(MongoErrorCode.WriteConflict, "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document transaction.")
-        {
-            Labels = ["TransientTransactionError"],
-        };
+        // A single write waits for the transaction that is changing the document, as the server does.
+        throw IsMultiDocument || other is null
+            ? new MongoCommandException(MongoErrorCode.WriteConflict, "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document transaction.")
+            {
+                Labels = ["TransientTransactionError"],
+            }
+            : new OwnedByTransactionException(other.Ended.Task);
     }
 
     /// <exception cref="MongoCommandException">The transaction has become larger than <see cref="EmbeddedMongoDBOptions.MaxTransactionBytes"/>.</exception>
@@ -104,7 +101,7 @@ internal sealed class StoreTransaction : IDisposable
             return;
         using var batch = new WriteBatch();
         _writes.AddTo(batch);
-        _store.Write(batch, _writes, ofTransaction: _snapshot is not null);
+        _store.Write(batch, _owned, ofTransaction: _snapshot is not null);
     }
 
     public void Dispose()

@@ -313,4 +313,35 @@ public sealed class LogTests
         log.Log.Size.ShouldBeGreaterThan(10 * SegmentSize);
         took.ShouldBeLessThan(TimeSpan.FromSeconds(2)); // milliseconds, on a machine that does something else
     }
+
+    [Fact]
+    public void Readable_bytes_are_those_that_reads_give_over_segments_and_up_to_the_stable_offset()
+    {
+        using var test = new TestLog(("segment.bytes", "1024"));
+        for (int i = 0; i < 40; i++)
+            test.AppendOk("k", new string('v', i * 5));
+        test.Log.Append(TestLog.Batch([("k", "open")], test.Clock.Ms, producerId: 7, epoch: 0, sequence: 0, transactional: true)).Error.ShouldBe(ErrorCode.None);
+        test.AppendOk("k", "behind");
+        test.Log.Segments.Count.ShouldBeGreaterThan(3);
+        long Given(long offset, bool readCommitted)
+        {
+            long bytes = 0;
+            while (test.Log.Read(offset, int.MaxValue, readCommitted, minOne: true).Records is { Length: > 0 } records)
+            {
+                bytes += records.Length;
+                for (int at = 0; at < records.Length; at += new RecordBatch(records.Span[at..]).Size)
+                    offset = new RecordBatch(records.Span[at..]).NextOffset;
+            }
+
+            return bytes;
+        }
+
+        for (long offset = 0; offset <= test.Log.LogEndOffset; offset++)
+        {
+            test.Log.ReadableBytes(offset, readCommitted: false).ShouldBe(Given(offset, readCommitted: false));
+            test.Log.ReadableBytes(offset, readCommitted: true).ShouldBe(Given(offset, readCommitted: true));
+        }
+
+        test.Log.ReadableBytes(test.Log.LogEndOffset + 1, readCommitted: false).ShouldBeNull();
+    }
 }

@@ -50,6 +50,7 @@ public sealed class ProtocolTests : IAsyncLifetime
     [InlineData(12)]
     [InlineData(13)]
     [InlineData(17)]
+    [InlineData(18)]
     public void Fetch_in_any_version_gives_the_batch_as_it_was_produced(short version)
     {
         Guid id = Create("t");
