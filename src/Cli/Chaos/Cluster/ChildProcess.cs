@@ -25,6 +25,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     private TaskCompletionSource _up = Completed();
     private TaskCompletionSource _serves = New();
     private ProgramRun? _run;
+    private Task _ending = Task.CompletedTask; // whoever ends the present incarnation still looks at it
     private bool _endsByUs;
     private int _logged; // of the present incarnation's output, how much the file has
 
@@ -140,6 +141,7 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     private async Task Down(Func<ProgramRun, Task> end)
     {
+        TaskCompletionSource ended = New();
         ProgramRun? run;
         lock (_lock)
         {
@@ -149,10 +151,19 @@ internal sealed class ChildProcess : IAsyncDisposable
                 _serves = New();
             _endsByUs = true;
             run = _run;
+            if (run is not null)
+                _ending = ended.Task;
         }
 
-        if (run is not null)
-            await end(run).ConfigureAwait(false);
+        try
+        {
+            if (run is not null)
+                await end(run).ConfigureAwait(false);
+        }
+        finally
+        {
+            ended.SetResult();
+        }
     }
 
     private async Task Keep()
@@ -208,6 +219,10 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
         finally
         {
+            Task ending;
+            lock (_lock)
+                (_run, ending) = (null, _ending);
+            await ending.ConfigureAwait(false);
             await run.DisposeAsync().ConfigureAwait(false); // kills it where this was stopped
             lock (_lock)
                 Ended(run, _endsByUs || _stop.IsCancellationRequested);
@@ -221,7 +236,6 @@ internal sealed class ChildProcess : IAsyncDisposable
         FencedWriters += run.Output.Split('\n').Count(l => l.Contains("fenced", StringComparison.OrdinalIgnoreCase));
         if (!byUs)
             EndedByItself++;
-        _run = null;
         if (_serves.Task.IsCompleted)
             _serves = New();
     }
