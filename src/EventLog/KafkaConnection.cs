@@ -81,6 +81,8 @@ public sealed record KafkaConnection
         where TConfig : ClientConfig
     {
         config.BootstrapServers = BootstrapServers;
+        // Librdkafka's default throws all that it knows of the brokers away when none can be reached for a moment, coordinators included; a transaction that is under way then waits for its whole time-out.
+        config.MetadataRecoveryStrategy = MetadataRecoveryStrategy.None;
         foreach ((string name, string value) in Settings)
             config.Set(name, value);
         return config;

@@ -14,6 +14,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
     private readonly Option<int> _kafkaPort;
     private readonly Option<int> _registryPort;
     private readonly Option<int> _mongoPort;
+    private readonly Option<int> _advertisedKafkaPort;
 
     /// <summary>Servers that listen, unless an option says otherwise, on these ports of the loopback interface; 0 is a free one.</summary>
     public EmbeddedServers(int kafkaPort = 0, int registryPort = 0, int mongoPort = 0)
@@ -21,10 +22,13 @@ public sealed class EmbeddedServers : IEmbeddedServers
         _kafkaPort = Port("--kafka-port", "KES_KAFKA_PORT", "Kafka", kafkaPort);
         _registryPort = Port("--registry-port", "KES_REGISTRY_PORT", "Schema Registry", registryPort);
         _mongoPort = Port("--mongodb-port", "KES_MONGODB_PORT", "MongoDB", mongoPort);
+        _advertisedKafkaPort = ServerOptions.Named(
+            "--kafka-advertised-port", "KES_KAFKA_ADVERTISED_PORT", "port that clients of the embedded Kafka are told, where a proxy is before it (default: its own)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 0);
+        CheckPort(_advertisedKafkaPort, "--kafka-advertised-port");
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort];
+    public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort, _advertisedKafkaPort];
 
     /// <inheritdoc/>
     public async Task<IServers> Start(ServerAddresses addresses, string dataDirectory, ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken)
@@ -35,7 +39,13 @@ public sealed class EmbeddedServers : IEmbeddedServers
             if (addresses.Kafka is null)
             {
                 EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(
-                    new EmbeddedKafkaOptions { DataDirectory = Path.Combine(dataDirectory, "kafka"), Port = options?.GetValue(_kafkaPort) ?? 0 }, loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
+                    new EmbeddedKafkaOptions
+                    {
+                        DataDirectory = Path.Combine(dataDirectory, "kafka"),
+                        Port = options?.GetValue(_kafkaPort) ?? 0,
+                        AdvertisedPort = options?.GetValue(_advertisedKafkaPort) ?? 0,
+                    },
+                    loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
                 running.Add(kafka);
                 addresses = addresses with { Kafka = kafka.BootstrapServers };
             }
@@ -70,13 +80,15 @@ public sealed class EmbeddedServers : IEmbeddedServers
     {
         Option<int> port = ServerOptions.Named(
             name, variable, $"port of the embedded {server} (default {(fallback == 0 ? "a free one" : $"{fallback}; 0: a free one")})", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), fallback);
-        port.Validators.Add(result =>
-        {
-            if (result.GetValue(port) is < 0 or > ushort.MaxValue)
-                result.AddError($"{name} is {result.GetValue(port)}; a port is between 0 and {ushort.MaxValue}.");
-        });
+        CheckPort(port, name);
         return port;
     }
+
+    private static void CheckPort(Option<int> port, string name) => port.Validators.Add(result =>
+    {
+        if (result.GetValue(port) is < 0 or > ushort.MaxValue)
+            result.AddError($"{name} is {result.GetValue(port)}; a port is between 0 and {ushort.MaxValue}.");
+    });
 
     private sealed class RunningServers : IServers
     {

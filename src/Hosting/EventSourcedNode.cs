@@ -132,7 +132,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private static async Task Watch(List<AggregateNode> parts) =>
         await (await Task.WhenAny(parts.Select(p => p.Completion)).ConfigureAwait(false)).ConfigureAwait(false);
 
-    private static AvroRecordType RecordTypeOf(Type type)
+    internal static AvroRecordType RecordTypeOf(Type type)
     {
         if (!typeof(IAvroRecord).IsAssignableFrom(type))
             throw new InvalidOperationException($"{type.Name} is not generated from an Avro schema: add its .avsc file to the project as an additional file.");

@@ -18,7 +18,7 @@ public sealed class NodeStarter
     public ServerOptions Options { get; } = new();
 
     /// <summary>The clock.</summary>
-    public TimeProvider Time { get; } = TimeProvider.System;
+    public TimeProvider Time { get; } = ShiftedClock.OfEnvironment();
 
     /// <summary>Adds the shared options to <paramref name="command"/>, and those of embedded servers.</summary>
     public void AddOptions(Command command)

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
 
@@ -13,7 +12,8 @@ namespace KafkaEventSourcing.Processing;
 internal sealed partial class StandbyKeeper : IAsyncDisposable
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan AdminTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AdminTimeout = TimeSpan.FromSeconds(5);
+    private const string Stable = "Stable";
 
     private readonly PartitionContext _context;
     private readonly string _group;
@@ -70,10 +70,11 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
             {
                 try
                 {
-                    DescribeConsumerGroupsResult groups = await admin.DescribeConsumerGroupsAsync([_group], new DescribeConsumerGroupsOptions { RequestTimeout = AdminTimeout }).ConfigureAwait(false);
+                    // Not DescribeConsumerGroups: in librdkafka that request ends the process by a failed assertion (rd_kafka_enq_once_del_source_return) when it times out while connections come and go.
+                    GroupInfo group = await Task.Run(() => admin.ListGroup(_group, AdminTimeout)).ConfigureAwait(false);
                     // In the middle of a rebalance nobody's assignment is known; the copies stay where they are.
-                    if (groups.ConsumerGroupDescriptions[0] is { State: ConsumerGroupState.Stable } stable)
-                        Place(stable.Members);
+                    if (group is { State: Stable })
+                        Place(group.Members);
                 }
                 catch (KafkaException away)
                 {
@@ -88,13 +89,13 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
         }
     }
 
-    private void Place(IReadOnlyList<MemberDescription> members)
+    private void Place(List<GroupMemberInfo> members)
     {
         string?[] owners = new string?[_partitions];
-        foreach (MemberDescription member in members)
+        foreach (GroupMemberInfo member in members)
         {
-            foreach (TopicPartition owned in member.Assignment.TopicPartitions.Where(p => p.Topic == _context.Topics.Commands && p.Partition.Value < _partitions))
-                owners[owned.Partition.Value] = member.ClientId;
+            foreach (int owned in GroupAssignment.PartitionsOf(_context.Topics.Commands, member.MemberAssignment).Where(p => p < _partitions))
+                owners[owned] = member.ClientId;
         }
 
         IReadOnlyList<int> kept = StandbyPlacement.Of(_context.Node.Id, [.. members.Select(m => m.ClientId).Distinct()], owners, _context.Options.Standbys);

@@ -23,9 +23,13 @@ public sealed class ProgramRun : IAsyncDisposable
         _process.OutputDataReceived += (_, line) => Received(line.Data);
         _process.ErrorDataReceived += (_, line) => Received(line.Data);
         _process.Start();
+        Id = _process.Id;
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
     }
+
+    /// <summary>The id of the process.</summary>
+    public int Id { get; }
 
     /// <summary>The exit code; only once it has ended.</summary>
     public int ExitCode => _process.ExitCode;
@@ -75,7 +79,7 @@ public sealed class ProgramRun : IAsyncDisposable
     /// <summary>Sends a signal by its short name, such as STOP or CONT.</summary>
     public async Task Signal(string name, CancellationToken cancellationToken)
     {
-        using Process kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        using Process kill = Process.Start("kill", [$"-{name}", Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
         await kill.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
     }
 

@@ -19,7 +19,7 @@ public sealed class ReferenceTests
         ["Hosting"] = ["Core", "Avro", "EventLog", "Processing", "Projections", "Projections.MongoDB"],
         ["Hosting.Embedded"] = ["Core", "Avro", "EventLog", "Processing", "Projections", "Projections.MongoDB", "Hosting", .. Servers],
         ["Testing"] = ["Core", "Avro", "EventLog", "Processing", "Projections", "Projections.MongoDB", "Hosting", "Hosting.Embedded", .. Servers],
-        ["Cli"] = ["Core", "Avro", "EventLog", "Processing", "Projections", "Projections.MongoDB", "Hosting", "Hosting.Embedded", .. Servers],
+        ["Cli"] = ["Core", "Avro", "EventLog", "Processing", "Projections", "Projections.MongoDB", "Hosting", "Hosting.Embedded", "Testing", .. Servers],
         ["Embedded.Kafka"] = [],
         ["Embedded.Kafka.Generator"] = [],
         ["Embedded.SchemaRegistry"] = [],

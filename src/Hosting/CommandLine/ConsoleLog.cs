@@ -14,5 +14,6 @@ public static class ConsoleLog
             console.UseUtcTimestamp = true;
         })
         .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
+        .AddFilter("Microsoft.AspNetCore", LogLevel.Warning) // lines for each request
         .SetMinimumLevel(verbose ? LogLevel.Information : LogLevel.Warning));
 }

@@ -21,6 +21,21 @@ public sealed class LatencyHistogram
     /// <summary>The longest latency.</summary>
     public TimeSpan Max => TimeSpan.FromMicroseconds(Interlocked.Read(ref _maxMicros));
 
+    /// <summary>The samples of all <paramref name="histograms"/> together, as they are now.</summary>
+    public static LatencyHistogram Of(IEnumerable<LatencyHistogram> histograms)
+    {
+        var sum = new LatencyHistogram();
+        foreach (LatencyHistogram histogram in histograms)
+        {
+            for (int i = 0; i < sum._counts.Length; i++)
+                sum._counts[i] += Interlocked.Read(ref histogram._counts[i]);
+            sum._count += histogram.Count;
+            sum._maxMicros = Math.Max(sum._maxMicros, Interlocked.Read(ref histogram._maxMicros));
+        }
+
+        return sum;
+    }
+
     /// <summary>Adds a sample; negative ones count as zero.</summary>
     public void Record(TimeSpan latency)
     {

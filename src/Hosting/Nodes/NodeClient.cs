@@ -77,8 +77,9 @@ internal sealed class NodeClient : IDisposable
                 _ => new NodeAnswer<T>.Unavailable($"The node {owner.Node} answers {(int)answer.StatusCode}: {Encoding.UTF8.GetString(body)}"),
             };
         }
-        catch (Exception unreachable) when (unreachable is HttpRequestException or IOException)
+        catch (Exception unreachable) when (unreachable is HttpRequestException or IOException or System.Net.Sockets.SocketException)
         {
+            // A SocketException of its own comes out of HttpClient when a connection is reset before it has looked whom it reached.
             return new NodeAnswer<T>.Unavailable($"The node {owner.Node} cannot be reached at {owner.Address}: {unreachable.Message}");
         }
         catch (UndecodableMessageException unreadable)

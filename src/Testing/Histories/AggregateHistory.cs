@@ -183,21 +183,23 @@ internal sealed class AggregateHistory
     private void CheckRead(RecordedCall call, CallAnswer.Seen seen)
     {
         long version = seen.View?.Version ?? 0;
+        string read = Timeline.NameOf(call.Consistency);
         if (!WasCurrent(version) || (seen.View is not null && version == 0))
         {
-            Find(HistoryRule.AnswerAsLogged, call, $"a strong read shows version {version}, which was never the current one; the log ends with version {_events.Count}", version);
+            Find(HistoryRule.AnswerAsLogged, call, $"{read} shows version {version}, which was never the current one; the log ends with version {_events.Count}", version);
             return;
         }
 
         if (seen.View is { } view)
         {
             if (view.Token != TokenOf(version))
-                Find(HistoryRule.AnswerAsLogged, call, $"a strong read shows version {version} at {view.Token}; it stands at {TokenOf(version)}", version);
+                Find(HistoryRule.AnswerAsLogged, call, $"{read} shows version {version} at {view.Token}; it stands at {TokenOf(version)}", version);
             if (!_states[version].Equals(view.State))
-                Find(HistoryRule.StateIsFold, call, $"a strong read shows version {version} as {view.State}; its events give {_states[version]}", version);
+                Find(HistoryRule.StateIsFold, call, $"{read} shows version {version} as {view.State}; its events give {_states[version]}", version);
         }
 
-        _operations.Add(new Operation(PlaceOf(version), call.Started, seen.Ended, version, call));
+        // An eventual read may show the past: it says only that this much had been written before it ended.
+        _operations.Add(new Operation(PlaceOf(version), call.Consistency == ReadConsistency.Strong ? call.Started : long.MinValue, seen.Ended, version, call));
     }
 
     private void CheckOrder()

@@ -27,25 +27,28 @@ public sealed class CallHistory
     public ICommandClient Record(ICommandClient client, string caller) => new RecordingCommandClient(client, this, caller);
 
     /// <summary>A reader that reads through <paramref name="reader"/> and records each read as one of <paramref name="caller"/>.</summary>
-    public IAggregateReader Record(IAggregateReader reader, string caller) => new RecordingAggregateReader(reader, this, caller);
+    public IAggregateReader Record(IAggregateReader reader, string caller) => Record(reader, caller, ReadConsistency.Strong);
+
+    /// <summary>A reader that reads through <paramref name="reader"/>, whose reads promise <paramref name="consistency"/>, and records each read as one of <paramref name="caller"/>.</summary>
+    public IAggregateReader Record(IAggregateReader reader, string caller, ReadConsistency consistency) => new RecordingAggregateReader(reader, this, caller, consistency);
 
     /// <summary>The calls as they are now, in the order in which they began.</summary>
     public IReadOnlyList<RecordedCall> Take()
     {
-        RecordedCall[] calls = [.. _calls.Select(c => new RecordedCall(c.Caller, c.AggregateId, c.Command, c.Started, c.Answer))];
+        RecordedCall[] calls = [.. _calls.Select(c => new RecordedCall(c.Caller, c.AggregateId, c.Command, c.Started, c.Answer) { Consistency = c.Consistency })];
         Array.Sort(calls, (a, b) => a.Started.CompareTo(b.Started));
         return calls;
     }
 
-    internal OpenCall Begin(string caller, AggregateId aggregateId, CommandEnvelope? command)
+    internal OpenCall Begin(string caller, AggregateId aggregateId, CommandEnvelope? command, ReadConsistency consistency = ReadConsistency.Strong)
     {
-        var call = new OpenCall(caller, aggregateId, command, _time.GetTimestamp());
+        var call = new OpenCall(caller, aggregateId, command, consistency, _time.GetTimestamp());
         _calls.Enqueue(call);
         return call;
     }
 
     /// <summary>A call that may not have returned yet.</summary>
-    internal sealed class OpenCall(string caller, AggregateId aggregateId, CommandEnvelope? command, long started)
+    internal sealed class OpenCall(string caller, AggregateId aggregateId, CommandEnvelope? command, ReadConsistency consistency, long started)
     {
         private volatile CallAnswer? _answer;
 
@@ -54,6 +57,8 @@ public sealed class CallHistory
         public AggregateId AggregateId => aggregateId;
 
         public CommandEnvelope? Command => command;
+
+        public ReadConsistency Consistency => consistency;
 
         public long Started => started;
 

@@ -104,7 +104,7 @@ public sealed class HistoryChecker
             Conflicts = commands.Count(c => c.Answer is CallAnswer.Told { Result: CommandResult.Conflict }),
             Rejections = commands.Count(c => c.Answer is CallAnswer.Told { Result: CommandResult.Rejected }),
             UnknownOutcomes = commands.Count(c => c.Answer is null or CallAnswer.Unknown),
-            Reads = calls.Count(c => c.Answer is CallAnswer.Seen),
+            Reads = calls.Count(c => c.Answer is CallAnswer.Seen && c.Consistency == ReadConsistency.Strong),
         };
     }
 }

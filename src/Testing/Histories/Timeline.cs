@@ -42,9 +42,11 @@ internal static class Timeline
     {
         string asked = call.Command is { } command
             ? $"command {command.CommandId} ({command.Payload.GetType().Name}, expected {command.ExpectedVersion})"
-            : "strong read";
+            : call.Consistency == ReadConsistency.Strong ? "strong read" : "eventual read";
         return $"{asked} → {Told(call.Answer)}";
     }
+
+    public static string NameOf(ReadConsistency consistency) => consistency == ReadConsistency.Strong ? "a strong read" : "an eventual read";
 
     private static string Told(CallAnswer? answer) => answer switch
     {

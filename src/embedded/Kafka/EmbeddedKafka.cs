@@ -30,8 +30,9 @@ public sealed class EmbeddedKafka : IAsyncDisposable
     private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, Socket listener, TimeProvider time, ILogger logger)
     {
         (_folderLock, _listener, DataDirectory, _temporary) = (folderLock, listener, directory, options.DataDirectory is null);
-        _broker = new Broker(directory, options, time, logger) { Port = ((IPEndPoint)listener.LocalEndPoint!).Port };
-        BootstrapServers = string.Create(CultureInfo.InvariantCulture, $"{_broker.Host}:{_broker.Port}");
+        int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
+        _broker = new Broker(directory, options, time, logger) { Port = options.AdvertisedPort == 0 ? port : options.AdvertisedPort };
+        BootstrapServers = string.Create(CultureInfo.InvariantCulture, $"{_broker.Host}:{port}");
         _budget = new MemoryBudget(Math.Max(options.MaxInFlightBytes, options.MaxRequestBytes));
         _accepting = Accept(new RequestDispatcher(_broker));
         _cleaning = Clean(options, time);

@@ -17,6 +17,9 @@ public sealed record EmbeddedKafkaOptions
     /// <summary>The host name that clients are told; null: <see cref="Host"/>.</summary>
     public string? AdvertisedHost { get; init; }
 
+    /// <summary>The port that clients are told, such as that of a proxy; 0, the default: the one that it listens on.</summary>
+    public int AdvertisedPort { get; init; }
+
     /// <summary>Partitions of a topic that is created without a count. Default 1.</summary>
     public int DefaultPartitions { get; init; } = 1;
 

@@ -1,0 +1,120 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using KafkaEventSourcing.Cli.Chaos.Cluster;
+using KafkaEventSourcing.Cli.Chaos.Faults;
+using KafkaEventSourcing.Hosting.CommandLine;
+
+namespace KafkaEventSourcing.Cli.Chaos;
+
+/// <summary><c>kes chaos</c>: an application under fire, and a verdict on what its callers saw.</summary>
+internal static class ChaosCommand
+{
+    private static readonly ChaosOptions Defaults = new() { Seed = 0 };
+
+    public static Command Create()
+    {
+        var command = new Command("chaos",
+            "run several nodes of an application, send commands, kill, pause and cut off nodes and servers by a seeded plan, and check that what callers were told can be");
+        var application = new Argument<string[]>("application") { Description = "after --: how a node is started, such as dotnet Banking.dll run (default: a small built-in application)", Arity = ArgumentArity.ZeroOrMore };
+        Option<long> seed = Number("--seed", "decides faults and load (default: a new one each time)", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
+        Option<int> runs = Count("--runs", "how many seeds, one after the other", 1);
+        Option<int> nodes = Count("--nodes", "nodes of the application", Defaults.Nodes);
+        Option<TimeSpan> duration = Time("--duration", "how long a run has load and faults", Defaults.Duration);
+        Option<TimeSpan> session = Time("--session-timeout", "after what silence a node's partitions go to others", Defaults.SessionTimeout);
+        Option<TimeSpan> every = Time("--fault-every", "mean time from one fault to the next", Defaults.FaultEvery);
+        Option<int> callers = Count("--callers", "concurrent callers", Defaults.Callers);
+        Option<TimeSpan> pause = Time("--pause", "mean pause of a caller between two calls", Defaults.Pause);
+        Option<int> partitions = Count("--partitions", "partitions of the topics", Defaults.Partitions);
+        Option<int> standbys = Count("--standbys", "warm copies of each partition", Defaults.Standbys);
+        Option<TimeSpan> patience = Time("--patience", "how long after the last fault all must be answered and settled", Defaults.Patience);
+        var faults = new Option<string[]>("--faults") { Description = $"the kinds of faults, with commas between (default: all). {string.Join(", ", Kinds.Keys)}", AllowMultipleArgumentsPerToken = true };
+        var load = new Option<FileInfo?>("--load") { Description = "a workload as JSON (default: the examples of the application's API page)" };
+        var output = new Option<string?>("--output") { Description = "folder for the files of each run (default: data/chaos, and only of runs with a violation)" };
+        var plan = new Option<bool>("--plan") { Description = "print the faults of the seed and do nothing" };
+        command.Arguments.Add(application);
+        foreach (Option option in (Option[])[seed, runs, nodes, duration, session, every, callers, pause, partitions, standbys, patience, faults, load, output, plan])
+            command.Options.Add(option);
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            var options = new ChaosOptions
+            {
+                Seed = result.GetValue(seed),
+                Nodes = result.GetValue(nodes),
+                Duration = result.GetValue(duration),
+                SessionTimeout = result.GetValue(session),
+                FaultEvery = result.GetValue(every),
+                Faults = KindsOf(result.GetValue(faults) ?? []),
+                Callers = result.GetValue(callers),
+                Pause = result.GetValue(pause),
+                Partitions = result.GetValue(partitions),
+                Standbys = Math.Min(result.GetValue(standbys), Math.Max(0, result.GetValue(nodes) - 1)),
+                Patience = result.GetValue(patience),
+            };
+            options.Validate();
+            if (result.GetValue(runs) < 1)
+                throw new InvalidInputException("--runs", $"--runs is {result.GetValue(runs)}; it must be at least 1.");
+            if (result.GetValue(plan))
+            {
+                foreach (Fault fault in Enumerable.Range(0, result.GetValue(runs)).SelectMany(r => FaultPlan.Of(options with { Seed = options.Seed + r })))
+                    Console.WriteLine(fault);
+                return ExitCodes.Done;
+            }
+
+            string? workload = result.GetValue(load) is { } file ? await File.ReadAllTextAsync(file.FullName, cancellationToken).ConfigureAwait(false) : null;
+            string[] named = result.GetValue(application) ?? [];
+            DomainUnderTest domain = named.Length == 0 ? DomainUnderTest.Purses with { Load = workload ?? DomainUnderTest.Purses.Load } : DomainUnderTest.Of(named, workload);
+            var trial = new ChaosSession(domain, options, result.GetValue(runs), Path.GetFullPath(result.GetValue(output) ?? Path.Combine("data", "chaos")), result.GetValue(output) is not null, TimeProvider.System);
+            return await trial.Run(Console.WriteLine, cancellationToken).ConfigureAwait(false) ? ExitCodes.Done : ExitCodes.Failed;
+        });
+        return command;
+    }
+
+    private static Dictionary<string, FaultKind> Kinds { get; } = Enum.GetValues<FaultKind>().ToDictionary(Fault.NameOf);
+
+    private static FaultKind[] KindsOf(string[] names)
+    {
+        string[] asked = [.. names.SelectMany(n => n.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+        if (asked.FirstOrDefault(n => !Kinds.ContainsKey(n)) is { } unknown)
+            throw new InvalidInputException("--faults", $"--faults has '{unknown}'; there are {string.Join(", ", Kinds.Keys)}.");
+        FaultKind[] kinds = asked.Length == 0 ? Enum.GetValues<FaultKind>() : [.. asked.Select(n => Kinds[n]).Distinct()];
+        // What this system cannot do is left out of the default, and refused where it was asked for.
+        if (asked.Length > 0 && kinds.Contains(FaultKind.FullDisk) && !FileSizeLimit.IsSupported)
+            throw new InvalidInputException("--faults", "full-disk is there on 64-bit Linux only.");
+        return FileSizeLimit.IsSupported ? kinds : [.. kinds.Where(k => k != FaultKind.FullDisk)];
+    }
+
+    private static Option<long> Number(string name, string description, long fallback) => new(name) { Description = description, DefaultValueFactory = _ => fallback };
+
+    private static Option<int> Count(string name, string description, int fallback) =>
+        new(name) { Description = string.Create(CultureInfo.InvariantCulture, $"{description} (default {fallback})"), DefaultValueFactory = _ => fallback };
+
+    private static Option<TimeSpan> Time(string name, string description, TimeSpan fallback) => new(name)
+    {
+        Description = string.Create(CultureInfo.InvariantCulture, $"{description}, such as 500ms, 30s, 5m, 1h (default {fallback.TotalSeconds:0.###}s)"),
+        DefaultValueFactory = _ => fallback,
+        CustomParser = result =>
+        {
+            if (TryParse(result.Tokens[0].Value, out TimeSpan time))
+                return time;
+            result.AddError($"{name} is '{result.Tokens[0].Value}'; it must be a time such as 500ms, 30s, 5m or 1h.");
+            return fallback;
+        },
+    };
+
+    internal static bool TryParse(string text, out TimeSpan time)
+    {
+        (string unit, double milliseconds)[] units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+        foreach ((string unit, double milliseconds) in units)
+        {
+            if (!text.EndsWith(unit, StringComparison.Ordinal))
+                continue;
+            bool isNumber = double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number) && number * milliseconds < int.MaxValue;
+            time = isNumber ? TimeSpan.FromMilliseconds(number * milliseconds) : default;
+            return isNumber;
+        }
+
+        time = default;
+        return false;
+    }
+}

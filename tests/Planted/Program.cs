@@ -1,0 +1,10 @@
+using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Planted;
+
+// Only a node has the bug: the checker loads this assembly too, and must find it.
+if (args is ["run", ..])
+    Warehouse.Bug = Environment.GetEnvironmentVariable("PLANTED") ?? "";
+return await EventSourcedApplication.Named("warehouse", "A warehouse with planted bugs, for tests of 'kes chaos'.")
+    .With(Warehouse.Definition)
+    .WithExamples(new Receive { Amount = 20 }, new Ship { Amount = 15 })
+    .Run(args);
