@@ -117,7 +117,7 @@ internal sealed class Emitter
             AvroKind.Boolean or AvroKind.Int => value.Raw,
             AvroKind.Bytes => $"new byte[] {{ {string.Join(", ", value.Raw.Select(c => ((int)c).ToString(CultureInfo.InvariantCulture)))} }}",
             AvroKind.Array when value.Items.Count == 0 => $"global::System.Array.Empty<{type.Inner!.CSharp}>()",
-            AvroKind.Map when value.Members.Count == 0 => $"global::System.Collections.ObjectModel.ReadOnlyDictionary<string, {type.Inner!.CSharp}>.Empty",
+            AvroKind.Map when value.Members.Count == 0 => $"new global::System.Collections.Generic.Dictionary<string, {type.Inner!.CSharp}>()", // Apache.Avro fills it when it reads
             AvroKind.Named when type.Named!.IsEnum => $"{type.CSharp}.{Id(value.Raw)}",
             _ => throw new SchemaException("KESAVRO006", value.Position, $"The default of the field {field.Name} cannot be generated: of arrays and maps only empty ones can."),
         });
