@@ -68,6 +68,8 @@ public sealed class EmbeddedKafka : IAsyncDisposable
             {
                 listener?.Dispose();
                 folderLock.Dispose();
+                if (options.DataDirectory is null)
+                    Directory.Delete(directory, recursive: true);
                 throw;
             }
         }, cancellationToken);
