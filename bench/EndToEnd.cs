@@ -69,7 +69,7 @@ internal static class EndToEnd
         tail.Print();
     }
 
-    private static ApplicationDefinition Bank(bool readModels)
+    public static ApplicationDefinition Bank(bool readModels)
     {
         EventSourcedApplication bank = EventSourcedApplication.Named("bank", "bench").With(Account.Definition);
         return readModels

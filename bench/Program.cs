@@ -6,12 +6,14 @@ var commands = new Option<int>("--commands") { Description = "commands of each e
 var accounts = new Option<int>("--accounts") { Description = "accounts that they go to", DefaultValueFactory = _ => 10_000 };
 var runs = new Option<int>("--runs") { Description = "runs of each figure; the median is printed", DefaultValueFactory = _ => 5 };
 var inFlight = new Option<int>("--in-flight") { Description = "commands without an answer at one time", DefaultValueFactory = _ => 20_000 };
-var only = new Option<string>("--only") { Description = "one of encode, append, decide, fold, project, process, end-to-end, topic", DefaultValueFactory = _ => "" };
+var rate = new Option<int>("--rate") { Description = "commands a second that are offered while nodes come and go", DefaultValueFactory = _ => 2_000 };
+var aggregates = new Option<int>("--aggregates") { Description = "aggregates that are restored", DefaultValueFactory = _ => 1_000_000 };
+var only = new Option<string>("--only") { Description = "one of encode, append, decide, fold, project, process, end-to-end, topic, doors, reads, moves, restore", DefaultValueFactory = _ => "" };
 
-var root = new RootCommand("Figures of this machine, each the median of several runs in one go.") { commands, accounts, runs, inFlight, only };
+var root = new RootCommand("Figures of this machine, each the median of several runs in one go.") { commands, accounts, runs, inFlight, rate, aggregates, only };
 root.SetAction(async (result, cancellationToken) =>
 {
-    var load = new Load(result.GetValue(commands), result.GetValue(accounts), result.GetValue(inFlight), result.GetValue(runs));
+    var load = new Load(result.GetValue(commands), result.GetValue(accounts), result.GetValue(inFlight), result.GetValue(runs), result.GetValue(rate), result.GetValue(aggregates));
     string wanted = result.GetValue(only)!;
     (string Name, Func<Load, CancellationToken, Task> Run)[] stages =
     [
@@ -23,6 +25,10 @@ root.SetAction(async (result, cancellationToken) =>
         ("process", EndToEnd.Process),
         ("end-to-end", EndToEnd.Direct),
         ("topic", EndToEnd.Topic),
+        ("doors", DoorStage.Run),
+        ("reads", ReadStage.Run),
+        ("moves", MoveStage.Run),
+        ("restore", RestoreStage.Run),
     ];
     if (wanted.Length > 0 && stages.All(s => s.Name != wanted))
     {

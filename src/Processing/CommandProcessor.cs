@@ -20,6 +20,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
     private const int MaxHeartbeatMs = 1_000;
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan TwinFencesWithin = TimeSpan.FromSeconds(30);
 
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? s_buffer;
@@ -202,6 +203,29 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 
     private async Task Consume(ProcessorEncoders encoders)
     {
+        long? lastFenced = null;
+        while (!_stop.IsCancellationRequested)
+        {
+            if (await BeMember(encoders).ConfigureAwait(false) is not { } fenced)
+                continue;
+            // Kafka may have forgotten this member, when the coordinator ended in a rebalance; fenced again soon after, it has a twin.
+            if (lastFenced is { } last && _time.GetElapsedTime(last) < TwinFencesWithin)
+            {
+                Stop(new DuplicateNodeException(NodeId, fenced));
+                break;
+            }
+
+            lastFenced = _time.GetTimestamp();
+            LogFenced(NodeId);
+        }
+
+        if (_fault is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
+    }
+
+    // Until the processor is stopped, or Kafka gives the place of this node's id to another member: then it returns the error.
+    private async Task<KafkaException?> BeMember(ProcessorEncoders encoders)
+    {
         ConsumerConfig config = _connection.Consumer($"{_topics.Application}-{_topics.Aggregate}");
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
         config.GroupInstanceId = _options.NodeId;
@@ -209,12 +233,21 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         config.SessionTimeoutMs ??= (int)_options.SessionTimeout.TotalMilliseconds;
         config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, config.SessionTimeoutMs.Value / 6); // a rebalance is learned by heartbeat
         PartitionContext context = null!;
+        KafkaException? fenced = null;
+        void End(KafkaException fatal)
+        {
+            if (fatal.Error.Code == ErrorCode.FencedInstanceId)
+                Volatile.Write(ref fenced, fatal);
+            else
+                Stop(fatal);
+        }
+
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
             .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
             .SetErrorHandler((_, error) =>
             {
                 if (error.IsFatal)
-                    Stop(new KafkaException(error));
+                    End(new KafkaException(error));
             })
             .SetPartitionsAssignedHandler((_, partitions) => Own(context, partitions))
             .SetPartitionsRevokedHandler((_, partitions) => Release(partitions))
@@ -222,15 +255,16 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             .Build();
         (_partitions, int replyPartitions) = PartitionCounts(consumer);
         context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, replyPartitions, consumer, _options, _time, _logger);
-        _standbys = new StandbyKeeper(context, config.GroupId, _partitions, _tasks.ContainsKey);
-        context.YieldStandby = _standbys.Yield;
-        _ = _standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        var standbys = new StandbyKeeper(context, config.GroupId, _partitions, _tasks.ContainsKey);
+        _standbys = standbys;
+        context.YieldStandby = standbys.Yield;
+        _ = standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         consumer.Subscribe(_topics.Commands);
         try
         {
-            while (!_stop.IsCancellationRequested)
+            while (!_stop.IsCancellationRequested && Volatile.Read(ref fenced) is null)
             {
-                if (consumer.Consume(PollInterval) is { } record && _tasks.TryGetValue(record.Partition.Value, out PartitionTask? task))
+                if (Next(consumer, End) is { } record && _tasks.TryGetValue(record.Partition.Value, out PartitionTask? task))
                     task.Add(record);
                 if (Interlocked.Exchange(ref _taskFault, null) is { } failure)
                     Recover(failure, consumer);
@@ -240,12 +274,26 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         {
             _assigned = false;
             await ReleaseAll().ConfigureAwait(false);
-            await _standbys.DisposeAsync().ConfigureAwait(false);
-            consumer.Close();
+            await standbys.DisposeAsync().ConfigureAwait(false);
+            if (Volatile.Read(ref fenced) is null)
+                consumer.Close(); // a fenced one has no place to give back
         }
 
-        if (_fault is not null)
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
+        return Volatile.Read(ref fenced);
+    }
+
+    // Which of the two tells of a fatal error, this call or the error handler, is librdkafka's choice.
+    private static ConsumeResult<byte[], byte[]>? Next(IConsumer<byte[], byte[]> consumer, Action<KafkaException> end)
+    {
+        try
+        {
+            return consumer.Consume(PollInterval);
+        }
+        catch (KafkaException fatal) when (fatal.Error.IsFatal)
+        {
+            end(fatal);
+            return null;
+        }
     }
 
     // A writer that Kafka has fenced, or whose commit stayed unknown, gives its partitions up and asks for them again: the restore gives the answer.
@@ -328,6 +376,9 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 
         return (commands, Count(_topics.Replies));
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Kafka has given the place of the node {NodeId} to another member, or has forgotten this one; it joins its group again")]
+    private partial void LogFenced(string nodeId);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A partition task has lost its partition; this node joins its group again")]
     private partial void LogRejoining(Exception failure);

@@ -72,7 +72,7 @@ internal static class RunCommand
         if (first != stopping)
         {
             running.Loggers.CreateLogger("KafkaEventSourcing.Hosting").Stopped(running.Node.Completion.Exception);
-            throw new CommandFailedException($"The node has stopped: {running.Node.Completion.Exception?.GetBaseException().Message ?? "a part of it ended"}", running.Node.Completion.Exception!);
+            throw new CommandFailedException($"The node has stopped: {running.Node.Completion.Exception?.Flatten().InnerExceptions[0].Message ?? "a part of it ended"}", running.Node.Completion.Exception!);
         }
     }
 }

@@ -1,0 +1,77 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Processing;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace KafkaEventSourcing.Integration.Tests;
+
+/// <summary>Nodes with ids of their own: static members of their group.</summary>
+public sealed class NodeIdTests(BankFixture bank)
+{
+    private const int Partitions = 2;
+    private static readonly TimeSpan SessionTimeout = TimeSpan.FromSeconds(20);
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Node_whose_place_was_given_away_once_joins_again_and_serves()
+    {
+        await using var nodes = new BankNodes(bank.Servers, Partitions, SessionTimeout);
+        BankNode node = await nodes.Start("one", isStatic: true, Cancellation);
+        await node.Node.Send(Movement.Open("a"), Cancellation);
+
+        await TakeThePlaceOf("one", node.Part.Topics);
+        CommandResult result = await node.Node.Send(Movement.Credit("a", 1, "after"), Cancellation);
+
+        result.ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
+        node.Node.Completion.IsCompleted.ShouldBeFalse();
+        (await node.Part.Reads.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Of_two_nodes_under_one_id_one_ends_and_says_why_and_the_other_goes_on()
+    {
+        await using var nodes = new BankNodes(bank.Servers, Partitions, SessionTimeout);
+        EventSourcedNode one = (await nodes.Start("one", isStatic: true, Cancellation)).Node;
+        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, nodes.Application.Name, "twin"), Partitions = Partitions, NodeId = "one", SessionTimeout = SessionTimeout };
+        Task<EventSourcedNode> starting = EventSourcedNode.Start(nodes.Application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        Task twinEnds = Task.Run(async () => await (await starting).Completion, Cancellation);
+
+        Task first = await Task.WhenAny(one.Completion, twinEnds).WaitAsync(Cancellation);
+
+        DuplicateNodeException said = (await Should.ThrowAsync<Exception>(first)).GetBaseException() is KafkaException
+            ? first.Exception!.Flatten().InnerExceptions.OfType<DuplicateNodeException>().Single()
+            : throw new InvalidOperationException("A cause was expected.");
+        said.Message.ShouldContain("--node-id");
+        said.NodeId.ShouldBe("one");
+        EventSourcedNode other = first == twinEnds ? one : await starting;
+        (await other.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        if (starting.IsCompletedSuccessfully)
+            await (await starting).DisposeAsync();
+    }
+
+    // As a member that the coordinator remembers better: it joins under the same instance id, and is gone without leaving the group.
+    private async Task TakeThePlaceOf(string instance, TopicFamily topics)
+    {
+        var config = new ConsumerConfig
+        {
+            BootstrapServers = bank.Servers.Addresses.Kafka,
+            GroupId = $"{topics.Application}-{topics.Aggregate}",
+            GroupInstanceId = instance,
+            PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky,
+            EnableAutoCommit = false,
+        };
+        bool assigned = false;
+        using IConsumer<byte[], byte[]> other = new ConsumerBuilder<byte[], byte[]>(config).SetPartitionsAssignedHandler((_, _) => assigned = true).Build();
+        other.Subscribe(topics.Commands);
+        await Task.Run(() =>
+        {
+            while (!assigned)
+            {
+                Cancellation.ThrowIfCancellationRequested();
+                other.Consume(TimeSpan.FromMilliseconds(50));
+            }
+        }, Cancellation);
+    }
+}
