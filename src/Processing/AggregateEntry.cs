@@ -23,6 +23,9 @@ internal sealed class AggregateEntry
 
     public object State { get; set; }
 
+    /// <summary>Whether the store has it, or will with its next write.</summary>
+    public bool IsStored { get; set; }
+
     /// <summary>The commands whose outcomes the store remembers.</summary>
     public RecentCommands Recent { get; } = new();
 }

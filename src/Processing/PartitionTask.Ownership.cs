@@ -65,7 +65,7 @@ internal sealed partial class PartitionTask
 
     private void CommitOwn(Action write)
     {
-        while (true)
+        for (int attempt = 0; ; attempt++)
         {
             try
             {
@@ -79,6 +79,8 @@ internal sealed partial class PartitionTask
             {
                 LogAborted(failed, _partition);
                 _producer.AbortTransaction(TransactionCallTimeout);
+                if (attempt >= MaxCommitAttempts)
+                    throw; // what is written here needs no group: it is not for a rebalance to pass
             }
         }
 

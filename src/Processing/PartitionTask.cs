@@ -102,7 +102,15 @@ internal sealed partial class PartitionTask : IDisposable
             Fence();
             Publish(OwnerStatus.Restoring);
             Restore();
-            Serve();
+            try
+            {
+                Serve();
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                // The batch in flight cannot be committed any more: whoever has sent it asks again.
+            }
+
             HandOver();
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -195,13 +203,15 @@ internal sealed partial class PartitionTask : IDisposable
                 $"Partition {_partition} of {_events.Topic} starts at offset {start}, and nothing covers what was before: its state cannot be restored. Bring back the snapshots or the local store.");
         }
 
+        long replaying = Stopwatch.GetTimestamp();
         long events = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store, _aggregates, _parked, ParkEvent).Run(end, _stop.Token);
         _reads = new StoreReads(_store, _partition);
         _outbox = OpenOutbox();
         _nextEventOffset = end;
         _eventsSinceBarrier = events;
-        ProcessingTelemetry.Watch(_context.Topics, _partition, () => _eventsSinceBarrier);
+        ProcessingTelemetry.Watch(_context.Topics, _partition, () => (_store.Aggregates, _eventsSinceBarrier));
         _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
+        ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
         ProcessingTelemetry.Restored(events, Stopwatch.GetElapsedTime(started));
         LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
 
@@ -213,11 +223,22 @@ internal sealed partial class PartitionTask : IDisposable
         }
     }
 
+    // False: there is nothing of use, and the store may have a part of what is not.
     private bool TryLoadBarrier(AvroRecordType stateType, long end)
     {
+        long started = Stopwatch.GetTimestamp();
         try
         {
-            LoadBarrier(stateType, end);
+            if (new SnapshotReader(_context.Connection, _context.Topics, _partition, _context.Serde).ReadInto(_store!, stateType, _stop.Token) is not { } barrier || barrier.NextEventOffset > end)
+                return false;
+            if (barrier.IsOfAnotherSchema)
+            {
+                LogSchemaChanged(_partition);
+                return false;
+            }
+
+            _store!.Write(barrier.NextEventOffset);
+            ProcessingTelemetry.Loaded(barrier.Aggregates, Stopwatch.GetElapsedTime(started));
             return true;
         }
         catch (Exception unreadable) when (unreadable is UndecodableMessageException or AvroDecodeException or InvalidDataException or InvalidInputException or InvalidCastException)
@@ -225,34 +246,6 @@ internal sealed partial class PartitionTask : IDisposable
             LogSnapshotsUnreadable(unreadable, _partition);
             return false;
         }
-    }
-
-    private void LoadBarrier(AvroRecordType stateType, long end)
-    {
-        if (new SnapshotReader(_context.Connection, _context.Topics, _partition, _context.Serde).Read(_stop.Token) is not { } barrier || barrier.NextEventOffset > end)
-            return;
-        if (barrier.Aggregates.Values.Any(s => s.StateSchema != stateType.Fingerprint))
-        {
-            LogSchemaChanged(_partition);
-            return;
-        }
-
-        foreach ((string id, AggregateSnapshot snapshot) in barrier.Aggregates)
-        {
-            _stop.Token.ThrowIfCancellationRequested();
-            var entry = new AggregateEntry(AggregateId.Parse(id), _context.Definition.InitialState)
-            {
-                Version = snapshot.Version,
-                EventOffset = snapshot.EventOffset,
-                State = stateType.Read(snapshot.State),
-            };
-            foreach (byte[] outcome in snapshot.RecentCommands)
-                _store!.PutOutcome(entry, outcome);
-            _store!.PutState(entry, isChanged: false);
-            _store.WritePiece();
-        }
-
-        _store!.Write(barrier.NextEventOffset);
     }
 
     private void Serve()
@@ -337,13 +330,14 @@ internal sealed partial class PartitionTask : IDisposable
 
     private void Commit(Action decide, Func<long> input)
     {
-        while (true)
+        for (int attempt = 0; ; attempt++)
         {
             _decider.Begin(_nextEventOffset);
             decide();
             if (TryCommit(input()))
                 break;
             ProcessingTelemetry.Aborted();
+            PauseAfterAbort(attempt);
             _nextEventOffset = EventReplay.Bounds(_context.Connection, _events).End;
         }
 
@@ -359,6 +353,14 @@ internal sealed partial class PartitionTask : IDisposable
             if (command.Caller is { } caller)
                 CommandReplies.Settle(caller, reply);
         }
+    }
+
+    // Kafka refuses the offsets of a member whose group is in a rebalance, or has lost it. The rebalance takes the partition away or leaves it; the thread that learns which may wait for this task already.
+    private void PauseAfterAbort(int attempt)
+    {
+        const int longest = 7;
+        if (_stop.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(1 << Math.Min(attempt, longest))))
+            throw new OperationCanceledException(_stop.Token);
     }
 
     // A schema that was not seen before is asked of the registry; when that is away, this partition waits for it and lag grows.

@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Text;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
@@ -23,32 +25,58 @@ internal sealed class SnapshotReader
     /// <summary>The key of barrier markers. No aggregate id starts with a control character.</summary>
     public static byte[] BarrierKey { get; } = [0, .. "barrier"u8];
 
-    /// <summary>The aggregates of the newest barrier and the first event offset that it does not cover; null when there is no barrier.</summary>
-    public (IReadOnlyDictionary<string, AggregateSnapshot> Aggregates, long NextEventOffset)? Read(CancellationToken cancellationToken)
+    /// <summary>
+    /// Puts the aggregates of the newest barrier into <paramref name="store"/>, which is new, as they come: what is in memory at one time does not grow with their number, but for a few bytes each. Null when there is no barrier.
+    /// The caller writes the checkpoint, or deletes what was put.
+    /// </summary>
+    /// <exception cref="InvalidDataException">A part of a large snapshot is missing.</exception>
+    public LoadedBarrier? ReadInto(StateStore store, AvroRecordType stateType, CancellationToken cancellationToken)
     {
-        var covered = new Dictionary<string, AggregateSnapshot>();
+        // By hash: two ids that share one make a few deletions of nothing.
+        var outcomes = new Dictionary<ulong, int>();
+        var otherSchema = new HashSet<ulong>();
+        var large = new Dictionary<string, AggregateSnapshot>();
         var parts = new Dictionary<string, Dictionary<int, AggregateSnapshot>>();
         long? next = null;
         foreach (ConsumeResult<byte[], byte[]> record in Records(cancellationToken))
         {
-            if (record.Message.Value is null)
-                covered.Remove(System.Text.Encoding.UTF8.GetString(record.Message.Key));
-            else if (record.Message.Key.AsSpan().SequenceEqual(BarrierKey))
+            byte[] key = record.Message.Key;
+            if (key.AsSpan().SequenceEqual(BarrierKey))
                 next = ((SnapshotBarrier)_serde.Decode(record.Message.Value)).NextEventOffset;
-            else if (SnapshotParts.TryReadKey(record.Message.Key, out byte[] aggregate, out int part))
-                PartsOf(System.Text.Encoding.UTF8.GetString(aggregate))[part] = (AggregateSnapshot)_serde.Decode(record.Message.Value);
+            else if (SnapshotParts.TryReadKey(key, out byte[] aggregate, out int part))
+                PartsOf(Encoding.UTF8.GetString(aggregate))[part] = (AggregateSnapshot)_serde.Decode(record.Message.Value);
+            else if ((AggregateSnapshot)_serde.Decode(record.Message.Value) is var snapshot && snapshot.Parts > 0)
+                large[Encoding.UTF8.GetString(key)] = snapshot;
             else
-                covered[System.Text.Encoding.UTF8.GetString(record.Message.Key)] = (AggregateSnapshot)_serde.Decode(record.Message.Value);
+                PutWhole(key, snapshot);
         }
 
-        foreach ((string id, Dictionary<int, AggregateSnapshot> more) in parts)
-        {
-            if (covered.TryGetValue(id, out AggregateSnapshot? first))
-                covered[id] = SnapshotParts.Join(first, id, more);
-        }
-
+        foreach ((string id, AggregateSnapshot first) in large)
+            Put(Encoding.UTF8.GetBytes(id), SnapshotParts.Join(first, id, PartsOf(id)));
         // A barrier and its snapshots are one transaction: whoever sees a snapshot sees the marker behind it.
-        return next is { } offset ? (covered, offset) : null;
+        return next is { } offset ? new LoadedBarrier(offset, outcomes.Count, otherSchema.Count > 0) : null;
+
+        void PutWhole(byte[] key, AggregateSnapshot snapshot)
+        {
+            if (large.Count > 0)
+                large.Remove(Encoding.UTF8.GetString(key)); // it is smaller now
+            Put(key, snapshot);
+        }
+
+        void Put(byte[] key, AggregateSnapshot snapshot)
+        {
+            ulong hash = XxHash3.HashToUInt64(key);
+            if (snapshot.StateSchema != stateType.Fingerprint)
+            {
+                otherSchema.Add(hash);
+                return;
+            }
+
+            otherSchema.Remove(hash);
+            store.PutSnapshot(key, snapshot, outcomes.GetValueOrDefault(hash));
+            outcomes[hash] = snapshot.RecentCommands.Count;
+            store.WritePiece();
+        }
 
         Dictionary<int, AggregateSnapshot> PartsOf(string id)
         {
@@ -75,3 +103,6 @@ internal sealed class SnapshotReader
         }
     }
 }
+
+/// <summary>What a load of snapshots has put: <paramref name="Aggregates"/>, up to the event before <paramref name="NextEventOffset"/>; of no use where one of them <paramref name="IsOfAnotherSchema"/>.</summary>
+internal sealed record LoadedBarrier(long NextEventOffset, int Aggregates, bool IsOfAnotherSchema);

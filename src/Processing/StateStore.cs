@@ -26,6 +26,7 @@ internal sealed class StateStore : IDisposable
 
     private static readonly byte[] CheckpointKey = "mcheckpoint"u8.ToArray();
     private static readonly byte[] SchemaKey = "mschema"u8.ToArray();
+    private static readonly byte[] CountKey = "maggregates"u8.ToArray();
     private static readonly byte[] LoadingKey = "mloading"u8.ToArray();
     private static readonly byte[] SequenceMarker = [0];
 
@@ -47,6 +48,9 @@ internal sealed class StateStore : IDisposable
     /// <summary>The first event offset that the store does not cover; 0 when it is new.</summary>
     public long Checkpoint { get; private set; }
 
+    /// <summary>How many aggregates it has.</summary>
+    public long Aggregates { get; private set; }
+
     /// <summary>
     /// Opens the store in <paramref name="directory"/>; one that another state schema, format or number of remembered commands wrote, or whose load was interrupted, is deleted
     /// first, as its content follows from the events.
@@ -67,6 +71,7 @@ internal sealed class StateStore : IDisposable
         store._database.Put(SchemaKey, schema, writeOptions: store._write);
         if (store._database.Get(CheckpointKey) is { } checkpoint)
             store.Checkpoint = BinaryPrimitives.ReadInt64BigEndian(checkpoint);
+        store.Aggregates = store._database.Get(CountKey) is { } count ? BinaryPrimitives.ReadInt64BigEndian(count) : store.Count();
         return store;
     }
 
@@ -78,7 +83,7 @@ internal sealed class StateStore : IDisposable
         if (value is null)
             return null;
 
-        var entry = new AggregateEntry(id, _definition.InitialState);
+        var entry = new AggregateEntry(id, _definition.InitialState) { IsStored = true };
         (entry.Version, entry.EventOffset, entry.State) = ReadState(value);
         foreach (Outcome outcome in OutcomesOf(idBytes))
             entry.Recent.Recall(RecentCommands.HashOf(OutcomeCodec.CommandIdOf(outcome.Data)), outcome.Number, _recentLimit);
@@ -122,6 +127,27 @@ internal sealed class StateStore : IDisposable
             PutStateOnly(entry);
         foreach (AggregateEntry entry in entries)
             _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
+    }
+
+    /// <summary>Adds an aggregate to the next write as a snapshot has it, in the place of one that was put before with <paramref name="outcomesBefore"/> outcomes; the next barrier does not have it unless it changes.</summary>
+    /// <exception cref="AvroDecodeException">The state is not of the store's schema.</exception>
+    public void PutSnapshot(byte[] id, AggregateSnapshot snapshot, int outcomesBefore)
+    {
+        _stateType.Read(snapshot.State); // what cannot be read must not be taken for a state
+        _value.ResetWrittenCount();
+        var writer = new AvroWriter(_value);
+        writer.WriteLong(snapshot.Version);
+        writer.WriteLong(snapshot.EventOffset);
+        writer.Flush();
+        _value.Write(snapshot.State);
+        _batch.Put(Key(StatePrefix, id), _value.WrittenSpan);
+        _putBytes += _value.WrittenCount;
+        for (int number = 0; number < snapshot.RecentCommands.Count; number++)
+            PutOutcome(id, number, snapshot.RecentCommands[number]);
+        for (int slot = snapshot.RecentCommands.Count; slot < Math.Min(outcomesBefore, _recentLimit); slot++)
+            _batch.Delete(Key(RecentPrefix, id, SequenceMarker, slot));
+        if (outcomesBefore == 0)
+            Aggregates++;
     }
 
     /// <summary>Adds an event to the stream index of the next write.</summary>
@@ -170,13 +196,7 @@ internal sealed class StateStore : IDisposable
     /// <summary>Remembers an outcome that is encoded already.</summary>
     public void PutOutcome(AggregateEntry entry, ReadOnlySpan<byte> outcome)
     {
-        long number = entry.Recent.Add(RecentCommands.HashOf(OutcomeCodec.CommandIdOf(outcome)), _recentLimit);
-        _value.ResetWrittenCount();
-        BinaryPrimitives.WriteInt64BigEndian(_value.GetSpan(sizeof(long)), number);
-        _value.Advance(sizeof(long));
-        _value.Write(outcome);
-        _batch.Put(Key(RecentPrefix, entry.Key, SequenceMarker, number % _recentLimit), _value.WrittenSpan);
-        _putBytes += _value.WrittenCount;
+        PutOutcome(entry.Key, entry.Recent.Add(RecentCommands.HashOf(OutcomeCodec.CommandIdOf(outcome)), _recentLimit), outcome);
     }
 
     /// <summary>
@@ -199,6 +219,8 @@ internal sealed class StateStore : IDisposable
         Span<byte> value = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(value, checkpoint);
         _batch.Put(CheckpointKey, value);
+        BinaryPrimitives.WriteInt64BigEndian(value, Aggregates);
+        _batch.Put(CountKey, value);
         if (_loading)
             _batch.Delete(LoadingKey);
         _database.Write(_batch, _write);
@@ -276,8 +298,30 @@ internal sealed class StateStore : IDisposable
         return (version, offset, _stateType.Read(value.AsSpan(reader.Position)));
     }
 
+    private void PutOutcome(byte[] id, long number, ReadOnlySpan<byte> outcome)
+    {
+        _value.ResetWrittenCount();
+        BinaryPrimitives.WriteInt64BigEndian(_value.GetSpan(sizeof(long)), number);
+        _value.Advance(sizeof(long));
+        _value.Write(outcome);
+        _batch.Put(Key(RecentPrefix, id, SequenceMarker, number % _recentLimit), _value.WrittenSpan);
+        _putBytes += _value.WrittenCount;
+    }
+
+    private long Count()
+    {
+        long count = 0;
+        using Iterator all = _database.NewIterator();
+        for (all.Seek([StatePrefix]); all.Valid() && all.GetKeySpan()[0] == StatePrefix; all.Next())
+            count++;
+        return count;
+    }
+
     private void PutStateOnly(AggregateEntry entry)
     {
+        if (!entry.IsStored)
+            Aggregates++;
+        entry.IsStored = true;
         _value.ResetWrittenCount();
         var writer = new AvroWriter(_value);
         writer.WriteLong(entry.Version);

@@ -10,23 +10,52 @@ namespace KafkaEventSourcing.Integration.Tests;
 public sealed class NodeIdTests(BankFixture bank)
 {
     private const int Partitions = 2;
+    private const int Callers = 6;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan SessionTimeout = TimeSpan.FromSeconds(20);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Node_whose_place_was_given_away_once_joins_again_and_serves()
+    public async Task Node_whose_place_was_given_away_under_load_joins_again_and_answers_all()
     {
         await using var nodes = new BankNodes(bank.Servers, Partitions, SessionTimeout);
         BankNode node = await nodes.Start("one", isStatic: true, Cancellation);
-        await node.Node.Send(Movement.Open("a"), Cancellation);
+        string[] accounts = [.. Enumerable.Range(0, Callers).Select(n => $"a{n}")];
+        foreach (string account in accounts)
+            await node.Node.Send(Movement.Open(account), Cancellation);
+        bool ended = false;
+        long[] sent = new long[Callers];
+        // By the topic: their offsets are of the transactions, and Kafka refuses those of a member that has lost its place.
+        Task[] callers = [.. accounts.Select((account, n) => Task.Run(async () =>
+        {
+            while (!Volatile.Read(ref ended))
+            {
+                (await node.Part.CommandTopic.Send(Movement.Credit(account, 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+                Interlocked.Increment(ref sent[n]);
+            }
+        }, Cancellation))];
 
+        await Answered(more: 20);
         await TakeThePlaceOf("one", node.Part.Topics);
-        CommandResult result = await node.Node.Send(Movement.Credit("a", 1, "after"), Cancellation);
+        await Answered(more: 20);
+        Volatile.Write(ref ended, true);
+        await Task.WhenAll(callers);
 
-        result.ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
         node.Node.Completion.IsCompleted.ShouldBeFalse();
-        (await node.Part.Reads.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(2);
+        for (int n = 0; n < Callers; n++)
+            (await node.Part.Reads.Read(AggregateId.Parse(accounts[n]), Cancellation))!.Version.ShouldBe(1 + sent[n]);
+
+        async Task Answered(int more)
+        {
+            long until = sent.Sum() + (more * Callers);
+            using var timer = new PeriodicTimer(Look, TimeProvider.System);
+            while (sent.Sum() < until)
+            {
+                callers.ShouldAllBe(c => !c.IsCompleted);
+                await timer.WaitForNextTickAsync(Cancellation);
+            }
+        }
     }
 
     [Fact]
