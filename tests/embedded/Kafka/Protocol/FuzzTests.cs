@@ -7,12 +7,13 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 
 /// <summary>
-/// Requests that nobody should send. The seed is fixed, so a failure comes again; <c>KES_FUZZ_ROUNDS</c> makes a run longer and <c>KES_FUZZ_SEED</c> makes it another one.
+/// Requests that nobody should send. The seed is fixed, so a failure comes again; <c>KES_FUZZ_ROUNDS</c> and <c>KES_FUZZ_MINUTES</c> make a run longer and <c>KES_FUZZ_SEED</c> makes it another one.
 /// </summary>
 public sealed class FuzzTests
 {
     private static readonly int Rounds = Setting("KES_FUZZ_ROUNDS", 3_000);
     private static readonly int Seed = Setting("KES_FUZZ_SEED", 20_260_101);
+    private static readonly TimeSpan AtLeast = TimeSpan.FromMinutes(Setting("KES_FUZZ_MINUTES", 0));
 
     private static readonly Type[] Requests = [.. typeof(EmbeddedKafka).Assembly.GetTypes().Where(t => t.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IKafkaRequest<>)))];
     private static readonly MethodInfo Probe = typeof(FuzzTests).GetMethod(nameof(ProbeOne), BindingFlags.NonPublic | BindingFlags.Static)!;
@@ -35,7 +36,9 @@ public sealed class FuzzTests
     {
         var random = new Random(Seed);
         var codecs = Requests.Select(Codec).ToArray();
-        for (int round = 0; round < Rounds * 10; round++)
+        long started = TimeProvider.System.GetTimestamp();
+        long round = 0;
+        for (; round < Rounds * 10L || TimeProvider.System.GetElapsedTime(started) < AtLeast; round++)
         {
             (ApiVersionRange api, Func<short, byte[]> write, Parse parse) = codecs[random.Next(codecs.Length)];
             short version = (short)random.Next(api.MinVersion, api.MaxVersion + 1);
@@ -44,6 +47,8 @@ public sealed class FuzzTests
             parse(body, version);
             (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(1_000_000, $"seed {Seed}, round {round}: {body.Length} bytes cost that much memory");
         }
+
+        TestContext.Current.TestOutputHelper!.WriteLine($"seed {Seed}: {round} bodies in {TimeProvider.System.GetElapsedTime(started)}");
     }
 
     [Fact]
@@ -54,7 +59,9 @@ public sealed class FuzzTests
         using var healthy = new RawClient(kafka);
         var random = new Random(Seed);
         var codecs = Requests.Select(Codec).ToArray();
-        for (int round = 0; round < Rounds; round++)
+        long started = TimeProvider.System.GetTimestamp();
+        long round = 0;
+        for (; round < Rounds || TimeProvider.System.GetElapsedTime(started) < AtLeast; round++)
         {
             (ApiVersionRange api, Func<short, byte[]> write, _) = codecs[random.Next(codecs.Length)];
             short version = (short)random.Next(api.MinVersion, api.MaxVersion + 1);
@@ -69,6 +76,7 @@ public sealed class FuzzTests
 
         healthy.Ask<MetadataRequest, MetadataResponse>(new MetadataRequest { Topics = null }, 12, MetadataResponse.Read).Brokers.Count.ShouldBe(1);
         faults.Faults.ShouldBeEmpty($"seed {Seed}");
+        TestContext.Current.TestOutputHelper!.WriteLine($"seed {Seed}: {round} requests in {TimeProvider.System.GetElapsedTime(started)}");
     }
 
     private static (ApiVersionRange Api, Func<short, byte[]> Write, Parse Parse) Codec(Type type) =>

@@ -13,8 +13,13 @@ internal sealed class RawClient : IDisposable
     private int _correlation;
 
     public RawClient(EmbeddedKafka kafka)
+        : this(kafka.BootstrapServers)
     {
-        string[] address = kafka.BootstrapServers.Split(':');
+    }
+
+    public RawClient(string bootstrapServers)
+    {
+        string[] address = bootstrapServers.Split(':');
         _socket.Connect(address[0], int.Parse(address[1], CultureInfo.InvariantCulture));
         _socket.ReceiveTimeout = (int)Patience.TotalMilliseconds;
     }
