@@ -18,7 +18,7 @@ namespace KafkaEventSourcing.Processing;
 public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposable
 {
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
-    private const int MaxHeartbeatMs = 1_000;
+    private const int MaxHeartbeatMs = 300;
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan TwinFencesWithin = TimeSpan.FromSeconds(30);
 

@@ -41,7 +41,9 @@ internal sealed class SnapshotReader
         foreach (ConsumeResult<byte[], byte[]> record in Records(cancellationToken))
         {
             byte[] key = record.Message.Key;
-            if (key.AsSpan().SequenceEqual(BarrierKey))
+            if (record.Message.Value is null)
+                Forget(key);
+            else if (key.AsSpan().SequenceEqual(BarrierKey))
                 next = ((SnapshotBarrier)_serde.Decode(record.Message.Value)).NextEventOffset;
             else if (SnapshotParts.TryReadKey(key, out byte[] aggregate, out int part))
                 PartsOf(Encoding.UTF8.GetString(aggregate))[part] = (AggregateSnapshot)_serde.Decode(record.Message.Value);
@@ -55,6 +57,21 @@ internal sealed class SnapshotReader
             Put(Encoding.UTF8.GetBytes(id), SnapshotParts.Join(first, id, PartsOf(id)));
         // A barrier and its snapshots are one transaction: whoever sees a snapshot sees the marker behind it.
         return next is { } offset ? new LoadedBarrier(offset, outcomes.Count, otherSchema.Count > 0) : null;
+
+        void Forget(byte[] key)
+        {
+            if (SnapshotParts.TryReadKey(key, out byte[] aggregate, out int part))
+            {
+                PartsOf(Encoding.UTF8.GetString(aggregate)).Remove(part);
+                return;
+            }
+
+            ulong hash = XxHash3.HashToUInt64(key);
+            large.Remove(Encoding.UTF8.GetString(key));
+            otherSchema.Remove(hash);
+            if (outcomes.Remove(hash, out int remembered))
+                store.ForgetSnapshot(key, remembered);
+        }
 
         void PutWhole(byte[] key, AggregateSnapshot snapshot)
         {
@@ -73,7 +90,7 @@ internal sealed class SnapshotReader
             }
 
             otherSchema.Remove(hash);
-            store.PutSnapshot(key, snapshot, outcomes.GetValueOrDefault(hash));
+            store.PutSnapshot(key, snapshot, outcomes.TryGetValue(hash, out int before) ? before : null);
             outcomes[hash] = snapshot.RecentCommands.Count;
             store.WritePiece();
         }

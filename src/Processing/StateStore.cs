@@ -129,9 +129,9 @@ internal sealed class StateStore : IDisposable
             _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
     }
 
-    /// <summary>Adds an aggregate to the next write as a snapshot has it, in the place of one that was put before with <paramref name="outcomesBefore"/> outcomes; the next barrier does not have it unless it changes.</summary>
+    /// <summary>Adds an aggregate to the next write as a snapshot has it, in the place of one that was put before with <paramref name="outcomesBefore"/> outcomes, or null when there was none; the next barrier does not have it unless it changes.</summary>
     /// <exception cref="AvroDecodeException">The state is not of the store's schema.</exception>
-    public void PutSnapshot(byte[] id, AggregateSnapshot snapshot, int outcomesBefore)
+    public void PutSnapshot(byte[] id, AggregateSnapshot snapshot, int? outcomesBefore)
     {
         _stateType.Read(snapshot.State); // what cannot be read must not be taken for a state
         _value.ResetWrittenCount();
@@ -144,10 +144,17 @@ internal sealed class StateStore : IDisposable
         _putBytes += _value.WrittenCount;
         for (int number = 0; number < snapshot.RecentCommands.Count; number++)
             PutOutcome(id, number, snapshot.RecentCommands[number]);
-        for (int slot = snapshot.RecentCommands.Count; slot < Math.Min(outcomesBefore, _recentLimit); slot++)
-            _batch.Delete(Key(RecentPrefix, id, SequenceMarker, slot));
-        if (outcomesBefore == 0)
+        DeleteOutcomes(id, snapshot.RecentCommands.Count, outcomesBefore ?? 0);
+        if (outcomesBefore is null)
             Aggregates++;
+    }
+
+    /// <summary>Takes back a <see cref="PutSnapshot"/> with <paramref name="outcomes"/> outcomes.</summary>
+    public void ForgetSnapshot(byte[] id, int outcomes)
+    {
+        _batch.Delete(Key(StatePrefix, id));
+        DeleteOutcomes(id, 0, outcomes);
+        Aggregates--;
     }
 
     /// <summary>Adds an event to the stream index of the next write.</summary>
@@ -306,6 +313,12 @@ internal sealed class StateStore : IDisposable
         _value.Write(outcome);
         _batch.Put(Key(RecentPrefix, id, SequenceMarker, number % _recentLimit), _value.WrittenSpan);
         _putBytes += _value.WrittenCount;
+    }
+
+    private void DeleteOutcomes(byte[] id, int from, int count)
+    {
+        for (int slot = from; slot < Math.Min(count, _recentLimit); slot++)
+            _batch.Delete(Key(RecentPrefix, id, SequenceMarker, slot));
     }
 
     private long Count()

@@ -74,6 +74,38 @@ public sealed class RestoreTests(BankFixture bank)
     }
 
     [Fact]
+    public async Task Snapshots_that_were_deleted_by_their_key_are_not_restored()
+    {
+        ApplicationDefinition application = BankFixture.NewBank();
+        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1, BarrierEvents = 10 };
+        Dictionary<AggregateId, AggregateView> before;
+        await using (EventSourcedNode node = await EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation))
+        {
+            for (int i = 0; i < 10; i++)
+                await node.Send(Movement.Open($"account-{i}"), Cancellation);
+            before = await Views(node);
+            await node.WaitForReadModels(Cancellation);
+        }
+
+        Directory.Delete(options.DataDirectory, recursive: true);
+        string snapshots = $"{application.Name}.account.snapshots";
+        byte[] ofAnother = SnapshotOf(snapshots, "account-3");
+        using (IProducer<string, byte[]?> producer = new ProducerBuilder<string, byte[]?>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+        {
+            await producer.ProduceAsync(snapshots, new Message<string, byte[]?> { Key = "deleted", Value = ofAnother }, Cancellation);
+            foreach (string key in (string[])["deleted", "never-there", "\0part\0\0\0\u0001deleted"])
+                await producer.ProduceAsync(snapshots, new Message<string, byte[]?> { Key = key, Value = null }, Cancellation);
+        }
+
+        using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+            await admin.DeleteRecordsAsync([new TopicPartitionOffset($"{application.Name}.account.events", 0, 10)]);
+
+        await using EventSourcedNode restarted = await EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        before.Count.ShouldBe(10);
+        (await Views(restarted)).ShouldBe(before, ignoreOrder: true);
+    }
+
+    [Fact]
     public async Task Verify_finds_a_read_model_that_was_changed_by_hand()
     {
         await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
@@ -106,6 +138,20 @@ public sealed class RestoreTests(BankFixture bank)
         (await node.Send(Movement.Credit("a", 5, "after"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
         (await node.Send(Movement.Credit("a", 5, "after"), Cancellation)).IsDuplicate.ShouldBeTrue();
         (await Verify(node)).IsConsistent.ShouldBeTrue();
+    }
+
+    private byte[] SnapshotOf(string topic, string aggregateId)
+    {
+        var config = new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = topic, EnablePartitionEof = true };
+        using IConsumer<string, byte[]> consumer = new ConsumerBuilder<string, byte[]>(config).Build();
+        consumer.Assign(new TopicPartitionOffset(topic, 0, Offset.Beginning));
+        while (true)
+        {
+            ConsumeResult<string, byte[]> record = consumer.Consume(Cancellation);
+            record.IsPartitionEOF.ShouldBeFalse($"There is no snapshot of {aggregateId}.");
+            if (record.Message.Key == aggregateId)
+                return record.Message.Value;
+        }
     }
 
     private static IEnumerable<CommandEnvelope> Commands()
