@@ -19,10 +19,10 @@ public sealed class AggregateNode : IAsyncDisposable
         NodeOptions options, TimeProvider time)
     {
         (Definition, Topics, Processor, Owners, CommandTopic, History, Projections) = (definition, topics, processor, owners, topic, history, projections);
-        _nodes = new NodeClient(definition.Name, processor.NodeId, codec, time);
+        _nodes = new NodeClient(definition.Name, processor.NodeId, codec, options.NodeSecret, time);
         Commands = new TwoDoors(processor, owners, _nodes, topic, options.CommandTimeout, time);
         Reads = new AggregateReads(processor, owners, _nodes, options.ReadTimeout, time);
-        Desk = new OwnerDesk(processor, owners, codec);
+        Desk = new OwnerDesk(processor, owners, codec, options.NodeSecret);
     }
 
     /// <summary>The aggregate type.</summary>

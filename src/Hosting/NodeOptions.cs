@@ -34,6 +34,9 @@ public sealed record NodeOptions
     /// <summary>How long a strong read looks for an owner that answers, while partitions move. Default 10 s.</summary>
     public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>What nodes show one another; all nodes of an application have the same one. Null, the default: whoever reaches a node's <c>/_node/</c> paths is answered.</summary>
+    public NodeSecret? NodeSecret { get; init; }
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()

@@ -49,6 +49,7 @@ public sealed class NodeStarter
                 Partitions = result.GetValue(Options.Partitions),
                 Standbys = result.GetValue(Options.Standbys),
                 NodeId = result.GetValue(Options.NodeId),
+                NodeSecret = result.GetValue(Options.NodeSecret) is { } secret ? NodeSecret.Parse(secret) : null,
                 SessionTimeout = TimeSpan.FromSeconds(result.GetValue(Options.SessionTimeout)),
             };
             EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers, Time, cancellationToken).ConfigureAwait(false);

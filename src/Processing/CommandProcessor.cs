@@ -35,6 +35,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private readonly NodeIdentity _node;
     private readonly IReadOnlyList<AggregateDefinition> _application;
     private readonly ConcurrentDictionary<int, PartitionTask> _tasks = [];
+    private readonly ConcurrentDictionary<int, PartitionTask> _ending = []; // they may have their store open still
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TopicEncoder? _commandEncoder;
@@ -133,7 +134,24 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             ? ValueTask.FromResult(copy.Read(aggregateId))
             : task is not null
             ? task.Read(aggregateId, consistency, cancellationToken)
-            : throw new AggregateUnavailableException(partition, $"Partition {partition} is not on this node.");
+            : throw NotHere(partition);
+    }
+
+    /// <summary>
+    /// Reads one aggregate with at least the write of <paramref name="atLeast"/>, from a partition of this node or from a warm copy; null when it has no events. It costs no transaction and does not wait.
+    /// </summary>
+    /// <exception cref="AggregateUnavailableException">Nothing of this node has come as far as the token.</exception>
+    /// <exception cref="InvalidInputException">The token is of another partition than the aggregate.</exception>
+    public AggregateView? Read(AggregateId aggregateId, ConsistencyToken atLeast)
+    {
+        int partition = PartitionOf(aggregateId);
+        if (partition >= 0 && atLeast.Partition != partition)
+            throw new InvalidInputException("token", $"The token {atLeast} is of partition {atLeast.Partition}, and '{aggregateId}' is in partition {partition}: it is not of a write to this {_definition.Name}.");
+        if (_tasks.TryGetValue(partition, out PartitionTask? task) && task.NextOffset > atLeast.Offset)
+            return task.Read(aggregateId);
+        if (_standbys?.Find(partition) is { } copy && copy.NextOffset > atLeast.Offset)
+            return copy.Read(aggregateId);
+        throw task is null ? NotHere(partition) : new AggregateUnavailableException(partition, $"Partition {partition} has not reached {atLeast} on this node; try again.");
     }
 
     /// <summary>All aggregates of this node's partitions that have events.</summary>
@@ -180,11 +198,17 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     public bool CanRead(int partition, ReadConsistency consistency) =>
         StatusOf(partition) == PartitionStatus.Serving || (consistency == ReadConsistency.Eventual && _standbys?.Find(partition) is { IsWarm: true });
 
+    /// <summary>Whether this node, as owner or with a warm copy, has come as far as <paramref name="atLeast"/>.</summary>
+    public bool CanRead(ConsistencyToken atLeast) =>
+        (_tasks.TryGetValue(atLeast.Partition, out PartitionTask? task) && task.NextOffset > atLeast.Offset) || (_standbys?.Find(atLeast.Partition) is { } copy && copy.NextOffset > atLeast.Offset);
+
     /// <summary>The partitions of which this node keeps a copy that is complete.</summary>
     public IReadOnlyList<int> Standbys => [.. Enumerable.Range(0, _partitions).Where(p => _standbys?.Find(p) is { IsWarm: true })];
 
     /// <summary>What a partition is doing on this node; null: it is not here.</summary>
     public PartitionStatus? StatusOf(int partition) => _tasks.TryGetValue(partition, out PartitionTask? task) ? task.Status : null;
+
+    private static AggregateUnavailableException NotHere(int partition) => new(partition, $"Partition {partition} is not on this node.");
 
     // What the command topic would refuse is refused here too; returns the encoded size.
     private int Check(CommandEnvelope command)
@@ -255,7 +279,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             .Build();
         (_partitions, int replyPartitions) = PartitionCounts(consumer);
         context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, replyPartitions, consumer, _options, _time, _logger);
-        var standbys = new StandbyKeeper(context, config.GroupId, _partitions, _tasks.ContainsKey);
+        var standbys = new StandbyKeeper(context, config.GroupId, _partitions, p => _tasks.ContainsKey(p) || _ending.ContainsKey(p));
         _standbys = standbys;
         context.YieldStandby = standbys.Yield;
         _ = standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
@@ -324,31 +348,29 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 
     private void Release(IEnumerable<TopicPartitionOffset> partitions)
     {
-        var released = new List<PartitionTask>();
-        foreach (TopicPartitionOffset partition in partitions)
+        End(partitions.Select(p => p.Partition.Value)).GetAwaiter().GetResult(); // runs inside Consume, on the processor's own thread
+    }
+
+    private Task ReleaseAll() => End(_tasks.Keys);
+
+    private async Task End(IEnumerable<int> partitions)
+    {
+        var ending = new List<KeyValuePair<int, PartitionTask>>();
+        foreach (int partition in partitions)
         {
-            if (_tasks.TryRemove(partition.Partition.Value, out PartitionTask? task))
-                released.Add(task);
+            if (!_tasks.TryGetValue(partition, out PartitionTask? task))
+                continue;
+            _ending[partition] = task; // first: in between it must not look as if nobody had the store
+            _tasks.TryRemove(partition, out _);
+            task.Stop();
+            ending.Add(new(partition, task));
         }
 
-        End(released).GetAwaiter().GetResult(); // runs inside Consume, on the processor's own thread
-    }
-
-    private Task ReleaseAll()
-    {
-        PartitionTask[] all = [.. _tasks.Values];
-        _tasks.Clear();
-        return End(all);
-    }
-
-    private static async Task End(IReadOnlyList<PartitionTask> tasks)
-    {
-        foreach (PartitionTask task in tasks)
-            task.Stop();
-        foreach (PartitionTask task in tasks)
+        foreach ((int partition, PartitionTask task) in ending)
         {
             await task.Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             task.Dispose();
+            _ending.TryRemove(partition, out _);
         }
     }
 

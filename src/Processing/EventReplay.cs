@@ -15,7 +15,8 @@ internal sealed class EventReplay
 
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
-    private readonly EventCodec _codec;
+    private readonly Func<ConsumeResult<byte[], byte[]>, RecordedEvent> _decode;
+    private readonly RegistryWait _registry;
     private readonly AggregateDefinition _definition;
     private readonly StateStore _store;
     private readonly AggregateCache _aggregates;
@@ -24,9 +25,12 @@ internal sealed class EventReplay
 
     /// <summary>A replay into <paramref name="store"/>; an event that cannot be folded is given to <paramref name="park"/> with cause and message, and later ones of its aggregate are passed over.</summary>
     public EventReplay(
-        KafkaConnection connection, TopicPartition partition, EventCodec codec, AggregateDefinition definition, StateStore store, AggregateCache aggregates, ParkedAggregates parked,
-        Action<ConsumeResult<byte[], byte[]>, string, string> park) =>
-        (_connection, _partition, _codec, _definition, _store, _aggregates, _parked, _park) = (connection, partition, codec, definition, store, aggregates, parked, park);
+        PartitionContext context, int partition, RegistryWait registry, StateStore store, AggregateCache aggregates, ParkedAggregates parked, Action<ConsumeResult<byte[], byte[]>, string, string> park)
+    {
+        (_connection, _definition, _registry, _store, _aggregates, _parked, _park) = (context.Connection, context.Definition, registry, store, aggregates, parked, park);
+        _partition = new TopicPartition(context.Topics.Events, partition);
+        _decode = new EventCodec(context.Serde).Decode;
+    }
 
     /// <summary>The first and the end offset of the partition.</summary>
     public static (long Start, long End) Bounds(KafkaConnection connection, TopicPartition partition)
@@ -53,7 +57,7 @@ internal sealed class EventReplay
             if (record.IsPartitionEOF)
                 break;
             if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
-                FoldOrPark(record, changed);
+                FoldOrPark(record, changed, cancellationToken);
             if (++events % WriteEvery == 0)
                 Write(changed, record.Offset.Value + 1);
         }
@@ -81,7 +85,8 @@ internal sealed class EventReplay
                 continue;
             }
 
-            Fold(_codec.Decode(record), changed);
+            if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
+                Fold(Decode(record, cancellationToken), changed);
             if (++events % WriteEvery == 0)
                 Write(changed, record.Offset.Value + 1);
         }
@@ -101,7 +106,7 @@ internal sealed class EventReplay
             ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
             if (record.IsPartitionEOF)
                 break;
-            if (record.Message.Key.AsSpan().SequenceEqual(key) && _codec.Decode(record) is { } recorded && recorded.Version > version)
+            if (record.Message.Key.AsSpan().SequenceEqual(key) && Decode(record, cancellationToken) is var recorded && recorded.Version > version)
                 Fold(recorded, changed);
         }
 
@@ -126,11 +131,13 @@ internal sealed class EventReplay
         _aggregates.Trim();
     }
 
-    private void FoldOrPark(ConsumeResult<byte[], byte[]> record, Dictionary<AggregateId, Change> changed)
+    private RecordedEvent Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken) => _registry.Read(record, _decode, cancellationToken);
+
+    private void FoldOrPark(ConsumeResult<byte[], byte[]> record, Dictionary<AggregateId, Change> changed, CancellationToken cancellationToken)
     {
         try
         {
-            Fold(_codec.Decode(record), changed);
+            Fold(Decode(record, cancellationToken), changed);
         }
         catch (InvalidDataException unfoldable)
         {

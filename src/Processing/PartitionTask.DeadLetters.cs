@@ -143,7 +143,7 @@ internal sealed partial class PartitionTask
         DeadLetter[] events = [.. letters.Where(l => l.OriginTopic == _events.Topic)];
         try
         {
-            new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store!, new AggregateCache(_store!, _context.Definition, 1), _parked, ParkEvent).FoldAgain(id, events[0].OriginOffset, _stop.Token);
+            new EventReplay(_context, _partition, _registry, _store!, new AggregateCache(_store!, _context.Definition, 1), _parked, ParkEvent).FoldAgain(id, events[0].OriginOffset, _stop.Token);
         }
         catch (InvalidDataException still)
         {

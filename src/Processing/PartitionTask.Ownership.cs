@@ -27,6 +27,16 @@ internal sealed partial class PartitionTask
         return reads.Read(id);
     }
 
+    /// <summary>The first offset whose event reads do not show; -1: the partition does not serve here.</summary>
+    public long NextOffset => Status == PartitionStatus.Serving ? _store!.Checkpoint : -1;
+
+    /// <summary>A read of what the store has, for callers that know how far it must have come.</summary>
+    public AggregateView? Read(AggregateId id)
+    {
+        ThrowIfBroken(id);
+        return _reads!.Read(id);
+    }
+
     /// <summary>All aggregates of the partition.</summary>
     public async ValueTask<IEnumerable<AggregateView>> ReadAll(CancellationToken cancellationToken) =>
         (await Reads(ReadConsistency.Strong, cancellationToken).ConfigureAwait(false)).ReadAll();

@@ -15,7 +15,6 @@ internal sealed partial class PartitionTask : IDisposable
 {
     private const int MaxCommitAttempts = 20;
     private const int MaxDeadLetterBytes = 2 * 1024 * 1024; // whatever fits the command topic, and our headers; the topic's own limit is the same
-    private static readonly TimeSpan RegistryRetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan TransactionCallTimeout = TimeSpan.FromSeconds(30);
 
     private readonly PartitionContext _context;
@@ -30,6 +29,8 @@ internal sealed partial class PartitionTask : IDisposable
     private readonly List<QueuedCommand> _batch = [];
     private readonly List<IncomingCommand> _deciding = [];
     private readonly ILogger _logger;
+    private readonly RegistryWait _registry;
+    private readonly Func<ConsumeResult<byte[], byte[]>, IncomingCommand> _read;
     private IProducer<byte[], byte[]> _producer = null!;
     private EventWriter _writer = null!;
     private StateStore? _store;
@@ -51,6 +52,8 @@ internal sealed partial class PartitionTask : IDisposable
         _events = new TopicPartition(context.Topics.Events, partition);
         _fence = new ReadFence(partition);
         _logger = context.Logger;
+        _registry = new RegistryWait(_logger, partition);
+        _read = record => IncomingCommand.Read(record, context.Serde, context.Definition);
         Completion = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
@@ -175,36 +178,12 @@ internal sealed partial class PartitionTask : IDisposable
     {
         Status = PartitionStatus.Restoring;
         long started = Stopwatch.GetTimestamp();
-        AvroRecordType stateType = _context.Serde.TypeOf(_context.Definition.StateType);
         _context.YieldStandby(_partition);
-        string directory = _context.Options.StoreOf(_partition);
-        (long start, long end) = EventReplay.Bounds(_context.Connection, _events);
-        _store = StateStore.Open(directory, _context.Definition, stateType, _context.Options.RecentCommands);
-        if (_store.Checkpoint > end)
-        {
-            // The store is of another log: this one is shorter than what it has seen.
-            LogStoreAhead(_partition, _store.Checkpoint, end);
-            EmptyStore();
-        }
-
         LoadParked();
-        if (_parked.HasMissedRepair(_store))
-        {
-            LogStoreMissedRepair(_partition);
-            EmptyStore();
-        }
-
-        if (_store.Checkpoint == 0 && end > 0 && !TryLoadBarrier(stateType, end))
-            EmptyStore(); // it may have a part of them
+        (_store, long end) = new StoreOpening(_context, _partition, _registry).Open(_parked, _stop.Token);
         _aggregates = new AggregateCache(_store, _context.Definition, _context.Options.CachedAggregates);
-        if (_store.Checkpoint < start)
-        {
-            throw new InvalidDataException(
-                $"Partition {_partition} of {_events.Topic} starts at offset {start}, and nothing covers what was before: its state cannot be restored. Bring back the snapshots or the local store.");
-        }
-
         long replaying = Stopwatch.GetTimestamp();
-        long events = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, _store, _aggregates, _parked, ParkEvent).Run(end, _stop.Token);
+        long events = new EventReplay(_context, _partition, _registry, _store, _aggregates, _parked, ParkEvent).Run(end, _stop.Token);
         _reads = new StoreReads(_store, _partition);
         _outbox = OpenOutbox();
         _nextEventOffset = end;
@@ -214,38 +193,6 @@ internal sealed partial class PartitionTask : IDisposable
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
         ProcessingTelemetry.Restored(events, Stopwatch.GetElapsedTime(started));
         LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
-
-        void EmptyStore()
-        {
-            _store.Dispose();
-            Directory.Delete(directory, recursive: true);
-            _store = StateStore.Open(directory, _context.Definition, stateType, _context.Options.RecentCommands);
-        }
-    }
-
-    // False: there is nothing of use, and the store may have a part of what is not.
-    private bool TryLoadBarrier(AvroRecordType stateType, long end)
-    {
-        long started = Stopwatch.GetTimestamp();
-        try
-        {
-            if (new SnapshotReader(_context.Connection, _context.Topics, _partition, _context.Serde).ReadInto(_store!, stateType, _stop.Token) is not { } barrier || barrier.NextEventOffset > end)
-                return false;
-            if (barrier.IsOfAnotherSchema)
-            {
-                LogSchemaChanged(_partition);
-                return false;
-            }
-
-            _store!.Write(barrier.NextEventOffset);
-            ProcessingTelemetry.Loaded(barrier.Aggregates, Stopwatch.GetElapsedTime(started));
-            return true;
-        }
-        catch (Exception unreadable) when (unreadable is UndecodableMessageException or AvroDecodeException or InvalidDataException or InvalidInputException or InvalidCastException)
-        {
-            LogSnapshotsUnreadable(unreadable, _partition);
-            return false;
-        }
     }
 
     private void Serve()
@@ -363,23 +310,7 @@ internal sealed partial class PartitionTask : IDisposable
             throw new OperationCanceledException(_stop.Token);
     }
 
-    // A schema that was not seen before is asked of the registry; when that is away, this partition waits for it and lag grows.
-    private IncomingCommand Read(ConsumeResult<byte[], byte[]> record)
-    {
-        while (true)
-        {
-            try
-            {
-                return IncomingCommand.Read(record, _context.Serde, _context.Definition);
-            }
-            catch (HttpRequestException away)
-            {
-                LogRegistryAway(away, _partition, record.Offset.Value);
-                if (_stop.Token.WaitHandle.WaitOne(RegistryRetryDelay))
-                    throw new OperationCanceledException(_stop.Token);
-            }
-        }
-    }
+    private IncomingCommand Read(ConsumeResult<byte[], byte[]> record) => _registry.Read(record, _read, _stop.Token);
 
     private bool TryCommit(long input)
     {
@@ -476,23 +407,8 @@ internal sealed partial class PartitionTask : IDisposable
         return true;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the command at {Offset}")]
-    private partial void LogRegistryAway(Exception away, int partition, long offset);
-
     [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition} is restored: {Events} events in {Milliseconds:N0} ms")]
     private partial void LogRestored(int partition, long events, double milliseconds);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The state store of partition {Partition} is at offset {Checkpoint}, behind the end {End} of its log: it is of another log, and is filled again")]
-    private partial void LogStoreAhead(int partition, long checkpoint, long end);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "The state store of partition {Partition} passed over an event that was folded later on another node; it is filled again")]
-    private partial void LogStoreMissedRepair(int partition);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "The snapshots of partition {Partition} are of another state schema; its aggregates are folded from their events")]
-    private partial void LogSchemaChanged(int partition);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The snapshots of partition {Partition} cannot be read; its aggregates are folded from their events")]
-    private partial void LogSnapshotsUnreadable(Exception reason, int partition);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A batch of partition {Partition} was aborted and is decided again")]
     private partial void LogAborted(Exception failure, int partition);

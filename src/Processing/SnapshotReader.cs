@@ -14,11 +14,13 @@ internal sealed class SnapshotReader
 
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
-    private readonly AvroMessageSerde _serde;
+    private readonly RegistryWait _registry;
+    private readonly Func<ConsumeResult<byte[], byte[]>, IAvroRecord> _decode;
 
-    public SnapshotReader(KafkaConnection connection, TopicFamily topics, int partition, AvroMessageSerde serde)
+    public SnapshotReader(KafkaConnection connection, TopicFamily topics, int partition, AvroMessageSerde serde, RegistryWait registry)
     {
-        (_connection, _serde) = (connection, serde);
+        (_connection, _registry) = (connection, registry);
+        _decode = record => serde.Decode(record.Message.Value);
         _partition = new TopicPartition(topics.Snapshots, partition);
     }
 
@@ -44,10 +46,10 @@ internal sealed class SnapshotReader
             if (record.Message.Value is null)
                 Forget(key);
             else if (key.AsSpan().SequenceEqual(BarrierKey))
-                next = ((SnapshotBarrier)_serde.Decode(record.Message.Value)).NextEventOffset;
+                next = ((SnapshotBarrier)Decode(record)).NextEventOffset;
             else if (SnapshotParts.TryReadKey(key, out byte[] aggregate, out int part))
-                PartsOf(Encoding.UTF8.GetString(aggregate))[part] = (AggregateSnapshot)_serde.Decode(record.Message.Value);
-            else if ((AggregateSnapshot)_serde.Decode(record.Message.Value) is var snapshot && snapshot.Parts > 0)
+                PartsOf(Encoding.UTF8.GetString(aggregate))[part] = (AggregateSnapshot)Decode(record);
+            else if ((AggregateSnapshot)Decode(record) is var snapshot && snapshot.Parts > 0)
                 large[Encoding.UTF8.GetString(key)] = snapshot;
             else
                 PutWhole(key, snapshot);
@@ -57,6 +59,8 @@ internal sealed class SnapshotReader
             Put(Encoding.UTF8.GetBytes(id), SnapshotParts.Join(first, id, PartsOf(id)));
         // A barrier and its snapshots are one transaction: whoever sees a snapshot sees the marker behind it.
         return next is { } offset ? new LoadedBarrier(offset, outcomes.Count, otherSchema.Count > 0) : null;
+
+        IAvroRecord Decode(ConsumeResult<byte[], byte[]> record) => _registry.Read(record, _decode, cancellationToken);
 
         void Forget(byte[] key)
         {

@@ -12,6 +12,7 @@ namespace KafkaEventSourcing.Processing;
 internal sealed partial class StandbyKeeper : IAsyncDisposable
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan AdminTimeout = TimeSpan.FromSeconds(5);
     private const string Stable = "Stable";
 
@@ -20,6 +21,7 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
     private readonly int _partitions;
     private readonly Func<int, bool> _isOwned;
     private readonly ConcurrentDictionary<int, StandbyTask> _tasks = [];
+    private readonly Dictionary<int, (int Failures, long At)> _failed = []; // of the looking loop
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _looking;
@@ -101,12 +103,14 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
         IReadOnlyList<int> kept = StandbyPlacement.Of(_context.Node.Id, [.. members.Select(m => m.ClientId).Distinct()], owners, _context.Options.Standbys);
         foreach ((int partition, StandbyTask task) in _tasks)
         {
-            if (kept.Contains(partition) && !task.Completion.IsCompleted)
+            if (task.Completion.IsCompleted)
+                Remember(partition, task);
+            else if (kept.Contains(partition))
                 continue;
             Yield(partition);
         }
 
-        foreach (int partition in kept)
+        foreach (int partition in kept.Where(IsDue))
         {
             lock (_lock)
             {
@@ -114,6 +118,28 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
                     _tasks[partition] = new StandbyTask(_context, partition);
             }
         }
+    }
+
+    // What ended a copy, such as an event that cannot be folded, may last: it is begun again after longer and longer waits.
+    private void Remember(int partition, StandbyTask ended)
+    {
+        if (!ended.Completion.Result)
+            _failed[partition] = (_failed.GetValueOrDefault(partition).Failures + 1, _context.Time.GetTimestamp());
+    }
+
+    private bool IsDue(int partition)
+    {
+        if (!_failed.TryGetValue(partition, out (int Failures, long At) failed))
+            return true;
+        if (_tasks.TryGetValue(partition, out StandbyTask? task))
+        {
+            if (task.IsWarm)
+                _failed.Remove(partition); // it has recovered
+            return true;
+        }
+
+        double wait = Math.Min(LongestRetryDelay.Ticks, LookInterval.Ticks * Math.Pow(2, failed.Failures - 1));
+        return _context.Time.GetElapsedTime(failed.At).Ticks >= wait;
     }
 
     private void LogAway(KafkaException away) => LogNotDescribed(_context.Logger, away, _group);

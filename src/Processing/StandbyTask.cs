@@ -1,63 +1,63 @@
 using System.Diagnostics;
 using Confluent.Kafka;
-using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// A warm copy of one partition's state: it folds the committed events as they come, into the store that the partition task of this node will open when the partition comes here. It writes nothing to Kafka and
-/// answers eventual reads only. On a thread of its own.
+/// A warm copy of one partition's state: it begins from the newest snapshots where this node has nothing yet, and folds the committed events as they come, into the store that the partition task of this node will
+/// open when the partition comes here. It writes nothing to Kafka and answers eventual reads and reads by token only. On a thread of its own.
 /// </summary>
 internal sealed partial class StandbyTask : IDisposable
 {
     private readonly PartitionContext _context;
     private readonly int _partition;
-    private readonly TopicPartition _events;
     private readonly CancellationTokenSource _stop = new();
+    private readonly ParkedAggregates _parked;
+    private StateStore? _store;
     private volatile StoreReads? _reads;
 
     public StandbyTask(PartitionContext context, int partition)
     {
         (_context, _partition) = (context, partition);
-        _events = new TopicPartition(context.Topics.Events, partition);
+        _parked = new ParkedAggregates(context.Topics, partition, context.Time);
         Completion = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    /// <summary>Ends when the task was stopped, or could not go on; never faults: without the copy a restore takes longer, and nothing else.</summary>
-    public Task Completion { get; }
+    /// <summary>Ends when the task was stopped (true), or could not go on (false); never faults: without the copy a restore takes longer, and nothing else.</summary>
+    public Task<bool> Completion { get; }
 
     /// <summary>Whether the copy has reached the end of the log once, so that it can be read.</summary>
     public bool IsWarm => _reads is not null && !Completion.IsCompleted;
 
+    /// <summary>The first offset that the copy has not folded; -1: it is not warm.</summary>
+    public long NextOffset => IsWarm ? _store!.Checkpoint : -1;
+
     /// <summary>An eventual read.</summary>
-    /// <exception cref="AggregateUnavailableException">The copy is not warm, or not here any more.</exception>
-    public AggregateView? Read(AggregateId id) =>
-        (_reads ?? throw new AggregateUnavailableException(_partition, $"The copy of partition {_partition} on this node is not complete yet; try again.")).Read(id);
+    /// <exception cref="AggregateUnavailableException">The copy is not warm, or not here any more, or does not have this aggregate's events as they are.</exception>
+    public AggregateView? Read(AggregateId id)
+    {
+        StoreReads reads = _reads ?? throw new AggregateUnavailableException(_partition, $"The copy of partition {_partition} on this node is not complete yet; try again.");
+        return _parked.TryGet(id, out ParkedAggregate? parked) && parked.BrokenAt >= 0
+            ? throw new AggregateUnavailableException(_partition, $"The copy of partition {_partition} on this node was made while an event of '{id}' could not be folded; the owner of the partition knows more.")
+            : reads.Read(id);
+    }
 
     public void Stop() => _stop.Cancel();
 
     public void Dispose() => _stop.Dispose();
 
-    private void Run()
+    private bool Run()
     {
-        StateStore? store = null;
         try
         {
-            AvroRecordType stateType = _context.Serde.TypeOf(_context.Definition.StateType);
-            store = StateStore.Open(_context.Options.StoreOf(_partition), _context.Definition, stateType, _context.Options.RecentCommands);
-            (long start, long end) = EventReplay.Bounds(_context.Connection, _events);
-            if (store.Checkpoint < start || store.Checkpoint > end)
-            {
-                LogOutOfReach(_context.Logger, _partition, store.Checkpoint, start, end);
-                return;
-            }
-
-            var aggregates = new AggregateCache(store, _context.Definition, _context.Options.CachedAggregates);
-            var replay = new EventReplay(_context.Connection, _events, new EventCodec(_context.Serde), _context.Definition, store, aggregates,
-                new ParkedAggregates(_context.Topics, _partition, _context.Time), static (_, _, message) => throw new InvalidDataException(message)); // whoever restores parks it
-            var reads = new StoreReads(store, _partition);
+            var registry = new RegistryWait(_context.Logger, _partition);
+            _parked.Load(new DeadLetterReader(_context.Connection, _context.Topics.DeadLetters), static _ => { }, _stop.Token); // the owner logs foreign records
+            (_store, _) = new StoreOpening(_context, _partition, registry).Open(_parked, _stop.Token);
+            var aggregates = new AggregateCache(_store, _context.Definition, _context.Options.CachedAggregates);
+            var replay = new EventReplay(_context, _partition, registry, _store, aggregates, _parked, static (_, _, message) => throw new InvalidDataException(message)); // whoever restores parks it
+            var reads = new StoreReads(_store, _partition);
             long started = Stopwatch.GetTimestamp();
             replay.Follow(
                 events =>
@@ -67,25 +67,24 @@ internal sealed partial class StandbyTask : IDisposable
                     _reads = reads;
                 },
                 _stop.Token);
+            return true;
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            // Stopped while it waited for events.
+            return true; // stopped while it waited for events
         }
         catch (Exception failure) when (failure is KafkaException or IOException or InvalidDataException)
         {
             LogEnded(_context.Logger, failure, _partition);
+            return false;
         }
         finally
         {
-            if (store is not null)
-                (_reads ?? new StoreReads(store, _partition)).Close();
+            if (_store is not null)
+                (_reads ?? new StoreReads(_store, _partition)).Close();
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The copy of partition {Partition} is at offset {Checkpoint}, outside of what its log has ({Start} to {End}); it waits until the partition is restored here")]
-    private static partial void LogOutOfReach(ILogger logger, int partition, long checkpoint, long start, long end);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The copy of partition {Partition} has ended; it is begun again with the next look at the group")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The copy of partition {Partition} has ended; it is begun again later")]
     private static partial void LogEnded(ILogger logger, Exception failure, int partition);
 }

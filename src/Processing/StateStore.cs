@@ -39,14 +39,19 @@ internal sealed class StateStore : IDisposable
     private readonly ArrayBufferWriter<byte> _key = new(256);
     private readonly ArrayBufferWriter<byte> _outcome = new(256);
     private readonly WriteBatch _batch = new();
+    private long _checkpoint;
     private long _putBytes;
     private bool _loading;
 
     private StateStore(RocksDb database, AggregateDefinition definition, AvroRecordType stateType, int recentLimit) =>
         (_database, _definition, _stateType, _recentLimit) = (database, definition, stateType, recentLimit);
 
-    /// <summary>The first event offset that the store does not cover; 0 when it is new.</summary>
-    public long Checkpoint { get; private set; }
+    /// <summary>The first event offset that the store does not cover; 0 when it is new. Thread-safe: whoever sees it reads what is before it.</summary>
+    public long Checkpoint
+    {
+        get => Volatile.Read(ref _checkpoint);
+        private set => Volatile.Write(ref _checkpoint, value);
+    }
 
     /// <summary>How many aggregates it has.</summary>
     public long Aggregates { get; private set; }

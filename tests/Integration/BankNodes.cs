@@ -14,11 +14,13 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
 {
     private volatile IReadOnlyList<BankNode> _running = [];
 
-    public ApplicationDefinition Application { get; } = BankFixture.NewBank();
+    public ApplicationDefinition Application { get; init; } = BankFixture.NewBank();
+
+    public int BarrierEvents { get; init; } = 50_000;
 
     public IReadOnlyList<BankNode> Running => _running;
 
-    public async Task<BankNode> Start(string name, bool isStatic, CancellationToken cancellationToken, int standbys = 0, ILoggerFactory? loggers = null)
+    public async Task<BankNode> Start(string name, bool isStatic, CancellationToken cancellationToken, int standbys = 0, ILoggerFactory? loggers = null, NodeSecret? secret = null)
     {
         var options = new NodeOptions
         {
@@ -27,6 +29,8 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             NodeId = isStatic ? name : null,
             SessionTimeout = sessionTimeout,
             Standbys = standbys,
+            NodeSecret = secret,
+            BarrierEvents = BarrierEvents,
         };
         EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers ?? NullLoggerFactory.Instance, TimeProvider.System, cancellationToken);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);

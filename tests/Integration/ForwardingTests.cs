@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Banking.Domain;
+using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Processing;
 
 namespace KafkaEventSourcing.Integration.Tests;
@@ -106,6 +107,49 @@ public sealed class ForwardingTests(BankFixture bank)
     }
 
     [Fact]
+    public async Task Nodes_that_share_a_secret_answer_one_another_and_nobody_else()
+    {
+        var secret = NodeSecret.Parse("0123456789abcdef");
+        await using var nodes = new BankNodes(bank.Servers, Partitions, TimeSpan.FromSeconds(20));
+        await nodes.Start("one", isStatic: false, Cancellation, secret: secret);
+        await nodes.Start("two", isStatic: false, Cancellation, secret: NodeSecret.Parse("0123456789abcdef"));
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
+        for (int i = 0; i < Accounts; i++)
+        {
+            (await nodes.Running[i % 2].Node.Send(Movement.Open($"a{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await nodes.Running[(i + 1) % 2].Part.Reads.Read(AggregateId.Parse($"a{i}"), Cancellation))!.Version.ShouldBe(1);
+        }
+
+        (await CommandsInTheTopic(nodes)).ShouldBe(0);
+        AggregateId id = AccountOn(nodes.Running[0], owners);
+        (await Ask(nodes.Running[0], id, "node-x")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Ask(nodes.Running[0], id, "node-x", "Kes-Node 0123456789abcdeF")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await Ask(nodes.Running[0], id, "node-x", "Kes-Node 0123456789abcdef")).StatusCode.ShouldBeOneOf(HttpStatusCode.OK, HttpStatusCode.NoContent);
+
+        // A node that does not know the secret is refused by the others: its commands take the topic, its reads say what to do.
+        await using var stranger = new BankNodes(bank.Servers, Partitions, TimeSpan.FromSeconds(20)) { Application = nodes.Application };
+        BankNode third = await stranger.Start("three", isStatic: false, Cancellation, secret: NodeSecret.Parse("another-secret-of-a-node"));
+        AggregateId elsewhere = AccountOn(nodes.Running[0], await Settled(nodes, third));
+        (await third.Node.Send(Movement.Credit(elsewhere.Value, 1, "stranger"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>(); // not open, which the owner alone knows
+        (await CommandsInTheTopic(nodes)).ShouldBeGreaterThan(0);
+        (await Should.ThrowAsync<AggregateUnavailableException>(async () => await third.Part.Reads.Read(elsewhere, Cancellation))).Message.ShouldContain("--node-secret");
+        secret.ToString().ShouldNotContain("0123");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("fifteen-letters")]
+    [InlineData("sixteen letters!")]
+    [InlineData("sixteen-lettérs!")]
+    public void Secret_that_no_header_can_carry_or_that_is_too_short_is_refused_without_repeating_it(string secret)
+    {
+        InvalidInputException refused = Should.Throw<InvalidInputException>(() => NodeSecret.Parse(secret));
+        refused.Field.ShouldBe("--node-secret");
+        if (secret.Length > 0)
+            refused.Message.ShouldNotContain(secret);
+    }
+
+    [Fact]
     public async Task Owner_that_cannot_be_reached_is_replaced_by_the_topic_for_commands()
     {
         await using BankNodes nodes = await TwoNodes();
@@ -131,13 +175,32 @@ public sealed class ForwardingTests(BankFixture bank)
         (await CommandsInTheTopic(nodes)).ShouldBeGreaterThan(0);
     }
 
-    private static Task<HttpResponseMessage> Ask(BankNode node, AggregateId id, string? by)
+    private static AggregateId AccountOn(BankNode node, IReadOnlyDictionary<int, string> owners) =>
+        Enumerable.Range(0, 100).Select(i => AggregateId.Parse($"x{i}")).First(a => owners[node.Part.Processor.PartitionOf(a)] == node.Part.Processor.NodeId);
+
+    // Once the third node has partitions too, as all see it.
+    private static async Task<IReadOnlyDictionary<int, string>> Settled(BankNodes nodes, BankNode third)
+    {
+        OwnerDirectory directory = third.Part.Owners;
+        while (true)
+        {
+            long[] seen = [.. Enumerable.Range(0, Partitions).Select(p => directory.Find(p)?.Generation ?? -1)];
+            PartitionOwnership?[] owners = [.. Enumerable.Range(0, Partitions).Select(directory.Find)];
+            if (owners.All(o => o is { Status: Avro.Messages.OwnerStatus.Serving, Address: not null }) && owners.Select(o => o!.Node).Distinct().Count() == nodes.Running.Count + 1)
+                return owners.ToDictionary(o => o!.Partition, o => o!.Node);
+            await (await Task.WhenAny(seen.Select((generation, p) => directory.After(p, generation))).WaitAsync(Cancellation));
+        }
+    }
+
+    private static Task<HttpResponseMessage> Ask(BankNode node, AggregateId id, string? by, string? authorization = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, "/_node/account/state");
         request.Headers.Add("ce-subject", id.Value);
         request.Headers.Add("kes-consistency", "Strong");
         if (by is not null)
             request.Headers.Add("Kes-Forwarded-By", by);
+        if (authorization is not null)
+            request.Headers.TryAddWithoutValidation("Authorization", authorization);
         return node.Http.SendAsync(request, Cancellation);
     }
 

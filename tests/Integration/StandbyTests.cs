@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Banking.Domain;
+using Confluent.Kafka;
 using KafkaEventSourcing.Processing;
 using Microsoft.Extensions.Logging;
 
@@ -45,6 +46,60 @@ public sealed class StandbyTests(BankFixture bank)
         (await two.Part.Reads.Read(AggregateId.Parse(account), Cancellation))!.Version.ShouldBe(copy.Version + 1);
         (await two.Node.Send(Movement.Credit(account, 1, "late"), Cancellation)).IsDuplicate.ShouldBeTrue();
         (await two.Node.Send(Movement.Credit(account, 1, "last"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(copy.Version + 2);
+    }
+
+    [Fact]
+    public async Task Copy_begins_from_snapshots_where_the_first_events_are_gone()
+    {
+        await using var nodes = new BankNodes(bank.Servers, Partitions, TimeSpan.FromSeconds(20)) { BarrierEvents = 50 };
+        BankNode one = await nodes.Start("one", isStatic: false, Cancellation, standbys: 1);
+        string[] accounts = [.. Enumerable.Range(0, Partitions).Select(p => AccountOf(one, p))];
+        foreach (string account in accounts)
+            await one.Node.Send(Movement.Open(account), Cancellation);
+        for (int i = 0; i < Movements; i++)
+            await one.Node.Send(Movement.Credit(accounts[i % Partitions], 1, $"m{i}"), Cancellation);
+        using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+            await admin.DeleteRecordsAsync([.. Enumerable.Range(0, Partitions).Select(p => new TopicPartitionOffset(one.Part.Topics.Events, p, 50))]);
+
+        BankNode two = await nodes.Start("two", isStatic: false, Cancellation, standbys: 1);
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
+        int kept = owners.First(o => o.Value == one.Part.Processor.NodeId).Key;
+        AggregateView copy = await Warm(two, accounts[kept], version: 1 + (Movements / Partitions));
+        copy.ShouldBe(await one.Part.Processor.Read(AggregateId.Parse(accounts[kept]), Cancellation));
+        two.Part.Processor.Standbys.ShouldBe([kept]);
+    }
+
+    [Fact]
+    public async Task Read_by_token_is_answered_by_a_copy_that_has_come_as_far_and_else_by_the_owner()
+    {
+        await using var nodes = new BankNodes(bank.Servers, Partitions, TimeSpan.FromSeconds(20));
+        BankNode one = await nodes.Start("one", isStatic: false, Cancellation, standbys: 1);
+        BankNode two = await nodes.Start("two", isStatic: false, Cancellation, standbys: 1);
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
+        int kept = owners.First(o => o.Value == one.Part.Processor.NodeId).Key;
+        var account = AggregateId.Parse(AccountOf(one, kept));
+        var opened = (CommandResult.Accepted)await one.Node.Send(Movement.Open(account.Value), Cancellation);
+        await Warm(two, account.Value, version: 1);
+
+        two.Part.Processor.CanRead(opened.Token).ShouldBeTrue();
+        two.Part.Processor.Read(account, opened.Token)!.Version.ShouldBe(1);
+        var beyond = new ConsistencyToken(kept, opened.Token.Offset + 1_000);
+        two.Part.Processor.CanRead(beyond).ShouldBeFalse();
+        Should.Throw<AggregateUnavailableException>(() => two.Part.Processor.Read(account, beyond));
+        Should.Throw<InvalidInputException>(() => two.Part.Processor.Read(account, new ConsistencyToken(1 - kept, 0))).Field.ShouldBe("token");
+
+        // At once after a write, at the other node, by HTTP: whether its copy or the owner answers, the write is there.
+        for (int i = 0; i < Movements; i++)
+        {
+            var credited = (CommandResult.Accepted)await one.Node.Send(Movement.Credit(account.Value, 1, $"t{i}"), Cancellation);
+            (await two.Part.Reads.Read(account, credited.Token, Cancellation))!.Version.ShouldBe(credited.Version);
+        }
+
+        HttpResponseMessage read = await two.Http.GetAsync($"/account/{account.Value}?token={opened.Token}", Cancellation);
+        read.StatusCode.ShouldBe(System.Net.HttpStatusCode.OK);
+        read.Headers.GetValues("X-Consistency-Token").Single().ShouldNotBeEmpty();
+        (await two.Http.GetAsync($"/account/{account.Value}?token={1 - kept}@0", Cancellation)).StatusCode.ShouldBe(System.Net.HttpStatusCode.BadRequest);
+        (await two.Http.GetAsync($"/account/{account.Value}?token={opened.Token}&consistency=eventual", Cancellation)).StatusCode.ShouldBe(System.Net.HttpStatusCode.BadRequest);
     }
 
     private static string AccountOf(BankNode node, int partition) => Enumerable.Range(0, 100).Select(i => $"s{i}").First(a => node.Part.Processor.PartitionOf(AggregateId.Parse(a)) == partition);

@@ -30,6 +30,9 @@ public sealed class ServerOptions
     /// <summary>The id of this node.</summary>
     public Option<string?> NodeId { get; } = Named<string?>("--node-id", "KES_NODE_ID", "id of this node, the same after a restart; without it the node is a new one each time", v => v);
 
+    /// <summary>What the nodes of the application show one another.</summary>
+    public Option<string?> NodeSecret { get; } = Named<string?>("--node-secret", "KES_NODE_SECRET", "what nodes show one another, 16 characters or more, the same for all; others are refused at /_node/. The variable keeps it out of the list of processes", v => v);
+
     /// <summary>After what silence a node's partitions go to others.</summary>
     public Option<double> SessionTimeout { get; } = Named(
         "--session-timeout", "KES_SESSION_TIMEOUT", "seconds of silence after which a node's partitions go to others (default 20)", v => double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture), 20.0);
@@ -41,7 +44,7 @@ public sealed class ServerOptions
     public Option<bool> Verbose { get; } = new("--verbose") { Description = "log what goes on to standard error" };
 
     /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, NodeId, SessionTimeout, Standbys, Verbose];
+    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, NodeId, NodeSecret, SessionTimeout, Standbys, Verbose];
 
     /// <summary>The addresses that were named.</summary>
     /// <exception cref="InvalidInputException">A setting is not of the form name=value.</exception>

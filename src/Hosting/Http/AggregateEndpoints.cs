@@ -8,11 +8,11 @@ namespace KafkaEventSourcing.Hosting.Http;
 internal static class AggregateEndpoints
 {
     public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples) =>
-        routes.MapGet($"/{aggregate.Definition.Name}/{{id}}", (string id, string? consistency, HttpContext context) => Read(context, aggregate, id, consistency))
+        routes.MapGet($"/{aggregate.Definition.Name}/{{id}}", (string id, string? consistency, string? token, HttpContext context) => Read(context, aggregate, id, consistency, token))
             .WithName($"{aggregate.Definition.Name}-read")
             .WithTags(aggregate.Definition.Name)
             .WithSummary("Read the state now")
-            .WithDescription("A strong read, the default, includes every event that was committed before it. consistency=eventual: a state that may be a moment old, without asking Kafka whether this node still owns the aggregate.")
+            .WithDescription("A strong read, the default, includes every event that was committed before it. consistency=eventual: a state that may be a moment old, without asking Kafka whether this node still owns the aggregate. token: a state that includes that write, from a warm copy of this node if it has come as far, else from the owner; it costs no transaction either.")
             .Produces<AggregateAnswer>()
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -22,13 +22,20 @@ internal static class AggregateEndpoints
             {
                 operation.Describe("id", "The aggregate's id, at most 256 bytes of UTF-8; a slash in it is escaped as %2F.");
                 operation.Describe("consistency", "strong (default), or eventual: a state that may be a moment old.");
+                operation.Describe("token", "The X-Consistency-Token of a write: the state includes it. Not together with consistency.");
                 operation.Answers(Examples.AnswerWith(examples.JsonOf(aggregate.Definition.StateType)));
                 return Task.CompletedTask;
             });
 
-    private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id, string? consistency)
+    private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id, string? consistency, string? token)
     {
-        AggregateView? view = await aggregate.Reads.Read(AggregateId.Parse(id), ConsistencyOf(consistency), context.RequestAborted).ConfigureAwait(false);
+        if (token is not null && consistency is not null)
+            throw new InvalidInputException("token", "token and consistency are given: a read takes one of them.");
+        var aggregateId = AggregateId.Parse(id);
+        ValueTask<AggregateView?> reading = token is null
+            ? aggregate.Reads.Read(aggregateId, ConsistencyOf(consistency), context.RequestAborted)
+            : aggregate.Reads.Read(aggregateId, ConsistencyToken.Parse(token), context.RequestAborted);
+        AggregateView? view = await reading.ConfigureAwait(false);
         if (view is null)
             return Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no {aggregate.Definition.Name} '{id}'.");
         context.Response.Headers[ReadModelEndpoints.TokenHeader] = view.Token.ToString();

@@ -20,32 +20,56 @@ public sealed class AggregateReads : IAggregateReader
 
     /// <summary>Reads one aggregate; null when it has no events. While its partition moves, it waits for the new owner.</summary>
     /// <exception cref="AggregateUnavailableException">No owner answered within the read time-out.</exception>
-    public async ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken)
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) => Find(
+        aggregateId,
+        partition => _processor.CanRead(partition, consistency),
+        stop => _processor.Read(aggregateId, consistency, stop),
+        (owner, stop) => _nodes.Read(owner, aggregateId, consistency, stop),
+        cancellationToken);
+
+    /// <summary>
+    /// Reads one aggregate with at least the write of <paramref name="atLeast"/>; null when it has no events. A warm copy on this node that has come as far answers, else the owner. No transaction is made for it.
+    /// </summary>
+    /// <exception cref="AggregateUnavailableException">Nobody had come as far within the read time-out.</exception>
+    /// <exception cref="InvalidInputException">The token is default, or of another partition than the aggregate.</exception>
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) => atLeast.IsDefault
+        ? throw new InvalidInputException("token", "The consistency token is default: no position was given.")
+        : Find(
+            aggregateId,
+            partition => partition != atLeast.Partition || _processor.CanRead(atLeast),
+            _ => ValueTask.FromResult(_processor.Read(aggregateId, atLeast)),
+            (owner, stop) => _nodes.Read(owner, aggregateId, atLeast, stop),
+            cancellationToken);
+
+    private async ValueTask<AggregateView?> Find(
+        AggregateId aggregateId, Func<int, bool> canRead, Func<CancellationToken, ValueTask<AggregateView?>> here, Func<PartitionOwnership, CancellationToken, Task<NodeAnswer<AggregateView?>>> there,
+        CancellationToken cancellationToken)
     {
         int partition = _processor.PartitionOf(aggregateId);
         var search = new OwnerSearch(_owners, _processor.NodeId, partition, _timeout, _time);
         while (true)
         {
-            if (_processor.CanRead(partition, consistency))
+            if (canRead(partition))
             {
                 try
                 {
                     using var late = new CancellationTokenSource(search.Left, _time);
                     using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
-                    return await _processor.Read(aggregateId, consistency, stop.Token).ConfigureAwait(false);
+                    return await here(stop.Token).ConfigureAwait(false);
                 }
                 catch (AggregateUnavailableException left)
                 {
-                    search.Note(left.Message);
+                    search.Note(left.Message); // a copy may refuse what the owner can tell
                 }
                 catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
                 {
                     search.Note($"Partition {partition} did not answer in time.");
                 }
             }
-            else if (search.Owner is { } owner)
+
+            if (search.Owner is { } owner)
             {
-                if (await search.Ask(owner, stop => _nodes.Read(owner, aggregateId, consistency, stop), cancellationToken).ConfigureAwait(false) is NodeAnswer<AggregateView?>.Answered { Value: var view })
+                if (await search.Ask(owner, stop => there(owner, stop), cancellationToken).ConfigureAwait(false) is NodeAnswer<AggregateView?>.Answered { Value: var view })
                     return view;
                 if (search.HasNews)
                     continue;

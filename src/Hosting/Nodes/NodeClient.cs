@@ -16,11 +16,12 @@ internal sealed class NodeClient : IDisposable
     private readonly string _aggregate;
     private readonly string _node;
     private readonly NodeCodec _codec;
+    private readonly NodeSecret? _secret;
     private readonly TimeProvider _time;
 
-    public NodeClient(string aggregate, string node, NodeCodec codec, TimeProvider time)
+    public NodeClient(string aggregate, string node, NodeCodec codec, NodeSecret? secret, TimeProvider time)
     {
-        (_aggregate, _node, _codec, _time) = (aggregate, node, codec, time);
+        (_aggregate, _node, _codec, _secret, _time) = (aggregate, node, codec, secret, time);
         _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout, PooledConnectionLifetime = ConnectionLifetime, UseProxy = false, UseCookies = false, AllowAutoRedirect = false })
         {
             Timeout = Timeout.InfiniteTimeSpan,
@@ -44,11 +45,18 @@ internal sealed class NodeClient : IDisposable
     }
 
     /// <summary>Has <paramref name="owner"/> read an aggregate.</summary>
-    public async Task<NodeAnswer<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken)
+    public Task<NodeAnswer<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken) =>
+        Read(owner, id, NodeProtocol.Consistency, consistency.ToString(), cancellationToken);
+
+    /// <summary>Has <paramref name="owner"/> read an aggregate with at least the write of <paramref name="atLeast"/>.</summary>
+    public Task<NodeAnswer<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
+        Read(owner, id, NodeProtocol.Token, atLeast.ToString(), cancellationToken);
+
+    private async Task<NodeAnswer<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, string promise, string value, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, AddressOf(owner, NodeProtocol.StatePath(_aggregate)));
         Add(request, NodeProtocol.AggregateId, id.Value);
-        Add(request, NodeProtocol.Consistency, consistency.ToString());
+        Add(request, promise, value);
         return await Ask<AggregateView?>(
             owner, request,
             (status, body) => status == HttpStatusCode.NoContent ? new NodeAnswer<AggregateView?>.Answered(null)
@@ -63,6 +71,8 @@ internal sealed class NodeClient : IDisposable
     private async Task<NodeAnswer<T>> Ask<T>(PartitionOwnership owner, HttpRequestMessage request, Func<HttpStatusCode, byte[], NodeAnswer<T>> read, CancellationToken cancellationToken)
     {
         Add(request, NodeProtocol.ForwardedBy, _node);
+        if (_secret is not null)
+            request.Headers.TryAddWithoutValidation("Authorization", _secret.Authorization);
         try
         {
             using HttpResponseMessage answer = await _http.SendAsync(request, cancellationToken).ConfigureAwait(false);
@@ -73,6 +83,7 @@ internal sealed class NodeClient : IDisposable
             {
                 HttpStatusCode.OK or HttpStatusCode.NoContent => read(answer.StatusCode, body),
                 HttpStatusCode.MisdirectedRequest => new NodeAnswer<T>.Elsewhere(NodeProtocol.Told(owner.Partition, answer, _time.GetUtcNow())),
+                HttpStatusCode.Unauthorized => new NodeAnswer<T>.Unavailable($"The node {owner.Node} refuses this one: give all nodes of the application the same --node-secret."),
                 HttpStatusCode.TooManyRequests => new NodeAnswer<T>.Overloaded(Encoding.UTF8.GetString(body)),
                 _ => new NodeAnswer<T>.Unavailable($"The node {owner.Node} answers {(int)answer.StatusCode}: {Encoding.UTF8.GetString(body)}"),
             };

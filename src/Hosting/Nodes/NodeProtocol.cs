@@ -21,6 +21,7 @@ internal static class NodeProtocol
     public const string TraceParent = "kes-traceparent";
     public const string ExpectedVersion = "kes-expectedversion";
     public const string Consistency = "kes-consistency";
+    public const string Token = "kes-consistencytoken";
     public const string ContentType = "application/vnd.kafka.avro";
 
     private const string Owner = "Kes-Owner";

@@ -12,7 +12,7 @@ namespace KafkaEventSourcing.Hosting.Nodes;
 /// <summary>
 /// Where other nodes ask this one: it decides and reads for the partitions that it owns. For others it answers 421 with the owner that it knows, for those that do not serve yet 503, and 429 when too much waits.
 /// </summary>
-internal sealed class OwnerDesk(CommandProcessor processor, OwnerDirectory owners, NodeCodec codec)
+internal sealed class OwnerDesk(CommandProcessor processor, OwnerDirectory owners, NodeCodec codec, NodeSecret? secret)
 {
     private const string RetryAfterSeconds = "1";
 
@@ -24,6 +24,8 @@ internal sealed class OwnerDesk(CommandProcessor processor, OwnerDirectory owner
 
     private async Task<IResult> Guarded(HttpContext context, Func<HttpContext, AggregateId, Task<IResult>> answer)
     {
+        if (secret is not null && !secret.IsShownBy(context.Request.Headers.Authorization))
+            return Problems.Of(StatusCodes.Status401Unauthorized, "not-a-node", "This path is for nodes of the application, which show their --node-secret in the Authorization header.");
         string by = Header(context, NodeProtocol.ForwardedBy) ?? throw Missing(NodeProtocol.ForwardedBy);
         var id = AggregateId.Parse(Header(context, NodeProtocol.AggregateId) ?? throw Missing(NodeProtocol.AggregateId));
         // Two nodes advertise one address: without this a node would ask itself for ever.
@@ -64,11 +66,14 @@ internal sealed class OwnerDesk(CommandProcessor processor, OwnerDirectory owner
 
     private async Task<IResult> Read(HttpContext context, AggregateId id)
     {
+        if (Header(context, NodeProtocol.Token) is { } token)
+            return Answer(processor.Read(id, ConsistencyToken.Parse(token)));
         if (!Enum.TryParse(Header(context, NodeProtocol.Consistency), out ReadConsistency consistency) || !Enum.IsDefined(consistency))
             throw Missing(NodeProtocol.Consistency);
-        AggregateView? view = await processor.Read(id, consistency, context.RequestAborted).ConfigureAwait(false);
-        return view is null ? Results.NoContent() : Results.Bytes(codec.Encode(view), NodeProtocol.ContentType);
+        return Answer(await processor.Read(id, consistency, context.RequestAborted).ConfigureAwait(false));
     }
+
+    private IResult Answer(AggregateView? view) => view is null ? Results.NoContent() : Results.Bytes(codec.Encode(view), NodeProtocol.ContentType);
 
     private CommandEnvelope ReadCommand(HttpContext context, AggregateId id, byte[] body)
     {
