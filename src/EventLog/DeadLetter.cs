@@ -43,4 +43,5 @@ public sealed record DeadLetter
 /// <param name="By">Who asked for it.</param>
 /// <param name="Reason">Why it was discarded; null when it was not.</param>
 /// <param name="Time">When, UTC.</param>
-public sealed record DeadLetterResolution(bool IsDiscarded, string? Outcome, string By, string? Reason, DateTimeOffset Time);
+/// <param name="FoldedTo">Of a record of the events topic that was discarded: the offset of the last event of its aggregate that is folded since; -1: it has none. Null for others.</param>
+public sealed record DeadLetterResolution(bool IsDiscarded, string? Outcome, string By, string? Reason, DateTimeOffset Time, long? FoldedTo);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
 
@@ -48,6 +49,9 @@ public static class DeadLetterFormat
     /// <summary>The outcome of a letter that was processed.</summary>
     public const string OutcomeHeader = "kes_outcome";
 
+    /// <summary>Of a discarded record of the events topic: the offset of the last event of its aggregate that is folded since; -1: none.</summary>
+    public const string FoldedToHeader = "kes_foldedto";
+
     internal const string ParkedEntry = "parked";
     internal const string QueuedEntry = "queued";
     internal const string RefusedEntry = "refused";
@@ -87,6 +91,10 @@ public static class DeadLetterFormat
     /// <summary>The entry that a letter was discarded.</summary>
     public static Message<byte[], byte[]> Discarded(byte[]? key, long letter, string by, string reason, DateTimeOffset now) =>
         Entry(key, letter, now, DiscardedEntry, (ByHeader, by), (ReasonHeader, reason));
+
+    /// <summary>The entry that a record of the events topic, which is none of its events, was discarded, and the events of its aggregate behind it are folded up to <paramref name="foldedTo"/> (-1: it has none).</summary>
+    public static Message<byte[], byte[]> Discarded(byte[]? key, long letter, string by, string reason, long foldedTo, DateTimeOffset now) =>
+        Entry(key, letter, now, DiscardedEntry, (ByHeader, by), (ReasonHeader, reason), (FoldedToHeader, foldedTo.ToString(CultureInfo.InvariantCulture)));
 
     /// <summary>The original record of a letter.</summary>
     /// <exception cref="InvalidDataException">The record is no letter.</exception>
@@ -142,8 +150,8 @@ public static class DeadLetterFormat
         DeadLetter after = kind switch
         {
             RefusedEntry => letter with { Cause = Text(record, CauseHeader), Message = Text(record, MessageHeader), IsQueued = false },
-            RetriedEntry => letter with { Resolution = new DeadLetterResolution(false, Text(record, OutcomeHeader), Text(record, ByHeader), null, Time(record)) },
-            DiscardedEntry => letter with { Resolution = new DeadLetterResolution(true, null, Text(record, ByHeader), Text(record, ReasonHeader), Time(record)) },
+            RetriedEntry => letter with { Resolution = new DeadLetterResolution(false, Text(record, OutcomeHeader), Text(record, ByHeader), null, Time(record), null) },
+            DiscardedEntry => letter with { Resolution = new DeadLetterResolution(true, null, Text(record, ByHeader), Text(record, ReasonHeader), Time(record), FoldedTo(record)) },
             _ => throw Wrong(record, $"its header {EntryHeader} is '{kind}'"),
         };
         if (after.Resolution is null || keepResolved)
@@ -184,6 +192,11 @@ public static class DeadLetterFormat
 
     private static long Number(ConsumeResult<byte[], byte[]> record, string name) =>
         CloudEventHeaders.Find(record.Message.Headers, name) is { } value && CloudEventHeaders.TryDecodeNumber(value, out long number) ? number : throw Wrong(record, $"its header {name} is no number");
+
+    private static long? FoldedTo(ConsumeResult<byte[], byte[]> record) =>
+        CloudEventHeaders.Find(record.Message.Headers, FoldedToHeader) is not { } value ? null
+        : long.TryParse(Encoding.UTF8.GetString(value), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long offset) ? offset
+        : throw Wrong(record, $"its header {FoldedToHeader} is no number");
 
     private static DateTimeOffset Time(ConsumeResult<byte[], byte[]> record) =>
         CloudEventHeaders.Find(record.Message.Headers, TimeHeader) is { } value && CloudEventHeaders.TryDecodeTime(value, out DateTimeOffset time) ? time : throw Wrong(record, $"its header {TimeHeader} is no time");

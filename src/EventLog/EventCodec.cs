@@ -14,7 +14,8 @@ public sealed class EventCodec
     public EventCodec(AvroMessageSerde serde) => _serde = serde;
 
     /// <summary>The event in <paramref name="record"/>.</summary>
-    /// <exception cref="InvalidDataException">It is not an event that this library wrote; the message says where it stands and what is wrong.</exception>
+    /// <exception cref="InvalidDataException">It is not an event that this library wrote (<see cref="ForeignRecordException"/> within), or its value cannot be read; the message says where it stands and what is wrong.</exception>
+    /// <exception cref="HttpRequestException">The Schema Registry, which knows the schema of its value, cannot be reached.</exception>
     public RecordedEvent Decode(ConsumeResult<byte[], byte[]> record)
     {
         try
@@ -60,9 +61,13 @@ public sealed class EventCodec
                 CorrelationId = correlation is null ? null : correlation.AsSpan().SequenceEqual(causation) ? command.Value : Encoding.UTF8.GetString(correlation),
             };
         }
-        catch (Exception wrong) when (wrong is InvalidDataException or InvalidInputException or UndecodableMessageException)
+        catch (UndecodableMessageException unreadable)
         {
-            throw new InvalidDataException($"The record {record.Topic} {record.Partition.Value}@{record.Offset.Value} is not an event: {wrong.Message}", wrong);
+            throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be read: {unreadable.Message}", unreadable);
+        }
+        catch (Exception wrong) when (wrong is InvalidDataException or InvalidInputException)
+        {
+            throw new InvalidDataException($"The record {record.Topic} {record.Partition.Value}@{record.Offset.Value} is not an event: {wrong.Message}", new ForeignRecordException(wrong.Message, wrong));
         }
     }
 

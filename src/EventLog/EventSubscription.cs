@@ -6,30 +6,31 @@ namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
 /// Reads the committed events of the partitions that a consumer group gives this node, and hands them over in order, partition by partition; those of
-/// several partitions at the same time. An event that cannot be read, and a handler that throws, end the subscription: nothing is skipped.
+/// several partitions at the same time. At an event that cannot be read, or that the handler does not take, its partition stands still and tries again: nothing is skipped, and the others go on.
 /// </summary>
 public sealed class EventSubscription
 {
     private readonly KafkaConnection _connection;
     private readonly TopicFamily _topics;
-    private readonly EventCodec _codec;
-    private readonly EventSubscriptionOptions _options;
-    private readonly ILogger _logger;
+    private readonly SubscriptionContext _context;
 
     /// <summary>A subscription to the events of <paramref name="topics"/>.</summary>
-    public EventSubscription(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, EventSubscriptionOptions options, ILoggerFactory loggers)
+    public EventSubscription(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, EventSubscriptionOptions options, TimeProvider time, ILoggerFactory loggers)
     {
         ArgumentNullException.ThrowIfNull(loggers);
-        (_connection, _topics, _options) = (connection, topics, options);
-        _codec = new EventCodec(serde);
-        _logger = loggers.CreateLogger<EventSubscription>();
+        ArgumentNullException.ThrowIfNull(options);
+        (_connection, _topics) = (connection, topics);
+        Stops = new SubscriptionStops(options.GroupId);
+        _context = new SubscriptionContext(new EventCodec(serde), options, new DiscardedEvents(connection, topics), Stops, time, loggers.CreateLogger<EventSubscription>());
     }
+
+    /// <summary>The partitions that stand still.</summary>
+    public SubscriptionStops Stops { get; }
 
     /// <summary>Reads until <paramref name="cancellationToken"/> is cancelled, then returns.</summary>
     /// <param name="startOf">Where to begin a partition; null: at its first event.</param>
-    /// <param name="handle">Takes the next batch of a partition; the one after it comes when the task is done.</param>
+    /// <param name="handle">Takes the next batch of a partition; the one after it comes when the task is done. When it throws, it gets the same events again, by halves.</param>
     /// <param name="cancellationToken">Ends the subscription.</param>
-    /// <exception cref="InvalidDataException">A record is not an event.</exception>
     /// <exception cref="KafkaException">The cluster refuses this client for good.</exception>
     public Task Run(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken) =>
         Task.Factory.StartNew(() => Consume(startOf, handle, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
@@ -45,11 +46,11 @@ public sealed class EventSubscription
             stop.Cancel();
         }
 
-        ConsumerConfig config = _connection.Consumer(_options.GroupId);
+        ConsumerConfig config = _connection.Consumer(_context.Options.GroupId);
         config.EnablePartitionEof = true; // its offset tells how far markers go
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
-            .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
+            .SetLogHandler((_, line) => KafkaConnection.Log(_context.Logger, line))
             .SetErrorHandler((_, error) =>
             {
                 if (error.IsFatal)
@@ -67,8 +68,10 @@ public sealed class EventSubscription
 
         void Drop(int partition)
         {
-            if (feeds.Remove(partition, out PartitionFeed? feed))
-                feed.Close();
+            if (!feeds.Remove(partition, out PartitionFeed? feed))
+                return;
+            feed.Close();
+            _ = feed.Completion.ContinueWith(_ => feed.Dispose(), TaskScheduler.Default);
         }
 
         consumer.Subscribe(_topics.Events);
@@ -79,7 +82,7 @@ public sealed class EventSubscription
                 ConsumeResult<byte[], byte[]> record = consumer.Consume(stop.Token);
                 int partition = record.Partition.Value;
                 if (!feeds.TryGetValue(partition, out PartitionFeed? feed))
-                    feeds.Add(partition, feed = new PartitionFeed(consumer, record.TopicPartition, _codec, _options, handle, Stop, stop.Token));
+                    feeds.Add(partition, feed = new PartitionFeed(_context, consumer, record.TopicPartition, handle, Stop, stop.Token));
                 feed.Add(record);
             }
         }
@@ -94,6 +97,7 @@ public sealed class EventSubscription
             {
                 feed.Close();
                 await feed.Completion.ConfigureAwait(false);
+                feed.Dispose();
             }
 
             consumer.Close();

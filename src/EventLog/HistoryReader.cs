@@ -15,12 +15,14 @@ public sealed class HistoryReader
     private readonly KafkaConnection _connection;
     private readonly TopicFamily _topics;
     private readonly EventCodec _codec;
+    private readonly DiscardedEvents _discarded;
 
     /// <summary>A reader of the events of <paramref name="topics"/>.</summary>
     public HistoryReader(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde)
     {
         (_connection, _topics) = (connection, topics);
         _codec = new EventCodec(serde);
+        _discarded = new DiscardedEvents(connection, topics);
     }
 
     /// <summary>The end of every partition: the offset that the next record will have.</summary>
@@ -32,12 +34,15 @@ public sealed class HistoryReader
     }, cancellationToken);
 
     /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
-    /// <exception cref="InvalidDataException">A record is not an event.</exception>
+    /// <exception cref="InvalidDataException">A record is not an event, or cannot be read. Records that were discarded are passed over.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     public async IAsyncEnumerable<RecordedEvent> ReadPartition(int partition, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
-            yield return _codec.Decode(record);
+        {
+            if (Decode(record, cancellationToken) is { } recorded)
+                yield return recorded;
+        }
     }
 
     /// <summary>The events of one aggregate, in the order of their versions.</summary>
@@ -50,8 +55,21 @@ public sealed class HistoryReader
         int partition = Murmur2.Partition(key, partitions);
         await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, 0, cancellationToken).ConfigureAwait(false))
         {
-            if (IsKey(record, key))
-                yield return _codec.Decode(record);
+            if (IsKey(record, key) && Decode(record, cancellationToken) is { } recorded)
+                yield return recorded;
+        }
+    }
+
+    // Null: no event, and an operator has discarded it.
+    private RecordedEvent? Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _codec.Decode(record);
+        }
+        catch (InvalidDataException wrong) when (ForeignRecordException.IsCauseOf(wrong) && _discarded.Contains(record, cancellationToken))
+        {
+            return null;
         }
     }
 

@@ -1,27 +1,34 @@
 using System.Threading.Channels;
 using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>Records of one partition on their way to its handler: bounded by bytes, decoded away from the consumer's thread.</summary>
-internal sealed class PartitionFeed
+/// <summary>
+/// Records of one partition on their way to its handler: bounded by bytes, decoded away from the consumer's thread. At a record that cannot be read, or that the handler does not take, the partition stands still: it is
+/// tried again after longer and longer waits, and nothing is skipped but what an operator has discarded.
+/// </summary>
+internal sealed partial class PartitionFeed : IDisposable
 {
+    private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromMinutes(1);
+
+    private readonly SubscriptionContext _context;
     private readonly IConsumer<byte[], byte[]> _consumer;
     private readonly TopicPartition _partition;
-    private readonly EventCodec _codec;
-    private readonly EventSubscriptionOptions _options;
+    private readonly Func<EventBatch, CancellationToken, Task> _handle;
     private readonly Channel<ConsumeResult<byte[], byte[]>> _records = Channel.CreateUnbounded<ConsumeResult<byte[], byte[]>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly CancellationTokenSource _closing;
     private readonly Lock _pauseLock = new();
     private long _waitingBytes;
     private bool _paused;
-    private volatile bool _closed;
 
     public PartitionFeed(
-        IConsumer<byte[], byte[]> consumer, TopicPartition partition, EventCodec codec, EventSubscriptionOptions options,
-        Func<EventBatch, CancellationToken, Task> handle, Action<Exception> fault, CancellationToken cancellationToken)
+        SubscriptionContext context, IConsumer<byte[], byte[]> consumer, TopicPartition partition, Func<EventBatch, CancellationToken, Task> handle, Action<Exception> fault, CancellationToken cancellationToken)
     {
-        (_consumer, _partition, _codec, _options) = (consumer, partition, codec, options);
-        Completion = Task.Run(() => HandOver(handle, fault, cancellationToken), CancellationToken.None);
+        (_context, _consumer, _partition, _handle) = (context, consumer, partition, handle);
+        _closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Completion = Task.Run(() => HandOver(fault, cancellationToken), CancellationToken.None);
     }
 
     /// <summary>Ends when the feed is closed and its handler has returned; never faults, the fault is told.</summary>
@@ -31,11 +38,11 @@ internal sealed class PartitionFeed
     {
         long waiting = Interlocked.Add(ref _waitingBytes, SizeOf(record));
         _records.Writer.TryWrite(record);
-        if (waiting <= _options.MaxWaitingBytes)
+        if (waiting <= _context.Options.MaxWaitingBytes)
             return;
         lock (_pauseLock)
         {
-            if (_paused || Interlocked.Read(ref _waitingBytes) <= _options.MaxWaitingBytes)
+            if (_paused || Interlocked.Read(ref _waitingBytes) <= _context.Options.MaxWaitingBytes)
                 return;
             _consumer.Pause([_partition]);
             _paused = true;
@@ -44,37 +51,54 @@ internal sealed class PartitionFeed
 
     public void Close()
     {
-        _closed = true;
+        _closing.Cancel();
         _records.Writer.TryComplete();
     }
 
+    /// <summary>Frees what is left once <see cref="Completion"/> has ended.</summary>
+    public void Dispose() => _closing.Dispose();
+
     private static long SizeOf(ConsumeResult<byte[], byte[]> record) => record.IsPartitionEOF ? 0 : 512 + (record.Message.Value?.Length ?? 0);
 
-    private async Task HandOver(Func<EventBatch, CancellationToken, Task> handle, Action<Exception> fault, CancellationToken cancellationToken)
+    private static TimeSpan DelayOf(int attempt) => TimeSpan.FromTicks(Math.Min(LongestRetryDelay.Ticks, FirstRetryDelay.Ticks << Math.Min(attempt, 10)));
+
+    private async Task HandOver(Action<Exception> fault, CancellationToken cancellationToken)
     {
         try
         {
-            while (await _records.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false) && !_closed)
+            while (await _records.Reader.WaitToReadAsync(_closing.Token).ConfigureAwait(false))
             {
                 var events = new List<RecordedEvent>();
                 long next = 0;
                 long bytes = 0;
-                while (events.Count < _options.MaxBatchEvents && _records.Reader.TryRead(out ConsumeResult<byte[], byte[]>? record))
+                while (events.Count < _context.Options.MaxBatchEvents && _records.Reader.TryRead(out ConsumeResult<byte[], byte[]>? record))
                 {
-                    next = record.Offset.Value;
                     if (record.IsPartitionEOF)
+                    {
+                        next = record.Offset.Value;
                         continue;
+                    }
+
                     bytes += SizeOf(record);
-                    events.Add(_codec.Decode(record));
-                    next++;
+                    if (!TryDecode(record, out RecordedEvent? recorded))
+                    {
+                        // What is before it need not wait for it.
+                        await Deliver(events, record.Offset.Value, cancellationToken).ConfigureAwait(false);
+                        events = [];
+                        recorded = await DecodeAgain(record).ConfigureAwait(false);
+                    }
+
+                    if (recorded is not null)
+                        events.Add(recorded);
+                    next = record.Offset.Value + 1;
                 }
 
-                await handle(new EventBatch(_partition.Partition.Value, events, next), cancellationToken).ConfigureAwait(false);
+                await Deliver(events, next, cancellationToken).ConfigureAwait(false);
                 Interlocked.Add(ref _waitingBytes, -bytes);
                 Resume();
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (_closing.IsCancellationRequested)
         {
             // Closed in the middle of a wait.
         }
@@ -82,16 +106,124 @@ internal sealed class PartitionFeed
         {
             fault(failure);
         }
+        finally
+        {
+            _context.Stops.Clear(_partition.Partition.Value);
+        }
+    }
+
+    private bool TryDecode(ConsumeResult<byte[], byte[]> record, out RecordedEvent? recorded)
+    {
+        recorded = null;
+        try
+        {
+            recorded = _context.Codec.Decode(record);
+            return true;
+        }
+        catch (Exception wrong) when (wrong is InvalidDataException or HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    // Null: it was discarded.
+    private async Task<RecordedEvent?> DecodeAgain(ConsumeResult<byte[], byte[]> record)
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                RecordedEvent recorded = _context.Codec.Decode(record);
+                _context.Stops.Clear(_partition.Partition.Value);
+                return recorded;
+            }
+            catch (HttpRequestException away)
+            {
+                LogRegistryAway(_context.Logger, away, _partition.Partition.Value, record.Offset.Value);
+            }
+            catch (InvalidDataException unreadable)
+            {
+                if (ForeignRecordException.IsCauseOf(unreadable) && await IsDiscarded(record).ConfigureAwait(false))
+                {
+                    _context.Stops.Clear(_partition.Partition.Value);
+                    return null;
+                }
+
+                Stand(unreadable.Message, unreadable);
+            }
+
+            await Task.Delay(DelayOf(attempt), _context.Time, _closing.Token).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<bool> IsDiscarded(ConsumeResult<byte[], byte[]> record)
+    {
+        try
+        {
+            return await Task.Run(() => _context.Discarded.Contains(record, _closing.Token)).ConfigureAwait(false);
+        }
+        catch (KafkaException away)
+        {
+            LogLettersAway(_context.Logger, away, _partition.Partition.Value);
+            return false;
+        }
+    }
+
+    // A handler that refuses a batch gets it by halves: so all events before the one that it does not take are handed over, and the partition stands still right there.
+    private async Task Deliver(IReadOnlyList<RecordedEvent> events, long next, CancellationToken cancellationToken)
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            try
+            {
+                await _handle(new EventBatch(_partition.Partition.Value, events, next), cancellationToken).ConfigureAwait(false);
+                _context.Stops.Clear(_partition.Partition.Value);
+                return;
+            }
+            catch (Exception refused) when (!cancellationToken.IsCancellationRequested)
+            {
+                if (events.Count <= 1)
+                    Stand(events.Count == 0 ? refused.Message : $"The event {_partition.Topic} {_partition.Partition.Value}@{events[0].Offset} of {events[0].AggregateId} is not taken: {refused.Message}", refused);
+            }
+
+            if (events.Count > 1)
+            {
+                int half = events.Count / 2;
+                await Deliver([.. events.Take(half)], events[half].Offset, cancellationToken).ConfigureAwait(false);
+                await Deliver([.. events.Skip(half)], next, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+
+            await Task.Delay(DelayOf(attempt), _context.Time, _closing.Token).ConfigureAwait(false);
+        }
+    }
+
+    private void Stand(string message, Exception failure)
+    {
+        _context.Stops.Set(_partition.Partition.Value, message);
+        LogStands(_context.Logger, failure, _context.Options.GroupId, _partition.Partition.Value);
     }
 
     private void Resume()
     {
         lock (_pauseLock)
         {
-            if (!_paused || _closed || Interlocked.Read(ref _waitingBytes) > _options.MaxWaitingBytes / 2)
+            if (!_paused || _closing.IsCancellationRequested || Interlocked.Read(ref _waitingBytes) > _context.Options.MaxWaitingBytes / 2)
                 return;
             _consumer.Resume([_partition]);
             _paused = false;
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: partition {Partition} stands still at an event that it cannot pass; it tries again")]
+    private static partial void LogStands(ILogger logger, Exception failure, string group, int partition);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the event at {Offset}")]
+    private static partial void LogRegistryAway(ILogger logger, Exception away, int partition, long offset);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Whether a record of partition {Partition} was discarded cannot be read now")]
+    private static partial void LogLettersAway(ILogger logger, Exception away, int partition);
 }
+
+/// <summary>What the feeds of one subscription share.</summary>
+internal sealed record SubscriptionContext(EventCodec Codec, EventSubscriptionOptions Options, DiscardedEvents Discarded, SubscriptionStops Stops, TimeProvider Time, ILogger Logger);

@@ -13,6 +13,7 @@ public sealed class AggregateNode : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly NodeClient _nodes;
     private Task _projecting = Task.CompletedTask;
+    private EventSubscription? _events;
 
     private AggregateNode(
         AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, OwnerDirectory owners, NodeCodec codec, CommandClient topic, HistoryReader history, ProjectionEngine? projections,
@@ -106,11 +107,15 @@ public sealed class AggregateNode : IAsyncDisposable
             throw;
         }
 
-        node.Completion = node.WatchParts(kafka, topics, serde, application.Name, loggers);
+        node.Completion = node.WatchParts(kafka, topics, serde, application.Name, timeProvider, loggers);
         return node;
     }
 
+    /// <summary>The partitions whose read models stand still on this node, at an event that cannot be read or that a projection does not take, and why.</summary>
+    public IReadOnlyDictionary<int, string> StoppedReadModels => _events?.Stops.All() ?? new Dictionary<int, string>();
+
     /// <summary>Completes once the read models include every event that is committed at the time of the call.</summary>
+    /// <exception cref="ReadModelsStoppedException">A partition stands still at an event.</exception>
     public async Task WaitForReadModels(CancellationToken cancellationToken)
     {
         if (Projections is null)
@@ -118,8 +123,19 @@ public sealed class AggregateNode : IAsyncDisposable
         IReadOnlyDictionary<int, long> ends = await History.EndOffsets(cancellationToken).ConfigureAwait(false);
         foreach ((int partition, long end) in ends)
         {
-            if (end > 0)
-                await Projections.Positions.WaitFor(new ConsistencyToken(partition, end - 1), cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (end == 0)
+                continue;
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Task reached = Projections.Positions.WaitFor(new ConsistencyToken(partition, end - 1), stop.Token);
+            Task<string> stopped = _events!.Stops.Any;
+            if (await Task.WhenAny(reached, stopped).ConfigureAwait(false) == stopped && !reached.IsCompleted)
+            {
+                await stop.CancelAsync().ConfigureAwait(false);
+                await reached.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw new ReadModelsStoppedException($"Read models of {Topics.Application}.{Topics.Aggregate} stand still: {await stopped.ConfigureAwait(false)}");
+            }
+
+            await reached.ConfigureAwait(false);
         }
     }
 
@@ -138,13 +154,13 @@ public sealed class AggregateNode : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task WatchParts(KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, ILoggerFactory loggers)
+    private async Task WatchParts(KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, TimeProvider time, ILoggerFactory loggers)
     {
         var parts = new List<Task> { Processor.Completion, Owners.Completion };
         if (Projections is { } engine)
         {
-            var subscription = new EventSubscription(kafka, topics, serde, new EventSubscriptionOptions { GroupId = $"{application}-{topics.Aggregate}-projections" }, loggers);
-            _projecting = subscription.Run(
+            _events = new EventSubscription(kafka, topics, serde, new EventSubscriptionOptions { GroupId = $"{application}-{topics.Aggregate}-projections" }, time, loggers);
+            _projecting = _events.Run(
                 async (partition, token) => await engine.StartOf(partition, token).ConfigureAwait(false),
                 (batch, token) => engine.Project(batch.Partition, batch.Events, batch.NextOffset, token),
                 _stop.Token);

@@ -7,8 +7,11 @@ namespace KafkaEventSourcing.Processing;
 /// <summary>Brings the store of one partition to the end of the log.</summary>
 internal sealed class EventReplay
 {
-    /// <summary>The cause of a letter that is an event.</summary>
+    /// <summary>The cause of a letter that is an event which cannot be read or folded.</summary>
     public const string Unfoldable = "unfoldable-event";
+
+    /// <summary>The cause of a letter that stands among the events and is none of them: it may be discarded.</summary>
+    public const string Foreign = "foreign-record";
 
     private const int WriteEvery = 5_000;
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
@@ -92,9 +95,15 @@ internal sealed class EventReplay
         }
     }
 
-    /// <summary>Folds the events of one aggregate that its stored state does not have yet, from <paramref name="offset"/> on; the store's checkpoint stays.</summary>
-    /// <exception cref="InvalidDataException">An event cannot be read or folded, or a version is missing.</exception>
-    public void FoldAgain(AggregateId id, long offset, CancellationToken cancellationToken)
+    /// <summary>What parks an aggregate when <paramref name="failure"/> is met.</summary>
+    public static string CauseOf(InvalidDataException failure) => ForeignRecordException.IsCauseOf(failure) ? Foreign : Unfoldable;
+
+    /// <summary>
+    /// Folds the events of one aggregate that its stored state does not have yet, from <paramref name="offset"/> on; the store's checkpoint stays. Records at <paramref name="discarded"/> offsets are passed over; with
+    /// any of them, what cannot be folded behind them is parked in its turn.
+    /// </summary>
+    /// <exception cref="InvalidDataException">Nothing is discarded, and an event cannot be read or folded, or a version is missing.</exception>
+    public void FoldAgain(AggregateId id, long offset, IReadOnlySet<long> discarded, CancellationToken cancellationToken)
     {
         byte[] key = IncomingCommand.KeyOf(id);
         long version = _aggregates.Get(id).Version;
@@ -106,8 +115,18 @@ internal sealed class EventReplay
             ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
             if (record.IsPartitionEOF)
                 break;
-            if (record.Message.Key.AsSpan().SequenceEqual(key) && Decode(record, cancellationToken) is var recorded && recorded.Version > version)
-                Fold(recorded, changed);
+            if (!record.Message.Key.AsSpan().SequenceEqual(key) || discarded.Contains(record.Offset.Value))
+                continue;
+            try
+            {
+                if (Decode(record, cancellationToken) is var recorded && recorded.Version > version)
+                    Fold(recorded, changed);
+            }
+            catch (InvalidDataException next) when (discarded.Count > 0)
+            {
+                _park(record, CauseOf(next), next.Message);
+                break;
+            }
         }
 
         Write(changed, _store.Checkpoint);
@@ -141,7 +160,7 @@ internal sealed class EventReplay
         }
         catch (InvalidDataException unfoldable)
         {
-            _park(record, Unfoldable, unfoldable.Message);
+            _park(record, CauseOf(unfoldable), unfoldable.Message);
         }
     }
 

@@ -20,8 +20,8 @@ internal sealed record ParkedAggregate(string Cause, string Message, DateTimeOff
 internal sealed class ParkedAggregates
 {
     private readonly ConcurrentDictionary<AggregateId, ParkedAggregate> _parked = [];
-    private readonly HashSet<long> _loneEvents = [];
-    private readonly List<(AggregateId Aggregate, long Event)> _mended = [];
+    private readonly HashSet<long> _passedOver = []; // records of the events topic that are no events, and hold nobody up
+    private readonly List<(AggregateId Aggregate, long Event, long FoldedTo)> _mended = [];
     private readonly TopicFamily _topics;
     private readonly TimeProvider _time;
     private long _end;
@@ -49,20 +49,26 @@ internal sealed class ParkedAggregates
         foreach (DeadLetter lone in letters.Where(l => l.AggregateId.IsDefault))
         {
             if (lone.OriginTopic == _topics.Events)
-                _loneEvents.Add(lone.OriginOffset);
+                _passedOver.Add(lone.OriginOffset);
             if (lone.Resolution is null)
                 _lone++;
         }
 
-        _mended.AddRange(letters.Where(l => !l.AggregateId.IsDefault && l.OriginTopic == _topics.Events && l.Resolution is not null).Select(l => (l.AggregateId, l.OriginOffset)));
+        foreach (DeadLetter settled in letters.Where(l => !l.AggregateId.IsDefault && l.OriginTopic == _topics.Events && l.Resolution is not null))
+        {
+            if (settled.Resolution!.IsDiscarded)
+                _passedOver.Add(settled.OriginOffset);
+            _mended.Add((settled.AggregateId, settled.OriginOffset, settled.Resolution.FoldedTo ?? settled.OriginOffset));
+        }
+
         foreach (IGrouping<AggregateId, DeadLetter> waiting in letters.Where(l => !l.AggregateId.IsDefault && l.Resolution is null).GroupBy(l => l.AggregateId))
             Set(waiting.Key, [.. waiting]);
         _end = letters.Count == 0 ? 0 : letters.Last().Offset + 1;
     }
 
-    /// <summary>Whether <paramref name="store"/> has passed over an event that was folded later, on another node: its aggregate is short there.</summary>
+    /// <summary>Whether <paramref name="store"/> has passed over an event that was folded later, on another node, or events behind a record that was discarded later: its aggregate is short there.</summary>
     public bool HasMissedRepair(StateStore store) =>
-        _mended.Exists(m => store.Checkpoint > m.Event && (store.Load(m.Aggregate)?.EventOffset ?? -1) < m.Event);
+        _mended.Exists(m => store.Checkpoint > m.Event && (store.Load(m.Aggregate)?.EventOffset ?? -1) < m.FoldedTo);
 
     /// <summary>Whether the aggregate is parked, and how.</summary>
     public bool TryGet(AggregateId id, [NotNullWhen(true)] out ParkedAggregate? parked)
@@ -112,13 +118,16 @@ internal sealed class ParkedAggregates
     /// <summary>A record of the events topic that belongs to no aggregate has been put aside.</summary>
     public void AddLoneEvent(long offset)
     {
-        _loneEvents.Add(offset);
+        _passedOver.Add(offset);
         AddLone(1);
     }
 
+    /// <summary>A record of the events topic that is no event has been discarded.</summary>
+    public void PassOver(long offset) => _passedOver.Add(offset);
+
     /// <summary>Whether an event is put aside already, or waits behind one of its aggregate that is.</summary>
     public bool HoldsEvent(byte[]? key, long offset) =>
-        (_loneEvents.Count > 0 && _loneEvents.Contains(offset))
+        (_passedOver.Count > 0 && _passedOver.Contains(offset))
         || (!_parked.IsEmpty && DeadLetterFormat.AggregateOf(key) is { IsDefault: false } id && TryGet(id, out ParkedAggregate? parked) && parked.BrokenAt >= 0 && parked.BrokenAt <= offset);
 
     /// <summary>What a caller is told of a parked aggregate.</summary>

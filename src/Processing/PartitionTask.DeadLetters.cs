@@ -66,9 +66,9 @@ internal sealed partial class PartitionTask
             Refuse(command, input, InvalidRequest, "A record whose key is no aggregate id cannot be processed again: it can only be discarded.");
         else if (!request.IsDiscard && request.Offset is not null)
             Refuse(command, input, InvalidRequest, "Letters are processed again aggregate by aggregate, in order: name the aggregate, not a letter.");
-        else if (request.IsDiscard && isEvent && !command.AggregateId.IsDefault)
+        else if (request.IsDiscard && !command.AggregateId.IsDefault && letters.Any(l => l.OriginTopic == _events.Topic && l.Cause != EventReplay.Foreign))
             Refuse(command, input, EventIsHistory, "An event is what has happened; it cannot be discarded. Deploy code that can fold it, then retry.");
-        else if (isEvent && !command.AggregateId.IsDefault && !FoldAgain(command.AggregateId, letters, request.By))
+        else if (isEvent && !command.AggregateId.IsDefault && !SettleEvents(command.AggregateId, [.. letters.Where(l => l.OriginTopic == _events.Topic)], request))
             Refuse(command, input, StillParked, $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_parked.LettersOf(command.AggregateId, Letters, Foreign, _stop.Token)[0].Message}");
         else
             Settle(command, request, [.. letters.Where(l => command.AggregateId.IsDefault || l.OriginTopic != _events.Topic)], input);
@@ -138,29 +138,37 @@ internal sealed partial class PartitionTask
             () => input);
 
     // Store first and flushed, then letter and snapshot in one transaction: neither an older store nor an older barrier can bring back the state before the event once the letter is settled.
-    private bool FoldAgain(AggregateId id, IReadOnlyList<DeadLetter> letters, string by)
+    private bool SettleEvents(AggregateId id, DeadLetter[] events, DeadLetterRequest request)
     {
-        DeadLetter[] events = [.. letters.Where(l => l.OriginTopic == _events.Topic)];
+        HashSet<long> discarded = request.IsDiscard ? [.. events.Select(l => l.OriginOffset)] : [];
         try
         {
-            new EventReplay(_context, _partition, _registry, _store!, new AggregateCache(_store!, _context.Definition, 1), _parked, ParkEvent).FoldAgain(id, events[0].OriginOffset, _stop.Token);
+            new EventReplay(_context, _partition, _registry, _store!, new AggregateCache(_store!, _context.Definition, 1), _parked, ParkEvent).FoldAgain(id, events[0].OriginOffset, discarded, _stop.Token);
         }
         catch (InvalidDataException still)
         {
             _producer.BeginTransaction();
-            _writer.WriteDeadLetter(DeadLetterFormat.Refused(IncomingCommand.KeyOf(id), events[0].Offset, EventReplay.Unfoldable, still.Message, _context.Time.GetUtcNow()));
+            _writer.WriteDeadLetter(DeadLetterFormat.Refused(IncomingCommand.KeyOf(id), events[0].Offset, EventReplay.CauseOf(still), still.Message, _context.Time.GetUtcNow()));
             Commit();
             return false;
         }
 
         _aggregates.Forget(id);
         _store!.Flush();
+        byte[] key = IncomingCommand.KeyOf(id);
+        long foldedTo = _store.Load(id)?.EventOffset ?? -1;
         while (!TryWriteBarrier(() =>
                {
                    foreach (DeadLetter letter in events)
-                       _writer.WriteDeadLetter(DeadLetterFormat.Retried(IncomingCommand.KeyOf(id), letter.Offset, Folded, by, _context.Time.GetUtcNow()));
+                   {
+                       _writer.WriteDeadLetter(request.IsDiscard
+                           ? DeadLetterFormat.Discarded(key, letter.Offset, request.By, request.Reason!, foldedTo, _context.Time.GetUtcNow())
+                           : DeadLetterFormat.Retried(key, letter.Offset, Folded, request.By, _context.Time.GetUtcNow()));
+                   }
                }))
             _stop.Token.ThrowIfCancellationRequested();
+        foreach (long offset in discarded)
+            _parked.PassOver(offset);
         // Before the request is answered: whoever has the answer reads the state that was folded.
         _parked.Set(id, _parked.LettersOf(id, Letters, Foreign, _stop.Token));
         return true;

@@ -72,8 +72,9 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
 
     /// <summary>
     /// Takes the next events of <paramref name="partition"/> and returns when they are written. <paramref name="nextOffset"/> is the position behind
-    /// them, transaction markers included. Batches of one partition must come in order.
+    /// them, transaction markers included. Batches of one partition must come in order. When it throws, no read model is changed but those that could be; the same batch may come again, and the other partitions go on.
     /// </summary>
+    /// <exception cref="InvalidDataException">A projection does not take an event; the message says which.</exception>
     /// <exception cref="InvalidOperationException">The engine stopped; its <see cref="Completion"/> says why.</exception>
     public async Task Project(int partition, IReadOnlyList<RecordedEvent> events, long nextOffset, CancellationToken cancellationToken)
     {
@@ -114,14 +115,10 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
                     events += batch.Events.Count;
                 }
 
-                long started = System.Diagnostics.Stopwatch.GetTimestamp();
-                await Write(together, _stop.Token).ConfigureAwait(false);
-                ProjectionTelemetry.Wrote(events, System.Diagnostics.Stopwatch.GetElapsedTime(started));
-                foreach (PendingBatch batch in together)
-                {
-                    Positions.Advance(batch.Partition, batch.NextOffset);
-                    batch.Written.TrySetResult();
-                }
+                if (await TryWrite(together, events, together.Count == 1).ConfigureAwait(false))
+                    continue;
+                foreach (PendingBatch batch in together) // one of them cannot be written; the others must not wait for it
+                    await TryWrite([batch], batch.Events.Count, isLast: true).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -135,6 +132,30 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
             LogStopped(_logger, fault);
             throw;
         }
+    }
+
+    private async Task<bool> TryWrite(List<PendingBatch> together, int events, bool isLast)
+    {
+        long started = System.Diagnostics.Stopwatch.GetTimestamp();
+        try
+        {
+            await Write(together, _stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception refused) when (!_stop.IsCancellationRequested)
+        {
+            if (isLast)
+                together[0].Written.TrySetException(refused);
+            return false;
+        }
+
+        ProjectionTelemetry.Wrote(events, System.Diagnostics.Stopwatch.GetElapsedTime(started));
+        foreach (PendingBatch batch in together)
+        {
+            Positions.Advance(batch.Partition, batch.NextOffset);
+            batch.Written.TrySetResult();
+        }
+
+        return true;
     }
 
     private void Abandon(List<PendingBatch> together, Exception? fault)

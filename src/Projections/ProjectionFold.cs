@@ -39,13 +39,24 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         };
     }
 
+    private InvalidDataException NotTaken(RecordedEvent recorded, Exception failure) => new(
+        $"The projection {projection.Name} does not take the event {recorded.Partition}@{recorded.Offset}, {recorded.Payload.GetType().Name} of {recorded.AggregateId}: {failure.Message}", failure);
+
     private DocumentChanges<TDocument> Insert(IReadOnlyList<RecordedEvent> events)
     {
         var documents = new List<KeyValuePair<string, TDocument?>>(events.Count);
         foreach (RecordedEvent recorded in events)
         {
-            if (projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
+            if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
+                continue;
+            try
+            {
                 documents.Add(new(handler.Key(recorded), handler.Create!(recorded)));
+            }
+            catch (Exception failure)
+            {
+                throw NotTaken(recorded, failure);
+            }
         }
 
         return new DocumentChanges<TDocument>(projection, documents);
@@ -59,20 +70,51 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
 
-            string key = handler.Key(recorded);
-            TDocument delta = handler.Create!(recorded);
-            if (_position.TryGetValue(key, out int at))
+            try
             {
-                documents[at] = new(key, projection.Plus!(documents[at].Value!, delta));
+                string key = handler.Key(recorded);
+                TDocument delta = handler.Create!(recorded);
+                if (_position.TryGetValue(key, out int at))
+                {
+                    documents[at] = new(key, projection.Plus!(documents[at].Value!, delta));
+                }
+                else
+                {
+                    _position.Add(key, documents.Count);
+                    documents.Add(new(key, delta));
+                }
             }
-            else
+            catch (Exception failure)
             {
-                _position.Add(key, documents.Count);
-                documents.Add(new(key, delta));
+                throw NotTaken(recorded, failure);
             }
         }
 
         return new DocumentChanges<TDocument>(projection, documents);
+    }
+
+    private string KeyOf(ProjectionHandler<TDocument> handler, RecordedEvent recorded)
+    {
+        try
+        {
+            return handler.Key(recorded);
+        }
+        catch (Exception failure)
+        {
+            throw NotTaken(recorded, failure);
+        }
+    }
+
+    private TDocument? Next(ProjectionHandler<TDocument> handler, TDocument? present, RecordedEvent recorded)
+    {
+        try
+        {
+            return handler.Fold!(present, recorded);
+        }
+        catch (Exception failure)
+        {
+            throw NotTaken(recorded, failure);
+        }
     }
 
     private async Task<DocumentChanges> FoldOnStored(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken)
@@ -87,7 +129,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
 
-            string key = handler.Key(recorded);
+            string key = KeyOf(handler, recorded);
             work.Add((key, handler, recorded));
             if (!_cache.ContainsKey(key))
                 (missing ??= []).Add(key);
@@ -105,7 +147,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         foreach ((string key, ProjectionHandler<TDocument> handler, RecordedEvent recorded) in work)
         {
             TDocument? present = _cache[key];
-            TDocument? next = handler.Fold!(present, recorded);
+            TDocument? next = Next(handler, present, recorded);
             _cache[key] = next;
             if (_position.TryGetValue(key, out int at))
             {

@@ -2,7 +2,11 @@ using Banking.Domain;
 using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Hosting.Verification;
+using KafkaEventSourcing.Projections;
 using Microsoft.Extensions.Logging.Abstractions;
+using MongoDB.Bson;
+using MongoDB.Driver;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
@@ -113,8 +117,98 @@ public sealed class ParkedEventTests(BankFixture bank)
             await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 1), Cancellation));
         }
 
-        desk.Letters().Select(l => (l.AggregateId.ToString(), l.Cause)).ShouldBe([("", "unfoldable-event"), ("a", "unfoldable-event")], ignoreOrder: true);
+        desk.Letters().Select(l => (l.AggregateId.ToString(), l.Cause)).ShouldBe([("", "foreign-record"), ("a", "foreign-record")], ignoreOrder: true);
     }
+
+    [Fact]
+    public async Task Records_of_somebody_else_in_the_events_topic_are_passed_over_once_they_are_discarded()
+    {
+        string name = Testing.TestServers.UniqueName("discard");
+        string data = Path.Combine(bank.Servers.Folder, name);
+        using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
+        await using (EventSourcedNode node = await Start(name, data, fails: false, barrierEvents: 1_000, projection: Balances))
+        {
+            await node.Send(Movement.Credit("a", 1), Cancellation);
+            await desk.Produce(desk.Topics.Events, "a", [1, 2, 3]);
+            await desk.Produce(desk.Topics.Events, "a", [4, 5, 6]);
+            await node.Send(Movement.Credit("a", 2), Cancellation); // the writer does not read its own topic
+            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModels(Cancellation))).Message.ShouldContain("is not an event");
+            node.Aggregates[0].StoppedReadModels.Keys.ShouldBe([DeadLetterDesk.PartitionOf("a")]);
+        }
+
+        Directory.Delete(data, recursive: true);
+        await using (EventSourcedNode node = await Start(name, data, fails: false, barrierEvents: 1_000, projection: Balances))
+        {
+            await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 4), Cancellation));
+            desk.Retry("a").Code.ShouldBe("still-parked");
+            desk.Discard("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
+            await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 4), Cancellation)); // by the second one, which is met only now
+            desk.Discard("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
+            desk.Letters().ShouldBeEmpty();
+            (await node.Send(Movement.Credit("a", 4), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
+            await ReadModelsGoOn(node);
+            (await new Verifier(node, node.Aggregates[0]).Run(Cancellation)).IsConsistent.ShouldBeTrue();
+        }
+
+        for (int start = 0; start < 2; start++)
+        {
+            await using (EventSourcedNode node = await Start(name, data, fails: false, barrierEvents: 1_000, projection: Balances))
+            {
+                (await Balance(node, "a")).ShouldBe(7);
+                (await new Verifier(node, node.Aggregates[0]).Run(Cancellation)).IsConsistent.ShouldBeTrue();
+            }
+
+            Directory.Delete(data, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Event_that_a_projection_does_not_take_holds_its_partition_up_and_no_other()
+    {
+        string name = Testing.TestServers.UniqueName("held");
+        string data = Path.Combine(bank.Servers.Folder, name);
+        string other = Enumerable.Range(0, 100).Select(i => $"other-{i}").First(o => DeadLetterDesk.PartitionOf(o) != DeadLetterDesk.PartitionOf("a"));
+        await using (EventSourcedNode node = await Start(name, data, fails: false, projection: PickyBalances))
+        {
+            foreach ((string account, long amount) in ((string, long)[])[("a", 1), (other, 2), ("a", Unlucky), ("a", 3), (other, 4)])
+                (await node.Send(Movement.Credit(account, amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModels(Cancellation))).Message.ShouldContain("thirteen");
+            ConsistencyToken last = (await node.Aggregates[0].Processor.Read(AggregateId.Parse(other), Cancellation))!.Token;
+            await node.Aggregates[0].Projections!.Positions.WaitFor(last, Cancellation);
+            (await Document(node, other)).ShouldBe(6);
+            (await Document(node, "a")).ShouldBe(1); // all before the event that is not taken
+            node.Completion.IsCompleted.ShouldBeFalse();
+            (await Balance(node, "a")).ShouldBe(1 + Unlucky + 3);
+        }
+
+        await using EventSourcedNode mended = await Start(name, data, fails: false, projection: Balances);
+        await mended.WaitForReadModels(Cancellation);
+        (await Document(mended, "a")).ShouldBe(1 + Unlucky + 3);
+    }
+
+    private static ProjectionDefinition Balances { get; } = BalancesThat(take: _ => true);
+
+    private static ProjectionDefinition PickyBalances { get; } = BalancesThat(take: amount => amount != Unlucky);
+
+    private static ProjectionDefinition BalancesThat(Func<long, bool> take) => ProjectionDefinition.Define<BalanceDocument>("balances")
+        .Folds<AccountCredited>((_, r) => r.AggregateId.Value, (document, credited, r) => take(credited.Amount)
+            ? new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) + credited.Amount)
+            : throw new InvalidOperationException("thirteen"))
+        .Build();
+
+    private static async Task<long> Document(EventSourcedNode node, string account) =>
+        (await node.ReadModels.GetCollection<BsonDocument>("balances").Find(new BsonDocument("_id", account)).SingleAsync(Cancellation))["balance"].ToInt64();
+
+    // They find out at their next try.
+    private static async Task ReadModelsGoOn(EventSourcedNode node)
+    {
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        while (node.Aggregates[0].StoppedReadModels.Count > 0)
+            await look.WaitForNextTickAsync(Cancellation);
+        await node.WaitForReadModels(Cancellation);
+    }
+
+    private sealed record BalanceDocument(string Id, long Balance);
 
     [Fact]
     public async Task Snapshot_that_cannot_be_read_is_passed_over_and_the_events_are_folded()
@@ -141,14 +235,15 @@ public sealed class ParkedEventTests(BankFixture bank)
     private static async Task<long> Balance(EventSourcedNode node, string account) =>
         ((AccountState)(await node.Aggregates[0].Processor.Read(AggregateId.Parse(account), Cancellation))!.State).Balance;
 
-    private Task<EventSourcedNode> Start(string name, string data, bool fails, int barrierEvents = 2)
+    private Task<EventSourcedNode> Start(string name, string data, bool fails, int barrierEvents = 2, ProjectionDefinition? projection = null)
     {
-        ApplicationDefinition application = EventSourcedApplication.Named(name, "Folds, or does not.").With(AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
+        EventSourcedApplication described = EventSourcedApplication.Named(name, "Folds, or does not.").With(AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
             .Decides<Credit>((_, credit) => Decision.Accept(ParkedCommandTests.Credited(credit.Amount)))
             .Evolves<AccountCredited>((state, credited) => fails && credited.Amount == Unlucky
                 ? throw new InvalidOperationException("thirteen")
                 : state with { Balance = state.Balance + credited.Amount })
-            .Build()).Build();
+            .Build());
+        ApplicationDefinition application = (projection is null ? described : described.With(projection)).Build();
         var options = new NodeOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents };
         return EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
     }

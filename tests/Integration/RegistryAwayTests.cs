@@ -1,9 +1,11 @@
 using System.Buffers.Binary;
+using System.Text.Json.Nodes;
 using Avro.Generic;
 using Avro.IO;
 using Banking.Domain;
 using Confluent.Kafka;
 using Confluent.SchemaRegistry;
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Embedded.SchemaRegistry;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Testing;
@@ -64,6 +66,71 @@ public sealed class RegistryAwayTests(BankFixture bank)
         }
     }
 
+    [Fact]
+    public async Task Restore_waits_for_the_registry_and_then_goes_on()
+    {
+        var registryOptions = new EmbeddedSchemaRegistryOptions { BootstrapServers = bank.Servers.Addresses.Kafka!, Topic = TestServers.UniqueName("schemas") };
+        EmbeddedSchemaRegistry registry = await EmbeddedSchemaRegistry.StartAsync(registryOptions, cancellationToken: Cancellation);
+        int port = new Uri(registry.Url).Port;
+        try
+        {
+            ApplicationDefinition application = BankFixture.NewBank();
+            using var log = new WaitingLog();
+            var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1 };
+            await using EventSourcedNode node = await EventSourcedNode.Start(
+                application, bank.Servers.Addresses with { Registry = registry.Url }, options, log, TimeProvider.System, Cancellation);
+            await node.Send(Movement.Open("a"), Cancellation);
+            await node.Send(Movement.Credit("a", 70), Cancellation);
+            Message<byte[], byte[]> newer = await CreditOfNewerVersion(registry.Url, node.Aggregates[0].Topics.Events);
+            await registry.DisposeAsync();
+            using (IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+                await producer.ProduceAsync(node.Aggregates[0].Topics.Events, newer, Cancellation);
+
+            // Another writer for a moment: the node restores, and meets an event of a schema that it has not seen.
+            using (IProducer<byte[], byte[]> usurper = new ProducerBuilder<byte[], byte[]>(
+                new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{application.Name}-account-0" }).Build())
+                usurper.InitTransactions(TimeSpan.FromSeconds(30));
+            Task<CommandResult> behind = node.Send(Movement.Credit("a", 5, "behind"), Cancellation);
+            await log.Restoring.WaitAsync(Cancellation);
+            node.Completion.IsCompleted.ShouldBeFalse();
+            behind.IsCompleted.ShouldBeFalse();
+
+            registry = await EmbeddedSchemaRegistry.StartAsync(registryOptions with { Port = port }, cancellationToken: Cancellation);
+            (await behind).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(4);
+            await node.WaitForReadModels(Cancellation); // they have waited for it too
+            ((AccountState)(await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!.State).Balance.ShouldBe(70 + 5); // the event that was copied says what the balance is after it
+        }
+        finally
+        {
+            await registry.DisposeAsync();
+        }
+    }
+
+    // The last event once more, with the next version, and with one field more at the end of the record.
+    private async Task<Message<byte[], byte[]>> CreditOfNewerVersion(string registry, string topic)
+    {
+        using var client = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = registry });
+        var config = new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = topic, EnablePartitionEof = true };
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).Build();
+        consumer.Assign(new TopicPartitionOffset(topic, 0, Offset.Beginning));
+        Message<byte[], byte[]> last = null!;
+        for (ConsumeResult<byte[], byte[]> record = consumer.Consume(Cancellation); !record.IsPartitionEOF; record = consumer.Consume(Cancellation))
+            last = record.Message;
+
+        Schema known = await client.GetSchemaAsync(BinaryPrimitives.ReadInt32BigEndian(last.Value.AsSpan(1)));
+        JsonNode newer = JsonNode.Parse(known.SchemaString)!;
+        newer["fields"]!.AsArray().Add(JsonNode.Parse("""{"name":"Colour","type":"string","default":""}"""));
+        byte[] value = [.. last.Value, 6, .. "red"u8];
+        int id = await client.RegisterSchemaAsync($"{topic}-Banking.Domain.AccountCredited", new Schema(newer.ToJsonString(), SchemaType.Avro));
+        BinaryPrimitives.WriteInt32BigEndian(value.AsSpan(1), id);
+        last.Value = value;
+        last.Headers.Remove(CloudEventHeaders.Sequence);
+        last.Headers.Add(CloudEventHeaders.Sequence, "3"u8.ToArray());
+        last.Headers.Remove(CloudEventHeaders.CausationId);
+        last.Headers.Add(CloudEventHeaders.CausationId, "by-hand"u8.ToArray());
+        return last;
+    }
+
     private static async Task<byte[]> Encode(string registry, ApplicationDefinition application)
     {
         using var client = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = registry });
@@ -90,11 +157,14 @@ public sealed class RegistryAwayTests(BankFixture bank)
     private sealed class WaitingLog : ILoggerFactory, ILogger
     {
         private readonly TaskCompletionSource _waits = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _restoring = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource _waitsAgain = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task Waits => _waits.Task;
 
         public Task WaitsAgain => _waitsAgain.Task;
+
+        public Task Restoring => _restoring.Task;
 
         public ILogger CreateLogger(string categoryName) => this;
 
@@ -112,6 +182,8 @@ public sealed class RegistryAwayTests(BankFixture bank)
             if (!formatter(state, exception).Contains("waits for the Schema Registry", StringComparison.Ordinal))
                 return;
             exception.ShouldBeOfType<HttpRequestException>();
+            if (formatter(state, exception).Contains("account.events", StringComparison.Ordinal))
+                _restoring.TrySetResult();
             if (!_waits.TrySetResult())
                 _waitsAgain.TrySetResult();
         }

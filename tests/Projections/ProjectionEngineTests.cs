@@ -120,13 +120,40 @@ public class ProjectionEngineTests
     }
 
     [Fact]
-    public async Task Fault_of_the_store_stops_the_engine_and_is_its_completion()
+    public async Task Batch_that_the_store_refuses_fails_and_is_written_when_it_comes_again()
     {
         var store = new InMemoryProjectionStore { BeforeCommit = () => throw new InvalidDataException("disk on fire") };
         await using ProjectionEngine engine = Start(store);
-        (await Should.ThrowAsync<Exception>(() => engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], 1, None))).ToString().ShouldContain("disk on fire");
-        (await Should.ThrowAsync<InvalidDataException>(() => engine.Completion)).Message.ShouldBe("disk on fire");
-        await Should.ThrowAsync<InvalidOperationException>(() => engine.Project(0, [], 1, None));
+        RecordedEvent[] batch = [Tally.Event(0, 0, "a", 1, new Added(5))];
+        (await Should.ThrowAsync<InvalidDataException>(() => engine.Project(0, batch, 1, None))).Message.ShouldBe("disk on fire");
+        engine.Completion.IsCompleted.ShouldBeFalse();
+        engine.Positions.Of(0).ShouldBeNull();
+        store.BeforeCommit = null;
+        await engine.Project(0, batch, 1, None);
+        store.Documents("totals")["a"].ShouldBe(new Total("a", 5, 1));
+    }
+
+    [Fact]
+    public async Task Event_that_a_projection_does_not_take_fails_its_batch_alone()
+    {
+        var store = new InMemoryProjectionStore();
+        ProjectionDefinition picky = ProjectionDefinition.Define<Total>("totals")
+            .Folds<Added>((_, r) => r.AggregateId.Value, (total, added, r) => added.By == 13 ? throw new InvalidOperationException("thirteen") : new(r.AggregateId.Value, (total?.Sum ?? 0) + added.By, (total?.Events ?? 0) + 1))
+            .Build();
+        await using ProjectionEngine engine = Start(store, picky);
+        // Side by side, so that some of them wait together and are written in one transaction if they can.
+        Task[] good = [.. Enumerable.Range(1, 20).Select(p => engine.Project(p, [Tally.Event(p, 0, $"a{p}", 1, new Added(p == 13 ? 1 : p))], 1, None))];
+        Task bad = engine.Project(0, [Tally.Event(0, 0, "b", 1, new Added(1)), Tally.Event(0, 1, "b", 2, new Added(13))], 2, None);
+        Task[] more = [.. Enumerable.Range(21, 20).Select(p => engine.Project(p, [Tally.Event(p, 0, $"a{p}", 1, new Added(p))], 1, None))];
+        await Task.WhenAll([.. good, .. more]);
+        string message = (await Should.ThrowAsync<InvalidDataException>(bad)).Message;
+        message.ShouldContain("totals");
+        message.ShouldContain("0@1");
+        message.ShouldContain("thirteen");
+        store.Documents("totals").Count.ShouldBe(40);
+        engine.Positions.Of(0).ShouldBeNull();
+        await engine.Project(0, [Tally.Event(0, 0, "b", 1, new Added(1))], 1, None);
+        store.Documents("totals")["b"].ShouldBe(new Total("b", 1, 1));
     }
 
     [Fact]

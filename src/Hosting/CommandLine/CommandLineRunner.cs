@@ -41,7 +41,7 @@ public static class CommandLineRunner
             await Console.Error.WriteLineAsync(failed.Message).ConfigureAwait(false);
             return ExitCodes.Failed;
         }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or TimeoutException)
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or TimeoutException or ReadModelsStoppedException)
         {
             await Console.Error.WriteLineAsync(failed.Message).ConfigureAwait(false);
             return ExitCodes.Failed;
