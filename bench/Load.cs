@@ -3,7 +3,7 @@ using Banking.Demo;
 namespace KafkaEventSourcing.Bench;
 
 /// <summary>What is measured: seeded movements of the bank.</summary>
-internal sealed record Load(int Commands, int Accounts, int InFlight, int Runs, int Rate, int Aggregates)
+internal sealed record Load(int Commands, int Accounts, int InFlight, int Runs, int Rate, int Aggregates, int Gigabytes)
 {
     private const int Seed = 42;
 

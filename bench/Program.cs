@@ -8,12 +8,13 @@ var runs = new Option<int>("--runs") { Description = "runs of each figure; the m
 var inFlight = new Option<int>("--in-flight") { Description = "commands without an answer at one time", DefaultValueFactory = _ => 20_000 };
 var rate = new Option<int>("--rate") { Description = "commands a second that are offered while nodes come and go", DefaultValueFactory = _ => 2_000 };
 var aggregates = new Option<int>("--aggregates") { Description = "aggregates that are restored", DefaultValueFactory = _ => 1_000_000 };
-var only = new Option<string>("--only") { Description = "one of encode, append, decide, fold, project, process, end-to-end, topic, doors, reads, moves, restore", DefaultValueFactory = _ => "" };
+var gigabytes = new Option<int>("--gigabytes") { Description = "log of the broker that is restarted, in GB", DefaultValueFactory = _ => 2 };
+var only = new Option<string>("--only") { Description = "one of encode, append, decide, fold, project, process, end-to-end, topic, doors, reads, moves, restore, broker, restart", DefaultValueFactory = _ => "" };
 
-var root = new RootCommand("Figures of this machine, each the median of several runs in one go.") { commands, accounts, runs, inFlight, rate, aggregates, only };
+var root = new RootCommand("Figures of this machine, each the median of several runs in one go.") { commands, accounts, runs, inFlight, rate, aggregates, gigabytes, only };
 root.SetAction(async (result, cancellationToken) =>
 {
-    var load = new Load(result.GetValue(commands), result.GetValue(accounts), result.GetValue(inFlight), result.GetValue(runs), result.GetValue(rate), result.GetValue(aggregates));
+    var load = new Load(result.GetValue(commands), result.GetValue(accounts), result.GetValue(inFlight), result.GetValue(runs), result.GetValue(rate), result.GetValue(aggregates), result.GetValue(gigabytes));
     string wanted = result.GetValue(only)!;
     (string Name, Func<Load, CancellationToken, Task> Run)[] stages =
     [
@@ -29,6 +30,8 @@ root.SetAction(async (result, cancellationToken) =>
         ("reads", ReadStage.Run),
         ("moves", MoveStage.Run),
         ("restore", RestoreStage.Run),
+        ("broker", BrokerStage.Run),
+        ("restart", RestartStage.Run),
     ];
     if (wanted.Length > 0 && stages.All(s => s.Name != wanted))
     {
@@ -45,4 +48,13 @@ root.SetAction(async (result, cancellationToken) =>
 
     return 0;
 });
+var folder = new Argument<string>("folder");
+var kafka = new Command(BenchProcess.KafkaCommand) { folder };
+kafka.Hidden = true;
+kafka.SetAction((result, cancellationToken) => BenchProcess.ServeKafka(result.GetValue(folder)!, cancellationToken));
+var loopback = new Command(BenchProcess.LoopbackCommand) { folder };
+loopback.Hidden = true;
+loopback.SetAction((_, _) => BenchProcess.ServeLoopback());
+root.Subcommands.Add(kafka);
+root.Subcommands.Add(loopback);
 return await root.Parse(args).InvokeAsync().ConfigureAwait(false);

@@ -11,9 +11,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace KafkaEventSourcing.Embedded.Kafka;
 
 /// <summary>A Kafka broker in this process: one node, for development, tests and small installations. Any Kafka client can use it. Thread-safe.</summary>
-public sealed class EmbeddedKafka : IAsyncDisposable
+public sealed partial class EmbeddedKafka : IAsyncDisposable
 {
     private static readonly TimeSpan TransactionTick = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan FlushTick = TimeSpan.FromSeconds(1);
 
     private readonly Broker _broker;
     private readonly Socket _listener;
@@ -25,6 +26,7 @@ public sealed class EmbeddedKafka : IAsyncDisposable
     private readonly ITimer _stalled;
     private readonly Task _accepting;
     private readonly Task _cleaning;
+    private readonly Task _flushing;
     private readonly ITimer _transactions;
 
     private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, Socket listener, TimeProvider time, ILogger logger)
@@ -35,7 +37,8 @@ public sealed class EmbeddedKafka : IAsyncDisposable
         BootstrapServers = string.Create(CultureInfo.InvariantCulture, $"{_broker.Host}:{port}");
         _budget = new MemoryBudget(Math.Max(options.MaxInFlightBytes, options.MaxRequestBytes));
         _accepting = Accept(new RequestDispatcher(_broker));
-        _cleaning = Clean(options, time);
+        _cleaning = Each(options.CleanInterval, _broker.Logs.Clean, time, logger);
+        _flushing = Each(FlushTick, _broker.Logs.Flush, time, logger);
         TimeSpan sweep = TimeSpan.FromTicks(Math.Min(options.RequestStall.Ticks, options.ConnectionMaxIdle.Ticks) / 4);
         _stalled = time.CreateTimer(_ => CloseStalled(), null, sweep, sweep);
         _transactions = time.CreateTimer(_ => _broker.Transactions.AbortExpired(), null, TransactionTick, TransactionTick);
@@ -86,6 +89,7 @@ public sealed class EmbeddedKafka : IAsyncDisposable
         await _transactions.DisposeAsync().ConfigureAwait(false);
         await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _cleaning.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _flushing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (Connection connection in _connections.Keys)
             connection.Close();
         _broker.Groups.Stop();
@@ -172,10 +176,23 @@ public sealed class EmbeddedKafka : IAsyncDisposable
             connection.CloseIfStalled();
     }
 
-    private async Task Clean(EmbeddedKafkaOptions options, TimeProvider time)
+    // What fails now, as on a full disk, may not the next time.
+    private async Task Each(TimeSpan interval, Action keep, TimeProvider time, ILogger logger)
     {
-        using var timer = new PeriodicTimer(options.CleanInterval, time);
+        using var timer = new PeriodicTimer(interval, time);
         while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
-            _broker.Logs.Clean();
+        {
+            try
+            {
+                keep();
+            }
+            catch (Exception failure)
+            {
+                LogNotKept(logger, failure, keep.Method.Name);
+            }
+        }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{What} of the logs failed; it is tried again")]
+    private static partial void LogNotKept(ILogger logger, Exception failure, string what);
 }

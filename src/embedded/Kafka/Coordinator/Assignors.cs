@@ -75,7 +75,8 @@ internal sealed class UniformAssignor : IServerAssignor
             result[least].Add(partition);
         }
 
-        // Then partitions move from who has too many, until no move makes it more even; every move lowers the sum of squares, so it ends.
+        // Then partitions move from who has too many, until no move makes it more even; every move lowers the sum of squares, so it ends. The last ones go first: like Kafka's, a member keeps its first ones.
+        Array.Reverse(partitions);
         for (bool moved = true; moved;)
         {
             moved = false;

@@ -11,7 +11,7 @@ internal sealed partial class LogManager : IDisposable
     private const string StartOffsetsFile = "log-start-offset-checkpoint";
     private const string RecoveryPointsFile = "recovery-point-offset-checkpoint";
 
-    // A start after a crash checks no more than this, and what came since the last cleaning, of each log.
+    // A start after a crash checks no more than this, and what came since the last look at it, of each log.
     private const long FlushAtBytes = 16 * 1024 * 1024;
 
     private readonly ConcurrentDictionary<TopicPartition, UnifiedLog> _logs = [];
@@ -88,7 +88,21 @@ internal sealed partial class LogManager : IDisposable
             CheckpointFile.WriteOffsets(Path.Combine(_directory, StartOffsetsFile), _logs.Values.Where(l => l.LogStartOffset > 0).Select(l => KeyValuePair.Create(l.Partition, l.LogStartOffset)));
     }
 
-    /// <summary>Retention, compaction, flush and checkpoints of all logs; called now and then.</summary>
+    /// <summary>Flushes the logs with much that is not on disk, so that a start after a crash has little to check; called each second or so.</summary>
+    public void Flush()
+    {
+        bool flushed = false;
+        foreach (UnifiedLog log in _logs.Values.Where(l => l.UnflushedBytes >= FlushAtBytes))
+        {
+            log.Flush();
+            flushed = true;
+        }
+
+        if (flushed)
+            WriteCheckpoints();
+    }
+
+    /// <summary>Retention, compaction and checkpoints of all logs; called now and then.</summary>
     public void Clean()
     {
         foreach (UnifiedLog log in _logs.Values)
@@ -96,8 +110,6 @@ internal sealed partial class LogManager : IDisposable
             log.ApplyRetention();
             if (log.Config.Compacts)
                 _cleaner.Clean(log);
-            if (log.UnflushedBytes >= FlushAtBytes)
-                log.Flush();
         }
 
         DeleteDoomed(_time.GetUtcNow().ToUnixTimeMilliseconds());

@@ -214,8 +214,8 @@ internal sealed class LogSegment : IDisposable
 
     public void AppendAborted(in AbortedTransaction aborted) => Transactions.Append(PathOf(TransactionIndexExtension), aborted);
 
-    /// <summary>Reads whole batches from the one that holds <paramref name="offset"/> on, at most <paramref name="maxBytes"/>, the first one in any case when <paramref name="minOne"/> says so, and none from <paramref name="limitOffset"/> on.</summary>
-    public Memory<byte> Read(long offset, int maxBytes, bool minOne, long limitOffset, out long nextOffset)
+    /// <summary>Reads whole batches from the one that holds <paramref name="offset"/> on, at most <paramref name="maxBytes"/>, the first one in any case when <paramref name="minOne"/> says so, and none from <paramref name="limitOffset"/> on; into <paramref name="memory"/>, or into an array of their own.</summary>
+    public Memory<byte> Read(long offset, int maxBytes, bool minOne, long limitOffset, RecordMemory? memory, out long nextOffset)
     {
         nextOffset = offset;
         long size = Size;
@@ -224,12 +224,12 @@ internal sealed class LogSegment : IDisposable
         if (first.Size > maxBytes && !minOne)
             return default;
         int want = (int)Math.Min(Math.Max(maxBytes, first.Size), size - first.Position);
-        byte[] buffer = GC.AllocateUninitializedArray<byte>(want);
-        int read = ReadFully(buffer, first.Position);
+        byte[] buffer = memory?.Rent(want) ?? GC.AllocateUninitializedArray<byte>(want);
+        int read = ReadFully(buffer.AsSpan(0, want), first.Position);
         int end = 0;
         while (read - end >= RecordBatch.HeaderLength)
         {
-            var batch = new RecordBatch(buffer.AsSpan(end));
+            var batch = new RecordBatch(buffer.AsSpan(end, read - end));
             if (batch.Size > read - end || batch.BaseOffset >= limitOffset)
                 break;
             nextOffset = batch.NextOffset;

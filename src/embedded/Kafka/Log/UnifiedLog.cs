@@ -98,8 +98,8 @@ internal sealed partial class UnifiedLog : IDisposable
     public AppendResult AppendEndTransactionMarker(long producerId, short producerEpoch, bool commit, int coordinatorEpoch) =>
         Append(RecordBatchBuilder.EndTransactionMarker(producerId, producerEpoch, commit, coordinatorEpoch, Now()), isClient: false);
 
-    /// <summary>Reads from <paramref name="offset"/> on.</summary>
-    public LogRead Read(long offset, int maxBytes, bool readCommitted, bool minOne)
+    /// <summary>Reads from <paramref name="offset"/> on, into <paramref name="memory"/> or, without one, into arrays of their own.</summary>
+    public LogRead Read(long offset, int maxBytes, bool readCommitted, bool minOne, RecordMemory? memory = null)
     {
         // In this order: what the stable offset and the end allow is in segments that were published before.
         long stable = LastStableOffset;
@@ -116,12 +116,12 @@ internal sealed partial class UnifiedLog : IDisposable
             if (!segment.TryEnter())
             {
                 // It was replaced or deleted just now.
-                return Volatile.Read(ref _closed) ? new LogRead(ErrorCode.UnknownTopicOrPartition, default, -1, -1, -1, null) : Read(offset, maxBytes, readCommitted, minOne);
+                return Volatile.Read(ref _closed) ? new LogRead(ErrorCode.UnknownTopicOrPartition, default, -1, -1, -1, null) : Read(offset, maxBytes, readCommitted, minOne, memory);
             }
 
             try
             {
-                Memory<byte> records = segment.Read(offset, maxBytes, minOne, limit, out long next);
+                Memory<byte> records = segment.Read(offset, maxBytes, minOne, limit, memory, out long next);
                 if (records.Length > 0)
                     return new LogRead(ErrorCode.None, records, end, stable, start, readCommitted ? CollectAborted(segments, at, offset, next) : null);
                 if (segment.Translate(offset, segment.Size) is not null)

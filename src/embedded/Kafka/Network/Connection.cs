@@ -161,7 +161,12 @@ internal sealed partial class Connection : IDisposable
         }
 
         if (await answering.ConfigureAwait(false) is { } response)
+        {
+            if (response is IDisposable memory)
+                _writer.Keep(memory);
             Write(header, header.ApiVersion, isFlexible, response);
+        }
+
         if (_writer.Length + _writer.InsertedBytes > FlushBytes)
             await Flush(cancellationToken).ConfigureAwait(false);
     }

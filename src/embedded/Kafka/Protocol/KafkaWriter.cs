@@ -11,6 +11,7 @@ internal sealed class KafkaWriter : IDisposable
     private const int CopiedRecords = 8 * 1024;
 
     private readonly List<(int At, ReadOnlyMemory<byte> Records)> _inserted = [];
+    private readonly List<IDisposable> _kept = [];
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(1024);
 
     /// <summary>Bytes in the buffer.</summary>
@@ -21,13 +22,21 @@ internal sealed class KafkaWriter : IDisposable
 
     public Memory<byte> Written => _buffer.AsMemory(0, Length);
 
-    public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
+    public void Dispose()
+    {
+        Release();
+        ArrayPool<byte>.Shared.Return(_buffer);
+    }
+
+    /// <summary>Keeps what record sets lie in until they are sent: it is disposed with the next <see cref="Reset"/>.</summary>
+    public void Keep(IDisposable memory) => _kept.Add(memory);
 
     public void Reset()
     {
         Length = 0;
         InsertedBytes = 0;
         _inserted.Clear();
+        Release();
         if (_buffer.Length <= 64 * 1024)
             return;
         ArrayPool<byte>.Shared.Return(_buffer);
@@ -136,6 +145,13 @@ internal sealed class KafkaWriter : IDisposable
             WriteInt32(large.Length);
         _inserted.Add((Length, large));
         InsertedBytes += large.Length;
+    }
+
+    private void Release()
+    {
+        foreach (IDisposable memory in _kept)
+            memory.Dispose();
+        _kept.Clear();
     }
 
     /// <summary>Everything that was written, in order, from buffer and record sets.</summary>

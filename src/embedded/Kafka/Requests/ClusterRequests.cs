@@ -127,7 +127,7 @@ internal sealed class ClusterRequests(Broker broker)
             Partitions = move.Topic.Partitions.ConvertAll(p => new AlterReplicaLogDirsResponse.TopicItem.PartitionItem
             {
                 PartitionIndex = p,
-                ErrorCode = (short)(Path.GetFullPath(move.Path) != broker.LogDirectory ? ErrorCode.LogDirNotFound : broker.LogOf(move.Topic.Name, p) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.None),
+                ErrorCode = (short)(move.Path != broker.LogDirectory ? ErrorCode.LogDirNotFound : broker.LogOf(move.Topic.Name, p) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.None),
             }),
         })],
     };

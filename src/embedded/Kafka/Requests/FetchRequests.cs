@@ -21,8 +21,12 @@ internal sealed class FetchRequests(Broker broker)
         // Versions are taken before reading: an append in between is not missed.
         bool mayWait = request.MaxWaitMs > 0 && request.MinBytes > 0 && fetch.Partitions.Count > 0;
         (AppendSignal Signal, long Version)[] seen = mayWait ? See(fetch) : [];
-        FetchResponse response = Read(context, fetch, out long bytes, out bool failed);
-        return !mayWait || failed || bytes >= request.MinBytes ? new(Finish(fetch, response)) : Wait(context, fetch, seen);
+        var memory = new RecordMemory();
+        FetchResponse response = Read(context, fetch, memory, out long bytes, out bool failed);
+        if (!mayWait || failed || bytes >= request.MinBytes)
+            return new(Finish(fetch, response, memory));
+        memory.Dispose();
+        return Wait(context, fetch, seen);
     }
 
     private async ValueTask<IKafkaResponse?> Wait(RequestContext context, Round fetch, (AppendSignal Signal, long Version)[] seen)
@@ -38,7 +42,8 @@ internal sealed class FetchRequests(Broker broker)
             seen = See(fetch);
         }
 
-        return Finish(fetch, Read(context, fetch, out _, out _));
+        var memory = new RecordMemory();
+        return Finish(fetch, Read(context, fetch, memory, out _, out _), memory);
     }
 
     // Whether there are the bytes that the reader waits for, or an error for it. They are counted, not read.
@@ -76,7 +81,7 @@ internal sealed class FetchRequests(Broker broker)
         return [.. seen];
     }
 
-    private FetchResponse Read(RequestContext context, Round fetch, out long bytes, out bool failed)
+    private FetchResponse Read(RequestContext context, Round fetch, RecordMemory memory, out long bytes, out bool failed)
     {
         var response = new FetchResponse { SessionId = fetch.Session is { IsEmpty: false } session ? session.Id : 0 };
         bool readCommitted = fetch.Request.IsolationLevel == 1;
@@ -87,7 +92,7 @@ internal sealed class FetchRequests(Broker broker)
         foreach (FetchedPartition partition in fetch.Partitions)
         {
             // The first batch of an answer is given even if it is larger than asked for, so that readers always advance (KIP-74).
-            FetchResponse.TopicItem.PartitionItem answer = Read(context, partition, (int)Math.Clamp(left, 0, Math.Max(0, partition.MaxBytes)), readCommitted, minOne: bytes == 0);
+            FetchResponse.TopicItem.PartitionItem answer = Read(context, partition, (int)Math.Clamp(left, 0, Math.Max(0, partition.MaxBytes)), readCommitted, minOne: bytes == 0, memory);
             int length = answer.Records?.Length ?? 0;
             failed |= answer.ErrorCode != 0;
             bytes += length;
@@ -103,7 +108,7 @@ internal sealed class FetchRequests(Broker broker)
         return response;
     }
 
-    private FetchResponse.TopicItem.PartitionItem Read(RequestContext context, FetchedPartition partition, int maxBytes, bool readCommitted, bool minOne)
+    private FetchResponse.TopicItem.PartitionItem Read(RequestContext context, FetchedPartition partition, int maxBytes, bool readCommitted, bool minOne, RecordMemory memory)
     {
         var answer = new FetchResponse.TopicItem.PartitionItem { Index = partition.Index, Records = ReadOnlyMemory<byte>.Empty };
         Topic? topic = context.Version >= TopicIdVersion ? broker.Topics.Find(partition.TopicId) : broker.Topics.Find(partition.Topic);
@@ -119,7 +124,7 @@ internal sealed class FetchRequests(Broker broker)
             return answer;
         }
 
-        LogRead read = log.Read(partition.FetchOffset, maxBytes, readCommitted, minOne);
+        LogRead read = log.Read(partition.FetchOffset, maxBytes, readCommitted, minOne, memory);
         answer.ErrorCode = (short)read.Error;
         if (read.Error == ErrorCode.None)
             (answer.HighWatermark, answer.LastStableOffset, answer.LogStartOffset) = (read.HighWatermark, read.LastStableOffset, read.LogStartOffset);
@@ -128,7 +133,7 @@ internal sealed class FetchRequests(Broker broker)
         return answer;
     }
 
-    private static FetchResponse Finish(Round fetch, FetchResponse response)
+    private static PooledFetch Finish(Round fetch, FetchResponse response, RecordMemory memory)
     {
         // Only what is in the last answer was told; earlier rounds of the same wait were thrown away.
         var told = response.Responses.SelectMany(t => t.Partitions).ToHashSet();
@@ -139,7 +144,7 @@ internal sealed class FetchRequests(Broker broker)
                 fetch.Session?.MoveToEnd(partition);
         }
 
-        return response;
+        return new PooledFetch(response, memory);
     }
 
     private async Task WaitForAppend((AppendSignal Signal, long Version)[] seen, TimeSpan timeout)
@@ -166,6 +171,14 @@ internal sealed class FetchRequests(Broker broker)
 
         for (int i = 0; i < registered; i++)
             seen[i].Signal.Unregister(appended);
+    }
+
+    /// <summary>An answer whose records lie in pooled memory.</summary>
+    private sealed class PooledFetch(FetchResponse response, RecordMemory memory) : IKafkaResponse, IDisposable
+    {
+        public void Write(KafkaWriter writer, short version) => response.Write(writer, version);
+
+        public void Dispose() => memory.Dispose();
     }
 
     private sealed record Round(FetchRequest Request, FetchSession? Session, bool IsIncremental, IReadOnlyCollection<FetchedPartition> Partitions)

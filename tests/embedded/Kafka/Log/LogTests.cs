@@ -218,6 +218,22 @@ public sealed class LogTests
     }
 
     [Fact]
+    public void Much_that_is_not_flushed_is_flushed_by_the_next_look_and_the_checkpoint_says_so()
+    {
+        using var log = new TestLog();
+        string large = new('v', 1_000_000);
+        for (int i = 0; i < 16; i++)
+            log.AppendOk("k", large);
+        log.Manager.Flush();
+        log.Log.RecoveryPoint.ShouldBe(0); // 16,000,000 bytes and some are below 16 MiB
+        for (int i = 0; i < 2; i++)
+            log.AppendOk("k", large);
+        log.Manager.Flush();
+        log.Log.RecoveryPoint.ShouldBe(18);
+        File.ReadAllText(Path.Combine(log.Root, "recovery-point-offset-checkpoint")).ShouldContain("topic 0 18");
+    }
+
+    [Fact]
     public void Config_change_takes_effect_at_once()
     {
         using var log = new TestLog();

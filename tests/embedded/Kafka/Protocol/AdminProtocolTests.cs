@@ -42,6 +42,18 @@ public sealed class AdminProtocolTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Replicas_are_moved_to_the_one_folder_only_and_impossible_names_are_refused()
+    {
+        Create("t");
+        ErrorCode Move(string path) => (ErrorCode)_client.Ask<AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse>(
+            new AlterReplicaLogDirsRequest { Dirs = [new AlterReplicaLogDirsRequest.Directory { Path = path, Topics = [new AlterReplicaLogDirsRequest.Directory.TopicItem { Name = "t", Partitions = [0] }] }] }, 2, AlterReplicaLogDirsResponse.Read)
+            .Results.Single().Partitions.Single().ErrorCode;
+        Move(Path.Combine(_kafka.DataDirectory, "logs")).ShouldBe(ErrorCode.None);
+        foreach (string impossible in (string[])["", "\0", "/elsewhere", new string('x', 20_000)])
+            Move(impossible).ShouldBe(ErrorCode.LogDirNotFound);
+    }
+
+    [Fact]
     public void Offsets_are_committed_and_fetched_by_topic_id()
     {
         Guid id = Create("t");
