@@ -8,8 +8,14 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>Hands events, replies and snapshots of one partition to its transactional producer. Owned by the partition task's thread.</summary>
-internal sealed class EventWriter
+/// <remarks>
+/// The last record for each topic partition is held back until the transaction has no more, and its delivery report is asked for: when all of these are in, all is delivered. <c>rd_kafka_flush</c> is no substitute: while
+/// another thread takes the delivery reports, as in Confluent's client, it looks again after 10 ms only, and so does a commit, which flushes first.
+/// </remarks>
+internal sealed class EventWriter : IDisposable
 {
+    private const int Spins = 1_000;
+
     private readonly IProducer<byte[], byte[]> _producer;
     private readonly AvroMessageSerde _serde;
     private readonly ProcessorEncoders _encoders;
@@ -24,6 +30,11 @@ internal sealed class EventWriter
     private readonly Header _specVersion = new(CloudEventHeaders.SpecVersion, CloudEventHeaders.SpecVersion10);
     private readonly Header _source;
     private readonly Header _replyType;
+    private readonly Dictionary<TopicPartition, Message<byte[], byte[]>> _held = [];
+    private readonly ManualResetEventSlim _delivered = new(initialState: true);
+    private long _transaction;
+    private int _awaited;
+    private long _lastEventOffset = -1;
 
     public EventWriter(IProducer<byte[], byte[]> producer, AvroMessageSerde serde, ProcessorEncoders encoders, TopicFamily topics, int partition)
     {
@@ -37,7 +48,50 @@ internal sealed class EventWriter
         _replyType = new Header(CloudEventHeaders.Type, Encoding.UTF8.GetBytes(AvroRecordType.Of<CommandReply>().FullName));
     }
 
-    public void WriteEvent(in DecidedEvent decided, Action<DeliveryReport<byte[], byte[]>>? report)
+    /// <summary>The offset that Kafka has given the transaction's last event; -1 while it is not delivered. Once <see cref="AwaitDelivery"/> has returned it is known.</summary>
+    public long LastEventOffset => Volatile.Read(ref _lastEventOffset);
+
+    /// <summary>Begins a transaction; what was written and never sent is forgotten.</summary>
+    public void Begin()
+    {
+        _held.Clear();
+        Interlocked.Increment(ref _transaction);
+        _awaited = 0;
+        _delivered.Set();
+        Volatile.Write(ref _lastEventOffset, -1);
+        _producer.BeginTransaction();
+    }
+
+    /// <summary>Sends what is held back: nothing more is written in this transaction, but perhaps for topic partitions that have nothing yet.</summary>
+    public void Complete()
+    {
+        if (_held.Count == 0)
+            return;
+        if (Interlocked.Add(ref _awaited, _held.Count) > 0)
+            _delivered.Reset();
+        long transaction = _transaction;
+        foreach ((TopicPartition target, Message<byte[], byte[]> message) in _held)
+        {
+            bool isEvent = target == _events;
+            Send(target, message, report => Delivered(transaction, isEvent ? report.Offset.Value : -1));
+        }
+
+        _held.Clear();
+    }
+
+    /// <summary>Waits until all that was written is delivered or has failed.</summary>
+    public void AwaitDelivery(CancellationToken cancellationToken)
+    {
+        Complete();
+        _delivered.Wait(cancellationToken);
+        // The report comes a moment before librdkafka stops to count its record.
+        for (int spin = 0; spin < Spins && _producer.Flush(TimeSpan.Zero) > 0; spin++)
+            Thread.Yield();
+    }
+
+    public void Dispose() => _delivered.Dispose();
+
+    public void WriteEvent(in DecidedEvent decided)
     {
         IncomingCommand cause = decided.Cause;
         byte[] commandId = Encoding.UTF8.GetBytes(cause.CommandId.Value);
@@ -56,7 +110,7 @@ internal sealed class EventWriter
         };
         if (cause.TraceParent is { } trace)
             headers.Add(CloudEventHeaders.TraceParent, trace);
-        Produce(_events, decided.Aggregate.Key, decided.Value, headers, report);
+        Produce(_events, decided.Aggregate.Key, decided.Value, headers);
     }
 
     public void WriteReply(IncomingCommand command, CommandReply reply, int replyPartitions)
@@ -70,12 +124,12 @@ internal sealed class EventWriter
         if (command.ReplyClient is { } client)
             headers.Add(CloudEventHeaders.ReplyTo, client);
         int partition = command.ReplyPartition >= 0 && command.ReplyPartition < replyPartitions ? command.ReplyPartition : _partition % replyPartitions;
-        Produce(new TopicPartition(_replies, partition), Encoding.UTF8.GetBytes(reply.AggregateId), Encode(_encoders.Replies, reply), headers, null);
+        Produce(new TopicPartition(_replies, partition), Encoding.UTF8.GetBytes(reply.AggregateId), Encode(_encoders.Replies, reply), headers);
     }
 
-    public void WriteDeadLetter(Message<byte[], byte[]> entry) => Produce(_deadLetters, entry, null);
+    public void WriteDeadLetter(Message<byte[], byte[]> entry) => Produce(_deadLetters, entry);
 
-    public void Write(TopicPartition target, Message<byte[], byte[]> message) => Produce(target, message, null);
+    public void Write(TopicPartition target, Message<byte[], byte[]> message) => Produce(target, message);
 
     public void WriteSnapshot(AggregateEntry entry, StateStore store, string stateSchema)
     {
@@ -87,18 +141,18 @@ internal sealed class EventWriter
         var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = [.. store.RecentOutcomes(entry)] };
         IReadOnlyList<AggregateSnapshot> parts = SnapshotParts.Split(snapshot);
         for (int i = 0; i < parts.Count; i++)
-            Produce(_snapshots, i == 0 ? entry.Key : SnapshotParts.KeyOf(entry.Key, i), Encode(_encoders.Snapshots, parts[i]), TypeOnly(snapshot), null);
+            Produce(_snapshots, i == 0 ? entry.Key : SnapshotParts.KeyOf(entry.Key, i), Encode(_encoders.Snapshots, parts[i]), TypeOnly(snapshot));
     }
 
     public void WriteBarrier(SnapshotBarrier barrier) =>
-        Produce(_snapshots, SnapshotReader.BarrierKey, Encode(_encoders.Snapshots, barrier), TypeOnly(barrier), null);
+        Produce(_snapshots, SnapshotReader.BarrierKey, Encode(_encoders.Snapshots, barrier), TypeOnly(barrier));
 
     public void WriteOwner(PartitionOwner owner) =>
-        Produce(_owners, CloudEventHeaders.Encode(_partition), Encode(_encoders.Owners, owner), TypeOnly(owner), null);
+        Produce(_owners, CloudEventHeaders.Encode(_partition), Encode(_encoders.Owners, owner), TypeOnly(owner));
 
     /// <summary>A record that means nothing and makes a transaction: without value, so that whoever waits for replies passes it by.</summary>
     public void WriteFence(int replyPartitions) =>
-        Produce(new TopicPartition(_replies, _partition % replyPartitions), null, null, [], null);
+        Produce(new TopicPartition(_replies, _partition % replyPartitions), null, null, []);
 
     private Headers TypeOnly(IAvroRecord value) => new() { TypeOf(value.GetType()) };
 
@@ -116,10 +170,27 @@ internal sealed class EventWriter
         return header;
     }
 
-    private void Produce(TopicPartition target, byte[]? key, byte[]? value, Headers headers, Action<DeliveryReport<byte[], byte[]>>? report) =>
-        Produce(target, new Message<byte[], byte[]> { Key = key!, Value = value!, Headers = headers }, report);
+    private void Produce(TopicPartition target, byte[]? key, byte[]? value, Headers headers) =>
+        Produce(target, new Message<byte[], byte[]> { Key = key!, Value = value!, Headers = headers });
 
-    private void Produce(TopicPartition target, Message<byte[], byte[]> message, Action<DeliveryReport<byte[], byte[]>>? report)
+    private void Produce(TopicPartition target, Message<byte[], byte[]> message)
+    {
+        if (_held.Remove(target, out Message<byte[], byte[]>? before))
+            Send(target, before, null);
+        _held.Add(target, message);
+    }
+
+    private void Delivered(long transaction, long eventOffset)
+    {
+        if (transaction != Interlocked.Read(ref _transaction))
+            return; // it was aborted
+        if (eventOffset >= 0)
+            Volatile.Write(ref _lastEventOffset, eventOffset);
+        if (Interlocked.Decrement(ref _awaited) == 0)
+            _delivered.Set();
+    }
+
+    private void Send(TopicPartition target, Message<byte[], byte[]> message, Action<DeliveryReport<byte[], byte[]>>? report)
     {
         while (true)
         {

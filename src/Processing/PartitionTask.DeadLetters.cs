@@ -39,7 +39,7 @@ internal sealed partial class PartitionTask
     private void ParkEvent(ConsumeResult<byte[], byte[]> record, string cause, string message)
     {
         LogEventParked(_partition, record.Offset.Value, message);
-        _producer.BeginTransaction();
+        _writer.Begin();
         _writer.WriteDeadLetter(DeadLetterFormat.Letter(record, cause, message, queued: false, _context.Time.GetUtcNow()));
         Commit();
         AggregateId id = DeadLetterFormat.AggregateOf(record.Message.Key);
@@ -147,7 +147,7 @@ internal sealed partial class PartitionTask
         }
         catch (InvalidDataException still)
         {
-            _producer.BeginTransaction();
+            _writer.Begin();
             _writer.WriteDeadLetter(DeadLetterFormat.Refused(IncomingCommand.KeyOf(id), events[0].Offset, EventReplay.CauseOf(still), still.Message, _context.Time.GetUtcNow()));
             Commit();
             return false;

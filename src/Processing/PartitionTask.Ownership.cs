@@ -79,7 +79,7 @@ internal sealed partial class PartitionTask
         {
             try
             {
-                _producer.BeginTransaction();
+                _writer.Begin();
                 write();
                 _fence.BeginCommit();
                 Commit();

@@ -42,7 +42,6 @@ internal sealed partial class PartitionTask : IDisposable
     private BatchDecider _decider = null!;
     private long _nextEventOffset;
     private long _eventsSinceBarrier;
-    private long _reportedOffset;
     private bool _paused;
 
     public PartitionTask(PartitionContext context, int partition)
@@ -134,6 +133,7 @@ internal sealed partial class PartitionTask : IDisposable
             _fence.Close();
             ProcessingTelemetry.Unwatch(_context.Topics, _partition);
             _producer?.Dispose();
+            _writer?.Dispose();
             Close();
             ProcessingTelemetry.Unwatch(_parked);
             _timers?.Dispose();
@@ -316,11 +316,10 @@ internal sealed partial class PartitionTask : IDisposable
     {
         try
         {
-            _producer.BeginTransaction();
-            _reportedOffset = -1;
+            _writer.Begin();
             IReadOnlyList<DecidedEvent> events = _decider.Events;
             for (int i = 0; i < events.Count; i++)
-                _writer.WriteEvent(events[i], i == events.Count - 1 ? report => Volatile.Write(ref _reportedOffset, report.Offset.Value) : null);
+                _writer.WriteEvent(events[i]);
             // An answer of the direct door needs no record, but one transaction that Kafka accepts: a batch without events sends one reply, so that a deposed writer cannot say no either.
             bool fenced = events.Count > 0 || input >= 0;
             foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
@@ -336,11 +335,12 @@ internal sealed partial class PartitionTask : IDisposable
                 _writer.Write(target, message);
             foreach (Message<byte[], byte[]> entry in _decider.DeadLetters)
                 _writer.WriteDeadLetter(entry);
+            _writer.Complete();
             if (input >= 0)
                 _producer.SendOffsetsToTransaction([new TopicPartitionOffset(_commands, input)], _context.Consumer.ConsumerGroupMetadata, TransactionCallTimeout);
             if (events.Count > 0 && !LastEventIsWhereItsReplySays(events.Count))
             {
-                LogUnexpectedOffset(_partition, _nextEventOffset + events.Count - 1, Volatile.Read(ref _reportedOffset));
+                LogUnexpectedOffset(_partition, _nextEventOffset + events.Count - 1, _writer.LastEventOffset);
                 _producer.AbortTransaction(TransactionCallTimeout);
                 return false;
             }
@@ -360,12 +360,16 @@ internal sealed partial class PartitionTask : IDisposable
 
     private bool LastEventIsWhereItsReplySays(int events)
     {
-        _producer.Flush(_stop.IsCancellationRequested ? CancellationToken.None : _stop.Token);
-        return Volatile.Read(ref _reportedOffset) == _nextEventOffset + events - 1;
+        AwaitDelivery();
+        return _writer.LastEventOffset == _nextEventOffset + events - 1;
     }
+
+    // Once this task is told to stop, what is under way is finished.
+    private void AwaitDelivery() => _writer.AwaitDelivery(_stop.IsCancellationRequested ? CancellationToken.None : _stop.Token);
 
     private void Commit()
     {
+        AwaitDelivery();
         for (int attempt = 1; ; attempt++)
         {
             try
@@ -386,7 +390,7 @@ internal sealed partial class PartitionTask : IDisposable
         List<AggregateId> changed = _store!.Changed();
         try
         {
-            _producer.BeginTransaction();
+            _writer.Begin();
             string schema = _context.Serde.TypeOf(_context.Definition.StateType).Fingerprint;
             foreach (AggregateId id in changed)
                 _writer.WriteSnapshot(_aggregates.Get(id), _store, schema);
