@@ -19,8 +19,8 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 {
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
     private const int MaxHeartbeatMs = 300;
+    private const int MaxShortMemberships = 2;
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan TwinFencesWithin = TimeSpan.FromSeconds(30);
 
     [ThreadStatic]
     private static ArrayBufferWriter<byte>? s_buffer;
@@ -41,6 +41,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private TopicEncoder? _commandEncoder;
     private int _partitions;
     private volatile bool _assigned;
+    private long? _memberSince; // of the consuming thread
     private StandbyKeeper? _standbys;
     private Exception? _fault;
     private Exception? _taskFault;
@@ -227,19 +228,21 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 
     private async Task Consume(ProcessorEncoders encoders)
     {
-        long? lastFenced = null;
+        int shortMemberships = 0;
         while (!_stop.IsCancellationRequested)
         {
+            _memberSince = null;
             if (await BeMember(encoders).ConfigureAwait(false) is not { } fenced)
                 continue;
-            // Kafka may have forgotten this member, when the coordinator ended in a rebalance; fenced again soon after, it has a twin.
-            if (lastFenced is { } last && _time.GetElapsedTime(last) < TwinFencesWithin)
+            // Kafka may have forgotten this member, as a coordinator does that ends in a rebalance. A twin takes the place back with its next heartbeat, again and again.
+            bool wasShort = _memberSince is not { } since || _time.GetElapsedTime(since) < _options.SessionTimeout;
+            shortMemberships = wasShort ? shortMemberships + 1 : 0;
+            if (shortMemberships > MaxShortMemberships)
             {
                 Stop(new DuplicateNodeException(NodeId, fenced));
                 break;
             }
 
-            lastFenced = _time.GetTimestamp();
             LogFenced(NodeId);
         }
 
@@ -343,6 +346,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         // Committed offsets are read only after the owners before are fenced; otherwise they could still move them.
         Task.WhenAll(added.Select(t => t.Fenced)).ContinueWith(_ => { }, TaskScheduler.Default).GetAwaiter().GetResult();
         _assigned = true;
+        _memberSince ??= _time.GetTimestamp();
         _ = Task.WhenAll(_tasks.Values.Select(t => t.Serving)).ContinueWith(_ => _ready.TrySetResult(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
     }
 

@@ -49,7 +49,12 @@ internal sealed class ProducerStateManager(string directory)
         if (batch.ProducerEpoch < producer.Epoch)
             return (ErrorCode.InvalidProducerEpoch, string.Create(CultureInfo.InvariantCulture, $"Epoch of producer {batch.ProducerId} at offset {offset} in {partition} is {batch.ProducerEpoch}, which is smaller than the last seen epoch {producer.Epoch}"));
         if (batch.IsControl)
-            return (ErrorCode.None, null);
+        {
+            return batch.Commits is not null && producer.CoordinatorEpoch > batch.CoordinatorEpoch
+                ? (ErrorCode.TransactionCoordinatorFenced, string.Create(CultureInfo.InvariantCulture, $"Invalid coordinator epoch for producerId {batch.ProducerId} at offset {offset} in partition {partition}: {batch.CoordinatorEpoch} (zombie), {producer.CoordinatorEpoch} (current)"))
+                : (ErrorCode.None, null);
+        }
+
         if (isClient && batch.ProducerEpoch != producer.Epoch)
         {
             if (batch.BaseSequence != 0 && producer.Epoch >= 0)
@@ -81,7 +86,7 @@ internal sealed class ProducerStateManager(string directory)
             return null;
         }
 
-        long first = producer.EndTransaction(batch.ProducerEpoch, 0, batch.MaxTimestamp);
+        long first = producer.EndTransaction(batch.ProducerEpoch, batch.CoordinatorEpoch, batch.MaxTimestamp);
         if (first < 0)
             return null;
         _ongoing.Remove(first);

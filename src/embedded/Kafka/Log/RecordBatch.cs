@@ -98,6 +98,25 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
         }
     }
 
+    /// <summary>Of a marker that has its record: the epoch of the coordinator that wrote it.</summary>
+    public int CoordinatorEpoch
+    {
+        get
+        {
+            ReadOnlySpan<byte> record = Records;
+            int at = 0;
+            RecordReader.ReadVarlong(record, ref at);
+            at++;
+            for (int i = 0; i < 2; i++)
+                RecordReader.ReadVarlong(record, ref at);
+            int keyLength = (int)RecordReader.ReadVarlong(record, ref at);
+            at += keyLength;
+            // value length; then the value: int16 version, int32 coordinator epoch.
+            RecordReader.ReadVarlong(record, ref at);
+            return record.Length >= at + 6 ? BinaryPrimitives.ReadInt32BigEndian(record[(at + 2)..]) : 0;
+        }
+    }
+
     public bool HasValidCrc => Crc32C.Compute(_bytes[AttributesOffset..Size]) == Crc;
 
     /// <summary>Marks the batch as stamped by the log; the checksum follows.</summary>

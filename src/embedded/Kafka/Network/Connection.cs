@@ -59,7 +59,15 @@ internal sealed partial class Connection : IDisposable
             if (_broker.Options.TlsCertificate is { } certificate)
             {
                 _tls = new SslStream(new NetworkStream(_socket, ownsSocket: false));
-                await _tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    await _tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception failed) when (failed is AuthenticationException or IOException)
+                {
+                    LogNoTls(_logger, _client, failed.Message);
+                    return;
+                }
             }
 
             while (true)
@@ -84,7 +92,7 @@ internal sealed partial class Connection : IDisposable
         }
         catch (Exception closed) when (closed is SocketException or IOException or AuthenticationException or OperationCanceledException or ObjectDisposedException)
         {
-            // The client is gone, does not speak TLS, or the broker stops.
+            // The client is gone, or the broker stops.
         }
         catch (Exception failure)
         {
@@ -256,6 +264,9 @@ internal sealed partial class Connection : IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The client {Client} sent what is no request: {Reason} Its connection is closed")]
     private static partial void LogMalformed(ILogger logger, string client, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The TLS handshake with {Client} failed: {Reason} Its connection is closed")]
+    private static partial void LogNoTls(ILogger logger, string client, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A request of {Client} failed; its connection is closed")]
     private static partial void LogFailed(ILogger logger, Exception failure, string client);

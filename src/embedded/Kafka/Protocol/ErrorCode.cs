@@ -40,6 +40,7 @@ internal enum ErrorCode : short
     InvalidProducerIdMapping = 49,
     InvalidTransactionTimeout = 50,
     ConcurrentTransactions = 51,
+    TransactionCoordinatorFenced = 52,
     SecurityDisabled = 54,
     OperationNotAttempted = 55,
     LogDirNotFound = 57,

@@ -209,13 +209,14 @@ public sealed class AdminProtocolTests : IAsyncLifetime
             new DescribeProducersRequest { Topics = [new DescribeProducersRequest.TopicItem { Name = "t", PartitionIndexes = [0] }] }, 0, DescribeProducersResponse.Read).Topics[0].Partitions[0].ActiveProducers.Single();
         Producer().CurrentTxnStartOffset.ShouldBe(0);
 
-        WriteTxnMarkersResponse written = _client.Ask<WriteTxnMarkersRequest, WriteTxnMarkersResponse>(
+        WriteTxnMarkersResponse Mark(int coordinatorEpoch) => _client.Ask<WriteTxnMarkersRequest, WriteTxnMarkersResponse>(
             new WriteTxnMarkersRequest
             {
-                Markers = [new() { ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, CoordinatorEpoch = 3, Topics = [new() { Name = "t", PartitionIndexes = [0, 7] }] }],
+                Markers = [new() { ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, CoordinatorEpoch = coordinatorEpoch, Topics = [new() { Name = "t", PartitionIndexes = [0, 7] }] }],
             }, 1, WriteTxnMarkersResponse.Read);
-        written.Markers[0].Topics[0].Partitions.Select(p => (ErrorCode)p.ErrorCode).ShouldBe([ErrorCode.None, ErrorCode.UnknownTopicOrPartition]);
-        Producer().CurrentTxnStartOffset.ShouldBe(-1);
+        Mark(coordinatorEpoch: 3).Markers[0].Topics[0].Partitions.Select(p => (ErrorCode)p.ErrorCode).ShouldBe([ErrorCode.None, ErrorCode.UnknownTopicOrPartition]);
+        (Producer().CurrentTxnStartOffset, Producer().CoordinatorEpoch).ShouldBe((-1, 3));
+        ((ErrorCode)Mark(coordinatorEpoch: 2).Markers[0].Topics[0].Partitions[0].ErrorCode).ShouldBe(ErrorCode.TransactionCoordinatorFenced);
     }
 
     [Fact]
