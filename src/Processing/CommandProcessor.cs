@@ -294,7 +294,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
                 if (Next(consumer, End) is { } record && _tasks.TryGetValue(record.Partition.Value, out PartitionTask? task))
                     task.Add(record);
                 if (Interlocked.Exchange(ref _taskFault, null) is { } failure)
-                    Recover(failure, consumer);
+                    Recover(failure, consumer, End);
             }
         }
         finally
@@ -316,7 +316,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         {
             return consumer.Consume(PollInterval);
         }
-        catch (KafkaException fatal) when (fatal.Error.IsFatal)
+        catch (KafkaException fatal) when (fatal.Error.IsFatal || fatal.Error.Code == ErrorCode.FencedInstanceId)
         {
             end(fatal);
             return null;
@@ -324,7 +324,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     }
 
     // A writer that Kafka has fenced, or whose commit stayed unknown, gives its partitions up and asks for them again: the restore gives the answer.
-    private void Recover(Exception failure, IConsumer<byte[], byte[]> consumer)
+    private void Recover(Exception failure, IConsumer<byte[], byte[]> consumer, Action<KafkaException> end)
     {
         if (failure is not KafkaException)
         {
@@ -333,9 +333,18 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         }
 
         LogRejoining(failure);
-        consumer.Unsubscribe();
-        ReleaseAll().GetAwaiter().GetResult(); // this thread is the processor's own
-        consumer.Subscribe(_topics.Commands);
+        try
+        {
+            consumer.Unsubscribe();
+            ReleaseAll().GetAwaiter().GetResult(); // this thread is the processor's own
+            consumer.Subscribe(_topics.Commands);
+        }
+        catch (KafkaException fenced) when (fenced.Error.Code is ErrorCode.Local_Fatal or ErrorCode.FencedInstanceId)
+        {
+            // What has cost the task its partition may have cost the member its place. A fatal error has no more to say here; the next call tells which it is.
+            if (fenced.Error.Code == ErrorCode.FencedInstanceId)
+                end(fenced);
+        }
     }
 
     private void Own(PartitionContext context, List<TopicPartition> partitions)

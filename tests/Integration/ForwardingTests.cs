@@ -150,6 +150,37 @@ public sealed class ForwardingTests(BankFixture bank)
     }
 
     [Fact]
+    public async Task Parked_aggregate_is_told_as_such_by_every_node()
+    {
+        await using var nodes = new BankNodes(bank.Servers, partitions: 2, TimeSpan.FromSeconds(20));
+        await nodes.Start("one", isStatic: false, Cancellation);
+        await nodes.Start("two", isStatic: false, Cancellation);
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
+        using var desk = new DeadLetterDesk(bank.Servers.Addresses, nodes.Application.Name);
+        string account = AccountOn(nodes.Running[0], owners).Value;
+        await nodes.Running[0].Node.Send(Movement.Open(account), Cancellation);
+        await desk.Produce(account, "not avro"u8.ToArray());
+        await Should.ThrowAsync<AggregateParkedException>(nodes.Running[0].Part.CommandTopic.Send(Movement.Credit(account, 1), Cancellation)); // behind it in the topic
+
+        foreach (BankNode node in nodes.Running)
+        {
+            AggregateParkedException told = await Should.ThrowAsync<AggregateParkedException>(node.Node.Send(Movement.Credit(account, 5), Cancellation));
+            (told.AggregateId.Value, told.Cause, told.IsQueued).ShouldBe((account, "not-avro", false));
+            var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{account}/credit")
+            {
+                Content = JsonContent.Create(new { amount = 7, currency = "EUR", bookedOn = "2026-05-01", operation = "CashDeposit", category = "None" }),
+            };
+            HttpResponseMessage answer = await node.Http.SendAsync(request, Cancellation);
+            answer.StatusCode.ShouldBe(HttpStatusCode.Locked);
+            (await answer.Content.ReadFromJsonAsync<JsonObject>(Cancellation))!["cause"]!.GetValue<string>().ShouldBe("not-avro");
+            (await node.Part.Reads.Read(AggregateId.Parse(account), Cancellation))!.Version.ShouldBe(1); // its state is known
+        }
+
+        desk.Discard(account).Outcome.ShouldBe(Avro.Messages.ReplyOutcome.Accepted);
+        (await nodes.Running[1].Node.Send(Movement.Credit(account, 5), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+    }
+
+    [Fact]
     public async Task Owner_that_cannot_be_reached_is_replaced_by_the_topic_for_commands()
     {
         await using BankNodes nodes = await TwoNodes();

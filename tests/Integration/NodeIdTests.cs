@@ -69,9 +69,9 @@ public sealed class NodeIdTests(BankFixture bank)
 
         Task first = await Task.WhenAny(one.Completion, twinEnds).WaitAsync(Cancellation);
 
-        DuplicateNodeException said = (await Should.ThrowAsync<Exception>(first)).GetBaseException() is KafkaException
-            ? first.Exception!.Flatten().InnerExceptions.OfType<DuplicateNodeException>().Single()
-            : throw new InvalidOperationException("A cause was expected.");
+        await Should.ThrowAsync<Exception>(first);
+        DuplicateNodeException said = first.Exception!.Flatten().InnerExceptions.OfType<DuplicateNodeException>().ShouldHaveSingleItem(first.Exception.ToString());
+        said.GetBaseException().ShouldBeAssignableTo<KafkaException>();
         said.Message.ShouldContain("--node-id");
         said.NodeId.ShouldBe("one");
         EventSourcedNode other = first == twinEnds ? one : await starting;

@@ -62,6 +62,44 @@ public sealed class TransferTests(BankFixture bank)
     }
 
     [Fact]
+    public async Task Transfers_settle_once_while_nodes_come_and_go()
+    {
+        const int each = 60;
+        await using var nodes = new BankNodes(bank.Servers, partitions: 2, TimeSpan.FromSeconds(20)) { Application = NewBank() };
+        BankNode one = await nodes.Start("one", isStatic: false, Cancellation, standbys: 1);
+        for (int i = 0; i < Accounts; i++)
+        {
+            await one.Node.Send(Movement.Open($"a{i}"), Cancellation);
+            await one.Node.Send(Movement.Credit($"a{i}", Funds), Cancellation);
+        }
+
+        var random = new Random(20261125);
+        int sent = 0;
+        Task Send(IReadOnlyList<BankNode> at) => Task.WhenAll([.. Enumerable.Range(0, each).Select(_ => at[sent % at.Count].Node.Send(Random(random, sent++), Cancellation))]);
+        Task first = Send([one]);
+        await nodes.Start("two", isStatic: false, Cancellation, standbys: 1);
+        await first;
+        Task second = Send(nodes.Running);
+        await nodes.Start("three", isStatic: false, Cancellation, standbys: 1);
+        await second;
+        Task third = Send(nodes.Running);
+        await third;
+        await nodes.Stop(one); // transfers are under way
+        await Send(nodes.Running);
+        await WaitForEnds(nodes.Application, sent);
+
+        EventSourcedNode node = nodes.Running[0].Node;
+        var transfers = new List<TransferState>();
+        for (int i = 0; i < sent; i++)
+            transfers.Add((TransferState)(await node.AggregateOf(typeof(RequestTransfer)).Reads.Read(AggregateId.Parse(string.Create(CultureInfo.InvariantCulture, $"t{i}")), Cancellation))!.State);
+        long balances = 0;
+        for (int i = 0; i < Accounts; i++)
+            balances += ((AccountState)(await node.Aggregates[0].Reads.Read(AggregateId.Parse($"a{i}"), Cancellation))!.State).Balance;
+        balances.ShouldBe(Accounts * Funds);
+        await ShouldHaveOneMovementAStep(node, transfers.Count(t => t.Status == TransferStatus.Completed), transfers.Count(t => t.Status == TransferStatus.Refunded));
+    }
+
+    [Fact]
     public async Task Deadline_that_passes_while_the_node_is_down_is_told_and_a_late_debit_is_given_back()
     {
         ApplicationDefinition application = NewBank();
