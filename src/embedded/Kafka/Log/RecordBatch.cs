@@ -87,13 +87,9 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
         {
             if (RecordCount < 1)
                 return null;
-            // length, attributes, timestamp delta, offset delta, key length; then the key: int16 version, int16 type.
+            // The key: int16 version, int16 type.
             ReadOnlySpan<byte> record = Records;
-            int at = 0;
-            RecordReader.ReadVarlong(record, ref at);
-            at++;
-            for (int i = 0; i < 3; i++)
-                RecordReader.ReadVarlong(record, ref at);
+            int at = FirstKey(record, out _);
             return record.Length >= at + 4 && BinaryPrimitives.ReadInt16BigEndian(record[(at + 2)..]) == 1;
         }
     }
@@ -104,17 +100,24 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
         get
         {
             ReadOnlySpan<byte> record = Records;
-            int at = 0;
-            RecordReader.ReadVarlong(record, ref at);
-            at++;
-            for (int i = 0; i < 2; i++)
-                RecordReader.ReadVarlong(record, ref at);
-            int keyLength = (int)RecordReader.ReadVarlong(record, ref at);
+            int at = FirstKey(record, out int keyLength);
             at += keyLength;
             // value length; then the value: int16 version, int32 coordinator epoch.
             RecordReader.ReadVarlong(record, ref at);
             return record.Length >= at + 6 ? BinaryPrimitives.ReadInt32BigEndian(record[(at + 2)..]) : 0;
         }
+    }
+
+    // Where the first record's key is, behind length, attributes, timestamp delta, offset delta and its length.
+    private static int FirstKey(ReadOnlySpan<byte> record, out int length)
+    {
+        int at = 0;
+        RecordReader.ReadVarlong(record, ref at);
+        at++;
+        for (int i = 0; i < 2; i++)
+            RecordReader.ReadVarlong(record, ref at);
+        length = (int)RecordReader.ReadVarlong(record, ref at);
+        return at;
     }
 
     public bool HasValidCrc => Crc32C.Compute(_bytes[AttributesOffset..Size]) == Crc;
