@@ -88,13 +88,10 @@ public static class DeadLetterFormat
     public static Message<byte[], byte[]> Retried(byte[]? key, long letter, string outcome, string by, DateTimeOffset now) =>
         Entry(key, letter, now, RetriedEntry, (OutcomeHeader, outcome), (ByHeader, by));
 
-    /// <summary>The entry that a letter was discarded.</summary>
-    public static Message<byte[], byte[]> Discarded(byte[]? key, long letter, string by, string reason, DateTimeOffset now) =>
-        Entry(key, letter, now, DiscardedEntry, (ByHeader, by), (ReasonHeader, reason));
-
-    /// <summary>The entry that a record of the events topic, which is none of its events, was discarded, and the events of its aggregate behind it are folded up to <paramref name="foldedTo"/> (-1: it has none).</summary>
-    public static Message<byte[], byte[]> Discarded(byte[]? key, long letter, string by, string reason, long foldedTo, DateTimeOffset now) =>
-        Entry(key, letter, now, DiscardedEntry, (ByHeader, by), (ReasonHeader, reason), (FoldedToHeader, foldedTo.ToString(CultureInfo.InvariantCulture)));
+    /// <summary>The entry that a letter was discarded. Of a record of the events topic, which is none of its events: the events of its aggregate behind it are folded up to <paramref name="foldedTo"/> (-1: it has none).</summary>
+    public static Message<byte[], byte[]> Discarded(byte[]? key, long letter, string by, string reason, DateTimeOffset now, long? foldedTo = null) => foldedTo is { } offset
+        ? Entry(key, letter, now, DiscardedEntry, (ByHeader, by), (ReasonHeader, reason), (FoldedToHeader, offset.ToString(CultureInfo.InvariantCulture)))
+        : Entry(key, letter, now, DiscardedEntry, (ByHeader, by), (ReasonHeader, reason));
 
     /// <summary>The original record of a letter.</summary>
     /// <exception cref="InvalidDataException">The record is no letter.</exception>

@@ -291,10 +291,17 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         {
             while (!_stop.IsCancellationRequested && Volatile.Read(ref fenced) is null)
             {
-                if (Next(consumer, End) is { } record && _tasks.TryGetValue(record.Partition.Value, out PartitionTask? task))
-                    task.Add(record);
-                if (Interlocked.Exchange(ref _taskFault, null) is { } failure)
-                    Recover(failure, consumer, End);
+                try
+                {
+                    if (consumer.Consume(PollInterval) is { } record && _tasks.TryGetValue(record.Partition.Value, out PartitionTask? task))
+                        task.Add(record);
+                    if (Interlocked.Exchange(ref _taskFault, null) is { } failure)
+                        Recover(failure, consumer);
+                }
+                catch (KafkaException fatal) when (fatal.Error.IsFatal || fatal.Error.Code == ErrorCode.FencedInstanceId)
+                {
+                    End(fatal); // which of the two tells of it, a call or the error handler, is librdkafka's choice
+                }
             }
         }
         finally
@@ -309,22 +316,8 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         return Volatile.Read(ref fenced);
     }
 
-    // Which of the two tells of a fatal error, this call or the error handler, is librdkafka's choice.
-    private static ConsumeResult<byte[], byte[]>? Next(IConsumer<byte[], byte[]> consumer, Action<KafkaException> end)
-    {
-        try
-        {
-            return consumer.Consume(PollInterval);
-        }
-        catch (KafkaException fatal) when (fatal.Error.IsFatal || fatal.Error.Code == ErrorCode.FencedInstanceId)
-        {
-            end(fatal);
-            return null;
-        }
-    }
-
     // A writer that Kafka has fenced, or whose commit stayed unknown, gives its partitions up and asks for them again: the restore gives the answer.
-    private void Recover(Exception failure, IConsumer<byte[], byte[]> consumer, Action<KafkaException> end)
+    private void Recover(Exception failure, IConsumer<byte[], byte[]> consumer)
     {
         if (failure is not KafkaException)
         {
@@ -333,18 +326,9 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         }
 
         LogRejoining(failure);
-        try
-        {
-            consumer.Unsubscribe();
-            ReleaseAll().GetAwaiter().GetResult(); // this thread is the processor's own
-            consumer.Subscribe(_topics.Commands);
-        }
-        catch (KafkaException fenced) when (fenced.Error.Code is ErrorCode.Local_Fatal or ErrorCode.FencedInstanceId)
-        {
-            // What has cost the task its partition may have cost the member its place. A fatal error has no more to say here; the next call tells which it is.
-            if (fenced.Error.Code == ErrorCode.FencedInstanceId)
-                end(fenced);
-        }
+        consumer.Unsubscribe(); // fatal, where the member has lost its place too
+        ReleaseAll().GetAwaiter().GetResult(); // this thread is the processor's own
+        consumer.Subscribe(_topics.Commands);
     }
 
     private void Own(PartitionContext context, List<TopicPartition> partitions)

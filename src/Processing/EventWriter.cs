@@ -67,8 +67,8 @@ internal sealed class EventWriter : IDisposable
     {
         if (_held.Count == 0)
             return;
-        if (Interlocked.Add(ref _awaited, _held.Count) > 0)
-            _delivered.Reset();
+        Interlocked.Add(ref _awaited, _held.Count);
+        _delivered.Reset();
         long transaction = _transaction;
         foreach ((TopicPartition target, Message<byte[], byte[]> message) in _held)
         {

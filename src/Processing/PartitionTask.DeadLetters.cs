@@ -59,19 +59,19 @@ internal sealed partial class PartitionTask
 
         DeadLetterRequest request = command.Request!;
         IReadOnlyList<DeadLetter> letters = LettersOf(command.AggregateId, request.Offset);
-        bool isEvent = letters.Any(l => l.OriginTopic == _events.Topic);
+        DeadLetter[] events = command.AggregateId.IsDefault ? [] : [.. letters.Where(l => l.OriginTopic == _events.Topic)]; // a lone record is nobody's event
         if (letters.Count == 0)
             Refuse(command, input, NotParked, command.AggregateId.IsDefault ? "There is no such dead letter." : $"The {_context.Definition.Name} '{command.AggregateId}' has no such dead letter: it was settled already, or never parked.");
         else if (!request.IsDiscard && command.AggregateId.IsDefault)
             Refuse(command, input, InvalidRequest, "A record whose key is no aggregate id cannot be processed again: it can only be discarded.");
         else if (!request.IsDiscard && request.Offset is not null)
             Refuse(command, input, InvalidRequest, "Letters are processed again aggregate by aggregate, in order: name the aggregate, not a letter.");
-        else if (request.IsDiscard && !command.AggregateId.IsDefault && letters.Any(l => l.OriginTopic == _events.Topic && l.Cause != EventReplay.Foreign))
+        else if (request.IsDiscard && events.Any(l => l.Cause != EventReplay.Foreign))
             Refuse(command, input, EventIsHistory, "An event is what has happened; it cannot be discarded. Deploy code that can fold it, then retry.");
-        else if (isEvent && !command.AggregateId.IsDefault && !SettleEvents(command.AggregateId, [.. letters.Where(l => l.OriginTopic == _events.Topic)], request))
+        else if (events.Length > 0 && !SettleEvents(command.AggregateId, events, request))
             Refuse(command, input, StillParked, $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_parked.LettersOf(command.AggregateId, Letters, Foreign, _stop.Token)[0].Message}");
         else
-            Settle(command, request, [.. letters.Where(l => command.AggregateId.IsDefault || l.OriginTopic != _events.Topic)], input);
+            Settle(command, request, [.. letters.Except(events)], input);
 
         if (!command.AggregateId.IsDefault)
             _parked.Set(command.AggregateId, _parked.LettersOf(command.AggregateId, Letters, Foreign, _stop.Token));
@@ -162,7 +162,7 @@ internal sealed partial class PartitionTask
                    foreach (DeadLetter letter in events)
                    {
                        _writer.WriteDeadLetter(request.IsDiscard
-                           ? DeadLetterFormat.Discarded(key, letter.Offset, request.By, request.Reason!, foldedTo, _context.Time.GetUtcNow())
+                           ? DeadLetterFormat.Discarded(key, letter.Offset, request.By, request.Reason!, _context.Time.GetUtcNow(), foldedTo)
                            : DeadLetterFormat.Retried(key, letter.Offset, Folded, request.By, _context.Time.GetUtcNow()));
                    }
                }))

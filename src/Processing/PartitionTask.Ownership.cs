@@ -22,9 +22,8 @@ internal sealed partial class PartitionTask
     /// <summary>A read; strong ones wait for a commit that begins after they came.</summary>
     public async ValueTask<AggregateView?> Read(AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken)
     {
-        StoreReads reads = await Reads(consistency, cancellationToken).ConfigureAwait(false);
-        ThrowIfBroken(id);
-        return reads.Read(id);
+        await Reads(consistency, cancellationToken).ConfigureAwait(false);
+        return Read(id);
     }
 
     /// <summary>The first offset whose event reads do not show; -1: the partition does not serve here.</summary>

@@ -17,11 +17,11 @@ internal sealed class SnapshotReader
     private readonly RegistryWait _registry;
     private readonly Func<ConsumeResult<byte[], byte[]>, IAvroRecord> _decode;
 
-    public SnapshotReader(KafkaConnection connection, TopicFamily topics, int partition, AvroMessageSerde serde, RegistryWait registry)
+    public SnapshotReader(PartitionContext context, int partition, RegistryWait registry)
     {
-        (_connection, _registry) = (connection, registry);
-        _decode = record => serde.Decode(record.Message.Value);
-        _partition = new TopicPartition(topics.Snapshots, partition);
+        (_connection, _registry) = (context.Connection, registry);
+        _decode = record => context.Serde.Decode(record.Message.Value);
+        _partition = new TopicPartition(context.Topics.Snapshots, partition);
     }
 
     /// <summary>The key of barrier markers. No aggregate id starts with a control character.</summary>

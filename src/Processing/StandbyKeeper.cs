@@ -105,9 +105,10 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
         {
             if (task.Completion.IsCompleted)
                 Remember(partition, task);
-            else if (kept.Contains(partition))
-                continue;
-            Yield(partition);
+            else if (task.IsWarm)
+                _failed.Remove(partition); // it has recovered
+            if (task.Completion.IsCompleted || !kept.Contains(partition))
+                Yield(partition);
         }
 
         foreach (int partition in kept.Where(IsDue))
@@ -131,13 +132,6 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
     {
         if (!_failed.TryGetValue(partition, out (int Failures, long At) failed))
             return true;
-        if (_tasks.TryGetValue(partition, out StandbyTask? task))
-        {
-            if (task.IsWarm)
-                _failed.Remove(partition); // it has recovered
-            return true;
-        }
-
         double wait = Math.Min(LongestRetryDelay.Ticks, LookInterval.Ticks * Math.Pow(2, failed.Failures - 1));
         return _context.Time.GetElapsedTime(failed.At).Ticks >= wait;
     }

@@ -70,7 +70,7 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
         long started = Stopwatch.GetTimestamp();
         try
         {
-            if (new SnapshotReader(context.Connection, context.Topics, partition, context.Serde, registry).ReadInto(store, _stateType, cancellationToken) is not { } barrier)
+            if (new SnapshotReader(context, partition, registry).ReadInto(store, _stateType, cancellationToken) is not { } barrier)
                 return false;
             if (barrier.NextEventOffset > end)
                 end = EventReplay.Bounds(context.Connection, _events).End; // the owner of a copy goes on meanwhile

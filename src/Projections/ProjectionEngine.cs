@@ -115,10 +115,10 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
                     events += batch.Events.Count;
                 }
 
-                if (await TryWrite(together, events, together.Count == 1).ConfigureAwait(false))
+                if (await TryWrite(together).ConfigureAwait(false) || together.Count == 1)
                     continue;
                 foreach (PendingBatch batch in together) // one of them cannot be written; the others must not wait for it
-                    await TryWrite([batch], batch.Events.Count, isLast: true).ConfigureAwait(false);
+                    await TryWrite([batch]).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
@@ -134,7 +134,8 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         }
     }
 
-    private async Task<bool> TryWrite(List<PendingBatch> together, int events, bool isLast)
+    // Of several batches that fail together nobody is told: each is tried alone.
+    private async Task<bool> TryWrite(List<PendingBatch> together)
     {
         long started = System.Diagnostics.Stopwatch.GetTimestamp();
         try
@@ -143,12 +144,12 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         }
         catch (Exception refused) when (!_stop.IsCancellationRequested)
         {
-            if (isLast)
+            if (together.Count == 1)
                 together[0].Written.TrySetException(refused);
             return false;
         }
 
-        ProjectionTelemetry.Wrote(events, System.Diagnostics.Stopwatch.GetElapsedTime(started));
+        ProjectionTelemetry.Wrote(together.Sum(b => b.Events.Count), System.Diagnostics.Stopwatch.GetElapsedTime(started));
         foreach (PendingBatch batch in together)
         {
             Positions.Advance(batch.Partition, batch.NextOffset);

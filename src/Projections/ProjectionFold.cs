@@ -23,6 +23,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
 
     private readonly Dictionary<string, TDocument?> _cache = [];
     private readonly Dictionary<string, int> _position = [];
+    private RecordedEvent? _folding; // whose handler runs; null while the store is asked
 
     public override ProjectionDefinition Projection => projection;
 
@@ -31,16 +32,22 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
     public override async Task<DocumentChanges> Fold(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken)
     {
         _position.Clear();
-        return projection.Kind switch
+        _folding = null;
+        try
         {
-            ProjectionKind.Inserts => Insert(events),
-            ProjectionKind.Sums => Sum(events),
-            _ => await FoldOnStored(events, store, cancellationToken).ConfigureAwait(false),
-        };
+            return projection.Kind switch
+            {
+                ProjectionKind.Inserts => Insert(events),
+                ProjectionKind.Sums => Sum(events),
+                _ => await FoldOnStored(events, store, cancellationToken).ConfigureAwait(false),
+            };
+        }
+        catch (Exception failure) when (_folding is not null)
+        {
+            throw new InvalidDataException(
+                $"The projection {projection.Name} does not take the event {_folding.Partition}@{_folding.Offset}, {_folding.Payload.GetType().Name} of {_folding.AggregateId}: {failure.Message}", failure);
+        }
     }
-
-    private InvalidDataException NotTaken(RecordedEvent recorded, Exception failure) => new(
-        $"The projection {projection.Name} does not take the event {recorded.Partition}@{recorded.Offset}, {recorded.Payload.GetType().Name} of {recorded.AggregateId}: {failure.Message}", failure);
 
     private DocumentChanges<TDocument> Insert(IReadOnlyList<RecordedEvent> events)
     {
@@ -49,14 +56,8 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         {
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
-            try
-            {
-                documents.Add(new(handler.Key(recorded), handler.Create!(recorded)));
-            }
-            catch (Exception failure)
-            {
-                throw NotTaken(recorded, failure);
-            }
+            _folding = recorded;
+            documents.Add(new(handler.Key(recorded), handler.Create!(recorded)));
         }
 
         return new DocumentChanges<TDocument>(projection, documents);
@@ -70,51 +71,21 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
 
-            try
+            _folding = recorded;
+            string key = handler.Key(recorded);
+            TDocument delta = handler.Create!(recorded);
+            if (_position.TryGetValue(key, out int at))
             {
-                string key = handler.Key(recorded);
-                TDocument delta = handler.Create!(recorded);
-                if (_position.TryGetValue(key, out int at))
-                {
-                    documents[at] = new(key, projection.Plus!(documents[at].Value!, delta));
-                }
-                else
-                {
-                    _position.Add(key, documents.Count);
-                    documents.Add(new(key, delta));
-                }
+                documents[at] = new(key, projection.Plus!(documents[at].Value!, delta));
             }
-            catch (Exception failure)
+            else
             {
-                throw NotTaken(recorded, failure);
+                _position.Add(key, documents.Count);
+                documents.Add(new(key, delta));
             }
         }
 
         return new DocumentChanges<TDocument>(projection, documents);
-    }
-
-    private string KeyOf(ProjectionHandler<TDocument> handler, RecordedEvent recorded)
-    {
-        try
-        {
-            return handler.Key(recorded);
-        }
-        catch (Exception failure)
-        {
-            throw NotTaken(recorded, failure);
-        }
-    }
-
-    private TDocument? Next(ProjectionHandler<TDocument> handler, TDocument? present, RecordedEvent recorded)
-    {
-        try
-        {
-            return handler.Fold!(present, recorded);
-        }
-        catch (Exception failure)
-        {
-            throw NotTaken(recorded, failure);
-        }
     }
 
     private async Task<DocumentChanges> FoldOnStored(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken)
@@ -129,12 +100,14 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
 
-            string key = KeyOf(handler, recorded);
+            _folding = recorded;
+            string key = handler.Key(recorded);
             work.Add((key, handler, recorded));
             if (!_cache.ContainsKey(key))
                 (missing ??= []).Add(key);
         }
 
+        _folding = null;
         if (missing is not null)
         {
             IReadOnlyDictionary<string, TDocument> stored = await store.Load(projection, missing, cancellationToken).ConfigureAwait(false);
@@ -146,8 +119,9 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         var isNew = new List<bool>();
         foreach ((string key, ProjectionHandler<TDocument> handler, RecordedEvent recorded) in work)
         {
+            _folding = recorded;
             TDocument? present = _cache[key];
-            TDocument? next = Next(handler, present, recorded);
+            TDocument? next = handler.Fold!(present, recorded);
             _cache[key] = next;
             if (_position.TryGetValue(key, out int at))
             {

@@ -60,10 +60,7 @@ public sealed class ForwardingTests(BankFixture bank)
             {
                 string account = $"{node.Name}-ä{i}"; // beyond ASCII: it travels in a header
                 await node.Node.Send(Movement.Open(account), Cancellation);
-                var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{Uri.EscapeDataString(account)}/credit")
-                {
-                    Content = JsonContent.Create(new { amount = 7, currency = "EUR", bookedOn = "2026-05-01", operation = "CashDeposit", category = "None" }),
-                };
+                HttpRequestMessage request = CreditOf7(account);
                 request.Headers.Add("Idempotency-Key", "once");
                 HttpResponseMessage answer = await node.Http.SendAsync(request, Cancellation);
                 answer.StatusCode.ShouldBe(HttpStatusCode.OK);
@@ -152,10 +149,8 @@ public sealed class ForwardingTests(BankFixture bank)
     [Fact]
     public async Task Parked_aggregate_is_told_as_such_by_every_node()
     {
-        await using var nodes = new BankNodes(bank.Servers, partitions: 2, TimeSpan.FromSeconds(20));
-        await nodes.Start("one", isStatic: false, Cancellation);
-        await nodes.Start("two", isStatic: false, Cancellation);
-        IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
+        await using BankNodes nodes = await TwoNodes(partitions: 2);
+        IReadOnlyDictionary<int, string> owners = await nodes.AllServed(Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, nodes.Application.Name);
         string account = AccountOn(nodes.Running[0], owners).Value;
         await nodes.Running[0].Node.Send(Movement.Open(account), Cancellation);
@@ -166,11 +161,7 @@ public sealed class ForwardingTests(BankFixture bank)
         {
             AggregateParkedException told = await Should.ThrowAsync<AggregateParkedException>(node.Node.Send(Movement.Credit(account, 5), Cancellation));
             (told.AggregateId.Value, told.Cause, told.IsQueued).ShouldBe((account, "not-avro", false));
-            var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{account}/credit")
-            {
-                Content = JsonContent.Create(new { amount = 7, currency = "EUR", bookedOn = "2026-05-01", operation = "CashDeposit", category = "None" }),
-            };
-            HttpResponseMessage answer = await node.Http.SendAsync(request, Cancellation);
+            HttpResponseMessage answer = await node.Http.SendAsync(CreditOf7(account), Cancellation);
             answer.StatusCode.ShouldBe(HttpStatusCode.Locked);
             (await answer.Content.ReadFromJsonAsync<JsonObject>(Cancellation))!["cause"]!.GetValue<string>().ShouldBe("not-avro");
             (await node.Part.Reads.Read(AggregateId.Parse(account), Cancellation))!.Version.ShouldBe(1); // its state is known
@@ -223,6 +214,11 @@ public sealed class ForwardingTests(BankFixture bank)
         }
     }
 
+    private static HttpRequestMessage CreditOf7(string account) => new(HttpMethod.Post, $"/account/{Uri.EscapeDataString(account)}/credit")
+    {
+        Content = JsonContent.Create(new { amount = 7, currency = "EUR", bookedOn = "2026-05-01", operation = "CashDeposit", category = "None" }),
+    };
+
     private static Task<HttpResponseMessage> Ask(BankNode node, AggregateId id, string? by, string? authorization = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, "/_node/account/state");
@@ -235,9 +231,9 @@ public sealed class ForwardingTests(BankFixture bank)
         return node.Http.SendAsync(request, Cancellation);
     }
 
-    private async Task<BankNodes> TwoNodes()
+    private async Task<BankNodes> TwoNodes(int partitions = Partitions)
     {
-        var nodes = new BankNodes(bank.Servers, Partitions, TimeSpan.FromSeconds(20));
+        var nodes = new BankNodes(bank.Servers, partitions, TimeSpan.FromSeconds(20));
         await nodes.Start("one", isStatic: false, Cancellation);
         await nodes.Start("two", isStatic: false, Cancellation);
         await nodes.AllServing(Cancellation);

@@ -30,80 +30,63 @@ public sealed class RegistryAwayTests(BankFixture bank)
     [Fact]
     public async Task Partition_waits_for_the_registry_and_then_goes_on()
     {
-        var registryOptions = new EmbeddedSchemaRegistryOptions { BootstrapServers = bank.Servers.Addresses.Kafka!, Topic = TestServers.UniqueName("schemas") };
-        EmbeddedSchemaRegistry registry = await EmbeddedSchemaRegistry.StartAsync(registryOptions, cancellationToken: Cancellation);
-        int port = new Uri(registry.Url).Port;
-        try
-        {
-            ApplicationDefinition application = BankFixture.NewBank();
-            using var log = new WaitingLog();
-            var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1 };
-            await using EventSourcedNode node = await EventSourcedNode.Start(
-                application, bank.Servers.Addresses with { Registry = registry.Url }, options, log, TimeProvider.System, Cancellation);
-            (await node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            byte[] value = await Encode(registry.Url, application);
+        await using var registry = await FragileRegistry.Start(bank.Servers.Addresses.Kafka!);
+        using var log = new WaitingLog();
+        await using EventSourcedNode node = await StartNode(registry, log);
+        (await node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        byte[] value = await Encode(registry.Url, node.Application);
 
-            await registry.DisposeAsync();
-            using (IProducer<string, byte[]> producer = new ProducerBuilder<string, byte[]>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
-                await producer.ProduceAsync($"{application.Name}.account.commands", new Message<string, byte[]> { Key = "a", Value = value }, Cancellation);
-            await log.Waits.WaitAsync(Cancellation);
-            // Behind the one that waits: nothing is skipped, and nothing has stopped.
-            Task<CommandResult> behind = node.Send(Movement.Credit("a", 5, "behind"), Cancellation);
-            await log.WaitsAgain.WaitAsync(Cancellation);
-            node.Completion.IsCompleted.ShouldBeFalse();
-            behind.IsCompleted.ShouldBeFalse();
+        await registry.Stop();
+        using (IProducer<string, byte[]> producer = new ProducerBuilder<string, byte[]>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+            await producer.ProduceAsync($"{node.Application.Name}.account.commands", new Message<string, byte[]> { Key = "a", Value = value }, Cancellation);
+        await log.Waits.WaitAsync(Cancellation);
+        // Behind the one that waits: nothing is skipped, and nothing has stopped.
+        Task<CommandResult> behind = node.Send(Movement.Credit("a", 5, "behind"), Cancellation);
+        await log.WaitsAgain.WaitAsync(Cancellation);
+        node.Completion.IsCompleted.ShouldBeFalse();
+        behind.IsCompleted.ShouldBeFalse();
 
-            registry = await EmbeddedSchemaRegistry.StartAsync(registryOptions with { Port = port }, cancellationToken: Cancellation);
-            (await behind).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
-            var events = new List<object>();
-            await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse("a"), Cancellation))
-                events.Add(recorded.Payload);
-            events[1..].Cast<AccountCredited>().Select(e => e.Amount).ShouldBe([70, 5]);
-        }
-        finally
-        {
-            await registry.DisposeAsync();
-        }
+        await registry.StartAgain();
+        (await behind).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
+        var events = new List<object>();
+        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse("a"), Cancellation))
+            events.Add(recorded.Payload);
+        events[1..].Cast<AccountCredited>().Select(e => e.Amount).ShouldBe([70, 5]);
     }
 
     [Fact]
     public async Task Restore_waits_for_the_registry_and_then_goes_on()
     {
-        var registryOptions = new EmbeddedSchemaRegistryOptions { BootstrapServers = bank.Servers.Addresses.Kafka!, Topic = TestServers.UniqueName("schemas") };
-        EmbeddedSchemaRegistry registry = await EmbeddedSchemaRegistry.StartAsync(registryOptions, cancellationToken: Cancellation);
-        int port = new Uri(registry.Url).Port;
-        try
-        {
-            ApplicationDefinition application = BankFixture.NewBank();
-            using var log = new WaitingLog();
-            var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1 };
-            await using EventSourcedNode node = await EventSourcedNode.Start(
-                application, bank.Servers.Addresses with { Registry = registry.Url }, options, log, TimeProvider.System, Cancellation);
-            await node.Send(Movement.Open("a"), Cancellation);
-            await node.Send(Movement.Credit("a", 70), Cancellation);
-            Message<byte[], byte[]> newer = await CreditOfNewerVersion(registry.Url, node.Aggregates[0].Topics.Events);
-            await registry.DisposeAsync();
-            using (IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
-                await producer.ProduceAsync(node.Aggregates[0].Topics.Events, newer, Cancellation);
+        await using var registry = await FragileRegistry.Start(bank.Servers.Addresses.Kafka!);
+        using var log = new WaitingLog();
+        await using EventSourcedNode node = await StartNode(registry, log);
+        await node.Send(Movement.Open("a"), Cancellation);
+        await node.Send(Movement.Credit("a", 70), Cancellation);
+        Message<byte[], byte[]> newer = await CreditOfNewerVersion(registry.Url, node.Aggregates[0].Topics.Events);
+        await registry.Stop();
+        using (IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+            await producer.ProduceAsync(node.Aggregates[0].Topics.Events, newer, Cancellation);
 
-            // Another writer for a moment: the node restores, and meets an event of a schema that it has not seen.
-            using (IProducer<byte[], byte[]> usurper = new ProducerBuilder<byte[], byte[]>(
-                new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{application.Name}-account-0" }).Build())
-                usurper.InitTransactions(TimeSpan.FromSeconds(30));
-            Task<CommandResult> behind = node.Send(Movement.Credit("a", 5, "behind"), Cancellation);
-            await log.Restoring.WaitAsync(Cancellation);
-            node.Completion.IsCompleted.ShouldBeFalse();
-            behind.IsCompleted.ShouldBeFalse();
+        // Another writer for a moment: the node restores, and meets an event of a schema that it has not seen.
+        using (IProducer<byte[], byte[]> usurper = new ProducerBuilder<byte[], byte[]>(
+            new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{node.Application.Name}-account-0" }).Build())
+            usurper.InitTransactions(TimeSpan.FromSeconds(30));
+        Task<CommandResult> behind = node.Send(Movement.Credit("a", 5, "behind"), Cancellation);
+        await log.Restoring.WaitAsync(Cancellation);
+        node.Completion.IsCompleted.ShouldBeFalse();
+        behind.IsCompleted.ShouldBeFalse();
 
-            registry = await EmbeddedSchemaRegistry.StartAsync(registryOptions with { Port = port }, cancellationToken: Cancellation);
-            (await behind).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(4);
-            await node.WaitForReadModels(Cancellation); // they have waited for it too
-            ((AccountState)(await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!.State).Balance.ShouldBe(70 + 5); // the event that was copied says what the balance is after it
-        }
-        finally
-        {
-            await registry.DisposeAsync();
-        }
+        await registry.StartAgain();
+        (await behind).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(4);
+        await node.WaitForReadModels(Cancellation); // they have waited for it too
+        ((AccountState)(await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!.State).Balance.ShouldBe(70 + 5); // the event that was copied says what the balance is after it
+    }
+
+    private Task<EventSourcedNode> StartNode(FragileRegistry registry, WaitingLog log)
+    {
+        ApplicationDefinition application = BankFixture.NewBank();
+        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1 };
+        return EventSourcedNode.Start(application, bank.Servers.Addresses with { Registry = registry.Url }, options, log, TimeProvider.System, Cancellation);
     }
 
     // The last event once more, with the next version, and with one field more at the end of the record.
@@ -151,6 +134,33 @@ public sealed class RegistryAwayTests(BankFixture bank)
         stream.Write(header);
         new GenericDatumWriter<GenericRecord>(schema).Write(credit, new BinaryEncoder(stream));
         return stream.ToArray();
+    }
+
+    /// <summary>A registry that a test ends and starts again under the same address.</summary>
+    private sealed class FragileRegistry : IAsyncDisposable
+    {
+        private readonly EmbeddedSchemaRegistryOptions _options;
+        private EmbeddedSchemaRegistry _registry;
+
+        private FragileRegistry(EmbeddedSchemaRegistryOptions options, EmbeddedSchemaRegistry registry)
+        {
+            (_registry, Url) = (registry, registry.Url);
+            _options = options with { Port = new Uri(Url).Port };
+        }
+
+        public string Url { get; }
+
+        public static async Task<FragileRegistry> Start(string kafka)
+        {
+            var options = new EmbeddedSchemaRegistryOptions { BootstrapServers = kafka, Topic = TestServers.UniqueName("schemas") };
+            return new FragileRegistry(options, await EmbeddedSchemaRegistry.StartAsync(options, cancellationToken: Cancellation));
+        }
+
+        public ValueTask Stop() => _registry.DisposeAsync();
+
+        public async Task StartAgain() => _registry = await EmbeddedSchemaRegistry.StartAsync(_options, cancellationToken: Cancellation);
+
+        public ValueTask DisposeAsync() => _registry.DisposeAsync();
     }
 
     /// <summary>Tells when a partition has said that it waits for the registry, and when it has said so once more.</summary>

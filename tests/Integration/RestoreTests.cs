@@ -55,7 +55,7 @@ public sealed class RestoreTests(BankFixture bank)
         ApplicationDefinition application = BankFixture.NewBank();
         var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 2, BarrierEvents = 100 };
         Dictionary<AggregateId, AggregateView> before;
-        await using (EventSourcedNode node = await EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation))
+        await using (EventSourcedNode node = await Start(application, options))
         {
             await Post(node);
             before = await Views(node);
@@ -66,7 +66,7 @@ public sealed class RestoreTests(BankFixture bank)
         using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
             await admin.DeleteRecordsAsync([new TopicPartitionOffset($"{application.Name}.account.events", 0, 100), new TopicPartitionOffset($"{application.Name}.account.events", 1, 100)]);
 
-        await using EventSourcedNode restarted = await EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        await using EventSourcedNode restarted = await Start(application, options);
         (await Views(restarted)).ShouldBe(before, ignoreOrder: true);
         using var again = new CommandFeed(restarted, new CommandFeedOptions());
         await again.Send(Commands(), Cancellation);
@@ -79,7 +79,7 @@ public sealed class RestoreTests(BankFixture bank)
         ApplicationDefinition application = BankFixture.NewBank();
         var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1, BarrierEvents = 10 };
         Dictionary<AggregateId, AggregateView> before;
-        await using (EventSourcedNode node = await EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation))
+        await using (EventSourcedNode node = await Start(application, options))
         {
             for (int i = 0; i < 10; i++)
                 await node.Send(Movement.Open($"account-{i}"), Cancellation);
@@ -100,7 +100,7 @@ public sealed class RestoreTests(BankFixture bank)
         using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
             await admin.DeleteRecordsAsync([new TopicPartitionOffset($"{application.Name}.account.events", 0, 10)]);
 
-        await using EventSourcedNode restarted = await EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        await using EventSourcedNode restarted = await Start(application, options);
         before.Count.ShouldBe(10);
         (await Views(restarted)).ShouldBe(before, ignoreOrder: true);
     }
@@ -153,6 +153,9 @@ public sealed class RestoreTests(BankFixture bank)
                 return record.Message.Value;
         }
     }
+
+    private Task<EventSourcedNode> Start(ApplicationDefinition application, NodeOptions options) =>
+        EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
 
     private static IEnumerable<CommandEnvelope> Commands()
     {
