@@ -21,7 +21,7 @@ public sealed class ChaosTests : IDisposable
         run.ExitCode.ShouldBe(0, run.Output);
         run.Output.ShouldContain("seed 3: ");
         run.Output.ShouldContain(": no violation");
-        run.Output.ShouldContain("served again after");
+        run.Output.ShouldContain("held calls up for");
         string files = Path.Combine(_folder, "seed-3");
         (await File.ReadAllTextAsync(Path.Combine(files, "verdict.txt"), Cancellation)).ShouldContain("purse: ");
         (await File.ReadAllLinesAsync(Path.Combine(files, "faults.txt"), Cancellation)).ShouldNotBeEmpty();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using KafkaEventSourcing.Cli.Chaos.Cluster;
 using KafkaEventSourcing.Cli.Chaos.Faults;
@@ -11,6 +12,7 @@ namespace KafkaEventSourcing.Cli.Chaos;
 /// <summary>One run: load and faults for a while, then rest, then the verdict. Its aggregates have ids of their own, so that many runs can follow one another on one cluster.</summary>
 internal sealed class ChaosRun
 {
+    private const int SideBySide = 64;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
     private readonly ChaosCluster _cluster;
@@ -20,7 +22,7 @@ internal sealed class ChaosRun
     private readonly TimeProvider _time;
     private readonly string _run;
     private readonly List<ChaosViolation> _violations = [];
-    private readonly HashSet<AggregateId> _settled = [];
+    private readonly ConcurrentDictionary<AggregateId, bool> _settled = [];
     private readonly Callers _callers;
     private bool _isReady = true;
     private readonly FaultInjector _injector;
@@ -82,14 +84,14 @@ internal sealed class ChaosRun
     {
         long started = _time.GetTimestamp();
         using var timer = new PeriodicTimer(Look, _time);
-        (long, int) before = (-1, 0);
+        (long End, int Open) before = (-1, 0);
         int still = 0;
         const int enough = 3;
         while (still < enough)
         {
-            if (_time.GetElapsedTime(started) > _options.Patience)
+            if (still == 0 && before.End >= 0 && _time.GetElapsedTime(started) > _options.Patience)
             {
-                _violations.Add(new ChaosViolation("not settled", $"{_options.Patience.TotalSeconds:0} s after the last fault there are processes that have not come to their end."));
+                _violations.Add(new ChaosViolation("not settled", $"{_options.Patience.TotalSeconds:0} s after all was answered {before.Open} processes have not come to their end, or events are still written: {StillOpen()}"));
                 return;
             }
 
@@ -103,21 +105,22 @@ internal sealed class ChaosRun
         }
     }
 
+    // Those that are not known to have come to their end. There may be as many as commands: they are asked for side by side.
     private async Task<int> OpenProcesses(CancellationToken cancellationToken)
     {
         if (_domain.IsSettled is not { } isSettled)
             return 0;
+        List<(AggregateId Id, AggregateDefinition Aggregate, ChaosNode Node)> asked =
+            [.. _callers.Aggregates.Where(a => a.Value.Reacts && !_settled.ContainsKey(a.Key)).Select((a, n) => (a.Key, a.Value, _cluster.Nodes[n % _cluster.Nodes.Count]))];
         int open = 0;
-        int asked = 0;
-        foreach ((AggregateId id, AggregateDefinition aggregate) in _callers.Aggregates.Where(a => a.Value.Reacts && !_settled.Contains(a.Key)))
+        await Parallel.ForEachAsync(asked, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken }, async (one, stopping) =>
         {
-            AggregateView? view = await _callers.Read(_cluster.Nodes[asked++ % _cluster.Nodes.Count], aggregate, id, ReadConsistency.Strong, "at rest", cancellationToken).ConfigureAwait(false);
-            if (view is null || isSettled(view.State))
-                _settled.Add(id);
+            (bool isAnswered, AggregateView? view) = await _callers.Read(one.Node, one.Aggregate, one.Id, ReadConsistency.Strong, "at rest", stopping).ConfigureAwait(false);
+            if (isAnswered && (view is null || isSettled(view.State)))
+                _settled[one.Id] = true;
             else
-                open++;
-        }
-
+                Interlocked.Increment(ref open);
+        }).ConfigureAwait(false);
         return open;
     }
 
@@ -171,6 +174,8 @@ internal sealed class ChaosRun
         return events;
     }
 
+    private string StillOpen() => string.Join(", ", _callers.Aggregates.Where(a => a.Value.Reacts && !_settled.ContainsKey(a.Key)).Select(a => a.Key).Take(5));
+
     private string OpenCommands()
     {
         HashSet<CommandId> told = [];
@@ -204,7 +209,7 @@ internal sealed class ChaosRun
         figures.SentTwice += _callers.SentTwice;
         figures.Took(_callers.CommandLatency, _callers.ReadLatency);
         figures.Count(result.Faults);
-        foreach ((FaultKind kind, TimeSpan time) in RecoveryTimes.Of(result.Faults, all, _time.TimestampFrequency))
-            figures.Recovered(kind, time);
+        foreach ((FaultKind kind, TimeSpan time) in HeldUpTimes.Of(result.Faults, all, _time.TimestampFrequency))
+            figures.HeldUp(kind, time);
     }
 }

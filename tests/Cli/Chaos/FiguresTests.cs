@@ -11,30 +11,31 @@ namespace KafkaEventSourcing.Cli.Tests.Chaos;
 public sealed class FiguresTests
 {
     [Fact]
-    public void Recovery_is_when_every_aggregate_has_answered_a_call_that_began_after_the_fault()
+    public void A_fault_holds_calls_up_until_the_last_that_suffered_has_its_answer()
     {
-        InjectedFault[] faults = [new(new Fault(TimeSpan.Zero, FaultKind.KillNode, 0, TimeSpan.Zero, TimeSpan.Zero), 100)];
+        InjectedFault[] faults = [Fault(FaultKind.KillNode, 100), Fault(FaultKind.CutKafka, 1_000), Fault(FaultKind.EndNode, 2_000)];
         RecordedCall[] calls =
         [
-            Read("a", 90, 105), // begun before: says nothing
-            Read("a", 110, 140),
-            Read("a", 120, 130),
-            Read("b", 150, 400),
-            Read("b", 160, 410),
-            Read("c", 50, 60), // not asked any more
-            Read("d", 110, 115) with { Consistency = ReadConsistency.Eventual },
-            new("caller", AggregateId.Parse("e"), null, 110, new CallAnswer.Unknown(9_000, "nobody there")),
+            Read("a", 110, 140), // answered at once, however late it is asked
+            Read("a", 990, 995),
+            Sent("lost", 50, new CallAnswer.Unknown(130, "cut")), // begun before, open at the fault, sent again
+            Sent("lost", 140, Told("lost", 400)),
+            Sent("lost", 600, Told("lost", 650)), // told again: it had its outcome
+            Sent("slow", 300, Told("slow", 450)), // answered, after more than a second
+            Sent("never", 120, new CallAnswer.Unknown(9_000, "nobody there")),
+            Read("b", 1_010, 1_400),
+            Read("b", 1_010, 1_500) with { Consistency = ReadConsistency.Eventual },
         ];
-        RecoveryTimes.Of(faults, calls, frequency: 100).ShouldBe([(FaultKind.KillNode, TimeSpan.FromSeconds(3))]);
+        HeldUpTimes.Of(faults, calls, frequency: 100).ShouldBe([(FaultKind.KillNode, TimeSpan.FromSeconds(3.5)), (FaultKind.CutKafka, TimeSpan.FromSeconds(4)), (FaultKind.EndNode, TimeSpan.Zero)]);
     }
 
     [Fact]
-    public void Table_tells_faults_and_recoveries_by_kind()
+    public void Table_tells_by_kind_what_faults_held_up()
     {
         var figures = new ChaosFigures { Runs = 2, Commands = 1_234 };
-        var pause = new InjectedFault(new Fault(TimeSpan.Zero, FaultKind.PauseNode, 1, TimeSpan.Zero, TimeSpan.Zero), 0);
+        InjectedFault pause = Fault(FaultKind.PauseNode, 0);
         figures.Count([pause, pause]);
-        figures.Recovered(FaultKind.PauseNode, TimeSpan.FromSeconds(2.5));
+        figures.HeldUp(FaultKind.PauseNode, TimeSpan.FromSeconds(2.5));
         var latency = new LatencyHistogram();
         latency.Record(TimeSpan.FromMilliseconds(8));
         figures.Took(latency, new LatencyHistogram());
@@ -91,6 +92,13 @@ public sealed class FiguresTests
         request[12] = request[13] = 0xFF;
         ChaosServers.ClientId(request).ShouldBe("");
     }
+
+    private static InjectedFault Fault(FaultKind kind, long started) => new(new Fault(TimeSpan.Zero, kind, 0, TimeSpan.Zero, TimeSpan.Zero), started);
+
+    private static RecordedCall Sent(string commandId, long started, CallAnswer answer) =>
+        new("caller", AggregateId.Parse("x"), new CommandEnvelope(AggregateId.Parse("x"), CommandId.Parse(commandId), new object()), started, answer);
+
+    private static CallAnswer.Told Told(string commandId, long ended) => new(ended, new CommandResult.Accepted(CommandId.Parse(commandId), AggregateId.Parse("x"), 1, default));
 
     private static RecordedCall Read(string id, long started, long ended) => new("caller", AggregateId.Parse(id), null, started, new CallAnswer.Seen(ended, null));
 

@@ -74,12 +74,12 @@ internal sealed class Callers
         }
     }
 
-    /// <summary>Reads an aggregate strongly, once.</summary>
-    /// <returns>Null also when there was no answer.</returns>
-    public async Task<AggregateView?> Read(ChaosNode node, AggregateDefinition aggregate, AggregateId id, ReadConsistency consistency, string caller, CancellationToken cancellationToken)
+    /// <summary>Reads an aggregate, once.</summary>
+    /// <returns>Whether there was an answer, and what it showed; null: the aggregate has no events.</returns>
+    public async Task<(bool IsAnswered, AggregateView? View)> Read(ChaosNode node, AggregateDefinition aggregate, AggregateId id, ReadConsistency consistency, string caller, CancellationToken cancellationToken)
     {
         if (node.Http is not { } http)
-            return null;
+            return (false, null);
         long started = _time.GetTimestamp();
         try
         {
@@ -91,12 +91,12 @@ internal sealed class Callers
                     _seen[id] = view.Version;
             }
 
-            return view;
+            return (true, view);
         }
         catch (Exception failure) when (IsExpected(failure, cancellationToken))
         {
             Note(failure);
-            return null;
+            return (false, null);
         }
     }
 

@@ -8,7 +8,7 @@ namespace KafkaEventSourcing.Cli.Chaos.Verdict;
 /// <summary>What one run, or several together, have seen. Not thread-safe.</summary>
 internal sealed class ChaosFigures
 {
-    private readonly SortedDictionary<FaultKind, List<TimeSpan>> _recoveries = [];
+    private readonly SortedDictionary<FaultKind, List<TimeSpan>> _heldUp = [];
     private readonly SortedDictionary<FaultKind, int> _faults = [];
     private LatencyHistogram _commands = new();
     private LatencyHistogram _reads = new();
@@ -52,10 +52,10 @@ internal sealed class ChaosFigures
             _faults[fault.Fault.Kind] = _faults.GetValueOrDefault(fault.Fault.Kind) + 1;
     }
 
-    public void Recovered(FaultKind kind, TimeSpan time)
+    public void HeldUp(FaultKind kind, TimeSpan time)
     {
-        if (!_recoveries.TryGetValue(kind, out List<TimeSpan>? times))
-            _recoveries[kind] = times = [];
+        if (!_heldUp.TryGetValue(kind, out List<TimeSpan>? times))
+            _heldUp[kind] = times = [];
         times.Add(time);
     }
 
@@ -82,11 +82,11 @@ internal sealed class ChaosFigures
         Row("processes that did not end in order", BadEnds);
         Latency("command, p50 / p99 / longest", _commands);
         Latency("strong read, p50 / p99 / longest", _reads);
-        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"{"fault",-16} {"times",8} {"served again after: median",28} {"p90",10} {"longest",10}");
+        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"{"fault",-16} {"times",8} {"held calls up for: median",28} {"p90",10} {"longest",10}");
         foreach ((FaultKind kind, int times) in _faults)
         {
-            List<TimeSpan> recoveries = [.. _recoveries.GetValueOrDefault(kind, []).Order()];
-            text.AppendLine(CultureInfo.InvariantCulture, $"{Fault.NameOf(kind),-16} {times,8:N0} {Seconds(recoveries, 0.5),28} {Seconds(recoveries, 0.9),10} {Seconds(recoveries, 1),10}");
+            List<TimeSpan> heldUp = [.. _heldUp.GetValueOrDefault(kind, []).Order()];
+            text.AppendLine(CultureInfo.InvariantCulture, $"{Fault.NameOf(kind),-16} {times,8:N0} {Seconds(heldUp, 0.5),28} {Seconds(heldUp, 0.9),10} {Seconds(heldUp, 1),10}");
         }
 
         text.Append(CultureInfo.InvariantCulture, $"{"all",-16} {_faults.Values.Sum(),8:N0}");
