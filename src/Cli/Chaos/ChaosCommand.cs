@@ -20,7 +20,7 @@ internal static class ChaosCommand
         Option<long> seed = Number("--seed", "decides faults and load (default: a new one each time)", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
         Option<int> runs = Count("--runs", "how many seeds, one after the other", 1);
         Option<int> nodes = Count("--nodes", "nodes of the application", Defaults.Nodes);
-        Option<TimeSpan> duration = Time("--duration", "how long a run has load and faults", Defaults.Duration);
+        Option<TimeSpan> duration = Time("--duration", "how long faults begin in a run; its load lasts until the last one is over", Defaults.Duration);
         Option<TimeSpan> session = Time("--session-timeout", "after what silence a node's partitions go to others", Defaults.SessionTimeout);
         Option<TimeSpan> every = Time("--fault-every", "mean time from one fault to the next", Defaults.FaultEvery);
         Option<int> callers = Count("--callers", "concurrent callers", Defaults.Callers);

@@ -11,7 +11,7 @@ internal sealed record ChaosOptions
     /// <summary>Nodes of the application.</summary>
     public int Nodes { get; init; } = 3;
 
-    /// <summary>How long there are load and faults.</summary>
+    /// <summary>How long faults begin; the load lasts until the last one is over.</summary>
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>After what silence a node's partitions go to others.</summary>

@@ -5,7 +5,7 @@ internal static class FaultPlan
 {
     private static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>The faults in the order in which they begin. No two befall one node, or the servers, at a time; faults of different nodes do overlap. All end within the duration.</summary>
+    /// <summary>The faults in the order in which they begin. No two befall one node, or the servers, at a time; faults of different nodes do overlap. All begin within the duration.</summary>
     public static IReadOnlyList<Fault> Of(ChaosOptions options)
     {
         var random = new SeededRandom(options.Seed);
@@ -21,7 +21,7 @@ internal static class FaultPlan
             if (at >= options.Duration)
                 return faults;
             int place = node == Fault.Servers ? options.Nodes : node;
-            if (at < free[place] || fault.Ends > options.Duration)
+            if (at < free[place])
                 continue;
             free[place] = fault.Ends + TimeSpan.FromMilliseconds(200);
             faults.Add(fault);
