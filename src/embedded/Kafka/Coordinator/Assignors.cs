@@ -75,24 +75,34 @@ internal sealed class UniformAssignor : IServerAssignor
             result[least].Add(partition);
         }
 
-        // Then partitions move from who has too many, until no move makes it more even; every move lowers the sum of squares, so it ends. The last ones go first: like Kafka's, a member keeps its first ones.
-        Array.Reverse(partitions);
-        for (bool moved = true; moved;)
+        // Then partitions move from who has most to who has least, until no move makes it more even; every move lowers the sum of squares, so it ends. The last ones go first: like Kafka's, a member keeps its first ones.
+        while (Move(ordered, partitions, owners, result))
         {
-            moved = false;
-            foreach ((AssignedPartition partition, AssigneeSpec[] candidates) in partitions)
-            {
-                string owner = owners[partition];
-                string least = candidates.MinBy(c => result[c.Id].Count)!.Id;
-                if (result[owner].Count - result[least].Count < 2)
-                    continue;
-                result[owner].Remove(partition);
-                result[least].Add(partition);
-                owners[partition] = least;
-                moved = true;
-            }
         }
 
         return result;
+    }
+
+    private static bool Move(
+        AssigneeSpec[] members, (AssignedPartition Partition, AssigneeSpec[] Candidates)[] partitions, Dictionary<AssignedPartition, string> owners, Dictionary<string, HashSet<AssignedPartition>> result)
+    {
+        foreach (AssigneeSpec most in members.OrderByDescending(m => result[m.Id].Count))
+        {
+            for (int i = partitions.Length - 1; i >= 0; i--)
+            {
+                (AssignedPartition partition, AssigneeSpec[] candidates) = partitions[i];
+                if (owners[partition] != most.Id)
+                    continue;
+                string least = candidates.MinBy(c => result[c.Id].Count)!.Id;
+                if (result[most.Id].Count - result[least].Count < 2)
+                    continue;
+                result[most.Id].Remove(partition);
+                result[least].Add(partition);
+                owners[partition] = least;
+                return true;
+            }
+        }
+
+        return false;
     }
 }
