@@ -29,7 +29,7 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
     private readonly Task _flushing;
     private readonly ITimer _transactions;
 
-    private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, Socket listener, TimeProvider time, ILogger logger)
+    private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, Socket listener, TimeProvider time, BrokerLoggers logger)
     {
         (_folderLock, _listener, DataDirectory, _temporary) = (folderLock, listener, directory, options.DataDirectory is null);
         int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
@@ -56,7 +56,7 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         cancellationToken.ThrowIfCancellationRequested();
-        ILogger logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedKafka>();
+        var logger = new BrokerLoggers((loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedKafka>());
         string directory = options.DataDirectory is { } named ? Path.GetFullPath(named) : Directory.CreateTempSubdirectory("embedded-kafka-").FullName;
         return Task.Run(() =>
         {

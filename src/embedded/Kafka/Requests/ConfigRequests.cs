@@ -4,21 +4,12 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: of topics, of groups and of the broker.</summary>
+/// <summary>DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: of topics, of groups, of subscriptions to client metrics, of the broker and of its loggers.</summary>
 internal sealed class ConfigRequests(Broker broker)
 {
     private const short AllTypesVersion = 1;
-    private const sbyte BrokerLoggerType = 8;
 
     private readonly Lock _lock = new();
-
-    private enum Operation : sbyte
-    {
-        Set = 0,
-        Delete = 1,
-        Append = 2,
-        Subtract = 3,
-    }
 
     public DescribeConfigsResponse Describe(DescribeConfigsRequest request) => new()
     {
@@ -31,7 +22,7 @@ internal sealed class ConfigRequests(Broker broker)
                 ResourceName = wanted.ResourceName,
                 ErrorCode = (short)error,
                 ErrorMessage = message,
-                Configs = resource is null ? [] : [.. resource.Describe(wanted.ConfigurationKeys, request.IncludeSynonyms)],
+                Configs = resource is null ? [] : [.. resource.Describe(wanted.ConfigurationKeys is { Count: > 0 } keys ? keys : null, request.IncludeSynonyms)],
             };
         }),
     };
@@ -46,7 +37,7 @@ internal sealed class ConfigRequests(Broker broker)
                 Responses = request.Resources.ConvertAll(wanted =>
                 {
                     (ErrorCode error, string? message) = Change(
-                        wanted.ResourceType, wanted.ResourceName, repeated, wanted.Configs.ConvertAll(c => (c.Name, c.Value is null)), _ => (wanted.Configs.ToDictionary(c => c.Name, c => c.Value!), null), request.ValidateOnly);
+                        wanted.ResourceType, wanted.ResourceName, repeated, wanted.Configs.ConvertAll(c => (c.Name, c.Value is null)), resource => Replaced(resource, wanted.Configs), request.ValidateOnly);
                     return new AlterConfigsResponse.Result { ResourceType = wanted.ResourceType, ResourceName = wanted.ResourceName, ErrorCode = (short)error, ErrorMessage = message };
                 }),
             };
@@ -66,7 +57,7 @@ internal sealed class ConfigRequests(Broker broker)
                         wanted.ResourceType,
                         wanted.ResourceName,
                         repeated,
-                        wanted.Configs.ConvertAll(c => (c.Name, c.Value is null && c.ConfigOperation != (sbyte)Operation.Delete)),
+                        wanted.Configs.ConvertAll(c => (c.Name, c.Value is null && c.ConfigOperation != (sbyte)ConfigOperation.Delete)),
                         resource => Applied(resource, wanted.Configs),
                         request.ValidateOnly);
                     return new IncrementalAlterConfigsResponse.Result { ResourceType = wanted.ResourceType, ResourceName = wanted.ResourceName, ErrorCode = (short)error, ErrorMessage = message };
@@ -75,13 +66,13 @@ internal sealed class ConfigRequests(Broker broker)
         }
     }
 
-    /// <summary>The resources that have configs (KIP-1142); before, only subscriptions to client metrics were listed (KIP-714), of which there are none.</summary>
+    /// <summary>The resources that have configs (KIP-1142); before, only subscriptions to client metrics were listed (KIP-714).</summary>
     public ListConfigResourcesResponse List(RequestContext context, ListConfigResourcesRequest request)
     {
         sbyte[] types = context.Version < AllTypesVersion ? [ConfigResource.ClientMetricsType] : [.. request.ResourceTypes.Distinct()];
         if (types.Length == 0)
-            types = [ConfigResource.GroupType, ConfigResource.ClientMetricsType, BrokerLoggerType, ConfigResource.BrokerType, ConfigResource.TopicType];
-        if (types.Any(t => t is not (ConfigResource.GroupType or ConfigResource.ClientMetricsType or BrokerLoggerType or ConfigResource.BrokerType or ConfigResource.TopicType)))
+            types = [ConfigResource.GroupType, ConfigResource.ClientMetricsType, ConfigResource.BrokerLoggerType, ConfigResource.BrokerType, ConfigResource.TopicType];
+        if (types.Any(t => t is not (ConfigResource.GroupType or ConfigResource.ClientMetricsType or ConfigResource.BrokerLoggerType or ConfigResource.BrokerType or ConfigResource.TopicType)))
             return new ListConfigResourcesResponse { ErrorCode = (short)ErrorCode.UnsupportedVersion };
         return new ListConfigResourcesResponse
         {
@@ -91,24 +82,29 @@ internal sealed class ConfigRequests(Broker broker)
 
     private static HashSet<(sbyte, string)> Repeated(IEnumerable<(sbyte Type, string Name)> resources) => [.. resources.GroupBy(r => r).Where(g => g.Count() > 1).Select(g => g.Key)];
 
+    private static (Dictionary<string, string> Values, Refusal? Wrong) Replaced(ConfigResource resource, List<AlterConfigsRequest.Resource.Config> configs) =>
+        (configs.ToDictionary(c => c.Name, c => c.Value!), resource.CanBeReplaced ? null : new Refusal(ErrorCode.InvalidRequest, "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER"));
+
     // What is set after the operations, or why one of them cannot be done.
-    private static (Dictionary<string, string> Values, string? Wrong) Applied(ConfigResource resource, List<IncrementalAlterConfigsRequest.Resource.Config> changes)
+    private static (Dictionary<string, string> Values, Refusal? Wrong) Applied(ConfigResource resource, List<IncrementalAlterConfigsRequest.Resource.Config> changes)
     {
         var values = resource.Values.ToDictionary(v => v.Key, v => v.Value);
         foreach (IncrementalAlterConfigsRequest.Resource.Config change in changes)
         {
-            var operation = (Operation)change.ConfigOperation;
+            var operation = (ConfigOperation)change.ConfigOperation;
+            if (resource.Refuse(operation, change.Name) is { } refusal)
+                return (values, refusal);
             switch (operation)
             {
-                case Operation.Delete:
+                case ConfigOperation.Delete:
                     values.Remove(change.Name);
                     break;
-                case Operation.Append or Operation.Subtract:
+                case ConfigOperation.Append or ConfigOperation.Subtract:
                     if (resource.ListOf(change.Name) is not { } list)
-                        return (values, $"Can't {operation.ToString().ToUpperInvariant()} to key {change.Name} because its type is not LIST.");
+                        return (values, new Refusal(ErrorCode.InvalidConfig, $"Can't {operation.ToString().ToUpperInvariant()} to key {change.Name} because its type is not LIST."));
                     string[] present = ConfigDefinition.Items(values.GetValueOrDefault(change.Name) ?? list);
                     string[] given = ConfigDefinition.Items(change.Value!);
-                    values[change.Name] = string.Join(',', operation == Operation.Append ? present.Union(given) : present.Except(given));
+                    values[change.Name] = string.Join(',', operation == ConfigOperation.Append ? present.Union(given) : present.Except(given));
                     break;
                 default:
                     values[change.Name] = change.Value!;
@@ -122,13 +118,14 @@ internal sealed class ConfigRequests(Broker broker)
     private IEnumerable<string> NamesOf(sbyte type) => type switch
     {
         ConfigResource.GroupType => broker.GroupConfigs.Groups,
+        ConfigResource.ClientMetricsType => broker.ClientMetrics.Names,
         ConfigResource.TopicType => broker.Topics.All.Select(t => t.Name),
-        ConfigResource.BrokerType or BrokerLoggerType => [Broker.NodeId.ToString(System.Globalization.CultureInfo.InvariantCulture)],
+        ConfigResource.BrokerType or ConfigResource.BrokerLoggerType => [Broker.NodeId.ToString(System.Globalization.CultureInfo.InvariantCulture)],
         _ => [],
     };
 
     private (ErrorCode, string?) Change(
-        sbyte type, string name, HashSet<(sbyte, string)> repeated, List<(string Name, bool IsNull)> keys, Func<ConfigResource, (Dictionary<string, string> Values, string? Wrong)> apply, bool validateOnly)
+        sbyte type, string name, HashSet<(sbyte, string)> repeated, List<(string Name, bool IsNull)> keys, Func<ConfigResource, (Dictionary<string, string> Values, Refusal? Wrong)> apply, bool validateOnly)
     {
         if (repeated.Contains((type, name)))
             return (ErrorCode.InvalidRequest, "Each resource must appear at most once.");
@@ -140,8 +137,8 @@ internal sealed class ConfigRequests(Broker broker)
             return (ErrorCode.InvalidRequest, $"Error due to duplicate config keys : {string.Join(',', twice)}");
         if (ConfigResource.Find(broker, type, name, out ErrorCode error, out string? message) is not { } resource)
             return (error, message);
-        (Dictionary<string, string> values, string? wrong) = apply(resource);
-        wrong ??= resource.Change(values, validateOnly);
-        return wrong is null ? (ErrorCode.None, null) : (ErrorCode.InvalidConfig, wrong);
+        (Dictionary<string, string> values, Refusal? refusal) = apply(resource);
+        refusal ??= resource.Change(values, validateOnly);
+        return (refusal?.Error ?? ErrorCode.None, refusal?.Message);
     }
 }

@@ -22,13 +22,14 @@ internal sealed class Broker : IDisposable
     private long _nextProducerId;
     private long _reservedProducerIds;
 
-    public Broker(string directory, EmbeddedKafkaOptions options, TimeProvider time, ILogger logger)
+    public Broker(string directory, EmbeddedKafkaOptions options, TimeProvider time, BrokerLoggers loggers)
     {
-        (Options, Time, Logger) = (options, time, logger);
+        (Options, Time, Loggers) = (options, time, loggers);
         Topics = new TopicStore(directory, time);
         LogDirectory = Path.Combine(directory, "logs");
-        Logs = new LogManager(LogDirectory, time, logger);
+        Logs = new LogManager(LogDirectory, time, loggers);
         GroupConfigs = new GroupConfigs(directory, options);
+        ClientMetrics = new ClientMetricsConfigs(directory);
         Configs = new BrokerConfigs(directory, this);
         Quotas = new ClientQuotas(directory);
         Scram = new ScramStore(directory, options.SaslUsers);
@@ -49,7 +50,9 @@ internal sealed class Broker : IDisposable
 
     public TimeProvider Time { get; }
 
-    public ILogger Logger { get; }
+    public BrokerLoggers Loggers { get; }
+
+    public ILogger Logger => Loggers;
 
     public TopicStore Topics { get; }
 
@@ -64,6 +67,8 @@ internal sealed class Broker : IDisposable
     public BrokerConfigs Configs { get; }
 
     public GroupConfigs GroupConfigs { get; }
+
+    public ClientMetricsConfigs ClientMetrics { get; }
 
     public GroupCoordinator Groups { get; }
 

@@ -1,29 +1,24 @@
-using System.Collections.Immutable;
 using System.Globalization;
-using System.Text.Json;
 using KafkaEventSourcing.Embedded.Kafka.Log;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
 /// <summary>
-/// The configs of groups (KIP-848): what was set, kept in one file that is replaced as a whole, and the broker's defaults behind it. Those of consumer groups take effect with the next heartbeat; those
+/// The configs of groups (KIP-848): what was set, and the broker's defaults behind it. Those of consumer groups take effect with the next heartbeat; those
 /// of share and streams groups, which this broker does not offer, are kept and told. Thread-safe.
 /// </summary>
 internal sealed class GroupConfigs
 {
     private const string ConsumerSessionTimeout = "consumer.session.timeout.ms";
     private const string ConsumerHeartbeatInterval = "consumer.heartbeat.interval.ms";
-    private static readonly ImmutableDictionary<string, string> None = ImmutableDictionary<string, string>.Empty;
 
-    private readonly Lock _lock = new();
-    private readonly string _path;
+    private readonly ConfigStore _store;
     private readonly Dictionary<string, ConfigDefinition> _byName;
     private readonly Dictionary<string, (int Min, int Max)> _ranges;
-    private ImmutableSortedDictionary<string, ImmutableDictionary<string, string>> _groups = ImmutableSortedDictionary.Create<string, ImmutableDictionary<string, string>>(StringComparer.Ordinal);
 
     public GroupConfigs(string directory, EmbeddedKafkaOptions options)
     {
-        _path = Path.Combine(directory, "group-configs.json");
+        _store = new ConfigStore(Path.Combine(directory, "group-configs.json"));
         int session = (int)options.ConsumerSessionTimeout.TotalMilliseconds;
         int heartbeat = (int)options.ConsumerHeartbeatInterval.TotalMilliseconds;
         ConfigDefinition Number(string name, int value, int min = 1) => new(name, ConfigType.Int, value.ToString(CultureInfo.InvariantCulture), "group." + name) { Min = min };
@@ -53,14 +48,12 @@ internal sealed class GroupConfigs
             ["streams.num.standby.replicas"] = (0, 2),
             ["streams.session.timeout.ms"] = (45_000, 60_000),
         };
-        foreach ((string group, Dictionary<string, string> values) in File.Exists(_path) ? JsonSerializer.Deserialize<Dictionary<string, Dictionary<string, string>>>(File.ReadAllBytes(_path)) ?? [] : [])
-            _groups = _groups.Add(group, values.ToImmutableDictionary());
     }
 
     public IEnumerable<ConfigDefinition> All => _byName.Values;
 
     /// <summary>The groups of which something was set.</summary>
-    public IEnumerable<string> Groups => Volatile.Read(ref _groups).Keys;
+    public IEnumerable<string> Groups => _store.Names;
 
     /// <summary>The shortest and the longest time that a group may have, under the names of the broker's configs.</summary>
     public IEnumerable<(string Name, int Value)> Limits => _ranges.SelectMany(r => new[] { (LimitName(r.Key, "min"), r.Value.Min), (LimitName(r.Key, "max"), r.Value.Max) }).Where(l => l.Item1 != LimitName("streams.num.standby.replicas", "min"));
@@ -70,25 +63,17 @@ internal sealed class GroupConfigs
     public TimeSpan HeartbeatIntervalOf(string group) => Milliseconds(group, ConsumerHeartbeatInterval);
 
     /// <summary>What was set, without defaults.</summary>
-    public IReadOnlyDictionary<string, string> ValuesOf(string group) => Volatile.Read(ref _groups).GetValueOrDefault(group) ?? None;
+    public IReadOnlyDictionary<string, string> ValuesOf(string group) => _store.ValuesOf(group);
 
     public ConfigDefinition? Find(string name) => _byName.GetValueOrDefault(name);
 
     /// <summary>Puts <paramref name="values"/> in the place of all that was set of a group; why it cannot, in Kafka's words, or null.</summary>
     public string? Change(string group, IReadOnlyDictionary<string, string> values, bool validateOnly)
     {
-        if (Check(values) is { } wrong)
-            return wrong;
-        if (validateOnly)
-            return null;
-        lock (_lock)
-        {
-            ImmutableSortedDictionary<string, ImmutableDictionary<string, string>> groups = values.Count == 0 ? _groups.Remove(group) : _groups.SetItem(group, values.ToImmutableDictionary());
-            File.WriteAllBytes(_path + ".tmp", JsonSerializer.SerializeToUtf8Bytes(groups));
-            File.Move(_path + ".tmp", _path, overwrite: true);
-            Volatile.Write(ref _groups, groups);
-            return null;
-        }
+        string? wrong = Check(values);
+        if (wrong is null && !validateOnly)
+            _store.Put(group, values);
+        return wrong;
     }
 
     private static string LimitName(string name, string limit) => $"group.{name[..name.IndexOf('.', StringComparison.Ordinal)]}.{limit}{name[name.IndexOf('.', StringComparison.Ordinal)..]}";

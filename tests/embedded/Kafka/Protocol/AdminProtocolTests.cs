@@ -1,5 +1,9 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
 using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
+using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 
@@ -7,6 +11,8 @@ namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 public sealed class AdminProtocolTests : IAsyncLifetime
 {
     private const sbyte BrokerType = 4;
+    private const sbyte LoggerType = 8;
+    private const sbyte ClientMetricsType = 16;
     private const sbyte GroupType = 32;
     private const string SessionTimeout = "consumer.session.timeout.ms";
     private const string HeartbeatInterval = "consumer.heartbeat.interval.ms";
@@ -116,6 +122,52 @@ public sealed class AdminProtocolTests : IAsyncLifetime
         while (Members("short") > 0)
             (TimeProvider.System.GetElapsedTime(start) < Patience).ShouldBeTrue("the member of the group with the broker's session timeout stays");
         Members("long").ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Subscriptions_to_client_metrics_are_validated_kept_over_a_restart_and_listed()
+    {
+        Alter(ClientMetricsType, "", ("metrics", "a")).ShouldBe((ErrorCode.InvalidRequest, "Client metrics subscription name must not be empty"));
+        Alter(ClientMetricsType, "m", ("retention.ms", "1000")).ShouldBe((ErrorCode.InvalidRequest, "Unknown client metrics configuration: retention.ms"));
+        Alter(ClientMetricsType, "m", ("interval.ms", "99")).ShouldBe((ErrorCode.InvalidRequest, "Invalid value 99 for interval.ms, interval must be between 100 and 3600000 (1 hour)"));
+        Alter(ClientMetricsType, "m", ("interval.ms", "soon")).Item1.ShouldBe(ErrorCode.InvalidConfig);
+        foreach (string pattern in (string[])["client_id", "client_id=", "colour=red", "client_id=(", "client_id=a=b"])
+            Alter(ClientMetricsType, "m", ("match", "client_software_name=Java," + pattern)).Item1.ShouldBe(ErrorCode.InvalidConfig, pattern);
+        Alter(ClientMetricsType, "m", ("metrics", "org.apache.kafka.producer."), ("match", "client_software_name=Java,client_software_version=11.1.*")).ShouldBe((ErrorCode.None, null));
+        Alter(ClientMetricsType, "m", operation: 2, ("metrics", "org.apache.kafka.consumer.")).ShouldBe((ErrorCode.None, null));
+
+        await Restart(new EmbeddedKafkaOptions());
+        Describe(ClientMetricsType, "m").Select(c => (c.Name, c.Value, c.ConfigSource)).ShouldBe(
+        [
+            ("metrics", "org.apache.kafka.producer.,org.apache.kafka.consumer.", (sbyte)7), ("interval.ms", "300000", (sbyte)5), ("match", "client_software_name=Java,client_software_version=11.1.*", (sbyte)7),
+        ]);
+        List(0, []).ShouldBe([("m", ClientMetricsType)]);
+        Alter(ClientMetricsType, "m", operation: 1, ("metrics", null), ("match", null)).ShouldBe((ErrorCode.None, null));
+        List(0, []).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Level_of_the_logger_is_changed_while_the_broker_runs()
+    {
+        var log = new KeptLog();
+        await Restart(new EmbeddedKafkaOptions(), log);
+        string logger = typeof(EmbeddedKafka).FullName!;
+        Describe(LoggerType, "1").Select(c => (c.Name, c.Value, c.ConfigSource, c.ReadOnly)).ShouldBe([("root", "DEBUG", (sbyte)6, false), (logger, "DEBUG", (sbyte)6, false)]);
+        Alter(LoggerType, "2", (logger, "WARN")).Item1.ShouldBe(ErrorCode.InvalidRequest);
+        Alter(LoggerType, "1", ("kafka.server", "WARN")).ShouldBe((ErrorCode.InvalidConfig, "Logger kafka.server does not exist!"));
+        Alter(LoggerType, "1", (logger, "LOUD")).ShouldBe((ErrorCode.InvalidConfig, $"Cannot set the log level of {logger} to LOUD as it is not a supported log level. Valid log levels are FATAL, ERROR, WARN, INFO, DEBUG, TRACE"));
+        Alter(LoggerType, "1", operation: 2, (logger, "WARN")).ShouldBe((ErrorCode.InvalidRequest, "APPEND operation is not allowed for the BROKER_LOGGER resource"));
+        Alter(LoggerType, "1", operation: 1, ("root", null)).ShouldBe((ErrorCode.InvalidRequest, "Removing the log level of the root logger is not allowed"));
+        _client.Ask<AlterConfigsRequest, AlterConfigsResponse>(new AlterConfigsRequest { Resources = [new AlterConfigsRequest.Resource { ResourceType = LoggerType, ResourceName = "1", Configs = [] }] }, 2, AlterConfigsResponse.Read)
+            .Responses[0].ErrorCode.ShouldBe((short)ErrorCode.InvalidRequest);
+
+        // A client that sends garbage is told of in the log, unless that is for errors only.
+        Alter(LoggerType, "1", (logger, "ERROR")).ShouldBe((ErrorCode.None, null));
+        await Garbage();
+        log.Lines.ShouldBeEmpty();
+        Alter(LoggerType, "1", operation: 1, (logger, null)).ShouldBe((ErrorCode.None, null));
+        await Garbage();
+        log.Lines.ShouldNotBeEmpty();
     }
 
     [Fact]
@@ -284,17 +336,26 @@ public sealed class AdminProtocolTests : IAsyncLifetime
         (await waiting.WaitAsync(Patience, Cancellation)).Responses[0].Partitions[0].Records!.Value.Length.ShouldBe(3 * batch.Length);
     }
 
-    private async ValueTask Start(EmbeddedKafkaOptions options)
+    private async ValueTask Start(EmbeddedKafkaOptions options, ILoggerFactory? log = null)
     {
-        _kafka = await EmbeddedKafka.StartAsync(options with { DataDirectory = _directory }, cancellationToken: Cancellation);
+        _kafka = await EmbeddedKafka.StartAsync(options with { DataDirectory = _directory }, log, cancellationToken: Cancellation);
         _client = new RawClient(_kafka);
     }
 
-    private async Task Restart(EmbeddedKafkaOptions options)
+    private async Task Restart(EmbeddedKafkaOptions options, ILoggerFactory? log = null)
     {
         _client.Dispose();
         await _kafka.DisposeAsync();
-        await Start(options);
+        await Start(options, log);
+    }
+
+    // Sends what is no request, and waits until the broker has closed the connection.
+    private async Task Garbage()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPEndPoint.Parse(_kafka.BootstrapServers), Cancellation);
+        await client.GetStream().WriteAsync(new byte[] { 0xFF, 0xFF, 0xFF, 0xFF }, Cancellation);
+        (await client.GetStream().ReadAsync(new byte[1], Cancellation)).ShouldBe(0);
     }
 
     private Guid Create(string topic) =>
@@ -342,4 +403,24 @@ public sealed class AdminProtocolTests : IAsyncLifetime
     private List<string> Find(bool strict, params (string Type, sbyte MatchType, string? Match)[] components) => _client.Ask<DescribeClientQuotasRequest, DescribeClientQuotasResponse>(
         new DescribeClientQuotasRequest { Strict = strict, Components = [.. components.Select(c => new DescribeClientQuotasRequest.Component { EntityType = c.Type, MatchType = c.MatchType, Match = c.Match })] }, 1, DescribeClientQuotasResponse.Read)
         .Entries!.ConvertAll(e => string.Join(',', e.Values.Select(v => FormattableString.Invariant($"{v.Key}={v.Value}"))));
+
+    private sealed class KeptLog : ILoggerFactory, ILogger
+    {
+        public ConcurrentQueue<string> Lines { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Lines.Enqueue(formatter(state, exception));
+
+        public void Dispose()
+        {
+        }
+    }
 }
