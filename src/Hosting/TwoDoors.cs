@@ -14,10 +14,17 @@ internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners
     private const int MaxHops = 4;
 
     /// <inheritdoc/>
-    public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken) =>
-        processor.TrySend(command, out Task<CommandResult>? outcome)
-            ? Await(outcome, command, cancellationToken)
-            : SendElsewhere(command, cancellationToken);
+    public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return processor.TrySend(command, out Task<CommandResult>? outcome) ? Await(outcome, command, cancellationToken) : SendElsewhere(command, cancellationToken);
+        }
+        catch (OverloadedException full)
+        {
+            return Task.FromException<CommandResult>(full);
+        }
+    }
 
     private async Task<CommandResult> Await(Task<CommandResult> outcome, CommandEnvelope command, CancellationToken cancellationToken)
     {

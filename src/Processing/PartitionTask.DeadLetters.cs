@@ -121,12 +121,14 @@ internal sealed partial class PartitionTask
 
     private CommandReply AnswerTo(IncomingCommand command, int settled, int all)
     {
+        // Of the aggregate, not of the letters that were named: those behind one that is discarded wait until they are processed again.
+        long left = !command.AggregateId.IsDefault && _parked.TryGet(command.AggregateId, out ParkedAggregate? parked) ? parked.Records - settled : all - settled;
         CommandReply reply = BatchDecider.Reply(command, settled == all ? ReplyOutcome.Accepted : ReplyOutcome.Rejected, command.AggregateId.IsDefault ? 0 : _decider.VersionOf(command.AggregateId)) with
         {
             Details = new Dictionary<string, string>
             {
                 ["settled"] = settled.ToString(CultureInfo.InvariantCulture),
-                ["left"] = (all - settled).ToString(CultureInfo.InvariantCulture),
+                ["left"] = left.ToString(CultureInfo.InvariantCulture),
             },
         };
         return settled == all ? reply : reply with { Code = StillParked, Message = $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_decider.LastRefusal}" };

@@ -3,8 +3,11 @@ using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Confluent.Kafka;
+using Confluent.SchemaRegistry;
+using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
@@ -13,16 +16,19 @@ public sealed partial class DeadLetterTests : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("kes-letters-").FullName;
     private readonly HttpClient _http = new();
+    private Uri _serves = null!;
     private ProgramRun? _bank;
     private string _kafka = "";
     private string _registry = "";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
+    public async ValueTask InitializeAsync() => await StartBank();
+
+    private async Task StartBank()
     {
         _bank = ProgramRun.Start("dotnet", [Programs.Bank, "run", "--http-port", "0", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--partitions", "2", "--data", Path.Combine(_folder, "data")]);
-        _http.BaseAddress = new Uri((await _bank.WaitForLine(ServesLine(), Cancellation)).Groups[1].Value);
+        _serves = new Uri((await _bank.WaitForLine(ServesLine(), Cancellation)).Groups[1].Value);
         Match servers = await _bank.WaitForLine(ServersLine(), Cancellation);
         (_kafka, _registry) = (servers.Groups[1].Value, servers.Groups[2].Value);
     }
@@ -47,9 +53,9 @@ public sealed partial class DeadLetterTests : IAsyncLifetime
         (refused["code"]!.GetValue<string>(), refused["cause"]!.GetValue<string>(), refused["queued"]!.GetValue<bool>(), refused["aggregateId"]!.GetValue<string>())
             .ShouldBe(("aggregate-parked", "not-avro", false, "a"));
         refused["detail"]!.GetValue<string>().ShouldContain("kes dead-letters list bank.account");
-        (await _http.GetAsync("/account/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await _http.GetAsync("/health/ready", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
-        string metrics = await _http.GetStringAsync("/metrics", Cancellation);
+        (await _http.GetAsync(At("account/a"), Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await _http.GetAsync(At("health/ready"), Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        string metrics = await _http.GetStringAsync(At("metrics"), Cancellation);
         Regex.Matches(metrics, @"(?m)^kafkaeventsourcing_processing_kes_parked_records\{[^}]*\} (\d+)").Sum(m => int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture)).ShouldBe(1);
 
         ProgramRun list = await Kes("dead-letters", "list", "bank.account", "--aggregate", "a");
@@ -94,12 +100,84 @@ public sealed partial class DeadLetterTests : IAsyncLifetime
         run.ExitCode.ShouldBe(exitCode, run.Output);
     }
 
+    // Everything is killed, Kafka too, at some moment behind the request: it stands in the log, and what was under way is done once or not at all.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(15)]
+    [InlineData(40)]
+    public async Task Killed_while_letters_are_retried_none_is_lost_or_doubled(int milliseconds)
+    {
+        const int queued = 200;
+        await Post("a", "open-account", """{"owner":"Ada","currency":"EUR","overdraftLimit":0,"openedOn":"2026-01-31"}""", HttpStatusCode.OK);
+        await Poison("a");
+        long letter = await WaitUntilParked("a");
+        var topics = new TopicFamily("bank", "account");
+        using (var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _registry }))
+        {
+            await using CommandClient door = await CommandClient.Start(
+                new KafkaConnection { BootstrapServers = _kafka }, topics, AvroMessageSerde.Create(registry, [AvroRecordType.Of<Banking.Domain.Credit>()]), [typeof(Banking.Domain.Credit)], new CommandClientOptions(),
+                TimeProvider.System, NullLoggerFactory.Instance, Cancellation);
+            await Task.WhenAll(Enumerable.Range(0, queued).Select(async i => (await Should.ThrowAsync<AggregateParkedException>(door.Send(CreditOf1($"c{i}"), Cancellation))).IsQueued.ShouldBeTrue()));
+        }
+
+        ProgramRun discard = await Kes("dead-letters", "discard", "bank.account", "--letter", $"{PartitionOf("a")}@{letter}", "--reason", "a test of the killer's");
+        discard.ExitCode.ShouldBe(0, discard.Output);
+        discard.Output.ShouldContain($"{queued} left");
+        using (IProducer<byte[]?, byte[]?> producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = _kafka, LingerMs = 0 }).Build())
+        {
+            var request = new DeadLetterRequest(IsDiscard: false, null, "Ada", null);
+            await producer.ProduceAsync(new TopicPartition(topics.Commands, PartitionOf("a")), request.ToMessage(AggregateId.Parse("a"), CommandId.Parse("retry"), "0/killer"), Cancellation);
+        }
+
+        await Task.Delay(TimeSpan.FromMilliseconds(milliseconds), TimeProvider.System, Cancellation);
+        await _bank!.Kill(Cancellation);
+        await _bank.DisposeAsync();
+        await StartBank();
+
+        // The account serves again when the request has been done.
+        using var late = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        HttpResponseMessage last;
+        while ((last = await Send("a", "last")).StatusCode == HttpStatusCode.Locked)
+        {
+            late.Token.ThrowIfCancellationRequested();
+            last.Dispose();
+        }
+
+        last.StatusCode.ShouldBe(HttpStatusCode.OK);
+        JsonNode account = JsonNode.Parse(await _http.GetStringAsync(At("account/a"), Cancellation))!;
+        (account["version"]!.GetValue<long>(), account["state"]!["balance"]!.GetValue<long>()).ShouldBe((1 + queued + 1, queued + 1));
+        foreach (int i in (int[])[0, queued / 2, queued - 1])
+        {
+            using HttpResponseMessage again = await Send("a", $"c{i}");
+            JsonNode told = JsonNode.Parse(await again.Content.ReadAsStringAsync(Cancellation))!;
+            (told["duplicate"]!.GetValue<bool>(), told["version"]!.GetValue<long>()).ShouldBe((true, i + 2L));
+        }
+
+        (await Kes("dead-letters", "list")).Output.ShouldContain("No dead letters.");
+    }
+
+    private static CommandEnvelope CreditOf1(string id) => new(AggregateId.Parse("a"), CommandId.Parse(id), new Banking.Domain.Credit
+    {
+        Amount = 1, Currency = "EUR", BookedOn = new DateOnly(2026, 2, 1), Operation = Banking.Domain.Operation.CashDeposit, Category = Banking.Domain.Category.None,
+    });
+
+    private static int PartitionOf(string account) => Murmur2.Partition(Encoding.UTF8.GetBytes(account), 2);
+
     private static string Credit(int amount) => $$"""{"amount":{{amount}},"currency":"EUR","bookedOn":"2026-02-01","operation":"CashDeposit","category":"None"}""";
+
+    private Uri At(string path) => new(_serves, path);
+
+    private Task<HttpResponseMessage> Send(string account, string id)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, At($"account/{account}/credit")) { Content = new StringContent(Credit(1), Encoding.UTF8, "application/json") };
+        request.Headers.Add("Idempotency-Key", id);
+        return _http.SendAsync(request, Cancellation);
+    }
 
     private async Task<JsonObject> Post(string account, string command, string body, HttpStatusCode expected)
     {
         using var content = new StringContent(body, Encoding.UTF8, "application/json");
-        HttpResponseMessage answer = await _http.PostAsync($"/account/{account}/{command}", content, Cancellation);
+        HttpResponseMessage answer = await _http.PostAsync(At($"account/{account}/{command}"), content, Cancellation);
         string text = await answer.Content.ReadAsStringAsync(Cancellation);
         answer.StatusCode.ShouldBe(expected, text);
         return (JsonObject)JsonNode.Parse(text)!;
@@ -109,16 +187,16 @@ public sealed partial class DeadLetterTests : IAsyncLifetime
     {
         using IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig { BootstrapServers = _kafka }).Build();
         byte[] key = Encoding.UTF8.GetBytes(account);
-        await producer.ProduceAsync(new TopicPartition("bank.account.commands", Murmur2.Partition(key, 2)),
+        await producer.ProduceAsync(new TopicPartition("bank.account.commands", PartitionOf(account)),
             new Message<byte[], byte[]> { Key = key, Value = "hello, bank"u8.ToArray(), Headers = new Headers { { "x-own", "kept"u8.ToArray() } } }, Cancellation);
     }
 
     // Its letter is written in the transaction that takes its offset.
-    private async Task WaitUntilParked(string account)
+    private async Task<long> WaitUntilParked(string account)
     {
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig { BootstrapServers = _kafka, GroupId = "test" }).Build();
-        consumer.Assign(new TopicPartitionOffset("bank.account.dead-letters", Murmur2.Partition(Encoding.UTF8.GetBytes(account), 2), Offset.Beginning));
-        await Task.Run(() => consumer.Consume(Cancellation), Cancellation);
+        consumer.Assign(new TopicPartitionOffset("bank.account.dead-letters", PartitionOf(account), Offset.Beginning));
+        return (await Task.Run(() => consumer.Consume(Cancellation), Cancellation)).Offset.Value;
     }
 
     private Task<ProgramRun> Kes(params string[] arguments) =>

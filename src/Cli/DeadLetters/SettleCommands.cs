@@ -73,7 +73,7 @@ internal static class SettleCommands
             foreach ((DeadLetter letter, long? offset) in chosen)
             {
                 CommandReply reply = client.Ask(letter.Partition, letter.AggregateId, request(result, result.GetValue(by)!, offset), TimeSpan.FromSeconds(result.GetValue(timeout)), cancellationToken);
-                failed |= Tell(letter, reply);
+                failed |= Tell(letter, reply, found);
             }
 
             return failed ? ExitCodes.Failed : ExitCodes.Done;
@@ -81,13 +81,14 @@ internal static class SettleCommands
         return command;
     }
 
-    private static bool Tell(DeadLetter letter, CommandReply reply)
+    private static bool Tell(DeadLetter letter, CommandReply reply, TopicFamily family)
     {
         string whose = letter.AggregateId.IsDefault ? "(no aggregate)" : letter.AggregateId.Value;
-        string figures = reply.Details.TryGetValue("settled", out string? settled) ? $"{settled} settled, {reply.Details.GetValueOrDefault("left", "0")} left" : "nothing settled";
+        string left = reply.Details.GetValueOrDefault("left", "0");
+        string figures = reply.Details.TryGetValue("settled", out string? settled) ? $"{settled} settled, {left} left" : "nothing settled";
         if (reply.Outcome == ReplyOutcome.Accepted)
         {
-            Console.WriteLine($"{whose}: {figures}.");
+            Console.WriteLine(left == "0" ? $"{whose}: {figures}." : $"{whose}: {figures}, and parked until they are processed: kes dead-letters retry {family.Application}.{family.Aggregate} --aggregate {whose}");
             return false;
         }
 

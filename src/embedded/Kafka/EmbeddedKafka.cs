@@ -51,10 +51,12 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
     public string DataDirectory { get; }
 
     /// <summary>Starts a broker; it returns when clients can connect.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id of the node is negative.</exception>
     /// <exception cref="IOException">The port or the data folder is in use, or the folder cannot be used; the message says which.</exception>
     public static Task<EmbeddedKafka> StartAsync(EmbeddedKafkaOptions options, ILoggerFactory? loggerFactory = null, TimeProvider? timeProvider = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfNegative(options.NodeId, nameof(options));
         cancellationToken.ThrowIfCancellationRequested();
         var logger = new BrokerLoggers((loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedKafka>());
         string directory = options.DataDirectory is { } named ? Path.GetFullPath(named) : Directory.CreateTempSubdirectory("embedded-kafka-").FullName;

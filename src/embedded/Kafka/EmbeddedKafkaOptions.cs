@@ -20,6 +20,9 @@ public sealed record EmbeddedKafkaOptions
     /// <summary>The port that clients are told, such as that of a proxy; 0, the default: the one that it listens on.</summary>
     public int AdvertisedPort { get; init; }
 
+    /// <summary>The id of the node, 0 or more. Default 1.</summary>
+    public int NodeId { get; init; } = 1;
+
     /// <summary>Partitions of a topic that is created without a count. Default 1.</summary>
     public int DefaultPartitions { get; init; } = 1;
 

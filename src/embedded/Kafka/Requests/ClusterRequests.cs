@@ -59,8 +59,8 @@ internal sealed class ClusterRequests(Broker broker)
                 (ErrorCode error, string? message) =
                     broker.LogOf(topic.Name, partition.PartitionIndex) is null ? (ErrorCode.UnknownTopicOrPartition, "The topic or the partition does not exist.")
                     : partition.Replicas is null ? (ErrorCode.NoReassignmentInProgress, "No reassignment is in progress.")
-                    : partition.Replicas is [Broker.NodeId] ? (ErrorCode.None, (string?)null)
-                    : (ErrorCode.InvalidReplicaAssignment, $"Replicas can only be assigned to the broker {Broker.NodeId}.");
+                    : partition.Replicas is [var only] && only == broker.NodeId ? (ErrorCode.None, (string?)null)
+                    : (ErrorCode.InvalidReplicaAssignment, $"Replicas can only be assigned to the broker {broker.NodeId}.");
                 return new AlterPartitionReassignmentsResponse.TopicItem.PartitionItem { PartitionIndex = partition.PartitionIndex, ErrorCode = (short)error, ErrorMessage = message };
             }),
         }),
@@ -80,17 +80,17 @@ internal sealed class ClusterRequests(Broker broker)
                     ? new DescribeQuorumResponse.TopicItem.PartitionItem { PartitionIndex = partition.PartitionIndex, ErrorCode = (short)ErrorCode.UnknownTopicOrPartition, LeaderId = -1 }
                     : new DescribeQuorumResponse.TopicItem.PartitionItem
                     {
-                        LeaderId = Broker.NodeId,
+                        LeaderId = broker.NodeId,
                         LeaderEpoch = Broker.LeaderEpoch,
                         HighWatermark = broker.Topics.Version,
-                        CurrentVoters = [new() { ReplicaId = Broker.NodeId, LogEndOffset = broker.Topics.Version, LastFetchTimestamp = now, LastCaughtUpTimestamp = now }],
+                        CurrentVoters = [new() { ReplicaId = broker.NodeId, LogEndOffset = broker.Topics.Version, LastFetchTimestamp = now, LastCaughtUpTimestamp = now }],
                     }),
             }),
-            Nodes = [new() { NodeId = Broker.NodeId, Listeners = [new() { Name = broker.ListenerName, Host = broker.Host, Port = (ushort)broker.Port }] }],
+            Nodes = [new() { NodeId = broker.NodeId, Listeners = [new() { Name = broker.ListenerName, Host = broker.Host, Port = (ushort)broker.Port }] }],
         };
     }
 
-    public static UnregisterBrokerResponse Unregister(UnregisterBrokerRequest request) => request.BrokerId == Broker.NodeId
+    public UnregisterBrokerResponse Unregister(UnregisterBrokerRequest request) => request.BrokerId == broker.NodeId
         ? new UnregisterBrokerResponse { ErrorCode = (short)ErrorCode.InvalidRequest, ErrorMessage = $"Broker {request.BrokerId} is the only one of this cluster." }
         : new UnregisterBrokerResponse { ErrorCode = (short)ErrorCode.BrokerIdNotRegistered, ErrorMessage = $"Broker ID {request.BrokerId} is not currently registered." };
 

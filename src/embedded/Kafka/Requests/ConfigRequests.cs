@@ -120,7 +120,7 @@ internal sealed class ConfigRequests(Broker broker)
         ConfigResource.GroupType => broker.GroupConfigs.Groups,
         ConfigResource.ClientMetricsType => broker.ClientMetrics.Names,
         ConfigResource.TopicType => broker.Topics.All.Select(t => t.Name),
-        ConfigResource.BrokerType or ConfigResource.BrokerLoggerType => [Broker.NodeId.ToString(System.Globalization.CultureInfo.InvariantCulture)],
+        ConfigResource.BrokerType or ConfigResource.BrokerLoggerType => [broker.NodeName],
         _ => [],
     };
 

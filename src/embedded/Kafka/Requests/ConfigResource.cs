@@ -1,4 +1,3 @@
-using System.Globalization;
 using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Server;
@@ -31,8 +30,6 @@ internal abstract class ConfigResource
     private const sbyte SetOnClientMetrics = 7;
     private const sbyte SetOnGroup = 8;
 
-    private static readonly string NodeId = Broker.NodeId.ToString(CultureInfo.InvariantCulture);
-
     /// <summary>What was set, without defaults.</summary>
     public abstract IReadOnlyDictionary<string, string> Values { get; }
 
@@ -48,17 +45,17 @@ internal abstract class ConfigResource
             case TopicType:
                 (error, message) = (ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition.");
                 return null;
-            case BrokerType when name.Length == 0 || name == NodeId:
+            case BrokerType when name.Length == 0 || name == broker.NodeName:
                 error = ErrorCode.None;
                 return new OfBroker(broker);
             case BrokerType:
-                message = $"Unexpected broker id, expected {Broker.NodeId} or empty string, but received {name}";
+                message = $"Unexpected broker id, expected {broker.NodeName} or empty string, but received {name}";
                 return null;
-            case BrokerLoggerType when name == NodeId:
+            case BrokerLoggerType when name == broker.NodeName:
                 error = ErrorCode.None;
                 return new OfLoggers(broker.Loggers);
             case BrokerLoggerType:
-                message = name.Length == 0 ? "Broker id must not be empty" : $"Unexpected broker id, expected {Broker.NodeId} but received {name}";
+                message = name.Length == 0 ? "Broker id must not be empty" : $"Unexpected broker id, expected {broker.NodeName} but received {name}";
                 return null;
             case ClientMetricsType when name.Length > 0:
                 error = ErrorCode.None;

@@ -14,8 +14,8 @@ internal sealed class MetadataRequests(Broker broker)
 
     public MetadataResponse Metadata(MetadataRequest request)
     {
-        var response = new MetadataResponse { ClusterId = broker.ClusterId, ControllerId = Broker.NodeId };
-        response.Brokers.Add(new MetadataResponse.Broker { NodeId = Broker.NodeId, Host = broker.Host, Port = broker.Port });
+        var response = new MetadataResponse { ClusterId = broker.ClusterId, ControllerId = broker.NodeId };
+        response.Brokers.Add(new MetadataResponse.Broker { NodeId = broker.NodeId, Host = broker.Host, Port = broker.Port });
         if (request.IncludeClusterAuthorizedOperations)
             response.ClusterAuthorizedOperations = AuthorizedOperations.Cluster;
         int operations = request.IncludeTopicAuthorizedOperations ? AuthorizedOperations.Topic : AuthorizedOperations.NotAsked;
@@ -77,9 +77,9 @@ internal sealed class MetadataRequests(Broker broker)
                 Partitions = [.. Enumerable.Range(first, count).Select(p => new DescribeTopicPartitionsResponse.TopicItem.PartitionItem
                 {
                     PartitionIndex = p,
-                    LeaderId = Broker.NodeId,
-                    ReplicaNodes = [Broker.NodeId],
-                    IsrNodes = [Broker.NodeId],
+                    LeaderId = broker.NodeId,
+                    ReplicaNodes = [broker.NodeId],
+                    IsrNodes = [broker.NodeId],
                     EligibleLeaderReplicas = [],
                     LastKnownElr = [],
                 })],
@@ -102,8 +102,8 @@ internal sealed class MetadataRequests(Broker broker)
         return new DescribeClusterResponse
         {
             ClusterId = broker.ClusterId,
-            ControllerId = Broker.NodeId,
-            Brokers = [new DescribeClusterResponse.Broker { BrokerId = Broker.NodeId, Host = broker.Host, Port = broker.Port }],
+            ControllerId = broker.NodeId,
+            Brokers = [new DescribeClusterResponse.Broker { BrokerId = broker.NodeId, Host = broker.Host, Port = broker.Port }],
             ClusterAuthorizedOperations = request.IncludeClusterAuthorizedOperations ? AuthorizedOperations.Cluster : AuthorizedOperations.NotAsked,
         };
     }
@@ -113,7 +113,7 @@ internal sealed class MetadataRequests(Broker broker)
         ErrorCode error = request.KeyType is < 0 or > TransactionKey ? ErrorCode.InvalidRequest : ErrorCode.None;
         string? message = error == ErrorCode.None ? null : $"Unknown coordinator type {request.KeyType}.";
         bool found = error == ErrorCode.None;
-        (int node, string host, int port) = found ? (Broker.NodeId, broker.Host, broker.Port) : (-1, "", -1);
+        (int node, string host, int port) = found ? (broker.NodeId, broker.Host, broker.Port) : (-1, "", -1);
         if (context.Version < BatchedCoordinatorsVersion)
             return new FindCoordinatorResponse { ErrorCode = (short)error, ErrorMessage = message, NodeId = node, Host = host, Port = port };
         return new FindCoordinatorResponse
@@ -122,7 +122,7 @@ internal sealed class MetadataRequests(Broker broker)
         };
     }
 
-    private static MetadataResponse.TopicItem Describe(Topic topic, int operations)
+    private MetadataResponse.TopicItem Describe(Topic topic, int operations)
     {
         var item = new MetadataResponse.TopicItem { Name = topic.Name, TopicId = topic.Id, IsInternal = topic.IsInternal, TopicAuthorizedOperations = operations };
         for (int partition = 0; partition < topic.Partitions; partition++)
@@ -130,10 +130,10 @@ internal sealed class MetadataRequests(Broker broker)
             item.Partitions.Add(new MetadataResponse.TopicItem.PartitionItem
             {
                 PartitionIndex = partition,
-                LeaderId = Broker.NodeId,
+                LeaderId = broker.NodeId,
                 LeaderEpoch = Broker.LeaderEpoch,
-                ReplicaNodes = [Broker.NodeId],
-                IsrNodes = [Broker.NodeId],
+                ReplicaNodes = [broker.NodeId],
+                IsrNodes = [broker.NodeId],
             });
         }
 

@@ -126,7 +126,7 @@ internal sealed class RequestDispatcher
         Add<AlterPartitionReassignmentsRequest>((_, r) => cluster.AlterReassignments(r));
         Add<ListPartitionReassignmentsRequest>((_, _) => new ListPartitionReassignmentsResponse());
         Add<DescribeQuorumRequest>((_, r) => cluster.DescribeQuorum(r));
-        Add<UnregisterBrokerRequest>((_, r) => ClusterRequests.Unregister(r));
+        Add<UnregisterBrokerRequest>((_, r) => cluster.Unregister(r));
         Add<DescribeLogDirsRequest>((_, r) => cluster.DescribeLogDirs(r));
         Add<AlterReplicaLogDirsRequest>((_, r) => cluster.AlterLogDirs(r));
     }

@@ -92,16 +92,16 @@ internal sealed class TopicRequests(Broker broker)
     }
 
     // What is wrong with replicas that were assigned by hand, in Kafka's words; null: nothing.
-    private static string? CheckAssignments(IEnumerable<List<int>> assignments)
+    private string? CheckAssignments(IEnumerable<List<int>> assignments)
     {
         foreach (List<int> replicas in assignments)
         {
             if (replicas.Count == 0)
                 return "The manual partition assignment includes an empty replica list.";
-            if (replicas.Exists(r => r != Broker.NodeId))
-                return $"The manual partition assignment includes broker {replicas.Find(r => r != Broker.NodeId)}, but no such broker is registered.";
+            if (replicas.Exists(r => r != broker.NodeId))
+                return $"The manual partition assignment includes broker {replicas.Find(r => r != broker.NodeId)}, but no such broker is registered.";
             if (replicas.Count > 1)
-                return $"The manual partition assignment includes the broker {Broker.NodeId} more than once.";
+                return $"The manual partition assignment includes the broker {broker.NodeId} more than once.";
         }
 
         return null;

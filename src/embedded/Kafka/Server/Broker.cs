@@ -11,7 +11,6 @@ namespace KafkaEventSourcing.Embedded.Kafka.Server;
 /// <summary>The one node of the cluster: topics, logs, coordinators, and who waits for new records.</summary>
 internal sealed class Broker : IDisposable
 {
-    public const int NodeId = 1;
     public const int LeaderEpoch = 0;
     private const int ProducerIdBlock = 1_000;
 
@@ -47,6 +46,10 @@ internal sealed class Broker : IDisposable
     }
 
     public EmbeddedKafkaOptions Options { get; }
+
+    public int NodeId => Options.NodeId;
+
+    public string NodeName => NodeId.ToString(CultureInfo.InvariantCulture);
 
     public TimeProvider Time { get; }
 

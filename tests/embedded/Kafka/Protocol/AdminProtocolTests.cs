@@ -182,6 +182,24 @@ public sealed class AdminProtocolTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Node_has_the_id_that_it_is_given()
+    {
+        await Restart(new EmbeddedKafkaOptions { NodeId = 0 });
+        ErrorCode Assign(string topic, int broker) => (ErrorCode)_client.Ask<CreateTopicsRequest, CreateTopicsResponse>(
+            new CreateTopicsRequest
+            {
+                Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = -1, ReplicationFactor = -1, Assignments = [new CreateTopicsRequest.CreatableTopic.Assignment { PartitionIndex = 0, BrokerIds = [broker] }] }],
+            }, 7, CreateTopicsResponse.Read).Topics[0].ErrorCode;
+        Assign("t", 1).ShouldBe(ErrorCode.InvalidReplicaAssignment);
+        Assign("t", 0).ShouldBe(ErrorCode.None);
+        MetadataResponse metadata = _client.Ask<MetadataRequest, MetadataResponse>(new MetadataRequest { Topics = [new MetadataRequest.MetadataRequestTopic { Name = "t" }] }, 12, MetadataResponse.Read);
+        (metadata.Brokers.Single().NodeId, metadata.ControllerId, metadata.Topics[0].Partitions[0].LeaderId).ShouldBe((0, 0, 0));
+        Describe(BrokerType, "0").Single(c => c.Name == "node.id").Value.ShouldBe("0");
+        Describe(BrokerType, "1").ShouldBeEmpty();
+        await Should.ThrowAsync<ArgumentOutOfRangeException>(() => EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { NodeId = -1 }, cancellationToken: Cancellation));
+    }
+
+    [Fact]
     public void Configs_of_the_broker_tell_where_it_listens_and_the_defaults_of_topics()
     {
         Dictionary<string, DescribeConfigsResponse.Result.Config> configs = Describe(BrokerType, "1").ToDictionary(c => c.Name);
