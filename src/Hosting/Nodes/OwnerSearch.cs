@@ -15,6 +15,7 @@ internal sealed class OwnerSearch(OwnerDirectory owners, string self, int partit
     private readonly long _started = time.GetTimestamp();
     private TimeSpan _wait = FirstWait;
     private long _askedGeneration = -1;
+    private string? _toldBy; // the node that has told the reason
 
     /// <summary>What is left of the call's time.</summary>
     public TimeSpan Left => timeout - time.GetElapsedTime(_started) is { Ticks: > 0 } left ? left : TimeSpan.Zero;
@@ -43,7 +44,8 @@ internal sealed class OwnerSearch(OwnerDirectory owners, string self, int partit
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            answer = new NodeAnswer<T>.Unavailable($"The node {owner.Node} did not answer in time.");
+            // What the node has told before says more than that the time is up.
+            answer = new NodeAnswer<T>.Unavailable(_toldBy == owner.Node ? Reason : $"The node {owner.Node} did not answer in time.");
         }
         finally
         {
@@ -60,6 +62,7 @@ internal sealed class OwnerSearch(OwnerDirectory owners, string self, int partit
                 break;
             case NodeAnswer<T>.Unavailable unavailable:
                 Reason = unavailable.Message;
+                _toldBy = owner.Node;
                 break;
             case NodeAnswer<T>.Answered or NodeAnswer<T>.Overloaded:
                 break;
