@@ -25,6 +25,7 @@ internal sealed class ChaosRun
     private readonly ConcurrentDictionary<AggregateId, bool> _settled = [];
     private readonly Callers _callers;
     private bool _isReady = true;
+    private long _loadEnded;
     private readonly FaultInjector _injector;
 
     public ChaosRun(ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, Doors doors, TimeProvider time)
@@ -50,6 +51,7 @@ internal sealed class ChaosRun
             await Task.Delay(_options.Duration, _time, cancellationToken).ConfigureAwait(false);
             await faults.ConfigureAwait(false);
             await enough.CancelAsync().ConfigureAwait(false);
+            _loadEnded = _time.GetTimestamp();
             await ComeToRest(calling, stop, cancellationToken).ConfigureAwait(false);
             ChaosResult result = await Check(starts, cancellationToken).ConfigureAwait(false);
             Count(result, figures);
@@ -209,7 +211,7 @@ internal sealed class ChaosRun
         figures.SentTwice += _callers.SentTwice;
         figures.Took(_callers.CommandLatency, _callers.ReadLatency);
         figures.Count(result.Faults);
-        foreach ((FaultKind kind, TimeSpan time) in HeldUpTimes.Of(result.Faults, all, _time.TimestampFrequency))
+        foreach ((FaultKind kind, TimeSpan time) in HeldUpTimes.Of(result.Faults, all, _loadEnded, _time.TimestampFrequency))
             figures.HeldUp(kind, time);
     }
 }

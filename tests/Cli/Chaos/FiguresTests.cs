@@ -25,8 +25,9 @@ public sealed class FiguresTests
             Sent("never", 120, new CallAnswer.Unknown(9_000, "nobody there")),
             Read("b", 1_010, 1_400),
             Read("b", 1_010, 1_500) with { Consistency = ReadConsistency.Eventual },
+            Read("b", 3_010, 3_500), // at rest
         ];
-        HeldUpTimes.Of(faults, calls, frequency: 100).ShouldBe([(FaultKind.KillNode, TimeSpan.FromSeconds(3.5)), (FaultKind.CutKafka, TimeSpan.FromSeconds(4)), (FaultKind.EndNode, TimeSpan.Zero)]);
+        HeldUpTimes.Of(faults, calls, loadEnded: 3_000, frequency: 100).ShouldBe([(FaultKind.KillNode, TimeSpan.FromSeconds(3.5)), (FaultKind.CutKafka, TimeSpan.FromSeconds(4)), (FaultKind.EndNode, TimeSpan.Zero)]);
     }
 
     [Fact]

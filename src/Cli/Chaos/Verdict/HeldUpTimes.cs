@@ -11,18 +11,19 @@ internal static class HeldUpTimes
 
     /// <summary>
     /// Per fault: from its beginning until the last call that it held up had its answer; zero: it held none up. A call is held up when it had to be sent again or took more than a second. It is a fault's when it
-    /// was open at its beginning or began before the next one: faults that overlap are not told apart. Calls that never had an answer do not count.
+    /// was open at its beginning or began before the next one, or before the load ended: faults that overlap are not told apart. Calls that never had an answer do not count.
     /// </summary>
     /// <param name="faults">In the order in which they began.</param>
     /// <param name="calls">All calls, in any order.</param>
+    /// <param name="loadEnded">When the callers began no more calls; who called later looked at what was at rest.</param>
     /// <param name="frequency">Ticks of a timestamp in a second.</param>
-    public static IEnumerable<(FaultKind Kind, TimeSpan Time)> Of(IReadOnlyList<InjectedFault> faults, IReadOnlyCollection<RecordedCall> calls, long frequency)
+    public static IEnumerable<(FaultKind Kind, TimeSpan Time)> Of(IReadOnlyList<InjectedFault> faults, IReadOnlyCollection<RecordedCall> calls, long loadEnded, long frequency)
     {
         List<(long Started, long Ended)> heldUp = [.. Outcomes(calls, (long)(AtOnce.TotalSeconds * frequency))];
         for (int n = 0; n < faults.Count; n++)
         {
             long begun = faults[n].Started;
-            long next = n + 1 < faults.Count ? faults[n + 1].Started : long.MaxValue;
+            long next = n + 1 < faults.Count ? faults[n + 1].Started : loadEnded;
             long last = heldUp.Where(c => c.Started < next && c.Ended > begun).Select(c => c.Ended).DefaultIfEmpty(begun).Max();
             yield return (faults[n].Fault.Kind, TimeSpan.FromSeconds((last - begun) / (double)frequency));
         }
