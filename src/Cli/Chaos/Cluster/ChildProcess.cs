@@ -152,7 +152,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             _endsByUs = true;
             run = _run;
             if (run is not null)
-                _ending = ended.Task;
+                _ending = Task.WhenAll(_ending, ended.Task); // a kill may overtake an end that takes long
         }
 
         try
