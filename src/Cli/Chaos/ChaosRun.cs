@@ -93,7 +93,7 @@ internal sealed class ChaosRun
         {
             if (still == 0 && before.End >= 0 && _time.GetElapsedTime(started) > _options.Patience)
             {
-                _violations.Add(new ChaosViolation("not settled", $"{_options.Patience.TotalSeconds:0} s after all was answered {before.Open} processes have not come to their end, or events are still written: {StillOpen()}"));
+                _violations.Add(new ChaosViolation("not settled", $"{_options.Patience.TotalSeconds:0} s after all was answered {before.Open} processes have not come to their end, or events are still written: {string.Join(", ", Unsettled.Select(a => a.Key).Take(5))}"));
                 return;
             }
 
@@ -107,13 +107,16 @@ internal sealed class ChaosRun
         }
     }
 
-    // Those that are not known to have come to their end. There may be as many as commands: they are asked for side by side.
+    // Processes that are not known to have come to their end.
+    private IEnumerable<KeyValuePair<AggregateId, AggregateDefinition>> Unsettled => _callers.Aggregates.Where(a => a.Value.Reacts && !_settled.ContainsKey(a.Key));
+
+    // There may be as many as commands: they are asked for side by side.
     private async Task<int> OpenProcesses(CancellationToken cancellationToken)
     {
         if (_domain.IsSettled is not { } isSettled)
             return 0;
         List<(AggregateId Id, AggregateDefinition Aggregate, ChaosNode Node)> asked =
-            [.. _callers.Aggregates.Where(a => a.Value.Reacts && !_settled.ContainsKey(a.Key)).Select((a, n) => (a.Key, a.Value, _cluster.Nodes[n % _cluster.Nodes.Count]))];
+            [.. Unsettled.Select((a, n) => (a.Key, a.Value, _cluster.Nodes[n % _cluster.Nodes.Count]))];
         int open = 0;
         await Parallel.ForEachAsync(asked, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken }, async (one, stopping) =>
         {
@@ -175,8 +178,6 @@ internal sealed class ChaosRun
 
         return events;
     }
-
-    private string StillOpen() => string.Join(", ", _callers.Aggregates.Where(a => a.Value.Reacts && !_settled.ContainsKey(a.Key)).Select(a => a.Key).Take(5));
 
     private string OpenCommands()
     {
