@@ -56,15 +56,28 @@ public sealed class EventSubscription
                 if (error.IsFatal)
                     Stop(new KafkaException(error));
             })
-            .SetPartitionsAssignedHandler((_, partitions) => partitions.ConvertAll(partition =>
-            {
-                // Runs inside Consume, on this subscription's own thread, which may block.
-                long? start = startOf(partition.Partition.Value, stop.Token).AsTask().GetAwaiter().GetResult();
-                return new TopicPartitionOffset(partition, start is { } offset ? new Offset(offset) : Offset.Beginning);
-            }))
+            .SetPartitionsAssignedHandler((_, partitions) => partitions.ConvertAll(p => new TopicPartitionOffset(p, Start(p.Partition.Value))))
             .SetPartitionsRevokedHandler((_, partitions) => partitions.ForEach(p => Drop(p.Partition.Value)))
             .SetPartitionsLostHandler((_, partitions) => partitions.ForEach(p => Drop(p.Partition.Value)))
             .Build();
+
+        // Runs inside Consume or Close, on this subscription's own thread, which may block. It must not throw: the group would wait for the assignment that this answers, and Close with it.
+        Offset Start(int partition)
+        {
+            try
+            {
+                return startOf(partition, stop.Token).AsTask().GetAwaiter().GetResult() is { } offset ? new Offset(offset) : Offset.Beginning;
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return Offset.End; // nothing more is handed over
+            }
+            catch (Exception failure)
+            {
+                Stop(failure);
+                return Offset.End;
+            }
+        }
 
         void Drop(int partition)
         {
@@ -100,6 +113,7 @@ public sealed class EventSubscription
                 feed.Dispose();
             }
 
+            feeds.Clear(); // Close revokes what they read
             consumer.Close();
         }
 

@@ -333,6 +333,8 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 
     private void Own(PartitionContext context, List<TopicPartition> partitions)
     {
+        if (_stop.IsCancellationRequested)
+            return; // a last rebalance, answered by Close: what it gives is given back at once
         PartitionTask[] added = [.. partitions.Select(p => _tasks[p.Partition.Value] = new PartitionTask(context, p.Partition.Value))];
         foreach (PartitionTask task in added)
             _ = task.Completion.ContinueWith(ended => Interlocked.Exchange(ref _taskFault, ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);

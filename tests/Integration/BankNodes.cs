@@ -33,6 +33,7 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             BarrierEvents = BarrierEvents,
         };
         EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers ?? NullLoggerFactory.Instance, TimeProvider.System, cancellationToken);
+        _ = node.Completion.ContinueWith(Failed, TestContext.Current, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         await web.StartAsync(cancellationToken);
         var started = new BankNode(name, node, web);
@@ -81,5 +82,13 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
     {
         foreach (BankNode node in _running)
             await node.DisposeAsync();
+    }
+
+    // What a test waits for may never come from a node that has ended by itself.
+    private static void Failed(Task ended, object? context)
+    {
+        var test = (ITestContext)context!;
+        test.TestOutputHelper?.WriteLine($"A node has ended by itself: {ended.Exception!.GetBaseException()}");
+        test.CancelCurrentTest();
     }
 }
