@@ -18,6 +18,9 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
 
     public int BarrierEvents { get; init; } = 50_000;
 
+    /// <summary>A node may end by itself; else that ends the test.</summary>
+    public bool MayEnd { get; init; }
+
     public IReadOnlyList<BankNode> Running => _running;
 
     public async Task<BankNode> Start(string name, bool isStatic, CancellationToken cancellationToken, int standbys = 0, ILoggerFactory? loggers = null, NodeSecret? secret = null)
@@ -33,7 +36,8 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             BarrierEvents = BarrierEvents,
         };
         EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers ?? NullLoggerFactory.Instance, TimeProvider.System, cancellationToken);
-        _ = node.Completion.ContinueWith(Failed, TestContext.Current, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        if (!MayEnd)
+            _ = node.Completion.ContinueWith(Failed, TestContext.Current, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         await web.StartAsync(cancellationToken);
         var started = new BankNode(name, node, web);

@@ -61,7 +61,7 @@ public sealed class NodeIdTests(BankFixture bank)
     [Fact]
     public async Task Of_two_nodes_under_one_id_one_ends_and_says_why_and_the_other_goes_on()
     {
-        await using var nodes = new BankNodes(bank.Servers, Partitions, SessionTimeout);
+        await using var nodes = new BankNodes(bank.Servers, Partitions, SessionTimeout) { MayEnd = true };
         EventSourcedNode one = (await nodes.Start("one", isStatic: true, Cancellation)).Node;
         var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, nodes.Application.Name, "twin"), Partitions = Partitions, NodeId = "one", SessionTimeout = SessionTimeout };
         Task<EventSourcedNode> starting = EventSourcedNode.Start(nodes.Application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
