@@ -93,14 +93,11 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
 
     private void Place(List<GroupMemberInfo> members)
     {
-        string?[] owners = new string?[_partitions];
-        foreach (GroupMemberInfo member in members)
-        {
-            foreach (int owned in GroupAssignment.PartitionsOf(_context.Topics.Commands, member.MemberAssignment).Where(p => p < _partitions))
-                owners[owned] = member.ClientId;
-        }
-
-        IReadOnlyList<int> kept = StandbyPlacement.Of(_context.Node.Id, [.. members.Select(m => m.ClientId).Distinct()], owners, _context.Options.Standbys);
+        IReadOnlyList<int> kept = StandbyPlacement.Of(
+            _context.Node.Id,
+            [.. members.Select(m => new GroupMember(m.MemberId, m.ClientId, [.. GroupAssignment.PartitionsOf(_context.Topics.Commands, m.MemberAssignment).Where(p => p < _partitions)]))],
+            _partitions,
+            _context.Options.Standbys);
         foreach ((int partition, StandbyTask task) in _tasks)
         {
             if (task.Completion.IsCompleted)

@@ -3,28 +3,60 @@ using System.Text;
 
 namespace KafkaEventSourcing.Processing;
 
+/// <summary>A live member of the consumer group: its id in the group, the node that it is, and the partitions that it owns.</summary>
+internal sealed record GroupMember(string Id, string Node, IReadOnlyList<int> Owned);
+
 /// <summary>
-/// Which nodes keep copies of a partition: of the live members of the group without its owner those whose hash with the partition is highest (rendezvous hashing). Every node comes to the same answer from the same
-/// members, and a node that comes or goes moves only the copies that it wins or loses.
+/// Which nodes keep copies of a partition: first its heir, the node that gets it when its owner goes; further copies at those whose hash with the partition is highest (rendezvous hashing). Every node comes to the same
+/// answer from the same members.
 /// </summary>
 internal static class StandbyPlacement
 {
     /// <summary>The partitions of which <paramref name="node"/> shall keep a copy.</summary>
     /// <param name="node">The node in question.</param>
-    /// <param name="members">The live nodes of the group.</param>
-    /// <param name="owners">Who owns each partition; null: nobody, for the moment.</param>
+    /// <param name="members">The live members of the group. A partition that none of them owns has no heir.</param>
+    /// <param name="partitions">How many partitions there are.</param>
     /// <param name="copies">How many copies of each partition there shall be.</param>
-    public static IReadOnlyList<int> Of(string node, IReadOnlyCollection<string> members, IReadOnlyList<string?> owners, int copies)
+    public static IReadOnlyList<int> Of(string node, IReadOnlyList<GroupMember> members, int partitions, int copies)
     {
-        var kept = new List<int>();
-        for (int partition = 0; partition < owners.Count; partition++)
+        string?[] owners = new string?[partitions];
+        string?[] heirs = new string?[partitions];
+        foreach (GroupMember member in members)
         {
-            int p = partition;
-            if (members.Where(m => m != owners[p]).OrderByDescending(m => Weight(m, p)).ThenBy(m => m, StringComparer.Ordinal).Take(copies).Contains(node))
-                kept.Add(partition);
+            foreach (int owned in member.Owned)
+                owners[owned] = member.Node;
+            foreach ((int partition, string heir) in HeirsOf(member, members))
+                heirs[partition] = heir;
         }
 
-        return kept;
+        string[] nodes = [.. members.Select(m => m.Node).Distinct()];
+        return [.. Enumerable.Range(0, partitions).Where(p => nodes.Where(n => n != owners[p])
+            .OrderByDescending(n => n == heirs[p]).ThenByDescending(n => Weight(n, p)).ThenBy(n => n, StringComparer.Ordinal)
+            .Take(copies).Contains(node))];
+    }
+
+    /// <summary>
+    /// Who gets each partition of <paramref name="leaving"/>, as librdkafka's cooperative-sticky assignor gives them away (2.16, <c>rdkafka_sticky_assignor.c</c>): from the last to the first, each to the member that has
+    /// least, by its id among equals; from the first to the last when nobody else owns any.
+    /// </summary>
+    private static IEnumerable<(int Partition, string Heir)> HeirsOf(GroupMember leaving, IReadOnlyList<GroupMember> members)
+    {
+        var loads = new PriorityQueue<GroupMember, (int Owned, string Id)>(Comparer<(int Owned, string Id)>.Create(
+            static (a, b) => a.Owned != b.Owned ? a.Owned.CompareTo(b.Owned) : string.CompareOrdinal(a.Id, b.Id)));
+        bool othersOwn = false;
+        foreach (GroupMember other in members.Where(m => m.Node != leaving.Node))
+        {
+            loads.Enqueue(other, (other.Owned.Count, other.Id));
+            othersOwn |= other.Owned.Count > 0;
+        }
+
+        foreach (int partition in othersOwn ? leaving.Owned.OrderDescending() : leaving.Owned.Order())
+        {
+            if (!loads.TryDequeue(out GroupMember? heir, out (int Owned, string Id) load))
+                yield break;
+            loads.Enqueue(heir, (load.Owned + 1, load.Id));
+            yield return (partition, heir.Node);
+        }
     }
 
     private static ulong Weight(string node, int partition) => XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(node), partition);

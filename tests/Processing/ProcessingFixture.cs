@@ -26,6 +26,8 @@ public sealed class ProcessingFixture : IAsyncLifetime
 
     public ISchemaRegistryClient Registry => _registry;
 
+    public KafkaConnection Kafka => _servers.Addresses.KafkaConnection;
+
     public async ValueTask InitializeAsync()
     {
         try

@@ -13,36 +13,52 @@ public sealed class StandbyPlacementTests
     [InlineData(9)]
     public void Each_partition_has_its_number_of_copies_and_none_at_its_owner(int copies)
     {
-        string?[] owners = Owners(Nodes);
-        Dictionary<string, IReadOnlyList<int>> kept = Nodes.ToDictionary(n => n, n => StandbyPlacement.Of(n, Nodes, owners, copies));
+        GroupMember[] members = Members(Nodes);
+        Dictionary<string, IReadOnlyList<int>> kept = Kept(members, copies);
         for (int p = 0; p < Partitions; p++)
         {
             kept.Count(k => k.Value.Contains(p)).ShouldBe(Math.Min(copies, Nodes.Length - 1));
-            kept[owners[p]!].ShouldNotContain(p);
+            kept[members.Single(m => m.Owned.Contains(p)).Node].ShouldNotContain(p);
         }
     }
 
     [Fact]
-    public void Copies_are_spread()
+    public void First_copies_are_at_those_who_get_the_partitions_when_their_owner_goes()
     {
-        string?[] owners = Owners(Nodes);
-        foreach (string node in Nodes)
-            StandbyPlacement.Of(node, Nodes, owners, 1).Count.ShouldBeInRange(Partitions / 8, Partitions / 2);
+        GroupMember[] members = [new("1-a", "a", [0, 1, 2, 3, 4]), new("2-b", "b", [5, 6]), new("3-c", "c", [7]), new("4-d", "d", [8, 9])];
+        int[] OfA(string node) => [.. StandbyPlacement.Of(node, members, 10, 1).Where(p => p < 5)];
+        OfA("c").ShouldBe([2, 4]); // the last one first; then all have two
+        OfA("b").ShouldBe([0, 3]);
+        OfA("d").ShouldBe([1]);
     }
 
     [Fact]
-    public void Node_that_leaves_moves_only_its_own_copies()
+    public void Partitions_of_the_only_owner_go_round_from_the_first_on()
     {
-        string?[] owners = Owners(["a"]);
-        string[] left = ["a", "b", "c"];
-        foreach (string node in (string[])["b", "c"])
-            StandbyPlacement.Of(node, left, owners, 1).ShouldBeSubsetOf(StandbyPlacement.Of(node, Nodes, owners, 1).Concat(StandbyPlacement.Of("d", Nodes, owners, 1)));
-        StandbyPlacement.Of("b", Nodes, owners, 1).ShouldBeSubsetOf(StandbyPlacement.Of("b", left, owners, 1));
+        GroupMember[] members = [new("1-a", "a", [0, 1, 2]), new("2-b", "b", []), new("3-c", "c", [])];
+        StandbyPlacement.Of("b", members, 3, 1).ShouldBe([0, 2]);
+        StandbyPlacement.Of("c", members, 3, 1).ShouldBe([1]);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Copies_are_spread(int copies)
+    {
+        foreach (IReadOnlyList<int> kept in Kept(Members(Nodes), copies).Values)
+            kept.Count.ShouldBeInRange(copies * Partitions / 8, copies * Partitions / 2);
     }
 
     [Fact]
     public void Partition_without_an_owner_has_its_copies_at_any_member() =>
-        Nodes.Sum(n => StandbyPlacement.Of(n, Nodes, new string?[Partitions], 1).Count).ShouldBe(Partitions);
+        Nodes.Sum(n => StandbyPlacement.Of(n, [.. Nodes.Select(m => new GroupMember(m, m, []))], Partitions, 1).Count).ShouldBe(Partitions);
 
-    private static string?[] Owners(string[] nodes) => [.. Enumerable.Range(0, Partitions).Select(p => nodes[p % nodes.Length])];
+    [Fact]
+    public void Node_alone_keeps_nothing() => StandbyPlacement.Of("a", Members(["a"]), Partitions, 1).ShouldBeEmpty();
+
+    private static Dictionary<string, IReadOnlyList<int>> Kept(GroupMember[] members, int copies) =>
+        members.ToDictionary(m => m.Node, m => StandbyPlacement.Of(m.Node, members, Partitions, copies));
+
+    private static GroupMember[] Members(string[] nodes) =>
+        [.. nodes.Select((n, i) => new GroupMember($"{i}-{n}", n, [.. Enumerable.Range(0, Partitions).Where(p => p % nodes.Length == i)]))];
 }
