@@ -26,12 +26,20 @@ internal static class UpCommand
         command.SetAction(async (result, cancellationToken) =>
         {
             using ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(verbose));
-            await using IServers running = await servers.Start(new ServerAddresses(), result.GetValue(data)!, result, loggers, cancellationToken).ConfigureAwait(false);
-            Console.WriteLine($"Kafka            {running.Addresses.Kafka}");
-            Console.WriteLine($"Schema Registry  {running.Addresses.Registry}");
-            Console.WriteLine($"MongoDB          {running.Addresses.MongoDB}");
-            Console.WriteLine($"Data in {Path.GetFullPath(result.GetValue(data)!)}. Ctrl-C ends them.");
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                await using IServers running = await servers.Start(new ServerAddresses(), result.GetValue(data)!, result, loggers, cancellationToken).ConfigureAwait(false);
+                Console.WriteLine($"Kafka            {running.Addresses.Kafka}");
+                Console.WriteLine($"Schema Registry  {running.Addresses.Registry}");
+                Console.WriteLine($"MongoDB          {running.Addresses.MongoDB}");
+                Console.WriteLine($"Data in {Path.GetFullPath(result.GetValue(data)!)}. Ctrl-C ends them.");
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                // Asked to end, be it while they still started.
+            }
+
             return ExitCodes.Done;
         });
         return command;

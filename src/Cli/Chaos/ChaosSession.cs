@@ -49,6 +49,15 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
                     figures.EndedByThemselves += process.EndedByItself;
                     figures.BadEnds += process.BadEnds;
                 }
+
+                if (figures.EndedByThemselves > 0 || figures.BadEnds > 0)
+                {
+                    string files = Path.Combine(output, "ended");
+                    foreach (ChildProcess process in cluster.Processes)
+                        process.WriteLog();
+                    CopyLogs(cluster.Logs, files);
+                    tell($"Processes ended by themselves, or not in order: what they printed is in {files}.");
+                }
             }
         }
         finally

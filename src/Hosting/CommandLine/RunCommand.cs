@@ -31,8 +31,16 @@ internal static class RunCommand
             http.Validate();
             Uri? advertised = AddressOf(result.GetValue(advertise));
             await Prometheus.Metrics.DefaultRegistry.CollectAndExportAsTextAsync(Stream.Null, cancellationToken).ConfigureAwait(false); // counting begins with the first collection
-            await using RunningNode running = await starter.Start(result, DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
-            await Serve(running, http, advertised, starter.Time, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await using RunningNode running = await starter.Start(result, DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
+                await Serve(running, http, advertised, starter.Time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                // Asked to end while it still started: to serve until then was all its task.
+            }
+
             return ExitCodes.Done;
         });
         return command;

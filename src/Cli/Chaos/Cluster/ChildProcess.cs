@@ -27,6 +27,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     private ProgramRun? _run;
     private Task _ending = Task.CompletedTask; // whoever ends the present incarnation still looks at it
     private bool _endsByUs;
+    private volatile ProgramRun? _killed;
     private int _logged; // of the present incarnation's output, how much the file has
 
     /// <summary>Starts it.</summary>
@@ -64,10 +65,14 @@ internal sealed class ChildProcess : IAsyncDisposable
     public int BadEnds { get; private set; }
 
     /// <summary>Holds it down from now on, and kills it.</summary>
-    public Task Kill(CancellationToken cancellationToken) => Down(run => run.Kill(cancellationToken));
+    public Task Kill(CancellationToken cancellationToken) => Down(run =>
+    {
+        _killed = run;
+        return run.Kill(cancellationToken);
+    });
 
     /// <summary>Holds it down from now on, and asks it to end.</summary>
-    /// <returns>False: it did not end in time, and was killed, or not with exit code 0.</returns>
+    /// <returns>False: it did not end in time, and was killed, or not with exit code 0. That somebody else has killed it meanwhile is not its fault.</returns>
     public async Task<bool> End(TimeSpan patience, CancellationToken cancellationToken)
     {
         bool inOrder = true;
@@ -77,7 +82,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
             try
             {
-                inOrder = await run.Terminate(either.Token).ConfigureAwait(false) == 0;
+                inOrder = await run.Terminate(either.Token).ConfigureAwait(false) == 0 || _killed == run;
             }
             catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
