@@ -5,13 +5,13 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// Kafka's checkpoint files: a line with the version, one with the number of entries, then one an entry. They are replaced as a whole, durably: a reader sees the old one or the new one.
+/// Kafka's checkpoint files: a line with the version, one with the number of entries, then one an entry.
 /// </summary>
 internal static class CheckpointFile
 {
     private const string Version = "0";
 
-    /// <summary>The entries' fields; null when there is no file. </summary>
+    /// <summary>The entries' fields; null when there is no file.</summary>
     /// <exception cref="InvalidDataException">The file is not a whole checkpoint.</exception>
     public static IReadOnlyList<string[]>? Read(string path)
     {
@@ -28,20 +28,7 @@ internal static class CheckpointFile
         var text = new StringBuilder($"{Version}\n").Append(entries.Count.ToString(CultureInfo.InvariantCulture)).Append('\n');
         foreach (string entry in entries)
             text.Append(entry).Append('\n');
-        Replace(path, text.ToString());
-    }
-
-    /// <summary>Replaces a file, durably.</summary>
-    public static void Replace(string path, string content)
-    {
-        string temporary = path + ".tmp";
-        using (Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write))
-        {
-            RandomAccess.Write(file, Encoding.UTF8.GetBytes(content), 0);
-            RandomAccess.FlushToDisk(file);
-        }
-
-        File.Move(temporary, path, overwrite: true);
+        DurableFile.Replace(path, text.ToString());
     }
 
     /// <summary>A checkpoint of offsets by partition: topic, partition, offset.</summary>

@@ -137,7 +137,7 @@ internal sealed partial class LogManager : IDisposable
         if (!clean)
             return;
         WriteCheckpoints();
-        CheckpointFile.Replace(Path.Combine(_directory, CleanShutdownFile), "{\"version\":0,\"brokerEpoch\":-1}");
+        DurableFile.Replace(Path.Combine(_directory, CleanShutdownFile), "{\"version\":0,\"brokerEpoch\":-1}");
     }
 
     private static bool CheckTopicId(string folder, Guid id)

@@ -22,5 +22,5 @@ internal static class PartitionMetadataFile
     }
 
     public static void Write(string directory, Guid topicId) =>
-        CheckpointFile.Replace(Path.Combine(directory, FileName), $"version: 0\n{IdField}{Base64Url.EncodeToString(topicId.ToByteArray(bigEndian: true))}");
+        DurableFile.Replace(Path.Combine(directory, FileName), $"version: 0\n{IdField}{Base64Url.EncodeToString(topicId.ToByteArray(bigEndian: true))}");
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KafkaEventSourcing.Embedded.Kafka.Log;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Network;
 
@@ -53,8 +54,7 @@ internal sealed class ScramStore
                 _configured.GetValueOrDefault(user)?.RemoveAll(c => c.Mechanism == mechanism);
             foreach ((string user, ScramCredential credential) in upsertions)
                 (_kept.TryGetValue(user, out List<ScramCredential>? list) ? list : _kept[user] = []).Add(credential);
-            File.WriteAllBytes(_path + ".tmp", JsonSerializer.SerializeToUtf8Bytes(_kept));
-            File.Move(_path + ".tmp", _path, overwrite: true);
+            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(_kept));
         }
     }
 }

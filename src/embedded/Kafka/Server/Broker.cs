@@ -137,8 +137,7 @@ internal sealed class Broker : IDisposable
             if (_nextProducerId == _reservedProducerIds)
             {
                 _reservedProducerIds += ProducerIdBlock;
-                File.WriteAllText(_producerIdFile + ".tmp", _reservedProducerIds.ToString(CultureInfo.InvariantCulture));
-                File.Move(_producerIdFile + ".tmp", _producerIdFile, overwrite: true);
+                DurableFile.Replace(_producerIdFile, _reservedProducerIds.ToString(CultureInfo.InvariantCulture));
             }
 
             return _nextProducerId++;

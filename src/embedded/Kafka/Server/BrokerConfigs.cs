@@ -57,8 +57,7 @@ internal sealed class BrokerConfigs
             _changed.Clear();
             foreach ((string name, string value) in values)
                 _changed[name] = value;
-            File.WriteAllBytes(_path + ".tmp", JsonSerializer.SerializeToUtf8Bytes(_changed));
-            File.Move(_path + ".tmp", _path, overwrite: true);
+            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(_changed));
             return null;
         }
     }

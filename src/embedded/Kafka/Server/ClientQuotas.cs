@@ -1,4 +1,5 @@
 using System.Text.Json;
+using KafkaEventSourcing.Embedded.Kafka.Log;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
@@ -50,8 +51,7 @@ internal sealed class ClientQuotas
 
             if (values.Count == 0)
                 _quotas.Remove(entity);
-            File.WriteAllBytes(_path + ".tmp", JsonSerializer.SerializeToUtf8Bytes(_quotas.Select(q => new Stored(new(q.Key.Parts), new(q.Value)))));
-            File.Move(_path + ".tmp", _path, overwrite: true);
+            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(_quotas.Select(q => new Stored(new(q.Key.Parts), new(q.Value)))));
         }
     }
 

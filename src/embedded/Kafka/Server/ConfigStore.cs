@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using KafkaEventSourcing.Embedded.Kafka.Log;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
@@ -31,8 +32,7 @@ internal sealed class ConfigStore
         lock (_lock)
         {
             ImmutableSortedDictionary<string, ImmutableDictionary<string, string>> all = values.Count == 0 ? _all.Remove(name) : _all.SetItem(name, values.ToImmutableDictionary());
-            File.WriteAllBytes(_path + ".tmp", JsonSerializer.SerializeToUtf8Bytes(all));
-            File.Move(_path + ".tmp", _path, overwrite: true);
+            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(all));
             Volatile.Write(ref _all, all);
         }
     }

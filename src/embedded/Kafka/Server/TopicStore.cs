@@ -104,8 +104,7 @@ internal sealed class TopicStore
     private void Save()
     {
         byte[] content = JsonSerializer.SerializeToUtf8Bytes(_topics.ToDictionary(t => t.Key, t => new StoredTopic(t.Value.Id, t.Value.Partitions, t.Value.Config.Values.ToDictionary())));
-        File.WriteAllBytes(_path + ".tmp", content);
-        File.Move(_path + ".tmp", _path, overwrite: true);
+        DurableFile.Replace(_path, content);
     }
 
     private sealed record StoredTopic(Guid Id, int Partitions, Dictionary<string, string> Configs);
