@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 
@@ -17,35 +16,31 @@ internal sealed class LogSegment : IDisposable
     public const string CleanedSuffix = ".cleaned";
     public const string SwapSuffix = ".swap";
     public const string DeletedSuffix = ".deleted";
-    private const int Retired = 1 << 30;
-    private const int LookupChunk = 8 * 1024;
-    private const int ScanChunk = 256 * 1024;
     private const long Unknown = -2;
 
     private static readonly string[] Extensions = [LogExtension, IndexExtension, TimeIndexExtension, TransactionIndexExtension];
 
     private readonly string _stem;
+    private readonly SegmentFile _file;
     private readonly OffsetIndex _offsets;
     private readonly TimeIndex _times;
     private readonly TransactionIndex _transactions;
     private readonly Lock _loadLock = new();
     private readonly long _created;
-    private SafeFileHandle? _file;
     private string _suffix;
     private bool _indexesLoaded;
     private bool _transactionsLoaded;
     private bool _transactionsDamaged;
-    private long _size;
     private long _sizeAtIndexEntry;
     private long _maxTimestamp = Unknown;
     private long _offsetOfMaxTimestamp;
     private long _firstBatchTimestamp = Unknown;
-    private int _users;
 
     private LogSegment(string directory, long baseOffset, string suffix, long now)
     {
         (BaseOffset, _suffix, _created) = (baseOffset, suffix, now);
         _stem = System.IO.Path.Combine(directory, NameOf(baseOffset));
+        _file = new SegmentFile(baseOffset, () => Path);
         (_offsets, _times, _transactions) = (new OffsetIndex(baseOffset), new TimeIndex(baseOffset), new TransactionIndex(baseOffset));
     }
 
@@ -53,7 +48,7 @@ internal sealed class LogSegment : IDisposable
 
     public long BaseOffset { get; }
 
-    public long Size => Interlocked.Read(ref _size);
+    public long Size => _file.Size;
 
     /// <summary>A random part of <c>segment.ms</c> by which this segment rolls earlier.</summary>
     public long RollJitterMs { get; init; }
@@ -149,24 +144,13 @@ internal sealed class LogSegment : IDisposable
         }
     }
 
-    private SafeFileHandle Handle
-    {
-        get
-        {
-            if (Volatile.Read(ref _file) is { } open)
-                return open;
-            lock (_loadLock)
-                return _file ??= File.OpenHandle(Path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        }
-    }
-
     public static string NameOf(long baseOffset) => baseOffset.ToString("D20", CultureInfo.InvariantCulture);
 
     /// <summary>A segment that is there. Nothing is read yet.</summary>
     public static LogSegment Open(string directory, long baseOffset, long now, long rollJitterMs = 0)
     {
         var segment = new LogSegment(directory, baseOffset, "", now) { RollJitterMs = rollJitterMs };
-        segment._size = new FileInfo(segment.Path).Length;
+        segment._file.Size = new FileInfo(segment.Path).Length;
         return segment;
     }
 
@@ -176,7 +160,7 @@ internal sealed class LogSegment : IDisposable
         var segment = new LogSegment(directory, baseOffset, suffix, now) { RollJitterMs = rollJitterMs, _indexesLoaded = true, _transactionsLoaded = true, _maxTimestamp = -1, _firstBatchTimestamp = -1 };
         foreach (string extension in Extensions)
             File.Delete(segment.PathOf(extension));
-        _ = segment.Handle;
+        segment._file.Open();
         return segment;
     }
 
@@ -196,8 +180,8 @@ internal sealed class LogSegment : IDisposable
     /// <summary>Writes whole batches whose offsets are set.</summary>
     public void Append(ReadOnlySpan<byte> batches, long lastOffset, TimestampOffset max, long indexInterval)
     {
-        long position = _size;
-        RandomAccess.Write(Handle, batches, position);
+        long position = Size;
+        _file.Write(batches, position);
         if (position == 0)
             _firstBatchTimestamp = max.Timestamp;
         if (max.Timestamp > MaxTimestamp)
@@ -209,7 +193,7 @@ internal sealed class LogSegment : IDisposable
             _sizeAtIndexEntry = position;
         }
 
-        Interlocked.Exchange(ref _size, position + batches.Length);
+        _file.Size = position + batches.Length;
     }
 
     public void AppendAborted(in AbortedTransaction aborted) => Transactions.Append(PathOf(TransactionIndexExtension), aborted);
@@ -225,7 +209,7 @@ internal sealed class LogSegment : IDisposable
             return default;
         int want = (int)Math.Min(Math.Max(maxBytes, first.Size), size - first.Position);
         byte[] buffer = memory?.Rent(want) ?? GC.AllocateUninitializedArray<byte>(want);
-        int read = ReadFully(buffer.AsSpan(0, want), first.Position);
+        int read = _file.Read(buffer.AsSpan(0, want), first.Position);
         int end = 0;
         while (read - end >= RecordBatch.HeaderLength)
         {
@@ -249,31 +233,7 @@ internal sealed class LogSegment : IDisposable
     }
 
     /// <summary>Where the first batch that reaches <paramref name="offset"/> starts; null when there is none.</summary>
-    public (long Position, int Size, long BaseOffset)? Translate(long offset, long size)
-    {
-        long position = Offsets.Lookup(offset);
-        Span<byte> chunk = stackalloc byte[LookupChunk];
-        while (position < size)
-        {
-            int read = ReadFully(chunk[..(int)Math.Min(chunk.Length, size - position)], position);
-            if (read < RecordBatch.HeaderLength)
-                return null;
-            int at = 0;
-            do
-            {
-                var batch = new RecordBatch(chunk[at..]);
-                if (batch.LastOffset >= offset)
-                    return (position + at, batch.Size, batch.BaseOffset);
-                if (batch.Size < RecordBatch.HeaderLength)
-                    return null;
-                at += batch.Size;
-            }
-            while (read - at >= RecordBatch.HeaderLength);
-            position += at;
-        }
-
-        return null;
-    }
+    public (long Position, int Size, long BaseOffset)? Translate(long offset, long size) => _file.Find(offset, Offsets.Lookup(offset), size);
 
     /// <summary>The first record from <paramref name="startOffset"/> on whose timestamp is at least <paramref name="timestamp"/>, with the leader epoch of its batch.</summary>
     public (long Offset, long Timestamp, int LeaderEpoch)? FindByTimestamp(long timestamp, long startOffset)
@@ -306,63 +266,9 @@ internal sealed class LogSegment : IDisposable
         return next;
     }
 
-    /// <summary>
-    /// Tells <paramref name="visit"/> of each batch between two positions. Stops at the first that is torn or, where <paramref name="checkCrc"/> says so, corrupt, and returns its position; the end when all
-    /// is well. With <paramref name="headersOnly"/> a batch may end after its header, unless it is a marker.
-    /// </summary>
-    public long Scan(long position, long end, bool checkCrc, BatchVisitor visit, bool headersOnly = false, Func<bool>? until = null)
-    {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(ScanChunk, Math.Max(end - position, RecordBatch.HeaderLength)));
-        try
-        {
-            long previous = BaseOffset - 1;
-            long fileEnd = Size;
-            while (position < end)
-            {
-                int read = ReadFully(buffer.AsSpan(0, (int)Math.Min(buffer.Length, fileEnd - position)), position);
-                if (read < RecordBatch.HeaderLength)
-                    return position;
-                int at = 0;
-                int needed = 0;
-                while (position + at < end && read - at >= RecordBatch.HeaderLength)
-                {
-                    var batch = new RecordBatch(buffer.AsSpan(at, read - at));
-                    if (batch.MagicByte != RecordBatch.Magic || batch.BatchLength < RecordBatch.HeaderLength - RecordBatch.LogOverhead || batch.BatchLength > fileEnd - position - at - RecordBatch.LogOverhead)
-                        return position + at;
-                    if (batch.Size > read - at && (!headersOnly || batch.IsControl))
-                    {
-                        needed = batch.Size;
-                        break;
-                    }
-
-                    if (batch.BaseOffset <= previous || batch.LastOffset < batch.BaseOffset || (checkCrc && !batch.HasValidCrc))
-                        return position + at;
-                    previous = batch.LastOffset;
-                    visit(batch, position + at);
-                    at += batch.Size;
-                    if (until?.Invoke() == true)
-                        return position + at;
-                }
-
-                position += at;
-                if (needed > buffer.Length)
-                {
-                    ArrayPool<byte>.Shared.Return(buffer);
-                    buffer = ArrayPool<byte>.Shared.Rent(needed);
-                }
-                else if (at == 0 && needed == 0)
-                {
-                    return position;
-                }
-            }
-
-            return end;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
+    /// <inheritdoc cref="SegmentFile.Scan"/>
+    public long Scan(long position, long end, bool checkCrc, BatchVisitor visit, bool headersOnly = false, Func<bool>? until = null) =>
+        _file.Scan(position, end, checkCrc, visit, headersOnly, until);
 
     /// <summary>Where a recovery has to start: behind what was flushed, where the indexes tell the place; else at the base.</summary>
     public (long Offset, long Position) RecoveryStart(long flushedOffset)
@@ -423,10 +329,7 @@ internal sealed class LogSegment : IDisposable
         _firstBatchTimestamp = Unknown;
         long cut = Size - end;
         if (cut > 0)
-        {
-            RandomAccess.SetLength(Handle, end);
-            Interlocked.Exchange(ref _size, end);
-        }
+            _file.Cut(end);
 
         WriteIndexes();
         return cut;
@@ -435,7 +338,7 @@ internal sealed class LogSegment : IDisposable
     /// <summary>Makes the records, and what is known of aborted transactions, outlive the machine.</summary>
     public void Flush()
     {
-        RandomAccess.FlushToDisk(Handle);
+        _file.Flush();
         if (AbortedTransactions.Length == 0 || !File.Exists(PathOf(TransactionIndexExtension)))
             return;
         using SafeFileHandle file = File.OpenHandle(PathOf(TransactionIndexExtension), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
@@ -453,26 +356,16 @@ internal sealed class LogSegment : IDisposable
         _times.Write(PathOf(TimeIndexExtension));
     }
 
-    /// <summary>A reader uses the segment until it calls <see cref="Leave"/>; false when it is being deleted.</summary>
-    public bool TryEnter()
-    {
-        if ((Interlocked.Increment(ref _users) & Retired) == 0)
-            return true;
-        Leave();
-        return false;
-    }
+    /// <inheritdoc cref="SegmentFile.TryEnter"/>
+    public bool TryEnter() => _file.TryEnter();
 
-    public void Leave()
-    {
-        if (Interlocked.Decrement(ref _users) == Retired)
-            _file?.Dispose();
-    }
+    public void Leave() => _file.Leave();
 
     /// <summary>Renames the files to another suffix.</summary>
     public void ChangeSuffix(string suffix)
     {
         // What reads the segment already goes on by the open file.
-        _ = Handle;
+        _file.Open();
         _ = Transactions;
         LoadIndexes();
         foreach (string extension in Extensions)
@@ -491,12 +384,7 @@ internal sealed class LogSegment : IDisposable
     }
 
     /// <summary>Closes the file once readers are done.</summary>
-    public void Dispose()
-    {
-        int users = Interlocked.Or(ref _users, Retired);
-        if (users == 0)
-            _file?.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
 
     private string PathOf(string extension) => _stem + extension + _suffix;
 
@@ -550,20 +438,4 @@ internal sealed class LogSegment : IDisposable
         Interlocked.Exchange(ref _maxTimestamp, max.Timestamp);
     }
 
-    private int ReadFully(Span<byte> buffer, long position)
-    {
-        int total = 0;
-        while (total < buffer.Length)
-        {
-            int read = RandomAccess.Read(Handle, buffer[total..], position + total);
-            if (read == 0)
-                break;
-            total += read;
-        }
-
-        return total;
-    }
 }
-
-/// <summary>Told of each batch of a scan.</summary>
-internal delegate void BatchVisitor(RecordBatch batch, long position);
