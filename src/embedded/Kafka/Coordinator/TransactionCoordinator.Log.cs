@@ -68,7 +68,7 @@ internal sealed partial class TransactionCoordinator
                     .Where(t => request.StateFilters.Count == 0 || request.StateFilters.Contains(t.State.ToString()))
                     .Where(t => request.ProducerIdFilters.Count == 0 || request.ProducerIdFilters.Contains(t.ProducerId))
                     .Where(t => pattern?.IsMatch(t.Id) ?? true)
-                    .Where(t => request.DurationFilter < 0 || (t.StartedAt >= 0 && now - t.StartedAt > request.DurationFilter))
+                    .Where(t => request.DurationFilter < 0 || now - t.StartedAt > request.DurationFilter)
                     .Select(t => new ListTransactionsResponse.State { TransactionalId = t.Id, ProducerId = t.ProducerId, TransactionState = t.State.ToString() })],
             };
         }

@@ -230,6 +230,9 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
         {
             State = commit ? TransactionState.PrepareCommit : TransactionState.PrepareAbort,
             ProducerEpoch = bump ? (short)(transaction.ProducerEpoch + 1) : transaction.ProducerEpoch,
+            PreviousEpoch = bump ? transaction.ProducerEpoch : transaction.PreviousEpoch,
+            // An abort of nothing has a start as well: Kafka's coordinator fails over an ended transaction without one.
+            StartedAt = transaction.State == TransactionState.Ongoing ? transaction.StartedAt : Now(),
             ClientVersion = bump ? BumpingClient : transaction.ClientVersion,
         };
         return Complete(Commit(ending));
@@ -246,7 +249,7 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
                 broker.Logs.Get(partition)?.AppendEndTransactionMarker(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0);
         }
 
-        TransactionMetadata done = ending with { State = commit ? TransactionState.CompleteCommit : TransactionState.CompleteAbort, Partitions = [], StartedAt = -1 };
+        TransactionMetadata done = ending with { State = commit ? TransactionState.CompleteCommit : TransactionState.CompleteAbort, Partitions = [] };
         return Commit(done.ClientVersion == BumpingClient && done.IsEpochExhausted ? Rotate(done) : done);
     }
 }

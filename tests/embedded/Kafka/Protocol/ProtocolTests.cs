@@ -146,6 +146,36 @@ public sealed class ProtocolTests : IAsyncLifetime
         Fetch(FetchOf("t", id, 0), 13).Responses[0].Partitions[0].LastStableOffset.ShouldBe(2);
     }
 
+    // It was told of an ended transaction that it never began, and whoever asked again with the epoch before its end was fenced.
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    public void Ended_transaction_keeps_its_start_and_knows_the_epoch_before_its_end(bool written, bool committed)
+    {
+        Create("t");
+        DescribeTransactionsResponse.State Describe() =>
+            _client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(new DescribeTransactionsRequest { TransactionalIds = ["tx"] }, 0, DescribeTransactionsResponse.Read).TransactionStates[0];
+        InitProducerIdResponse Init(long id, short epoch) =>
+            _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest { TransactionalId = "tx", TransactionTimeoutMs = 60_000, ProducerId = id, ProducerEpoch = epoch }, 5, InitProducerIdResponse.Read);
+
+        InitProducerIdResponse producer = Init(-1, -1);
+        Describe().TransactionStartTimeMs.ShouldBe(-1);
+        if (written)
+            Produce("t", Batch("a", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)0);
+        long began = Describe().TransactionStartTimeMs;
+        EndTxnResponse ended = _client.Ask<EndTxnRequest, EndTxnResponse>(new EndTxnRequest { TransactionalId = "tx", ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, Committed = committed }, 5, EndTxnResponse.Read);
+
+        DescribeTransactionsResponse.State told = Describe();
+        told.TransactionState.ShouldBe(committed ? "CompleteCommit" : "CompleteAbort");
+        told.TransactionStartTimeMs.ShouldBeGreaterThan(0);
+        if (written)
+            told.TransactionStartTimeMs.ShouldBe(began);
+        InitProducerIdResponse resumed = Init(producer.ProducerId, producer.ProducerEpoch);
+        (resumed.ErrorCode, resumed.ProducerId, resumed.ProducerEpoch).ShouldBe(((short)0, ended.ProducerId, ended.ProducerEpoch));
+        Init(ended.ProducerId, ended.ProducerEpoch).ProducerEpoch.ShouldBe((short)(ended.ProducerEpoch + 1));
+    }
+
     [Fact]
     public void InitProducerId_with_the_present_epoch_goes_on_and_with_an_old_one_is_fenced()
     {
