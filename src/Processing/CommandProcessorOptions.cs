@@ -9,6 +9,9 @@ public sealed record CommandProcessorOptions
     /// <summary>The most commands of one transaction. Default 2,000.</summary>
     public int MaxBatchCommands { get; init; } = 2_000;
 
+    /// <summary>The most command bytes of one transaction, but for a single command that is larger. Default 4 MiB.</summary>
+    public long MaxBatchBytes { get; init; } = 4 * 1024 * 1024;
+
     /// <summary>The most command bytes that wait for one partition; beyond it the command topic pauses and the direct door refuses. Default 16 MiB.</summary>
     public long MaxWaitingBytes { get; init; } = 16 * 1024 * 1024;
 
@@ -48,6 +51,7 @@ public sealed record CommandProcessorOptions
     public void Validate()
     {
         Check(MaxBatchCommands, nameof(MaxBatchCommands));
+        Check(MaxBatchBytes, nameof(MaxBatchBytes));
         Check(MaxCommandBytes, nameof(MaxCommandBytes));
         Check(MaxEventBytes, nameof(MaxEventBytes));
         Check(BarrierEvents, nameof(BarrierEvents));

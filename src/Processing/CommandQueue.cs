@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Confluent.Kafka;
 
 namespace KafkaEventSourcing.Processing;
@@ -13,8 +14,13 @@ internal sealed class CommandQueue
     private readonly Queue<QueuedCommand> _commands = [];
     private readonly object _lock = new();
     private long _bytes;
+    private long _added;
+    private long _awaited = long.MaxValue;
     private bool _closed;
     private bool _nudged;
+
+    /// <summary>How many commands it has been given, from its start on.</summary>
+    public long Added => Interlocked.Read(ref _added);
 
     /// <summary>Adds a record and returns how many bytes wait now.</summary>
     public long Add(ConsumeResult<byte[], byte[]> record)
@@ -82,16 +88,25 @@ internal sealed class CommandQueue
         }
     }
 
-    /// <summary>Waits for commands or a nudge and moves at most <paramref name="max"/> to <paramref name="batch"/>; false when the queue is closed. Tells the bytes that wait still.</summary>
-    public bool Take(List<QueuedCommand> batch, int max, out long left)
+    /// <summary>
+    /// Waits for commands or a nudge and moves at most <paramref name="max"/> to <paramref name="batch"/>, none more once they have <paramref name="maxBytes"/>; false when the queue is closed. With a command there it
+    /// waits for more as <paramref name="linger"/> says. Tells the bytes that wait still.
+    /// </summary>
+    public bool Take(List<QueuedCommand> batch, int max, long maxBytes, Linger linger, out long left)
     {
+        long taken = 0;
         lock (_lock)
         {
             while (_commands.Count == 0 && !_closed && !_nudged)
                 Monitor.Wait(_lock);
+            _awaited = linger.Added;
+            while (!_closed && !_nudged && _added < _awaited && _commands.Count < max && _bytes < maxBytes && MillisecondsUntil(linger.Deadline) is > 0 and var rest)
+                Monitor.Wait(_lock, rest);
+            _awaited = long.MaxValue;
             _nudged = false;
-            while (!_closed && batch.Count < max && _commands.TryDequeue(out QueuedCommand command))
+            while (!_closed && batch.Count < max && taken < maxBytes && _commands.TryDequeue(out QueuedCommand command))
             {
+                taken += command.Bytes;
                 _bytes -= command.Bytes;
                 batch.Add(command);
             }
@@ -101,11 +116,15 @@ internal sealed class CommandQueue
         }
     }
 
+    private static int MillisecondsUntil(long timestamp) =>
+        (int)Math.Round(Math.Min(int.MaxValue, (timestamp - Stopwatch.GetTimestamp()) * 1000.0 / Stopwatch.Frequency));
+
     private void Enqueue(QueuedCommand command)
     {
         _commands.Enqueue(command);
         _bytes += command.Bytes;
-        if (_commands.Count == 1)
+        Interlocked.Increment(ref _added);
+        if (_commands.Count == 1 || _added == _awaited)
             Monitor.Pulse(_lock);
     }
 }

@@ -22,6 +22,7 @@ internal sealed partial class PartitionTask : IDisposable
     private readonly TopicPartition _commands;
     private readonly TopicPartition _events;
     private readonly CommandQueue _queue = new();
+    private readonly BatchLinger _linger = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _serving = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -43,6 +44,8 @@ internal sealed partial class PartitionTask : IDisposable
     private long _nextEventOffset;
     private long _eventsSinceBarrier;
     private bool _paused;
+    private int _answered; // callers, by the batch in flight
+    private long _addedBeforeAnswers;
 
     public PartitionTask(PartitionContext context, int partition)
     {
@@ -203,8 +206,9 @@ internal sealed partial class PartitionTask : IDisposable
         while (true)
         {
             _batch.Clear();
-            if (!_queue.Take(_batch, _context.Options.MaxBatchCommands, out long left))
+            if (!_queue.Take(_batch, _context.Options.MaxBatchCommands, _context.Options.MaxBatchBytes, _linger.Next, out long left))
                 return;
+            _linger.Took(_queue.Added);
             ResumeIfRoom(left);
             if (_batch.Count == 0 || _announce)
                 CommitAlone();
@@ -212,8 +216,11 @@ internal sealed partial class PartitionTask : IDisposable
                 continue;
 
             long started = Stopwatch.GetTimestamp();
+            _answered = 0;
             Process(_batch);
-            ProcessingTelemetry.Committed(_batch.Count, _decider.Events.Count, Stopwatch.GetElapsedTime(started));
+            TimeSpan took = Stopwatch.GetElapsedTime(started);
+            _linger.Answered(_answered, _addedBeforeAnswers, took, Stopwatch.GetTimestamp());
+            ProcessingTelemetry.Committed(_batch.Count, _decider.Events.Count, took);
             if (_eventsSinceBarrier >= _context.Options.BarrierEvents)
                 TryWriteBarrier(null);
             if (_fence.IsAwaited)
@@ -295,10 +302,14 @@ internal sealed partial class PartitionTask : IDisposable
         _decider.Apply(_nextEventOffset);
         _eventsSinceBarrier += events;
         _fence.Committed();
+        if (_answered == 0)
+            _addedBeforeAnswers = _queue.Added;
         foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
         {
-            if (command.Caller is { } caller)
-                CommandReplies.Settle(caller, reply);
+            if (command.Caller is not { } caller)
+                continue;
+            CommandReplies.Settle(caller, reply);
+            _answered++;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Confluent.Kafka;
 
 namespace KafkaEventSourcing.Processing.Tests;
@@ -12,11 +13,11 @@ public sealed class CommandQueueTests
     {
         for (int i = 0; i < 5; i++)
             _queue.Add(Record(i, 10));
-        _queue.Take(_batch, 3, out long left).ShouldBeTrue();
+        Take(3, out long left).ShouldBeTrue();
         _batch.Select(r => r.Record!.Offset.Value).ShouldBe([0, 1, 2]);
         left.ShouldBeGreaterThan(0);
         _batch.Clear();
-        _queue.Take(_batch, 3, out left).ShouldBeTrue();
+        Take(3, out left).ShouldBeTrue();
         _batch.Select(r => r.Record!.Offset.Value).ShouldBe([3, 4]);
         left.ShouldBe(0);
     }
@@ -32,7 +33,7 @@ public sealed class CommandQueueTests
     [Fact]
     public async Task Take_waits_for_a_record()
     {
-        Task<bool> take = Task.Run(() => _queue.Take(_batch, 3, out _), TestContext.Current.CancellationToken);
+        Task<bool> take = Task.Run(() => Take(3, out _), TestContext.Current.CancellationToken);
         _queue.Add(Record(7, 1));
         (await take.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)).ShouldBeTrue();
         _batch.ShouldHaveSingleItem().Record!.Offset.Value.ShouldBe(7);
@@ -41,11 +42,11 @@ public sealed class CommandQueueTests
     [Fact]
     public async Task Close_ends_a_waiting_take_and_hands_out_nothing_more()
     {
-        Task<bool> take = Task.Run(() => _queue.Take(_batch, 3, out _), TestContext.Current.CancellationToken);
+        Task<bool> take = Task.Run(() => Take(3, out _), TestContext.Current.CancellationToken);
         _queue.Close();
         (await take.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken)).ShouldBeFalse();
         _queue.Add(Record(1, 1));
-        _queue.Take(_batch, 3, out _).ShouldBeFalse();
+        Take(3, out _).ShouldBeFalse();
         _batch.ShouldBeEmpty();
     }
 
@@ -56,7 +57,7 @@ public sealed class CommandQueueTests
         _queue.TryAdd(Direct("c1"), 100, 10_000).ShouldBe(true);
         _queue.Add(Record(1, 100));
         _queue.TryAdd(Direct("c2"), 100, 1_000).ShouldBe(false);
-        _queue.Take(_batch, 10, out _).ShouldBeTrue();
+        Take(10, out _).ShouldBeTrue();
         _batch.Select(q => q.Direct?.CommandId.Value ?? $"@{q.Record!.Offset.Value}").ShouldBe(["@0", "c1", "@1"]);
         _queue.TryAdd(Direct("c2"), 100, 1_000).ShouldBe(true);
     }
@@ -70,6 +71,49 @@ public sealed class CommandQueueTests
         _queue.Drain().ShouldBeEmpty();
         _queue.TryAdd(Direct("c2"), 1, 10_000).ShouldBeNull();
     }
+
+    [Fact]
+    public void Batch_ends_with_the_command_that_reaches_its_bytes()
+    {
+        for (int i = 0; i < 4; i++)
+            _queue.Add(Record(i, 1_000));
+        long one = _queue.Add(Record(4, 1_000)) / 5;
+        _queue.Take(_batch, 10, one + 1, default, out long left).ShouldBeTrue();
+        (_batch.Count, left).ShouldBe((2, 3 * one));
+        _batch.Clear();
+        _queue.Take(_batch, 10, 1, default, out _).ShouldBeTrue();
+        _batch.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Take_lingers_until_as_many_as_expected_have_come()
+    {
+        _queue.TryAdd(Direct("c1"), 1, 10_000).ShouldBe(true);
+        Task<bool> take = Task.Run(() => _queue.Take(_batch, 10, 10_000, new Linger(3, long.MaxValue), out _), TestContext.Current.CancellationToken);
+        _queue.TryAdd(Direct("c2"), 1, 10_000).ShouldBe(true);
+        _queue.TryAdd(Direct("c3"), 1, 10_000).ShouldBe(true);
+        (await take.WaitAsync(TestContext.Current.CancellationToken)).ShouldBeTrue();
+        _batch.Count.ShouldBe(3);
+        _queue.Added.ShouldBe(3);
+    }
+
+    [Fact]
+    public void Take_lingers_neither_past_its_time_nor_for_a_full_batch_nor_when_it_is_nudged()
+    {
+        var forever = new Linger(100, long.MaxValue);
+        _queue.Add(Record(0, 10));
+        _queue.Take(_batch, 10, 10_000, new Linger(100, Stopwatch.GetTimestamp()), out _).ShouldBeTrue();
+        _queue.Add(Record(1, 10));
+        _queue.Take(_batch, 1, 10_000, forever, out _).ShouldBeTrue();
+        _queue.Add(Record(2, 10));
+        _queue.Take(_batch, 10, 1, forever, out _).ShouldBeTrue();
+        _queue.Add(Record(3, 10));
+        _queue.Nudge();
+        _queue.Take(_batch, 10, 10_000, forever, out _).ShouldBeTrue();
+        _batch.Count.ShouldBe(4);
+    }
+
+    private bool Take(int max, out long left) => _queue.Take(_batch, max, long.MaxValue, default, out left);
 
     private static IncomingCommand Direct(string commandId) =>
         IncomingCommand.Of(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse(commandId), new object()), DateTimeOffset.UnixEpoch);
