@@ -1,4 +1,5 @@
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
+using KafkaEventSourcing.Embedded.Kafka.Tests.Log;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 
@@ -36,21 +37,37 @@ public sealed class LimitTests
     [Fact]
     public async Task Idle_connection_is_closed_but_not_one_that_waits_for_its_answer()
     {
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { ConnectionMaxIdle = TimeSpan.FromSeconds(1), RequestStall = TimeSpan.FromSeconds(1) }, cancellationToken: Cancellation);
-        using var idle = new RawClient(kafka);
-        IsServed(idle);
-        using var waiting = new RawClient(kafka);
+        var clock = new ManualClock();
+        var options = new EmbeddedKafkaOptions();
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(options, timeProvider: clock, cancellationToken: Cancellation);
+        using var client = new RawClient(kafka);
         CreateTopicsRequest create = new() { Topics = [new CreateTopicsRequest.CreatableTopic { Name = "t", NumPartitions = 1, ReplicationFactor = 1 }] };
-        waiting.Ask<CreateTopicsRequest, CreateTopicsResponse>(create, 7, CreateTopicsResponse.Read).Topics[0].ErrorCode.ShouldBe((short)0);
+        client.Ask<CreateTopicsRequest, CreateTopicsResponse>(create, 7, CreateTopicsResponse.Read).Topics[0].ErrorCode.ShouldBe((short)0);
+
+        // Sent together: who has the first answer knows that the broker has the fetch.
+        using var waiting = new RawClient(kafka);
         FetchRequest fetch = new()
         {
             MaxBytes = 1_000,
             MinBytes = 1,
-            MaxWaitMs = 3_000,
+            MaxWaitMs = int.MaxValue,
             Topics = [new FetchRequest.TopicItem { Name = "t", Partitions = [new FetchRequest.TopicItem.PartitionItem { PartitionMaxBytes = 1_000 }] }],
         };
-        waiting.Ask<FetchRequest, FetchResponse>(fetch, 12, FetchResponse.Read).Responses[0].Partitions[0].ErrorCode.ShouldBe((short)0);
-        idle.Receive().ShouldBeNull();
+        waiting.Send([.. RawClient.Frame(RawClient.ApiOf<ApiVersionsRequest>(), 0, _ => { }), .. RawClient.Frame(RawClient.ApiOf<FetchRequest>(), 12, writer => fetch.Write(writer, 12))]);
+        waiting.Receive().ShouldNotBeNull();
+
+        using var idle = new RawClient(kafka);
+        IsServed(idle);
+        Task<byte[]?> closed = Task.Run(idle.Receive, Cancellation);
+        while (!closed.IsCompleted)
+        {
+            clock.Advance(options.ConnectionMaxIdle * 1.1); // again, for it may have answered only after the last time
+            await Task.WhenAny(closed, Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, Cancellation));
+        }
+
+        (await closed).ShouldBeNull();
+        clock.Advance(TimeSpan.FromMilliseconds(fetch.MaxWaitMs));
+        waiting.Answer<FetchRequest, FetchResponse>(12, FetchResponse.Read).Responses[0].Partitions[0].ErrorCode.ShouldBe((short)0);
     }
 
     [Fact]
