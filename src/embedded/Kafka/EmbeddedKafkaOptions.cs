@@ -50,6 +50,9 @@ public sealed record EmbeddedKafkaOptions
     /// <summary>User names and passwords; when there are any, clients must log in (SASL PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512). Default none.</summary>
     public IReadOnlyDictionary<string, string> SaslUsers { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>How long a login lasts: a client that does not renew it on its connection (KIP-368) loses the connection with the next request. Default 0, without end, as Kafka's <c>connections.max.reauth.ms</c>.</summary>
+    public TimeSpan SaslSessionLifetime { get; init; }
+
     /// <summary>With a certificate (and its private key) the listener speaks TLS; null, the default: plain text.</summary>
     public X509Certificate2? TlsCertificate { get; init; }
 

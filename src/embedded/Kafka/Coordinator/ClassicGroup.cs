@@ -17,7 +17,7 @@ internal sealed class ClassicGroup(string id) : Group(id)
 {
     public const string ConsumerProtocol = "consumer";
 
-    public override string Type => "Classic";
+    public override string Type => "classic";
 
     public override string ProtocolType => AgreedType ?? "";
 

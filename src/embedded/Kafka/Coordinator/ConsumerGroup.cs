@@ -8,7 +8,7 @@ internal readonly record struct SubscribedTopic(string Name, Guid Id, int Partit
 /// <summary>A group of the consumer protocol (KIP-848): the broker assigns, members follow heartbeat by heartbeat.</summary>
 internal sealed class ConsumerGroup(string id) : Group(id)
 {
-    public override string Type => "Consumer";
+    public override string Type => "consumer";
 
     public override string ProtocolType => ClassicGroup.ConsumerProtocol;
 

@@ -5,7 +5,7 @@ internal abstract class Group(string id)
 {
     public string Id => id;
 
-    /// <summary>As ListGroups names it: Classic or Consumer.</summary>
+    /// <summary>As ListGroups names it: classic or consumer.</summary>
     public abstract string Type { get; }
 
     public abstract string ProtocolType { get; }

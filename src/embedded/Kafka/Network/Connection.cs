@@ -20,6 +20,7 @@ internal sealed partial class Connection : IDisposable
     private const int MaxLoginBytes = 512 * 1024;
     private const int FlushBytes = 64 * 1024;
     private const int SendChunk = 1024 * 1024;
+    private static readonly TimeSpan MinRenewalInterval = TimeSpan.FromSeconds(1);
 
     private readonly Socket _socket;
     private readonly RequestDispatcher _dispatcher;
@@ -31,6 +32,9 @@ internal sealed partial class Connection : IDisposable
     private readonly List<ArraySegment<byte>> _segments = [];
     private SslStream? _tls;
     private SaslLogin? _login;
+    private (string Mechanism, string User)? _loggedIn;
+    private long _loggedInAt;
+    private long? _renewedAt;
     private string _user = "ANONYMOUS";
     private long _progress;
     private volatile Activity _activity = Activity.Receiving;
@@ -145,6 +149,8 @@ internal sealed partial class Connection : IDisposable
             return;
         }
 
+        if (_loggedIn is not null && _login is null && _broker.Options.SaslSessionLifetime > TimeSpan.Zero)
+            RenewOrExpire(header.ApiKey);
         bool isFlexible = header.ApiVersion >= api.Range.FlexibleFrom && header.ApiKey != ApiVersionsRequest.ApiKey;
         if (_login is not null && header.ApiKey != ApiVersionsRequest.ApiKey)
         {
@@ -182,7 +188,16 @@ internal sealed partial class Connection : IDisposable
     private void LoggedIn()
     {
         _user = _login!.User;
-        _login = null;
+        (_loggedIn, _login, _loggedInAt) = ((_login.Mechanism, _user), null, _broker.Time.GetTimestamp());
+    }
+
+    // A client renews its login before or after the end of it, by a new handshake, once a second at most; after the end nothing else is answered (KIP-368).
+    private void RenewOrExpire(short apiKey)
+    {
+        if (apiKey == SaslHandshakeRequest.ApiKey && (_renewedAt is not { } last || _broker.Time.GetElapsedTime(last) >= MinRenewalInterval))
+            (_login, _renewedAt) = (new SaslLogin(_broker, _loggedIn), _broker.Time.GetTimestamp());
+        else if (_broker.Time.GetElapsedTime(_loggedInAt) > _broker.Options.SaslSessionLifetime)
+            throw new MalformedRequestException("The login has expired.");
     }
 
     // The response header has tags from the flexible versions on, but for ApiVersions.

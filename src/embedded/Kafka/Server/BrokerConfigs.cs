@@ -78,6 +78,7 @@ internal sealed class BrokerConfigs
             Number("broker.id", broker.NodeId),
             new("broker.rack", "", ConfigType.String),
             Ms("connections.max.idle.ms", options.ConnectionMaxIdle),
+            Ms("connections.max.reauth.ms", options.SaslSessionLifetime) with { Kind = ConfigType.Long },
             Given("controller.listener.names", broker.ListenerName, ConfigType.List),
             Given("controller.quorum.voters", string.Create(CultureInfo.InvariantCulture, $"{broker.NodeId}@{broker.Host}:{broker.Port}"), ConfigType.List),
             new("default.replication.factor", "1", ConfigType.Int),

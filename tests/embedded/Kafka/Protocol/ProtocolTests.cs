@@ -222,6 +222,18 @@ public sealed class ProtocolTests : IAsyncLifetime
         Join(Join("", 9).MemberId, 9).ErrorCode.ShouldBe((short)ErrorCode.GroupMaxSizeReached);
     }
 
+    // @platformatic/kafka's listGroups: the type is told as it comes, and was "Classic".
+    [Fact]
+    public void ListGroups_names_the_types_in_lower_case_as_Kafka_does()
+    {
+        Join("", 9).ErrorCode.ShouldBe((short)ErrorCode.MemberIdRequired);
+        var joined = new ConsumerGroupHeartbeatRequest { GroupId = "new", MemberId = Guid.CreateVersion7().ToString(), RebalanceTimeoutMs = 10_000, SubscribedTopicNames = ["t"], TopicPartitions = [] };
+        _client.Ask<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(joined, 1, ConsumerGroupHeartbeatResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.None);
+        List<(string, string)> Groups(params List<string> types) => _client.Ask<ListGroupsRequest, ListGroupsResponse>(new ListGroupsRequest { TypesFilter = types }, 5, ListGroupsResponse.Read).Groups.ConvertAll(g => (g.GroupId, g.GroupType));
+        Groups("Consumer").ShouldBe([("new", "consumer")]);
+        Groups().ShouldBe([("new", "consumer"), ("g", "classic")], ignoreOrder: true);
+    }
+
     [Fact]
     public async Task Classic_members_outlive_a_restart_of_the_broker()
     {
