@@ -74,6 +74,9 @@ public sealed record EmbeddedKafkaOptions
     /// <summary>The heartbeat interval that members of the consumer protocol (KIP-848) are told. Default 5 s.</summary>
     public TimeSpan ConsumerHeartbeatInterval { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Whether a group with members may change between the classic and the consumer protocol (KIP-848). Default both ways, as Kafka's <c>group.consumer.migration.policy</c>.</summary>
+    public ConsumerGroupMigrationPolicy ConsumerGroupMigrationPolicy { get; init; } = ConsumerGroupMigrationPolicy.Bidirectional;
+
     /// <summary>How long the offsets of a group without members are kept. Default 7 days.</summary>
     public TimeSpan OffsetsRetention { get; init; } = TimeSpan.FromDays(7);
 

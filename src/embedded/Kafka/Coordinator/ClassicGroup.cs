@@ -15,8 +15,6 @@ internal enum ClassicState
 /// <summary>A group whose members agree on a protocol and let their leader assign (Apache Kafka, "Group Membership Protocol").</summary>
 internal sealed class ClassicGroup(string id) : Group(id)
 {
-    public const string ConsumerProtocol = "consumer";
-
     public override string Type => "classic";
 
     public override string ProtocolType => AgreedType ?? "";
@@ -66,15 +64,14 @@ internal sealed class ClassicGroup(string id) : Group(id)
     /// <summary>The topics that members subscribe to; null when they are no consumers, or say what cannot be read.</summary>
     public HashSet<string>? SubscribedTopics()
     {
-        if (AgreedType != ConsumerProtocol)
+        if (AgreedType != ConsumerProtocol.Type)
             return null;
         HashSet<string> topics = [];
         foreach (ClassicMember member in Members.Values)
         {
             try
             {
-                var reader = new KafkaReader(member.MetadataOf(Protocol ?? member.Protocols[0].Name));
-                topics.UnionWith(ConsumerProtocolSubscription.Read(ref reader, Math.Min(reader.ReadInt16(), ConsumerProtocolSubscription.MaxVersion)).Topics);
+                topics.UnionWith(ConsumerProtocol.ReadSubscription(member.MetadataOf(Protocol ?? member.Protocols[0].Name)).Topics);
             }
             catch (MalformedRequestException)
             {

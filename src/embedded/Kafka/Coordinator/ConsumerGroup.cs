@@ -10,7 +10,7 @@ internal sealed class ConsumerGroup(string id) : Group(id)
 {
     public override string Type => "consumer";
 
-    public override string ProtocolType => ClassicGroup.ConsumerProtocol;
+    public override string ProtocolType => ConsumerProtocol.Type;
 
     public override bool IsEmpty => Members.Count == 0;
 
@@ -51,6 +51,13 @@ internal sealed class ConsumerGroup(string id) : Group(id)
     /// <summary>The assignor that most members ask for.</summary>
     public string PreferredAssignor() =>
         Members.Values.Where(m => m.Assignor is { Length: > 0 }).GroupBy(m => m.Assignor!).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).FirstOrDefault()?.Key ?? UniformAssignor.Name;
+
+    /// <summary>Whether one of the protocols is common to all members of the classic protocol.</summary>
+    public bool SupportsClassicProtocols(IEnumerable<string> protocols) =>
+        protocols.Any(name => Members.Values.All(m => m.Classic is not { } classic || classic.SupportedProtocols.Any(p => p.Name == name)));
+
+    /// <summary>Whether somebody else still has a partition that the member waits for.</summary>
+    public bool WaitsForOthers(ConsumerGroupMember member) => TargetOf(member.Id).Except(member.Assigned).Any(p => IsHeldByAnother(member.Id, p));
 
     /// <summary>Whether somebody else still has the partition.</summary>
     public bool IsHeldByAnother(string memberId, AssignedPartition partition)

@@ -43,6 +43,9 @@ internal sealed record ConsumerGroupMember(string Id)
 
     public string? Assignor { get; init; }
 
+    /// <summary>Of a member of the classic protocol, what it joined with; null of one of the consumer protocol.</summary>
+    public ClassicMemberMetadata? Classic { get; init; }
+
     public ImmutableHashSet<AssignedPartition> Assigned { get; init; } = [];
 
     public ImmutableHashSet<AssignedPartition> PendingRevocation { get; init; } = [];

@@ -9,6 +9,8 @@ namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 internal sealed partial class GroupCoordinator
 {
     private const short ClientIdsVersion = 1;
+    private const sbyte ClassicMemberType = 0;
+    private const sbyte ConsumerMemberType = 1;
     private static readonly Dictionary<string, IServerAssignor> Assignors = new() { [UniformAssignor.Name] = new UniformAssignor(), [RangeAssignor.Name] = new RangeAssignor() };
 
     public ConsumerGroupHeartbeatResponse Heartbeat(RequestContext context, ConsumerGroupHeartbeatRequest request)
@@ -102,7 +104,7 @@ internal sealed partial class GroupCoordinator
             SubscribedTopicRegex = member.TopicRegex,
             Assignment = new() { TopicPartitions = [.. member.Assigned.GroupBy(p => p.TopicId).Select(g => new ConsumerGroupDescribeResponse.DescribedGroup.Member.AssignmentItem.TopicItem { TopicId = g.Key, TopicName = NameOf(g.Key), Partitions = [.. g.Select(p => p.Partition).Order()] })] },
             TargetAssignment = new() { TopicPartitions = [.. group.TargetOf(member.Id).GroupBy(p => p.TopicId).Select(g => new ConsumerGroupDescribeResponse.DescribedGroup.Member.TargetAssignmentItem.TopicItem { TopicId = g.Key, TopicName = NameOf(g.Key), Partitions = [.. g.Select(p => p.Partition).Order()] })] },
-            MemberType = 1,
+            MemberType = member.Classic is null ? ConsumerMemberType : ClassicMemberType,
         };
     }
 
@@ -111,64 +113,43 @@ internal sealed partial class GroupCoordinator
         if (epoch < 0 && (group.IsEmpty || (isTransactional && memberId.Length == 0)))
             return ErrorCode.None;
         return !group.Members.TryGetValue(memberId, out ConsumerGroupMember? member) ? ErrorCode.UnknownMemberId
-            : version < MemberEpochVersion ? ErrorCode.UnsupportedVersion
-            : member.Epoch == epoch ? ErrorCode.None
-            : isTransactional ? ErrorCode.IllegalGeneration : ErrorCode.StaleMemberEpoch;
+            : member.Classic is null && version < MemberEpochVersion ? ErrorCode.UnsupportedVersion
+            : CheckMemberEpoch(member, epoch, isTransactional);
     }
+
+    private static ErrorCode CheckMemberEpoch(ConsumerGroupMember member, int epoch, bool isTransactional) =>
+        member.Epoch == epoch ? ErrorCode.None : isTransactional || member.Classic is not null ? ErrorCode.IllegalGeneration : ErrorCode.StaleMemberEpoch;
 
     private ConsumerGroupHeartbeatResponse HeartbeatOf(RequestContext context, ConsumerGroupHeartbeatRequest request)
     {
         bool joins = request.MemberEpoch == 0;
-        Group? found = _groups.GetValueOrDefault(request.GroupId);
-        if (found is ClassicGroup { IsEmpty: true, Pending.Count: 0 } classic && joins)
-        {
-            // An empty group may change its protocol; its offsets stay.
-            Commit([.. GroupTombstones(classic)]);
-            found = null;
-        }
-
-        if (found is not null and not ConsumerGroup)
-            return Refuse(request, ErrorCode.GroupIdNotFound, $"Group {request.GroupId} is not a consumer group.");
-        if (found is null && !joins)
-            return Refuse(request, ErrorCode.GroupIdNotFound, $"Consumer group {request.GroupId} not found.");
-        ConsumerGroup group = found as ConsumerGroup ?? new ConsumerGroup(request.GroupId);
-        string memberId = request.MemberId.Length > 0 ? request.MemberId : Guid.CreateVersion7(_broker.Time.GetUtcNow()).ToString();
-        if (joins && group.Members.Count >= _broker.Options.GroupMaxSize && !group.Members.ContainsKey(memberId) && (request.InstanceId is null || group.Static(request.InstanceId) is null))
+        var records = new List<CoordinatorRecord>();
+        if (FindGroup(request, records, out ConsumerGroup? group, out ClassicGroup? before) is { } noGroup)
+            return noGroup;
+        string memberId = request.MemberId.Length > 0 ? request.MemberId : NewMemberId();
+        if (joins && IsFull(group!, memberId, request.InstanceId))
             return Refuse(request, ErrorCode.GroupMaxSizeReached, $"The consumer group has reached its maximum capacity of {_broker.Options.GroupMaxSize} members.");
-        if (FindMember(group, memberId, request, out ConsumerGroupMember? member, out ConsumerGroupMember? replaced) is { } refused)
+        if (FindMember(group!, memberId, request, out ConsumerGroupMember? member, out ConsumerGroupMember? replaced) is { } refused)
             return refused;
 
-        var records = new List<CoordinatorRecord>();
-        if (found is null)
-            records.Add(EpochRecord(group.Id, 0));
-        if (replaced is not null)
-            records.AddRange(MemberTombstones(group.Id, replaced.Id));
-        ConsumerGroupMember updated = Updated(context, request, member!);
-        bool changed = !group.Members.TryGetValue(memberId, out ConsumerGroupMember? before) || !SameSubscription(before, updated);
-        if (!group.Members.ContainsKey(memberId) || !SameMetadata(before!, updated))
-            records.Add(MemberRecord(group.Id, updated));
-        if (replaced is not null)
-        {
-            changed = !SameSubscription(replaced, updated);
-            records.Add(TargetRecord(group.Id, memberId, group.TargetOf(replaced.Id)));
-        }
-
-        if (!group.Members.ContainsKey(memberId) || replaced is not null)
-            records.Add(AssignmentRecord(group.Id, updated));
+        records.AddRange(Changes(group!, Updated(context, request, member!), replaced, out bool changed));
         Commit(records);
+        if (before is not null)
+            Retire(before);
         group = (ConsumerGroup)_groups[request.GroupId];
+        if (before is not null)
+            TouchAll(group);
         if (replaced is not null)
-            _timer.Cancel(TimerKey("session", group.Id, replaced.Id));
+            CancelTimers(group.Id, replaced.Id);
         RefreshTopics(group, changed);
         AssignTarget(group);
 
         IReadOnlySet<AssignedPartition>? owned = request.TopicPartitions?.SelectMany(t => t.Partitions.Select(p => new AssignedPartition(t.TopicId, p))).ToHashSet();
-        updated = group.Members[memberId];
-        ConsumerGroupMember next = Reconciliation.Next(group, updated, owned);
-        if (!next.HasSameAssignment(updated))
-            Commit([AssignmentRecord(group.Id, next)]);
+        ConsumerGroupMember updated = group.Members[memberId];
+        ConsumerGroupMember next = Reconcile(group, updated, owned);
         Touch(group, next);
         WatchRevocation(group, next);
+        CancelClassicTimers(group.Id, memberId);
         bool isFull = joins || (request.RebalanceTimeoutMs != -1 && (request.SubscribedTopicNames is not null || request.SubscribedTopicRegex is not null) && request.TopicPartitions is not null);
         bool tell = isFull || !next.Assigned.SetEquals(updated.Assigned);
         return new ConsumerGroupHeartbeatResponse
@@ -181,6 +162,60 @@ internal sealed partial class GroupCoordinator
                 TopicPartitions = [.. next.Assigned.GroupBy(p => p.TopicId).Select(g => new ConsumerGroupHeartbeatResponse.AssignmentItem.TopicItem { TopicId = g.Key, Partitions = [.. g.Select(p => p.Partition).Order()] })],
             },
         };
+    }
+
+    // The group that it goes to, made anew or from a classic one by the records when it joins; a refusal when there is none.
+    private ConsumerGroupHeartbeatResponse? FindGroup(ConsumerGroupHeartbeatRequest request, List<CoordinatorRecord> records, out ConsumerGroup? group, out ClassicGroup? before)
+    {
+        Group? found = _groups.GetValueOrDefault(request.GroupId);
+        (group, before) = (found as ConsumerGroup, null);
+        if (group is not null)
+            return null;
+        if (request.MemberEpoch != 0)
+            return Refuse(request, ErrorCode.GroupIdNotFound, found is null ? $"Consumer group {request.GroupId} not found." : $"Group {request.GroupId} is not a consumer group.");
+        if (found is ClassicGroup { IsEmpty: false } classic)
+        {
+            group = Upgraded(classic, out string obstacle);
+            if (group is null)
+                return Refuse(request, ErrorCode.GroupIdNotFound, $"Cannot upgrade classic group {classic.Id} to consumer group because {obstacle}.");
+        }
+
+        // Offsets stay; and a group without members may always change its protocol.
+        if ((before = found as ClassicGroup) is not null)
+            records.AddRange(GroupTombstones(before));
+        records.AddRange(group is not null ? CreationRecords(group) : [EpochRecord(request.GroupId, 0)]);
+        group ??= new ConsumerGroup(request.GroupId);
+        return null;
+    }
+
+    private bool IsFull(ConsumerGroup group, string memberId, string? instanceId) =>
+        group.Members.Count >= _broker.Options.GroupMaxSize && !group.Members.ContainsKey(memberId) && (instanceId is null || group.Static(instanceId) is null);
+
+    private string NewMemberId() => Guid.CreateVersion7(_broker.Time.GetUtcNow()).ToString();
+
+    // The records of a member that is new, has changed, or comes in place of another one.
+    private static List<CoordinatorRecord> Changes(ConsumerGroup group, ConsumerGroupMember updated, ConsumerGroupMember? replaced, out bool subscriptionChanged)
+    {
+        ConsumerGroupMember? before = replaced ?? group.Members.GetValueOrDefault(updated.Id);
+        subscriptionChanged = before is null || !SameSubscription(before, updated);
+        var records = new List<CoordinatorRecord>();
+        if (replaced is not null)
+            records.AddRange(MemberTombstones(group.Id, replaced.Id));
+        if (before is null || replaced is not null || !SameMetadata(before, updated))
+            records.Add(MemberRecord(group.Id, updated));
+        if (replaced is not null)
+            records.Add(TargetRecord(group.Id, updated.Id, group.TargetOf(replaced.Id)));
+        if (before is null || replaced is not null)
+            records.Add(AssignmentRecord(group.Id, updated));
+        return records;
+    }
+
+    private ConsumerGroupMember Reconcile(ConsumerGroup group, ConsumerGroupMember member, IReadOnlySet<AssignedPartition>? owned)
+    {
+        ConsumerGroupMember next = Reconciliation.Next(group, member, owned);
+        if (!next.HasSameAssignment(member))
+            Commit([AssignmentRecord(group.Id, next)]);
+        return next;
     }
 
     // The member that sends this; a refusal when it is unknown, fenced, or not allowed yet.
@@ -198,7 +233,7 @@ internal sealed partial class GroupCoordinator
             {
                 if (!joins)
                     return Refuse(request, ErrorCode.FencedInstanceId, $"Static member {memberId} with instance id {instance} was fenced by member {known.Id}.");
-                if (known.Epoch != ConsumerGroupMember.LeftForNow)
+                if (known.Classic is null && known.Epoch != ConsumerGroupMember.LeftForNow)
                     return Refuse(request, ErrorCode.UnreleasedInstanceId, $"Static member {memberId} with instance id {instance} cannot join the group because the instance id is owned by {known.Id} member.");
                 replaced = known;
                 member = known with { Id = memberId, Epoch = 0, PreviousEpoch = 0, State = MemberState.Stable };
@@ -229,7 +264,7 @@ internal sealed partial class GroupCoordinator
     private static bool SameSubscription(ConsumerGroupMember a, ConsumerGroupMember b) => a.Topics.SetEquals(b.Topics) && (a.TopicRegex ?? "") == (b.TopicRegex ?? "") && a.Assignor == b.Assignor;
 
     private static bool SameMetadata(ConsumerGroupMember a, ConsumerGroupMember b) =>
-        SameSubscription(a, b) && a.InstanceId == b.InstanceId && a.RackId == b.RackId && a.RebalanceTimeoutMs == b.RebalanceTimeoutMs && a.ClientId == b.ClientId && a.ClientHost == b.ClientHost;
+        SameSubscription(a, b) && a.InstanceId == b.InstanceId && a.RackId == b.RackId && a.RebalanceTimeoutMs == b.RebalanceTimeoutMs && a.ClientId == b.ClientId && a.ClientHost == b.ClientHost && Equals(a.Classic, b.Classic);
 
     private static ConsumerGroupMember Updated(RequestContext context, ConsumerGroupHeartbeatRequest request, ConsumerGroupMember member) => member with
     {
@@ -241,6 +276,7 @@ internal sealed partial class GroupCoordinator
         TopicRegex = request.SubscribedTopicRegex ?? member.TopicRegex,
         ClientId = context.ClientId,
         ClientHost = context.ClientHost,
+        Classic = null, // who sends this heartbeat has changed to the consumer protocol
     };
 
     // What the members subscribe to, as it is now; a change starts a new epoch. A regular expression that is new is not resolved by the heartbeat that brings it but right after it, as in Kafka: its
@@ -302,66 +338,7 @@ internal sealed partial class GroupCoordinator
         Commit(
         [
             .. target.Where(t => !group.Target.TryGetValue(t.Key, out ImmutableHashSet<AssignedPartition>? known) || !known.SetEquals(t.Value)).Select(t => TargetRecord(group.Id, t.Key, t.Value)),
-            new CoordinatorRecord(new ConsumerGroupTargetAssignmentMetadataKey { GroupId = group.Id }, new ConsumerGroupTargetAssignmentMetadataValue { AssignmentEpoch = group.Epoch }),
+            TargetEpochRecord(group.Id, group.Epoch),
         ]);
-    }
-
-    private ConsumerGroupHeartbeatResponse LeaveConsumerGroup(ConsumerGroupHeartbeatRequest request)
-    {
-        if (_groups.GetValueOrDefault(request.GroupId) is not ConsumerGroup group)
-            return Refuse(request, ErrorCode.GroupIdNotFound, $"Consumer group {request.GroupId} not found.");
-        ConsumerGroupMember? member = request.InstanceId is { } instance ? group.Static(instance) : group.Members.GetValueOrDefault(request.MemberId);
-        if (member is null)
-            return Refuse(request, ErrorCode.UnknownMemberId, $"Member {request.MemberId} is not a member of group {group.Id}.");
-        if (member.Id != request.MemberId)
-            return Refuse(request, ErrorCode.FencedInstanceId, $"Static member {request.MemberId} was fenced by member {member.Id}.");
-        if (request.MemberEpoch == ConsumerGroupMember.LeftForNow)
-            Commit([AssignmentRecord(group.Id, member with { Epoch = ConsumerGroupMember.LeftForNow, PendingRevocation = [] })]);
-        else
-            Fence(group, member);
-        return new ConsumerGroupHeartbeatResponse { MemberId = request.MemberId, MemberEpoch = request.MemberEpoch };
-    }
-
-    private ErrorCode LeaveConsumerGroup(ConsumerGroup group, LeaveGroupRequest.Member leaving)
-    {
-        ConsumerGroupMember? member = leaving.GroupInstanceId is { } instance ? group.Static(instance) : group.Members.GetValueOrDefault(leaving.MemberId);
-        if (member is null)
-            return ErrorCode.UnknownMemberId;
-        if (leaving.MemberId.Length > 0 && member.Id != leaving.MemberId)
-            return ErrorCode.FencedInstanceId;
-        Fence(group, member);
-        return ErrorCode.None;
-    }
-
-    // The member is out; the others get its partitions with their next heartbeats.
-    private void Fence(ConsumerGroup group, ConsumerGroupMember member)
-    {
-        _timer.Cancel(TimerKey("session", group.Id, member.Id));
-        _timer.Cancel(TimerKey("revocation", group.Id, member.Id));
-        // What an expression matched goes with the last who subscribed to it.
-        IEnumerable<CoordinatorRecord> regexes = group.Regexes.Keys.Where(r => !group.Members.Values.Any(m => m.Id != member.Id && m.TopicRegex == r)).Select(r => RegexTombstone(group.Id, r));
-        Commit([.. MemberTombstones(group.Id, member.Id), .. regexes, EpochRecord(group.Id, group.Epoch + 1)]);
-        group.StateTimestamp = Now();
-    }
-
-    private void Touch(ConsumerGroup group, ConsumerGroupMember member)
-    {
-        string id = member.Id;
-        _timer.Schedule(TimerKey("session", group.Id, id), _broker.GroupConfigs.SessionTimeoutOf(group.Id), () => Expire(group.Id, id));
-    }
-
-    private void WatchRevocation(ConsumerGroup group, ConsumerGroupMember member)
-    {
-        string key = TimerKey("revocation", group.Id, member.Id);
-        if (member.State != MemberState.UnrevokedPartitions)
-            _timer.Cancel(key);
-        else if (!_timer.IsScheduled(key))
-            _timer.Schedule(key, TimeSpan.FromMilliseconds(Math.Max(0, member.RebalanceTimeoutMs)), () => Expire(group.Id, member.Id));
-    }
-
-    private void Expire(string groupId, string memberId)
-    {
-        if (_groups.GetValueOrDefault(groupId) is ConsumerGroup group && group.Members.TryGetValue(memberId, out ConsumerGroupMember? member))
-            Fence(group, member);
     }
 }

@@ -20,7 +20,15 @@ internal sealed partial class GroupCoordinator
             SubscribedTopicRegex = member.TopicRegex,
             RebalanceTimeoutMs = member.RebalanceTimeoutMs,
             ServerAssignor = member.Assignor,
+            ClassicMember = member.Classic is not { } classic ? null : new ConsumerGroupMemberMetadataValue.ClassicMemberItem
+            {
+                SessionTimeoutMs = classic.SessionTimeoutMs,
+                SupportedProtocols = [.. classic.SupportedProtocols.Select(p => new ConsumerGroupMemberMetadataValue.ClassicMemberItem.ClassicProtocol { Name = p.Name, Metadata = p.Metadata })],
+            },
         });
+
+    private static CoordinatorRecord TargetEpochRecord(string group, int epoch) =>
+        new(new ConsumerGroupTargetAssignmentMetadataKey { GroupId = group }, new ConsumerGroupTargetAssignmentMetadataValue { AssignmentEpoch = epoch });
 
     private static CoordinatorRecord TargetRecord(string group, string member, IEnumerable<AssignedPartition> target) => new(
         new ConsumerGroupTargetAssignmentMemberKey { GroupId = group, MemberId = member },
@@ -122,6 +130,7 @@ internal sealed partial class GroupCoordinator
             TopicRegex = value.SubscribedTopicRegex,
             RebalanceTimeoutMs = value.RebalanceTimeoutMs,
             Assignor = value.ServerAssignor,
+            Classic = value.ClassicMember is { } classic ? new ClassicMemberMetadata(classic.SessionTimeoutMs, classic.SupportedProtocols.ConvertAll(p => (p.Name, p.Metadata.ToArray()))) : null,
         };
 
     private static void ReplayAssignment(ConsumerGroup group, string id, ConsumerGroupCurrentMemberAssignmentValue value) =>

@@ -27,7 +27,7 @@ internal sealed partial class GroupCoordinator
             if (found is ConsumerGroup consumers)
             {
                 if (!consumers.IsEmpty)
-                    return Refuse(ErrorCode.InconsistentGroupProtocol, request.MemberId);
+                    return Task.FromResult(Join(context, consumers, request));
                 Commit([.. GroupTombstones(consumers)]); // an empty group may change its protocol
                 found = null;
             }
@@ -64,11 +64,16 @@ internal sealed partial class GroupCoordinator
         Members = !withMembers ? [] : [.. group.Members.Values.Select(m => new JoinGroupResponse.Member { MemberId = m.Id, GroupInstanceId = m.InstanceId, Metadata = m.MetadataOf(group.Protocol) })],
     };
 
+    // They outlive the request, whose buffer they lie in.
+    private static List<(string Name, byte[] Metadata)> ProtocolsOf(JoinGroupRequest request) => request.Protocols.ConvertAll(p => (p.Name, p.Metadata.ToArray()));
+
+    private static int RebalanceTimeoutOf(JoinGroupRequest request) => request.RebalanceTimeoutMs < 0 ? request.SessionTimeoutMs : request.RebalanceTimeoutMs;
+
     private static void Update(ClassicGroup group, ClassicMember member, JoinGroupRequest request)
     {
-        member.Protocols = request.Protocols.ConvertAll(p => (p.Name, p.Metadata.ToArray()));
+        member.Protocols = ProtocolsOf(request);
         member.SessionTimeout = TimeSpan.FromMilliseconds(request.SessionTimeoutMs);
-        member.RebalanceTimeout = TimeSpan.FromMilliseconds(request.RebalanceTimeoutMs < 0 ? request.SessionTimeoutMs : request.RebalanceTimeoutMs);
+        member.RebalanceTimeout = TimeSpan.FromMilliseconds(RebalanceTimeoutOf(request));
         group.AgreedType = request.ProtocolType;
     }
 
@@ -103,7 +108,7 @@ internal sealed partial class GroupCoordinator
         if (error != ErrorCode.None)
             return Refuse(error, request.MemberId);
         ClassicMember member = group.Members[request.MemberId];
-        bool unchanged = member.HasSameProtocols(request.Protocols.ConvertAll(p => (p.Name, p.Metadata.ToArray())));
+        bool unchanged = ClassicMember.AreSame(member.Protocols, ProtocolsOf(request));
         bool leads = group.Leader == member.Id;
         // A member that asks again in the same generation lost our answer.
         if (unchanged && (group.State == ClassicState.CompletingRebalance || (group.State == ClassicState.Stable && !leads)))

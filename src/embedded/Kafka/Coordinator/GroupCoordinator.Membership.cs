@@ -14,6 +14,8 @@ internal sealed partial class GroupCoordinator
         {
             if (request.GroupId.Length == 0)
                 return Answer(ErrorCode.InvalidGroupId);
+            if (_groups.GetValueOrDefault(request.GroupId) is ConsumerGroup consumers)
+                return Task.FromResult(Sync(consumers, request));
             if (_groups.GetValueOrDefault(request.GroupId) is not ClassicGroup group)
                 return Answer(ErrorCode.UnknownMemberId);
             ErrorCode error = group.Validate(request.MemberId, request.GroupInstanceId);
@@ -46,6 +48,8 @@ internal sealed partial class GroupCoordinator
     {
         lock (_lock)
         {
+            if (_groups.GetValueOrDefault(request.GroupId) is ConsumerGroup consumers)
+                return new HeartbeatResponse { ErrorCode = (short)Heartbeat(consumers, request) };
             if (_groups.GetValueOrDefault(request.GroupId) is not ClassicGroup group)
                 return new HeartbeatResponse { ErrorCode = (short)ErrorCode.UnknownMemberId };
             ErrorCode error = group.Validate(request.MemberId, request.GroupInstanceId);
@@ -70,13 +74,10 @@ internal sealed partial class GroupCoordinator
         {
             if (_groups.GetValueOrDefault(request.GroupId) is not { } group)
                 return new LeaveGroupResponse { ErrorCode = (short)ErrorCode.UnknownMemberId };
+            List<ErrorCode> errors = group is ClassicGroup classic ? leaving.ConvertAll(one => Leave(classic, one)) : Leave((ConsumerGroup)group, leaving);
             var response = new LeaveGroupResponse
             {
-                Members = leaving.ConvertAll(one =>
-                {
-                    ErrorCode error = group is ClassicGroup classic ? Leave(classic, one) : LeaveConsumerGroup((ConsumerGroup)group, one);
-                    return new LeaveGroupResponse.Member { MemberId = one.MemberId, GroupInstanceId = one.GroupInstanceId, ErrorCode = (short)error };
-                }),
+                Members = [.. leaving.Zip(errors, (one, error) => new LeaveGroupResponse.Member { MemberId = one.MemberId, GroupInstanceId = one.GroupInstanceId, ErrorCode = (short)error })],
             };
             if (single)
                 response.ErrorCode = response.Members[0].ErrorCode;

@@ -237,7 +237,7 @@ internal sealed partial class GroupCoordinator
             return ErrorCode.None;
         if (_groups.GetValueOrDefault(id) is not ConsumerGroup consumers)
             return memberEpoch >= 0 && !_groups.ContainsKey(id) ? ErrorCode.GroupIdNotFound : ErrorCode.None;
-        return consumers.Members.GetValueOrDefault(memberId ?? "") is not { } member ? ErrorCode.UnknownMemberId : member.Epoch == memberEpoch ? ErrorCode.None : ErrorCode.StaleMemberEpoch;
+        return consumers.Members.GetValueOrDefault(memberId ?? "") is not { } member ? ErrorCode.UnknownMemberId : CheckMemberEpoch(member, memberEpoch, isTransactional: false);
     }
 
     private void ScheduleExpiration() => _timer.Schedule(TimerKey("expiration", ""), ExpirationInterval, () =>

@@ -84,7 +84,6 @@ internal sealed partial class GroupCoordinator
         group.MoveTo(ClassicState.CompletingRebalance, Now());
         foreach (ClassicMember member in group.Members.Values)
         {
-            member.Assignment = [];
             member.CompleteJoin(Joined(group, member, member.Id == group.Leader));
             Touch(group, member);
         }
@@ -156,10 +155,13 @@ internal sealed partial class GroupCoordinator
             Rebalance(group);
     }
 
-    // The group as it stands now, in Kafka's record; nothing is replayed, for it is what it says already.
-    private void Persist(ClassicGroup group)
-    {
-        var value = new GroupMetadataValue
+    // Nothing is replayed: the group is what the record says already.
+    private void Persist(ClassicGroup group) => CoordinatorLog.Append(_log, [RecordOf(group)], Now());
+
+    // The group as it stands now, in Kafka's record.
+    private static CoordinatorRecord RecordOf(ClassicGroup group) => new(
+        new GroupMetadataKey { Group = group.Id },
+        new GroupMetadataValue
         {
             ProtocolType = group.AgreedType ?? "",
             Generation = group.Generation,
@@ -177,9 +179,7 @@ internal sealed partial class GroupCoordinator
                 Subscription = m.MetadataOf(group.Protocol),
                 Assignment = m.Assignment,
             })],
-        };
-        CoordinatorLog.Append(_log, [new CoordinatorRecord(new GroupMetadataKey { Group = group.Id }, value)], Now());
-    }
+        });
 
     private void ReplayClassic(string id, GroupMetadataValue? value)
     {

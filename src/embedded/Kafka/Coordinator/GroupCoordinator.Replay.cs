@@ -36,7 +36,10 @@ internal sealed partial class GroupCoordinator
             foreach (ConsumerGroup group in _groups.Values.OfType<ConsumerGroup>())
             {
                 foreach (ConsumerGroupMember member in group.Members.Values)
+                {
                     Touch(group, member);
+                    WatchRevocation(group, member);
+                }
             }
 
             ScheduleExpiration();

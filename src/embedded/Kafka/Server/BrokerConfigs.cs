@@ -87,6 +87,13 @@ internal sealed class BrokerConfigs
             Ms("group.consumer.heartbeat.interval.ms", options.ConsumerHeartbeatInterval),
             Ms("group.consumer.session.timeout.ms", options.ConsumerSessionTimeout),
             Number("group.consumer.max.size", options.GroupMaxSize),
+            Given("group.consumer.migration.policy", options.ConsumerGroupMigrationPolicy switch
+            {
+                ConsumerGroupMigrationPolicy.Disabled => "disabled",
+                ConsumerGroupMigrationPolicy.Upgrade => "upgrade",
+                ConsumerGroupMigrationPolicy.Downgrade => "downgrade",
+                _ => "bidirectional",
+            }),
             .. broker.GroupConfigs.Limits.Select(l => new BrokerConfig(l.Name, Text(l.Value), ConfigType.Int)),
             .. broker.GroupConfigs.All.Where(d => d.Synonyms.Length > 0).Select(d => new BrokerConfig(d.Synonyms[0], d.Default, d.Kind)),
             Given("group.coordinator.rebalance.protocols", "classic,consumer", ConfigType.List),

@@ -1,0 +1,39 @@
+using KafkaEventSourcing.Embedded.Kafka.Protocol;
+
+namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
+
+/// <summary>What consumers of the classic protocol tell each other through the group: their subscriptions, and the assignments that the leader makes. A newer version is read as the newest that is known.</summary>
+internal static class ConsumerProtocol
+{
+    public const string Type = "consumer";
+
+    /// <exception cref="MalformedRequestException">This is no subscription.</exception>
+    public static ConsumerProtocolSubscription ReadSubscription(ReadOnlyMemory<byte> subscription)
+    {
+        var reader = new KafkaReader(subscription);
+        return ConsumerProtocolSubscription.Read(ref reader, ReadVersion(ref reader));
+    }
+
+    /// <exception cref="MalformedRequestException">This is no assignment.</exception>
+    public static ConsumerProtocolAssignment ReadAssignment(ReadOnlyMemory<byte> assignment)
+    {
+        var reader = new KafkaReader(assignment);
+        return ConsumerProtocolAssignment.Read(ref reader, ReadVersion(ref reader));
+    }
+
+    /// <summary>The assignment for a member, in the version of its subscription.</summary>
+    public static byte[] Write(ConsumerProtocolAssignment assignment, ReadOnlyMemory<byte> subscription)
+    {
+        short version = subscription.Length < sizeof(short) ? (short)0 : Math.Clamp(new KafkaReader(subscription).ReadInt16(), (short)0, ConsumerProtocolAssignment.MaxVersion);
+        using var writer = new KafkaWriter();
+        writer.WriteInt16(version);
+        assignment.Write(writer, version);
+        return writer.Written.ToArray();
+    }
+
+    private static short ReadVersion(ref KafkaReader reader)
+    {
+        short version = reader.ReadInt16();
+        return version < 0 ? throw new MalformedRequestException($"The consumer protocol has no version {version}.") : Math.Min(version, ConsumerProtocolSubscription.MaxVersion);
+    }
+}
