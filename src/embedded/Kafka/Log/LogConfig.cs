@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>A topic's configs: what was set, and the defaults behind it. Immutable. The table is that of Apache Kafka 4 ("Topic Configs").</summary>
+/// <summary>A topic's configs: what was set, the broker's defaults behind it where an administrator changed them, and Kafka's behind those. Immutable. The table is that of Apache Kafka 4 ("Topic Configs").</summary>
 internal sealed partial class LogConfig
 {
     private const string ThrottledReplicas = "leader.replication.throttled.replicas";
@@ -34,29 +34,36 @@ internal sealed partial class LogConfig
         new("min.compaction.lag.ms", ConfigType.Long, "0", "log.cleaner.min.compaction.lag.ms") { Min = 0 },
         new("min.insync.replicas", ConfigType.Int, "1", "min.insync.replicas") { Min = 1 },
         new("preallocate", ConfigType.Boolean, "false", "log.preallocate"),
+        new("remote.copy.lag.bytes", ConfigType.Long, "0") { Min = -1 },
+        new("remote.copy.lag.ms", ConfigType.Long, "0") { Min = -1 },
         new("remote.log.copy.disable", ConfigType.Boolean, "false"),
         new("remote.log.delete.on.disable", ConfigType.Boolean, "false"),
         new("remote.storage.enable", ConfigType.Boolean, "false"),
         new("retention.bytes", ConfigType.Long, "-1", "log.retention.bytes"),
         new("retention.ms", ConfigType.Long, "604800000", "log.retention.ms", "log.retention.minutes", "log.retention.hours") { Min = -1 },
-        new("segment.bytes", ConfigType.Int, "1073741824", "log.segment.bytes") { Min = 1024 },
+        new("segment.bytes", ConfigType.Int, "1073741824", "log.segment.bytes") { Min = 1024 * 1024 },
         new("segment.index.bytes", ConfigType.Int, "10485760", "log.index.size.max.bytes") { Min = 4 },
         new("segment.jitter.ms", ConfigType.Long, "0", "log.roll.jitter.ms", "log.roll.jitter.hours") { Min = 0 },
         new("segment.ms", ConfigType.Long, "604800000", "log.roll.ms", "log.roll.hours") { Min = 1 },
         new("unclean.leader.election.enable", ConfigType.Boolean, "false", "unclean.leader.election.enable"),
     ];
 
-    private static readonly Dictionary<string, ConfigDefinition> ByName = Definitions.ToDictionary(d => d.Name);
+    // As in Kafka, for tests: goes before segment.bytes, may be smaller, and is told of topics that have it only.
+    private static readonly ConfigDefinition SmallSegments = new("internal.segment.bytes", ConfigType.Int, "") { Min = 1 };
 
-    public LogConfig(IReadOnlyDictionary<string, string> values)
+    private static readonly Dictionary<string, ConfigDefinition> ByName = Definitions.Append(SmallSegments).ToDictionary(d => d.Name);
+
+    private readonly IReadOnlyDictionary<string, string>? _defaults;
+
+    public LogConfig(IReadOnlyDictionary<string, string> values, IReadOnlyDictionary<string, string>? defaults = null)
     {
-        Values = values;
+        (Values, _defaults) = (values, defaults);
         string[] policies = ConfigDefinition.Items(Text("cleanup.policy"));
         Deletes = policies.Contains("delete");
         Compacts = policies.Contains("compact");
         RetentionMs = Number("retention.ms");
         RetentionBytes = Number("retention.bytes");
-        SegmentBytes = Number("segment.bytes");
+        SegmentBytes = Number(values.ContainsKey(SmallSegments.Name) ? SmallSegments.Name : "segment.bytes");
         SegmentMs = Number("segment.ms");
         SegmentJitterMs = Number("segment.jitter.ms");
         IndexBytes = Number("segment.index.bytes");
@@ -83,7 +90,11 @@ internal sealed partial class LogConfig
         };
     }
 
+    /// <summary>The configs that topics have.</summary>
     public static IReadOnlyList<ConfigDefinition> All => Definitions;
+
+    /// <summary>The configs that this topic has.</summary>
+    public IEnumerable<ConfigDefinition> Told => Values.ContainsKey(SmallSegments.Name) ? Definitions.Append(SmallSegments) : Definitions;
 
     /// <summary>What was set, without defaults.</summary>
     public IReadOnlyDictionary<string, string> Values { get; }
@@ -138,8 +149,8 @@ internal sealed partial class LogConfig
     /// <summary>The definition of a config; null when Kafka has none of that name.</summary>
     public static ConfigDefinition? Find(string name) => ByName.GetValueOrDefault(name);
 
-    /// <summary>Why the configs cannot be taken, in Kafka's words; null when they can. All that are set are given: some exclude each other.</summary>
-    public static string? Check(IEnumerable<KeyValuePair<string, string?>> values)
+    /// <summary>Why the configs cannot be taken, in Kafka's words; null when they can. All that are set are given, and the broker's defaults: some exclude each other.</summary>
+    public static string? Check(IEnumerable<KeyValuePair<string, string?>> values, IReadOnlyDictionary<string, string> defaults)
     {
         KeyValuePair<string, string?>[] all = [.. values];
         string[] nulls = [.. all.Where(v => v.Value is null).Select(v => v.Key)];
@@ -161,7 +172,7 @@ internal sealed partial class LogConfig
                 return ByName[name].Invalid(value, "Value must be between 1 and 9 or equal to -1");
         }
 
-        var config = new LogConfig(all.ToDictionary(v => v.Key, v => v.Value!));
+        var config = new LogConfig(all.ToDictionary(v => v.Key, v => v.Value!), defaults);
         if (config.MinCompactionLagMs > config.MaxCompactionLagMs)
             return string.Create(CultureInfo.InvariantCulture, $"conflict topic config setting min.compaction.lag.ms ({config.MinCompactionLagMs}) > max.compaction.lag.ms ({config.MaxCompactionLagMs})");
         return config.Text("remote.storage.enable").Trim().Equals("true", StringComparison.OrdinalIgnoreCase)
@@ -169,7 +180,7 @@ internal sealed partial class LogConfig
             : null;
     }
 
-    public string Text(string name) => Values.TryGetValue(name, out string? value) ? value : ByName[name].Default;
+    public string Text(string name) => Values.TryGetValue(name, out string? value) || (_defaults?.TryGetValue(name, out value) ?? false) ? value! : ByName[name].Default;
 
     public int CompressionLevel(int codec) => codec switch
     {

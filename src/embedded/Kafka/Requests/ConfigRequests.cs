@@ -22,7 +22,7 @@ internal sealed class ConfigRequests(Broker broker)
                 ResourceName = wanted.ResourceName,
                 ErrorCode = (short)error,
                 ErrorMessage = message,
-                Configs = resource is null ? [] : [.. resource.Describe(wanted.ConfigurationKeys is { Count: > 0 } keys ? keys : null, request.IncludeSynonyms)],
+                Configs = resource is null ? [] : [.. resource.Describe(wanted.ConfigurationKeys is { Count: > 0 } keys ? keys : null).Select(c => Told(c, request))],
             };
         }),
     };
@@ -113,6 +113,15 @@ internal sealed class ConfigRequests(Broker broker)
         }
 
         return (values, null);
+    }
+
+    private static DescribeConfigsResponse.Result.Config Told(DescribeConfigsResponse.Result.Config config, DescribeConfigsRequest request)
+    {
+        if (!request.IncludeSynonyms)
+            config.Synonyms = [];
+        if (!request.IncludeDocumentation)
+            config.Documentation = null;
+        return config;
     }
 
     private IEnumerable<string> NamesOf(sbyte type) => type switch

@@ -22,14 +22,6 @@ internal abstract class ConfigResource
     public const sbyte ClientMetricsType = 16;
     public const sbyte GroupType = 32;
 
-    private const sbyte SetOnTopic = 1;
-    private const sbyte SetOnBroker = 2;
-    private const sbyte StaticSource = 4;
-    private const sbyte DefaultSource = 5;
-    private const sbyte SetOnLogger = 6;
-    private const sbyte SetOnClientMetrics = 7;
-    private const sbyte SetOnGroup = 8;
-
     /// <summary>What was set, without defaults.</summary>
     public abstract IReadOnlyDictionary<string, string> Values { get; }
 
@@ -47,7 +39,7 @@ internal abstract class ConfigResource
                 return null;
             case BrokerType when name.Length == 0 || name == broker.NodeName:
                 error = ErrorCode.None;
-                return new OfBroker(broker);
+                return new OfBroker(broker, name);
             case BrokerType:
                 message = $"Unexpected broker id, expected {broker.NodeName} or empty string, but received {name}";
                 return null;
@@ -75,7 +67,12 @@ internal abstract class ConfigResource
         }
     }
 
-    public abstract IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys, bool withSynonyms);
+    /// <summary>Where the value of a topic's config comes from, what counts first: what is set of the topic, of the broker and of the cluster, the broker's default. None: only the topic's default is known.</summary>
+    public static IReadOnlyList<ConfigValue> SourcesOf(Broker broker, IReadOnlyDictionary<string, string> set, ConfigDefinition definition) =>
+        [.. OwnValue(definition.Name, set, ConfigSource.Topic), .. definition.Synonyms is [string synonym, ..] ? broker.Configs.SourcesOf(synonym) : []];
+
+    /// <summary>The configs of the names in <paramref name="keys"/>; all when that is null.</summary>
+    public abstract IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys);
 
     /// <summary>The present value of a list, with its default; null when it is no list.</summary>
     public abstract string? ListOf(string name);
@@ -89,26 +86,33 @@ internal abstract class ConfigResource
     /// <summary>Puts <paramref name="values"/> in the place of all that was set; why it cannot, or null.</summary>
     public abstract Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly);
 
-    private static List<DescribeConfigsResponse.Result.Config.Synonym> Synonyms(string name, string? set, sbyte setSource, string? otherwise, string? otherwiseValue, sbyte source)
+    private static IEnumerable<ConfigValue> OwnValue(string name, IReadOnlyDictionary<string, string> set, ConfigSource source) =>
+        set.TryGetValue(name, out string? value) ? [new ConfigValue(name, value, source)] : [];
+
+    private static IEnumerable<T> Wanted<T>(IEnumerable<T> all, Func<T, string> nameOf, List<string>? keys) => all.Where(a => keys?.Contains(nameOf(a)) ?? true);
+
+    // What counts first is the value, and all are synonyms.
+    private static DescribeConfigsResponse.Result.Config Describe(string name, ConfigType kind, IReadOnlyList<ConfigValue> sources, ConfigValue otherwise)
     {
-        var synonyms = new List<DescribeConfigsResponse.Result.Config.Synonym>();
-        if (set is not null)
-            synonyms.Add(new() { Name = name, Value = set, Source = setSource });
-        if (otherwise is not null)
-            synonyms.Add(new() { Name = otherwise, Value = otherwiseValue, Source = source });
-        return synonyms;
+        ConfigValue value = sources.Count > 0 ? sources[0] : otherwise;
+        return new DescribeConfigsResponse.Result.Config
+        {
+            Name = name,
+            Value = value.Value,
+            IsDefault = value.Source is ConfigSource.Default,
+            ConfigSource = (sbyte)value.Source,
+            ConfigType = (sbyte)kind,
+            Synonyms = [.. sources.Select(v => new DescribeConfigsResponse.Result.Config.Synonym { Name = v.Name, Value = v.Value, Source = (sbyte)v.Source })],
+            Documentation = ConfigDocumentation.Of(name),
+        };
     }
 
-    // Behind what is set stands the broker's default, under the broker's name for it. One with several names (in milliseconds, minutes, hours) has no value of its own under the most telling one.
-    private static DescribeConfigsResponse.Result.Config Describe(ConfigDefinition definition, string? set, sbyte setSource, bool withSynonyms) => new()
-    {
-        Name = definition.Name,
-        Value = set ?? definition.Default,
-        IsDefault = set is null,
-        ConfigSource = set is null ? DefaultSource : setSource,
-        ConfigType = (sbyte)definition.Kind,
-        Synonyms = withSynonyms ? Synonyms(definition.Name, set, setSource, definition.Synonyms.Length == 1 ? definition.Synonyms[0] : null, definition.Default, DefaultSource) : [],
-    };
+    // Behind what is set of a group or a subscription stands the broker's default, when the broker has a name for it.
+    private static DescribeConfigsResponse.Result.Config Describe(ConfigDefinition definition, IReadOnlyDictionary<string, string> set, ConfigSource source) => Describe(
+        definition.Name,
+        definition.Kind,
+        [.. OwnValue(definition.Name, set, source), .. definition.Synonyms.Select(s => new ConfigValue(s, definition.Default, ConfigSource.Default))],
+        ConfigValue.DefaultOf(definition));
 
     private static Refusal? Invalid(string? wrong) => wrong is null ? null : new Refusal(ErrorCode.InvalidConfig, wrong);
 
@@ -116,22 +120,17 @@ internal abstract class ConfigResource
     {
         public override IReadOnlyDictionary<string, string> Values => topic.Config.Values;
 
-        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys, bool withSynonyms) =>
-            LogConfig.All.Where(d => keys?.Contains(d.Name) ?? true).Select(d => Describe(d, Values.GetValueOrDefault(d.Name), SetOnTopic, withSynonyms));
+        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys) =>
+            Wanted(topic.Config.Told, d => d.Name, keys).Select(d => Describe(d.Name, d.Kind, SourcesOf(broker, Values, d), ConfigValue.DefaultOf(d)));
 
         public override string? ListOf(string name) => LogConfig.Find(name) is { Kind: ConfigType.List } ? topic.Config.Text(name) : null;
 
         public override Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly)
         {
-            if (LogConfig.Check(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value))) is { } wrong)
+            if (LogConfig.Check(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value)), broker.Configs.TopicDefaults) is { } wrong)
                 return Invalid(wrong);
             if (!validateOnly)
-            {
-                Topic changed = topic with { Config = new LogConfig(values) };
-                broker.Topics.Put(changed);
-                broker.OpenLogs(changed);
-            }
-
+                broker.ConfigureTopic(topic.Name, values);
             return null;
         }
     }
@@ -140,8 +139,8 @@ internal abstract class ConfigResource
     {
         public override IReadOnlyDictionary<string, string> Values => broker.GroupConfigs.ValuesOf(group);
 
-        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys, bool withSynonyms) =>
-            broker.GroupConfigs.All.Where(d => keys?.Contains(d.Name) ?? true).Select(d => Describe(d, Values.GetValueOrDefault(d.Name), SetOnGroup, withSynonyms));
+        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys) =>
+            Wanted(broker.GroupConfigs.All, d => d.Name, keys).Select(d => Describe(d, Values, ConfigSource.Group));
 
         public override string? ListOf(string name) => null;
 
@@ -152,8 +151,8 @@ internal abstract class ConfigResource
     {
         public override IReadOnlyDictionary<string, string> Values => broker.ClientMetrics.ValuesOf(subscription);
 
-        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys, bool withSynonyms) =>
-            ClientMetricsConfigs.All.Where(d => keys?.Contains(d.Name) ?? true).Select(d => Describe(d, Values.GetValueOrDefault(d.Name), SetOnClientMetrics, withSynonyms));
+        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys) =>
+            Wanted(ClientMetricsConfigs.All, d => d.Name, keys).Select(d => Describe(d, Values, ConfigSource.ClientMetrics));
 
         public override string? ListOf(string name) => ClientMetricsConfigs.All.FirstOrDefault(d => d.Name == name && d.Kind == ConfigType.List) is { } list ? Values.GetValueOrDefault(name) ?? list.Default : null;
 
@@ -166,8 +165,8 @@ internal abstract class ConfigResource
 
         public override bool CanBeReplaced => false;
 
-        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys, bool withSynonyms) =>
-            BrokerLoggers.Names.Where(n => keys?.Contains(n) ?? true).Select(n => new DescribeConfigsResponse.Result.Config { Name = n, Value = loggers.LevelOf(n), ConfigSource = SetOnLogger });
+        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys) =>
+            Wanted(BrokerLoggers.Names, n => n, keys).Select(n => new DescribeConfigsResponse.Result.Config { Name = n, Value = loggers.LevelOf(n), ConfigSource = (sbyte)ConfigSource.BrokerLogger });
 
         public override string? ListOf(string name) => null;
 
@@ -193,32 +192,27 @@ internal abstract class ConfigResource
         }
     }
 
-    private sealed class OfBroker(Broker broker) : ConfigResource
+    // A broker has all its configs; the cluster, which has no name, has what was set for all brokers.
+    private sealed class OfBroker(Broker broker, string name) : ConfigResource
     {
-        public override IReadOnlyDictionary<string, string> Values => broker.Configs.Changed;
+        public override IReadOnlyDictionary<string, string> Values => broker.Configs.ValuesOf(name);
 
-        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys, bool withSynonyms)
+        public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys)
         {
-            IReadOnlyDictionary<string, string> changed = Values;
-            foreach (BrokerConfig config in broker.Configs.All.Where(c => keys?.Contains(c.Name) ?? true))
+            foreach (BrokerConfig config in Wanted(broker.Configs.All, c => c.Name, keys))
             {
-                bool set = changed.TryGetValue(config.Name, out string? value);
-                sbyte source = config.IsGiven ? StaticSource : DefaultSource;
-                yield return new DescribeConfigsResponse.Result.Config
-                {
-                    Name = config.Name,
-                    Value = value ?? config.Default,
-                    ReadOnly = !config.IsDynamic,
-                    IsDefault = !set && !config.IsGiven,
-                    ConfigSource = set ? SetOnBroker : source,
-                    ConfigType = (sbyte)config.Kind,
-                    Synonyms = withSynonyms ? Synonyms(config.Name, value, SetOnBroker, config.Default is null ? null : config.Name, config.Default, source) : [],
-                };
+                IReadOnlyList<ConfigValue> sources = [.. broker.Configs.SourcesOf(config.Name).Where(v => name != BrokerConfigs.Cluster || v.Source == ConfigSource.DynamicDefaultBroker)];
+                if (sources.Count == 0 && name == BrokerConfigs.Cluster)
+                    continue;
+                DescribeConfigsResponse.Result.Config described = Describe(config.Name, config.Kind, sources, new ConfigValue(config.Name, config.Default, ConfigSource.Default));
+                described.ReadOnly = config.Dynamic is null;
+                yield return described;
             }
         }
 
-        public override string? ListOf(string name) => null;
+        public override string? ListOf(string name) => LogConfig.All.FirstOrDefault(d => d.Kind == ConfigType.List && d.Synonyms.Contains(name))?.Default;
 
-        public override Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly) => Invalid(broker.Configs.Change(values, validateOnly));
+        public override Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly) =>
+            broker.Configure(name, values, validateOnly) is { } wrong ? new Refusal(ErrorCode.InvalidRequest, wrong) : null;
     }
 }

@@ -38,7 +38,7 @@ internal sealed class MetadataRequests(Broker broker)
             Topic? topic = broker.Topics.Find(name);
             bool valid = TopicStore.CheckName(name) is null;
             if (topic is null && broker.Options.AutoCreateTopics && request.AllowAutoTopicCreation && valid)
-                topic = broker.CreateTopic(name, broker.Options.DefaultPartitions, new LogConfig(new Dictionary<string, string>()));
+                topic = broker.CreateTopic(name, broker.Options.DefaultPartitions, new Dictionary<string, string>());
 
             response.Topics.Add(topic is not null ? Describe(topic, operations)
                 : new MetadataResponse.TopicItem { Name = name, ErrorCode = (short)(valid ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic) });

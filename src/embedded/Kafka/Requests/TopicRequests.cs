@@ -8,8 +8,6 @@ namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 internal sealed class TopicRequests(Broker broker)
 {
     private const short TopicIdVersion = 6;
-    private const sbyte DefaultSource = 5;
-    private const sbyte SetOnTopic = 1;
 
     private readonly Lock _lock = new();
 
@@ -84,10 +82,10 @@ internal sealed class TopicRequests(Broker broker)
             return (ErrorCode.InvalidReplicaAssignment, assignment);
         if (!topic.Assignments.Select(a => a.PartitionIndex).Order().SequenceEqual(Enumerable.Range(0, topic.Assignments.Count)))
             return (ErrorCode.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence");
-        if (LogConfig.Check(topic.Configs.Select(c => KeyValuePair.Create(c.Name, c.Value))) is { } config)
+        if (LogConfig.Check(topic.Configs.Select(c => KeyValuePair.Create(c.Name, c.Value)), broker.Configs.TopicDefaults) is { } config)
             return (ErrorCode.InvalidConfig, config);
         if (!validateOnly)
-            broker.CreateTopic(topic.Name, partitions, ConfigOf(topic));
+            broker.CreateTopic(topic.Name, partitions, ConfigsOf(topic));
         return (ErrorCode.None, null);
     }
 
@@ -107,7 +105,7 @@ internal sealed class TopicRequests(Broker broker)
         return null;
     }
 
-    private static LogConfig ConfigOf(CreateTopicsRequest.CreatableTopic topic) => new(topic.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value!));
+    private static Dictionary<string, string> ConfigsOf(CreateTopicsRequest.CreatableTopic topic) => topic.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value!);
 
     private int PartitionsOf(CreateTopicsRequest.CreatableTopic topic) =>
         topic.Assignments.Count > 0 ? topic.Assignments.Count : topic.NumPartitions == -1 ? broker.Options.DefaultPartitions : topic.NumPartitions;
@@ -116,14 +114,18 @@ internal sealed class TopicRequests(Broker broker)
     {
         if (error != ErrorCode.None)
             return new CreateTopicsResponse.TopicItem { Name = topic.Name, ErrorCode = (short)error, ErrorMessage = message };
-        LogConfig config = ConfigOf(topic);
+        Dictionary<string, string> set = ConfigsOf(topic);
         return new CreateTopicsResponse.TopicItem
         {
             Name = topic.Name,
             TopicId = broker.Topics.Find(topic.Name)?.Id ?? Guid.Empty,
             NumPartitions = PartitionsOf(topic),
             ReplicationFactor = 1,
-            Configs = [.. LogConfig.All.Select(d => new CreateTopicsResponse.TopicItem.Config { Name = d.Name, Value = config.Text(d.Name), ConfigSource = config.Values.ContainsKey(d.Name) ? SetOnTopic : DefaultSource })],
+            Configs = [.. LogConfig.All.Select(d =>
+            {
+                ConfigValue value = ConfigResource.SourcesOf(broker, set, d).Append(ConfigValue.DefaultOf(d)).First();
+                return new CreateTopicsResponse.TopicItem.Config { Name = d.Name, Value = value.Value, ConfigSource = (sbyte)value.Source };
+            })],
         };
     }
 
@@ -146,11 +148,7 @@ internal sealed class TopicRequests(Broker broker)
         }
 
         if (!validateOnly)
-        {
-            Topic grown = topic with { Partitions = count };
-            broker.Topics.Put(grown);
-            broker.OpenLogs(grown);
-        }
+            broker.GrowTopic(name, count);
 
         return (ErrorCode.None, null);
     }

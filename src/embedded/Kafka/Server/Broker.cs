@@ -24,12 +24,12 @@ internal sealed class Broker : IDisposable
     public Broker(string directory, EmbeddedKafkaOptions options, TimeProvider time, BrokerLoggers loggers)
     {
         (Options, Time, Loggers) = (options, time, loggers);
-        Topics = new TopicStore(directory, time);
+        Configs = new BrokerConfigs(directory, this);
+        Topics = new TopicStore(directory, Configs.TopicDefaults, time);
         LogDirectory = Path.Combine(directory, "logs");
         Logs = new LogManager(LogDirectory, time, loggers);
         GroupConfigs = new GroupConfigs(directory, options);
         ClientMetrics = new ClientMetricsConfigs(directory);
-        Configs = new BrokerConfigs(directory, this);
         Quotas = new ClientQuotas(directory);
         Scram = new ScramStore(directory, options.SaslUsers);
         ClusterId = ReadClusterId(Path.Combine(directory, "cluster.id"), time);
@@ -97,33 +97,51 @@ internal sealed class Broker : IDisposable
 
     public UnifiedLog? LogOf(string topic, int partition) => Logs.Get(new TopicPartition(topic, partition));
 
-    /// <summary>Opens the logs of a topic, new ones too.</summary>
-    public void OpenLogs(Topic topic)
-    {
-        for (int partition = 0; partition < topic.Partitions; partition++)
-            Logs.Open(new TopicPartition(topic.Name, partition), topic.Config, Signal, topic.Id).Config = topic.Config;
-    }
-
-    public Topic CreateTopic(string name, int partitions, LogConfig config)
+    public Topic CreateTopic(string name, int partitions, IReadOnlyDictionary<string, string> configs)
     {
         lock (_topicLock)
         {
             if (Topics.Find(name) is { } already)
                 return already;
-            var topic = new Topic(name, Topics.NewId(), partitions, config, IsInternal: false);
+            var topic = new Topic(name, Topics.NewId(), partitions, new LogConfig(configs, Configs.TopicDefaults), IsInternal: false);
             Topics.Put(topic);
             OpenLogs(topic);
             return topic;
         }
     }
 
+    /// <summary>Gives a topic more partitions.</summary>
+    public void GrowTopic(string name, int partitions) => UpdateTopic(name, t => t with { Partitions = Math.Max(t.Partitions, partitions) });
+
+    /// <summary>Puts <paramref name="configs"/> in the place of all that was set of a topic.</summary>
+    public void ConfigureTopic(string name, IReadOnlyDictionary<string, string> configs) => UpdateTopic(name, t => t with { Config = new LogConfig(configs, Configs.TopicDefaults) });
+
+    /// <summary>Changes the configs of a broker or of the cluster, and with them the defaults of the topics' configs; why they cannot be changed, or null.</summary>
+    public string? Configure(string name, IReadOnlyDictionary<string, string> configs, bool validateOnly)
+    {
+        lock (_topicLock)
+        {
+            string? wrong = Configs.Change(name, configs, validateOnly);
+            if (wrong is null && !validateOnly)
+            {
+                foreach (Topic topic in Topics.ChangeDefaults(Configs.TopicDefaults))
+                    OpenLogs(topic);
+            }
+
+            return wrong;
+        }
+    }
+
     public void DeleteTopic(Topic topic)
     {
-        Topics.Remove(topic.Name);
-        for (int partition = 0; partition < topic.Partitions; partition++)
+        lock (_topicLock)
         {
-            Logs.Delete(new TopicPartition(topic.Name, partition));
-            Signal(new TopicPartition(topic.Name, partition));
+            Topics.Remove(topic.Name);
+            for (int partition = 0; partition < topic.Partitions; partition++)
+            {
+                Logs.Delete(new TopicPartition(topic.Name, partition));
+                Signal(new TopicPartition(topic.Name, partition));
+            }
         }
 
         Groups.TopicDeleted(topic.Name);
@@ -153,6 +171,25 @@ internal sealed class Broker : IDisposable
         Logs.Dispose();
     }
 
+    private void UpdateTopic(string name, Func<Topic, Topic> change)
+    {
+        lock (_topicLock)
+        {
+            if (Topics.Find(name) is not { } topic)
+                return; // deleted meanwhile
+            Topic changed = change(topic);
+            Topics.Put(changed);
+            OpenLogs(changed);
+        }
+    }
+
+    // Opens the logs of a topic, new ones too, and tells them its configs.
+    private void OpenLogs(Topic topic)
+    {
+        for (int partition = 0; partition < topic.Partitions; partition++)
+            Logs.Open(new TopicPartition(topic.Name, partition), topic.Config, Signal, topic.Id).Config = topic.Config;
+    }
+
     private void Signal(TopicPartition partition)
     {
         if (_signals.TryGetValue(partition, out AppendSignal? signal))
@@ -162,7 +199,7 @@ internal sealed class Broker : IDisposable
     private void CreateInternal(string name)
     {
         if (Topics.Find(name) is null)
-            Topics.Put(new Topic(name, Topics.NewId(), 1, new LogConfig(new Dictionary<string, string> { ["cleanup.policy"] = "compact", ["segment.bytes"] = "16777216" }), IsInternal: true));
+            Topics.Put(new Topic(name, Topics.NewId(), 1, new LogConfig(new Dictionary<string, string> { ["cleanup.policy"] = "compact", ["segment.bytes"] = "16777216" }, Configs.TopicDefaults), IsInternal: true));
     }
 
     private static string ReadClusterId(string path, TimeProvider time)

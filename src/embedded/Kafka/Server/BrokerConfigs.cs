@@ -1,65 +1,85 @@
 using System.Globalization;
-using System.Text.Json;
 using KafkaEventSourcing.Embedded.Kafka.Log;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
-/// <summary>A config of the broker: its value at start, whether that was given to it or is Kafka's default, and whether it may be changed while it runs.</summary>
-internal sealed record BrokerConfig(string Name, string? Default, ConfigType Kind, bool IsGiven = false, bool IsDynamic = false);
+/// <summary>A config of the broker: its value at start, whether that was given to it or is Kafka's default, and what it may be changed to while the broker runs; null: it may not.</summary>
+internal sealed record BrokerConfig(string Name, string? Default, ConfigType Kind, bool IsGiven = false, ConfigDefinition? Dynamic = null);
 
 /// <summary>
-/// The configs of the broker under Kafka's names: what the options say, which is read-only, the defaults of topic configs, and those that Kafka lets an administrator change. Of the latter, those that
-/// concern more than one node or a login of Kafka's own are kept and told, and have no effect here. Thread-safe.
+/// The configs of the broker under Kafka's names: what the options say, which is read-only, and those that Kafka lets an administrator change, for this broker or for all of the cluster. The defaults of
+/// topic configs take effect at once; the others concern more than one node or a login of Kafka's own, are kept and told, and have no effect here. Thread-safe.
 /// </summary>
 internal sealed class BrokerConfigs
 {
-    private readonly Lock _lock = new();
-    private readonly string _path;
-    private readonly Dictionary<string, string> _changed;
+    /// <summary>The name under which the defaults of all brokers are set.</summary>
+    public const string Cluster = "";
+
+    private readonly string _node;
+    private readonly ConfigStore _changed;
     private readonly Lazy<Dictionary<string, BrokerConfig>> _all;
+    private IReadOnlyDictionary<string, string> _topicDefaults;
 
     public BrokerConfigs(string directory, Broker broker)
     {
-        _path = Path.Combine(directory, "broker-configs.json");
-        _changed = File.Exists(_path) ? JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllBytes(_path)) ?? [] : [];
+        _node = broker.NodeName;
+        _changed = new ConfigStore(Path.Combine(directory, "broker-overrides.json"));
         _all = new(() => Definitions(broker).DistinctBy(c => c.Name).ToDictionary(c => c.Name)); // when it is asked for, the port is known
+        _topicDefaults = ReadTopicDefaults();
     }
 
     public IEnumerable<BrokerConfig> All => _all.Value.Values.OrderBy(c => c.Name, StringComparer.Ordinal);
 
-    /// <summary>What was changed while it ran.</summary>
-    public IReadOnlyDictionary<string, string> Changed
+    /// <summary>The defaults of topic configs that were changed while it ran, under the names that topics have for them.</summary>
+    public IReadOnlyDictionary<string, string> TopicDefaults => Volatile.Read(ref _topicDefaults);
+
+    /// <summary>What was changed while it ran, of a broker or of the cluster.</summary>
+    public IReadOnlyDictionary<string, string> ValuesOf(string broker) => _changed.ValuesOf(broker);
+
+    /// <summary>Where the value of a config comes from, what counts first: from what an administrator set, from the start, from Kafka's defaults, under all of its names, beginning where it has a value under this one.</summary>
+    public IEnumerable<ConfigValue> SourcesOf(string name)
     {
-        get
-        {
-            lock (_lock)
-                return new Dictionary<string, string>(_changed);
-        }
+        IReadOnlyList<string> names = LogConfig.All.FirstOrDefault(d => d.Synonyms.Contains(name))?.Synonyms ?? [name];
+        (IReadOnlyDictionary<string, string> node, IReadOnlyDictionary<string, string> cluster) = (ValuesOf(_node), ValuesOf(Cluster));
+        IEnumerable<ConfigValue> OfLevel(Func<string, string?> valueOf, ConfigSource source) => names.Select(n => (Name: n, Value: valueOf(n))).Where(v => v.Value is not null).Select(v => new ConfigValue(v.Name, v.Value, source));
+        string? AtStart(string synonym, bool isGiven) => _all.Value.TryGetValue(synonym, out BrokerConfig? config) && config.IsGiven == isGiven ? config.Default : null;
+        return OfLevel(node.GetValueOrDefault, ConfigSource.DynamicBroker)
+            .Concat(OfLevel(cluster.GetValueOrDefault, ConfigSource.DynamicDefaultBroker))
+            .Concat(OfLevel(n => AtStart(n, isGiven: true), ConfigSource.StaticBroker))
+            .Concat(OfLevel(n => AtStart(n, isGiven: false), ConfigSource.Default))
+            .SkipWhile(v => v.Name != name);
     }
 
-    /// <summary>Puts <paramref name="values"/> in the place of all that was changed before; why it cannot, or null.</summary>
-    public string? Change(IReadOnlyDictionary<string, string> values, bool validateOnly)
+    /// <summary>Puts <paramref name="values"/> in the place of all that was changed before, of a broker or of the cluster; why it cannot, or null.</summary>
+    public string? Change(string broker, IReadOnlyDictionary<string, string> values, bool validateOnly)
     {
         foreach ((string name, string value) in values)
         {
             if (!_all.Value.TryGetValue(name, out BrokerConfig? config))
                 return $"Unknown broker config name: {name}";
-            if (!config.IsDynamic)
+            if (config.Dynamic is not { } rule)
                 return $"Cannot update these configs dynamically: Set({name})";
-            if (!long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) || number < 0)
-                return $"Invalid value {value} for configuration {name}";
+            if (rule.Check(value) is { } wrong)
+                return wrong;
         }
 
         if (validateOnly)
             return null;
-        lock (_lock)
+        _changed.Put(broker, values);
+        Volatile.Write(ref _topicDefaults, ReadTopicDefaults());
+        return null;
+    }
+
+    private Dictionary<string, string> ReadTopicDefaults()
+    {
+        var defaults = new Dictionary<string, string>();
+        foreach (ConfigDefinition definition in LogConfig.All.Where(d => d.Synonyms.Length > 0))
         {
-            _changed.Clear();
-            foreach ((string name, string value) in values)
-                _changed[name] = value;
-            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(_changed));
-            return null;
+            if ((ValuesOf(_node).GetValueOrDefault(definition.Synonyms[0]) ?? ValuesOf(Cluster).GetValueOrDefault(definition.Synonyms[0])) is { } value)
+                defaults[definition.Name] = value;
         }
+
+        return defaults;
     }
 
     private static IEnumerable<BrokerConfig> Definitions(Broker broker)
@@ -69,7 +89,7 @@ internal sealed class BrokerConfigs
         static BrokerConfig Given(string name, string value, ConfigType kind = ConfigType.String) => new(name, value, kind, IsGiven: true);
         static BrokerConfig Number(string name, long value) => new(name, Text(value), ConfigType.Int, IsGiven: true);
         static BrokerConfig Ms(string name, TimeSpan value) => new(name, Text((long)value.TotalMilliseconds), ConfigType.Int, IsGiven: true);
-        static BrokerConfig Dynamic(string name, string value, ConfigType kind) => new(name, value, kind, IsDynamic: true);
+        static BrokerConfig Dynamic(string name, string value, ConfigType kind) => new(name, value, kind, Dynamic: new ConfigDefinition(name, kind, value) { Min = 0 });
         string listener = string.Create(CultureInfo.InvariantCulture, $"{broker.ListenerName}://{broker.Host}:{broker.Port}");
         return
         [
@@ -135,7 +155,7 @@ internal sealed class BrokerConfigs
             new("log.retention.hours", "168", ConfigType.Int),
             new("log.roll.hours", "168", ConfigType.Int),
             new("log.roll.jitter.hours", "0", ConfigType.Int),
-            .. LogConfig.All.SelectMany(d => d.Synonyms.Select(s => new BrokerConfig(s, d.Synonyms.Length == 1 ? d.Default : null, d.Kind))),
+            .. LogConfig.All.SelectMany(d => d.Synonyms.Select(s => new BrokerConfig(s, d.Synonyms.Length == 1 ? d.Default : null, d.Kind, Dynamic: s == d.Synonyms[0] ? d with { Name = s } : null))),
         ];
     }
 }

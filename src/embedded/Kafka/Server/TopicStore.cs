@@ -21,14 +21,14 @@ internal sealed class TopicStore
     private readonly Dictionary<Guid, Topic> _byId = [];
     private long _version;
 
-    public TopicStore(string directory, TimeProvider time)
+    public TopicStore(string directory, IReadOnlyDictionary<string, string> defaults, TimeProvider time)
     {
         _time = time;
         _path = Path.Combine(directory, "topics.json");
         if (!File.Exists(_path))
             return;
         foreach ((string name, StoredTopic stored) in JsonSerializer.Deserialize<Dictionary<string, StoredTopic>>(File.ReadAllBytes(_path)) ?? [])
-            Set(new Topic(name, stored.Id == Guid.Empty ? NewId() : stored.Id, stored.Partitions, new LogConfig(stored.Configs), IsInternalName(name)));
+            Set(new Topic(name, stored.Id == Guid.Empty ? NewId() : stored.Id, stored.Partitions, new LogConfig(stored.Configs, defaults), IsInternalName(name)));
         Save();
     }
 
@@ -78,6 +78,17 @@ internal sealed class TopicStore
         {
             Set(topic);
             Save();
+        }
+    }
+
+    /// <summary>Puts other defaults behind the configs of all topics; the topics as they are then.</summary>
+    public IReadOnlyList<Topic> ChangeDefaults(IReadOnlyDictionary<string, string> defaults)
+    {
+        lock (_lock)
+        {
+            foreach (Topic topic in (Topic[])[.. _topics.Values])
+                Set(topic with { Config = new LogConfig(topic.Config.Values, defaults) });
+            return [.. _topics.Values];
         }
     }
 

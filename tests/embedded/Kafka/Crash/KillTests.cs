@@ -17,10 +17,10 @@ public sealed class KillTests
     [
         new("plain", 3, LaneRules.None, ("segment.bytes", "1048576")),
         new("flushed", 2, LaneRules.None, ("flush.messages", "1")),
-        new("compacted", 2, LaneRules.Compacted, ("cleanup.policy", "compact"), ("segment.bytes", "524288"), ("min.cleanable.dirty.ratio", "0.01"), ("delete.retention.ms", "100"), ("file.delete.delay.ms", "100")),
+        new("compacted", 2, LaneRules.Compacted, ("cleanup.policy", "compact"), ("internal.segment.bytes", "524288"), ("min.cleanable.dirty.ratio", "0.01"), ("delete.retention.ms", "100"), ("file.delete.delay.ms", "100")),
         new("tx", 2, LaneRules.Transactional, ("segment.bytes", "1048576")),
         new("tx-flushed", 1, LaneRules.Transactional, ("flush.messages", "1")),
-        new("tx-compacted", 1, LaneRules.Transactional | LaneRules.Compacted, ("cleanup.policy", "compact"), ("segment.bytes", "524288"), ("min.cleanable.dirty.ratio", "0.01"), ("delete.retention.ms", "60000"), ("file.delete.delay.ms", "100")),
+        new("tx-compacted", 1, LaneRules.Transactional | LaneRules.Compacted, ("cleanup.policy", "compact"), ("internal.segment.bytes", "524288"), ("min.cleanable.dirty.ratio", "0.01"), ("delete.retention.ms", "60000"), ("file.delete.delay.ms", "100")),
     ];
 
     private readonly int _rounds = Setting("KES_KILL_ROUNDS", DefaultRounds);

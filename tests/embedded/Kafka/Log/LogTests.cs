@@ -254,7 +254,7 @@ public sealed class LogTests
     [InlineData("min.compaction.lag.ms", "9223372036854775807", null)]
     [InlineData("cleanup.policy", " compact , delete ", null)]
     public void Config_values_are_checked_in_Kafkas_words(string name, string? value, string? wrong) =>
-        LogConfig.Check([KeyValuePair.Create(name, value)]).ShouldBe(wrong);
+        LogConfig.Check([KeyValuePair.Create(name, value)], new Dictionary<string, string>()).ShouldBe(wrong);
 
     [Fact]
     public void Swap_files_of_a_compaction_that_was_interrupted_replace_what_they_were_made_of()

@@ -1,0 +1,42 @@
+using KafkaEventSourcing.Embedded.Kafka.Protocol;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
+
+/// <summary>Tests that speak to a broker in raw requests, in versions that no client of ours speaks.</summary>
+public abstract class RawBrokerTests : IAsyncLifetime
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("kafka-raw-").FullName;
+
+    private protected EmbeddedKafka Kafka { get; private set; } = null!;
+
+    private protected RawClient Client { get; private set; } = null!;
+
+    protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public ValueTask InitializeAsync() => Start(new EmbeddedKafkaOptions());
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await Kafka.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected async ValueTask Start(EmbeddedKafkaOptions options, ILoggerFactory? log = null)
+    {
+        Kafka = await EmbeddedKafka.StartAsync(options with { DataDirectory = _directory }, log, cancellationToken: Cancellation);
+        Client = new RawClient(Kafka);
+    }
+
+    protected async Task Restart(EmbeddedKafkaOptions options, ILoggerFactory? log = null)
+    {
+        Client.Dispose();
+        await Kafka.DisposeAsync();
+        await Start(options, log);
+    }
+
+    protected Guid Create(string topic) =>
+        Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = 1, ReplicationFactor = 1 }] }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
+}
