@@ -30,9 +30,16 @@ internal static class StandbyPlacement
         }
 
         string[] nodes = [.. members.Select(m => m.Node).Distinct()];
-        return [.. Enumerable.Range(0, partitions).Where(p => nodes.Where(n => n != owners[p])
-            .OrderByDescending(n => n == heirs[p]).ThenByDescending(n => Weight(n, p)).ThenBy(n => n, StringComparer.Ordinal)
-            .Take(copies).Contains(node))];
+        return !nodes.Contains(node) ? [] : [.. Enumerable.Range(0, partitions).Where(p => owners[p] != node && nodes.Count(n => n != owners[p] && GoesBefore(n, node, p, heirs[p])) < copies)];
+    }
+
+    // Whether a copy of the partition is rather at a than at b: the heir, then the higher hash.
+    private static bool GoesBefore(string a, string b, int partition, string? heir)
+    {
+        if (a == b || a == heir || b == heir)
+            return a != b && a == heir;
+        (ulong ofA, ulong ofB) = (Weight(a, partition), Weight(b, partition));
+        return ofA != ofB ? ofA > ofB : string.CompareOrdinal(a, b) < 0;
     }
 
     /// <summary>

@@ -40,7 +40,7 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
                     well = false;
                     figures.Violations++;
                     tell($"VIOLATION after all runs: {difference}");
-                    CopyLogs(cluster.Logs, Path.Combine(output, "verify"));
+                    cluster.CopyLogs(Path.Combine(output, "verify"));
                 }
 
                 foreach (ChildProcess process in cluster.Processes)
@@ -53,9 +53,7 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
                 if (figures.EndedByThemselves > 0 || figures.BadEnds > 0)
                 {
                     string files = Path.Combine(output, "ended");
-                    foreach (ChildProcess process in cluster.Processes)
-                        process.WriteLog();
-                    CopyLogs(cluster.Logs, files);
+                    cluster.CopyLogs(files);
                     tell($"Processes ended by themselves, or not in order: what they printed is in {files}.");
                 }
             }
@@ -73,10 +71,12 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
     {
         bool well = result.Violations.Count == 0;
         string files = Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"seed-{result.Seed}"));
-        foreach (ChildProcess process in cluster.Processes)
-            process.WriteLog();
         if (!well || keepAll)
-            await ChaosRecord.Write(result, files, cluster.Logs, cancellationToken).ConfigureAwait(false);
+        {
+            await ChaosRecord.Write(result, files, cancellationToken).ConfigureAwait(false);
+            cluster.CopyLogs(files);
+        }
+
         tell(string.Create(CultureInfo.InvariantCulture,
             $"seed {result.Seed}: {result.Faults.Count} faults, {result.Verdicts.Values.Sum(v => v.Commands - v.SentAgain):N0} commands, {result.Verdicts.Values.Sum(v => v.Reads):N0} strong reads: {(well ? "no violation" : "VIOLATION")}"));
         foreach (ChaosViolation violation in result.Violations)
@@ -84,12 +84,5 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
         if (!well)
             tell($"History, log, faults and what the processes printed are in {files}.");
         return well;
-    }
-
-    private static void CopyLogs(string logs, string folder)
-    {
-        Directory.CreateDirectory(folder);
-        foreach (string log in Directory.GetFiles(logs))
-            File.Copy(log, Path.Combine(folder, Path.GetFileName(log)), overwrite: true);
     }
 }

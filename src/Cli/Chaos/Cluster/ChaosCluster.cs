@@ -10,19 +10,17 @@ internal sealed class ChaosCluster : IAsyncDisposable
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
 
     private readonly string _folder;
+    private readonly string _logs;
     private readonly DomainUnderTest _domain;
     private readonly TimeProvider _time;
 
     private ChaosCluster(DomainUnderTest domain, ChaosOptions options, string folder, TimeProvider time)
     {
         (_domain, _folder, _time) = (domain, folder, time);
-        Logs = Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName;
-        Servers = new ChaosServers(Path.Combine(folder, "servers"), Path.Combine(Logs, "servers.log"), time);
-        Nodes = [.. Enumerable.Range(0, options.Nodes).Select(n => new ChaosNode(n, domain, options, Servers, folder, Path.Combine(Logs, $"node-{n + 1}.log"), time))];
+        _logs = Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName;
+        Servers = new ChaosServers(Path.Combine(folder, "servers"), Path.Combine(_logs, "servers.log"), time);
+        Nodes = [.. Enumerable.Range(0, options.Nodes).Select(n => new ChaosNode(n, domain, options, Servers, folder, Path.Combine(_logs, $"node-{n + 1}.log"), time))];
     }
-
-    /// <summary>What all processes print.</summary>
-    public string Logs { get; }
 
     public ChaosServers Servers { get; }
 
@@ -87,7 +85,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
             ProgramRun run = await ProgramRun.Finish(_domain.Command[0], arguments, new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0" }, either.Token).ConfigureAwait(false);
             await using (run.ConfigureAwait(false))
             {
-                await File.WriteAllTextAsync(Path.Combine(Logs, "verify.log"), run.Output, cancellationToken).ConfigureAwait(false);
+                await File.WriteAllTextAsync(Path.Combine(_logs, "verify.log"), run.Output, cancellationToken).ConfigureAwait(false);
                 return run.ExitCode == 0 ? null : $"verify found differences: {run.Output}";
             }
         }
@@ -95,6 +93,16 @@ internal sealed class ChaosCluster : IAsyncDisposable
         {
             return $"verify was not done within {patience.TotalSeconds * 2:0} s.";
         }
+    }
+
+    /// <summary>Copies what all processes have printed into <paramref name="folder"/>, which is created.</summary>
+    public void CopyLogs(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (ChildProcess process in Processes)
+            process.WriteLog();
+        foreach (string log in Directory.GetFiles(_logs))
+            File.Copy(log, Path.Combine(folder, Path.GetFileName(log)), overwrite: true);
     }
 
     public async ValueTask DisposeAsync()
@@ -106,6 +114,6 @@ internal sealed class ChaosCluster : IAsyncDisposable
     private string Tail()
     {
         const int lines = 5;
-        return string.Join(Environment.NewLine, Directory.GetFiles(Logs).Order(StringComparer.Ordinal).SelectMany(f => File.ReadLines(f).TakeLast(lines).Prepend(Path.GetFileName(f) + ":")));
+        return string.Join(Environment.NewLine, Directory.GetFiles(_logs).Order(StringComparer.Ordinal).SelectMany(f => File.ReadLines(f).TakeLast(lines).Prepend(Path.GetFileName(f) + ":")));
     }
 }

@@ -9,7 +9,7 @@ namespace KafkaEventSourcing.Cli.Chaos.Verdict;
 /// <summary>A run as files: who called what when and was told what, what stands in the log, what was done to the system, and the verdict.</summary>
 internal static class ChaosRecord
 {
-    public static async Task Write(ChaosResult result, string folder, string logs, CancellationToken cancellationToken)
+    public static async Task Write(ChaosResult result, string folder, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(folder);
         long origin = result.Calls.Values.SelectMany(c => c).Select(c => c.Started).Concat(result.Faults.Select(f => f.Started)).DefaultIfEmpty(0).Min();
@@ -19,8 +19,6 @@ internal static class ChaosRecord
         await File.WriteAllLinesAsync(Path.Combine(folder, "history.jsonl"),
             result.Calls.SelectMany(a => a.Value.Select(c => (Aggregate: a.Key, Call: c))).OrderBy(c => c.Call.Started).Select(c => Line(c.Aggregate, c.Call, origin)), cancellationToken).ConfigureAwait(false);
         await File.WriteAllLinesAsync(Path.Combine(folder, "events.jsonl"), result.Events.SelectMany(a => a.Value.Select(e => Line(a.Key, e))), cancellationToken).ConfigureAwait(false);
-        foreach (string log in Directory.GetFiles(logs))
-            File.Copy(log, Path.Combine(folder, Path.GetFileName(log)), overwrite: true);
     }
 
     private static string Line(string aggregate, RecordedCall call, long origin) => JsonSerializer.Serialize(new
