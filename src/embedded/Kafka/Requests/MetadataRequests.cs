@@ -37,9 +37,9 @@ internal sealed class MetadataRequests(Broker broker)
 
             Topic? topic = broker.Topics.Find(name);
             bool valid = TopicStore.CheckName(name) is null;
-            if (topic is null && broker.Options.AutoCreateTopics && request.AllowAutoTopicCreation && valid)
-                topic = broker.CreateTopic(name, broker.Options.DefaultPartitions, new Dictionary<string, string>());
-
+            // As with Kafka, the topic is told of from the next request on.
+            if (topic is null && broker.Options.AutoCreateTopics && request.AllowAutoTopicCreation && valid && broker.Topics.CollidingWith(name) is null)
+                broker.CreateTopic(name, broker.Options.DefaultPartitions, new Dictionary<string, string>());
             response.Topics.Add(topic is not null ? Describe(topic, operations)
                 : new MetadataResponse.TopicItem { Name = name, ErrorCode = (short)(valid ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic) });
         }

@@ -13,6 +13,7 @@ internal sealed class RecordRequests(Broker broker)
     private const long MaxTimestamp = -3;
     private const long EarliestLocalTimestamp = -4;
     private const long LatestTieredTimestamp = -5;
+    private const long EarliestPendingUploadTimestamp = -6;
     private const short ImplicitPartitionsVersion = 12;
     private const short TopicIdVersion = 13;
 
@@ -71,7 +72,7 @@ internal sealed class RecordRequests(Broker broker)
                 {
                     LatestTimestamp => (request.IsolationLevel == 1 ? log.LastStableOffset : log.LogEndOffset, -1),
                     EarliestTimestamp or EarliestLocalTimestamp => (log.LogStartOffset, -1),
-                    LatestTieredTimestamp => null,
+                    LatestTieredTimestamp or EarliestPendingUploadTimestamp => null,
                     MaxTimestamp => log.MaxTimestamp(),
                     _ => log.OffsetForTimestamp(partition.Timestamp),
                 };

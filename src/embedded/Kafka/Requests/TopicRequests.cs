@@ -69,7 +69,7 @@ internal sealed class TopicRequests(Broker broker)
             return (ErrorCode.InvalidTopic, name);
         if (broker.Topics.Find(topic.Name) is not null)
             return (ErrorCode.TopicAlreadyExists, $"Topic '{topic.Name}' already exists.");
-        if (topic.Name.AsSpan().ContainsAny('.', '_') && broker.Topics.All.FirstOrDefault(t => TopicStore.Collide(t.Name, topic.Name)) is { } collides)
+        if (broker.Topics.CollidingWith(topic.Name) is { } collides)
             return (ErrorCode.InvalidTopic, $"Topic '{topic.Name}' collides with existing topic: {collides.Name}");
         if (topic.Assignments.Count > 0 && (topic.NumPartitions != -1 || topic.ReplicationFactor != -1))
             return (ErrorCode.InvalidRequest, $"A manual partition assignment was specified, but {(topic.ReplicationFactor != -1 ? "replication factor" : "numPartitions")} was not set to -1.");

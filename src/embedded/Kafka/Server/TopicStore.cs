@@ -54,9 +54,6 @@ internal sealed class TopicStore
         : name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-') ? null
         : $"Topic name is invalid: '{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
 
-    /// <summary>Whether the metrics of two topics would have the same name: there, a dot and an underscore are the same.</summary>
-    public static bool Collide(string a, string b) => a.Length == b.Length && a.Replace('.', '_') == b.Replace('.', '_');
-
     public Topic? Find(string name)
     {
         lock (_lock)
@@ -68,6 +65,9 @@ internal sealed class TopicStore
         lock (_lock)
             return _byId.GetValueOrDefault(id);
     }
+
+    /// <summary>A topic whose metrics would have the same name as those of <paramref name="name"/>: there, a dot and an underscore are the same.</summary>
+    public Topic? CollidingWith(string name) => name.AsSpan().ContainsAny('.', '_') ? All.FirstOrDefault(t => t.Name.Length == name.Length && t.Name != name && t.Name.Replace('.', '_') == name.Replace('.', '_')) : null;
 
     /// <summary>The id of a topic to be.</summary>
     public Guid NewId() => Guid.CreateVersion7(_time.GetUtcNow());

@@ -92,6 +92,24 @@ public sealed class AdminProtocolTests : RawBrokerTests
     }
 
     [Fact]
+    public async Task Topic_that_is_created_as_it_is_asked_for_is_told_of_from_the_next_request_on()
+    {
+        await Restart(new EmbeddedKafkaOptions { AutoCreateTopics = true, DefaultPartitions = 3 });
+        (ErrorCode, int) Ask(string name, bool create)
+        {
+            MetadataResponse.TopicItem topic = Client.Ask<MetadataRequest, MetadataResponse>(
+                new MetadataRequest { Topics = [new MetadataRequest.MetadataRequestTopic { Name = name }], AllowAutoTopicCreation = create }, 12, MetadataResponse.Read).Topics.Single();
+            return ((ErrorCode)topic.ErrorCode, topic.Partitions.Count);
+        }
+
+        Ask("a.b", create: false).ShouldBe((ErrorCode.UnknownTopicOrPartition, 0));
+        Ask("a.b", create: true).ShouldBe((ErrorCode.UnknownTopicOrPartition, 0));
+        Ask("a.b", create: false).ShouldBe((ErrorCode.None, 3));
+        Ask("a_b", create: true).ShouldBe((ErrorCode.UnknownTopicOrPartition, 0));
+        Ask("a_b", create: false).ShouldBe((ErrorCode.UnknownTopicOrPartition, 0));
+    }
+
+    [Fact]
     public void Topic_whose_name_differs_from_another_by_dots_and_underscores_only_is_refused()
     {
         Create("a.b_c");
