@@ -1,0 +1,196 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>The processor as a member of its consumer group: it joins, starts and ends the tasks of the partitions that it is given, and joins again when Kafka has fenced it.</summary>
+public sealed partial class CommandProcessor
+{
+    private const int MaxHeartbeatMs = 300;
+    private const int MaxShortMemberships = 2;
+    private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+
+    private long? _memberSince; // of the consuming thread
+    private Exception? _fault;
+    private Exception? _taskFault;
+
+    private async Task Consume(ProcessorEncoders encoders)
+    {
+        int shortMemberships = 0;
+        while (!_stop.IsCancellationRequested)
+        {
+            _memberSince = null;
+            if (await BeMember(encoders).ConfigureAwait(false) is not { } fenced)
+                continue;
+            // Kafka may have forgotten this member, as a coordinator does that ends in a rebalance. A twin takes the place back with its next heartbeat, again and again.
+            bool wasShort = _memberSince is not { } since || _time.GetElapsedTime(since) < _options.SessionTimeout;
+            shortMemberships = wasShort ? shortMemberships + 1 : 0;
+            if (shortMemberships > MaxShortMemberships)
+            {
+                Stop(new DuplicateNodeException(NodeId, fenced));
+                break;
+            }
+
+            LogFenced(NodeId);
+        }
+
+        if (_fault is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
+    }
+
+    // Until the processor is stopped, or Kafka gives the place of this node's id to another member: then it returns the error.
+    private async Task<KafkaException?> BeMember(ProcessorEncoders encoders)
+    {
+        ConsumerConfig config = _connection.Consumer($"{_topics.Application}-{_topics.Aggregate}");
+        config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
+        config.GroupInstanceId = _options.NodeId;
+        config.ClientId = _node.Id; // by it the members of the group are known to one another
+        config.SessionTimeoutMs ??= (int)_options.SessionTimeout.TotalMilliseconds;
+        config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, config.SessionTimeoutMs.Value / 6); // a rebalance is learned by heartbeat
+        PartitionContext context = null!;
+        KafkaException? fenced = null;
+        void End(KafkaException fatal)
+        {
+            if (fatal.Error.Code == ErrorCode.FencedInstanceId)
+                Volatile.Write(ref fenced, fatal);
+            else
+                Stop(fatal);
+        }
+
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
+            .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
+            .SetErrorHandler((_, error) =>
+            {
+                if (error.IsFatal)
+                    End(new KafkaException(error));
+            })
+            .SetPartitionsAssignedHandler((_, partitions) => Own(context, partitions))
+            .SetPartitionsRevokedHandler((_, partitions) => Release(partitions))
+            .SetPartitionsLostHandler((_, partitions) => Release(partitions))
+            .Build();
+        (_partitions, int replyPartitions) = PartitionCounts(consumer);
+        context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, replyPartitions, consumer, _options, _time, _logger);
+        var standbys = new StandbyKeeper(context, config.GroupId, _partitions, p => _tasks.ContainsKey(p) || _ending.ContainsKey(p));
+        _standbys = standbys;
+        context.YieldStandby = standbys.Yield;
+        _ = standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        consumer.Subscribe(_topics.Commands);
+        try
+        {
+            while (!_stop.IsCancellationRequested && Volatile.Read(ref fenced) is null)
+            {
+                try
+                {
+                    if (consumer.Consume(PollInterval) is { } record && _tasks.TryGetValue(record.Partition.Value, out PartitionTask? task))
+                        task.Add(record);
+                    if (Interlocked.Exchange(ref _taskFault, null) is { } failure)
+                        Recover(failure, consumer);
+                }
+                catch (KafkaException fatal) when (fatal.Error.IsFatal || fatal.Error.Code == ErrorCode.FencedInstanceId)
+                {
+                    End(fatal); // which of the two tells of it, a call or the error handler, is librdkafka's choice
+                }
+            }
+        }
+        finally
+        {
+            _assigned = false;
+            await ReleaseAll().ConfigureAwait(false);
+            await standbys.DisposeAsync().ConfigureAwait(false);
+            if (Volatile.Read(ref fenced) is null)
+                consumer.Close(); // a fenced one has no place to give back
+        }
+
+        return Volatile.Read(ref fenced);
+    }
+
+    // A writer that Kafka has fenced, or whose commit stayed unknown, gives its partitions up and asks for them again: the restore gives the answer.
+    private void Recover(Exception failure, IConsumer<byte[], byte[]> consumer)
+    {
+        if (failure is not KafkaException)
+        {
+            Stop(failure);
+            return;
+        }
+
+        LogRejoining(failure);
+        consumer.Unsubscribe(); // fatal, where the member has lost its place too
+        ReleaseAll().GetAwaiter().GetResult(); // this thread is the processor's own
+        consumer.Subscribe(_topics.Commands);
+    }
+
+    private void Own(PartitionContext context, List<TopicPartition> partitions)
+    {
+        if (_stop.IsCancellationRequested)
+            return; // a last rebalance, answered by Close: what it gives is given back at once
+        PartitionTask[] added = [.. partitions.Select(p => _tasks[p.Partition.Value] = new PartitionTask(context, p.Partition.Value))];
+        foreach (PartitionTask task in added)
+            _ = task.Completion.ContinueWith(ended => Interlocked.Exchange(ref _taskFault, ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        // Committed offsets are read only after the owners before are fenced; otherwise they could still move them.
+        Task.WhenAll(added.Select(t => t.Fenced)).ContinueWith(_ => { }, TaskScheduler.Default).GetAwaiter().GetResult();
+        _assigned = true;
+        _memberSince ??= _time.GetTimestamp();
+        _ = Task.WhenAll(_tasks.Values.Select(t => t.Serving)).ContinueWith(_ => _ready.TrySetResult(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+    }
+
+    private void Release(IEnumerable<TopicPartitionOffset> partitions)
+    {
+        End(partitions.Select(p => p.Partition.Value)).GetAwaiter().GetResult(); // runs inside Consume, on the processor's own thread
+    }
+
+    private Task ReleaseAll() => End(_tasks.Keys);
+
+    private async Task End(IEnumerable<int> partitions)
+    {
+        var ending = new List<KeyValuePair<int, PartitionTask>>();
+        foreach (int partition in partitions)
+        {
+            if (!_tasks.TryGetValue(partition, out PartitionTask? task))
+                continue;
+            _ending[partition] = task; // first: in between it must not look as if nobody had the store
+            _tasks.TryRemove(partition, out _);
+            task.Stop();
+            ending.Add(new(partition, task));
+        }
+
+        foreach ((int partition, PartitionTask task) in ending)
+        {
+            await task.Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            task.Dispose();
+            _ending.TryRemove(partition, out _);
+        }
+    }
+
+    private void Stop(Exception fault)
+    {
+        Interlocked.CompareExchange(ref _fault, fault, null);
+        _stop.Cancel();
+    }
+
+    private (int Commands, int Replies) PartitionCounts(IConsumer<byte[], byte[]> consumer)
+    {
+        using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+        int Count(string topic)
+        {
+            TopicMetadata metadata = admin.GetMetadata(topic, MetadataTimeout).Topics[0];
+            return metadata.Error.IsError ? throw new KafkaException(metadata.Error) : metadata.Partitions.Count;
+        }
+
+        int commands = Count(_topics.Commands);
+        foreach (string sameCount in (string[])[_topics.Events, _topics.DeadLetters, .. _definition.Reacts ? [_topics.Timers] : Array.Empty<string>()])
+        {
+            if (Count(sameCount) is var count && count != commands)
+                throw new InvalidOperationException($"The topic {_topics.Commands} has {commands} partitions and {sameCount} has {count}: they must have the same count.");
+        }
+
+        return (commands, Count(_topics.Replies));
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Kafka has given the place of the node {NodeId} to another member, or has forgotten this one; it joins its group again")]
+    private partial void LogFenced(string nodeId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A partition task has lost its partition; this node joins its group again")]
+    private partial void LogRejoining(Exception failure);
+}
