@@ -133,8 +133,11 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         {
             try
             {
-                TopicMetadata metadata = admin.GetMetadata(topic, MetadataTimeout).Topics[0];
-                return metadata.Error.IsError ? throw new TimeoutException($"The topic {topic} cannot be used: {metadata.Error.Reason}") : metadata.Partitions.Count;
+                return TopicPartitions.Of(admin, topic, MetadataTimeout).Count;
+            }
+            catch (KafkaException missing) when (!missing.Error.IsLocalError)
+            {
+                throw new TimeoutException($"The topic {topic} cannot be used: {missing.Error.Reason}", missing);
             }
             catch (KafkaException unreachable)
             {

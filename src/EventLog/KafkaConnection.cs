@@ -27,7 +27,7 @@ public sealed record KafkaConnection
     }
 
     /// <summary>The configuration of an admin client.</summary>
-    public AdminClientConfig Admin() => Apply(new AdminClientConfig());
+    public AdminClientConfig Admin() => Apply(new AdminClientConfig { AllowAutoCreateTopics = false }); // as of a producer, librdkafka's default is true: a question for a topic would make it
 
     /// <summary>The configuration of a consumer, read-committed and without auto-commit.</summary>
     public ConsumerConfig Consumer(string groupId) => Apply(new ConsumerConfig

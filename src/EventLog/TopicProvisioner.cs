@@ -7,6 +7,8 @@ namespace KafkaEventSourcing.EventLog;
 public sealed class TopicProvisioner : IDisposable
 {
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan ShowTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
     private readonly IAdminClient _admin;
     private readonly KafkaConnection _connection;
@@ -48,8 +50,9 @@ public sealed class TopicProvisioner : IDisposable
         return new TopicPlan(missing, drifted, refused);
     }
 
-    /// <summary>Creates and sets what <paramref name="plan"/> says. A topic that somebody else created meanwhile is left alone.</summary>
+    /// <summary>Creates and sets what <paramref name="plan"/> says, and returns when the brokers show it. A topic that somebody else created meanwhile is left alone.</summary>
     /// <exception cref="InvalidInputException">The plan has refused differences, or the cluster refuses a topic; the message has its reason.</exception>
+    /// <exception cref="TimeoutException">The cluster has taken the changes and does not show them.</exception>
     public async Task Apply(TopicPlan plan, CancellationToken cancellationToken)
     {
         if (plan.Refused.Count > 0)
@@ -63,6 +66,8 @@ public sealed class TopicProvisioner : IDisposable
                 g => new ConfigResource { Type = ResourceType.Topic, Name = g.Key },
                 g => g.Select(d => new ConfigEntry { Name = d.Config, Value = d.Declared, IncrementalOperation = AlterConfigOpType.Set }).ToList())).ConfigureAwait(false);
         }
+
+        await Shown(plan, cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -88,11 +93,54 @@ public sealed class TopicProvisioner : IDisposable
         }
     }
 
-    private Dictionary<string, int> Present()
+    // A controller answers when a change is in its log; brokers follow. Until they do they deny a new topic to whoever asks, have no leaders for it, and tell old configs.
+    private async Task Shown(TopicPlan plan, CancellationToken cancellationToken)
+    {
+        long started = TimeProvider.System.GetTimestamp();
+        while (await Hidden(plan).ConfigureAwait(false) is { } hidden)
+        {
+            if (TimeProvider.System.GetElapsedTime(started) > ShowTimeout)
+                throw new TimeoutException($"The cluster at {_connection.BootstrapServers} has taken a change and does not show it after {ShowTimeout.TotalSeconds} s: {hidden}");
+            await Task.Delay(Look, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // What is not to be seen yet; null: nothing.
+    private async Task<string?> Hidden(TopicPlan plan)
+    {
+        if (plan.Missing.Count > 0)
+        {
+            Dictionary<string, TopicMetadata> topics = Topics().ToDictionary(t => t.Topic);
+            foreach (TopicSpecification missing in plan.Missing)
+            {
+                if (!topics.TryGetValue(missing.Name, out TopicMetadata? topic) || topic.Error.IsError)
+                    return $"the topic {missing.Name} is not there.";
+                if (topic.Partitions.FirstOrDefault(p => p.Error.IsError || p.Leader < 0) is { } leaderless)
+                    return $"partition {leaderless.PartitionId} of {missing.Name} has no leader.";
+            }
+        }
+
+        string[] drifted = [.. plan.Drifted.Select(d => d.Topic).Distinct()];
+        if (drifted.Length == 0)
+            return null;
+        List<DescribeConfigsResult> configs = await _admin.DescribeConfigsAsync(drifted.Select(t => new ConfigResource { Type = ResourceType.Topic, Name = t })).ConfigureAwait(false);
+        Dictionary<string, DescribeConfigsResult> byTopic = configs.ToDictionary(c => c.ConfigResource.Name);
+        foreach ((string topic, string config, _, string declared) in plan.Drifted)
+        {
+            if (byTopic[topic].Entries.GetValueOrDefault(config)?.Value != declared)
+                return $"{config} of {topic} is not {declared}.";
+        }
+
+        return null;
+    }
+
+    private Dictionary<string, int> Present() => Topics().Where(t => !t.Error.IsError).ToDictionary(t => t.Topic, t => t.Partitions.Count);
+
+    private List<TopicMetadata> Topics()
     {
         try
         {
-            return _admin.GetMetadata(MetadataTimeout).Topics.Where(t => !t.Error.IsError).ToDictionary(t => t.Topic, t => t.Partitions.Count);
+            return _admin.GetMetadata(MetadataTimeout).Topics;
         }
         catch (KafkaException unreachable)
         {

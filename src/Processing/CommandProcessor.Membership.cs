@@ -172,11 +172,7 @@ public sealed partial class CommandProcessor
     private (int Commands, int Replies) PartitionCounts(IConsumer<byte[], byte[]> consumer)
     {
         using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        int Count(string topic)
-        {
-            TopicMetadata metadata = admin.GetMetadata(topic, MetadataTimeout).Topics[0];
-            return metadata.Error.IsError ? throw new KafkaException(metadata.Error) : metadata.Partitions.Count;
-        }
+        int Count(string topic) => TopicPartitions.Of(admin, topic, MetadataTimeout).Count;
 
         int commands = Count(_topics.Commands);
         foreach (string sameCount in (string[])[_topics.Events, _topics.DeadLetters, .. _definition.Reacts ? [_topics.Timers] : Array.Empty<string>()])

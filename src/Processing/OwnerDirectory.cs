@@ -63,10 +63,7 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
             .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line)).SetErrorHandler((_, _) => { }).Build();
         using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        TopicMetadata topic = admin.GetMetadata(_topics.Owners, MetadataTimeout).Topics[0];
-        if (topic.Error.IsError)
-            throw new KafkaException(topic.Error);
-        consumer.Assign(topic.Partitions.Select(p => new TopicPartitionOffset(_topics.Owners, p.PartitionId, Offset.Beginning)));
+        consumer.Assign(TopicPartitions.Of(admin, _topics.Owners, MetadataTimeout).Select(p => new TopicPartitionOffset(_topics.Owners, p, Offset.Beginning)));
         while (!_stop.IsCancellationRequested)
         {
             try

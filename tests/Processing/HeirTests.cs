@@ -23,7 +23,8 @@ public sealed class HeirTests(ProcessingFixture fixture) : IClassFixture<Process
     public async Task Partitions_of_a_member_that_leaves_go_to_those_who_keep_the_first_copies(int size, int partitions)
     {
         using IAdminClient admin = new AdminClientBuilder(fixture.Kafka.Admin()).Build();
-        await admin.CreateTopicsAsync([new Confluent.Kafka.Admin.TopicSpecification { Name = _name, NumPartitions = partitions, ReplicationFactor = 1 }]);
+        using (var provisioner = new TopicProvisioner(fixture.Kafka))
+            await provisioner.Apply(new TopicPlan([new TopicSpecification { Name = _name, Partitions = partitions, ReplicationFactor = 1 }], [], []), Cancellation);
         var running = new Dictionary<string, Member>();
         try
         {
