@@ -5,8 +5,6 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>Reads a dead-letters topic up to its end at the time of the call. The calls block. Thread-safe.</summary>
 public sealed class DeadLetterReader
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
-
     private readonly KafkaConnection _connection;
     private readonly string _topic;
 
@@ -63,18 +61,7 @@ public sealed class DeadLetterReader
     {
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(_connection.BoundedReader("dead-letters"))
             .SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        var source = new TopicPartition(_topic, partition);
-        WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(source, Timeout);
-        long from = Math.Max(fromOffset, bounds.Low.Value);
-        if (from >= bounds.High.Value)
-            yield break;
-        consumer.Assign(new TopicPartitionOffset(source, from));
-        while (true)
-        {
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF)
-                yield break;
+        foreach (ConsumeResult<byte[], byte[]> record in CommittedRecords.Read(consumer, new TopicPartition(_topic, partition), fromOffset, cancellationToken))
             yield return record;
-        }
     }
 }

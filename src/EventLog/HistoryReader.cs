@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Threading.Channels;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.EventLog;
@@ -25,13 +26,18 @@ public sealed class HistoryReader
         _discarded = new DiscardedEvents(connection, topics);
     }
 
-    /// <summary>The end of every partition: the offset that the next record will have.</summary>
+    /// <summary>The end of every partition: the offset that the next record will have. Records of a transaction that is not committed yet, or whose commit was answered a moment ago, are before it.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public Task<IReadOnlyDictionary<int, long>> EndOffsets(CancellationToken cancellationToken) => Task.Run<IReadOnlyDictionary<int, long>>(() =>
-    {
-        using IConsumer<byte[], byte[]> consumer = Build();
-        return PartitionsOf(consumer).ToDictionary(p => p, p => consumer.QueryWatermarkOffsets(new TopicPartition(_topics.Events, p), MetadataTimeout).High.Value);
-    }, cancellationToken);
+    public Task<IReadOnlyDictionary<int, long>> EndOffsets(CancellationToken cancellationToken) => Task.Run<IReadOnlyDictionary<int, long>>(
+        async () =>
+        {
+            using IAdminClient admin = new AdminClientBuilder(_connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+            ListOffsetsResult ends = await admin.ListOffsetsAsync(
+                TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p => new TopicPartitionOffsetSpec { TopicPartition = new TopicPartition(_topics.Events, p), OffsetSpec = OffsetSpec.Latest() }),
+                new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = MetadataTimeout }).ConfigureAwait(false);
+            return ends.ResultInfos.ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value, r => r.TopicPartitionOffsetError.Offset.Value);
+        },
+        cancellationToken);
 
     /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
     /// <exception cref="InvalidDataException">A record is not an event, or cannot be read. Records that were discarded are passed over.</exception>
@@ -95,22 +101,10 @@ public sealed class HistoryReader
         try
         {
             using IConsumer<byte[], byte[]> consumer = Build();
-            var source = new TopicPartition(_topics.Events, partition);
-            WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(source, MetadataTimeout);
-            long from = Math.Max(fromOffset, bounds.Low.Value);
-            if (from < bounds.High.Value)
+            foreach (ConsumeResult<byte[], byte[]> record in CommittedRecords.Read(consumer, new TopicPartition(_topics.Events, partition), fromOffset, cancellationToken))
             {
-                consumer.Assign(new TopicPartitionOffset(source, from));
-                while (true)
-                {
-                    ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-                    if (record.IsPartitionEOF || record.Offset.Value >= bounds.High.Value)
-                        break;
-                    if (!output.TryWrite(record))
-                        output.WriteAsync(record, cancellationToken).AsTask().GetAwaiter().GetResult(); // this thread is the reader's own
-                    if (record.Offset.Value == bounds.High.Value - 1)
-                        break;
-                }
+                if (!output.TryWrite(record))
+                    output.WriteAsync(record, cancellationToken).AsTask().GetAwaiter().GetResult(); // this thread is the reader's own
             }
 
             output.TryComplete();
@@ -126,13 +120,6 @@ public sealed class HistoryReader
     }
 
     private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
-
-    private IEnumerable<int> PartitionsOf(IConsumer<byte[], byte[]> consumer)
-    {
-        using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        TopicMetadata topic = admin.GetMetadata(_topics.Events, MetadataTimeout).Topics[0];
-        return topic.Error.IsError ? throw new KafkaException(topic.Error) : [.. topic.Partitions.Select(p => p.PartitionId)];
-    }
 
     private IConsumer<byte[], byte[]> Build()
     {

@@ -43,6 +43,21 @@ internal sealed class EventReplay
         return (bounds.Low.Value, bounds.High.Value);
     }
 
+    /// <summary>
+    /// The end of the partition once nothing is open there, as its only writer sees it after an abort: Kafka answers that before the markers stand in the partitions, and they take offsets too.
+    /// </summary>
+    public static long SettledEnd(KafkaConnection connection, TopicPartition partition, CancellationToken cancellationToken)
+    {
+        using IConsumer<byte[], byte[]> consumer = Build(connection);
+        consumer.Assign(new TopicPartitionOffset(partition, consumer.QueryWatermarkOffsets(partition, Timeout).High));
+        while (true)
+        {
+            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
+            if (record.IsPartitionEOF && record.Offset >= consumer.GetWatermarkOffsets(partition).High)
+                return record.Offset.Value;
+        }
+    }
+
     /// <summary>Folds the events from the store's checkpoint to <paramref name="end"/> and returns how many there were.</summary>
     public long Run(long end, CancellationToken cancellationToken)
     {

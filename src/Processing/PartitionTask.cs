@@ -292,7 +292,7 @@ internal sealed partial class PartitionTask : IDisposable
                 break;
             ProcessingTelemetry.Aborted();
             PauseAfterAbort(attempt);
-            _nextEventOffset = EventReplay.Bounds(_context.Connection, _events).End;
+            _nextEventOffset = EventReplay.SettledEnd(_context.Connection, _events, _stop.Token);
         }
 
         int events = _decider.Events.Count;
