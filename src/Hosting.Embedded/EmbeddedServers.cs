@@ -27,6 +27,9 @@ public sealed class EmbeddedServers : IEmbeddedServers
         CheckPort(_advertisedKafkaPort, "--kafka-advertised-port");
     }
 
+    /// <summary>The topic that keeps the schemas of the embedded registry. Default <c>_schemas</c>. Registries that run at the same time must not share one: each gives ids by itself.</summary>
+    public string SchemasTopic { get; init; } = "_schemas";
+
     /// <inheritdoc/>
     public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort, _advertisedKafkaPort];
 
@@ -53,7 +56,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
             if (addresses.Registry is null)
             {
                 EmbeddedSchemaRegistry registry = await EmbeddedSchemaRegistry.StartAsync(
-                    new EmbeddedSchemaRegistryOptions { BootstrapServers = addresses.Kafka!, KafkaSettings = addresses.KafkaSettings, Port = options?.GetValue(_registryPort) ?? 0 }, loggers, cancellationToken).ConfigureAwait(false);
+                    new EmbeddedSchemaRegistryOptions { BootstrapServers = addresses.Kafka!, KafkaSettings = addresses.KafkaSettings, Topic = SchemasTopic, Port = options?.GetValue(_registryPort) ?? 0 }, loggers, cancellationToken).ConfigureAwait(false);
                 running.Add(registry);
                 addresses = addresses with { Registry = registry.Url };
             }

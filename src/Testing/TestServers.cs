@@ -53,7 +53,9 @@ public sealed class TestServers : IAsyncDisposable
             ServerAddresses addresses = Named("KES_TEST_CONTAINERS") == "1"
                 ? await StartContainers(named, started, cancellationToken).ConfigureAwait(false)
                 : named;
-            IServers servers = await new EmbeddedServers().Start(addresses, folder, options: null, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
+            // On a broker that tests share the registry of each is its own: several registries on one topic would give the same ids.
+            var missing = addresses.Kafka is null ? new EmbeddedServers() : new EmbeddedServers { SchemasTopic = UniqueName("_schemas") };
+            IServers servers = await missing.Start(addresses, folder, options: null, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
             started.Push(servers);
             bool embedded = addresses.Kafka is null && addresses.Registry is null && addresses.MongoDB is null;
             return new TestServers(folder, started, servers.Addresses, embedded);
