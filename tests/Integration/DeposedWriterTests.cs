@@ -6,6 +6,8 @@ namespace KafkaEventSourcing.Integration.Tests;
 
 public sealed class DeposedWriterTests(BankFixture bank)
 {
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public static TheoryData<string, CommandEnvelope, Type> Commands => new()
@@ -44,13 +46,13 @@ public sealed class DeposedWriterTests(BankFixture bank)
         await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
         await node.Send(Movement.Open("a"), Cancellation);
         AggregateNode part = node.Aggregates[0];
-        long before = RepliesEnd(part);
+        long before = await RepliesEnd(part);
         Task<AggregateView?>[] reading = [.. Enumerable.Range(0, reads).Select(_ => part.Processor.Read(AggregateId.Parse("a"), Cancellation).AsTask())];
         foreach (AggregateView? view in await Task.WhenAll(reading))
             view!.Version.ShouldBe(1);
 
         // A transaction is two offsets, its record and its marker.
-        (RepliesEnd(part) - before).ShouldBeInRange(2, reads);
+        (await RepliesEnd(part) - before).ShouldBeInRange(2, reads);
     }
 
     [Theory]
@@ -83,10 +85,22 @@ public sealed class DeposedWriterTests(BankFixture bank)
         usurper.InitTransactions(TimeSpan.FromSeconds(30));
     }
 
-    private long RepliesEnd(AggregateNode part)
+    // A commit is answered before its markers are written: until then the end of what is committed is before that of all records.
+    private async Task<long> RepliesEnd(AggregateNode part)
     {
-        var config = new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = "ends" };
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).Build();
-        return Enumerable.Range(0, 2).Sum(p => consumer.QueryWatermarkOffsets(new TopicPartition(part.Topics.Replies, p), TimeSpan.FromSeconds(30)).High.Value);
+        using IConsumer<byte[], byte[]> committed = Reader(IsolationLevel.ReadCommitted);
+        using IConsumer<byte[], byte[]> all = Reader(IsolationLevel.ReadUncommitted);
+        using var timer = new PeriodicTimer(Look, TimeProvider.System);
+        while (true)
+        {
+            long end = await Task.Run(() => End(all), Cancellation);
+            if (await Task.Run(() => End(committed), Cancellation) == end && await Task.Run(() => End(all), Cancellation) == end)
+                return end;
+            await timer.WaitForNextTickAsync(Cancellation);
+        }
+
+        IConsumer<byte[], byte[]> Reader(IsolationLevel level) =>
+            new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = "ends", IsolationLevel = level }).Build();
+        long End(IConsumer<byte[], byte[]> reader) => Enumerable.Range(0, 2).Sum(p => reader.QueryWatermarkOffsets(new TopicPartition(part.Topics.Replies, p), TimeSpan.FromSeconds(30)).High.Value);
     }
 }

@@ -93,12 +93,12 @@ public sealed class RegistryAwayTests(BankFixture bank)
     private async Task<Message<byte[], byte[]>> CreditOfNewerVersion(string registry, string topic)
     {
         using var client = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = registry });
-        var config = new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = topic, EnablePartitionEof = true };
+        var config = new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = topic };
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).Build();
         consumer.Assign(new TopicPartitionOffset(topic, 0, Offset.Beginning));
         Message<byte[], byte[]> last = null!;
-        for (ConsumeResult<byte[], byte[]> record = consumer.Consume(Cancellation); !record.IsPartitionEOF; record = consumer.Consume(Cancellation))
-            last = record.Message;
+        for (int events = 0; events < 2; events++) // not to the end: the last commit may be answered before it can be read
+            last = consumer.Consume(Cancellation).Message;
 
         Schema known = await client.GetSchemaAsync(BinaryPrimitives.ReadInt32BigEndian(last.Value.AsSpan(1)));
         JsonNode newer = JsonNode.Parse(known.SchemaString)!;
