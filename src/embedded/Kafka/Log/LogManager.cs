@@ -54,6 +54,8 @@ internal sealed partial class LogManager : IDisposable
             string folder = FolderOf(partition);
             if (topicId is { } id && CheckTopicId(folder, id))
                 Doom(folder, config.FileDeleteDelayMs);
+            if (!Directory.Exists(folder))
+                ForgetCheckpoints(partition);
             var log = UnifiedLog.Open(partition, folder, config, _startOffsets.GetValueOrDefault(partition), _clean, _time, _logger, _recoveryPoints.GetValueOrDefault(partition));
             if (topicId is { } own)
                 PartitionMetadataFile.Write(folder, own);
@@ -65,17 +67,20 @@ internal sealed partial class LogManager : IDisposable
 
     public UnifiedLog? Get(TopicPartition partition) => _logs.GetValueOrDefault(partition);
 
-    public void Delete(TopicPartition partition)
+    /// <summary>Deletes logs; the checkpoints, which take a flush each, are written once for all of them.</summary>
+    public void Delete(IEnumerable<TopicPartition> partitions)
     {
         lock (_openLock)
         {
-            if (!_logs.TryRemove(partition, out UnifiedLog? log))
-                return;
-            log.Dispose();
-            _startOffsets.Remove(partition);
-            _recoveryPoints.Remove(partition);
-            _cleaner.Forget(partition);
-            Doom(log.Directory, log.Config.FileDeleteDelayMs);
+            foreach (TopicPartition partition in partitions)
+            {
+                if (!_logs.TryRemove(partition, out UnifiedLog? log))
+                    continue;
+                log.Dispose();
+                ForgetCheckpoints(partition);
+                _cleaner.Forget(partition);
+                Doom(log.Directory, log.Config.FileDeleteDelayMs);
+            }
         }
 
         WriteCheckpoints();
@@ -150,6 +155,13 @@ internal sealed partial class LogManager : IDisposable
         {
             return false; // torn: it is written anew
         }
+    }
+
+    // A log that is made anew starts at 0: a broker that ended while it deleted a topic has left what the checkpoints say of it.
+    private void ForgetCheckpoints(TopicPartition partition)
+    {
+        _startOffsets.Remove(partition);
+        _recoveryPoints.Remove(partition);
     }
 
     private void WriteCheckpoints()

@@ -32,7 +32,12 @@ internal sealed class TopicRequests(Broker broker)
     {
         List<(string? Name, Guid Id)> wanted = context.Version >= TopicIdVersion ? request.Topics.ConvertAll(t => (t.Name, t.TopicId)) : request.TopicNames.ConvertAll(n => ((string?)n, Guid.Empty));
         lock (_lock)
-            return new DeleteTopicsResponse { Responses = wanted.ConvertAll(w => Delete(w.Name, w.Id, wanted.Count(o => o == w) > 1)) };
+        {
+            List<Deletion> deletions = wanted.ConvertAll(w => new Deletion(w.Name, w.Id, (w.Name is null) == (w.Id == Guid.Empty) ? null : w.Name is { } name ? broker.Topics.Find(name) : broker.Topics.Find(w.Id)));
+            List<ErrorCode> errors = deletions.ConvertAll(d => Check(d, deletions));
+            broker.DeleteTopics([.. deletions.Where((_, at) => errors[at] == ErrorCode.None).Select(d => d.Topic!)]);
+            return new DeleteTopicsResponse { Responses = [.. deletions.Select((d, at) => Answer(d, errors[at]))] };
+        }
     }
 
     public CreatePartitionsResponse CreatePartitions(CreatePartitionsRequest request)
@@ -50,18 +55,18 @@ internal sealed class TopicRequests(Broker broker)
         }
     }
 
-    private DeleteTopicsResponse.TopicItem Delete(string? name, Guid id, bool repeated)
+    // A topic is named either by its name or by its id. One that is named twice, be it once so and once so, is not deleted.
+    private static ErrorCode Check(Deletion deletion, List<Deletion> all) => deletion switch
     {
-        bool byId = name is null;
-        Topic? topic = byId ? broker.Topics.Find(id) : broker.Topics.Find(name!);
-        ErrorCode error = repeated || (!byId && id != Guid.Empty) ? ErrorCode.InvalidRequest
-            : topic is null ? byId ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition
-            : topic.IsInternal ? ErrorCode.InvalidTopic
-            : ErrorCode.None;
-        if (error == ErrorCode.None)
-            broker.DeleteTopic(topic!);
-        return new DeleteTopicsResponse.TopicItem { Name = topic?.Name ?? name, TopicId = topic?.Id ?? id, ErrorCode = (short)error, ErrorMessage = error == ErrorCode.None ? null : error.ToString() };
-    }
+        _ when (deletion.Name is null) == (deletion.Id == Guid.Empty) => ErrorCode.InvalidRequest,
+        _ when all.Count(o => (o.Name, o.Id) == (deletion.Name, deletion.Id) || (o.Topic is not null && o.Topic == deletion.Topic)) > 1 => ErrorCode.InvalidRequest,
+        { Topic: null } => deletion.Name is null ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition,
+        { Topic.IsInternal: true } => ErrorCode.InvalidTopic,
+        _ => ErrorCode.None,
+    };
+
+    private static DeleteTopicsResponse.TopicItem Answer(Deletion deletion, ErrorCode error) =>
+        new() { Name = deletion.Topic?.Name ?? deletion.Name, TopicId = deletion.Topic?.Id ?? deletion.Id, ErrorCode = (short)error, ErrorMessage = error == ErrorCode.None ? null : error.ToString() };
 
     private (ErrorCode, string?) Create(CreateTopicsRequest.CreatableTopic topic, bool validateOnly)
     {
@@ -152,4 +157,6 @@ internal sealed class TopicRequests(Broker broker)
 
         return (ErrorCode.None, null);
     }
+
+    private sealed record Deletion(string? Name, Guid Id, Topic? Topic);
 }

@@ -132,19 +132,22 @@ internal sealed class Broker : IDisposable
         }
     }
 
-    public void DeleteTopic(Topic topic)
+    /// <summary>Deletes topics together: what is kept of all topics or all logs in one file is written once.</summary>
+    public void DeleteTopics(IReadOnlyCollection<Topic> topics)
     {
+        if (topics.Count == 0)
+            return;
+        TopicPartition[] partitions = [.. topics.SelectMany(t => Enumerable.Range(0, t.Partitions).Select(p => new TopicPartition(t.Name, p)))];
         lock (_topicLock)
         {
-            Topics.Remove(topic.Name);
-            for (int partition = 0; partition < topic.Partitions; partition++)
-            {
-                Logs.Delete(new TopicPartition(topic.Name, partition));
-                Signal(new TopicPartition(topic.Name, partition));
-            }
+            Topics.Remove(topics.Select(t => t.Name));
+            Logs.Delete(partitions);
         }
 
-        Groups.TopicDeleted(topic.Name);
+        foreach (TopicPartition partition in partitions)
+            Signal(partition);
+        foreach (Topic topic in topics)
+            Groups.TopicDeleted(topic.Name);
     }
 
     /// <summary>A producer id that nobody has had, over restarts too.</summary>

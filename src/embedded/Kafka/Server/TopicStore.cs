@@ -92,16 +92,18 @@ internal sealed class TopicStore
         }
     }
 
-    public bool Remove(string name)
+    public void Remove(IEnumerable<string> names)
     {
         lock (_lock)
         {
-            if (!_topics.Remove(name, out Topic? removed))
-                return false;
-            _byId.Remove(removed.Id);
+            foreach (string name in names)
+            {
+                if (_topics.Remove(name, out Topic? removed))
+                    _byId.Remove(removed.Id);
+            }
+
             Interlocked.Increment(ref _version);
             Save();
-            return true;
         }
     }
 

@@ -110,6 +110,39 @@ public sealed class AdminProtocolTests : RawBrokerTests
     }
 
     [Fact]
+    public void Topics_are_deleted_by_name_or_by_id_and_none_that_is_named_twice()
+    {
+        Guid[] ids = [.. new[] { "a", "b", "c", "d" }.Select(Create)];
+        DeleteTopicsRequest.TopicItem ById(int at) => new() { TopicId = ids[at] };
+        DeleteTopicsRequest.TopicItem ByName(string name, Guid id = default) => new() { Name = name, TopicId = id };
+        DeleteTopicsResponse answer = Client.Ask<DeleteTopicsRequest, DeleteTopicsResponse>(
+            new DeleteTopicsRequest { Topics = [ByName("a"), ById(1), ByName("c"), ById(2), ByName("d", ids[3]), ByName("e"), new() { TopicId = Guid.CreateVersion7() }, new(), ByName("__consumer_offsets")] }, 6, DeleteTopicsResponse.Read);
+        answer.Responses.Select(r => (ErrorCode)r.ErrorCode).ShouldBe(
+        [
+            ErrorCode.None, ErrorCode.None, ErrorCode.InvalidRequest, ErrorCode.InvalidRequest, ErrorCode.InvalidRequest, ErrorCode.UnknownTopicOrPartition, ErrorCode.UnknownTopicId, ErrorCode.InvalidRequest,
+            ErrorCode.InvalidTopic,
+        ]);
+        Client.Ask<MetadataRequest, MetadataResponse>(new MetadataRequest { Topics = null }, 12, MetadataResponse.Read).Topics.Where(t => !t.IsInternal).Select(t => t.Name).ShouldBe(["c", "d"]);
+    }
+
+    // So it is left by a broker that was killed while it deleted a topic, when the topic is created again.
+    [Fact]
+    public async Task Log_whose_folder_is_gone_begins_anew_whatever_the_checkpoints_say()
+    {
+        Create("t");
+        byte[] batch = RecordBatchBuilder.Build([(null, new byte[] { 1 }), (null, new byte[] { 2 })], 1_700_000_000_000);
+        long Produce() => Client.Ask<ProduceRequest, ProduceResponse>(
+            new ProduceRequest { Acks = -1, TopicData = [new ProduceRequest.TopicItem { Name = "t", PartitionData = [new ProduceRequest.TopicItem.PartitionItem { Records = batch.ToArray() }] }] }, 12, ProduceResponse.Read).Responses[0].PartitionResponses[0].BaseOffset;
+        Produce().ShouldBe(0);
+        Produce().ShouldBe(2);
+        Client.Ask<DeleteRecordsRequest, DeleteRecordsResponse>(
+            new DeleteRecordsRequest { Topics = [new DeleteRecordsRequest.TopicItem { Name = "t", Partitions = [new DeleteRecordsRequest.TopicItem.PartitionItem { Offset = 3 }] }] }, 2, DeleteRecordsResponse.Read).Topics[0].Partitions[0].LowWatermark.ShouldBe(3);
+
+        await Restart(new EmbeddedKafkaOptions(), before: () => Directory.Delete(Path.Combine(Folder, "logs", "t-0"), recursive: true));
+        Produce().ShouldBe(0);
+    }
+
+    [Fact]
     public void Topic_whose_name_differs_from_another_by_dots_and_underscores_only_is_refused()
     {
         Create("a.b_c");

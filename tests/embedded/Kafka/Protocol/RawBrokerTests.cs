@@ -6,7 +6,7 @@ namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 /// <summary>Tests that speak to a broker in raw requests, in versions that no client of ours speaks.</summary>
 public abstract class RawBrokerTests : IAsyncLifetime
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("kafka-raw-").FullName;
+    protected string Folder { get; } = Directory.CreateTempSubdirectory("kafka-raw-").FullName;
 
     private protected EmbeddedKafka Kafka { get; private set; } = null!;
 
@@ -20,20 +20,21 @@ public abstract class RawBrokerTests : IAsyncLifetime
     {
         Client.Dispose();
         await Kafka.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
+        Directory.Delete(Folder, recursive: true);
         GC.SuppressFinalize(this);
     }
 
     protected async ValueTask Start(EmbeddedKafkaOptions options, ILoggerFactory? log = null)
     {
-        Kafka = await EmbeddedKafka.StartAsync(options with { DataDirectory = _directory }, log, cancellationToken: Cancellation);
+        Kafka = await EmbeddedKafka.StartAsync(options with { DataDirectory = Folder }, log, cancellationToken: Cancellation);
         Client = new RawClient(Kafka);
     }
 
-    protected async Task Restart(EmbeddedKafkaOptions options, ILoggerFactory? log = null)
+    protected async Task Restart(EmbeddedKafkaOptions options, ILoggerFactory? log = null, Action? before = null)
     {
         Client.Dispose();
         await Kafka.DisposeAsync();
+        before?.Invoke();
         await Start(options, log);
     }
 
