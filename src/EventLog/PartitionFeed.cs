@@ -21,6 +21,7 @@ internal sealed partial class PartitionFeed : IDisposable
     private readonly CancellationTokenSource _closing;
     private readonly Lock _pauseLock = new();
     private long _waitingBytes;
+    private long _oldest; // in milliseconds since 1970, of what waits or is being handed over; 0: nothing
     private bool _paused;
 
     public PartitionFeed(
@@ -29,13 +30,19 @@ internal sealed partial class PartitionFeed : IDisposable
         (_context, _consumer, _partition, _handle) = (context, consumer, partition, handle);
         _closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Completion = Task.Run(() => HandOver(fault, cancellationToken), CancellationToken.None);
+        SubscriptionTelemetry.Watch(context.Options.GroupId, partition.Partition.Value, this);
     }
+
+    /// <summary>The age of the oldest event that the handler has not taken yet.</summary>
+    public TimeSpan Delay => Interlocked.Read(ref _oldest) is > 0 and var oldest && _context.Time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(oldest) is { Ticks: > 0 } age ? age : TimeSpan.Zero;
 
     /// <summary>Ends when the feed is closed and its handler has returned; never faults, the fault is told.</summary>
     public Task Completion { get; }
 
     public void Add(ConsumeResult<byte[], byte[]> record)
     {
+        if (!record.IsPartitionEOF)
+            Interlocked.CompareExchange(ref _oldest, record.Message.Timestamp.UnixTimestampMs, 0);
         long waiting = Interlocked.Add(ref _waitingBytes, SizeOf(record));
         _records.Writer.TryWrite(record);
         if (waiting <= _context.Options.MaxWaitingBytes)
@@ -51,6 +58,7 @@ internal sealed partial class PartitionFeed : IDisposable
 
     public void Close()
     {
+        SubscriptionTelemetry.Unwatch(_context.Options.GroupId, _partition.Partition.Value, this);
         _closing.Cancel();
         _records.Writer.TryComplete();
     }
@@ -79,6 +87,8 @@ internal sealed partial class PartitionFeed : IDisposable
                         continue;
                     }
 
+                    if (bytes == 0)
+                        Interlocked.Exchange(ref _oldest, record.Message.Timestamp.UnixTimestampMs);
                     bytes += SizeOf(record);
                     if (!TryDecode(record, out RecordedEvent? recorded))
                     {
@@ -94,7 +104,8 @@ internal sealed partial class PartitionFeed : IDisposable
                 }
 
                 await Deliver(events, next, cancellationToken).ConfigureAwait(false);
-                Interlocked.Add(ref _waitingBytes, -bytes);
+                if (Interlocked.Add(ref _waitingBytes, -bytes) == 0)
+                    Interlocked.Exchange(ref _oldest, 0);
                 Resume();
             }
         }

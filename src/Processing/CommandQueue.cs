@@ -32,6 +32,16 @@ internal sealed class CommandQueue
         }
     }
 
+    /// <summary>The bytes that wait.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (_lock)
+                return _bytes;
+        }
+    }
+
     /// <summary>Adds a command of the direct door with <paramref name="bytes"/> of payload; null when the queue is closed, false when <paramref name="maxBytes"/> wait already.</summary>
     public bool? TryAdd(IncomingCommand direct, int bytes, long maxBytes)
     {

@@ -191,10 +191,10 @@ internal sealed partial class PartitionTask : IDisposable
         _outbox = OpenOutbox();
         _nextEventOffset = end;
         _eventsSinceBarrier = events;
-        ProcessingTelemetry.Watch(_context.Topics, _partition, () => (_store.Aggregates, _eventsSinceBarrier));
+        ProcessingTelemetry.Watch(_context.Topics, _partition, new PartitionFigures(() => (_store.Aggregates, _eventsSinceBarrier), () => _queue.Bytes));
         _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
-        ProcessingTelemetry.Restored(events, Stopwatch.GetElapsedTime(started));
+        ProcessingTelemetry.Restored(_context.Topics, events, Stopwatch.GetElapsedTime(started));
         LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
     }
 
@@ -220,7 +220,7 @@ internal sealed partial class PartitionTask : IDisposable
             Process(_batch);
             TimeSpan took = Stopwatch.GetElapsedTime(started);
             _linger.Answered(_answered, _addedBeforeAnswers, took, Stopwatch.GetTimestamp());
-            ProcessingTelemetry.Committed(_batch.Count, _decider.Events.Count, took);
+            ProcessingTelemetry.Committed(_context.Topics, _batch.Count, _decider.Events.Count, took);
             if (_eventsSinceBarrier >= _context.Options.BarrierEvents)
                 TryWriteBarrier(null);
             if (_fence.IsAwaited)
@@ -290,7 +290,7 @@ internal sealed partial class PartitionTask : IDisposable
             decide();
             if (TryCommit(input()))
                 break;
-            ProcessingTelemetry.Aborted();
+            ProcessingTelemetry.Aborted(_context.Topics);
             PauseAfterAbort(attempt);
             _nextEventOffset = EventReplay.SettledEnd(_context.Connection, _events, _stop.Token);
         }

@@ -1,20 +1,28 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
 
+/// <summary>What a partition that serves tells of itself when it is asked: the snapshots and events that another node would load and replay, and the bytes of the commands that wait.</summary>
+internal sealed record PartitionFigures(Func<(long Snapshots, long Events)> ToRestore, Func<long> WaitingBytes);
+
 internal static class ProcessingTelemetry
 {
     private static readonly Meter Meter = new("KafkaEventSourcing.Processing");
 
+    // In seconds, and in commands of a transaction.
+    private static readonly InstrumentAdvice<double> Durations = new() { HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300] };
+    private static readonly InstrumentAdvice<int> Counts = new() { HistogramBucketBoundaries = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] };
+
     private static readonly Counter<long> Commands = Meter.CreateCounter<long>("kes_commands", "{command}", "Commands answered.");
     private static readonly Counter<long> Events = Meter.CreateCounter<long>("kes_events", "{event}", "Events committed.");
-    private static readonly Histogram<int> BatchSize = Meter.CreateHistogram<int>("kes_batch_size", "{command}", "Commands of one transaction.");
-    private static readonly Histogram<double> BatchDuration = Meter.CreateHistogram<double>("kes_batch_duration", "s", "Time to decide and commit one batch.");
-    private static readonly Histogram<double> RestoreDuration = Meter.CreateHistogram<double>("kes_restore_duration", "s", "Time to restore one partition.");
+    private static readonly Histogram<int> BatchSize = Meter.CreateHistogram("kes_batch_size", "{command}", "Commands of one transaction.", advice: Counts);
+    private static readonly Histogram<double> BatchDuration = Meter.CreateHistogram("kes_batch_duration", "s", "Time to decide and commit one batch.", advice: Durations);
+    private static readonly Histogram<double> RestoreDuration = Meter.CreateHistogram("kes_restore_duration", "s", "Time to restore one partition.", advice: Durations);
     private static readonly Counter<long> RestoredEvents = Meter.CreateCounter<long>("kes_restored_events", "{event}", "Events replayed by restores.");
-    private static readonly ConcurrentDictionary<(string Application, string Aggregate, int Partition), Func<(long Snapshots, long Events)>> Replayable = [];
+    private static readonly ConcurrentDictionary<(string Application, string Aggregate, int Partition), PartitionFigures> Serving = [];
     private static double s_loadRate = 50_000; // snapshots a second, until one was measured
     private static double s_replayRate = 50_000; // events a second, likewise
 
@@ -25,6 +33,8 @@ internal static class ProcessingTelemetry
     static ProcessingTelemetry()
     {
         Meter.CreateObservableGauge("kes_restore_estimate", Estimates, "s", "How long another node would load snapshots and replay events if it took the partition over now, without a warm copy.");
+        Meter.CreateObservableGauge("kes_partitions", Partitions, "{partition}", "Partitions that this node serves.");
+        Meter.CreateObservableGauge("kes_waiting_bytes", () => Measure(f => f.WaitingBytes()), "By", "Commands that wait for their partition.");
         Meter.CreateObservableGauge("kes_parked_aggregates", () => Measure(p => p.Count), "{aggregate}", "Aggregates that are parked: nothing of theirs is decided until an operator acts.");
         Meter.CreateObservableGauge("kes_parked_records", () => Measure(p => p.Records), "{record}", "Dead letters that wait.");
     }
@@ -38,10 +48,10 @@ internal static class ProcessingTelemetry
             Parked.TryUpdate(KeyOf(parked), null, parked);
     }
 
-    /// <summary>From now on the gauge of restores tells of a partition; <paramref name="left"/> is how many snapshots would be loaded and events be replayed.</summary>
-    public static void Watch(TopicFamily topics, int partition, Func<(long Snapshots, long Events)> left) => Replayable[(topics.Application, topics.Aggregate, partition)] = left;
+    /// <summary>From now on the gauges tell of a partition.</summary>
+    public static void Watch(TopicFamily topics, int partition, PartitionFigures figures) => Serving[(topics.Application, topics.Aggregate, partition)] = figures;
 
-    public static void Unwatch(TopicFamily topics, int partition) => Replayable.TryRemove((topics.Application, topics.Aggregate, partition), out _);
+    public static void Unwatch(TopicFamily topics, int partition) => Serving.TryRemove((topics.Application, topics.Aggregate, partition), out _);
 
     /// <summary>A replay, from which the next ones are estimated when it was not too short to tell.</summary>
     public static void Replayed(long events, TimeSpan elapsed) => Measured(ref s_replayRate, events, elapsed);
@@ -52,20 +62,22 @@ internal static class ProcessingTelemetry
     /// <summary>In seconds; measured as <see cref="Replayed"/> and <see cref="Loaded"/> were told.</summary>
     public static double Estimate(long snapshots, long events) => (snapshots / Volatile.Read(ref s_loadRate)) + (events / Volatile.Read(ref s_replayRate));
 
-    public static void Committed(int commands, int events, TimeSpan elapsed)
+    public static void Committed(TopicFamily topics, int commands, int events, TimeSpan elapsed)
     {
-        Commands.Add(commands);
-        Events.Add(events);
-        BatchSize.Record(commands);
-        BatchDuration.Record(elapsed.TotalSeconds);
+        TagList tags = TagsOf(topics);
+        Commands.Add(commands, tags);
+        Events.Add(events, tags);
+        BatchSize.Record(commands, tags);
+        BatchDuration.Record(elapsed.TotalSeconds, tags);
     }
 
-    public static void Aborted() => Aborts.Add(1);
+    public static void Aborted(TopicFamily topics) => Aborts.Add(1, TagsOf(topics));
 
-    public static void Restored(long events, TimeSpan elapsed)
+    public static void Restored(TopicFamily topics, long events, TimeSpan elapsed)
     {
-        RestoredEvents.Add(events);
-        RestoreDuration.Record(elapsed.TotalSeconds);
+        TagList tags = TagsOf(topics);
+        RestoredEvents.Add(events, tags);
+        RestoreDuration.Record(elapsed.TotalSeconds, tags);
     }
 
     private static void Measured(ref double rate, long items, TimeSpan elapsed)
@@ -75,11 +87,19 @@ internal static class ProcessingTelemetry
             Volatile.Write(ref rate, items / elapsed.TotalSeconds);
     }
 
-    private static IEnumerable<Measurement<double>> Estimates() =>
-        [.. Replayable.Select(p => new Measurement<double>(Estimate(p.Value().Snapshots, p.Value().Events), new("application", p.Key.Application), new("aggregate", p.Key.Aggregate), new("partition", p.Key.Partition)))];
+    private static IEnumerable<Measurement<double>> Estimates() => Measure(f => f.ToRestore() is var left ? Estimate(left.Snapshots, left.Events) : 0);
 
-    private static Measurement<long>[] Measure(Func<ParkedAggregates, long> figure) =>
-        [.. Parked.Select(p => new Measurement<long>(p.Value is null ? 0 : figure(p.Value), new("application", p.Key.Application), new("aggregate", p.Key.Aggregate), new("partition", p.Key.Partition)))];
+    private static IEnumerable<Measurement<int>> Partitions() =>
+        [.. Serving.Keys.GroupBy(k => (k.Application, k.Aggregate)).Select(g => new Measurement<int>(g.Count(), new("application", g.Key.Application), new("aggregate", g.Key.Aggregate)))];
+
+    private static Measurement<T>[] Measure<T>(Func<PartitionFigures, T> figure)
+        where T : struct => [.. Serving.Select(p => new Measurement<T>(figure(p.Value), TagsOf(p.Key)))];
+
+    private static Measurement<long>[] Measure(Func<ParkedAggregates, long> figure) => [.. Parked.Select(p => new Measurement<long>(p.Value is null ? 0 : figure(p.Value), TagsOf(p.Key)))];
+
+    private static TagList TagsOf(TopicFamily topics) => new() { { "application", topics.Application }, { "aggregate", topics.Aggregate } };
+
+    private static TagList TagsOf((string Application, string Aggregate, int Partition) key) => new() { { "application", key.Application }, { "aggregate", key.Aggregate }, { "partition", key.Partition } };
 
     private static (string, string, int) KeyOf(ParkedAggregates parked) => (parked.Topics.Application, parked.Topics.Aggregate, parked.Partition);
 }

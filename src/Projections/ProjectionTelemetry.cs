@@ -10,7 +10,8 @@ internal static class ProjectionTelemetry
         Meter.CreateCounter<long>("kes_projection_events", "{event}", "Events written to the read models.");
 
     private static readonly Histogram<double> Duration =
-        Meter.CreateHistogram<double>("kes_projection_transaction_duration", "s", "Time to fold and write one transaction of the read models.");
+        Meter.CreateHistogram("kes_projection_transaction_duration", "s", "Time to fold and write one transaction of the read models.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60] });
 
     public static void Wrote(int events, TimeSpan elapsed)
     {

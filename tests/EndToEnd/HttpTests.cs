@@ -237,7 +237,11 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     {
         await Open();
         string metrics = await Http.GetStringAsync("/metrics", Cancellation);
-        CommandsMetric().IsMatch(metrics).ShouldBeTrue(string.Join(" ", metrics.Split((char)10).Where(l => l.Contains("kes", StringComparison.Ordinal))));
+        string told = string.Join('\n', metrics.Split('\n').Where(l => l.Contains("kes_", StringComparison.Ordinal)));
+        CommandsMetric().IsMatch(told).ShouldBeTrue(told);
+        foreach (string name in (string[])["kes_partitions", "kes_waiting_bytes", "kes_restore_estimate_seconds", "kes_parked_aggregates", "kes_parked_records", "kes_subscription_delay_seconds"])
+            told.ShouldContain($"# TYPE {name} gauge");
+        told.ShouldContain("# TYPE kes_batch_duration_seconds histogram");
     }
 
     [Fact]
@@ -327,7 +331,7 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         return await Http.SendAsync(request, Cancellation);
     }
 
-    [GeneratedRegex(@"(?m)^\S*kes_commands\S* [1-9]")]
+    [GeneratedRegex("""(?m)^kes_commands_total\{[^}]*aggregate="account"[^}]*\} [1-9]""")]
     private static partial Regex CommandsMetric();
 
     /// <summary>One bank for all tests of the class; each uses an account of its own.</summary>

@@ -30,7 +30,7 @@ internal static class RunCommand
             var http = new HttpOptions { Host = result.GetValue(host)!, Port = result.GetValue(port) };
             http.Validate();
             Uri? advertised = AddressOf(result.GetValue(advertise));
-            await Prometheus.Metrics.DefaultRegistry.CollectAndExportAsTextAsync(Stream.Null, cancellationToken).ConfigureAwait(false); // counting begins with the first collection
+            _ = NodeMetrics.Provider; // counts from now on
             try
             {
                 await using RunningNode running = await starter.Start(result, DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);

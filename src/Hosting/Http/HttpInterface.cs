@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
-using Prometheus;
 using Scalar.AspNetCore;
 
 namespace KafkaEventSourcing.Hosting.Http;
@@ -68,7 +67,7 @@ public static class HttpInterface
         web.MapScalarApiReference("/docs", scalar => scalar.WithOpenApiRoutePattern("/openapi.json").WithTitle(node.Application.Name));
         web.MapHealthChecks("/health/live", new() { Predicate = _ => false });
         web.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains("ready") });
-        web.MapMetrics("/metrics");
+        web.MapPrometheusScrapingEndpoint("/metrics", NodeMetrics.Provider, configureBranchedPipeline: null, optionsName: null);
         foreach (AggregateNode aggregate in node.Aggregates)
         {
             CommandEndpoints.Map(web, aggregate, examples, time);
