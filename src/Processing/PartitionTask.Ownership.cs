@@ -59,18 +59,16 @@ internal sealed partial class PartitionTask
     private void CommitAlone()
     {
         if (_announce)
-        {
-            _announce = false;
             Publish(OwnerStatus.Serving);
-        }
         else if (_fence.IsAwaited)
-        {
             CommitOwn(() => _writer.WriteFence(_context.ReplyPartitions));
-        }
     }
 
-    private void Publish(OwnerStatus status) =>
+    private void Publish(OwnerStatus status)
+    {
+        _announce = false; // before the address is read: one that comes now is announced again, one that has come need not be
         CommitOwn(() => _writer.WriteOwner(new PartitionOwner { Node = _context.Node.Id, Address = _context.Node.Address, Status = status, Time = _context.Time.GetUtcNow() }));
+    }
 
     private void CommitOwn(Action write)
     {

@@ -110,8 +110,8 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         Get("/subjects/{subject}/versions/{version}", c => Shown(store.Version(Value(c, "subject"), Value(c, "version"), Flag(c, "deleted"))));
         Get("/subjects/{subject}/versions/{version}/referencedby", c => store.ReferencedBy(store.Version(Value(c, "subject"), Value(c, "version"), deleted: false)));
         routes.MapGet("/subjects/{subject}/versions/{version}/schema", (HttpContext c) => Results.Text(store.Version(Value(c, "subject"), Value(c, "version"), Flag(c, "deleted")).Schema, ContentType));
-        On("POST", "/subjects/{subject}", async c => Shown(store.Lookup(Value(c, "subject"), await Body(c).ConfigureAwait(false), Flag(c, "deleted"))));
-        On("POST", "/subjects/{subject}/versions", async c => new { id = await store.Register(Value(c, "subject"), await Body(c).ConfigureAwait(false)).ConfigureAwait(false) });
+        On("POST", "/subjects/{subject}", async c => Shown(store.Lookup(Value(c, "subject"), await Body(c).ConfigureAwait(false), Flag(c, "deleted"), Flag(c, "normalize"))));
+        On("POST", "/subjects/{subject}/versions", async c => new { id = await store.Register(Value(c, "subject"), await Body(c).ConfigureAwait(false), Flag(c, "normalize")).ConfigureAwait(false) });
         On("DELETE", "/subjects/{subject}", async c => await store.DeleteSubject(Value(c, "subject"), Flag(c, "permanent")).ConfigureAwait(false));
         On("DELETE", "/subjects/{subject}/versions/{version}", async c => await store.DeleteVersion(Value(c, "subject"), Value(c, "version"), Flag(c, "permanent")).ConfigureAwait(false));
 

@@ -75,18 +75,22 @@ internal sealed class SchemaStore : IAsyncDisposable
     }
 
     /// <summary>The version of the subject that has this schema.</summary>
-    public RegisteredSchema Lookup(string subject, SchemaRequest request, bool deleted)
+    public RegisteredSchema Lookup(string subject, SchemaRequest request, bool deleted, bool normalize)
     {
         IReadOnlyList<RegisteredSchema> versions = Versions(subject, deleted);
         Parse(request);
+        if (normalize)
+            request = Normalized(request);
         return versions.FirstOrDefault(v => Same(v, request)) ?? throw RegistryException.SchemaNotFound();
     }
 
-    public Task<int> Register(string subject, SchemaRequest request) => Exclusively(async () =>
+    public Task<int> Register(string subject, SchemaRequest request, bool normalize) => Exclusively(async () =>
     {
         if (ModeOf(subject) == ReadOnly)
             throw new RegistryException(42205, $"Subject {subject} is in read-only mode");
         global::Avro.Schema candidate = Parse(request);
+        if (normalize)
+            request = Normalized(request);
         RegisteredSchema[] versions;
         int id;
         lock (_lock)
@@ -183,6 +187,8 @@ internal sealed class SchemaStore : IAsyncDisposable
         $"{{\"keytype\":\"SCHEMA\",\"subject\":{JsonSerializer.Serialize(subject)},\"version\":{version.ToString(System.Globalization.CultureInfo.InvariantCulture)},\"magic\":1}}";
 
     private static string SettingKey(string type, string? subject) => $"{{\"keytype\":\"{type}\",\"subject\":{JsonSerializer.Serialize(subject)},\"magic\":0}}";
+
+    private static SchemaRequest Normalized(SchemaRequest request) => request with { Schema = SchemaNormalization.Normalize(request.Schema!) };
 
     // Texts that differ in blanks only are one schema.
     private static bool Same(RegisteredSchema registered, SchemaRequest request) =>

@@ -122,6 +122,39 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
         (await refused.Content.ReadFromJsonAsync<JsonObject>(Cancellation))!["error_code"]!.GetValue<int>().ShouldBe(42206);
     }
 
+    // The registry kept the text as it was sent when it was asked to normalize it (Confluent's .NET suite, RegisterNormalizedSchema).
+    [Fact]
+    public async Task Schema_that_is_to_be_normalized_is_kept_and_found_in_the_normal_form()
+    {
+        const string Written = """{"fields":[{"type":{"type":"string"},"name":"a"}],"namespace":"n","type":"record","name":"R"}""";
+        const string Normal = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"string"}]}""";
+        using var client = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _registry.Url });
+        int id = await client.RegisterSchemaAsync("s", new Schema(Written, SchemaType.Avro), normalize: true);
+        (await client.GetSchemaAsync(id)).SchemaString.ShouldBe(Normal);
+        (await client.GetSchemaIdAsync("s", new Schema(Written, SchemaType.Avro), normalize: true)).ShouldBe(id);
+        (await Register("s", Normal, HttpStatusCode.OK))["id"]!.GetValue<int>().ShouldBe(id);
+        (await Register("s", Written, HttpStatusCode.OK))["id"]!.GetValue<int>().ShouldNotBe(id);
+    }
+
+    [Theory]
+    [InlineData("""{ "type": "string" }""", "\"string\"")]
+    [InlineData("""{"type":"string","p":{"b":1,"a":2}}""", """{"type":"string","p":{"a":2,"b":1}}""")]
+    [InlineData("""["null",{"type":"int"},{"type":"array","items":{"type":"long"}}]""", """["null","int",{"type":"array","items":"long"}]""")]
+    [InlineData("""{"type":"bytes","scale":2,"precision":9,"logicalType":"decimal"}""", """{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""")]
+    [InlineData("""{"type":"fixed","size":4,"name":"n.m.F","aliases":["n.m.B","k.A"]}""", """{"type":"fixed","name":"F","namespace":"n.m","size":4,"aliases":["k.A","B"]}""")]
+    [InlineData("""{"type":"enum","name":"E","default":"X","symbols":["X","Y"],"doc":""}""", """{"type":"enum","name":"E","symbols":["X","Y"],"default":"X"}""")]
+    [InlineData(
+        """{"doc":"d","p":1,"name":"n.R","type":"record","fields":[{"order":"ascending","name":"self","type":["null","n.R"],"default":null},{"name":"e","type":{"type":"enum","name":"E","namespace":"n","symbols":["X"]}},{"name":"o","type":{"type":"map","values":{"type":"fixed","name":"o.F","size":1}},"order":"ignore","doc":"f","aliases":["z","y"],"default":{}},{"name":"e2","type":"n.E"}]}""",
+        """{"type":"record","name":"R","namespace":"n","doc":"d","fields":[{"name":"self","type":["null","R"],"default":null},{"name":"e","type":{"type":"enum","name":"E","symbols":["X"]}},{"name":"o","type":{"type":"map","values":{"type":"fixed","name":"F","namespace":"o","size":1}},"doc":"f","default":{},"order":"ignore","aliases":["y","z"]},{"name":"e2","type":"E"}],"p":1}""")]
+    public async Task Normal_form_is_that_of_Avros_own_writer(string written, string normal)
+    {
+        HttpResponseMessage answer = await _http.PostAsJsonAsync("/subjects/s/versions?normalize=true", new { schema = written }, Cancellation);
+        string body = await answer.Content.ReadAsStringAsync(Cancellation);
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK, body);
+        (await _http.GetStringAsync("/subjects/s/versions/1/schema", Cancellation)).ShouldBe(normal);
+        (await Register("s", normal, HttpStatusCode.OK))["id"]!.GetValue<int>().ShouldBe(JsonNode.Parse(body)!["id"]!.GetValue<int>());
+    }
+
     [Fact]
     public async Task Read_only_mode_refuses_to_register()
     {

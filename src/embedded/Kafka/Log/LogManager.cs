@@ -54,13 +54,14 @@ internal sealed partial class LogManager : IDisposable
             string folder = FolderOf(partition);
             if (topicId is { } id && CheckTopicId(folder, id))
                 Doom(folder, config.FileDeleteDelayMs);
-            if (!Directory.Exists(folder))
-                ForgetCheckpoints(partition);
+            bool isStale = !Directory.Exists(folder) && ForgetCheckpoints(partition);
             var log = UnifiedLog.Open(partition, folder, config, _startOffsets.GetValueOrDefault(partition), _clean, _time, _logger, _recoveryPoints.GetValueOrDefault(partition));
             if (topicId is { } own)
                 PartitionMetadataFile.Write(folder, own);
             log.Appended = () => appended(partition);
             _logs[partition] = log;
+            if (isStale)
+                WriteCheckpoints();
             return log;
         }
     }
@@ -89,8 +90,16 @@ internal sealed partial class LogManager : IDisposable
     /// <summary>Keeps the start of the logs over a restart.</summary>
     public void WriteStartOffsets()
     {
+        KeyValuePair<TopicPartition, long>[] known;
+        lock (_openLock)
+            known = [.. _startOffsets];
         lock (_checkpointLock)
-            CheckpointFile.WriteOffsets(Path.Combine(_directory, StartOffsetsFile), _logs.Values.Where(l => l.LogStartOffset > 0).Select(l => KeyValuePair.Create(l.Partition, l.LogStartOffset)));
+        {
+            // Logs that are not open yet keep theirs.
+            CheckpointFile.WriteOffsets(
+                Path.Combine(_directory, StartOffsetsFile),
+                known.Where(k => !_logs.ContainsKey(k.Key)).Concat(_logs.Values.Where(l => l.LogStartOffset > 0).Select(l => KeyValuePair.Create(l.Partition, l.LogStartOffset))));
+        }
     }
 
     /// <summary>Flushes the logs with much that is not on disk, so that a start after a crash has little to check; called each second or so.</summary>
@@ -158,11 +167,7 @@ internal sealed partial class LogManager : IDisposable
     }
 
     // A log that is made anew starts at 0: a broker that ended while it deleted a topic has left what the checkpoints say of it.
-    private void ForgetCheckpoints(TopicPartition partition)
-    {
-        _startOffsets.Remove(partition);
-        _recoveryPoints.Remove(partition);
-    }
+    private bool ForgetCheckpoints(TopicPartition partition) => _startOffsets.Remove(partition) | _recoveryPoints.Remove(partition);
 
     private void WriteCheckpoints()
     {

@@ -62,6 +62,35 @@ public sealed class LogTests
         compacted.Log.DeleteRecords(0).ShouldBe(ErrorCode.PolicyViolation);
     }
 
+    // A broker that ended after it had taken a topic off the list and before it had written the checkpoints gave a new topic of that name the start of the old one.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void New_topic_starts_at_0_after_a_broker_ended_while_it_deleted_one_of_its_name(bool folderWasMoved)
+    {
+        using var log = new TestLog();
+        var partition = new TopicPartition("again", 0);
+        UnifiedLog Open() => log.Manager.Open(partition, log.Config, _ => { }, Guid.CreateVersion7());
+        UnifiedLog old = Open();
+        for (int i = 0; i < 3; i++)
+            old.Append(TestLog.Batch([("k", "v")], log.Clock.Ms)).Error.ShouldBe(ErrorCode.None);
+        old.DeleteRecords(2).ShouldBe(ErrorCode.None);
+        old.Flush();
+        log.Manager.Clean();
+        log.Crash(() =>
+        {
+            if (folderWasMoved)
+                Directory.Move(old.Directory, old.Directory + ".0-delete");
+        });
+
+        UnifiedLog made = Open();
+        (made.LogStartOffset, made.LogEndOffset, made.RecoveryPoint).ShouldBe((0, 0, 0));
+        made.Append(TestLog.Batch([("k", "v")], log.Clock.Ms)).BaseOffset.ShouldBe(0);
+        log.Crash();
+        UnifiedLog reopened = log.Manager.Open(partition, log.Config, _ => { });
+        (reopened.LogStartOffset, reopened.LogEndOffset).ShouldBe((0, 1));
+    }
+
     [Fact]
     public void Compaction_keeps_tombstones_until_their_time_is_over()
     {
