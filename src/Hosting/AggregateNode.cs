@@ -126,7 +126,7 @@ public sealed class AggregateNode : IAsyncDisposable
             if (end == 0)
                 continue;
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            Task reached = Projections.Positions.WaitFor(new ConsistencyToken(partition, end - 1), stop.Token);
+            Task reached = Projections.WaitFor(new ConsistencyToken(partition, end - 1), stop.Token);
             Task<string> stopped = _events!.Stops.Any;
             if (await Task.WhenAny(reached, stopped).ConfigureAwait(false) == stopped && !reached.IsCompleted)
             {

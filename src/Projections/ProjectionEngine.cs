@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 
@@ -14,6 +15,9 @@ namespace KafkaEventSourcing.Projections;
 /// </remarks>
 public sealed partial class ProjectionEngine : IAsyncDisposable
 {
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LastLook = TimeSpan.FromMilliseconds(320);
+
     private readonly IProjectionStore _store;
     private readonly ProjectionEngineOptions _options;
     private readonly ILogger _logger;
@@ -22,6 +26,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<(string Projection, int Partition), long?> _checkpoints = []; // owned by the writing loop and, before its first batch, by StartOf
     private readonly Lock _checkpointsLock = new();
+    private readonly ConcurrentDictionary<int, Lazy<Task>> _looks = []; // by partition: whoever waits meanwhile shares it
     private volatile bool _partitionsMoved;
 
     /// <summary>Creates the engine and starts its writing loop.</summary>
@@ -43,7 +48,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     /// <summary>The projections that are kept.</summary>
     public IReadOnlyList<ProjectionDefinition> Projections { get; }
 
-    /// <summary>How far the read models are, per partition; for reads with a consistency token.</summary>
+    /// <summary>How far the read models are, per partition, as far as this node has read or looked.</summary>
     public ProjectionPositions Positions { get; }
 
     /// <summary>Ends when the engine was disposed, or faults with what stopped the writing loop.</summary>
@@ -54,20 +59,25 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     {
         // Another node may have written since this one last did: what is remembered of documents is stale.
         _partitionsMoved = true;
-        long? lowest = long.MaxValue;
-        foreach (ProjectionDefinition projection in Projections)
+        return await LoadPosition(partition, (projection, checkpoint) =>
         {
-            long? checkpoint = await _store.LoadCheckpoint(projection.Name, partition, cancellationToken).ConfigureAwait(false);
             lock (_checkpointsLock)
-                _checkpoints[(projection.Name, partition)] = checkpoint;
-            lowest = checkpoint is null || lowest is null ? null : Math.Min(lowest.Value, checkpoint.Value);
+                _checkpoints[(projection, partition)] = checkpoint;
+        }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Completes once the read models include the event that <paramref name="token"/> names, whichever node writes it: what this one does not read, it looks up in the store.</summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first, or the engine was disposed.</exception>
+    public async Task WaitFor(ConsistencyToken token, CancellationToken cancellationToken)
+    {
+        Task reached = Positions.WaitFor(token, cancellationToken);
+        for (TimeSpan pause = FirstLook; !reached.IsCompleted && !cancellationToken.IsCancellationRequested; pause = pause < LastLook ? pause * 2 : LastLook)
+        {
+            if (await Task.WhenAny(reached, Task.Delay(pause, TimeProvider.System, cancellationToken)).ConfigureAwait(false) != reached && !cancellationToken.IsCancellationRequested)
+                await Look(token.Partition).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        if (lowest == long.MaxValue)
-            lowest = null;
-        if (lowest is { } position)
-            Positions.Advance(partition, position);
-        return lowest;
+        await reached.ConfigureAwait(false);
     }
 
     /// <summary>
@@ -98,6 +108,36 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
+    }
+
+    private Task Look(int partition) => _looks.GetOrAdd(partition, _ => new Lazy<Task>(async () =>
+    {
+        try
+        {
+            await LoadPosition(partition, (_, _) => { }, _stop.Token).ConfigureAwait(false);
+        }
+        finally
+        {
+            _looks.TryRemove(partition, out Lazy<Task>? _);
+        }
+    })).Value;
+
+    // The lowest checkpoint of the projections; null when one has none.
+    private async Task<long?> LoadPosition(int partition, Action<string, long?> loaded, CancellationToken cancellationToken)
+    {
+        long? lowest = long.MaxValue;
+        foreach (ProjectionDefinition projection in Projections)
+        {
+            long? checkpoint = await _store.LoadCheckpoint(projection.Name, partition, cancellationToken).ConfigureAwait(false);
+            loaded(projection.Name, checkpoint);
+            lowest = checkpoint is null || lowest is null ? null : Math.Min(lowest.Value, checkpoint.Value);
+        }
+
+        if (lowest == long.MaxValue)
+            lowest = null;
+        if (lowest is { } position)
+            Positions.Advance(partition, position);
+        return lowest;
     }
 
     private async Task WriteBatches()

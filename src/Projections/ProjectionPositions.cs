@@ -23,7 +23,7 @@ public sealed class ProjectionPositions
             return new Dictionary<int, long>(_next);
     }
 
-    /// <summary>Completes once the read models include the event that <paramref name="token"/> names.</summary>
+    /// <summary>Completes once this node knows that the read models include the event that <paramref name="token"/> names; <see cref="ProjectionEngine.WaitFor"/> looks, too, at what other nodes write.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first.</exception>
     public async Task WaitFor(ConsistencyToken token, CancellationToken cancellationToken)
     {
@@ -44,7 +44,12 @@ public sealed class ProjectionPositions
         catch
         {
             lock (_lock)
-                _waiters[token.Partition].Remove(reached, out _, out _);
+            {
+                // Any number may be in a caller's token: a queue that is empty is not kept.
+                if (_waiters.TryGetValue(token.Partition, out PriorityQueue<TaskCompletionSource, long>? waiters) && waiters.Remove(reached, out _, out _) && waiters.Count == 0)
+                    _waiters.Remove(token.Partition);
+            }
+
             throw;
         }
     }
@@ -64,6 +69,9 @@ public sealed class ProjectionPositions
                 waiters.Dequeue();
                 (reached ??= []).Add(waiter);
             }
+
+            if (waiters.Count == 0)
+                _waiters.Remove(partition);
         }
 
         foreach (TaskCompletionSource waiter in reached ?? [])

@@ -184,6 +184,10 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     [Theory]
     [InlineData(2, "--frobnicate", "topics", "list", "--frobnicate")]
     [InlineData(2, "no-such-verb", "topics", "no-such-verb")]
+    [InlineData(2, "'abc' for option '--kafka-port'.", "up", "--kafka-port", "abc")]
+    [InlineData(2, "'abc' for option '--limit'.", "topics", "tail", "any", "--limit", "abc")]
+    [InlineData(2, "'abc' for option '--partition'.", "topics", "tail", "any", "--partition", "abc")]
+    [InlineData(2, "'abc' for option '--timeout'.", "dead-letters", "retry", "bank.account", "--all", "--timeout", "abc")]
     [InlineData(2, "missing.yaml", "topics", "plan", "missing.yaml")]
     [InlineData(1, "no-such-topic", "topics", "describe", "no-such-topic")]
     public async Task Wrong_usage_and_failure_say_what_is_wrong(int exitCode, string told, params string[] arguments)

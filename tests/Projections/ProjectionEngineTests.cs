@@ -170,6 +170,28 @@ public class ProjectionEngineTests
     }
 
     [Fact]
+    public async Task WaitFor_token_of_a_partition_that_another_node_writes_completes_when_it_is_stored()
+    {
+        var store = new InMemoryProjectionStore();
+        await using ProjectionEngine here = Start(store);
+        await using ProjectionEngine other = Start(store);
+        Task waiting = here.WaitFor(new ConsistencyToken(0, 1), None);
+        await other.Project(0, [Tally.Event(0, 0, "a", 1, new Added(1))], 1, None);
+        await Should.ThrowAsync<TimeoutException>(() => waiting.WaitAsync(TimeSpan.FromMilliseconds(100), None));
+        await other.Project(0, [Tally.Event(0, 1, "a", 2, new Added(1))], 2, None);
+        await waiting;
+        here.Positions.Of(0).ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task WaitFor_ends_when_it_is_cancelled()
+    {
+        await using ProjectionEngine engine = Start(new InMemoryProjectionStore());
+        using var cancel = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
+        await Should.ThrowAsync<OperationCanceledException>(() => engine.WaitFor(new ConsistencyToken(7, 1), cancel.Token));
+    }
+
+    [Fact]
     public async Task WaitFor_cancelled_leaves_other_waiters_alone()
     {
         var positions = new ProjectionPositions();

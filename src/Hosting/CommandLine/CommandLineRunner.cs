@@ -10,11 +10,22 @@ public static class CommandLineRunner
     /// <summary>Parses <paramref name="args"/>, runs the command that they name, and returns the exit code.</summary>
     public static async Task<int> Run(RootCommand root, string[] args)
     {
-        ParseResult result = root.Parse(args);
+        ParseResult result;
+        try
+        {
+            result = root.Parse(args);
+        }
+        catch (InvalidOperationException unreadable) // out of a validator that asks for the value, before the parser has told that there is none
+        {
+            await Console.Error.WriteLineAsync(WithoutType(unreadable.Message)).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync("'--help' behind the command tells how to use it.").ConfigureAwait(false);
+            return ExitCodes.WrongUsage;
+        }
+
         if (result.Errors.Count > 0)
         {
             foreach (ParseError error in result.Errors)
-                await Console.Error.WriteLineAsync(error.Message).ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(WithoutType(error.Message)).ConfigureAwait(false);
             await Console.Error.WriteLineAsync($"'{string.Join(' ', PathOf(result.CommandResult))} --help' tells how to use it.").ConfigureAwait(false);
             return ExitCodes.WrongUsage;
         }
@@ -58,6 +69,9 @@ public static class CommandLineRunner
             stop.Cancel();
         }
     }
+
+    // "Cannot parse argument 'abc' for option '--limit' as expected type 'System.Nullable`1[System.Int64]'.": the type is nothing for a user.
+    private static string WithoutType(string message) => message.IndexOf(" as expected type '", StringComparison.Ordinal) is >= 0 and int type ? $"{message[..type]}." : message;
 
     private static IEnumerable<string> PathOf(System.CommandLine.Parsing.CommandResult command) =>
         command.Parent is System.CommandLine.Parsing.CommandResult parent ? PathOf(parent).Append(command.Command.Name) : [command.Command.Name];

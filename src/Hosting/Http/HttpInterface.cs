@@ -50,7 +50,8 @@ public static class HttpInterface
             : HealthCheckResult.Unhealthy("Partitions are being restored."), tags: ["ready"]);
 
         WebApplication web = builder.Build();
-        web.UseExceptionHandler(errors => errors.Run(context => Answer(context, loggers)));
+        // What is a fault of the node is logged by Answer; a caller's mistake is none.
+        web.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = context => Answer(context, loggers), SuppressDiagnosticsCallback = _ => true });
         web.UseStatusCodePages(statusCode => Problems.Of(statusCode.HttpContext).ExecuteAsync(statusCode.HttpContext));
         web.Use((context, next) =>
         {

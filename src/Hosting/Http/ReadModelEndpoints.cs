@@ -88,12 +88,27 @@ internal static class ReadModelEndpoints
         var position = ConsistencyToken.Parse(token);
         try
         {
-            await aggregate.Projections!.Positions.WaitFor(position, context.RequestAborted).WaitAsync(options.TokenTimeout, time, context.RequestAborted).ConfigureAwait(false);
+            await WaitForToken(aggregate.Projections!, position, options.TokenTimeout, time, context.RequestAborted).ConfigureAwait(false);
         }
         catch (TimeoutException late)
         {
             throw new TimeoutException(string.Create(CultureInfo.InvariantCulture,
                 $"The read model has not reached {token} within {options.TokenTimeout.TotalSeconds:N0} s; it is at {aggregate.Projections!.Positions.Of(position.Partition)?.ToString(CultureInfo.InvariantCulture) ?? "its start"}. Ask again, or without the token."), late);
+        }
+    }
+
+    // The wait itself must end with the request's time, or it would look for ever.
+    private static async Task WaitForToken(ProjectionEngine projections, ConsistencyToken position, TimeSpan timeout, TimeProvider time, CancellationToken aborted)
+    {
+        using var late = new CancellationTokenSource(timeout, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, aborted);
+        try
+        {
+            await projections.WaitFor(position, stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !aborted.IsCancellationRequested)
+        {
+            throw new TimeoutException();
         }
     }
 

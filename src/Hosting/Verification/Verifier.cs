@@ -12,6 +12,7 @@ public sealed class Verifier
 {
     private const int MaxReported = 20;
     private const int BatchEvents = 5_000;
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
 
     private readonly EventSourcedNode _node;
     private readonly AggregateNode _aggregate;
@@ -25,6 +26,31 @@ public sealed class Verifier
 
     /// <summary>Events read so far.</summary>
     public long EventsRead => Interlocked.Read(ref _events);
+
+    /// <summary>Completes when this node has all partitions and serves them: state stores that other nodes hold cannot be compared.</summary>
+    /// <param name="patience">How long others, which may be gone and not missed yet, may take to leave.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="TimeoutException">Others have partitions still; the message names them.</exception>
+    public async Task WaitForAllPartitions(TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(time);
+        long started = time.GetTimestamp();
+        int partitions = (await _aggregate.History.EndOffsets(cancellationToken).ConfigureAwait(false)).Count;
+        using var timer = new PeriodicTimer(Look, time);
+        while (_aggregate.Processor.Partitions.Count < partitions || !_aggregate.Processor.IsReady)
+        {
+            if (time.GetElapsedTime(started) > patience)
+            {
+                string[] others = [.. _aggregate.Owners.All().Where(o => o.Node != _aggregate.Processor.NodeId && _aggregate.Processor.StatusOf(o.Partition) is null).Select(o => o.Node).Distinct().Order(StringComparer.Ordinal)];
+                throw new TimeoutException(
+                    $"{_aggregate.Processor.Partitions.Count} of the {partitions} partitions of {_aggregate.Topics.Application}.{_aggregate.Topics.Aggregate} are on this node; the others are on {string.Join(", ", others.DefaultIfEmpty("other nodes"))}. "
+                    + "Verifying compares all state stores: end the other nodes first.");
+            }
+
+            await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     /// <summary>Reads, folds and compares. For one call.</summary>
     public async Task<VerificationReport> Run(CancellationToken cancellationToken)
