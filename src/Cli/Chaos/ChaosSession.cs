@@ -21,7 +21,7 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
             ChaosCluster cluster = await ChaosCluster.Start(domain, options, folder, time, cancellationToken).ConfigureAwait(false);
             await using (cluster.ConfigureAwait(false))
             {
-                JsonNode api = JsonNode.Parse(await cluster.Nodes[0].Http!.GetStringAsync("/openapi.json", cancellationToken).ConfigureAwait(false))!;
+                JsonNode api = await ApiOf(cluster.Nodes[0].Http!.BaseAddress!, cancellationToken).ConfigureAwait(false);
                 DomainUnderTest present = domain with { Aggregates = [.. domain.Aggregates.Where(a => api["paths"]![$"/{a.Name}/{{id}}"] is not null)] };
                 Workload workload = domain.Load is { } load ? Workload.Parse(load, present.Aggregates) : Workload.OfExamples(api, present.Aggregates);
                 Doors doors = await Doors.Open(api["info"]!["title"]!.GetValue<string>(), present, cluster.Servers.OfChecker, time, cancellationToken).ConfigureAwait(false);
@@ -65,6 +65,13 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
 
         tell($"{Environment.NewLine}{figures}");
         return well;
+    }
+
+    // No call of a caller: the first one makes the whole document, which takes a node that has just started long when its cores are busy.
+    private static async Task<JsonNode> ApiOf(Uri node, CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = node, Timeout = TimeSpan.FromMinutes(2) };
+        return JsonNode.Parse(await http.GetStringAsync("/openapi.json", cancellationToken).ConfigureAwait(false))!;
     }
 
     private async Task<bool> Tell(ChaosResult result, ChaosCluster cluster, Action<string> tell, CancellationToken cancellationToken)

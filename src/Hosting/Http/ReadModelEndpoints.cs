@@ -38,11 +38,11 @@ internal static class ReadModelEndpoints
                 {
                     PageQuery query = PageQuery.Of(context.Request.Query, filters, shape);
                     await WaitForToken(context, aggregate, options, time).ConfigureAwait(false);
-                    return await Page(context, collection, query).ConfigureAwait(false);
+                    return await WithinTime(context, options, time, token => Page(collection, query, token)).ConfigureAwait(false);
                 })
                 .WithName($"{projection.Name}-list").WithTags("models").WithSummary($"Pages of {projection.Name}")
                 .WithDescription("Documents in the order of their ids, those that equal all filters given.")
-                .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status504GatewayTimeout)
+                .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status503ServiceUnavailable).ProducesProblem(StatusCodes.Status504GatewayTimeout)
                 .AddOpenApiOperationTransformer((operation, _, _) =>
                 {
                     PageQuery.Declare(operation, filters, shape);
@@ -55,13 +55,13 @@ internal static class ReadModelEndpoints
                     if (context.Request.Query.Keys.FirstOrDefault(k => k != TokenParameter) is { } unknown)
                         throw new InvalidInputException(unknown, $"'{unknown}' is no parameter of one document; it takes {TokenParameter}.");
                     await WaitForToken(context, aggregate, options, time).ConfigureAwait(false);
-                    BsonDocument? found = await collection.Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(context.RequestAborted).ConfigureAwait(false);
-                    return found is null
-                        ? Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no document '{id}' in {projection.Name}.")
-                        : Results.Text(found.ToJson(Json), "application/json", Encoding.UTF8);
+                    return await WithinTime(context, options, time, async token =>
+                        await collection.Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(token).ConfigureAwait(false) is { } found
+                            ? Results.Text(found.ToJson(Json), "application/json", Encoding.UTF8)
+                            : Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no document '{id}' in {projection.Name}.")).ConfigureAwait(false);
                 })
                 .WithName($"{projection.Name}-one").WithTags("models").WithSummary($"One document of {projection.Name}")
-                .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status504GatewayTimeout)
+                .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status503ServiceUnavailable).ProducesProblem(StatusCodes.Status504GatewayTimeout)
                 .AddOpenApiOperationTransformer((operation, _, _) =>
                 {
                     operation.Describe("id", "The document's id.");
@@ -112,9 +112,25 @@ internal static class ReadModelEndpoints
         }
     }
 
-    private static async Task<IResult> Page(HttpContext context, IMongoCollection<BsonDocument> collection, PageQuery query)
+    // A MongoDB that is away or stands still must not hold callers: its driver waits for ever for an answer on a connection that is open.
+    private static async Task<IResult> WithinTime(HttpContext context, HttpOptions options, TimeProvider time, Func<CancellationToken, Task<IResult>> read)
     {
-        List<BsonDocument> documents = await collection.Find(query.Conditions).Sort(new BsonDocument("_id", 1)).Limit(query.Limit + 1).ToListAsync(context.RequestAborted).ConfigureAwait(false);
+        using var late = new CancellationTokenSource(options.TokenTimeout, time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
+        try
+        {
+            return await read(stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception away) when (!context.RequestAborted.IsCancellationRequested
+            && (away is OperationCanceledException or TimeoutException or MongoConnectionException or MongoNotPrimaryException or MongoNodeIsRecoveringException or MongoExecutionTimeoutException))
+        {
+            return Problems.Unavailable(context, "MongoDB, which has the read models, does not answer; try again.");
+        }
+    }
+
+    private static async Task<IResult> Page(IMongoCollection<BsonDocument> collection, PageQuery query, CancellationToken cancellationToken)
+    {
+        List<BsonDocument> documents = await collection.Find(query.Conditions).Sort(new BsonDocument("_id", 1)).Limit(query.Limit + 1).ToListAsync(cancellationToken).ConfigureAwait(false);
         bool more = documents.Count > query.Limit;
         if (more)
             documents.RemoveAt(query.Limit);

@@ -38,6 +38,8 @@ internal sealed class SchemaLog : IAsyncDisposable
             {
                 // It has been here before.
             }
+
+            await Shown(admin, options.Topic, cancellationToken).ConfigureAwait(false);
         }
 
         var log = new SchemaLog(options, apply);
@@ -85,6 +87,10 @@ internal sealed class SchemaLog : IAsyncDisposable
 
     private static TimeSpan MetadataTimeout { get; } = TimeSpan.FromSeconds(15);
 
+    private static TimeSpan ShowTimeout { get; } = TimeSpan.FromSeconds(30);
+
+    private static TimeSpan Look { get; } = TimeSpan.FromMilliseconds(20);
+
     private static ISerializer<string?> Text { get; } = new NullableText();
 
     private static TConfig Configure<TConfig>(EmbeddedSchemaRegistryOptions options, TConfig config)
@@ -98,6 +104,18 @@ internal sealed class SchemaLog : IAsyncDisposable
 
     private TConfig Configure<TConfig>(TConfig config)
         where TConfig : ClientConfig => Configure(_options, config);
+
+    // A controller answers when the topic is in its log; until the brokers follow, they deny it to whoever asks, or have no leader for it.
+    private static async Task Shown(IAdminClient admin, string topic, CancellationToken cancellationToken)
+    {
+        long started = TimeProvider.System.GetTimestamp();
+        while (admin.GetMetadata(topic, MetadataTimeout).Topics[0] is var shown && (shown.Error.IsError || shown.Partitions.Exists(p => p.Error.IsError || p.Leader < 0)))
+        {
+            if (TimeProvider.System.GetElapsedTime(started) > ShowTimeout)
+                throw new TimeoutException($"The topic {topic} is created and cannot be used after {ShowTimeout.TotalSeconds} s: {(shown.Error.IsError ? shown.Error.Reason : "it has no leader.")}");
+            await Task.Delay(Look, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     private void Read(Action<string, string?> apply)
     {

@@ -68,13 +68,14 @@ internal sealed class RecordRequests(Broker broker)
                     return answer;
                 }
 
+                long end = request.IsolationLevel == 1 ? log.LastStableOffset : log.LogEndOffset;
                 (long Offset, long Timestamp)? found = partition.Timestamp switch
                 {
-                    LatestTimestamp => (request.IsolationLevel == 1 ? log.LastStableOffset : log.LogEndOffset, -1),
+                    LatestTimestamp => (end, -1),
                     EarliestTimestamp or EarliestLocalTimestamp => (log.LogStartOffset, -1),
                     LatestTieredTimestamp or EarliestPendingUploadTimestamp => null,
-                    MaxTimestamp => log.MaxTimestamp(),
-                    _ => log.OffsetForTimestamp(partition.Timestamp),
+                    MaxTimestamp => Before(end, log.MaxTimestamp()),
+                    _ => Before(end, log.OffsetForTimestamp(partition.Timestamp)),
                 };
                 (answer.Offset, answer.Timestamp) = found ?? (-1, -1);
                 answer.LeaderEpoch = found is null ? -1 : Broker.LeaderEpoch;
@@ -169,6 +170,9 @@ internal sealed class RecordRequests(Broker broker)
             }),
         }),
     };
+
+    // What was found by its time counts only before the offset up to which the client may read.
+    private static (long Offset, long Timestamp)? Before(long end, (long Offset, long Timestamp)? found) => found?.Offset < end ? found : null;
 
     private ErrorCode Write(WriteTxnMarkersRequest.Marker marker, TopicPartition partition)
     {

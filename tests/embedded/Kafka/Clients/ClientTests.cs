@@ -68,6 +68,26 @@ public sealed class ClientTests : IAsyncLifetime
         ReadAll("t", 0, IsolationLevel.ReadCommitted).Count.ShouldBe(1);
     }
 
+    // A look-up by time told a read-committed consumer the offset of a record whose transaction was still open (Kafka's own PlaintextConsumerTest).
+    [Fact]
+    public async Task Transaction_open_is_not_found_by_its_time_with_read_committed()
+    {
+        await Create("t", 1);
+        var partition = new TopicPartition("t", 0);
+        using IProducer<string, string> producer = Transactional("tx-1");
+        producer.InitTransactions(Patience);
+        producer.BeginTransaction();
+        producer.Produce("t", new Message<string, string> { Value = "open", Timestamp = new Timestamp(1_000, TimestampType.CreateTime) });
+        producer.Flush(Patience);
+        using IConsumer<string, string> committed = Consumer("g", IsolationLevel.ReadCommitted);
+        using IConsumer<string, string> uncommitted = Consumer("g", IsolationLevel.ReadUncommitted);
+        long Found(IConsumer<string, string> consumer) => consumer.OffsetsForTimes([new TopicPartitionTimestamp(partition, new Timestamp(1_000, TimestampType.CreateTime))], Patience)[0].Offset.Value;
+        Found(committed).ShouldBe(Offset.End.Value);
+        Found(uncommitted).ShouldBe(0);
+        producer.CommitTransaction(Patience);
+        Found(committed).ShouldBe(0);
+    }
+
     [Fact]
     public async Task Producer_whose_id_was_taken_over_is_fenced()
     {
