@@ -15,6 +15,9 @@ public sealed record DeadLetter
     /// <summary>The aggregate that is parked; <c>default</c> when the record's key is no aggregate id: such a record stands alone and holds up nobody.</summary>
     public required AggregateId AggregateId { get; init; }
 
+    /// <summary>The id of the command that it is, as its headers say; <c>default</c> when they say none, or it is an event.</summary>
+    public CommandId CommandId { get; init; }
+
     /// <summary>Whether it could be read and only waits behind another.</summary>
     public required bool IsQueued { get; init; }
 

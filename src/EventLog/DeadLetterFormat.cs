@@ -163,6 +163,7 @@ public static class DeadLetterFormat
         Partition = record.Partition.Value,
         Offset = record.Offset.Value,
         AggregateId = AggregateOf(record.Message.Key),
+        CommandId = Text(record, OriginTopicHeader).EndsWith(TopicFamily.CommandsSuffix, StringComparison.Ordinal) ? CommandIdOf(record.Message.Headers) : default,
         IsQueued = queued,
         Cause = Text(record, CauseHeader),
         Message = Text(record, MessageHeader),
@@ -170,6 +171,18 @@ public static class DeadLetterFormat
         OriginOffset = Number(record, OriginOffsetHeader),
         ParkedAt = Time(record),
     };
+
+    private static CommandId CommandIdOf(Headers headers)
+    {
+        try
+        {
+            return CloudEventHeaders.Find(headers, CloudEventHeaders.Id) is { } value && CommandId.TryParse(StrictUtf8.GetString(value), out CommandId id, out _) ? id : default;
+        }
+        catch (DecoderFallbackException)
+        {
+            return default;
+        }
+    }
 
     private static Message<byte[], byte[]> Entry(byte[]? key, long letter, DateTimeOffset now, string kind, params ReadOnlySpan<(string Name, string Value)> more)
     {

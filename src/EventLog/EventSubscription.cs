@@ -8,7 +8,7 @@ namespace KafkaEventSourcing.EventLog;
 /// Reads the committed events of the partitions that a consumer group gives this node, and hands them over in order, partition by partition; those of
 /// several partitions at the same time. At an event that cannot be read, or that the handler does not take, its partition stands still and tries again: nothing is skipped, and the others go on.
 /// </summary>
-public sealed class EventSubscription
+public sealed partial class EventSubscription
 {
     private readonly KafkaConnection _connection;
     private readonly TopicFamily _topics;
@@ -92,7 +92,17 @@ public sealed class EventSubscription
         {
             while (true)
             {
-                ConsumeResult<byte[], byte[]> record = consumer.Consume(stop.Token);
+                ConsumeResult<byte[], byte[]> record;
+                try
+                {
+                    record = consumer.Consume(stop.Token);
+                }
+                catch (ConsumeException missing) when (missing.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable)
+                {
+                    LogTopicMissing(_context.Logger, _topics.Events, missing.Error.Reason); // a broker that has started does not know it yet, or it was deleted
+                    continue;
+                }
+
                 int partition = record.Partition.Value;
                 if (!feeds.TryGetValue(partition, out PartitionFeed? feed))
                     feeds.Add(partition, feed = new PartitionFeed(_context, consumer, record.TopicPartition, handle, Stop, stop.Token));
@@ -120,4 +130,7 @@ public sealed class EventSubscription
         if (fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A broker does not know the topic {Topic}; it is asked again: {Reason}")]
+    private static partial void LogTopicMissing(ILogger logger, string topic, string reason);
 }

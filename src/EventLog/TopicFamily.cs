@@ -5,8 +5,10 @@ namespace KafkaEventSourcing.EventLog;
 /// <param name="Aggregate">The aggregate type's name.</param>
 public sealed record TopicFamily(string Application, string Aggregate)
 {
+    internal const string CommandsSuffix = ".commands";
+
     /// <summary>Commands, keyed by aggregate id.</summary>
-    public string Commands { get; } = $"{Application}.{Aggregate}.commands";
+    public string Commands { get; } = Application + "." + Aggregate + CommandsSuffix;
 
     /// <summary>Events, keyed by aggregate id: the source of truth.</summary>
     public string Events { get; } = $"{Application}.{Aggregate}.events";

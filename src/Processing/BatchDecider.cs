@@ -32,7 +32,7 @@ internal sealed class BatchDecider
     private readonly List<Draft> _changed = [];
     private readonly List<AggregateEntry> _entries = [];
     private readonly List<Message<byte[], byte[]>> _deadLetters = [];
-    private readonly List<(AggregateId Aggregate, string Cause, string Message)> _newlyParked = [];
+    private readonly List<(AggregateId Aggregate, CommandId Command, string Cause, string Message)> _newlyParked = [];
     private readonly Dictionary<AggregateId, (string Cause, string Message)> _parkedHere = [];
     private long _nextOffset;
 
@@ -137,12 +137,12 @@ internal sealed class BatchDecider
                 _store.PutIndex(draft.Entry.Key, _events[i].Version, OffsetOf(_events[i]));
         }
 
-        foreach ((AggregateId aggregate, string cause, string message) in _newlyParked)
+        foreach ((AggregateId aggregate, CommandId command, string cause, string message) in _newlyParked)
         {
             if (aggregate.IsDefault)
                 _parked.AddLone(1);
             else
-                _parked.Add(aggregate, cause, message);
+                _parked.Add(aggregate, command, cause, message);
         }
 
         _outbox.Apply();
@@ -233,14 +233,14 @@ internal sealed class BatchDecider
         if (!command.AggregateId.IsDefault && FindParked(command.AggregateId) is { } parked)
             return Queue(command, parked, code, message);
         _deadLetters.Add(DeadLetterFormat.Letter(command.Record!, code, message, queued: false, _parked.Now));
-        _newlyParked.Add((command.AggregateId, code, message));
+        _newlyParked.Add((command.AggregateId, command.CommandId, code, message));
         if (command.AggregateId.IsDefault)
             return Faulted(command, 0, code, message);
         _parkedHere.Add(command.AggregateId, (code, message));
         return Parked(command, code, message, _parked.Now, isQueued: true);
     }
 
-    // Null: the aggregate is not parked. An outcome that is known can be told all the same; a command of the direct door is not taken, as its caller is there to be told.
+    // Null: the aggregate is not parked. An outcome that is known can be told all the same; a command of the direct door is not taken, as its caller is there to be told, but may be waiting already.
     private CommandReply? TellOrQueue(IncomingCommand command)
     {
         if (FindParked(command.AggregateId) is not { } parked)
@@ -248,14 +248,17 @@ internal sealed class BatchDecider
         if (FirstOutcome(DraftOf(command.AggregateId), command) is { } first)
             return first with { Duplicate = true };
         return command.Record is null
-            ? Parked(command, parked.Cause, parked.Message, parked.Since, isQueued: false)
+            ? Parked(command, parked.Cause, parked.Message, parked.Since, isQueued: Waits(command))
             : Queue(command, parked, DeadLetterFormat.Queued, "It waits behind an earlier record of its aggregate.");
     }
+
+    private bool Waits(IncomingCommand command) =>
+        (_parked.TryGet(command.AggregateId, out ParkedAggregate? parked) && parked.Commands.Contains(command.CommandId)) || _newlyParked.Exists(n => n.Aggregate == command.AggregateId && n.Command == command.CommandId);
 
     private CommandReply Queue(IncomingCommand command, (string Cause, string Message, DateTimeOffset Since) parked, string code, string message)
     {
         _deadLetters.Add(DeadLetterFormat.Letter(command.Record!, code, message, queued: code == DeadLetterFormat.Queued, _parked.Now));
-        _newlyParked.Add((command.AggregateId, code, message));
+        _newlyParked.Add((command.AggregateId, command.CommandId, code, message));
         return Parked(command, parked.Cause, parked.Message, parked.Since, isQueued: true);
     }
 

@@ -92,6 +92,10 @@ public sealed partial class CommandProcessor
                 {
                     End(fatal); // which of the two tells of it, a call or the error handler, is librdkafka's choice
                 }
+                catch (ConsumeException missing) when (missing.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable)
+                {
+                    LogTopicMissing(missing.Error.Reason); // it was there when this node joined: a broker that has started does not know it yet, or it was deleted
+                }
             }
         }
         finally
@@ -186,6 +190,9 @@ public sealed partial class CommandProcessor
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Kafka has given the place of the node {NodeId} to another member, or has forgotten this one; it joins its group again")]
     private partial void LogFenced(string nodeId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A broker does not know the command topic; it is asked again: {Reason}")]
+    private partial void LogTopicMissing(string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A partition task has lost its partition; this node joins its group again")]
     private partial void LogRejoining(Exception failure);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using KafkaEventSourcing.EventLog;
@@ -12,7 +13,8 @@ namespace KafkaEventSourcing.Processing;
 /// <param name="FirstOffset">An offset of the dead-letters topic at or before its first letter.</param>
 /// <param name="Records">How many wait.</param>
 /// <param name="BrokenAt">Offset of the event that cannot be folded; -1: its state is that of all its events.</param>
-internal sealed record ParkedAggregate(string Cause, string Message, DateTimeOffset Since, long FirstOffset, long Records, long BrokenAt);
+/// <param name="Commands">The ids of the commands that wait.</param>
+internal sealed record ParkedAggregate(string Cause, string Message, DateTimeOffset Since, long FirstOffset, long Records, long BrokenAt, ImmutableHashSet<CommandId> Commands);
 
 /// <summary>
 /// The parked aggregates of one partition: the fold of its dead letters, read at each restore, so that no store has to remember them. The partition task's thread writes, any thread reads.
@@ -93,14 +95,14 @@ internal sealed class ParkedAggregates
 
         DeadLetter? broken = letters.FirstOrDefault(l => l.OriginTopic == _topics.Events);
         DeadLetter first = broken ?? letters[0];
-        _parked[id] = new ParkedAggregate(first.Cause, first.Message, letters[0].ParkedAt, letters[0].Offset, letters.Count, broken?.OriginOffset ?? -1);
+        _parked[id] = new ParkedAggregate(first.Cause, first.Message, letters[0].ParkedAt, letters[0].Offset, letters.Count, broken?.OriginOffset ?? -1, [.. letters.Where(l => l.OriginTopic != _topics.Events).Select(l => l.CommandId)]);
     }
 
     /// <summary>A command of the aggregate has been parked.</summary>
-    public void Add(AggregateId id, string cause, string message)
+    public void Add(AggregateId id, CommandId command, string cause, string message)
     {
         Interlocked.Increment(ref _records);
-        _parked.AddOrUpdate(id, _ => new ParkedAggregate(cause, message, Now, _end, 1, -1), (_, parked) => parked with { Records = parked.Records + 1 });
+        _parked.AddOrUpdate(id, _ => new ParkedAggregate(cause, message, Now, _end, 1, -1, [command]), (_, parked) => parked with { Records = parked.Records + 1, Commands = parked.Commands.Add(command) });
     }
 
     /// <summary>A record without aggregate has been put aside, or discarded (<paramref name="by"/> -1).</summary>
@@ -111,7 +113,7 @@ internal sealed class ParkedAggregates
     {
         Interlocked.Increment(ref _records);
         _parked.AddOrUpdate(id,
-            _ => new ParkedAggregate(cause, message, Now, _end, 1, eventOffset),
+            _ => new ParkedAggregate(cause, message, Now, _end, 1, eventOffset, []),
             (_, parked) => parked with { Cause = cause, Message = message, Records = parked.Records + 1, BrokenAt = eventOffset });
     }
 

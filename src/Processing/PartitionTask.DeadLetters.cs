@@ -71,7 +71,7 @@ internal sealed partial class PartitionTask
         else if (events.Length > 0 && !SettleEvents(command.AggregateId, events, request))
             Refuse(command, input, StillParked, $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_parked.LettersOf(command.AggregateId, Letters, Foreign, _stop.Token)[0].Message}");
         else
-            Settle(command, request, [.. letters.Except(events)], input);
+            Settle(command, request, events.Length, [.. letters.Except(events)], input);
 
         if (!command.AggregateId.IsDefault)
             _parked.Set(command.AggregateId, _parked.LettersOf(command.AggregateId, Letters, Foreign, _stop.Token));
@@ -87,7 +87,7 @@ internal sealed partial class PartitionTask
     }
 
     // In transactions of at most a batch each; the last one takes the request's offset. When the owner changes in between, the next one finds the request again, and only the letters that are left.
-    private void Settle(IncomingCommand command, DeadLetterRequest request, IReadOnlyList<DeadLetter> letters, long input)
+    private void Settle(IncomingCommand command, DeadLetterRequest request, int events, IReadOnlyList<DeadLetter> letters, long input)
     {
         int done = 0;
         bool goesOn = true;
@@ -108,7 +108,7 @@ internal sealed partial class PartitionTask
                     }
 
                     if (isLast || !goesOn)
-                        _decider.Answer(command, AnswerTo(command, done + settled, letters.Count));
+                        _decider.Answer(command, AnswerTo(command, events, done + settled, letters.Count));
                 },
                 () => isLast || !goesOn ? input : -1);
             done += settled;
@@ -116,10 +116,10 @@ internal sealed partial class PartitionTask
                 break;
         }
         while (goesOn);
-        LogSettled(_partition, request.IsDiscard ? "discarded" : "processed again", done, command.AggregateId.ToString(), request.By);
+        LogSettled(_partition, request.IsDiscard ? "discarded" : "processed again", events + done, command.AggregateId.ToString(), request.By);
     }
 
-    private CommandReply AnswerTo(IncomingCommand command, int settled, int all)
+    private CommandReply AnswerTo(IncomingCommand command, int events, int settled, int all)
     {
         // Of the aggregate, not of the letters that were named: those behind one that is discarded wait until they are processed again.
         long left = !command.AggregateId.IsDefault && _parked.TryGet(command.AggregateId, out ParkedAggregate? parked) ? parked.Records - settled : all - settled;
@@ -127,7 +127,7 @@ internal sealed partial class PartitionTask
         {
             Details = new Dictionary<string, string>
             {
-                ["settled"] = settled.ToString(CultureInfo.InvariantCulture),
+                ["settled"] = (events + settled).ToString(CultureInfo.InvariantCulture),
                 ["left"] = left.ToString(CultureInfo.InvariantCulture),
             },
         };

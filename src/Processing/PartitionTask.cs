@@ -195,7 +195,7 @@ internal sealed partial class PartitionTask : IDisposable
         _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
         ProcessingTelemetry.Restored(_context.Topics, events, Stopwatch.GetElapsedTime(started));
-        LogRestored(_partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        LogRestored(_context.Definition.Name, _partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
     }
 
     private void Serve()
@@ -422,8 +422,8 @@ internal sealed partial class PartitionTask : IDisposable
         return true;
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition} is restored: {Events} events in {Milliseconds:N0} ms")]
-    private partial void LogRestored(int partition, long events, double milliseconds);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition} of {Aggregate} is restored: {Events} events in {Milliseconds:N0} ms")]
+    private partial void LogRestored(string aggregate, int partition, long events, double milliseconds);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A batch of partition {Partition} was aborted and is decided again")]
     private partial void LogAborted(Exception failure, int partition);

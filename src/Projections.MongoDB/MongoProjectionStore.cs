@@ -13,6 +13,8 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 /// <remarks>Transaction semantics and error labels: MongoDB's specification "Driver Transactions".</remarks>
 public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 {
+    private const int WriteConflict = 112;
+
     private const int MaxKeysPerFind = 10_000;
     private const int DuplicateKey = 11000;
     private const int NamespaceExists = 48;
@@ -48,7 +50,10 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
                 OnRetry = retry =>
                 {
                     ProjectionStoreTelemetry.Retried();
-                    LogRetry(_logger, retry.AttemptNumber + 1, retry.RetryDelay, retry.Outcome.Exception);
+                    if (retry.Outcome.Exception is MongoCommandException { Code: WriteConflict })
+                        LogConflict(_logger, retry.AttemptNumber + 1, retry.RetryDelay);
+                    else
+                        LogRetry(_logger, retry.AttemptNumber + 1, retry.RetryDelay, retry.Outcome.Exception);
                     return default;
                 },
             })
@@ -222,6 +227,10 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         TimeoutException => true, // no server could be selected in time
         _ => false,
     };
+
+    // Nodes whose partitions share a document meet there now and then: no fault.
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Another node writes the same document; retry {Attempt} in {Delay}")]
+    private static partial void LogConflict(ILogger logger, int attempt, TimeSpan delay);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "MongoDB failed; retry {Attempt} in {Delay}")]
     private static partial void LogRetry(ILogger logger, int attempt, TimeSpan delay, Exception? failure);

@@ -211,8 +211,26 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [InlineData("Expected-Version", "soon")]
     [InlineData("Idempotency-Key", "")]
     [InlineData("If-Match", "\"1\"")]
-    public async Task Unusable_header_is_400(string name, string value) =>
-        await Problem(await Post("credit", Movement(5), (name, value)), HttpStatusCode.BadRequest, "invalid-input");
+    public async Task Unusable_header_is_400_and_named(string name, string value) =>
+        (await Problem(await Post("credit", Movement(5), (name, value)), HttpStatusCode.BadRequest, "invalid-input"))["field"]!.GetValue<string>().ShouldBe(name);
+
+    // HttpClient would make one line of them.
+    [Fact]
+    public async Task Header_that_is_given_twice_is_400_as_one_of_them_would_be_meant()
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(Http.BaseAddress!.Host, Http.BaseAddress.Port, Cancellation);
+        string request = $"POST /account/{_account}/credit HTTP/1.1\r\nHost: bank\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}";
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), Cancellation);
+        using var reader = new StreamReader(client.GetStream());
+        string answer = await reader.ReadToEndAsync(Cancellation);
+        answer.ShouldStartWith("HTTP/1.1 400 ");
+        answer.ShouldContain("The header Idempotency-Key is given 2 times");
+    }
+
+    [Fact]
+    public async Task Read_with_a_parameter_that_is_none_is_400_and_names_it() =>
+        (await Problem(await Http.GetAsync($"/account/{_account}?tokn=1@1", Cancellation), HttpStatusCode.BadRequest, "invalid-input"))["field"]!.GetValue<string>().ShouldBe("tokn");
 
     [Fact]
     public async Task Command_with_a_query_parameter_is_400_and_names_it() =>

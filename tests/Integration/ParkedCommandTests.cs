@@ -28,6 +28,10 @@ public sealed class ParkedCommandTests(BankFixture bank)
         (queued.AggregateId.Value, queued.Cause, queued.IsQueued).ShouldBe(("a", "not-avro", true));
         AggregateParkedException direct = await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 20, "direct"), Cancellation));
         (direct.AggregateId.Value, direct.Cause, direct.IsQueued).ShouldBe(("a", "not-avro", false));
+        // What waits already is not refused: whoever sent it under another id then could have it twice.
+        AggregateParkedException waiting = await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 10, "behind"), Cancellation));
+        waiting.IsQueued.ShouldBeTrue();
+        waiting.Message.ShouldContain("is kept in its place");
         (await node.Send(Movement.Credit("a", 5, "before"), Cancellation)).IsDuplicate.ShouldBeTrue();
         (await node.Send(Movement.Open("b"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         (await Balance(node, "a")).ShouldBe(5);
@@ -66,6 +70,7 @@ public sealed class ParkedCommandTests(BankFixture bank)
             Directory.Delete(data, recursive: true);
         await using EventSourcedNode restarted = await bank.Servers.StartNode(application, data, Cancellation);
         (await Should.ThrowAsync<AggregateParkedException>(restarted.Send(Movement.Credit("a", 1), Cancellation))).Cause.ShouldBe("not-avro");
+        (await Should.ThrowAsync<AggregateParkedException>(restarted.Send(Movement.Credit("a", 10, "c1"), Cancellation))).IsQueued.ShouldBeTrue();
 
         CommandReply still = desk.Retry("a");
         (still.Outcome, still.Code, still.Details["left"]).ShouldBe((ReplyOutcome.Rejected, "still-parked", "5"));

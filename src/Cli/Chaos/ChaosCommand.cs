@@ -61,6 +61,8 @@ internal static class ChaosCommand
                 return ExitCodes.Done;
             }
 
+            if (result.GetValue(load) is { Exists: false } missing)
+                throw new InvalidInputException("--load", $"--load: there is no file {missing.FullName}.");
             string? workload = result.GetValue(load) is { } file ? await File.ReadAllTextAsync(file.FullName, cancellationToken).ConfigureAwait(false) : null;
             string[] named = result.GetValue(application) ?? [];
             DomainUnderTest domain = named.Length == 0 ? DomainUnderTest.Purses with { Load = workload ?? DomainUnderTest.Purses.Load } : DomainUnderTest.Of(named, workload);

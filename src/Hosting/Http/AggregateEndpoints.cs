@@ -29,9 +29,11 @@ internal static class AggregateEndpoints
 
     private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id, string? consistency, string? token)
     {
+        if (context.Request.Query.Keys.FirstOrDefault(k => k is not ("consistency" or "token")) is { } unknown)
+            throw new InvalidInputException(unknown, $"'{unknown}' is no parameter of a read; it takes consistency or token.");
         if (token is not null && consistency is not null)
             throw new InvalidInputException("token", "token and consistency are given: a read takes one of them.");
-        var aggregateId = AggregateId.Parse(id);
+        AggregateId aggregateId = CommandEndpoints.Of("id", () => AggregateId.Parse(id));
         ValueTask<AggregateView?> reading = token is null
             ? aggregate.Reads.Read(aggregateId, ConsistencyOf(consistency), context.RequestAborted)
             : aggregate.Reads.Read(aggregateId, ConsistencyToken.Parse(token), context.RequestAborted);

@@ -10,6 +10,10 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// <summary><c>POST /{aggregate}/{id}/{command}</c>: the command in JSON, its outcome as the answer.</summary>
 internal static class CommandEndpoints
 {
+    private const string IdempotencyKey = "Idempotency-Key";
+    private const string ExpectedVersionHeader = "Expected-Version";
+    private const string CorrelationId = "X-Correlation-Id";
+
     public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples, TimeProvider time)
     {
         foreach (Type command in aggregate.Definition.CommandTypes.Where(t => !Avro.ProcessMessages.Is(t)).OrderBy(t => t.Name, StringComparer.Ordinal))
@@ -17,9 +21,9 @@ internal static class CommandEndpoints
             string name = Names.InUrl(command);
             routes.MapPost($"/{aggregate.Definition.Name}/{{id}}/{name}", (
                     string id,
-                    [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
-                    [FromHeader(Name = "Expected-Version")] string? expectedVersion,
-                    [FromHeader(Name = "X-Correlation-Id")] string? correlationId,
+                    [FromHeader(Name = IdempotencyKey)] string? idempotencyKey,
+                    [FromHeader(Name = ExpectedVersionHeader)] string? expectedVersion,
+                    [FromHeader(Name = CorrelationId)] string? correlationId,
                     HttpContext context) => Send(context, aggregate.Commands, command, id, (idempotencyKey, expectedVersion, correlationId), time))
                 .WithName($"{aggregate.Definition.Name}-{name}")
                 .WithTags(aggregate.Definition.Name)
@@ -39,9 +43,9 @@ internal static class CommandEndpoints
                 .AddOpenApiOperationTransformer((operation, _, _) =>
                 {
                     operation.Describe("id", "The aggregate's id, at most 256 bytes of UTF-8; a slash in it is escaped as %2F.");
-                    operation.Describe("Idempotency-Key", "The command id, at most 128 bytes; a new one when it is missing.", "open-4711");
-                    operation.Describe("Expected-Version", "any (also when it is missing), new, exists, or the version that must be current.", "any");
-                    operation.Describe("X-Correlation-Id", "Handed on to the events; the command id when it is missing.");
+                    operation.Describe(IdempotencyKey, "The command id, at most 128 bytes; a new one when it is missing.", "open-4711");
+                    operation.Describe(ExpectedVersionHeader, "any (also when it is missing), new, exists, or the version that must be current.", "any");
+                    operation.Describe(CorrelationId, "Handed on to the events; the command id when it is missing.");
                     operation.Takes(examples.JsonOf(command));
                     operation.Answers(Examples.Outcome);
                     return Task.CompletedTask;
@@ -53,9 +57,15 @@ internal static class CommandEndpoints
         HttpContext context, ICommandClient commands, Type commandType, string id, (string? IdempotencyKey, string? ExpectedVersion, string? CorrelationId) given, TimeProvider time)
     {
         IHeaderDictionary headers = context.Request.Headers;
-        var aggregateId = AggregateId.Parse(id);
-        CommandId commandId = given.IdempotencyKey is { } key ? CommandId.Parse(key) : CommandId.New(time);
-        ExpectedVersion expected = given.ExpectedVersion is { } version ? ExpectedVersion.Parse(version) : ExpectedVersion.Any;
+        foreach (string once in (string[])[IdempotencyKey, ExpectedVersionHeader, CorrelationId])
+        {
+            if (headers[once].Count > 1)
+                throw new InvalidInputException(once, $"The header {once} is given {headers[once].Count} times; it takes one value.");
+        }
+
+        AggregateId aggregateId = Of("id", () => AggregateId.Parse(id));
+        CommandId commandId = given.IdempotencyKey is { } key ? Of(IdempotencyKey, () => CommandId.Parse(key)) : CommandId.New(time);
+        ExpectedVersion expected = given.ExpectedVersion is { } version ? Of(ExpectedVersionHeader, () => ExpectedVersion.Parse(version)) : ExpectedVersion.Any;
         // A condition that is not understood must not be taken as none.
         foreach (string conditional in (string[])["If-Match", "If-None-Match", "If-Unmodified-Since"])
         {
@@ -75,6 +85,19 @@ internal static class CommandEndpoints
         return Answer(context, await commands.Send(envelope, context.RequestAborted).ConfigureAwait(false));
     }
 
+    /// <summary>What a part of the request says; what is wrong with it is told under the name that the caller knows.</summary>
+    internal static T Of<T>(string part, Func<T> parse)
+    {
+        try
+        {
+            return parse();
+        }
+        catch (InvalidInputException wrong)
+        {
+            throw new InvalidInputException(part, $"{part}: {wrong.Message}", wrong);
+        }
+    }
+
     private static async Task<object> ReadBody(HttpContext context, Type commandType)
     {
         if (!context.Request.HasJsonContentType())
@@ -86,7 +109,7 @@ internal static class CommandEndpoints
         }
         catch (JsonException malformed)
         {
-            throw new InvalidInputException(malformed.Path is { Length: > 0 } path ? path : "$", $"The body is not a {commandType.Name}: {malformed.Message}", malformed);
+            throw new InvalidInputException(malformed.Path is { Length: > 0 } path ? path : "$", $"The body is no {commandType.Name}: {malformed.Message}", malformed);
         }
     }
 
