@@ -56,7 +56,7 @@ public sealed partial class DeadLetterTests : IAsyncLifetime
         (await _http.GetAsync(At("account/a"), Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await _http.GetAsync(At("health/ready"), Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         string metrics = await _http.GetStringAsync(At("metrics"), Cancellation);
-        Regex.Matches(metrics, @"(?m)^kafkaeventsourcing_processing_kes_parked_records\{[^}]*\} (\d+)").Sum(m => int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture)).ShouldBe(1);
+        Regex.Matches(metrics, @"(?m)^kes_parked_records\{[^}]*\} (\d+)").Sum(m => int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture)).ShouldBe(1);
 
         ProgramRun list = await Kes("dead-letters", "list", "bank.account", "--aggregate", "a");
         list.ExitCode.ShouldBe(0, list.Output);

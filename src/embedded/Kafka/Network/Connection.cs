@@ -60,12 +60,12 @@ internal sealed partial class Connection : IDisposable
     {
         try
         {
-            if (_broker.Options.TlsCertificate is { } certificate)
+            if (_broker.Certificate is { } certificate)
             {
                 _tls = new SslStream(new NetworkStream(_socket, ownsSocket: false));
                 try
                 {
-                    await _tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, cancellationToken).ConfigureAwait(false);
+                    await _tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateContext = certificate }, cancellationToken).ConfigureAwait(false);
                 }
                 catch (Exception failed) when (failed is AuthenticationException or IOException)
                 {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net.Security;
 using KafkaEventSourcing.Embedded.Kafka.Coordinator;
 using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Network;
@@ -33,6 +34,7 @@ internal sealed class Broker : IDisposable
         Quotas = new ClientQuotas(directory);
         Scram = new ScramStore(directory, options.SaslUsers);
         ClusterId = ReadClusterId(Path.Combine(directory, "cluster.id"), time);
+        Certificate = options.TlsCertificate is { } certificate ? SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true) : null;
         _producerIdFile = Path.Combine(directory, "producer.id");
         _nextProducerId = _reservedProducerIds = File.Exists(_producerIdFile) ? long.Parse(File.ReadAllText(_producerIdFile), CultureInfo.InvariantCulture) : 0;
         CreateInternal(TopicStore.Offsets);
@@ -82,6 +84,9 @@ internal sealed class Broker : IDisposable
     public string Host => Options.AdvertisedHost ?? (Options.Host is "0.0.0.0" ? "127.0.0.1" : Options.Host);
 
     public int Port { get; set; }
+
+    /// <summary>The certificate with its chain, which is built once and not for each connection; null: no TLS.</summary>
+    public SslStreamCertificateContext? Certificate { get; }
 
     /// <summary>The listener, named by its security protocol as Kafka does.</summary>
     public string ListenerName => (Options.SaslUsers.Count > 0, Options.TlsCertificate is not null) switch
