@@ -21,14 +21,7 @@ public sealed partial class LostOwnerTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        try
-        {
-            _servers = await TestServers.Start(Cancellation);
-        }
-        catch (TestServersUnavailableException unavailable)
-        {
-            Assert.Skip(unavailable.Message);
-        }
+        _servers = await ServersOrSkip.Start(Cancellation);
     }
 
     public async ValueTask DisposeAsync()

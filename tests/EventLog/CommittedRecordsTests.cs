@@ -20,14 +20,7 @@ public sealed class CommittedRecordsTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        try
-        {
-            _servers = await TestServers.Start(Cancellation);
-        }
-        catch (TestServersUnavailableException unavailable)
-        {
-            Assert.Skip(unavailable.Message);
-        }
+        _servers = await ServersOrSkip.Start(Cancellation);
 
         _topics = new TopicFamily(TestServers.UniqueName("app"), "thing");
         using var provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection);

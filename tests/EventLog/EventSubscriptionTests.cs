@@ -18,14 +18,7 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        try
-        {
-            _servers = await TestServers.Start(Cancellation);
-        }
-        catch (TestServersUnavailableException unavailable)
-        {
-            Assert.Skip(unavailable.Message);
-        }
+        _servers = await ServersOrSkip.Start(Cancellation);
 
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _servers.Addresses.Registry });
         _topics = new TopicFamily(TestServers.UniqueName("app"), "thing");

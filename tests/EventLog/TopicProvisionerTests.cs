@@ -11,14 +11,7 @@ public sealed class TopicProvisionerTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        try
-        {
-            _servers = await TestServers.Start(Cancellation);
-        }
-        catch (TestServersUnavailableException unavailable)
-        {
-            Assert.Skip(unavailable.Message);
-        }
+        _servers = await ServersOrSkip.Start(Cancellation);
 
         _provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection);
     }

@@ -30,14 +30,7 @@ public sealed class ProcessingFixture : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        try
-        {
-            _servers = await TestServers.Start(TestContext.Current.CancellationToken);
-        }
-        catch (TestServersUnavailableException unavailable)
-        {
-            Assert.Skip(unavailable.Message);
-        }
+        _servers = await ServersOrSkip.Start(TestContext.Current.CancellationToken);
 
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _servers.Addresses.Registry });
         _serde = AvroMessageSerde.Create(_registry, Counter.Types);

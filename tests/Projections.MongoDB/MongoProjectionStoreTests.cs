@@ -17,14 +17,7 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        try
-        {
-            _servers = await TestServers.Start(Cancellation);
-        }
-        catch (TestServersUnavailableException unavailable)
-        {
-            Assert.Skip(unavailable.Message);
-        }
+        _servers = await ServersOrSkip.Start(Cancellation);
 
         _database = TestServers.UniqueName("tally");
         _store = NewStore();
