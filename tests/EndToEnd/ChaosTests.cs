@@ -1,10 +1,11 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
 /// <summary><c>kes chaos</c> itself: it finds nothing where nothing is wrong, and it finds what was planted.</summary>
-public sealed class ChaosTests : IDisposable
+public sealed partial class ChaosTests : IDisposable
 {
     private static readonly string Planted = Path.Combine(AppContext.BaseDirectory, "KafkaEventSourcing.Planted.dll");
 
@@ -44,6 +45,31 @@ public sealed class ChaosTests : IDisposable
     }
 
     [Fact]
+    public async Task Servers_that_are_there_already_are_used_and_left_alone()
+    {
+        await using ProgramRun up = ProgramRun.Start("dotnet",
+            [Programs.Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "servers")]);
+        string kafka = (await up.WaitForLine(KafkaLine(), Cancellation)).Groups[1].Value;
+        string registry = (await up.WaitForLine(RegistryLine(), Cancellation)).Groups[1].Value;
+        string mongo = (await up.WaitForLine(MongoLine(), Cancellation)).Groups[1].Value;
+        string[] outside = ["--kafka", kafka, "--registry", registry, "--mongodb", mongo];
+        string[] small = ["--seed", "5", "--nodes", "2", "--duration", "3s", "--session-timeout", "2s", "--fault-every", "700ms", "--faults", "kill-node,cut-nodes"];
+
+        ProgramRun run = await Chaos("", [.. outside, .. small]);
+        run.ExitCode.ShouldBe(0, run.Output);
+        run.Output.ShouldContain("seed 5: ");
+        string call = (await File.ReadAllLinesAsync(Path.Combine(_folder, "seed-5", "history.jsonl"), Cancellation))[0];
+        call.ShouldContain("s5at", customMessage: "on servers that stay, another run of the seed must not meet this one's aggregates and command ids");
+        ProgramRun refused = await Chaos("", [.. outside, "--faults", "kill-servers"]);
+        refused.ExitCode.ShouldBe(2, refused.Output);
+        refused.Output.ShouldContain("only nodes and the ways between them have faults");
+        ProgramRun incomplete = await Chaos("", "--kafka", kafka);
+        incomplete.ExitCode.ShouldBe(2, incomplete.Output);
+        incomplete.Output.ShouldContain("go together");
+        (await up.Terminate(Cancellation)).ShouldBe(0, "the servers were left alone");
+    }
+
+    [Fact]
     public async Task Plan_is_printed_and_wrong_usage_is_2()
     {
         ProgramRun one = await Chaos("", "--seed", "42", "--plan");
@@ -58,6 +84,15 @@ public sealed class ChaosTests : IDisposable
         nothing.ExitCode.ShouldBe(2, nothing.Output);
         nothing.Output.ShouldContain("No .NET assembly");
     }
+
+    [GeneratedRegex(@"^Kafka\s+(\S+:\d+)")]
+    private static partial Regex KafkaLine();
+
+    [GeneratedRegex(@"(http://\S+:\d+)")]
+    private static partial Regex RegistryLine();
+
+    [GeneratedRegex(@"(mongodb://\S+)")]
+    private static partial Regex MongoLine();
 
     private Task<ProgramRun> Chaos(string bug, params string[] arguments) =>
         ProgramRun.Finish("dotnet", [Programs.Kes, "chaos", "--output", _folder, .. arguments], new Dictionary<string, string> { ["PLANTED"] = bug, ["DOTNET_EnableDiagnostics"] = "0" }, Cancellation);

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using KafkaEventSourcing.Cli.Chaos.Cluster;
 using KafkaEventSourcing.Cli.Chaos.Faults;
+using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.CommandLine;
 
 namespace KafkaEventSourcing.Cli.Chaos;
@@ -28,23 +29,31 @@ internal static class ChaosCommand
         Option<int> partitions = Count("--partitions", "partitions of the topics", Defaults.Partitions);
         Option<int> standbys = Count("--standbys", "warm copies of each partition", Defaults.Standbys);
         Option<TimeSpan> patience = Time("--patience", "how long after the last fault all must be answered and settled", Defaults.Patience);
+        // Without the variables of other commands: a shell that is set up for production must not be enough to put it under fire.
+        var kafka = new Option<string?>("--kafka") { Description = "Kafka brokers to use, host:port[,host:port], with --registry and --mongodb (default: embedded servers are started)" };
+        var registry = new Option<string?>("--registry") { Description = "Schema Registry to use" };
+        var mongo = new Option<string?>("--mongodb") { Description = "MongoDB to use, a connection string" };
+        var settings = new Option<string[]>("--kafka-setting") { Description = "a librdkafka setting, name=value, for all clients of these brokers; may be repeated" };
         var faults = new Option<string[]>("--faults") { Description = $"the kinds of faults, with commas between (default: all). {string.Join(", ", Kinds.Keys)}", AllowMultipleArgumentsPerToken = true };
         var load = new Option<FileInfo?>("--load") { Description = "a workload as JSON (default: the examples of the application's API page)" };
         var output = new Option<string?>("--output") { Description = "folder for the files of each run (default: data/chaos, and only of runs with a violation)" };
         var plan = new Option<bool>("--plan") { Description = "print the faults of the seed and do nothing" };
         command.Arguments.Add(application);
-        foreach (Option option in (Option[])[seed, runs, nodes, duration, session, every, callers, pause, partitions, standbys, patience, faults, load, output, plan])
+        foreach (Option option in (Option[])[seed, runs, nodes, duration, session, every, callers, pause, partitions, standbys, patience, kafka, registry, mongo, settings, faults, load, output, plan])
             command.Options.Add(option);
         command.SetAction(async (result, cancellationToken) =>
         {
+            ServerAddresses? servers = ServersOf(result.GetValue(kafka), result.GetValue(settings) ?? [], result.GetValue(registry), result.GetValue(mongo));
             var options = new ChaosOptions
             {
                 Seed = result.GetValue(seed),
+                Servers = servers,
+                Session = servers is null ? "" : string.Create(CultureInfo.InvariantCulture, $"at{TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()}"),
                 Nodes = result.GetValue(nodes),
                 Duration = result.GetValue(duration),
                 SessionTimeout = result.GetValue(session),
                 FaultEvery = result.GetValue(every),
-                Faults = KindsOf(result.GetValue(faults) ?? []),
+                Faults = KindsOf(result.GetValue(faults) ?? [], servers is not null),
                 Callers = result.GetValue(callers),
                 Pause = result.GetValue(pause),
                 Partitions = result.GetValue(partitions),
@@ -74,7 +83,16 @@ internal static class ChaosCommand
 
     private static Dictionary<string, FaultKind> Kinds { get; } = Enum.GetValues<FaultKind>().ToDictionary(Fault.NameOf);
 
-    private static FaultKind[] KindsOf(string[] names)
+    private static ServerAddresses? ServersOf(string? kafka, string[] settings, string? registry, string? mongo) =>
+        kafka is null && registry is null && mongo is null && settings.Length == 0 ? null : new ServerAddresses
+        {
+            Kafka = kafka,
+            KafkaSettings = ServerOptions.Pairs(settings, "--kafka-setting"),
+            Registry = registry,
+            MongoDB = mongo,
+        };
+
+    private static FaultKind[] KindsOf(string[] names, bool isOutside)
     {
         string[] asked = [.. names.SelectMany(n => n.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
         if (asked.FirstOrDefault(n => !Kinds.ContainsKey(n)) is { } unknown)
@@ -83,6 +101,8 @@ internal static class ChaosCommand
         // What this system cannot do is left out of the default, and refused where it was asked for.
         if (asked.Length > 0 && kinds.Contains(FaultKind.FullDisk) && !FileSizeLimit.IsSupported)
             throw new InvalidInputException("--faults", "full-disk is there on 64-bit Linux only.");
+        if (asked.Length == 0 && isOutside)
+            kinds = [.. kinds.Where(ChaosOptions.CanBefallNodes)];
         return FileSizeLimit.IsSupported ? kinds : [.. kinds.Where(k => k != FaultKind.FullDisk)];
     }
 

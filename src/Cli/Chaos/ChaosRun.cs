@@ -31,7 +31,7 @@ internal sealed class ChaosRun
     public ChaosRun(ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, Doors doors, TimeProvider time)
     {
         (_cluster, _domain, _options, _doors, _time) = (cluster, domain, options, doors, time);
-        _run = string.Create(CultureInfo.InvariantCulture, $"s{options.Seed}");
+        _run = options.RunName;
         _callers = new Callers(cluster, domain, workload, options, _run, doors.Topics, time);
         _injector = new FaultInjector(cluster, options, time);
     }

@@ -83,7 +83,7 @@ public sealed class ServerOptions
         DefaultValueFactory = _ => (Environment.GetEnvironmentVariable(variable) ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
     };
 
-    private static Dictionary<string, string> Pairs(string[] settings, string option)
+    internal static Dictionary<string, string> Pairs(string[] settings, string option)
     {
         var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (string setting in settings)

@@ -87,11 +87,11 @@ public sealed class FiguresTests
     public void Kafka_connections_are_known_by_the_client_id_of_their_first_request()
     {
         byte[] request = [0, 0, 0, 40, 0, 18, 0, 3, 0, 0, 0, 1, 0, 6, (byte)'n', (byte)'o', (byte)'d', (byte)'e', (byte)'-', (byte)'1', 0];
-        ChaosServers.ClientId(request).ShouldBe("node-1");
-        ChaosServers.ClientId(request.AsSpan(0, 19)).ShouldBeNull();
-        ChaosServers.ClientId(request.AsSpan(0, 5)).ShouldBeNull();
+        OwnServers.ClientId(request).ShouldBe("node-1");
+        OwnServers.ClientId(request.AsSpan(0, 19)).ShouldBeNull();
+        OwnServers.ClientId(request.AsSpan(0, 5)).ShouldBeNull();
         request[12] = request[13] = 0xFF;
-        ChaosServers.ClientId(request).ShouldBe("");
+        OwnServers.ClientId(request).ShouldBe("");
     }
 
     private static InjectedFault Fault(FaultKind kind, long started) => new(new Fault(TimeSpan.Zero, kind, 0, TimeSpan.Zero, TimeSpan.Zero), started);

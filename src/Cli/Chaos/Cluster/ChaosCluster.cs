@@ -18,16 +18,16 @@ internal sealed class ChaosCluster : IAsyncDisposable
     {
         (_domain, _folder, _time) = (domain, folder, time);
         _logs = Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName;
-        Servers = new ChaosServers(Path.Combine(folder, "servers"), Path.Combine(_logs, "servers.log"), time);
+        Servers = options.Servers is { } outside ? new OutsideServers(outside) : new OwnServers(Path.Combine(folder, "servers"), Path.Combine(_logs, "servers.log"), time);
         Nodes = [.. Enumerable.Range(0, options.Nodes).Select(n => new ChaosNode(n, domain, options, Servers, folder, Path.Combine(_logs, $"node-{n + 1}.log"), time))];
     }
 
-    public ChaosServers Servers { get; }
+    public IChaosServers Servers { get; }
 
     public IReadOnlyList<ChaosNode> Nodes { get; }
 
     /// <summary>All child processes.</summary>
-    public IEnumerable<ChildProcess> Processes => Nodes.Select(n => n.Process).Append(Servers.Process);
+    public IEnumerable<ChildProcess> Processes => [.. Nodes.Select(n => n.Process), .. Servers.Process is { } servers ? new[] { servers } : []];
 
     /// <summary>Starts them; returns once all nodes are ready.</summary>
     /// <exception cref="TimeoutException">They are not, in time.</exception>
@@ -77,8 +77,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         string[] arguments =
         [
-            .. _domain.Command.Skip(1), "verify", "--data", Nodes[0].Folder, "--kafka", Servers.OfChecker.Kafka!, "--kafka-setting", "client.id=kes", "--registry", Servers.OfChecker.Registry!,
-            "--mongodb", Servers.OfChecker.MongoDB!,
+            .. _domain.Command.Skip(1), "verify", "--data", Nodes[0].Folder, .. ServerArguments.Of(Servers.OfChecker),
         ];
         try
         {

@@ -10,27 +10,21 @@ internal sealed partial class ChaosNode : IAsyncDisposable
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
 
-    private readonly ChaosServers _servers;
-    private readonly TcpProxy _registry;
-    private readonly TcpProxy _mongo;
     private readonly TcpProxy _fellows;
     private volatile HttpClient? _http;
     private TimeSpan _clockOffset;
 
-    public ChaosNode(int number, DomainUnderTest domain, ChaosOptions options, ChaosServers servers, string folder, string logFile, TimeProvider time)
+    public ChaosNode(int number, DomainUnderTest domain, ChaosOptions options, IChaosServers servers, string folder, string logFile, TimeProvider time)
     {
         Name = string.Create(CultureInfo.InvariantCulture, $"node-{number + 1}");
         Folder = Path.Combine(folder, Name);
-        _servers = servers;
-        _registry = new TcpProxy(time) { Target = servers.Registry };
-        _mongo = new TcpProxy(time) { Target = servers.MongoDB };
+        Servers = servers.RouteOf(Name);
         _fellows = new TcpProxy(time);
         IReadOnlyList<string> command = FileSizeLimit.Ignoring(
         [
             .. domain.Command, "run", "--verbose", "--http-port", "0", "--node-id", Name, "--session-timeout", options.SessionTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture),
             "--standbys", options.Standbys.ToString(CultureInfo.InvariantCulture), "--partitions", options.Partitions.ToString(CultureInfo.InvariantCulture), "--data", Folder,
-            "--kafka", servers.Kafka, "--kafka-setting", $"client.id={Name}", "--registry", $"http://127.0.0.1:{_registry.Port}", "--mongodb", $"mongodb://127.0.0.1:{_mongo.Port}/?directConnection=true",
-            "--advertise", $"http://127.0.0.1:{_fellows.Port}",
+            .. ServerArguments.Of(Servers.Addresses), "--advertise", $"http://127.0.0.1:{_fellows.Port}",
         ]);
         Process = new ChildProcess(Name, () => command, Environment, ServesAt(), Served, logFile, time);
     }
@@ -45,11 +39,8 @@ internal sealed partial class ChaosNode : IAsyncDisposable
     /// <summary>Its HTTP interface, as callers reach it; null: it has not served yet.</summary>
     public HttpClient? Http => _http;
 
-    public TcpProxyLine Kafka => _servers.KafkaOf(Name);
-
-    public TcpProxyLine Registry => _registry.Line();
-
-    public TcpProxyLine MongoDB => _mongo.Line();
+    /// <summary>Its way to the servers.</summary>
+    public ServerRoute Servers { get; }
 
     /// <summary>The way of the other nodes to this one.</summary>
     public TcpProxyLine Fellows => _fellows.Line();
@@ -80,8 +71,7 @@ internal sealed partial class ChaosNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Process.DisposeAsync().ConfigureAwait(false);
-        await _registry.DisposeAsync().ConfigureAwait(false);
-        await _mongo.DisposeAsync().ConfigureAwait(false);
+        await Servers.DisposeAsync().ConfigureAwait(false);
         await _fellows.DisposeAsync().ConfigureAwait(false);
         _http?.Dispose();
     }

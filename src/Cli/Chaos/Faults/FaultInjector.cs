@@ -30,15 +30,15 @@ internal sealed class FaultInjector(ChaosCluster cluster, ChaosOptions options, 
     {
         foreach (ChaosNode node in cluster.Nodes)
         {
-            foreach (TcpProxyLine line in (TcpProxyLine[])[node.Kafka, node.MongoDB, node.Registry, node.Fellows])
-                line.Mend();
+            node.Servers.Mend();
+            node.Fellows.Mend();
             await node.Process.Signal("CONT", cancellationToken).ConfigureAwait(false);
             if (FileSizeLimit.IsSupported)
                 node.Process.WithId(FileSizeLimit.Lift);
             node.Process.Up();
         }
 
-        cluster.Servers.Process.Up();
+        cluster.Servers.Process?.Up();
     }
 
     private async Task Run(Fault fault, CancellationToken cancellationToken)
@@ -55,7 +55,7 @@ internal sealed class FaultInjector(ChaosCluster cluster, ChaosOptions options, 
     {
         if (fault.Kind == FaultKind.KillServers)
         {
-            await cluster.Servers.Process.Kill(cancellationToken).ConfigureAwait(false);
+            await cluster.Servers.Process!.Kill(cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -102,7 +102,7 @@ internal sealed class FaultInjector(ChaosCluster cluster, ChaosOptions options, 
         switch (fault.Kind)
         {
             case FaultKind.KillServers:
-                cluster.Servers.Process.Up();
+                cluster.Servers.Process!.Up();
                 break;
             case FaultKind.KillNode or FaultKind.WipeNode or FaultKind.EndNode or FaultKind.JumpClock:
                 cluster.Nodes[fault.Node].Process.Up();
@@ -124,10 +124,10 @@ internal sealed class FaultInjector(ChaosCluster cluster, ChaosOptions options, 
         ChaosNode node = cluster.Nodes[fault.Node];
         return fault.Kind switch
         {
-            FaultKind.CutMongoDB or FaultKind.StallMongoDB => node.MongoDB,
-            FaultKind.CutRegistry => node.Registry,
+            FaultKind.CutMongoDB or FaultKind.StallMongoDB => node.Servers.MongoDB!,
+            FaultKind.CutRegistry => node.Servers.Registry!,
             FaultKind.CutNodes or FaultKind.StallNodes => node.Fellows,
-            _ => node.Kafka,
+            _ => node.Servers.Kafka!,
         };
     }
 }

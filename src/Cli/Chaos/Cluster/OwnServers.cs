@@ -10,21 +10,22 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.Cli.Chaos.Cluster;
 
 /// <summary>The embedded servers in a process of their own (<c>kes up</c>), on ports that stay the same over restarts, and the proxy before Kafka that its clients are led to.</summary>
-internal sealed partial class ChaosServers : IAsyncDisposable
+internal sealed partial class OwnServers : IChaosServers
 {
     // The client id that Kafka's requests carry: a proxy tells by it who is speaking.
     private const string Checker = "kes";
 
     private readonly TcpProxy _kafka;
+    private readonly TimeProvider _time;
     private readonly int _kafkaPort;
     private readonly int _registryPort;
     private readonly int _mongoPort;
 
-    public ChaosServers(string folder, string logFile, TimeProvider time)
+    public OwnServers(string folder, string logFile, TimeProvider time)
     {
         // The registry needs Kafka, by way of the proxy, before the process can tell a port of its own choice: so they are chosen here.
         int[] ports = FreePorts(3);
-        (_kafkaPort, _registryPort, _mongoPort) = (ports[0], ports[1], ports[2]);
+        (_kafkaPort, _registryPort, _mongoPort, _time) = (ports[0], ports[1], ports[2], time);
         _kafka = new TcpProxy(time, ClientId) { Target = new IPEndPoint(IPAddress.Loopback, _kafkaPort) };
         Process = new ChildProcess("servers",
             () =>
@@ -37,14 +38,16 @@ internal sealed partial class ChaosServers : IAsyncDisposable
 
     public ChildProcess Process { get; }
 
-    public IPEndPoint Registry => new(IPAddress.Loopback, _registryPort);
+    ChildProcess? IChaosServers.Process => Process;
 
-    public IPEndPoint MongoDB => new(IPAddress.Loopback, _mongoPort);
+    private IPEndPoint Registry => new(IPAddress.Loopback, _registryPort);
 
-    /// <summary>Kafka as all clients see it.</summary>
-    public string Kafka => $"127.0.0.1:{Text(_kafka.Port)}";
+    private IPEndPoint MongoDB => new(IPAddress.Loopback, _mongoPort);
 
-    /// <summary>The servers as the checker uses them: nobody spoils its connections.</summary>
+    // As all clients see it.
+    private string Kafka => $"127.0.0.1:{Text(_kafka.Port)}";
+
+    /// <inheritdoc/>
     public ServerAddresses OfChecker => new()
     {
         Kafka = Kafka,
@@ -53,8 +56,25 @@ internal sealed partial class ChaosServers : IAsyncDisposable
         MongoDB = $"mongodb://{MongoDB}/?directConnection=true",
     };
 
-    /// <summary>The connections to Kafka of the clients with that id.</summary>
-    public TcpProxyLine KafkaOf(string client) => _kafka.Line(client);
+    /// <inheritdoc/>
+    public ServerRoute RouteOf(string client)
+    {
+        var registry = new TcpProxy(_time) { Target = Registry };
+        var mongo = new TcpProxy(_time) { Target = MongoDB };
+        return new ServerRoute(registry, mongo)
+        {
+            Addresses = new ServerAddresses
+            {
+                Kafka = Kafka,
+                KafkaSettings = new Dictionary<string, string> { ["client.id"] = client },
+                Registry = $"http://127.0.0.1:{Text(registry.Port)}",
+                MongoDB = $"mongodb://127.0.0.1:{Text(mongo.Port)}/?directConnection=true",
+            },
+            Kafka = _kafka.Line(client),
+            Registry = registry.Line(),
+            MongoDB = mongo.Line(),
+        };
+    }
 
     public async ValueTask DisposeAsync()
     {
