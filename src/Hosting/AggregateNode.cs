@@ -59,7 +59,7 @@ public sealed class AggregateNode : IAsyncDisposable
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     internal static async Task<AggregateNode> Start(
-        AggregateDefinition definition, IReadOnlyList<ProjectionDefinition> projections, IProjectionStore readModels, AvroMessageSerde serde,
+        AggregateDefinition definition, IReadOnlyList<ProjectionDefinition> projections, IProjectionStore readModels, Task readModelsReady, AvroMessageSerde serde,
         ApplicationDefinition application, KafkaConnection kafka, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var topics = new TopicFamily(application.Name, definition.Name);
@@ -107,7 +107,7 @@ public sealed class AggregateNode : IAsyncDisposable
             throw;
         }
 
-        node.Completion = node.WatchParts(kafka, topics, serde, application.Name, timeProvider, loggers);
+        node.Completion = node.WatchParts(readModelsReady, kafka, topics, serde, application.Name, timeProvider, loggers);
         return node;
     }
 
@@ -154,20 +154,26 @@ public sealed class AggregateNode : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task WatchParts(KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, TimeProvider time, ILoggerFactory loggers)
+    private async Task WatchParts(Task readModelsReady, KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, TimeProvider time, ILoggerFactory loggers)
     {
         var parts = new List<Task> { Processor.Completion, Owners.Completion };
         if (Projections is { } engine)
         {
             _events = new EventSubscription(kafka, topics, serde, new EventSubscriptionOptions { GroupId = $"{application}-{topics.Aggregate}-projections" }, time, loggers);
-            _projecting = _events.Run(
-                async (partition, token) => await engine.StartOf(partition, token).ConfigureAwait(false),
-                (batch, token) => engine.Project(batch.Partition, batch.Events, batch.NextOffset, token),
-                _stop.Token);
+            _projecting = Project(_events, engine, readModelsReady);
             parts.Add(_projecting);
             parts.Add(engine.Completion);
         }
 
         await (await Task.WhenAny(parts).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    private async Task Project(EventSubscription events, ProjectionEngine engine, Task readModelsReady)
+    {
+        await readModelsReady.WaitAsync(_stop.Token).ConfigureAwait(false);
+        await events.Run(
+            async (partition, token) => await engine.StartOf(partition, token).ConfigureAwait(false),
+            (batch, token) => engine.Project(batch.Partition, batch.Events, batch.NextOffset, token),
+            _stop.Token).ConfigureAwait(false);
     }
 }

@@ -1,6 +1,8 @@
 using System.Reflection;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Hosting.Health;
+using KafkaEventSourcing.Processing;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
 using Microsoft.Extensions.Logging;
@@ -11,9 +13,15 @@ namespace KafkaEventSourcing.Hosting;
 /// <summary>A running node of an application. Thread-safe.</summary>
 public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
 {
+    private static readonly TimeSpan RegistryInterval = TimeSpan.FromSeconds(10);
+
     private readonly CachedSchemaRegistryClient _registry;
     private readonly MongoProjectionStore _readModels;
     private readonly Dictionary<Type, AggregateNode> _byCommand = [];
+    private readonly CancellationTokenSource _stop = new();
+    private ReadModelStart? _readModelStart;
+    private BrokerProbe? _broker;
+    private ServerProbe? _registryProbe;
 
     private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry, MongoProjectionStore readModels) =>
         (Application, Addresses, _registry, _readModels) = (application, addresses, registry, readModels);
@@ -36,13 +44,24 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>Whether all partitions of this node serve and nothing has stopped.</summary>
     public bool IsReady => !Completion.IsCompleted && Aggregates.All(a => a.Processor.IsReady);
 
+    /// <summary>What the node looks at to say how it is.</summary>
+    public IReadOnlyList<NodeCheck> Checks { get; private set; } = [];
+
+    /// <summary>Why no read model is kept yet; null: they are, or wait for events only.</summary>
+    internal string? ReadModelsWait => _readModelStart?.Wait;
+
     internal MongoProjectionStore ReadModelStore => _readModels;
 
-    /// <summary>Starts a node: registers schemas, creates missing topics and collections, restores, and returns when it serves.</summary>
+    /// <summary>Starts a node: registers schemas, creates missing topics and collections, restores, and returns when it serves. Read models follow when MongoDB is there; nothing else waits for it.</summary>
     /// <exception cref="InvalidInputException">An option or an address is unusable.</exception>
     /// <exception cref="TimeoutException">A partition does not serve within <see cref="NodeOptions.StartTimeout"/>.</exception>
-    public static async Task<EventSourcedNode> Start(
-        ApplicationDefinition application, ServerAddresses addresses, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
+    public static Task<EventSourcedNode> Start(
+        ApplicationDefinition application, ServerAddresses addresses, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken) =>
+        Start(application, addresses, options, loggers, timeProvider, static _ => { }, cancellationToken);
+
+    // entering: is told what the start waits for, as text that may change while it waits.
+    internal static async Task<EventSourcedNode> Start(
+        ApplicationDefinition application, ServerAddresses addresses, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         options.Validate();
         addresses.KafkaConnection.Validate();
@@ -54,7 +73,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         var node = new EventSourcedNode(application, addresses, registry, readModels);
         try
         {
-            await node.StartParts(options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
+            await node.StartParts(options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);
             return node;
         }
         catch
@@ -99,34 +118,61 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>Stops the node.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        if (_broker is not null)
+            await _broker.DisposeAsync().ConfigureAwait(false);
+        if (_registryProbe is not null)
+            await _registryProbe.DisposeAsync().ConfigureAwait(false);
         foreach (AggregateNode aggregate in Aggregates)
             await aggregate.DisposeAsync().ConfigureAwait(false);
+        if (_readModelStart is not null)
+            await _readModelStart.Ready.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _readModels.Dispose();
         _registry.Dispose();
+        _stop.Dispose();
     }
 
-    private async Task StartParts(NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
+    private async Task StartParts(NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a => a.CommandTypes.Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
         var serde = AvroMessageSerde.Create(_registry, types);
-        await _readModels.Prepare(Application.Projections, cancellationToken).ConfigureAwait(false);
+        _readModelStart = new ReadModelStart(_readModels, Application.Projections, loggers.CreateLogger<ReadModelStart>(), timeProvider, _stop.Token);
         ILookup<AggregateDefinition, ProjectionDefinition> projections = Application.Projections.ToLookup(Application.AggregateOf);
         var started = new List<AggregateNode>();
         Aggregates = started;
         foreach (AggregateDefinition aggregate in Application.Aggregates)
         {
+            entering(() => $"asking Kafka and the Schema Registry for the topics and schemas of '{aggregate.Name}'");
             AggregateNode part = await AggregateNode.Start(
-                aggregate, [.. projections[aggregate]], _readModels, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
+                aggregate, [.. projections[aggregate]], _readModels, _readModelStart.Ready, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
             started.Add(part);
             foreach (Type command in aggregate.CommandTypes.Where(t => !ProcessMessages.Is(t)))
                 _byCommand.Add(command, part);
         }
 
         Completion = Watch(started);
+        entering(() => $"joining its groups and restoring partitions ({string.Join(", ", started.Select(a => $"{a.Definition.Name}: {a.Processor.Partitions.Values.Count(s => s == PartitionStatus.Serving)} of {a.Processor.Partitions.Count} serve"))})");
         Task ready = Task.WhenAll(started.Select(a => a.Processor.Ready));
         if (await Task.WhenAny(ready, Completion).WaitAsync(options.StartTimeout, timeProvider, cancellationToken).ConfigureAwait(false) == Completion)
             await Completion.ConfigureAwait(false);
         await ready.ConfigureAwait(false);
+        await _readModelStart.NodeServes().ConfigureAwait(false);
+        _broker = new BrokerProbe(Addresses.KafkaConnection, () => Aggregates, options.BrokerSilence / 2, timeProvider);
+        _registryProbe = new ServerProbe(AskRegistry, RegistryInterval, timeProvider);
+        Checks = new NodeChecks(this, _broker, _registryProbe, _readModels, options.BrokerSilence).All;
+    }
+
+    // Any answer will do, be it a refusal: what matters is that somebody is there.
+    private async Task AskRegistry(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _registry.GetCompatibilityAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (SchemaRegistryException answered) when ((int)answered.Status < 500)
+        {
+            // It may not be ours to ask.
+        }
     }
 
     private static async Task Watch(List<AggregateNode> parts) =>

@@ -7,6 +7,12 @@ internal static partial class HostingLog
     [LoggerMessage(Level = LogLevel.Critical, Message = "A part of the node has stopped; the node ends")]
     public static partial void Stopped(this ILogger logger, Exception? fault);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "Asked to end: not ready any more, and serving whoever comes for another {Seconds} s")]
+    public static partial void Drains(this ILogger logger, double seconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The partitions could not be handed over within {Seconds} s; the node ends as if it had been killed, and nothing is lost")]
+    public static partial void NotHandedOver(this ILogger logger, double seconds);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "The request {Method} {Path} failed")]
     public static partial void RequestFailed(this ILogger logger, Exception fault, string method, string? path);
 }

@@ -37,6 +37,9 @@ public sealed record NodeOptions
     /// <summary>What nodes show one another; all nodes of an application have the same one. Null, the default: whoever reaches a node's <c>/_node/</c> paths is answered.</summary>
     public NodeSecret? NodeSecret { get; init; }
 
+    /// <summary>For how long Kafka may be silent, or one transaction under way, before the node says that it is not ready. Default 10 s.</summary>
+    public TimeSpan BrokerSilence { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()
@@ -55,6 +58,8 @@ public sealed record NodeOptions
             throw new InvalidInputException("--standbys", $"--standbys is {Standbys}; it must be from 0 to 100.");
         if (ReadTimeout <= TimeSpan.Zero)
             throw new InvalidInputException(nameof(ReadTimeout), $"{nameof(ReadTimeout)} is {ReadTimeout}; it must be positive.");
+        if (BrokerSilence < TimeSpan.FromSeconds(1))
+            throw new InvalidInputException(nameof(BrokerSilence), $"{nameof(BrokerSilence)} is {BrokerSilence}; it must be at least 1 s.");
         if (CommandTimeout <= TimeSpan.Zero)
             throw new InvalidInputException(nameof(CommandTimeout), $"{nameof(CommandTimeout)} is {CommandTimeout}; it must be positive.");
     }

@@ -34,33 +34,64 @@ public sealed class NodeStarter
     /// <exception cref="InvalidInputException">An option is unusable.</exception>
     public async Task<RunningNode> Start(ParseResult result, string dataDirectory, CancellationToken cancellationToken)
     {
+        NodePlan plan = Plan(result, dataDirectory);
         ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(Options.Verbose));
+        try
+        {
+            return await Start(plan, loggers, static _ => { }, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            loggers.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What <paramref name="result"/> asks for, checked: nothing has been started, asked or written.</summary>
+    /// <exception cref="InvalidInputException">An option is unusable.</exception>
+    internal NodePlan Plan(ParseResult result, string dataDirectory)
+    {
+        ServerAddresses addresses = Options.AddressesOf(result);
+        if (_embedded is null)
+            _ = new ExternalServers(addresses);
+        addresses.Validate();
+        if (result.GetValue(Options.Data) is { } named && string.IsNullOrWhiteSpace(named))
+            throw new InvalidInputException("--data", "--data is empty; it must be the name of a folder, which is created when it is missing.");
+        string data = Path.GetFullPath(result.GetValue(Options.Data) ?? dataDirectory);
+        var options = new NodeOptions
+        {
+            DataDirectory = data,
+            Partitions = result.GetValue(Options.Partitions),
+            Standbys = result.GetValue(Options.Standbys),
+            NodeId = result.GetValue(Options.NodeId),
+            NodeSecret = result.GetValue(Options.NodeSecret) is { } secret ? NodeSecret.Parse(secret) : null,
+            SessionTimeout = TimeSpan.FromSeconds(result.GetValue(Options.SessionTimeout)),
+        };
+        options.Validate();
+        return new NodePlan(addresses, options, result);
+    }
+
+    // entering: is told what the start waits for.
+    internal async Task<RunningNode> Start(NodePlan plan, ILoggerFactory loggers, Action<Func<string>> entering, CancellationToken cancellationToken)
+    {
         IServers? servers = null;
         try
         {
-            ServerAddresses addresses = Options.AddressesOf(result);
-            string data = Path.GetFullPath(result.GetValue(Options.Data) ?? dataDirectory);
-            servers = addresses.AreComplete || _embedded is null
-                ? new ExternalServers(addresses)
-                : await _embedded.Start(addresses, data, result, loggers, cancellationToken).ConfigureAwait(false);
-            var options = new NodeOptions
-            {
-                DataDirectory = data,
-                Partitions = result.GetValue(Options.Partitions),
-                Standbys = result.GetValue(Options.Standbys),
-                NodeId = result.GetValue(Options.NodeId),
-                NodeSecret = result.GetValue(Options.NodeSecret) is { } secret ? NodeSecret.Parse(secret) : null,
-                SessionTimeout = TimeSpan.FromSeconds(result.GetValue(Options.SessionTimeout)),
-            };
-            EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers, Time, cancellationToken).ConfigureAwait(false);
+            entering(() => "starting the servers that no option names");
+            servers = plan.Addresses.AreComplete || _embedded is null
+                ? new ExternalServers(plan.Addresses)
+                : await _embedded.Start(plan.Addresses, plan.Options.DataDirectory, plan.Result, loggers, cancellationToken).ConfigureAwait(false);
+            EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, plan.Options, loggers, Time, entering, cancellationToken).ConfigureAwait(false);
             return new RunningNode(node, servers, loggers);
         }
         catch
         {
             if (servers is not null)
                 await servers.DisposeAsync().ConfigureAwait(false);
-            loggers.Dispose();
             throw;
         }
     }
 }
+
+/// <summary>What a command line asks for, checked.</summary>
+internal sealed record NodePlan(ServerAddresses Addresses, NodeOptions Options, ParseResult Result);

@@ -1,4 +1,5 @@
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Projections.MongoDB;
 
 namespace KafkaEventSourcing.Hosting;
 
@@ -22,6 +23,16 @@ public sealed record ServerAddresses
 
     /// <summary>Whether all three are named.</summary>
     public bool AreComplete => Kafka is not null && Registry is not null && MongoDB is not null;
+
+    /// <summary>Checks what is named, as far as that needs no server.</summary>
+    /// <exception cref="InvalidInputException">An address or a setting is unusable; the message names the option.</exception>
+    public void Validate()
+    {
+        if (Kafka is not null)
+            KafkaConnection.Validate();
+        if (MongoDB is not null)
+            _ = MongoAddress.Parse(MongoDB);
+    }
 
     /// <summary>The connection to Kafka.</summary>
     /// <exception cref="InvalidInputException">No broker was named.</exception>

@@ -120,6 +120,7 @@ public sealed partial class CommandProcessor
         }
 
         LogRejoining(failure);
+        _assigned = false; // without partitions it serves nothing, which must not look as if it served all of them
         consumer.Unsubscribe(); // fatal, where the member has lost its place too
         ReleaseAll().GetAwaiter().GetResult(); // this thread is the processor's own
         consumer.Subscribe(_topics.Commands);

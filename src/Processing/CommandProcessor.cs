@@ -68,6 +68,15 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// <summary>What each partition of this node is doing.</summary>
     public IReadOnlyDictionary<int, PartitionStatus> Partitions => _tasks.ToDictionary(t => t.Key, t => t.Value.Status);
 
+    /// <summary>How many partitions the aggregate type has; 0 before the node has joined its group.</summary>
+    public int PartitionCount => _partitions;
+
+    /// <summary>For how long the partition that waits longest for Kafka, or for a decision, has been busy with one batch; zero when none is.</summary>
+    public TimeSpan LongestBatch => _tasks.Values.Select(t => t.BusyFor).DefaultIfEmpty().Max();
+
+    /// <summary>How many aggregates of this node's partitions are parked, and how many have events.</summary>
+    public (long Parked, long All) AggregateCounts => _tasks.Values.Select(t => t.Counts).Aggregate((Parked: 0L, All: 0L), (sum, one) => (sum.Parked + one.Parked, sum.All + one.All));
+
     /// <summary>Registers schemas, joins the group and returns; <see cref="Ready"/> tells when it serves.</summary>
     /// <exception cref="KafkaException">The topics cannot be found.</exception>
     public async Task Start(CancellationToken cancellationToken)

@@ -45,6 +45,7 @@ internal sealed partial class PartitionTask : IDisposable
     private long _eventsSinceBarrier;
     private bool _paused;
     private int _answered; // callers, by the batch in flight
+    private long _busySince; // 0: it waits for commands
     private long _addedBeforeAnswers;
 
     public PartitionTask(PartitionContext context, int partition)
@@ -69,6 +70,12 @@ internal sealed partial class PartitionTask : IDisposable
 
     /// <summary>Ends when the task was stopped, or faults: a <see cref="KafkaException"/> means that the partition was lost or Kafka failed for good; others are faults of this node.</summary>
     public Task Completion { get; }
+
+    /// <summary>For how long it has been deciding and committing what it has in hand; zero while it waits for commands.</summary>
+    public TimeSpan BusyFor => Interlocked.Read(ref _busySince) is not 0 and var since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
+
+    /// <summary>How many aggregates are parked, and how many there are; none while the partition does not serve.</summary>
+    public (long Parked, long All) Counts => Status == PartitionStatus.Serving ? (_parked.Count, _store!.Aggregates) : default;
 
     /// <summary>Adds a command; called by the consumer's thread.</summary>
     public void Add(ConsumeResult<byte[], byte[]> record)
@@ -206,8 +213,10 @@ internal sealed partial class PartitionTask : IDisposable
         while (true)
         {
             _batch.Clear();
+            Interlocked.Exchange(ref _busySince, 0);
             if (!_queue.Take(_batch, _context.Options.MaxBatchCommands, _context.Options.MaxBatchBytes, _linger.Next, out long left))
                 return;
+            Interlocked.Exchange(ref _busySince, Stopwatch.GetTimestamp());
             _linger.Took(_queue.Added);
             ResumeIfRoom(left);
             if (_batch.Count == 0 || _announce)

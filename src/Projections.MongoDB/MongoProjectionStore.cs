@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using MongoDB.Bson;
 using MongoDB.Driver;
+using MongoDB.Driver.Core.Servers;
 using Polly;
 using Polly.Retry;
 
@@ -59,6 +60,9 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
             })
             .Build();
     }
+
+    /// <summary>Whether MongoDB answers and takes writes, as far as the driver knows from its last look.</summary>
+    public bool IsConnected => _client.Cluster.Description.Servers.Any(s => s.State == ServerState.Connected && s.Type is ServerType.ReplicaSetPrimary or ServerType.Standalone or ServerType.ShardRouter or ServerType.LoadBalanced);
 
     /// <summary>The database, for queries.</summary>
     public IMongoDatabase Database => _database;

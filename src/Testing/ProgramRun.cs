@@ -16,6 +16,7 @@ public sealed class ProgramRun : IAsyncDisposable
     private ProgramRun(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.Environment["KES_DRAIN"] = "0"; // no load balancer has to notice that it ends
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
         start.Environment["DOTNET_NOLOGO"] = "1";

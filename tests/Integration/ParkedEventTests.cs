@@ -2,6 +2,7 @@ using Banking.Domain;
 using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Hosting.Health;
 using KafkaEventSourcing.Hosting.Verification;
 using KafkaEventSourcing.Projections;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -134,6 +135,9 @@ public sealed class ParkedEventTests(BankFixture bank)
             await node.Send(Movement.Credit("a", 2), Cancellation); // the writer does not read its own topic
             (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModels(Cancellation))).Message.ShouldContain("is not an event");
             node.Aggregates[0].StoppedReadModels.Keys.ShouldBe([DeadLetterDesk.PartitionOf("a")]);
+            CheckResult told = node.Checks.Single(c => c.Name == "read-models").Look(); // it was healthy without a word
+            told.Status.ShouldBe(CheckStatus.Degraded);
+            told.Reason!.ShouldStartWith($"account {DeadLetterDesk.PartitionOf("a")} stands still: ");
         }
 
         Directory.Delete(data, recursive: true);

@@ -7,10 +7,10 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// <summary><c>GET /{aggregate}/{id}</c>: the state now, from the partition's owner.</summary>
 internal static class AggregateEndpoints
 {
-    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples) =>
-        routes.MapGet($"/{aggregate.Definition.Name}/{{id}}", (string id, string? consistency, string? token, HttpContext context) => Read(context, aggregate, id, consistency, token))
-            .WithName($"{aggregate.Definition.Name}-read")
-            .WithTags(aggregate.Definition.Name)
+    public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples) =>
+        routes.MapGet($"/{aggregate.Name}/{{id}}", (string id, string? consistency, string? token, HttpContext context) => Read(context, lifecycle.PartOf(aggregate), id, consistency, token))
+            .WithName($"{aggregate.Name}-read")
+            .WithTags(aggregate.Name)
             .WithSummary("Read the state now")
             .WithDescription("A strong read, the default, includes every event that was committed before it. consistency=eventual: a state that may be a moment old, without asking Kafka whether this node still owns the aggregate. token: a state that includes that write, from a warm copy of this node if it has come as far, else from the owner; it costs no transaction either.")
             .Produces<AggregateAnswer>()
@@ -23,7 +23,7 @@ internal static class AggregateEndpoints
                 operation.Describe("id", "The aggregate's id, at most 256 bytes of UTF-8; a slash in it is escaped as %2F.");
                 operation.Describe("consistency", "strong (default), or eventual: a state that may be a moment old.");
                 operation.Describe("token", "The X-Consistency-Token of a write: the state includes it. Not together with consistency.");
-                operation.Answers(Examples.AnswerWith(examples.JsonOf(aggregate.Definition.StateType)));
+                operation.Answers(Examples.AnswerWith(examples.JsonOf(aggregate.StateType)));
                 return Task.CompletedTask;
             });
 

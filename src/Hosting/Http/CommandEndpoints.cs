@@ -14,19 +14,19 @@ internal static class CommandEndpoints
     private const string ExpectedVersionHeader = "Expected-Version";
     private const string CorrelationId = "X-Correlation-Id";
 
-    public static void Map(IEndpointRouteBuilder routes, AggregateNode aggregate, Examples examples, TimeProvider time)
+    public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples, TimeProvider time)
     {
-        foreach (Type command in aggregate.Definition.CommandTypes.Where(t => !Avro.ProcessMessages.Is(t)).OrderBy(t => t.Name, StringComparer.Ordinal))
+        foreach (Type command in aggregate.CommandTypes.Where(t => !Avro.ProcessMessages.Is(t)).OrderBy(t => t.Name, StringComparer.Ordinal))
         {
             string name = Names.InUrl(command);
-            routes.MapPost($"/{aggregate.Definition.Name}/{{id}}/{name}", (
+            routes.MapPost($"/{aggregate.Name}/{{id}}/{name}", (
                     string id,
                     [FromHeader(Name = IdempotencyKey)] string? idempotencyKey,
                     [FromHeader(Name = ExpectedVersionHeader)] string? expectedVersion,
                     [FromHeader(Name = CorrelationId)] string? correlationId,
-                    HttpContext context) => Send(context, aggregate.Commands, command, id, (idempotencyKey, expectedVersion, correlationId), time))
-                .WithName($"{aggregate.Definition.Name}-{name}")
-                .WithTags(aggregate.Definition.Name)
+                    HttpContext context) => Send(context, () => lifecycle.PartOf(aggregate).Commands, command, id, (idempotencyKey, expectedVersion, correlationId), time))
+                .WithName($"{aggregate.Name}-{name}")
+                .WithTags(aggregate.Name)
                 .WithSummary($"Decide {command.Name}")
                 .WithDescription("The header Idempotency-Key is the command id: sent again, it gives the first outcome and changes nothing. "
                     + "The header Expected-Version (any, new, exists, or a number) makes the command conditional.")
@@ -54,7 +54,7 @@ internal static class CommandEndpoints
     }
 
     private static async Task<IResult> Send(
-        HttpContext context, ICommandClient commands, Type commandType, string id, (string? IdempotencyKey, string? ExpectedVersion, string? CorrelationId) given, TimeProvider time)
+        HttpContext context, Func<ICommandClient> commands, Type commandType, string id, (string? IdempotencyKey, string? ExpectedVersion, string? CorrelationId) given, TimeProvider time)
     {
         IHeaderDictionary headers = context.Request.Headers;
         foreach (string once in (string[])[IdempotencyKey, ExpectedVersionHeader, CorrelationId])
@@ -82,7 +82,7 @@ internal static class CommandEndpoints
             CorrelationId = given.CorrelationId,
             TraceParent = Activity.Current?.Id,
         };
-        return Answer(context, await commands.Send(envelope, context.RequestAborted).ConfigureAwait(false));
+        return Answer(context, await commands().Send(envelope, context.RequestAborted).ConfigureAwait(false));
     }
 
     /// <summary>What a part of the request says; what is wrong with it is told under the name that the caller knows.</summary>

@@ -1,10 +1,10 @@
 using System.Globalization;
+using KafkaEventSourcing.Hosting.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using Scalar.AspNetCore;
 
@@ -16,8 +16,11 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// </summary>
 public static class HttpInterface
 {
-    /// <summary>Makes the web application; the caller starts and stops it.</summary>
-    public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggers, TimeProvider time)
+    /// <summary>Makes the web application of a node that serves; the caller starts and stops it.</summary>
+    public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggers, TimeProvider time) => Create(NodeLifecycle.Of(node), options, loggers, time);
+
+    // Of a node that may still have to come: until then it is live, not ready, and refuses all that needs the node.
+    internal static WebApplication Create(NodeLifecycle lifecycle, HttpOptions options, ILoggerFactory loggers, TimeProvider time)
     {
         options.Validate();
         // An empty builder: nothing of this process's own arguments, environment or folder decides how the node listens.
@@ -30,7 +33,6 @@ public static class HttpInterface
         });
         builder.Services.AddSingleton(loggers);
         builder.Services.AddLogging();
-        builder.Services.AddSingleton(node);
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(time);
         builder.Services.AddRouting();
@@ -38,16 +40,12 @@ public static class HttpInterface
         builder.Services.ConfigureHttpJsonOptions(json => JsonFormat.Apply(json.SerializerOptions));
         builder.Services.AddOpenApi(openApi => openApi.AddDocumentTransformer((document, _, _) =>
         {
-            document.Info.Title = node.Application.Name;
-            document.Info.Description = node.Application.Summary;
+            document.Info.Title = lifecycle.Application.Name;
+            document.Info.Description = lifecycle.Application.Summary;
             document.Info.Version = typeof(HttpInterface).Assembly.GetName().Version?.ToString(3) ?? "0";
             return Task.CompletedTask;
         }));
-        var examples = new Examples(node.Application);
-        builder.Services.AddHealthChecks().AddCheck("node", () =>
-            node.Completion.IsCompleted ? HealthCheckResult.Unhealthy("A part of the node has stopped.", node.Completion.Exception)
-            : node.IsReady ? HealthCheckResult.Healthy()
-            : HealthCheckResult.Unhealthy("Partitions are being restored."), tags: ["ready"]);
+        var examples = new Examples(lifecycle.Application);
 
         WebApplication web = builder.Build();
         // What is a fault of the node is logged by Answer; a caller's mistake is none.
@@ -55,6 +53,8 @@ public static class HttpInterface
         web.UseStatusCodePages(statusCode => Problems.Of(statusCode.HttpContext).ExecuteAsync(statusCode.HttpContext));
         web.Use((context, next) =>
         {
+            if (lifecycle.IsDraining)
+                context.Response.Headers.Connection = "close"; // so that no caller keeps a connection that is closed in a moment
             RequestTarget.Check(context);
             return next(context);
         });
@@ -65,16 +65,15 @@ public static class HttpInterface
             return next(context);
         });
         web.MapOpenApi("/openapi.json");
-        web.MapScalarApiReference("/docs", scalar => scalar.WithOpenApiRoutePattern("/openapi.json").WithTitle(node.Application.Name));
-        web.MapHealthChecks("/health/live", new() { Predicate = _ => false });
-        web.MapHealthChecks("/health/ready", new() { Predicate = check => check.Tags.Contains("ready") });
+        web.MapScalarApiReference("/docs", scalar => scalar.WithOpenApiRoutePattern("/openapi.json").WithTitle(lifecycle.Application.Name));
+        HealthEndpoints.Map(web, lifecycle);
         web.MapPrometheusScrapingEndpoint("/metrics", NodeMetrics.Provider, configureBranchedPipeline: null, optionsName: null);
-        foreach (AggregateNode aggregate in node.Aggregates)
+        foreach (AggregateDefinition aggregate in lifecycle.Application.Aggregates)
         {
-            CommandEndpoints.Map(web, aggregate, examples, time);
-            AggregateEndpoints.Map(web, aggregate, examples);
-            aggregate.Desk.Map(web, aggregate.Definition.Name);
-            ReadModelEndpoints.Map(web, node, aggregate, examples, options, time);
+            CommandEndpoints.Map(web, lifecycle, aggregate, examples, time);
+            AggregateEndpoints.Map(web, lifecycle, aggregate, examples);
+            OwnerDesk.Map(web, aggregate.Name, () => lifecycle.PartOf(aggregate).Desk);
+            ReadModelEndpoints.Map(web, lifecycle, aggregate, examples, options, time);
         }
 
         return web;

@@ -24,21 +24,21 @@ internal static class ReadModelEndpoints
 
     private static readonly JsonWriterSettings Json = new() { OutputMode = JsonOutputMode.RelaxedExtendedJson };
 
-    public static void Map(IEndpointRouteBuilder routes, EventSourcedNode node, AggregateNode aggregate, Examples examples, HttpOptions options, TimeProvider time)
+    public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples, HttpOptions options, TimeProvider time)
     {
-        foreach (ProjectionDefinition projection in aggregate.Projections?.Projections ?? [])
+        foreach (ProjectionDefinition projection in lifecycle.Application.Projections.Where(p => lifecycle.Application.AggregateOf(p) == aggregate))
         {
             string[] filters =
             [
-                .. node.Application.Indexes.Where(i => i.Projection == projection.Name).SelectMany(i => i.Fields).Select(f => f.TrimStart('-')).Distinct().Order(StringComparer.Ordinal),
+                .. lifecycle.Application.Indexes.Where(i => i.Projection == projection.Name).SelectMany(i => i.Fields).Select(f => f.TrimStart('-')).Distinct().Order(StringComparer.Ordinal),
             ];
             var shape = new DocumentShape(Examples.ShapeOf(projection));
-            IMongoCollection<BsonDocument> collection = node.ReadModels.GetCollection<BsonDocument>(projection.Name);
+            IMongoCollection<BsonDocument> Collection() => lifecycle.Node.ReadModels.GetCollection<BsonDocument>(projection.Name);
             routes.MapGet($"/models/{projection.Name}", async (HttpContext context) =>
                 {
                     PageQuery query = PageQuery.Of(context.Request.Query, filters, shape);
-                    await WaitForToken(context, aggregate, options, time).ConfigureAwait(false);
-                    return await WithinTime(context, options, time, token => Page(collection, query, token)).ConfigureAwait(false);
+                    await WaitForToken(context, lifecycle.PartOf(aggregate), options, time).ConfigureAwait(false);
+                    return await WithinTime(context, options, time, token => Page(Collection(), query, token)).ConfigureAwait(false);
                 })
                 .WithName($"{projection.Name}-list").WithTags("models").WithSummary($"Pages of {projection.Name}")
                 .WithDescription("Documents in the order of their ids, those that equal all filters given.")
@@ -54,9 +54,9 @@ internal static class ReadModelEndpoints
                 {
                     if (context.Request.Query.Keys.FirstOrDefault(k => k != TokenParameter) is { } unknown)
                         throw new InvalidInputException(unknown, $"'{unknown}' is no parameter of one document; it takes {TokenParameter}.");
-                    await WaitForToken(context, aggregate, options, time).ConfigureAwait(false);
+                    await WaitForToken(context, lifecycle.PartOf(aggregate), options, time).ConfigureAwait(false);
                     return await WithinTime(context, options, time, async token =>
-                        await collection.Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(token).ConfigureAwait(false) is { } found
+                        await Collection().Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(token).ConfigureAwait(false) is { } found
                             ? Results.Text(found.ToJson(Json), "application/json", Encoding.UTF8)
                             : Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no document '{id}' in {projection.Name}.")).ConfigureAwait(false);
                 })

@@ -16,11 +16,16 @@ internal sealed class OwnerDesk(CommandProcessor processor, OwnerDirectory owner
 {
     private const string RetryAfterSeconds = "1";
 
-    public void Map(IEndpointRouteBuilder routes, string aggregate)
+    /// <summary>Maps the paths; <paramref name="desk"/> is asked at each request.</summary>
+    public static void Map(IEndpointRouteBuilder routes, string aggregate, Func<OwnerDesk> desk)
     {
-        routes.MapPost(NodeProtocol.CommandsPath(aggregate), (Delegate)((HttpContext context) => Guarded(context, Decide))).ExcludeFromDescription();
-        routes.MapGet(NodeProtocol.StatePath(aggregate), (Delegate)((HttpContext context) => Guarded(context, Read))).ExcludeFromDescription();
+        routes.MapPost(NodeProtocol.CommandsPath(aggregate), (Delegate)((HttpContext context) => Commands(desk(), context))).ExcludeFromDescription();
+        routes.MapGet(NodeProtocol.StatePath(aggregate), (Delegate)((HttpContext context) => States(desk(), context))).ExcludeFromDescription();
     }
+
+    private static Task<IResult> Commands(OwnerDesk desk, HttpContext context) => desk.Guarded(context, desk.Decide);
+
+    private static Task<IResult> States(OwnerDesk desk, HttpContext context) => desk.Guarded(context, desk.Read);
 
     private async Task<IResult> Guarded(HttpContext context, Func<HttpContext, AggregateId, Task<IResult>> answer)
     {

@@ -78,7 +78,7 @@ internal sealed partial class ChaosNode : IAsyncDisposable
 
     private Dictionary<string, string> Environment()
     {
-        var environment = new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0", ["DOTNET_gcServer"] = "0" };
+        var environment = new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0", ["DOTNET_gcServer"] = "0", ["KES_DRAIN"] = "0" };
         if (_clockOffset != TimeSpan.Zero)
             environment["KES_TEST_CLOCK_OFFSET"] = _clockOffset.TotalSeconds.ToString(CultureInfo.InvariantCulture);
         return environment;

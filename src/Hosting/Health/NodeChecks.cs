@@ -1,0 +1,86 @@
+using System.Globalization;
+using KafkaEventSourcing.Processing;
+using KafkaEventSourcing.Projections.MongoDB;
+
+namespace KafkaEventSourcing.Hosting.Health;
+
+/// <summary>
+/// What a node looks at to say whether it can decide and answer now. <c>Failing</c> is what its own commands and reads need; <c>degraded</c> is what they do not need, or what another node would not do better.
+/// </summary>
+internal sealed class NodeChecks
+{
+    /// <summary>From this share of parked aggregates on somebody should look.</summary>
+    public const double ParkedShare = 0.01;
+
+    private readonly EventSourcedNode _node;
+    private readonly BrokerProbe _broker;
+    private readonly ServerProbe _registry;
+    private readonly MongoProjectionStore _readModels;
+    private readonly TimeSpan _brokerSilence;
+
+    public NodeChecks(EventSourcedNode node, BrokerProbe broker, ServerProbe registry, MongoProjectionStore readModels, TimeSpan brokerSilence)
+    {
+        (_node, _broker, _registry, _readModels, _brokerSilence) = (node, broker, registry, readModels, brokerSilence);
+        All = [new("node", Node), new("kafka", Kafka), new("partitions", Partitions), new("parked", Parked), new("schema-registry", Registry)];
+        if (node.Application.Projections.Count > 0)
+            All.AddRange([new("mongodb", MongoDB), new("read-models", ReadModels)]);
+    }
+
+    /// <summary>The checks; another one is a line more.</summary>
+    public List<NodeCheck> All { get; }
+
+    private CheckResult Node() =>
+        _node.Completion.IsCompleted ? CheckResult.Failing($"A part of the node has stopped: {_node.Completion.Exception?.GetBaseException().Message ?? "it was asked to"}") : CheckResult.Ok;
+
+    private CheckResult Kafka()
+    {
+        if (_broker.Silence > _brokerSilence)
+            return CheckResult.Failing($"Kafka at {_node.Addresses.Kafka} has not answered for {Seconds(_broker.Silence)}{Because(_broker.Failure)}");
+        TimeSpan longest = _node.Aggregates.Max(a => a.Processor.LongestBatch);
+        return longest > _brokerSilence ? CheckResult.Failing($"A transaction has been under way for {Seconds(longest)}: commands wait for it.") : CheckResult.Ok;
+    }
+
+    private CheckResult Partitions()
+    {
+        string[] waiting =
+        [
+            .. _node.Aggregates.SelectMany(a => a.Processor.Partitions.Where(p => p.Value != PartitionStatus.Serving).OrderBy(p => p.Key)
+                .Select(p => string.Create(CultureInfo.InvariantCulture, $"{a.Definition.Name} {p.Key} is {p.Value.ToString().ToLowerInvariant()}"))),
+        ];
+        return waiting.Length > 0 ? CheckResult.Failing($"{string.Join(", ", waiting)}.")
+            : _node.Aggregates.FirstOrDefault(a => !a.Processor.IsReady) is { } without ? CheckResult.Failing($"{without.Definition.Name}: this node waits for Kafka to give it partitions.")
+            : CheckResult.Ok;
+    }
+
+    private CheckResult Parked()
+    {
+        string[] parked =
+        [
+            .. _node.Aggregates.Select(a => (a.Definition.Name, Counts: a.Processor.AggregateCounts))
+                .Where(a => a.Counts.Parked > 0 && a.Counts.Parked >= ParkedShare * a.Counts.All)
+                .Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Counts.Parked:N0} of {Math.Max(a.Counts.All, a.Counts.Parked):N0} aggregates '{a.Name}' of this node are parked")),
+        ];
+        return parked.Length == 0 ? CheckResult.Ok : CheckResult.Degraded($"{string.Join("; ", parked)}. 'kes dead-letters list' says why.");
+    }
+
+    private CheckResult Registry() => _registry.Failure is { } failure
+        ? CheckResult.Degraded($"The Schema Registry does not answer: {failure} Messages of schemas that this node has not seen yet wait for it.")
+        : CheckResult.Ok;
+
+    private CheckResult MongoDB() => _readModels.IsConnected ? CheckResult.Ok : CheckResult.Degraded("MongoDB does not answer: queries of read models are refused, and read models wait.");
+
+    private CheckResult ReadModels()
+    {
+        if (_node.ReadModelsWait is { } wait)
+            return CheckResult.Degraded(wait);
+        string[] stopped =
+        [
+            .. _node.Aggregates.SelectMany(a => a.StoppedReadModels.OrderBy(s => s.Key).Select(s => string.Create(CultureInfo.InvariantCulture, $"{a.Definition.Name} {s.Key} stands still: {s.Value}"))),
+        ];
+        return stopped.Length == 0 ? CheckResult.Ok : CheckResult.Degraded(string.Join(" ", stopped));
+    }
+
+    private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:N0} s");
+
+    private static string Because(string? failure) => failure is null ? "." : $": {failure}";
+}
