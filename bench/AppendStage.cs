@@ -17,11 +17,11 @@ internal static class AppendStage
 
     public static async Task Run(Load load, CancellationToken cancellationToken)
     {
-        await using BenchServers servers = await BenchServers.Start(cancellationToken).ConfigureAwait(false);
+        await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = servers.Addresses.Kafka }).Build();
-        await admin.CreateTopicsAsync([new TopicSpecification { Name = "plain", NumPartitions = 4, ReplicationFactor = 1 }]).ConfigureAwait(false);
+        await admin.CreateTopicsAsync([new TopicSpecification { Name = Topic(servers), NumPartitions = 4, ReplicationFactor = 1 }]).ConfigureAwait(false);
         AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [AvroRecordType.Of<Credit>()]);
-        TopicEncoder encoder = await serde.Prepare("plain", [typeof(Credit)], cancellationToken).ConfigureAwait(false);
+        TopicEncoder encoder = await serde.Prepare(Topic(servers), [typeof(Credit)], cancellationToken).ConfigureAwait(false);
         var buffer = new ArrayBufferWriter<byte>();
         (byte[] Key, byte[] Value)[] messages = [.. load.Movements(40_000).Movements().Where(m => m.Payload is Credit).Select(m =>
         {
@@ -47,11 +47,13 @@ internal static class AppendStage
         transactional.Print(plain, "idempotent");
     }
 
+    private static string Topic(BenchServers servers) => $"{servers.Application}.plain";
+
     private static double Produce(BenchServers servers, (byte[] Key, byte[] Value)[] messages, bool transactional)
     {
         var config = new ProducerConfig { BootstrapServers = servers.Addresses.Kafka, EnableIdempotence = true, LingerMs = transactional ? 0 : 5, QueueBufferingMaxMessages = 1_000_000, EnableDeliveryReports = true };
         if (transactional)
-            config.TransactionalId = "bench";
+            config.TransactionalId = servers.Application;
         using IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(config).Build();
         if (transactional)
             producer.InitTransactions(Timeout);
@@ -61,7 +63,7 @@ internal static class AppendStage
             if (transactional && i % TransactionSize == 0)
                 producer.BeginTransaction();
             (byte[] key, byte[] value) = messages[i % messages.Length];
-            producer.Produce("plain", new Message<byte[], byte[]> { Key = key, Value = value });
+            producer.Produce(Topic(servers), new Message<byte[], byte[]> { Key = key, Value = value });
             if (transactional && i % TransactionSize == TransactionSize - 1)
                 producer.CommitTransaction(Timeout);
         }

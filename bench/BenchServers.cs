@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Embedded;
@@ -5,14 +6,16 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Bench;
 
-/// <summary>The embedded servers in a temporary folder.</summary>
+/// <summary>Servers: embedded ones in a temporary folder, or those that were named.</summary>
 internal sealed class BenchServers : IAsyncDisposable
 {
+    private static int s_started;
+
     private readonly IServers _servers;
 
-    private BenchServers(IServers servers, string folder)
+    private BenchServers(IServers servers, string folder, string application)
     {
-        (_servers, Folder) = (servers, folder);
+        (_servers, Folder, Application) = (servers, folder, application);
         Registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Addresses.Registry });
     }
 
@@ -22,10 +25,19 @@ internal sealed class BenchServers : IAsyncDisposable
 
     public string Folder { get; }
 
-    public static async Task<BenchServers> Start(CancellationToken cancellationToken)
+    /// <summary>A name of an application that these servers have not seen: those that were named keep what earlier runs left.</summary>
+    public string Application { get; }
+
+    /// <param name="named">The servers to use; one that is not named is started.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public static async Task<BenchServers> Start(ServerAddresses named, CancellationToken cancellationToken)
     {
         string folder = Directory.CreateTempSubdirectory("kes-bench-").FullName;
-        return new BenchServers(await new EmbeddedServers().Start(new ServerAddresses(), folder, options: null, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false), folder);
+        string application = named.Kafka is null && named.MongoDB is null
+            ? "bank"
+            : string.Create(CultureInfo.InvariantCulture, $"bench-{Environment.ProcessId}-{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}-{Interlocked.Increment(ref s_started)}");
+        IServers servers = await new EmbeddedServers().Start(named, folder, options: null, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
+        return new BenchServers(servers, folder, application);
     }
 
     public async ValueTask DisposeAsync()

@@ -9,8 +9,8 @@ internal static class DoorStage
 
     public static async Task Run(Load load, CancellationToken cancellationToken)
     {
-        await using BenchServers servers = await BenchServers.Start(cancellationToken).ConfigureAwait(false);
-        await using BenchNode node = await BenchNode.Start(EndToEnd.Bank(readModels: false), servers, "node", cancellationToken).ConfigureAwait(false);
+        await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
+        await using BenchNode node = await BenchNode.Start(EndToEnd.Bank(servers, readModels: false), servers, "node", cancellationToken).ConfigureAwait(false);
         await BenchAccounts.Open(node.Node, load.Accounts, cancellationToken).ConfigureAwait(false);
         (string Name, Func<int, CancellationToken, Task> Send)[] doors =
         [

@@ -13,15 +13,15 @@ namespace KafkaEventSourcing.Bench;
 internal static class EndToEnd
 {
     /// <summary>By the direct door, as in-process and HTTP callers of the owner do.</summary>
-    public static Task Direct(Load load, CancellationToken cancellationToken) => Run("end to end", load, Bank(readModels: true), node => node, cancellationToken);
+    public static Task Direct(Load load, CancellationToken cancellationToken) => Run("end to end", load, readModels: true, node => node, cancellationToken);
 
     /// <summary>By the command topic, as any Kafka producer does.</summary>
-    public static Task Topic(Load load, CancellationToken cancellationToken) => Run("end to end by the topic", load, Bank(readModels: true), node => node.Aggregates[0].CommandTopic, cancellationToken);
+    public static Task Topic(Load load, CancellationToken cancellationToken) => Run("end to end by the topic", load, readModels: true, node => node.Aggregates[0].CommandTopic, cancellationToken);
 
     /// <summary>The direct door without read models.</summary>
-    public static Task Process(Load load, CancellationToken cancellationToken) => Run("decide, append, store", load, Bank(readModels: false), node => node, cancellationToken);
+    public static Task Process(Load load, CancellationToken cancellationToken) => Run("decide, append, store", load, readModels: false, node => node, cancellationToken);
 
-    private static async Task Run(string name, Load load, ApplicationDefinition bank, Func<EventSourcedNode, ICommandClient> door, CancellationToken cancellationToken)
+    private static async Task Run(string name, Load load, bool readModels, Func<EventSourcedNode, ICommandClient> door, CancellationToken cancellationToken)
     {
         var answered = new Sample($"{name}: commands answered", "cmd/s");
         var projected = new Sample($"{name}: commands in the read models", "cmd/s");
@@ -29,7 +29,8 @@ internal static class EndToEnd
         var tail = new Sample($"{name}: latency p99", "µs");
         for (int run = 0; run <= load.Runs; run++) // the first one warms up: its code is compiled while it runs, and it does not count
         {
-            await using BenchServers servers = await BenchServers.Start(cancellationToken).ConfigureAwait(false);
+            await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
+            ApplicationDefinition bank = Bank(servers, readModels);
             var options = new NodeOptions { DataDirectory = Path.Combine(servers.Folder, "node") };
             await using EventSourcedNode node = await EventSourcedNode.Start(bank, servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             var feedOptions = new CommandFeedOptions { MaxInFlight = load.InFlight };
@@ -55,7 +56,7 @@ internal static class EndToEnd
                 tail.Add(feed.Latency.Quantile(0.99).TotalMicroseconds);
             }
 
-            IReadOnlyList<Books> books = bank.Projections.Count == 0 ? [] : await Books.ComputeThreeWays(node, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<Books> books = !readModels ? [] : await Books.ComputeThreeWays(node, cancellationToken).ConfigureAwait(false);
             if ((books.Count > 0 && !Books.Balance(books)) || feed.Conflicts + feed.Faulted > 0)
                 throw new InvalidOperationException($"The books do not balance: {string.Join("; ", books)}");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
@@ -63,15 +64,15 @@ internal static class EndToEnd
         }
 
         answered.Print();
-        if (bank.Projections.Count > 0)
+        if (readModels)
             projected.Print();
         median.Print();
         tail.Print();
     }
 
-    public static ApplicationDefinition Bank(bool readModels)
+    public static ApplicationDefinition Bank(BenchServers servers, bool readModels)
     {
-        EventSourcedApplication bank = EventSourcedApplication.Named("bank", "bench").With(Account.Definition);
+        EventSourcedApplication bank = EventSourcedApplication.Named(servers.Application, "bench").With(Account.Definition);
         return readModels
             ? bank.With(BankReadModels.Accounts)
                 .With(BankReadModels.Statements, BankReadModels.StatementIndexes)

@@ -1,9 +1,10 @@
 using Banking.Demo;
+using KafkaEventSourcing.Hosting;
 
 namespace KafkaEventSourcing.Bench;
 
 /// <summary>What is measured: seeded movements of the bank.</summary>
-internal sealed record Load(int Commands, int Accounts, int InFlight, int Runs, int Rate, int Aggregates, int Gigabytes)
+internal sealed record Load(int Commands, int Accounts, int InFlight, int Runs, int Rate, int Aggregates, int Gigabytes, ServerAddresses Servers)
 {
     private const int Seed = 42;
 

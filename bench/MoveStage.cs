@@ -26,8 +26,8 @@ internal static class MoveStage
 
     private static async Task RunOnce(Load load, int run, CancellationToken cancellationToken)
     {
-        await using BenchServers servers = await BenchServers.Start(cancellationToken).ConfigureAwait(false);
-        ApplicationDefinition bank = EndToEnd.Bank(readModels: false);
+        await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
+        ApplicationDefinition bank = EndToEnd.Bank(servers, readModels: false);
         BenchNode one = await BenchNode.Start(bank, servers, "one", cancellationToken).ConfigureAwait(false);
         var nodes = new List<BenchNode> { one };
         try

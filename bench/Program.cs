@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using KafkaEventSourcing.Bench;
+using KafkaEventSourcing.Hosting;
 
 var commands = new Option<int>("--commands") { Description = "commands of each end-to-end run", DefaultValueFactory = _ => 300_000 };
 var accounts = new Option<int>("--accounts") { Description = "accounts that they go to", DefaultValueFactory = _ => 10_000 };
@@ -11,10 +12,15 @@ var aggregates = new Option<int>("--aggregates") { Description = "aggregates tha
 var gigabytes = new Option<int>("--gigabytes") { Description = "log of the broker that is restarted, in GB", DefaultValueFactory = _ => 2 };
 var only = new Option<string>("--only") { Description = "one of encode, append, decide, fold, project, process, end-to-end, topic, doors, reads, moves, restore, broker, restart", DefaultValueFactory = _ => "" };
 
-var root = new RootCommand("Figures of this machine, each the median of several runs in one go.") { commands, accounts, runs, inFlight, rate, aggregates, gigabytes, only };
+var kafkaServers = new Option<string?>("--kafka") { Description = "Kafka brokers to measure on, host:port[,host:port]; topics stay behind (default: embedded)" };
+var registry = new Option<string?>("--registry") { Description = "Schema Registry to use (default: embedded)" };
+var mongo = new Option<string?>("--mongodb") { Description = "MongoDB to use, a connection string; databases stay behind (default: embedded)" };
+
+var root = new RootCommand("Figures of this machine, each the median of several runs in one go.") { commands, accounts, runs, inFlight, rate, aggregates, gigabytes, only, kafkaServers, registry, mongo };
 root.SetAction(async (result, cancellationToken) =>
 {
-    var load = new Load(result.GetValue(commands), result.GetValue(accounts), result.GetValue(inFlight), result.GetValue(runs), result.GetValue(rate), result.GetValue(aggregates), result.GetValue(gigabytes));
+    var load = new Load(result.GetValue(commands), result.GetValue(accounts), result.GetValue(inFlight), result.GetValue(runs), result.GetValue(rate), result.GetValue(aggregates), result.GetValue(gigabytes),
+        new ServerAddresses { Kafka = result.GetValue(kafkaServers), Registry = result.GetValue(registry), MongoDB = result.GetValue(mongo) });
     string wanted = result.GetValue(only)!;
     (string Name, Func<Load, CancellationToken, Task> Run)[] stages =
     [

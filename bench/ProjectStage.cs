@@ -16,7 +16,7 @@ internal static class ProjectStage
 
     public static async Task Run(Load load, CancellationToken cancellationToken)
     {
-        await using BenchServers servers = await BenchServers.Start(cancellationToken).ConfigureAwait(false);
+        await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
         List<RecordedEvent> events = Recorded(load);
         ProjectionDefinition[] projections = [BankReadModels.Accounts, BankReadModels.Statements, BankReadModels.Movements, BankReadModels.DailyTotals];
         var sample = new Sample("project: four read models, one transaction a batch", "events/s");
@@ -26,7 +26,7 @@ internal static class ProjectStage
                 new MongoProjectionOptions
                 {
                     ConnectionString = servers.Addresses.MongoDB!,
-                    Database = $"project-{run}",
+                    Database = $"{servers.Application}-project-{run}",
                     Indexes = [.. BankReadModels.StatementIndexes, BankReadModels.MovementsByAccountAndDay, BankReadModels.MovementsByCategoryAndDay, BankReadModels.DailyTotalsByDay],
                 },
                 TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);

@@ -10,8 +10,8 @@ internal static class ReadStage
 
     public static async Task Run(Load load, CancellationToken cancellationToken)
     {
-        await using BenchServers servers = await BenchServers.Start(cancellationToken).ConfigureAwait(false);
-        ApplicationDefinition bank = EndToEnd.Bank(readModels: false);
+        await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
+        ApplicationDefinition bank = EndToEnd.Bank(servers, readModels: false);
         await using BenchNode one = await BenchNode.Start(bank, servers, "one", cancellationToken).ConfigureAwait(false);
         await BenchAccounts.Open(one.Node, load.Accounts, cancellationToken).ConfigureAwait(false);
         await using BenchNode two = await BenchNode.Start(bank, servers, "two", cancellationToken).ConfigureAwait(false);

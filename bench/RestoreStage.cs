@@ -15,8 +15,8 @@ internal static class RestoreStage
 
     public static async Task Run(Load load, CancellationToken cancellationToken)
     {
-        await using BenchServers servers = await BenchServers.Start(cancellationToken).ConfigureAwait(false);
-        ApplicationDefinition bank = EndToEnd.Bank(readModels: false);
+        await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
+        ApplicationDefinition bank = EndToEnd.Bank(servers, readModels: false);
         string folder = Path.Combine(servers.Folder, "node");
         int aggregates = load.Aggregates;
         string snapshots;

@@ -15,7 +15,7 @@ internal static class Stages
 
     public static async Task Encode(Load load, CancellationToken cancellationToken)
     {
-        await using BenchServers servers = await BenchServers.Start(cancellationToken).ConfigureAwait(false);
+        await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
         AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [AvroRecordType.Of<Credit>()]);
         TopicEncoder encoder = await serde.Prepare(Topic, [typeof(Credit)], cancellationToken).ConfigureAwait(false);
         var confluent = new AvroSerializer<Credit>(servers.Registry, new AvroSerializerConfig { AutoRegisterSchemas = true, SubjectNameStrategy = Confluent.SchemaRegistry.SubjectNameStrategy.TopicRecord });
