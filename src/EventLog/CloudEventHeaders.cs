@@ -46,6 +46,9 @@ public static class CloudEventHeaders
     /// <summary>Of a command that a process sent: who is told its outcome, <c>process/step/id</c>.</summary>
     public const string AnswerTo = "kes_answerto";
 
+    /// <summary>The last header of the last event that a batch of commands from the command topic led to: how far they are decided, <c>topic id@offset</c>.</summary>
+    public const string Input = "kes_input";
+
     private const int WholeSecondsLength = 19;
     private const int MaxTimeLength = 27;
     private const int Lower = 0x20;

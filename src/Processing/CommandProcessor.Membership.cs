@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
@@ -47,6 +48,7 @@ public sealed partial class CommandProcessor
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
         config.GroupInstanceId = _options.NodeId;
         config.ClientId = _node.Id; // by it the members of the group are known to one another
+        config.AutoOffsetReset = AutoOffsetReset.Error; // where a partition begins is said by its task
         config.SessionTimeoutMs ??= (int)_options.SessionTimeout.TotalMilliseconds;
         config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, config.SessionTimeoutMs.Value / 6); // a rebalance is learned by heartbeat
         PartitionContext context = null!;
@@ -75,7 +77,11 @@ public sealed partial class CommandProcessor
         var standbys = new StandbyKeeper(context, config.GroupId, _partitions, p => _tasks.ContainsKey(p) || _ending.ContainsKey(p));
         _standbys = standbys;
         context.YieldStandby = standbys.Yield;
+        var places = new ConcurrentQueue<(PartitionTask Task, long Offset)>();
+        context.Reposition = (task, offset) => places.Enqueue((task, offset));
         _ = standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        var watch = new TopicWatch(context, () => [.. _tasks.Values], another => Interlocked.Exchange(ref _taskFault, another));
+        _ = watch.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         consumer.Subscribe(_topics.Commands);
         try
         {
@@ -85,12 +91,18 @@ public sealed partial class CommandProcessor
                 {
                     if (consumer.Consume(PollInterval) is { } record && _tasks.TryGetValue(record.Partition.Value, out PartitionTask? task))
                         task.Add(record);
+                    while (places.TryDequeue(out (PartitionTask Task, long Offset) place))
+                        Place(consumer, place.Task, place.Offset, keepsWaiting: false);
                     if (Interlocked.Exchange(ref _taskFault, null) is { } failure)
                         Recover(failure, consumer);
                 }
                 catch (KafkaException fatal) when (fatal.Error.IsFatal || fatal.Error.Code == ErrorCode.FencedInstanceId)
                 {
                     End(fatal); // which of the two tells of it, a call or the error handler, is librdkafka's choice
+                }
+                catch (ConsumeException outside) when (outside.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.Local_LogTruncation or ErrorCode.OffsetOutOfRange)
+                {
+                    PlaceAgain(consumer, outside);
                 }
                 catch (ConsumeException missing) when (missing.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable)
                 {
@@ -102,12 +114,39 @@ public sealed partial class CommandProcessor
         {
             _assigned = false;
             await ReleaseAll().ConfigureAwait(false);
+            await watch.DisposeAsync().ConfigureAwait(false);
             await standbys.DisposeAsync().ConfigureAwait(false);
             if (Volatile.Read(ref fenced) is null)
                 consumer.Close(); // a fenced one has no place to give back
         }
 
         return Volatile.Read(ref fenced);
+    }
+
+    // Not by a seek: librdkafka refuses it where it has stopped to fetch, as it has at an offset that is not there.
+    private void Place(IConsumer<byte[], byte[]> consumer, PartitionTask task, long offset, bool keepsWaiting)
+    {
+        if (!_tasks.TryGetValue(task.Partition, out PartitionTask? current) || current != task)
+            return; // it has left this node
+        var commands = new TopicPartition(_topics.Commands, task.Partition);
+        consumer.IncrementalUnassign([commands]);
+        consumer.IncrementalAssign([new TopicPartitionOffset(commands, offset)]);
+        task.Restart(offset, keepsWaiting);
+    }
+
+    private void PlaceAgain(IConsumer<byte[], byte[]> consumer, ConsumeException outside)
+    {
+        if (!_tasks.TryGetValue(outside.ConsumerRecord.Partition.Value, out PartitionTask? task))
+            return;
+        try
+        {
+            if (task.FindPlace(_stop.Token) is { } offset)
+                Place(consumer, task, offset, keepsWaiting: true);
+        }
+        catch (KafkaException lost)
+        {
+            Interlocked.Exchange(ref _taskFault, lost);
+        }
     }
 
     // A writer that Kafka has fenced, or whose commit stayed unknown, gives its partitions up and asks for them again: the restore gives the answer.
@@ -137,7 +176,7 @@ public sealed partial class CommandProcessor
         Task.WhenAll(added.Select(t => t.Fenced)).ContinueWith(_ => { }, TaskScheduler.Default).GetAwaiter().GetResult();
         _assigned = true;
         _memberSince ??= _time.GetTimestamp();
-        _ = Task.WhenAll(_tasks.Values.Select(t => t.Serving)).ContinueWith(_ => _ready.TrySetResult(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        _ = Task.WhenAll(_tasks.Values.Select(t => t.Settled)).ContinueWith(_ => _ready.TrySetResult(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
     }
 
     private void Release(IEnumerable<TopicPartitionOffset> partitions)

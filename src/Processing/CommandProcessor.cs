@@ -53,7 +53,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         _node = new NodeIdentity(options.NodeId ?? $"node-{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
     }
 
-    /// <summary>Completes when this node has got its partitions for the first time and serves all of them.</summary>
+    /// <summary>Completes when this node has got its partitions for the first time and serves all of them, but for those that are halted.</summary>
     public Task Ready => _ready.Task;
 
     /// <summary>Ends when the processor was disposed, or faults with what stopped it.</summary>
@@ -77,6 +77,10 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// <summary>How many aggregates of this node's partitions are parked, and how many have events.</summary>
     public (long Parked, long All) AggregateCounts => _tasks.Values.Select(t => t.Counts).Aggregate((Parked: 0L, All: 0L), (sum, one) => (sum.Parked + one.Parked, sum.All + one.All));
 
+    /// <summary>The partitions of this node where a topic is not the one that was left, and what is wrong with it. They keep their owner and decide nothing; a restart looks again.</summary>
+    public IReadOnlyDictionary<int, string> HaltedPartitions =>
+        _tasks.Where(t => t.Value.Status == PartitionStatus.Halted).ToDictionary(t => t.Key, t => t.Value.HaltReason ?? "");
+
     /// <summary>Registers schemas, joins the group and returns; <see cref="Ready"/> tells when it serves.</summary>
     /// <exception cref="KafkaException">The topics cannot be found.</exception>
     public async Task Start(CancellationToken cancellationToken)
@@ -84,7 +88,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         var encoders = new ProcessorEncoders(
             await _serde.Prepare(_topics.Events, _definition.EventTypes, cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
-            await _serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier)], cancellationToken).ConfigureAwait(false),
+            await _serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Owners, [typeof(PartitionOwner)], cancellationToken).ConfigureAwait(false),
             _definition.Reacts ? await _serde.Prepare(_topics.Timers, [typeof(TimerElapsed)], cancellationToken).ConfigureAwait(false) : null,
             await ProcessRoutes.Prepare(_definition, _topics.Application, _application, _serde, cancellationToken).ConfigureAwait(false));

@@ -46,6 +46,9 @@ public sealed record CommandProcessorOptions
     /// <summary>After what silence of a node its partitions go to others. Default 20 s; Kafka's brokers allow 6 s to 30 min unless told otherwise.</summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>How often it is looked whether the topics are those that were left: a topic that was made again or has lost records halts its partitions. Default 10 s.</summary>
+    public TimeSpan TopicCheckInterval { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()
@@ -63,6 +66,8 @@ public sealed record CommandProcessorOptions
             throw new InvalidInputException(nameof(Standbys), $"{nameof(Standbys)} is {Standbys}; it must not be negative.");
         if (SessionTimeout < TimeSpan.FromSeconds(1))
             throw new InvalidInputException(nameof(SessionTimeout), $"{nameof(SessionTimeout)} is {SessionTimeout}; it must be at least a second.");
+        if (TopicCheckInterval < TimeSpan.FromMilliseconds(100))
+            throw new InvalidInputException(nameof(TopicCheckInterval), $"{nameof(TopicCheckInterval)} is {TopicCheckInterval}; it must be at least 100 ms.");
         if (TransactionTimeout < TimeSpan.FromSeconds(1))
             throw new InvalidInputException(nameof(TransactionTimeout), $"{nameof(TransactionTimeout)} is {TransactionTimeout}; it must be at least a second.");
     }

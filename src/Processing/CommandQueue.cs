@@ -88,6 +88,19 @@ internal sealed class CommandQueue
         }
     }
 
+    /// <summary>Takes out the records, which are not the ones that are due; they are read again.</summary>
+    public void DropRecords()
+    {
+        lock (_lock)
+        {
+            QueuedCommand[] kept = [.. _commands.Where(c => c.Record is null)];
+            _commands.Clear();
+            foreach (QueuedCommand command in kept)
+                _commands.Enqueue(command);
+            _bytes = kept.Sum(c => (long)c.Bytes);
+        }
+    }
+
     /// <summary>Lets <see cref="Take"/> return, even without a command.</summary>
     public void Nudge()
     {

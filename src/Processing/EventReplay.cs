@@ -74,6 +74,7 @@ internal sealed class EventReplay
             ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
             if (record.IsPartitionEOF)
                 break;
+            TakeInput(record);
             if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
                 FoldOrPark(record, changed, cancellationToken);
             if (++events % WriteEvery == 0)
@@ -90,6 +91,7 @@ internal sealed class EventReplay
     {
         ConsumerConfig config = _connection.Consumer("standby");
         config.EnablePartitionEof = true;
+        config.AutoOffsetReset = AutoOffsetReset.Error;
         using IConsumer<byte[], byte[]> consumer = Build(config);
         consumer.Assign(new TopicPartitionOffset(_partition, _store.Checkpoint));
         var changed = new Dictionary<AggregateId, Change>();
@@ -103,6 +105,7 @@ internal sealed class EventReplay
                 continue;
             }
 
+            TakeInput(record);
             if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
                 Fold(Decode(record, cancellationToken), changed);
             if (++events % WriteEvery == 0)
@@ -123,7 +126,7 @@ internal sealed class EventReplay
         byte[] key = IncomingCommand.KeyOf(id);
         long version = _aggregates.Get(id).Version;
         var changed = new Dictionary<AggregateId, Change>();
-        using IConsumer<byte[], byte[]> consumer = Build(_connection);
+        using IConsumer<byte[], byte[]> consumer = Build(_connection, AutoOffsetReset.Earliest); // versions tell what is missing
         consumer.Assign(new TopicPartitionOffset(_partition, offset));
         while (true)
         {
@@ -147,10 +150,23 @@ internal sealed class EventReplay
         Write(changed, _store.Checkpoint);
     }
 
-    private static IConsumer<byte[], byte[]> Build(KafkaConnection connection) => Build(connection.BoundedReader("restore"));
+    // Where the log does not have the offset that is due (any more), going on from its first event would fold another log.
+    private static IConsumer<byte[], byte[]> Build(KafkaConnection connection, AutoOffsetReset reset = AutoOffsetReset.Error)
+    {
+        ConsumerConfig config = connection.BoundedReader("restore");
+        config.AutoOffsetReset = reset;
+        return Build(config);
+    }
 
     private static IConsumer<byte[], byte[]> Build(ConsumerConfig config) =>
         new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+
+    // The order of the log counts, not the offset: the marks of a command topic that was made again begin anew.
+    private void TakeInput(ConsumeResult<byte[], byte[]> record)
+    {
+        if (InputMark.TryRead(record.Message.Headers, out InputMark mark))
+            _store.PutInput(mark);
+    }
 
     private void Write(Dictionary<AggregateId, Change> changed, long checkpoint)
     {

@@ -91,7 +91,8 @@ internal sealed class EventWriter : IDisposable
 
     public void Dispose() => _delivered.Dispose();
 
-    public void WriteEvent(in DecidedEvent decided)
+    /// <summary>Writes an event; the last one of a batch from the command topic has the batch's <paramref name="input"/>.</summary>
+    public void WriteEvent(in DecidedEvent decided, InputMark? input)
     {
         IncomingCommand cause = decided.Cause;
         byte[] commandId = Encoding.UTF8.GetBytes(cause.CommandId.Value);
@@ -110,6 +111,8 @@ internal sealed class EventWriter : IDisposable
         };
         if (cause.TraceParent is { } trace)
             headers.Add(CloudEventHeaders.TraceParent, trace);
+        if (input is { } mark)
+            headers.Add(CloudEventHeaders.Input, mark.ToBytes()); // last: readers look nowhere else
         Produce(_events, decided.Aggregate.Key, decided.Value, headers);
     }
 
@@ -146,6 +149,9 @@ internal sealed class EventWriter : IDisposable
 
     public void WriteBarrier(SnapshotBarrier barrier) =>
         Produce(_snapshots, SnapshotReader.BarrierKey, Encode(_encoders.Snapshots, barrier), TypeOnly(barrier));
+
+    public void WritePosition(PartitionPosition position) =>
+        Produce(_snapshots, SnapshotReader.PositionKey, Encode(_encoders.Snapshots, position), TypeOnly(position));
 
     public void WriteOwner(PartitionOwner owner) =>
         Produce(_owners, CloudEventHeaders.Encode(_partition), Encode(_encoders.Owners, owner), TypeOnly(owner));

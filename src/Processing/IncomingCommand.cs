@@ -70,13 +70,14 @@ internal sealed class IncomingCommand
     /// <summary>Code and message of what is wrong; null when the command can be decided.</summary>
     public (string Code, string Message)? Fault { get; private set; }
 
-    public static IncomingCommand Read(ConsumeResult<byte[], byte[]> record, AvroMessageSerde serde, AggregateDefinition definition)
+    /// <summary>Reads a record of the command topic whose id is <paramref name="topic"/>.</summary>
+    public static IncomingCommand Read(ConsumeResult<byte[], byte[]> record, TopicId topic, AvroMessageSerde serde, AggregateDefinition definition)
     {
         Headers headers = record.Message.Headers;
         var command = new IncomingCommand
         {
             Record = record,
-            CommandId = IdOfPlace(record.TopicPartitionOffset),
+            CommandId = IdOfPlace(record.TopicPartitionOffset, topic),
             Expected = ExpectedVersion.Any,
             TraceParent = CloudEventHeaders.Find(headers, CloudEventHeaders.TraceParent),
             CorrelationId = CloudEventHeaders.Find(headers, CloudEventHeaders.CorrelationId),
@@ -120,13 +121,15 @@ internal sealed class IncomingCommand
     /// <summary>The key of an aggregate's records.</summary>
     public static byte[] KeyOf(AggregateId id) => Encoding.UTF8.GetBytes(id.Value);
 
-    // A command without an id is the record that it is. A long topic name is told by its hash: an id has less room than topic, partition and offset may need.
-    private static CommandId IdOfPlace(TopicPartitionOffset place)
+    // A command without an id is the record that it is, in the topic that it is in: one that is made again under the name begins with the same offsets. A long topic name is left out, or, where brokers have no topic ids, told by
+    // its hash: an id has less room than topic, partition and offset may need.
+    private static CommandId IdOfPlace(TopicPartitionOffset place, TopicId topic)
     {
-        string id = $"{place.Topic}-{place.Partition.Value}-{place.Offset.Value}";
-        return CommandId.Parse(id.Length <= CommandId.MaxBytes
-            ? id
-            : $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(place.Topic)))}-{place.Partition.Value}-{place.Offset.Value}");
+        string offset = $"{place.Partition.Value}-{place.Offset.Value}";
+        string id = topic.IsUnknown ? $"{place.Topic}-{offset}" : $"{place.Topic}-{topic}-{offset}";
+        if (id.Length > CommandId.MaxBytes)
+            id = topic.IsUnknown ? $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(place.Topic)))}-{offset}" : $"{topic}-{offset}";
+        return CommandId.Parse(id);
     }
 
     private static byte[]? HandedOn(string field, string? text)

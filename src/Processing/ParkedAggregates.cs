@@ -44,6 +44,9 @@ internal sealed class ParkedAggregates
     /// <summary>How many records wait, those without an aggregate included.</summary>
     public long Records => Interlocked.Read(ref _records) + Interlocked.Read(ref _lone);
 
+    /// <summary>Whether the topic has letters, waiting or settled.</summary>
+    public bool HasLetters => _end > 0 || Records > 0;
+
     /// <summary>Folds all letters of the partition.</summary>
     public void Load(DeadLetterReader reader, Action<string> foreign, CancellationToken cancellationToken)
     {

@@ -21,4 +21,7 @@ internal sealed record PartitionContext(
 {
     /// <summary>Closes this node's warm copy of a partition, if it has one, so that its store can be opened.</summary>
     public Action<int> YieldStandby { get; set; } = static _ => { };
+
+    /// <summary>Has the consumer's thread begin again at another offset of a partition's command topic, and tell the task (<see cref="PartitionTask.Restart"/>).</summary>
+    public Action<PartitionTask, long> Reposition { get; set; } = static (_, _) => { };
 }

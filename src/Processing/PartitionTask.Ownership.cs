@@ -42,6 +42,8 @@ internal sealed partial class PartitionTask
 
     private async ValueTask<StoreReads> Reads(ReadConsistency consistency, CancellationToken cancellationToken)
     {
+        if (Status == PartitionStatus.Halted)
+            throw new AggregateUnavailableException(_partition, $"Partition {_partition} is halted: {HaltReason}");
         if (Status != PartitionStatus.Serving)
             throw new AggregateUnavailableException(_partition, $"Partition {_partition} is {Status.ToString().ToLowerInvariant()} on this node; try again.");
         if (consistency == ReadConsistency.Strong)

@@ -25,7 +25,7 @@ internal sealed partial class PartitionTask : IDisposable
     private readonly BatchLinger _linger = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource _serving = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _pauseLock = new();
     private readonly List<QueuedCommand> _batch = [];
     private readonly List<IncomingCommand> _deciding = [];
@@ -56,17 +56,19 @@ internal sealed partial class PartitionTask : IDisposable
         _fence = new ReadFence(partition);
         _logger = context.Logger;
         _registry = new RegistryWait(_logger, partition);
-        _read = record => IncomingCommand.Read(record, context.Serde, context.Definition);
+        _read = record => IncomingCommand.Read(record, TopicOf(record), context.Serde, context.Definition);
         Completion = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
+
+    public int Partition => _partition;
 
     public PartitionStatus Status { get; private set; } = PartitionStatus.Fencing;
 
     /// <summary>The owner before is fenced.</summary>
     public Task Fenced => _fenced.Task;
 
-    /// <summary>The state is that of the end of the log, and commands are decided.</summary>
-    public Task Serving => _serving.Task;
+    /// <summary>The state is that of the end of the log, and commands are decided; or the partition is halted.</summary>
+    public Task Settled => _settled.Task;
 
     /// <summary>Ends when the task was stopped, or faults: a <see cref="KafkaException"/> means that the partition was lost or Kafka failed for good; others are faults of this node.</summary>
     public Task Completion { get; }
@@ -80,6 +82,9 @@ internal sealed partial class PartitionTask : IDisposable
     /// <summary>Adds a command; called by the consumer's thread.</summary>
     public void Add(ConsumeResult<byte[], byte[]> record)
     {
+        if (record.Offset.Value < _due)
+            return;
+        _due = record.Offset.Value + 1;
         if (_queue.Add(record) <= _context.Options.MaxWaitingBytes)
             return;
         lock (_pauseLock)
@@ -105,7 +110,11 @@ internal sealed partial class PartitionTask : IDisposable
     }
 
     /// <summary>Frees what is left once <see cref="Completion"/> has ended.</summary>
-    public void Dispose() => _stop.Dispose();
+    public void Dispose()
+    {
+        _stop.Dispose();
+        _restarted.Dispose();
+    }
 
     private void Run()
     {
@@ -129,17 +138,22 @@ internal sealed partial class PartitionTask : IDisposable
         {
             // Stopped while restoring.
         }
+        catch (UnexpectedLogException wrong)
+        {
+            BeHalted(wrong);
+        }
         catch (Exception failure)
         {
             _fenced.TrySetException(failure);
-            _serving.TrySetException(failure);
+            _settled.TrySetException(failure);
             throw;
         }
         finally
         {
             Status = PartitionStatus.Stopped;
+            ProcessingTelemetry.Halt(_context.Topics, _partition, false);
             _fenced.TrySetResult();
-            _serving.TrySetCanceled();
+            _settled.TrySetCanceled();
             _fence.Close();
             ProcessingTelemetry.Unwatch(_context.Topics, _partition);
             _producer?.Dispose();
@@ -189,16 +203,19 @@ internal sealed partial class PartitionTask : IDisposable
         Status = PartitionStatus.Restoring;
         long started = Stopwatch.GetTimestamp();
         _context.YieldStandby(_partition);
+        _topics = TopicIdentities.Ask(_context, _stop.Token);
         LoadParked();
-        (_store, long end) = new StoreOpening(_context, _partition, _registry).Open(_parked, _stop.Token);
+        PartitionPosition? recorded = new PositionReader(_context, _partition, _registry).Read(_stop.Token);
+        (_store, long end, bool isWithoutBase) = new StoreOpening(_context, _partition, _registry).Open(_parked, _topics, recorded, _stop.Token);
         _aggregates = new AggregateCache(_store, _context.Definition, _context.Options.CachedAggregates);
         long replaying = Stopwatch.GetTimestamp();
         long events = new EventReplay(_context, _partition, _registry, _store, _aggregates, _parked, ParkEvent).Run(end, _stop.Token);
         _reads = new StoreReads(_store, _partition);
         _outbox = OpenOutbox();
         _nextEventOffset = end;
-        _eventsSinceBarrier = events;
+        _eventsSinceBarrier = isWithoutBase ? _context.Options.BarrierEvents : events;
         ProcessingTelemetry.Watch(_context.Topics, _partition, new PartitionFigures(() => (_store.Aggregates, _eventsSinceBarrier), () => _queue.Bytes));
+        GoOn(recorded);
         _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
         ProcessingTelemetry.Restored(_context.Topics, events, Stopwatch.GetElapsedTime(started));
@@ -209,9 +226,10 @@ internal sealed partial class PartitionTask : IDisposable
     {
         Status = PartitionStatus.Serving;
         Publish(OwnerStatus.Serving);
-        _serving.TrySetResult();
+        _settled.TrySetResult();
         while (true)
         {
+            ActOnTopics();
             _batch.Clear();
             Interlocked.Exchange(ref _busySince, 0);
             if (!_queue.Take(_batch, _context.Options.MaxBatchCommands, _context.Options.MaxBatchBytes, _linger.Next, out long left))
@@ -293,21 +311,28 @@ internal sealed partial class PartitionTask : IDisposable
 
     private void Commit(Action decide, Func<long> input)
     {
+        InputMark? next;
         for (int attempt = 0; ; attempt++)
         {
             _decider.Begin(_nextEventOffset);
             decide();
-            if (TryCommit(input()))
+            next = input() is >= 0 and var decided ? new InputMark(_topics.Commands, decided) : null;
+            if (TryCommit(next))
                 break;
             ProcessingTelemetry.Aborted(_context.Topics);
             PauseAfterAbort(attempt);
-            _nextEventOffset = EventReplay.SettledEnd(_context.Connection, _events, _stop.Token);
+            long end = EventReplay.SettledEnd(_context.Connection, _events, _stop.Token);
+            CheckLog(end);
+            _nextEventOffset = end;
         }
 
         int events = _decider.Events.Count;
         // The transaction's own marker takes the offset behind its events.
         if (events > 0)
             _nextEventOffset += events + 1;
+        Decided(next, events);
+        if (_decider.DeadLetters.Count > 0)
+            _store!.PutTopics(_topics);
         _decider.Apply(_nextEventOffset);
         _eventsSinceBarrier += events;
         _fence.Committed();
@@ -332,16 +357,16 @@ internal sealed partial class PartitionTask : IDisposable
 
     private IncomingCommand Read(ConsumeResult<byte[], byte[]> record) => _registry.Read(record, _read, _stop.Token);
 
-    private bool TryCommit(long input)
+    private bool TryCommit(InputMark? input)
     {
         try
         {
             _writer.Begin();
             IReadOnlyList<DecidedEvent> events = _decider.Events;
             for (int i = 0; i < events.Count; i++)
-                _writer.WriteEvent(events[i]);
+                _writer.WriteEvent(events[i], i == events.Count - 1 ? MarkOfEvents(input) : null);
             // An answer of the direct door needs no record, but one transaction that Kafka accepts: a batch without events sends one reply, so that a deposed writer cannot say no either.
-            bool fenced = events.Count > 0 || input >= 0;
+            bool fenced = events.Count > 0 || input is not null;
             foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
             {
                 if (command.Timer is not null)
@@ -355,9 +380,11 @@ internal sealed partial class PartitionTask : IDisposable
                 _writer.Write(target, message);
             foreach (Message<byte[], byte[]> entry in _decider.DeadLetters)
                 _writer.WriteDeadLetter(entry);
+            if (input is { } undone && events.Count == 0)
+                _writer.WritePosition(KeptTopics.At(undone.Next, _nextEventOffset));
             _writer.Complete();
-            if (input >= 0)
-                _producer.SendOffsetsToTransaction([new TopicPartitionOffset(_commands, input)], _context.Consumer.ConsumerGroupMetadata, TransactionCallTimeout);
+            if (input is { } mark)
+                _producer.SendOffsetsToTransaction([new TopicPartitionOffset(_commands, mark.Next)], _context.Consumer.ConsumerGroupMetadata, TransactionCallTimeout);
             if (events.Count > 0 && !LastEventIsWhereItsReplySays(events.Count))
             {
                 LogUnexpectedOffset(_partition, _nextEventOffset + events.Count - 1, _writer.LastEventOffset);
@@ -414,7 +441,7 @@ internal sealed partial class PartitionTask : IDisposable
             string schema = _context.Serde.TypeOf(_context.Definition.StateType).Fingerprint;
             foreach (AggregateId id in changed)
                 _writer.WriteSnapshot(_aggregates.Get(id), _store, schema);
-            _writer.WriteBarrier(new SnapshotBarrier { NextEventOffset = _nextEventOffset, Aggregates = changed.Count, Time = _context.Time.GetUtcNow() });
+            _writer.WriteBarrier(BarrierOf(changed.Count));
             inTheSameTransaction?.Invoke();
             Commit();
         }

@@ -30,8 +30,13 @@ internal static class ProcessingTelemetry
 
     private static readonly ConcurrentDictionary<(string Application, string Aggregate, int Partition), ParkedAggregates?> Parked = [];
 
+    private static readonly Counter<long> CommandsLost = Meter.CreateCounter<long>("kes_commands_lost", "{command}", "Commands that are gone from the command topic before they were decided, by retention or deletion; at most, as an offset need not be a command.");
+    private static readonly Counter<long> InputResumed = Meter.CreateCounter<long>("kes_input_resumed", "{partition}", "Partitions that went on from the offset in the log, as that of the group was missing or behind.");
+    private static readonly ConcurrentDictionary<(string Application, string Aggregate, int Partition), int> HaltedPartitions = [];
+
     static ProcessingTelemetry()
     {
+        Meter.CreateObservableGauge("kes_halted_partitions", () => HaltedPartitions.Select(h => new Measurement<int>(h.Value, TagsOf(h.Key))), "{partition}", "Partitions that a topic which is not the one before has halted: nothing of theirs is decided until an operator acts.");
         Meter.CreateObservableGauge("kes_restore_estimate", Estimates, "s", "How long another node would load snapshots and replay events if it took the partition over now, without a warm copy.");
         Meter.CreateObservableGauge("kes_partitions", Partitions, "{partition}", "Partitions that this node serves.");
         Meter.CreateObservableGauge("kes_waiting_bytes", () => Measure(f => f.WaitingBytes()), "By", "Commands that wait for their partition.");
@@ -69,6 +74,20 @@ internal static class ProcessingTelemetry
         Events.Add(events, tags);
         BatchSize.Record(commands, tags);
         BatchDuration.Record(elapsed.TotalSeconds, tags);
+    }
+
+    public static void Lost(TopicFamily topics, int partition, long commands) => CommandsLost.Add(commands, TagsOf((topics.Application, topics.Aggregate, partition)));
+
+    public static void Resumed(TopicFamily topics) => InputResumed.Add(1, TagsOf(topics));
+
+    /// <summary>From now on the partition is told as halted, or as not halted (any more).</summary>
+    public static void Halt(TopicFamily topics, int partition, bool isHalted)
+    {
+        (string, string, int) key = (topics.Application, topics.Aggregate, partition);
+        if (isHalted)
+            HaltedPartitions[key] = 1;
+        else
+            HaltedPartitions.TryUpdate(key, 0, 1);
     }
 
     public static void Aborted(TopicFamily topics) => Aborts.Add(1, TagsOf(topics));

@@ -27,6 +27,9 @@ internal sealed class SnapshotReader
     /// <summary>The key of barrier markers. No aggregate id starts with a control character.</summary>
     public static byte[] BarrierKey { get; } = [0, .. "barrier"u8];
 
+    /// <summary>The key of <see cref="PartitionPosition"/>, likewise.</summary>
+    public static byte[] PositionKey { get; } = [0, .. "position"u8];
+
     /// <summary>
     /// Puts the aggregates of the newest barrier into <paramref name="store"/>, which is new, as they come: what is in memory at one time does not grow with their number, but for a few bytes each. Null when there is no barrier.
     /// The caller writes the checkpoint, or deletes what was put.
@@ -39,14 +42,16 @@ internal sealed class SnapshotReader
         var otherSchema = new HashSet<ulong>();
         var large = new Dictionary<string, AggregateSnapshot>();
         var parts = new Dictionary<string, Dictionary<int, AggregateSnapshot>>();
-        long? next = null;
+        SnapshotBarrier? newest = null;
         foreach (ConsumeResult<byte[], byte[]> record in Records(cancellationToken))
         {
             byte[] key = record.Message.Key;
             if (record.Message.Value is null)
                 Forget(key);
             else if (key.AsSpan().SequenceEqual(BarrierKey))
-                next = ((SnapshotBarrier)Decode(record)).NextEventOffset;
+                newest = (SnapshotBarrier)Decode(record);
+            else if (key.AsSpan().SequenceEqual(PositionKey))
+                continue; // it is read before
             else if (SnapshotParts.TryReadKey(key, out byte[] aggregate, out int part))
                 PartsOf(Encoding.UTF8.GetString(aggregate))[part] = (AggregateSnapshot)Decode(record);
             else if ((AggregateSnapshot)Decode(record) is var snapshot && snapshot.Parts > 0)
@@ -58,7 +63,7 @@ internal sealed class SnapshotReader
         foreach ((string id, AggregateSnapshot first) in large)
             Put(Encoding.UTF8.GetBytes(id), SnapshotParts.Join(first, id, PartsOf(id)));
         // A barrier and its snapshots are one transaction: whoever sees a snapshot sees the marker behind it.
-        return next is { } offset ? new LoadedBarrier(offset, outcomes.Count, otherSchema.Count > 0) : null;
+        return newest is { } barrier ? new LoadedBarrier(barrier.NextEventOffset, outcomes.Count, otherSchema.Count > 0, Math.Max(0, barrier.TotalAggregates - outcomes.Count - otherSchema.Count)) : null;
 
         IAvroRecord Decode(ConsumeResult<byte[], byte[]> record) => _registry.Read(record, _decode, cancellationToken);
 
@@ -125,5 +130,8 @@ internal sealed class SnapshotReader
     }
 }
 
-/// <summary>What a load of snapshots has put: <paramref name="Aggregates"/>, up to the event before <paramref name="NextEventOffset"/>; of no use where one of them <paramref name="IsOfAnotherSchema"/>.</summary>
-internal sealed record LoadedBarrier(long NextEventOffset, int Aggregates, bool IsOfAnotherSchema);
+/// <summary>
+/// What a load of snapshots has put: <paramref name="Aggregates"/>, up to the event before <paramref name="NextEventOffset"/>; of no use where one of them <paramref name="IsOfAnotherSchema"/>, or where some are
+/// <paramref name="Missing"/>, as in a topic that was made again or cut since.
+/// </summary>
+internal sealed record LoadedBarrier(long NextEventOffset, int Aggregates, bool IsOfAnotherSchema, long Missing);

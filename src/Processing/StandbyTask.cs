@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Confluent.Kafka;
+using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
 
@@ -54,7 +55,9 @@ internal sealed partial class StandbyTask : IDisposable
         {
             var registry = new RegistryWait(_context.Logger, _partition);
             _parked.Load(new DeadLetterReader(_context.Connection, _context.Topics.DeadLetters), static _ => { }, _stop.Token); // the owner logs foreign records
-            (_store, _) = new StoreOpening(_context, _partition, registry).Open(_parked, _stop.Token);
+            TopicIdentities topics = TopicIdentities.Ask(_context, _stop.Token);
+            PartitionPosition? recorded = new PositionReader(_context, _partition, registry).Read(_stop.Token);
+            _store = new StoreOpening(_context, _partition, registry).Open(_parked, topics, recorded, _stop.Token).Store;
             var aggregates = new AggregateCache(_store, _context.Definition, _context.Options.CachedAggregates);
             var replay = new EventReplay(_context, _partition, registry, _store, aggregates, _parked, static (_, _, message) => throw new InvalidDataException(message)); // whoever restores parks it
             var reads = new StoreReads(_store, _partition);
@@ -73,7 +76,7 @@ internal sealed partial class StandbyTask : IDisposable
         {
             return true; // stopped while it waited for events
         }
-        catch (Exception failure) when (failure is KafkaException or IOException or InvalidDataException)
+        catch (Exception failure) when (failure is KafkaException or IOException or InvalidDataException or UnexpectedLogException)
         {
             LogEnded(_context.Logger, failure, _partition);
             return false;

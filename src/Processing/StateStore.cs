@@ -27,6 +27,8 @@ internal sealed class StateStore : IDisposable
     private static readonly byte[] CheckpointKey = "mcheckpoint"u8.ToArray();
     private static readonly byte[] SchemaKey = "mschema"u8.ToArray();
     private static readonly byte[] CountKey = "maggregates"u8.ToArray();
+    private static readonly byte[] InputKey = "minput"u8.ToArray();
+    private static readonly byte[] TopicsKey = "mtopics"u8.ToArray();
     private static readonly byte[] LoadingKey = "mloading"u8.ToArray();
     private static readonly byte[] SequenceMarker = [0];
 
@@ -56,6 +58,12 @@ internal sealed class StateStore : IDisposable
     /// <summary>How many aggregates it has.</summary>
     public long Aggregates { get; private set; }
 
+    /// <summary>How far the commands are decided whose events and outcomes it has; null: it has not seen that.</summary>
+    public InputMark? Input { get; private set; }
+
+    /// <summary>The topics that its content is of; null: it does not say.</summary>
+    public TopicIdentities? Topics { get; private set; }
+
     /// <summary>
     /// Opens the store in <paramref name="directory"/>; one that another state schema, format or number of remembered commands wrote, or whose load was interrupted, is deleted
     /// first, as its content follows from the events.
@@ -76,6 +84,10 @@ internal sealed class StateStore : IDisposable
         store._database.Put(SchemaKey, schema, writeOptions: store._write);
         if (store._database.Get(CheckpointKey) is { } checkpoint)
             store.Checkpoint = BinaryPrimitives.ReadInt64BigEndian(checkpoint);
+        if (store._database.Get(InputKey) is { } input && InputMark.TryParse(input, out InputMark mark))
+            store.Input = mark;
+        if (store._database.Get(TopicsKey) is { } topics)
+            store.Topics = TopicIdentities.Parse(Encoding.UTF8.GetString(topics));
         store.Aggregates = store._database.Get(CountKey) is { } count ? BinaryPrimitives.ReadInt64BigEndian(count) : store.Count();
         return store;
     }
@@ -170,6 +182,22 @@ internal sealed class StateStore : IDisposable
         _batch.Put(Key(IndexPrefix, id, SequenceMarker, version), value);
     }
 
+    /// <summary>Adds how far commands are decided to the next write.</summary>
+    public void PutInput(InputMark input)
+    {
+        _batch.Put(InputKey, input.ToBytes());
+        Input = input;
+    }
+
+    /// <summary>Adds what topics the content is of to the next write.</summary>
+    public void PutTopics(TopicIdentities topics)
+    {
+        if (topics == Topics)
+            return;
+        _batch.Put(TopicsKey, Encoding.UTF8.GetBytes(topics.ToString()));
+        Topics = topics;
+    }
+
     /// <summary>The outcome of a command that the aggregate remembers and that is written; false when there is none.</summary>
     public bool TryGetOutcome(AggregateEntry entry, string commandId, int partition, [NotNullWhen(true)] out CommandReply? outcome)
     {
@@ -255,6 +283,16 @@ internal sealed class StateStore : IDisposable
         }
 
         return changed;
+    }
+
+    /// <summary>Has the next barrier hold all aggregates.</summary>
+    public void ChangeAll()
+    {
+        using Iterator all = _database.NewIterator();
+        for (all.Seek([StatePrefix]); all.Valid() && all.GetKeySpan()[0] == StatePrefix; all.Next())
+            _batch.Put(Key(ChangedPrefix, all.GetKeySpan()[1..]), default(ReadOnlySpan<byte>));
+        _database.Write(_batch, _write);
+        _batch.Clear();
     }
 
     /// <summary>Forgets that the aggregates had changed: they are in a barrier now.</summary>

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Processing;
@@ -15,22 +17,22 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
 
     /// <summary>The store, and the end of the log that it was opened for; its checkpoint is within what the log has.</summary>
     /// <param name="parked">The letters of the partition: a store that passed over an event which was folded later is filled again.</param>
+    /// <param name="topics">The topics as they are now.</param>
+    /// <param name="recorded">The newest position of the snapshots topic; null: there is none.</param>
     /// <param name="cancellationToken">Ends the load.</param>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
-    /// <exception cref="InvalidDataException">The first events are gone, and nothing covers them.</exception>
-    public (StateStore Store, long End) Open(ParkedAggregates parked, CancellationToken cancellationToken)
+    /// <exception cref="UnexpectedLogException">The log is not the one that store or snapshots were made from, or its first events are gone and nothing covers them.</exception>
+    public OpenedStore Open(ParkedAggregates parked, TopicIdentities topics, PartitionPosition? recorded, CancellationToken cancellationToken)
     {
-        (long start, long end) = EventReplay.Bounds(context.Connection, _events);
+        (long start, long end) = EventReplay.Bounds(context.Connection, _events); // behind what was recorded, as it is read later
         StateStore store = OpenStore();
         try
         {
-            if (store.Checkpoint > end)
-            {
-                // The store is of another log: this one is shorter than what it has seen.
-                LogStoreAhead(context.Logger, partition, store.Checkpoint, end);
-                Empty();
-            }
-            else if (parked.HasMissedRepair(store))
+            if (recorded is not null)
+                Check(TopicIdentities.From(recorded), recorded.NextEventOffset, $"the position in {context.Topics.Snapshots}");
+            if (store.Checkpoint > 0)
+                Check(store.Topics, store.Checkpoint, $"the state store {context.Options.StoreOf(partition)}");
+            if (parked.HasMissedRepair(store))
             {
                 LogStoreMissedRepair(context.Logger, partition);
                 Empty();
@@ -43,15 +45,33 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
 
             if (store.Checkpoint == 0 && end > 0 && !TryLoadBarrier(store, ref end, cancellationToken))
                 Empty(); // it may have a part of them
-            return store.Checkpoint >= start
-                ? (store, end)
-                : throw new InvalidDataException(
-                    $"Partition {partition} of {_events.Topic} starts at offset {start}, and nothing covers what was before: its state cannot be restored. Bring back the snapshots or the local store.");
+            if (store.Checkpoint < start)
+            {
+                throw new UnexpectedLogException(_events.Topic,
+                    $"The topic {_events.Topic} begins at offset {start} in partition {partition}, and no snapshots that can be used and no state store cover what was before. Bring back the snapshots or a node's state store.");
+            }
+
+            bool isWithoutBase = store.Topics is { } before && before.Snapshots.Differs(topics.Snapshots);
+            if (isWithoutBase)
+            {
+                LogSnapshotsMadeAgain(context.Logger, context.Topics.Snapshots, store.Topics!.Snapshots, topics.Snapshots, partition);
+                store.ChangeAll();
+            }
+
+            store.PutTopics(topics.With(parked.HasLetters));
+            return new OpenedStore(store, end, isWithoutBase);
         }
         catch
         {
             store.Dispose();
             throw;
+        }
+
+        void Check(TopicIdentities? before, long reached, string what)
+        {
+            before?.Check(topics, context.Topics, partition, what);
+            if (reached > end)
+                throw new UnexpectedLogException(_events.Topic, $"The topic {_events.Topic} ends at offset {end} in partition {partition}, and {what} has seen it up to {reached}: it has lost events, or is another topic of the same name.");
         }
 
         void Empty()
@@ -75,7 +95,13 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
             if (barrier.NextEventOffset > end)
                 end = EventReplay.Bounds(context.Connection, _events).End; // the owner of a copy goes on meanwhile
             if (barrier.NextEventOffset > end)
+                throw new UnexpectedLogException(_events.Topic, $"The topic {_events.Topic} ends at offset {end} in partition {partition}, and its snapshots cover it up to {barrier.NextEventOffset}: it has lost events, or is another topic of the same name.");
+            if (barrier.Missing > 0)
+            {
+                LogSnapshotsMissing(context.Logger, context.Topics.Snapshots, partition, barrier.Missing);
                 return false;
+            }
+
             if (barrier.IsOfAnotherSchema)
             {
                 LogSchemaChanged(context.Logger, partition);
@@ -93,8 +119,11 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The state store of partition {Partition} is at offset {Checkpoint}, behind the end {End} of its log: it is of another log, and is filled again")]
-    private static partial void LogStoreAhead(ILogger logger, int partition, long checkpoint, long end);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic} has the id {Id} and had {Before}: it was made again. The next snapshot barrier of partition {Partition} has all aggregates")]
+    private static partial void LogSnapshotsMadeAgain(ILogger logger, string topic, TopicId before, TopicId id, int partition);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The topic {Topic} does not have the snapshots of {Missing} aggregates of partition {Partition}: it was made again, or records were deleted from it. The aggregates are folded from their events")]
+    private static partial void LogSnapshotsMissing(ILogger logger, string topic, int partition, long missing);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The state store of partition {Partition} is at offset {Checkpoint}, and its log begins at {Start} by now: it is filled again")]
     private static partial void LogStoreBehind(ILogger logger, int partition, long checkpoint, long start);
@@ -108,3 +137,6 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
     [LoggerMessage(Level = LogLevel.Error, Message = "The snapshots of partition {Partition} cannot be read; its aggregates are folded from their events")]
     private static partial void LogSnapshotsUnreadable(ILogger logger, Exception reason, int partition);
 }
+
+/// <summary>A <paramref name="Store"/> for the log up to <paramref name="End"/>; <paramref name="IsWithoutBase"/>: the snapshots topic has nothing of it, and the next barrier has all.</summary>
+internal sealed record OpenedStore(StateStore Store, long End, bool IsWithoutBase);

@@ -27,6 +27,15 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
         command.Payload.ShouldBe(new Add { By = 3 });
     }
 
+    // The first command of a topic that was made again was answered as a duplicate of the first command of the one before.
+    [Fact]
+    public void Record_without_headers_has_another_id_in_another_topic_of_the_name()
+    {
+        fixture.Read(Key, Value, topicId: TopicId.From(1, 2)).CommandId.Value.ShouldBe("app.counter.commands-AAAAAAAAAAEAAAAAAAAAAg-1-42");
+        fixture.Read(Key, Value, topicId: TopicId.From(1, 3)).CommandId.Value.ShouldBe("app.counter.commands-AAAAAAAAAAEAAAAAAAAAAw-1-42");
+        fixture.Read(Key, Value, topic: new string('t', 240), topicId: TopicId.From(1, 2)).CommandId.Value.ShouldBe("AAAAAAAAAAEAAAAAAAAAAg-1-42");
+    }
+
     [Fact]
     public void Headers_are_read()
     {

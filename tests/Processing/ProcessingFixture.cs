@@ -24,6 +24,8 @@ public sealed class ProcessingFixture : IAsyncLifetime
 
     internal ProcessorEncoders Encoders { get; private set; } = null!;
 
+    internal AvroMessageSerde Serde => _serde;
+
     public ISchemaRegistryClient Registry => _registry;
 
     public KafkaConnection Kafka => _servers.Addresses.KafkaConnection;
@@ -68,13 +70,13 @@ public sealed class ProcessingFixture : IAsyncLifetime
         return command;
     }
 
-    internal IncomingCommand Read(byte[]? key, byte[]? value, Headers? headers = null, string topic = Topic, Timestamp? timestamp = null)
+    internal IncomingCommand Read(byte[]? key, byte[]? value, Headers? headers = null, string topic = Topic, Timestamp? timestamp = null, TopicId topicId = default)
     {
         var record = new ConsumeResult<byte[], byte[]>
         {
             TopicPartitionOffset = new TopicPartitionOffset(topic, Partition, 42),
             Message = new Message<byte[], byte[]> { Key = key!, Value = value!, Headers = headers ?? [], Timestamp = timestamp ?? new Timestamp(RecordTime) },
         };
-        return IncomingCommand.Read(record, _serde, Counter.Definition);
+        return IncomingCommand.Read(record, topicId, _serde, Counter.Definition);
     }
 }

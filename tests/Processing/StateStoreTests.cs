@@ -47,6 +47,40 @@ public sealed class StateStoreTests : IDisposable
     }
 
     [Fact]
+    public void Place_in_the_command_topic_is_written_with_the_checkpoint_or_not_at_all()
+    {
+        var mark = new InputMark(EventLog.TopicId.From(1, 2), 7);
+        var topics = new TopicIdentities(mark.Topic, EventLog.TopicId.From(3, 4), EventLog.TopicId.From(5, 6), default, default);
+        using (StateStore store = Counter.Open(Directory))
+        {
+            store.Input.ShouldBeNull();
+            store.Topics.ShouldBeNull();
+            store.PutInput(mark);
+            store.PutTopics(topics);
+            store.Write(3);
+            store.PutInput(mark with { Next = 9 });
+            store.Flush();
+        }
+
+        using StateStore reopened = Counter.Open(Directory);
+        (reopened.Checkpoint, reopened.Input, reopened.Topics).ShouldBe((3, mark, topics));
+    }
+
+    [Fact]
+    public void ChangeAll_has_the_next_barrier_hold_every_aggregate()
+    {
+        using StateStore store = Counter.Open(Directory);
+        foreach (string id in (string[])["a", "b", "c"])
+            store.PutState(Entry(id, version: 1, offset: 1, total: 1));
+        store.Write(3);
+        store.ClearChanged(store.Changed());
+        store.PutState(Entry("b", version: 2, offset: 4, total: 2));
+        store.Write(5);
+        store.ChangeAll();
+        store.Changed().ShouldBe([AggregateId.Parse("a"), AggregateId.Parse("b"), AggregateId.Parse("c")]);
+    }
+
+    [Fact]
     public void Reopened_store_has_everything()
     {
         using (StateStore store = Counter.Open(Directory))

@@ -1,0 +1,76 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>Finds the newest position that a partition's owners have written to the snapshots topic, without reading what is before it.</summary>
+internal sealed partial class PositionReader
+{
+    private const int FirstStep = 16; // a position, or a barrier, and the marker behind it
+    private const int Growth = 16;
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
+
+    private readonly KafkaConnection _connection;
+    private readonly TopicPartition _partition;
+    private readonly RegistryWait _registry;
+    private readonly ILogger _logger;
+    private readonly Func<ConsumeResult<byte[], byte[]>, IAvroRecord> _decode;
+
+    public PositionReader(PartitionContext context, int partition, RegistryWait registry)
+    {
+        (_connection, _registry, _logger) = (context.Connection, registry, context.Logger);
+        _decode = record => context.Serde.Decode(record.Message.Value);
+        _partition = new TopicPartition(context.Topics.Snapshots, partition);
+    }
+
+    /// <summary>The newest position; null when nobody has written one, or a version of this software that writes none has made the newest barrier.</summary>
+    public PartitionPosition? Read(CancellationToken cancellationToken)
+    {
+        ConsumerConfig config = _connection.BoundedReader("position");
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(_partition, Timeout);
+        long to = bounds.High.Value;
+        for (long step = FirstStep; to > bounds.Low.Value; step *= Growth)
+        {
+            long from = Math.Max(bounds.Low.Value, to - step);
+            if (TryFind(consumer, from, to, out PartitionPosition? newest, cancellationToken))
+                return newest;
+            to = from;
+        }
+
+        return null;
+    }
+
+    private bool TryFind(IConsumer<byte[], byte[]> consumer, long from, long to, out PartitionPosition? newest, CancellationToken cancellationToken)
+    {
+        newest = null;
+        bool found = false;
+        consumer.Assign(new TopicPartitionOffset(_partition, from));
+        while (true)
+        {
+            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
+            if (record.IsPartitionEOF || record.Offset.Value >= to)
+                return found;
+            if (record.Message.Value is null || !(IsKey(record, SnapshotReader.BarrierKey) || IsKey(record, SnapshotReader.PositionKey)))
+                continue;
+            try
+            {
+                IAvroRecord read = _registry.Read(record, _decode, cancellationToken);
+                newest = read is SnapshotBarrier barrier ? barrier.Position : (PartitionPosition)read;
+                found = true;
+            }
+            catch (Exception foreign) when (foreign is UndecodableMessageException or AvroDecodeException or InvalidCastException)
+            {
+                LogForeign(_logger, foreign, _partition.Topic, _partition.Partition.Value, record.Offset.Value);
+            }
+        }
+    }
+
+    private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The record {Topic} {Partition}@{Offset} should say how far its partition is decided, and cannot be read; the one before it counts. Somebody else has written there")]
+    private static partial void LogForeign(ILogger logger, Exception reason, string topic, int partition, long offset);
+}

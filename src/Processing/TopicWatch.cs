@@ -1,0 +1,116 @@
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>
+/// Looks every few seconds whether the topics of the partitions that this node serves are those that it left. A writer learns of it with its next event; without one nobody would.
+/// </summary>
+internal sealed partial class TopicWatch : IAsyncDisposable
+{
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly PartitionContext _context;
+    private readonly Func<IReadOnlyCollection<PartitionTask>> _tasks;
+    private readonly Action<KafkaException> _joinAgain;
+    private readonly CancellationTokenSource _stop = new();
+    private string? _missing;
+
+    /// <summary>Starts watching for <paramref name="tasks"/>; <paramref name="joinAgain"/> has them begin anew, as the command topic is another one.</summary>
+    public TopicWatch(PartitionContext context, Func<IReadOnlyCollection<PartitionTask>> tasks, Action<KafkaException> joinAgain)
+    {
+        (_context, _tasks, _joinAgain) = (context, tasks, joinAgain);
+        Completion = Task.Run(Run);
+    }
+
+    /// <summary>Ends after disposal, or faults with what stopped it.</summary>
+    public Task Completion { get; }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // told by Completion
+        _stop.Dispose();
+    }
+
+    private async Task Run()
+    {
+        using IAdminClient admin = new DependentAdminClientBuilder(_context.Consumer.Handle).Build();
+        using var timer = new PeriodicTimer(_context.Options.TopicCheckInterval, _context.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token).ConfigureAwait(false))
+            {
+                try
+                {
+                    await Look(admin).ConfigureAwait(false);
+                }
+                catch (KafkaException away)
+                {
+                    LogNotSeen(_context.Logger, away, _context.Topics.Events);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Disposed.
+        }
+    }
+
+    private async Task Look(IAdminClient admin)
+    {
+        // First: what a task has appended by now is before the ends that are asked for below.
+        (PartitionTask Task, TopicIdentities Topics, long Next)[] watched =
+            [.. _tasks().Select(t => (Task: t, t.Topics, Next: t.NextOffset)).Where(t => t is { Topics: not null, Next: >= 0 }).Select(t => (t.Task, t.Topics!, t.Next))];
+        if (watched.Length == 0)
+            return;
+        string[] names = TopicIdentities.NamesOf(_context);
+        IReadOnlyDictionary<string, TopicId> ids = await TopicIds.Of(admin, names, TimeSpan.Zero, _stop.Token).ConfigureAwait(false);
+        string? missing = Array.Find(names, n => !ids.ContainsKey(n));
+        if (missing is not null && missing != _missing)
+            LogMissing(_context.Logger, missing);
+        _missing = missing;
+        TopicIdentities now = TopicIdentities.From(_context.Topics, ids);
+        foreach ((PartitionTask task, TopicIdentities topics, _) in watched)
+        {
+            try
+            {
+                topics.Check(now, _context.Topics, task.Partition, "the state");
+                if (topics.Snapshots.Differs(now.Snapshots))
+                    task.LoseSnapshots(now.Snapshots);
+            }
+            catch (UnexpectedLogException another)
+            {
+                task.Halt(another);
+            }
+        }
+
+        if (ids.ContainsKey(_context.Topics.Events))
+            await LookAtEnds(admin, watched).ConfigureAwait(false);
+        if (Array.Exists(watched, w => w.Topics.Commands.Differs(now.Commands)))
+            _joinAgain(new KafkaException(new Error(ErrorCode.UnknownTopicOrPart, $"The topic {_context.Topics.Commands} was deleted and made again.")));
+    }
+
+    private async Task LookAtEnds(IAdminClient admin, (PartitionTask Task, TopicIdentities Topics, long Next)[] watched)
+    {
+        string topic = _context.Topics.Events;
+        ListOffsetsResult ends = await admin.ListOffsetsAsync(
+            watched.Select(w => new TopicPartitionOffsetSpec { TopicPartition = new TopicPartition(topic, w.Task.Partition), OffsetSpec = OffsetSpec.Latest() }),
+            new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = RequestTimeout }).ConfigureAwait(false);
+        Dictionary<int, long> byPartition = ends.ResultInfos.Where(r => !r.TopicPartitionOffsetError.Error.IsError)
+            .ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value, r => r.TopicPartitionOffsetError.Offset.Value);
+        foreach ((PartitionTask task, _, long next) in watched)
+        {
+            if (byPartition.TryGetValue(task.Partition, out long end) && end < next)
+                task.Halt(new UnexpectedLogException(topic, $"The topic {topic} ends at offset {end} in partition {task.Partition}, and had {next} before: it has lost events."));
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Whether the topics of {Topic} are those before could not be seen; it is looked again later")]
+    private static partial void LogNotSeen(ILogger logger, Exception failure, string topic);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The topic {Topic} is not there any more: nothing that needs it can be decided or answered")]
+    private static partial void LogMissing(ILogger logger, string topic);
+}
