@@ -17,6 +17,8 @@ internal readonly record struct DecidedEvent(AggregateEntry Aggregate, object Pa
 /// </summary>
 internal sealed class BatchDecider
 {
+    private const string ForwardedOutcome = "Forwarded";
+
     private readonly AggregateDefinition _definition;
     private readonly AggregateCache _aggregates;
     private readonly StateStore _store;
@@ -34,6 +36,7 @@ internal sealed class BatchDecider
     private readonly List<Message<byte[], byte[]>> _deadLetters = [];
     private readonly List<(AggregateId Aggregate, CommandId Command, string Cause, string Message)> _newlyParked = [];
     private readonly Dictionary<AggregateId, (string Cause, string Message)> _parkedHere = [];
+    private readonly List<IncomingCommand> _forwarded = [];
     private long _nextOffset;
 
     public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes, ParkedAggregates parked, ReactionOutbox outbox) =>
@@ -48,6 +51,9 @@ internal sealed class BatchDecider
     /// <summary>Letters that the batch parks, and what became of earlier ones.</summary>
     public IReadOnlyList<Message<byte[], byte[]>> DeadLetters => _deadLetters;
 
+    /// <summary>Commands that lie on the wrong partition, in order: they are not decided, but forwarded.</summary>
+    public IReadOnlyList<IncomingCommand> Forwarded => _forwarded;
+
     /// <summary>Why a letter could not be processed again.</summary>
     public string LastRefusal { get; private set; } = "";
 
@@ -60,13 +66,20 @@ internal sealed class BatchDecider
         _deadLetters.Clear();
         _newlyParked.Clear();
         _parkedHere.Clear();
+        _forwarded.Clear();
         _outbox.Begin();
         _nextOffset = nextEventOffset;
     }
 
-    /// <summary>Decides the next command, or parks it.</summary>
+    /// <summary>Decides the next command, forwards it, or parks it.</summary>
     public void Decide(IncomingCommand command)
     {
+        if (command.ForwardTo is not null)
+        {
+            _forwarded.Add(command);
+            return;
+        }
+
         if (command.Timer is { } timer)
         {
             if (!_outbox.IsSet(timer, command.Time))
@@ -80,6 +93,13 @@ internal sealed class BatchDecider
     /// <summary>Decides the letter at <paramref name="letter"/> of a parked aggregate, whose earlier letters are decided; false when that fails: it stays where it is, and with it those behind it.</summary>
     public bool DecideAgain(IncomingCommand command, long letter, DeadLetterRequest request)
     {
+        if (command.ForwardTo is not null)
+        {
+            _forwarded.Add(command); // whoever owns its partition answers
+            _deadLetters.Add(DeadLetterFormat.Retried(command.Record!.Message.Key, letter, ForwardedOutcome, request.By, _parked.Now));
+            return true;
+        }
+
         CommandReply reply = Answer(command);
         if (reply.Outcome == ReplyOutcome.Faulted)
         {

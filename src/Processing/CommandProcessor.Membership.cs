@@ -73,7 +73,7 @@ public sealed partial class CommandProcessor
             .SetPartitionsLostHandler((_, partitions) => Release(partitions))
             .Build();
         (_partitions, int replyPartitions) = PartitionCounts(consumer);
-        context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, replyPartitions, consumer, _options, _time, _logger);
+        context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, _partitions, replyPartitions, consumer, _options, _time, _logger);
         var standbys = new StandbyKeeper(context, config.GroupId, _partitions, p => _tasks.ContainsKey(p) || _ending.ContainsKey(p));
         _standbys = standbys;
         context.YieldStandby = standbys.Yield;

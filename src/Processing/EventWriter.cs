@@ -30,7 +30,7 @@ internal sealed class EventWriter : IDisposable
     private readonly Header _specVersion = new(CloudEventHeaders.SpecVersion, CloudEventHeaders.SpecVersion10);
     private readonly Header _source;
     private readonly Header _replyType;
-    private readonly Dictionary<TopicPartition, Message<byte[], byte[]>> _held = [];
+    private readonly Dictionary<TopicPartition, HeldRecord> _held = [];
     private readonly ManualResetEventSlim _delivered = new(initialState: true);
     private long _transaction;
     private int _awaited;
@@ -70,10 +70,14 @@ internal sealed class EventWriter : IDisposable
         Interlocked.Add(ref _awaited, _held.Count);
         _delivered.Reset();
         long transaction = _transaction;
-        foreach ((TopicPartition target, Message<byte[], byte[]> message) in _held)
+        foreach ((TopicPartition target, HeldRecord held) in _held)
         {
             bool isEvent = target == _events;
-            Send(target, message, report => Delivered(transaction, isEvent ? report.Offset.Value : -1));
+            Send(target, held.Message, report =>
+            {
+                held.Report?.Invoke(report);
+                Delivered(transaction, isEvent ? report.Offset.Value : -1);
+            });
         }
 
         _held.Clear();
@@ -132,6 +136,14 @@ internal sealed class EventWriter : IDisposable
 
     public void WriteDeadLetter(Message<byte[], byte[]> entry) => Produce(_deadLetters, entry);
 
+    /// <summary>Puts a command that lies on the wrong partition on the right one. When Kafka does not take it there, now or ever, the command is told so before the transaction fails.</summary>
+    public void WriteForwarded(TopicPartition target, IncomingCommand command, int partitions, int replyPartitions) =>
+        Produce(target, MisplacedCommand.Forwarded(command, partitions, replyPartitions), report =>
+        {
+            if (report.Error.Code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge or ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord or ErrorCode.InvalidMsg)
+                command.RefuseForward(report.Error.Reason);
+        });
+
     public void Write(TopicPartition target, Message<byte[], byte[]> message) => Produce(target, message);
 
     public void WriteSnapshot(AggregateEntry entry, StateStore store, string stateSchema)
@@ -179,11 +191,11 @@ internal sealed class EventWriter : IDisposable
     private void Produce(TopicPartition target, byte[]? key, byte[]? value, Headers headers) =>
         Produce(target, new Message<byte[], byte[]> { Key = key!, Value = value!, Headers = headers });
 
-    private void Produce(TopicPartition target, Message<byte[], byte[]> message)
+    private void Produce(TopicPartition target, Message<byte[], byte[]> message, Action<DeliveryReport<byte[], byte[]>>? report = null)
     {
-        if (_held.Remove(target, out Message<byte[], byte[]>? before))
-            Send(target, before, null);
-        _held.Add(target, message);
+        if (_held.Remove(target, out HeldRecord before))
+            Send(target, before.Message, before.Report);
+        _held.Add(target, new HeldRecord(message, report));
     }
 
     private void Delivered(long transaction, long eventOffset)
@@ -211,6 +223,8 @@ internal sealed class EventWriter : IDisposable
             }
         }
     }
+
+    private readonly record struct HeldRecord(Message<byte[], byte[]> Message, Action<DeliveryReport<byte[], byte[]>>? Report);
 }
 
 /// <summary>What encodes for the topics that a partition task writes.</summary>

@@ -18,6 +18,7 @@ internal sealed class IncomingCommand
     public const string Undecodable = "undecodable-command";
     public const string InvalidHeader = "invalid-header";
     public const string InvalidKey = "invalid-aggregate-id";
+    public const string Misplaced = "misplaced-command";
 
     private const string InvalidTime = "invalid-time";
 
@@ -70,6 +71,9 @@ internal sealed class IncomingCommand
     /// <summary>Code and message of what is wrong; null when the command can be decided.</summary>
     public (string Code, string Message)? Fault { get; private set; }
 
+    /// <summary>The partition of the command topic that it is forwarded to, as it lies on another; null: it lies where its key belongs.</summary>
+    public int? ForwardTo { get; private set; }
+
     /// <summary>Reads a record of the command topic whose id is <paramref name="topic"/>.</summary>
     public static IncomingCommand Read(ConsumeResult<byte[], byte[]> record, TopicId topic, AvroMessageSerde serde, AggregateDefinition definition)
     {
@@ -91,6 +95,27 @@ internal sealed class IncomingCommand
 
         command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadTimestamp(record.Message.Timestamp) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message.Value, serde, definition);
         return command;
+    }
+
+    /// <summary>
+    /// A record that lies on another partition than that of its key, <paramref name="right"/>: only what answers need is read, the rest is for whoever decides it. A <paramref name="fault"/> says why it cannot be forwarded.
+    /// </summary>
+    public static IncomingCommand ReadMisplaced(ConsumeResult<byte[], byte[]> record, TopicId topic, int right, string? fault)
+    {
+        var command = new IncomingCommand { Record = record, CommandId = IdOfPlace(record.TopicPartitionOffset, topic), Expected = ExpectedVersion.Any, ForwardTo = fault is null ? right : null };
+        command.ReadReplyTo(CloudEventHeaders.Find(record.Message.Headers, CloudEventHeaders.ReplyTo));
+        command.ReadKey(record.Message.Key);
+        command.ReadHeaders(record.Message.Headers); // what is wrong with them is told where the command is decided
+        if (fault is not null)
+            command.Fault = (Misplaced, fault);
+        return command;
+    }
+
+    /// <summary>Kafka has refused to take the record on the partition where it belongs: it is put aside where it lies.</summary>
+    public void RefuseForward(string reason)
+    {
+        Fault = (Misplaced, $"The command lies on partition {Record!.Partition.Value} and belongs to partition {ForwardTo}, where Kafka does not take it: {reason}");
+        ForwardTo = null;
     }
 
     /// <summary>A command of the direct door. Its payload must be one that the aggregate decides.</summary>
@@ -117,6 +142,10 @@ internal sealed class IncomingCommand
         Time = elapsed.Due,
         Timer = timer,
     };
+
+    /// <summary>Whether a record's timestamp can be told as a time: Kafka keeps whatever 64 bits a producer gave; the .NET type has less room.</summary>
+    public static bool IsTime(Timestamp timestamp) =>
+        timestamp.UnixTimestampMs >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds() && timestamp.UnixTimestampMs <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
     /// <summary>The key of an aggregate's records.</summary>
     public static byte[] KeyOf(AggregateId id) => Encoding.UTF8.GetBytes(id.Value);
@@ -176,13 +205,11 @@ internal sealed class IncomingCommand
         }
     }
 
-    // Kafka keeps whatever 64 bits a producer gave; the .NET type has less room.
     private (string, string)? ReadTimestamp(Timestamp timestamp)
     {
-        long milliseconds = timestamp.UnixTimestampMs;
-        if (milliseconds < DateTimeOffset.MinValue.ToUnixTimeMilliseconds() || milliseconds > DateTimeOffset.MaxValue.ToUnixTimeMilliseconds())
-            return (InvalidTime, $"The record's timestamp is {milliseconds} ms; it must be a time in the years 1 to 9999.");
-        Time = DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
+        if (!IsTime(timestamp))
+            return (InvalidTime, $"The record's timestamp is {timestamp.UnixTimestampMs} ms; it must be a time in the years 1 to 9999.");
+        Time = DateTimeOffset.FromUnixTimeMilliseconds(timestamp.UnixTimestampMs);
         return null;
     }
 

@@ -13,12 +13,16 @@ internal sealed record PartitionContext(
     AvroMessageSerde Serde,
     ProcessorEncoders Encoders,
     NodeIdentity Node,
+    int Partitions,
     int ReplyPartitions,
     IConsumer<byte[], byte[]> Consumer,
     CommandProcessorOptions Options,
     TimeProvider Time,
     ILogger Logger)
 {
+    /// <summary>Tells of producers whose commands lie on wrong partitions.</summary>
+    public MisplacedCommandWarnings Misplaced { get; } = new(Topics, Partitions, Logger, Time);
+
     /// <summary>Closes this node's warm copy of a partition, if it has one, so that its store can be opened.</summary>
     public Action<int> YieldStandby { get; set; } = static _ => { };
 

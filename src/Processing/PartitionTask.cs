@@ -46,6 +46,7 @@ internal sealed partial class PartitionTask : IDisposable
     private bool _paused;
     private int _answered; // callers, by the batch in flight
     private long _busySince; // 0: it waits for commands
+    private int _forwarded; // commands of the batch in flight that lie on the wrong partition
     private long _addedBeforeAnswers;
 
     public PartitionTask(PartitionContext context, int partition)
@@ -56,7 +57,9 @@ internal sealed partial class PartitionTask : IDisposable
         _fence = new ReadFence(partition);
         _logger = context.Logger;
         _registry = new RegistryWait(_logger, partition);
-        _read = record => IncomingCommand.Read(record, TopicOf(record), context.Serde, context.Definition);
+        _read = record => MisplacedCommand.RightPartition(record, context.Partitions) is { } right
+            ? IncomingCommand.ReadMisplaced(record, TopicOf(record), right, MisplacedCommand.ReasonToKeep(record, right, context.Partitions))
+            : IncomingCommand.Read(record, TopicOf(record), context.Serde, context.Definition);
         Completion = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
@@ -243,11 +246,11 @@ internal sealed partial class PartitionTask : IDisposable
                 continue;
 
             long started = Stopwatch.GetTimestamp();
-            _answered = 0;
+            (_answered, _forwarded) = (0, 0);
             Process(_batch);
             TimeSpan took = Stopwatch.GetElapsedTime(started);
             _linger.Answered(_answered, _addedBeforeAnswers, took, Stopwatch.GetTimestamp());
-            ProcessingTelemetry.Committed(_context.Topics, _batch.Count, _decider.Events.Count, took);
+            ProcessingTelemetry.Committed(_context.Topics, _batch.Count - _forwarded, _decider.Events.Count, took);
             if (_eventsSinceBarrier >= _context.Options.BarrierEvents)
                 TryWriteBarrier(null);
             if (_fence.IsAwaited)
@@ -345,6 +348,11 @@ internal sealed partial class PartitionTask : IDisposable
             CommandReplies.Settle(caller, reply);
             _answered++;
         }
+
+        foreach (IncomingCommand command in _decider.Forwarded)
+            _context.Misplaced.Forwarded(command.Record!, command.ForwardTo!.Value);
+        ProcessingTelemetry.Rerouted(_context.Topics, _decider.Forwarded.Count);
+        _forwarded += _decider.Forwarded.Count;
     }
 
     // Kafka refuses the offsets of a member whose group is in a rebalance, or has lost it. The rebalance takes the partition away or leaves it; the thread that learns which may wait for this task already.
@@ -378,6 +386,8 @@ internal sealed partial class PartitionTask : IDisposable
 
             foreach ((TopicPartition target, Message<byte[], byte[]> message) in _outbox.Records)
                 _writer.Write(target, message);
+            foreach (IncomingCommand command in _decider.Forwarded)
+                _writer.WriteForwarded(new TopicPartition(_commands.Topic, command.ForwardTo!.Value), command, _context.Partitions, _context.ReplyPartitions);
             foreach (Message<byte[], byte[]> entry in _decider.DeadLetters)
                 _writer.WriteDeadLetter(entry);
             if (input is { } undone && events.Count == 0)
@@ -392,7 +402,7 @@ internal sealed partial class PartitionTask : IDisposable
                 return false;
             }
 
-            if (fenced || _outbox.Records.Count > 0 || _decider.DeadLetters.Count > 0)
+            if (fenced || _outbox.Records.Count > 0 || _decider.DeadLetters.Count > 0 || _decider.Forwarded.Count > 0)
                 _fence.BeginCommit(); // without a record nobody asks Kafka
             Commit();
             return true;

@@ -28,6 +28,8 @@ internal static class ProcessingTelemetry
 
     private static readonly Counter<long> Aborts = Meter.CreateCounter<long>("kes_aborted_batches", "{batch}", "Batches that were aborted and decided again.");
 
+    private static readonly Counter<long> Reroutes = Meter.CreateCounter<long>("kes_commands_rerouted", "{command}", "Commands that lay on another partition than their key's, and were forwarded: their producer has another partitioner.");
+
     private static readonly ConcurrentDictionary<(string Application, string Aggregate, int Partition), ParkedAggregates?> Parked = [];
 
     private static readonly Counter<long> CommandsLost = Meter.CreateCounter<long>("kes_commands_lost", "{command}", "Commands that are gone from the command topic before they were decided, by retention or deletion; at most, as an offset need not be a command.");
@@ -91,6 +93,12 @@ internal static class ProcessingTelemetry
     }
 
     public static void Aborted(TopicFamily topics) => Aborts.Add(1, TagsOf(topics));
+
+    public static void Rerouted(TopicFamily topics, int commands)
+    {
+        if (commands > 0)
+            Reroutes.Add(commands, TagsOf(topics));
+    }
 
     public static void Restored(TopicFamily topics, long events, TimeSpan elapsed)
     {
