@@ -6,6 +6,12 @@ namespace KafkaEventSourcing;
 /// <param name="Details">The same figures by name, for programs; empty when there are none.</param>
 public sealed record Rejection(string Code, string Message, IReadOnlyDictionary<string, string> Details)
 {
+    /// <summary>
+    /// The code of a rejection that no domain gives: the command's id was that of another command of the aggregate, which differs in what the detail <c>differs</c> names (<c>type</c>, <c>body</c>, <c>expected version</c>).
+    /// Nothing was changed, and the first outcome stays.
+    /// </summary>
+    public const string CommandIdReused = "command-id-reused";
+
     private static readonly IReadOnlyDictionary<string, string> None = new Dictionary<string, string>();
 
     /// <summary>Creates a rejection without details.</summary>

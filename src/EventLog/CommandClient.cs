@@ -89,12 +89,13 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
         DateTimeOffset now = _time.GetUtcNow();
         var key = (command.AggregateId.Value, command.CommandId.Value);
-        var pending = new PendingCommand(_time.GetTimestamp());
+        var pending = new PendingCommand(_time.GetTimestamp(), command.Payload, command.ExpectedVersion);
         while (!_pending.TryAdd(key, pending))
         {
-            // The same command is on its way already: one sending, one answer.
-            if (_pending.TryGetValue(key, out PendingCommand? first))
-                return first.Outcome.Task.WaitAsync(cancellationToken);
+            if (!_pending.TryGetValue(key, out PendingCommand? first))
+                continue;
+            // The same command is on its way already: one sending, one answer. Another one under its id has an answer of its own, which the owner gives; replies are told apart by the id, so it waits its turn.
+            return first.IsOf(command) ? first.Outcome.Task.WaitAsync(cancellationToken) : SendAfter(first, command, cancellationToken);
         }
 
         try
@@ -124,6 +125,13 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
         _producer.Dispose();
         _stop.Dispose();
+    }
+
+    private async Task<CommandResult> SendAfter(PendingCommand first, CommandEnvelope command, CancellationToken cancellationToken)
+    {
+        await ((Task)first.Outcome.Task).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        return await Send(command, cancellationToken).ConfigureAwait(false);
     }
 
     private static (int Commands, int Replies) PartitionCounts(KafkaConnection connection, TopicFamily topics)
@@ -265,9 +273,11 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         }
     }
 
-    private sealed class PendingCommand(long sent)
+    private sealed class PendingCommand(long sent, object payload, ExpectedVersion expected)
     {
         public long Sent => sent;
+
+        public bool IsOf(CommandEnvelope command) => command.ExpectedVersion == expected && command.Payload.Equals(payload);
 
         public TaskCompletionSource<CommandResult> Outcome { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
@@ -142,7 +141,7 @@ internal sealed class BatchDecider
         foreach (Draft draft in _changed)
         {
             AggregateEntry entry = draft.Entry;
-            foreach (CommandReply outcome in draft.Outcomes)
+            foreach (RememberedOutcome outcome in draft.Outcomes)
                 _store.PutOutcome(entry, outcome);
             entry.Version = draft.Version;
             entry.EventOffset = draft.EventOffset;
@@ -181,9 +180,9 @@ internal sealed class BatchDecider
 
         Draft draft = DraftOf(command.AggregateId);
         if (FirstOutcome(draft, command) is { } first)
-            return first with { Duplicate = true };
+            return first;
         if (!command.Expected.IsMetBy(draft.Version))
-            return draft.Remember(Reply(command, ReplyOutcome.Conflict, draft.Version) with { ExpectedVersion = command.Expected.ToString() });
+            return draft.Remember(command, Reply(command, ReplyOutcome.Conflict, draft.Version) with { ExpectedVersion = command.Expected.ToString() });
 
         Decision decision;
         object state = draft.State;
@@ -206,7 +205,7 @@ internal sealed class BatchDecider
         }
 
         if (decision.Rejection is { } rejection)
-            return draft.Remember(RefusalText.Bounded(Reply(command, ReplyOutcome.Rejected, draft.Version) with { Code = rejection.Code, Message = rejection.Message, Details = rejection.Details }));
+            return draft.Remember(command, RefusalText.Bounded(Reply(command, ReplyOutcome.Rejected, draft.Version) with { Code = rejection.Code, Message = rejection.Message, Details = rejection.Details }));
 
         int decidedBefore = _events.Count;
         (int, int) sentBefore = _outbox.Mark();
@@ -232,7 +231,7 @@ internal sealed class BatchDecider
         }
 
         draft.State = state;
-        return draft.Remember(new CommandReply
+        return draft.Remember(command, new CommandReply
         {
             CommandId = command.CommandId.Value,
             AggregateId = command.AggregateId.Value,
@@ -243,8 +242,21 @@ internal sealed class BatchDecider
         });
     }
 
-    private CommandReply? FirstOutcome(Draft draft, IncomingCommand command) =>
-        draft.TryGetOutcome(command.CommandId.Value, out CommandReply? first) || _store.TryGetOutcome(draft.Entry, command.CommandId.Value, _partition, out first) ? first : null;
+    // The outcome that the id had first; a refusal, when it was that of another command; null, when it had none.
+    private CommandReply? FirstOutcome(Draft draft, IncomingCommand command)
+    {
+        if (!draft.TryGetOutcome(command.CommandId.Value, out RememberedOutcome first) && !_store.TryGetOutcome(draft.Entry, command.CommandId.Value, _partition, out first))
+            return null;
+        if (command.Digest.DifferenceFrom(first.Digest) is not { } difference)
+            return first.Reply with { Duplicate = true };
+        return Reply(command, ReplyOutcome.Rejected, draft.Version) with
+        {
+            Code = Rejection.CommandIdReused,
+            Message = $"The id '{command.CommandId}' was that of another command of the {_definition.Name} '{command.AggregateId}', whose outcome is {first.Reply.Outcome} at version {first.Reply.Version}; this one differs in its {difference}. "
+                + "Nothing was changed. Give a new command a new id, or send the first one again as it was.",
+            Details = new Dictionary<string, string> { ["differs"] = difference },
+        };
+    }
 
     // What cannot be read parks its aggregate; without aggregate it stands alone.
     private CommandReply PutAside(IncomingCommand command)
@@ -266,7 +278,7 @@ internal sealed class BatchDecider
         if (FindParked(command.AggregateId) is not { } parked)
             return null;
         if (FirstOutcome(DraftOf(command.AggregateId), command) is { } first)
-            return first with { Duplicate = true };
+            return first;
         return command.Record is null
             ? Parked(command, parked.Cause, parked.Message, parked.Since, isQueued: Waits(command))
             : Queue(command, parked, DeadLetterFormat.Queued, "It waits behind an earlier record of its aggregate.");
@@ -341,7 +353,7 @@ internal sealed class BatchDecider
     {
         private const int FewOutcomes = 8;
 
-        private Dictionary<string, CommandReply>? _byId;
+        private Dictionary<string, RememberedOutcome>? _byId;
         private int _indexed;
 
         public AggregateEntry Entry => entry;
@@ -355,36 +367,36 @@ internal sealed class BatchDecider
         /// <summary>Which events of the batch are the aggregate's.</summary>
         public List<int> Events { get; } = [];
 
-        public List<CommandReply> Outcomes { get; } = [];
+        public List<RememberedOutcome> Outcomes { get; } = [];
 
-        public CommandReply Remember(CommandReply outcome)
+        public CommandReply Remember(IncomingCommand command, CommandReply outcome)
         {
-            Outcomes.Add(outcome);
+            Outcomes.Add(new RememberedOutcome(outcome, command.Digest));
             return outcome;
         }
 
-        public bool TryGetOutcome(string commandId, [NotNullWhen(true)] out CommandReply? outcome)
+        public bool TryGetOutcome(string commandId, out RememberedOutcome outcome)
         {
             if (Outcomes.Count > FewOutcomes)
                 return IndexedOutcomes().TryGetValue(commandId, out outcome);
-            foreach (CommandReply known in Outcomes)
+            foreach (RememberedOutcome known in Outcomes)
             {
-                if (known.CommandId == commandId)
+                if (known.Reply.CommandId == commandId)
                 {
                     outcome = known;
                     return true;
                 }
             }
 
-            outcome = null;
+            outcome = default;
             return false;
         }
 
-        private Dictionary<string, CommandReply> IndexedOutcomes()
+        private Dictionary<string, RememberedOutcome> IndexedOutcomes()
         {
             _byId ??= [];
             for (; _indexed < Outcomes.Count; _indexed++)
-                _byId.Add(Outcomes[_indexed].CommandId, Outcomes[_indexed]);
+                _byId.Add(Outcomes[_indexed].Reply.CommandId, Outcomes[_indexed]);
             return _byId;
         }
     }

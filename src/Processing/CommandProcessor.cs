@@ -110,8 +110,10 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         outcome = null;
         if (!_tasks.TryGetValue(PartitionOf(command.AggregateId), out PartitionTask? task) || task.Status != PartitionStatus.Serving)
             return false;
-        IncomingCommand incoming = IncomingCommand.Of(command, _time.GetUtcNow());
-        if (!task.TryAdd(incoming, Check(command)))
+        int bytes = Check(command);
+        CommandDigest digest = CommandDigest.Of(_serde.TypeOf(command.Payload.GetType()), s_buffer!.WrittenSpan[WireFormat.HeaderLength..], command.ExpectedVersion);
+        IncomingCommand incoming = IncomingCommand.Of(command, _time.GetUtcNow(), digest);
+        if (!task.TryAdd(incoming, bytes))
             return false;
         outcome = incoming.Caller!.Task;
         return true;

@@ -107,7 +107,7 @@ internal sealed class EventReplay
 
             TakeInput(record);
             if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
-                Fold(Decode(record, cancellationToken), changed);
+                Fold(Decode(record, cancellationToken), record.Message.Headers, changed);
             if (++events % WriteEvery == 0)
                 Write(changed, record.Offset.Value + 1);
         }
@@ -138,7 +138,7 @@ internal sealed class EventReplay
             try
             {
                 if (Decode(record, cancellationToken) is var recorded && recorded.Version > version)
-                    Fold(recorded, changed);
+                    Fold(recorded, record.Message.Headers, changed);
             }
             catch (InvalidDataException next) when (discarded.Count > 0)
             {
@@ -187,7 +187,7 @@ internal sealed class EventReplay
     {
         try
         {
-            Fold(Decode(record, cancellationToken), changed);
+            Fold(Decode(record, cancellationToken), record.Message.Headers, changed);
         }
         catch (InvalidDataException unfoldable)
         {
@@ -195,7 +195,7 @@ internal sealed class EventReplay
         }
     }
 
-    private void Fold(RecordedEvent recorded, Dictionary<AggregateId, Change> changed)
+    private void Fold(RecordedEvent recorded, Headers headers, Dictionary<AggregateId, Change> changed)
     {
         if (!changed.TryGetValue(recorded.AggregateId, out Change? change))
             changed.Add(recorded.AggregateId, change = new Change(_aggregates.Get(recorded.AggregateId)));
@@ -222,13 +222,14 @@ internal sealed class EventReplay
         if (change.Last is { } last && last.CommandId != recorded.CommandId)
             Remember(change);
         change.Last = recorded;
+        change.Digest = CommandDigest.Find(headers);
     }
 
     private void Remember(Change change)
     {
         if (change.Last is not { } last)
             return;
-        _store.PutOutcome(change.Entry, new CommandReply
+        var reply = new CommandReply
         {
             CommandId = last.CommandId.Value,
             AggregateId = last.AggregateId.Value,
@@ -236,7 +237,8 @@ internal sealed class EventReplay
             Version = last.Version,
             EventPartition = last.Partition,
             EventOffset = last.Offset,
-        });
+        };
+        _store.PutOutcome(change.Entry, new RememberedOutcome(reply, change.Digest));
     }
 
     /// <summary>An aggregate that has changed since the last write, and its last event whose command is not remembered yet.</summary>
@@ -245,5 +247,7 @@ internal sealed class EventReplay
         public AggregateEntry Entry => entry;
 
         public RecordedEvent? Last { get; set; }
+
+        public CommandDigest Digest { get; set; }
     }
 }

@@ -113,6 +113,8 @@ internal sealed class EventWriter : IDisposable
             { CloudEventHeaders.CausationId, commandId },
             { CloudEventHeaders.CorrelationId, cause.CorrelationId ?? commandId },
         };
+        if (cause.Digest.IsKnown)
+            headers.Add(CommandDigest.Header, cause.Digest.ToBytes());
         if (cause.TraceParent is { } trace)
             headers.Add(CloudEventHeaders.TraceParent, trace);
         if (input is { } mark)

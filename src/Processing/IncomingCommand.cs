@@ -51,6 +51,9 @@ internal sealed class IncomingCommand
 
     public ExpectedVersion Expected { get; private set; }
 
+    /// <summary>What it is, to be told from another one under its id.</summary>
+    public CommandDigest Digest { get; private set; }
+
     public DateTimeOffset Time { get; private set; }
 
     public byte[]? CorrelationId { get; private set; }
@@ -120,12 +123,13 @@ internal sealed class IncomingCommand
 
     /// <summary>A command of the direct door. Its payload must be one that the aggregate decides.</summary>
     /// <exception cref="InvalidInputException">The correlation id or the trace context is too long.</exception>
-    public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now) => new()
+    public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now, CommandDigest digest) => new()
     {
         AggregateId = envelope.AggregateId,
         CommandId = envelope.CommandId,
         Payload = envelope.Payload,
         Expected = envelope.ExpectedVersion,
+        Digest = digest,
         Time = envelope.Time ?? now,
         CorrelationId = HandedOn("correlationId", envelope.CorrelationId),
         TraceParent = HandedOn("traceParent", envelope.TraceParent ?? Activity.Current?.Id),
@@ -270,6 +274,7 @@ internal sealed class IncomingCommand
             if (!definition.CommandTypes.Contains(payload.GetType()))
                 return (UnknownCommand, $"The aggregate '{definition.Name}' does not decide {payload.GetType().Name}; it decides {string.Join(", ", definition.CommandTypes.Select(t => t.Name).Order(StringComparer.Ordinal))}.");
             Payload = payload;
+            Digest = CommandDigest.Of(serde.TypeOf(payload.GetType()), payload, Expected);
             return null;
         }
         catch (UndecodableMessageException undecodable)

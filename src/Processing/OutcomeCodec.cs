@@ -3,13 +3,24 @@ using KafkaEventSourcing.Avro.Messages;
 
 namespace KafkaEventSourcing.Processing;
 
+/// <summary>What came of a command, and what the command was.</summary>
+internal readonly record struct RememberedOutcome(CommandReply Reply, CommandDigest Digest);
+
 /// <summary>
 /// Outcomes as the state store and snapshots remember them, in Avro's primitives: outcome, command id, version, event offset; of a refusal also expected version, code, message and
-/// details. Aggregate and partition are those of the place where it is kept.
+/// details; then the command's digest, if it is known. Aggregate and partition are those of the place where it is kept.
 /// </summary>
+/// <remarks>What was remembered before there were digests ends before it, and code of that time does not read so far: either reads what the other has written.</remarks>
 internal static class OutcomeCodec
 {
-    public static void Write(ref AvroWriter writer, CommandReply reply)
+    public static void Write(ref AvroWriter writer, RememberedOutcome outcome)
+    {
+        WriteReply(ref writer, outcome.Reply);
+        if (outcome.Digest.IsKnown)
+            outcome.Digest.WriteTo(ref writer);
+    }
+
+    private static void WriteReply(ref AvroWriter writer, CommandReply reply)
     {
         writer.WriteInt((int)reply.Outcome);
         writer.WriteString(reply.CommandId);
@@ -36,7 +47,7 @@ internal static class OutcomeCodec
         return reader.ReadSpan();
     }
 
-    public static CommandReply Read(ReadOnlySpan<byte> data, AggregateId aggregateId, int partition)
+    public static RememberedOutcome Read(ReadOnlySpan<byte> data, AggregateId aggregateId, int partition)
     {
         var reader = new AvroReader(data);
         var outcome = (ReplyOutcome)reader.ReadInt();
@@ -54,7 +65,7 @@ internal static class OutcomeCodec
                 details.Add(reader.ReadString(), reader.ReadString());
         }
 
-        return new CommandReply
+        var reply = new CommandReply
         {
             CommandId = commandId,
             AggregateId = aggregateId.Value,
@@ -67,6 +78,7 @@ internal static class OutcomeCodec
             Message = message,
             Details = details,
         };
+        return new RememberedOutcome(reply, reader.Remaining > 0 ? CommandDigest.ReadFrom(ref reader) : default);
     }
 
     private static void WriteOptional(ref AvroWriter writer, string? value)

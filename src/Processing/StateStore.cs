@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
@@ -199,9 +198,9 @@ internal sealed class StateStore : IDisposable
     }
 
     /// <summary>The outcome of a command that the aggregate remembers and that is written; false when there is none.</summary>
-    public bool TryGetOutcome(AggregateEntry entry, string commandId, int partition, [NotNullWhen(true)] out CommandReply? outcome)
+    public bool TryGetOutcome(AggregateEntry entry, string commandId, int partition, out RememberedOutcome outcome)
     {
-        outcome = null;
+        outcome = default;
         Span<byte> idBytes = stackalloc byte[CommandId.MaxBytes];
         if (!Encoding.UTF8.TryGetBytes(commandId, idBytes, out int length))
             return false;
@@ -211,20 +210,20 @@ internal sealed class StateStore : IDisposable
         {
             if (_database.Get(IndexKey(entry.Key, slot, RecentPrefix)) is not { } value || BinaryPrimitives.ReadInt64BigEndian(value) is var number && number <= newest)
                 continue;
-            CommandReply candidate = OutcomeCodec.Read(value.AsSpan(sizeof(long)), entry.Id, partition);
-            if (candidate.CommandId != commandId)
+            RememberedOutcome candidate = OutcomeCodec.Read(value.AsSpan(sizeof(long)), entry.Id, partition);
+            if (candidate.Reply.CommandId != commandId)
                 continue;
             (outcome, newest) = (candidate, number);
         }
 
-        return outcome is not null;
+        return newest >= 0;
     }
 
     /// <summary>The remembered outcomes of an aggregate, oldest first, as <see cref="OutcomeCodec"/> writes them.</summary>
     public IEnumerable<byte[]> RecentOutcomes(AggregateEntry entry) => OutcomesOf(entry.Key).OrderBy(o => o.Number).Select(o => o.Data);
 
     /// <summary>Remembers an outcome with its aggregate, in memory at once and in the next write.</summary>
-    public void PutOutcome(AggregateEntry entry, CommandReply outcome)
+    public void PutOutcome(AggregateEntry entry, RememberedOutcome outcome)
     {
         _outcome.ResetWrittenCount();
         var writer = new AvroWriter(_outcome);

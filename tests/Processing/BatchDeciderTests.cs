@@ -67,11 +67,50 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
         foreach (BatchDecider later in (BatchDecider[])[_decider, Decider()])
         {
             later.Begin(13);
-            foreach ((string id, int by) in (ReadOnlySpan<(string, int)>)[("c1", 1), ("r1", -9), ("x1", 1)])
-                later.Decide(_fixture.Command("a", id, new Add { By = by }));
+            foreach ((string id, int by, int times, string? expected) in (ReadOnlySpan<(string, int, int, string?)>)[("c1", 1, 2, null), ("r1", -9, 1, null), ("x1", 1, 1, "7")])
+                later.Decide(_fixture.Command("a", id, new Add { By = by, Times = times }, expected));
             later.Events.ShouldBeEmpty();
             later.Replies.Select(r => r.Reply).ShouldBe(first.Select(f => f with { Duplicate = true }));
         }
+    }
+
+    // It was answered with the first outcome, and the new command was dropped.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Same_command_id_with_another_command_is_refused_and_tells_what_differs(bool inALaterBatch)
+    {
+        Decide(10, ("a", "c1", new Add { By = 1 }, "new"), ("a", "r1", new Add { By = -9 }, null));
+        if (inALaterBatch)
+        {
+            _decider.Apply(12);
+            _decider.Begin(12);
+        }
+
+        int events = _decider.Events.Count;
+        foreach ((string id, Avro.IAvroRecord payload, string? expected, string differs) in (ReadOnlySpan<(string, Avro.IAvroRecord, string?, string)>)
+            [("c1", new Add { By = 2 }, "new", "body"), ("c1", new Fail(), "new", "type"), ("c1", new Add { By = 1 }, null, "expected version"), ("c1", new Add { By = 2 }, "1", "body, expected version"), ("r1", new Add { By = 9 }, null, "body")])
+        {
+            _decider.Decide(_fixture.Command("a", id, payload, expected));
+            CommandReply reply = _decider.Replies[^1].Reply;
+            (reply.CommandId, reply.Outcome, reply.Code, reply.Version, reply.Duplicate).ShouldBe((id, ReplyOutcome.Rejected, Rejection.CommandIdReused, 1, false));
+            reply.Details.ShouldBe(new Dictionary<string, string> { ["differs"] = differs });
+        }
+
+        _decider.Decide(_fixture.Command("a", "c1", new Add { By = 1 }, "new"));
+        _decider.Replies[^1].Reply.ShouldBe(new CommandReply { CommandId = "c1", AggregateId = "a", Outcome = ReplyOutcome.Accepted, Version = 1, EventPartition = Partition, EventOffset = 10, Duplicate = true });
+        _decider.Events.Count.ShouldBe(events);
+    }
+
+    [Fact]
+    public void Outcome_that_was_remembered_before_there_were_digests_is_told_to_whoever_asks()
+    {
+        AggregateEntry entry = new(AggregateId.Parse("a"), Counter.Definition.InitialState);
+        _store.PutOutcome(entry, new RememberedOutcome(new CommandReply { CommandId = "old", AggregateId = "a", Outcome = ReplyOutcome.Accepted, Version = 1, EventPartition = Partition, EventOffset = 3 }, default));
+        _store.PutState(entry);
+        _store.Write(4);
+        Decide(4, ("a", "old", new Add { By = 7 }, null));
+        Outcomes().ShouldBe(["old Accepted 1 3@3"]);
     }
 
     [Fact]

@@ -89,7 +89,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     [Fact]
     public void Envelope_with_an_over_long_correlation_id_is_refused() =>
         Should.Throw<InvalidInputException>(() => IncomingCommand.Of(
-            new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), new Add { By = 1 }) { CorrelationId = new string('x', 1_025) }, ProcessingFixture.RecordTime)).Field.ShouldBe("correlationId");
+            new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), new Add { By = 1 }) { CorrelationId = new string('x', 1_025) }, ProcessingFixture.RecordTime, default)).Field.ShouldBe("correlationId");
 
     [Fact]
     public void Command_id_that_is_not_UTF8_is_a_fault_and_not_the_id_of_somebody_else()

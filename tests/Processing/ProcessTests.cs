@@ -131,7 +131,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     }
 
     private static IncomingCommand Direct(string id, object payload) =>
-        IncomingCommand.Of(new CommandEnvelope(AggregateId.Parse("p"), CommandId.Parse(id), payload), ProcessingFixture.RecordTime);
+        IncomingCommand.Of(new CommandEnvelope(AggregateId.Parse("p"), CommandId.Parse(id), payload), ProcessingFixture.RecordTime, default);
 
     private static IncomingCommand Elapsed() => IncomingCommand.Of(Again, CommandId.Parse("timer-again"), new TimerElapsed { Name = "again", Due = Due });
 

@@ -28,7 +28,7 @@ internal static class CommandEndpoints
                 .WithName($"{aggregate.Name}-{name}")
                 .WithTags(aggregate.Name)
                 .WithSummary($"Decide {command.Name}")
-                .WithDescription("The header Idempotency-Key is the command id: sent again, it gives the first outcome and changes nothing. "
+                .WithDescription("The header Idempotency-Key is the command id: sent again, it gives the first outcome and changes nothing; with another body, command or Expected-Version it is 422, command-id-reused. "
                     + "The header Expected-Version (any, new, exists, or a number) makes the command conditional.")
                 .Accepts(command, "application/json")
                 .Produces<CommandOutcome>()

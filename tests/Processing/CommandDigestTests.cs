@@ -1,0 +1,91 @@
+using System.Buffers;
+using System.Text;
+using Confluent.Kafka;
+using Counting;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+
+namespace KafkaEventSourcing.Processing.Tests;
+
+public sealed class CommandDigestTests
+{
+    private static readonly AvroRecordType Add = AvroRecordType.Of<Add>();
+    private static readonly AvroRecordType Label = AvroRecordType.Of<Label>();
+
+    [Fact]
+    public void Digest_of_a_value_is_that_of_its_bytes()
+    {
+        var value = new Add { By = 3 };
+        CommandDigest.Of(Add, value, ExpectedVersion.New).ShouldBe(CommandDigest.Of(Add, Encode(value), ExpectedVersion.New));
+    }
+
+    [Fact]
+    public void Order_of_the_entries_of_a_map_and_blocks_of_an_array_make_no_difference()
+    {
+        var one = new Label { Tags = ["a", "b"], Texts = new Dictionary<string, IReadOnlyDictionary<string, long>> { ["x"] = new Dictionary<string, long> { ["p"] = 1, ["q"] = 2 }, ["y"] = new Dictionary<string, long>() }, Note = "n" };
+        Label other = one with { Texts = new Dictionary<string, IReadOnlyDictionary<string, long>> { ["y"] = new Dictionary<string, long>(), ["x"] = new Dictionary<string, long> { ["q"] = 2, ["p"] = 1 } } };
+        Encode(one).ShouldNotBe(Encode(other));
+        Digest(one).ShouldBe(Digest(other));
+        // An array in two blocks, as other encoders write it, is read before.
+        Digest((Label)Label.Read([2, 2, (byte)'a', 2, 2, (byte)'b', 0, 0, 0])).ShouldBe(Digest(new Label { Tags = ["a", "b"], Texts = new Dictionary<string, IReadOnlyDictionary<string, long>>() }));
+
+        foreach (Label different in (Label[])[one with { Tags = ["b", "a"] }, one with { Note = null }, one with { Texts = new Dictionary<string, IReadOnlyDictionary<string, long>> { ["x"] = one.Texts["x"], ["z"] = one.Texts["y"] } }])
+            Digest(different).ShouldNotBe(Digest(one));
+    }
+
+    [Fact]
+    public void Difference_names_type_body_and_expected_version()
+    {
+        CommandDigest first = CommandDigest.Of(Add, new Add { By = 1 }, ExpectedVersion.Any);
+        CommandDigest.Of(Add, new Add { By = 1 }, ExpectedVersion.Any).DifferenceFrom(first).ShouldBeNull();
+        CommandDigest.Of(Add, new Add { By = 2 }, ExpectedVersion.Any).DifferenceFrom(first).ShouldBe("body");
+        CommandDigest.Of(AvroRecordType.Of<Fail>(), new Fail(), ExpectedVersion.Any).DifferenceFrom(first).ShouldBe("type");
+        CommandDigest.Of(Add, new Add { By = 1 }, ExpectedVersion.Exactly(3)).DifferenceFrom(first).ShouldBe("expected version");
+        CommandDigest.Of(Add, new Add { By = 2 }, ExpectedVersion.Exactly(3)).DifferenceFrom(first).ShouldBe("body, expected version");
+        first.DifferenceFrom(default).ShouldBeNull();
+        default(CommandDigest).DifferenceFrom(first).ShouldBeNull();
+        (first with { Schema = 1, Body = 2 }).DifferenceFrom(first).ShouldBeNull(); // the same in another version of the code has other bytes
+    }
+
+    [Theory]
+    [InlineData("any")]
+    [InlineData("new")]
+    [InlineData("17")]
+    public void Digest_travels_in_headers_and_in_outcomes(string expected)
+    {
+        CommandDigest digest = CommandDigest.Of(Add, new Add { By = 1 }, ExpectedVersion.Parse(expected));
+        CommandDigest.Find(new Headers { { CommandDigest.Header, digest.ToBytes() } }).ShouldBe(digest);
+
+        var reply = new CommandReply { CommandId = "c", AggregateId = "a", Outcome = ReplyOutcome.Rejected, Version = 4, Code = "no", Message = "No.", Details = new Dictionary<string, string> { ["by"] = "1" } };
+        OutcomeCodec.Read(Encode(new RememberedOutcome(reply, digest)), AggregateId.Parse("a"), 0).ShouldBe(new RememberedOutcome(reply, digest));
+        OutcomeCodec.Read(Encode(new RememberedOutcome(reply, default)), AggregateId.Parse("a"), 0).ShouldBe(new RememberedOutcome(reply, default)); // as it was written before
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("0123")]
+    [InlineData("zz23456789abcdef0123456789abcdef/any")]
+    [InlineData("0123456789abcdef0123456789abcdef/soon")]
+    public void Header_of_somebody_else_is_no_digest(string text) =>
+        CommandDigest.Find(new Headers { { CommandDigest.Header, Encoding.UTF8.GetBytes(text) } }).IsKnown.ShouldBeFalse();
+
+    private static CommandDigest Digest(Label label) => CommandDigest.Of(Label, label, ExpectedVersion.Any);
+
+    private static byte[] Encode(IAvroRecord value)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        var writer = new AvroWriter(buffer);
+        value.WriteTo(ref writer);
+        writer.Flush();
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static byte[] Encode(RememberedOutcome outcome)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        var writer = new AvroWriter(buffer);
+        OutcomeCodec.Write(ref writer, outcome);
+        writer.Flush();
+        return buffer.WrittenSpan.ToArray();
+    }
+}
