@@ -41,6 +41,8 @@ internal static class LogValidator
             return Refuse(ErrorCode.InvalidRecord, $"Clients are not allowed to set a delete horizon in topic partition {partition}");
         if (header.Codec > RecordCompression.Zstd)
             return Refuse(ErrorCode.CorruptMessage, $"The compression codec {header.Codec} is unknown.");
+        if (header.Codec == RecordCompression.Lz4 && Lz4Frame.WhyUnreadable(batch.Span[RecordBatch.HeaderLength..]) is { } unreadable)
+            return Refuse(ErrorCode.UnknownServerError, $"The LZ4 frame in the append to {partition} cannot be read by Kafka's clients: {unreadable}.");
         if (header.IsStampedByLog && !config.StampsAppendTime)
             return Refuse(ErrorCode.InvalidTimestamp, "Invalid timestamp type in message: Producer should not set timestamp type to LogAppendTime.");
 

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
-using K4os.Compression.LZ4;
+using System.IO.Hashing;
 using K4os.Compression.LZ4.Streams;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using Snappier;
@@ -18,7 +18,10 @@ internal static class RecordCompression
     public const int Lz4 = 3;
     public const int Zstd = 4;
     private const int MaxPlainBytes = 512 * 1024 * 1024;
+    private const int GzipTrailer = 8;
     private const int XerialBlock = 32 * 1024;
+    private const int XerialHeader = 16;
+    private const int XerialVersion = 1;
 
     private static readonly byte[] XerialMagic = [0x82, (byte)'S', (byte)'N', (byte)'A', (byte)'P', (byte)'P', (byte)'Y', 0];
 
@@ -33,7 +36,7 @@ internal static class RecordCompression
         {
             return codec switch
             {
-                Gzip => Inflate(new GZipStream(new MemoryStream(data.ToArray()), CompressionMode.Decompress)),
+                Gzip => Gunzip(data),
                 Snappy => Unsnappy(data),
                 Lz4 => Inflate(LZ4Stream.Decode(new MemoryStream(data.ToArray()))),
                 Zstd => Inflate(new DecompressionStream(new MemoryStream(data.ToArray()))),
@@ -56,12 +59,24 @@ internal static class RecordCompression
         using (Stream encoder = codec switch
         {
             Gzip => new GZipStream(compressed, level < 1 ? CompressionLevel.Optimal : level < 4 ? CompressionLevel.Fastest : level > 8 ? CompressionLevel.SmallestSize : CompressionLevel.Optimal, leaveOpen: true),
-            Lz4 => LZ4Stream.Encode(compressed, level > 9 ? (LZ4Level)Math.Min(level, 12) : LZ4Level.L00_FAST, leaveOpen: true),
+            Lz4 => Lz4Frame.Encode(compressed, level),
             Zstd => new CompressionStream(compressed, level, leaveOpen: true),
             _ => throw new ArgumentOutOfRangeException(nameof(codec), codec, "The compression codec is unknown."),
         })
             encoder.Write(plain.Span);
         return compressed.GetBuffer().AsMemory(0, (int)compressed.Length);
+    }
+
+    // .NET takes a member whose checksum and size are cut off; Java does not. Members may follow each other: the last one is what the end tells of.
+    private static byte[] Gunzip(ReadOnlyMemory<byte> data)
+    {
+        byte[] plain = Inflate(new GZipStream(new MemoryStream(data.ToArray()), CompressionMode.Decompress));
+        if (data.Length < GzipTrailer)
+            throw new EndOfStreamException("A gzip member ends in its header.");
+        uint size = BinaryPrimitives.ReadUInt32LittleEndian(data.Span[^sizeof(uint)..]);
+        if (size > plain.Length || Crc32.HashToUInt32(plain.AsSpan(plain.Length - (int)size)) != BinaryPrimitives.ReadUInt32LittleEndian(data.Span[^GzipTrailer..]))
+            throw new InvalidDataException("Checksum and size at the end of a gzip member are not those of its data.");
+        return plain;
     }
 
     private static byte[] Inflate(Stream compressed)
@@ -75,7 +90,7 @@ internal static class RecordCompression
                 for (int read; (read = compressed.Read(buffer)) > 0;)
                 {
                     if (plain.Length + read > MaxPlainBytes)
-                        throw new MalformedRequestException($"The records of a batch are larger than {MaxPlainBytes} bytes when decompressed.");
+                        throw TooLarge();
                     plain.Write(buffer, 0, read);
                 }
             }
@@ -92,21 +107,36 @@ internal static class RecordCompression
     private static ReadOnlyMemory<byte> Unsnappy(ReadOnlyMemory<byte> data)
     {
         if (!data.Span.StartsWith(XerialMagic))
-            return Snappier.Snappy.DecompressToArray(data.Span);
-        if (data.Length < XerialMagic.Length + 8)
-            throw new MalformedRequestException("A snappy frame ends in its header.");
+            return UnsnappyBlock(data.Span, 0);
         var plain = new ArrayBufferWriter<byte>();
-        for (ReadOnlyMemory<byte> rest = data[(XerialMagic.Length + 8)..]; rest.Length >= sizeof(int);)
+        for (ReadOnlyMemory<byte> rest = data; rest.Length >= sizeof(int);)
         {
+            // Frames may follow each other: a header in the place of a length begins the next one.
+            if (rest.Span.StartsWith(XerialMagic))
+            {
+                if (rest.Length < XerialHeader)
+                    throw new MalformedRequestException("A snappy frame ends in its header.");
+                if (BinaryPrimitives.ReadInt32BigEndian(rest.Span[XerialMagic.Length..]) < XerialVersion)
+                    throw new MalformedRequestException("A snappy frame is of an unknown version.");
+                rest = rest[XerialHeader..];
+                continue;
+            }
+
             int length = BinaryPrimitives.ReadInt32BigEndian(rest.Span);
             if (length < 0 || length > rest.Length - sizeof(int))
                 throw new MalformedRequestException("A snappy block is longer than its batch.");
-            plain.Write(Snappier.Snappy.DecompressToArray(rest.Span.Slice(sizeof(int), length)));
+            plain.Write(UnsnappyBlock(rest.Span.Slice(sizeof(int), length), plain.WrittenCount));
             rest = rest[(sizeof(int) + length)..];
         }
 
         return plain.WrittenMemory;
     }
+
+    // A few bytes may announce gigabytes.
+    private static byte[] UnsnappyBlock(ReadOnlySpan<byte> block, int before) =>
+        Snappier.Snappy.GetUncompressedLength(block) + (long)before > MaxPlainBytes ? throw TooLarge() : Snappier.Snappy.DecompressToArray(block);
+
+    private static MalformedRequestException TooLarge() => new($"The records of a batch are larger than {MaxPlainBytes} bytes when decompressed.");
 
     private static byte[] ToXerial(ReadOnlySpan<byte> plain)
     {
