@@ -49,6 +49,25 @@ internal sealed record ConfigDefinition(string Name, ConfigType Kind, string Def
         }
     }
 
+    /// <summary>The value as Kafka tells it, which is what it has read: <c>0.10</c> is <c>0.1</c>, <c>compact, delete</c> is <c>compact,delete</c>.</summary>
+    public string Normalize(string value)
+    {
+        string trimmed = value.Trim();
+        return Kind switch
+        {
+            ConfigType.Boolean when bool.TryParse(trimmed, out bool flag) => flag ? "true" : "false",
+            ConfigType.Int or ConfigType.Short or ConfigType.Long when long.TryParse(trimmed, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) => number.ToString(CultureInfo.InvariantCulture),
+            ConfigType.Double when double.TryParse(trimmed, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction) => Written(fraction),
+            ConfigType.List => string.Join(',', Items(trimmed)),
+            _ => trimmed,
+        };
+    }
+
+    // As Java does (Double.toString): always with a fraction, and from a thousandth down and ten millions up with an exponent.
+    private static string Written(double number) => number != 0 && (Math.Abs(number) < 1e-3 || Math.Abs(number) >= 1e7)
+        ? number.ToString("0.0################E0", CultureInfo.InvariantCulture)
+        : number.ToString("0.0################", CultureInfo.InvariantCulture);
+
     public static string[] Items(string value) => value.Trim().Length == 0 ? [] : value.Split(',', StringSplitOptions.TrimEntries);
 
     public string Invalid(string value, string why) => $"Invalid value {value} for configuration {Name}: {why}";

@@ -69,7 +69,7 @@ internal abstract class ConfigResource
 
     /// <summary>Where the value of a topic's config comes from, what counts first: what is set of the topic, of the broker and of the cluster, the broker's default. None: only the topic's default is known.</summary>
     public static IReadOnlyList<ConfigValue> SourcesOf(Broker broker, IReadOnlyDictionary<string, string> set, ConfigDefinition definition) =>
-        [.. OwnValue(definition.Name, set, ConfigSource.Topic), .. definition.Synonyms is [string synonym, ..] ? broker.Configs.SourcesOf(synonym) : []];
+        [.. OwnValue(definition, set, ConfigSource.Topic), .. definition.Synonyms is [string synonym, ..] ? broker.Configs.SourcesOf(synonym) : []];
 
     /// <summary>The configs of the names in <paramref name="keys"/>; all when that is null.</summary>
     public abstract IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys);
@@ -86,8 +86,8 @@ internal abstract class ConfigResource
     /// <summary>Puts <paramref name="values"/> in the place of all that was set; why it cannot, or null.</summary>
     public abstract Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly);
 
-    private static IEnumerable<ConfigValue> OwnValue(string name, IReadOnlyDictionary<string, string> set, ConfigSource source) =>
-        set.TryGetValue(name, out string? value) ? [new ConfigValue(name, value, source)] : [];
+    private static IEnumerable<ConfigValue> OwnValue(ConfigDefinition definition, IReadOnlyDictionary<string, string> set, ConfigSource source) =>
+        set.TryGetValue(definition.Name, out string? value) ? [new ConfigValue(definition.Name, definition.Normalize(value), source)] : [];
 
     private static IEnumerable<T> Wanted<T>(IEnumerable<T> all, Func<T, string> nameOf, List<string>? keys) => all.Where(a => keys?.Contains(nameOf(a)) ?? true);
 
@@ -111,7 +111,7 @@ internal abstract class ConfigResource
     private static DescribeConfigsResponse.Result.Config Describe(ConfigDefinition definition, IReadOnlyDictionary<string, string> set, ConfigSource source) => Describe(
         definition.Name,
         definition.Kind,
-        [.. OwnValue(definition.Name, set, source), .. definition.Synonyms.Select(s => new ConfigValue(s, definition.Default, ConfigSource.Default))],
+        [.. OwnValue(definition, set, source), .. definition.Synonyms.Select(s => new ConfigValue(s, definition.Default, ConfigSource.Default))],
         ConfigValue.DefaultOf(definition));
 
     private static Refusal? Invalid(string? wrong) => wrong is null ? null : new Refusal(ErrorCode.InvalidConfig, wrong);

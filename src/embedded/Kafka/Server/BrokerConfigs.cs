@@ -41,7 +41,9 @@ internal sealed class BrokerConfigs
     {
         IReadOnlyList<string> names = LogConfig.All.FirstOrDefault(d => d.Synonyms.Contains(name))?.Synonyms ?? [name];
         (IReadOnlyDictionary<string, string> node, IReadOnlyDictionary<string, string> cluster) = (ValuesOf(_node), ValuesOf(Cluster));
-        IEnumerable<ConfigValue> OfLevel(Func<string, string?> valueOf, ConfigSource source) => names.Select(n => (Name: n, Value: valueOf(n))).Where(v => v.Value is not null).Select(v => new ConfigValue(v.Name, v.Value, source));
+        string Told(string synonym, string value) => _all.Value.GetValueOrDefault(synonym)?.Dynamic?.Normalize(value) ?? value;
+        IEnumerable<ConfigValue> OfLevel(Func<string, string?> valueOf, ConfigSource source) =>
+            names.Select(n => (Name: n, Value: valueOf(n))).Where(v => v.Value is not null).Select(v => new ConfigValue(v.Name, Told(v.Name, v.Value!), source));
         string? AtStart(string synonym, bool isGiven) => _all.Value.TryGetValue(synonym, out BrokerConfig? config) && config.IsGiven == isGiven ? config.Default : null;
         return OfLevel(node.GetValueOrDefault, ConfigSource.DynamicBroker)
             .Concat(OfLevel(cluster.GetValueOrDefault, ConfigSource.DynamicDefaultBroker))

@@ -142,6 +142,59 @@ public sealed class ConfigProtocolTests : RawBrokerTests
         Describe(TopicType, "t").Single(c => c.Name == "retention.ms").Synonyms.Select(s => (s.Name, s.Value)).ShouldBe([("retention.ms", "5")]);
     }
 
+    [Theory]
+    [InlineData("min.cleanable.dirty.ratio", "0.10", "0.1")]
+    [InlineData("min.cleanable.dirty.ratio", " 1 ", "1.0")]
+    [InlineData("min.cleanable.dirty.ratio", "5e-1", "0.5")]
+    [InlineData("min.cleanable.dirty.ratio", "0.0005", "5.0E-4")]
+    [InlineData("min.cleanable.dirty.ratio", "0", "0.0")]
+    [InlineData("cleanup.policy", " compact, delete ", "compact,delete")]
+    [InlineData("cleanup.policy", "delete ,compact", "delete,compact")]
+    [InlineData("retention.ms", " +1000 ", "1000")]
+    [InlineData("retention.ms", "-1", "-1")]
+    [InlineData("segment.bytes", "0001048576", "1048576")]
+    [InlineData("preallocate", "TRUE", "true")]
+    [InlineData("compression.type", " lz4 ", "lz4")]
+    public void Value_comes_back_as_Kafka_has_read_it(string name, string given, string told)
+    {
+        var created = new CreateTopicsRequest.CreatableTopic { Name = "made", NumPartitions = 1, ReplicationFactor = 1, Configs = [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = name, Value = given }] };
+        CreateTopicsResponse.TopicItem made = Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [created] }, 7, CreateTopicsResponse.Read).Topics[0];
+        made.ErrorCode.ShouldBe((short)0);
+        made.Configs!.Single(c => c.Name == name).Value.ShouldBe(told);
+        Create("t");
+        Alter(TopicType, "t", (name, given)).ShouldBe((ErrorCode.None, null));
+        foreach (string topic in (string[])["made", "t"])
+        {
+            DescribeConfigsResponse.Result.Config described = Describe(TopicType, topic).Single(c => c.Name == name);
+            (described.Value, described.Synonyms[0].Value).ShouldBe((told, told));
+        }
+    }
+
+    [Fact]
+    public void Default_of_the_cluster_comes_back_as_Kafka_has_read_it()
+    {
+        Create("t");
+        Alter(BrokerType, "", ("log.cleaner.min.cleanable.ratio", "0.20")).ShouldBe((ErrorCode.None, null));
+        Describe(BrokerType, "").Single().Value.ShouldBe("0.2");
+        Describe(TopicType, "t").Single(c => c.Name == "min.cleanable.dirty.ratio").Value.ShouldBe("0.2");
+        Alter(GroupType, "g", (SessionTimeout, " 050000 ")).ShouldBe((ErrorCode.None, null));
+        Describe(GroupType, "g").Single(c => c.Name == SessionTimeout).Value.ShouldBe("50000");
+    }
+
+    [Theory]
+    [InlineData("retention.msec", "1", "Unknown topic config name: retention.msec")]
+    [InlineData("retention.ms", "a week", "Invalid value a week for configuration retention.ms: Not a number of type LONG")]
+    [InlineData("min.cleanable.dirty.ratio", "2", "Invalid value 2 for configuration min.cleanable.dirty.ratio: Value must be no more than 1")]
+    [InlineData("cleanup.policy", "compact,burn", "Invalid value burn for configuration cleanup.policy: String must be one of: compact, delete")]
+    public void Config_that_a_topic_cannot_have_is_named_when_it_is_made_and_when_it_is_changed(string name, string value, string message)
+    {
+        var topic = new CreateTopicsRequest.CreatableTopic { Name = "made", NumPartitions = 1, ReplicationFactor = 1, Configs = [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = name, Value = value }] };
+        CreateTopicsResponse.TopicItem made = Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [topic] }, 7, CreateTopicsResponse.Read).Topics[0];
+        ((ErrorCode)made.ErrorCode, made.ErrorMessage).ShouldBe((ErrorCode.InvalidConfig, message));
+        Create("t");
+        Alter(TopicType, "t", (name, value)).ShouldBe((ErrorCode.InvalidConfig, message));
+    }
+
     [Fact]
     public void Append_to_a_config_that_is_no_list_is_refused()
     {
