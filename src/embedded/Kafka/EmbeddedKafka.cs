@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Network;
 using KafkaEventSourcing.Embedded.Kafka.Requests;
 using KafkaEventSourcing.Embedded.Kafka.Server;
@@ -15,6 +16,7 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
 {
     private static readonly TimeSpan TransactionTick = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan FlushTick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AcceptRetry = TimeSpan.FromMilliseconds(100);
 
     private readonly Broker _broker;
     private readonly Socket _listener;
@@ -27,6 +29,7 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
     private readonly Task _accepting;
     private readonly Task _cleaning;
     private readonly Task _flushing;
+    private readonly Task _trying;
     private readonly ITimer _transactions;
 
     private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, Socket listener, TimeProvider time, BrokerLoggers logger)
@@ -36,12 +39,13 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         _broker = new Broker(directory, options, time, logger) { Port = options.AdvertisedPort == 0 ? port : options.AdvertisedPort };
         BootstrapServers = string.Create(CultureInfo.InvariantCulture, $"{_broker.Host}:{port}");
         _budget = new MemoryBudget(Math.Max(options.MaxInFlightBytes, options.MaxRequestBytes));
-        _accepting = Accept(new RequestDispatcher(_broker));
+        _accepting = Accept(new RequestDispatcher(_broker), logger);
         _cleaning = Each(options.CleanInterval, _broker.Logs.Clean, time, logger);
         _flushing = Each(FlushTick, _broker.Logs.Flush, time, logger);
         TimeSpan sweep = TimeSpan.FromTicks(Math.Min(options.RequestStall.Ticks, options.ConnectionMaxIdle.Ticks) / 4);
-        _stalled = time.CreateTimer(_ => CloseStalled(), null, sweep, sweep);
-        _transactions = time.CreateTimer(_ => _broker.Transactions.AbortExpired(), null, TransactionTick, TransactionTick);
+        _trying = Each(FlushTick, _broker.Logs.TryFaulted, time, logger);
+        _stalled = BackgroundTimer.Create(time, logger, "Closing stalled connections", CloseStalled, sweep);
+        _transactions = BackgroundTimer.Create(time, logger, "Aborting transactions whose time is over", _broker.Transactions.AbortExpired, TransactionTick);
     }
 
     /// <summary>What clients take as <c>bootstrap.servers</c>.</summary>
@@ -49,6 +53,9 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
 
     /// <summary>The data folder.</summary>
     public string DataDirectory { get; }
+
+    /// <summary>Why the broker refuses writes at present, such as a full disk; null: it takes them. It goes on by itself, within a second or so, when it can.</summary>
+    public StorageFault? StorageFault => _broker.Logs.Health.Fault;
 
     /// <summary>Starts a broker; it returns when clients can connect.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id of the node is negative.</exception>
@@ -80,7 +87,7 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         }, cancellationToken);
     }
 
-    /// <summary>Stops the broker. Everything acknowledged is on disk.</summary>
+    /// <summary>Stops the broker. Everything acknowledged is on disk, unless there is a <see cref="StorageFault"/>: then the next start checks the logs as after a crash.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_stop.IsCancellationRequested)
@@ -92,6 +99,7 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _cleaning.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _flushing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _trying.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (Connection connection in _connections.Keys)
             connection.Close();
         _broker.Groups.Stop();
@@ -132,7 +140,7 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         }
     }
 
-    private async Task Accept(RequestDispatcher dispatcher)
+    private async Task Accept(RequestDispatcher dispatcher, ILogger logger)
     {
         while (true)
         {
@@ -145,9 +153,12 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
             {
                 return;
             }
-            catch (SocketException broken) when (broken.SocketErrorCode is not (SocketError.OperationAborted or SocketError.Interrupted))
+            catch (SocketException broken)
             {
-                continue; // a client that went away before it was accepted, or no file handle is left for it
+                // A client that went away before it was accepted, or no file handle is left for it: then at once it would be the same.
+                LogNotAccepted(logger, broken.Message);
+                await Task.Delay(AcceptRetry, _broker.Time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                continue;
             }
 
             if (_connections.Count >= _broker.Options.MaxConnections)
@@ -160,16 +171,26 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
             var connection = new Connection(socket, dispatcher, _broker, _budget);
             var serving = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _connections[connection] = serving.Task;
-            ThreadPool.UnsafeQueueUserWorkItem(_ => Serve(connection, serving), null);
+            ThreadPool.UnsafeQueueUserWorkItem(_ => Serve(connection, serving, logger), null);
         }
     }
 
-    private async void Serve(Connection connection, TaskCompletionSource serving)
+    private async void Serve(Connection connection, TaskCompletionSource serving, ILogger logger)
     {
-        using (connection)
-            await connection.Serve(_stop.Token).ConfigureAwait(false);
-        _connections.TryRemove(connection, out _);
-        serving.SetResult();
+        try
+        {
+            using (connection)
+                await connection.Serve(_stop.Token).ConfigureAwait(false);
+        }
+        catch (Exception failure)
+        {
+            LogNotServed(logger, failure); // on a thread of the pool it would end the process
+        }
+        finally
+        {
+            _connections.TryRemove(connection, out _);
+            serving.SetResult();
+        }
     }
 
     private void CloseStalled()
@@ -194,6 +215,12 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
             }
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A connection failed")]
+    private static partial void LogNotServed(ILogger logger, Exception failure);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A connection cannot be accepted: {Reason}")]
+    private static partial void LogNotAccepted(ILogger logger, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{What} of the logs failed; it is tried again")]
     private static partial void LogNotKept(ILogger logger, Exception failure, string what);

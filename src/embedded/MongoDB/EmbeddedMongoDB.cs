@@ -9,8 +9,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace KafkaEventSourcing.Embedded.MongoDB;
 
 /// <summary>A MongoDB server in this process: a replica set of one member, stored in RocksDB, for development, tests and small installations. Thread-safe.</summary>
-public sealed class EmbeddedMongoDB : IAsyncDisposable
+public sealed partial class EmbeddedMongoDB : IAsyncDisposable
 {
+    private static readonly TimeSpan AcceptRetry = TimeSpan.FromMilliseconds(100);
+
     private readonly MongoServer _server;
     private readonly Socket _listener;
     private readonly string _directory;
@@ -100,8 +102,20 @@ public sealed class EmbeddedMongoDB : IAsyncDisposable
         {
             while (true)
             {
-                Socket socket = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
-                socket.NoDelay = true;
+                Socket socket;
+                try
+                {
+                    socket = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
+                    socket.NoDelay = true;
+                }
+                catch (SocketException broken) when (!_stop.IsCancellationRequested)
+                {
+                    // A client that went away before it was accepted, or no file handle is left for it: others will come.
+                    LogNotAccepted(logger, broken.Message);
+                    await Task.Delay(AcceptRetry, TimeProvider.System, _stop.Token).ConfigureAwait(false);
+                    continue;
+                }
+
                 Task serving = Task.Run(async () =>
                 {
                     using var connection = new MongoConnection(socket, _server, logger);
@@ -116,4 +130,7 @@ public sealed class EmbeddedMongoDB : IAsyncDisposable
             // The end.
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A connection cannot be accepted: {Reason}")]
+    private static partial void LogNotAccepted(ILogger logger, string reason);
 }

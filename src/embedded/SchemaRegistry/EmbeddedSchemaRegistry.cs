@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Confluent.Kafka;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -14,6 +15,8 @@ namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
 {
     private const string ContentType = "application/vnd.schemaregistry.v1+json";
+
+    private const int StoreError = 50001;
 
     private static readonly string[] Types = ["AVRO"];
 
@@ -80,6 +83,10 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         catch (RegistryException refused)
         {
             await Write(context, refused.Status, new { error_code = refused.Code, message = refused.Message }).ConfigureAwait(false);
+        }
+        catch (KafkaException away)
+        {
+            await Write(context, StatusCodes.Status500InternalServerError, new { error_code = StoreError, message = $"Error in the backend data store: {away.Error.Reason}" }).ConfigureAwait(false);
         }
         catch (Exception malformed) when (malformed is JsonException or BadHttpRequestException)
         {

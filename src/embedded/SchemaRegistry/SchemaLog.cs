@@ -7,6 +7,8 @@ namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 /// <summary>The topic that keeps the registry: what is written counts when it has been read back.</summary>
 internal sealed class SchemaLog : IAsyncDisposable
 {
+    private const int WriteTimeoutMs = 15_000; // a broker whose disk is full refuses; whoever registers is told so while it still listens
+
     private readonly EmbeddedSchemaRegistryOptions _options;
     private readonly IProducer<string, string?> _producer;
     private readonly CancellationTokenSource _stop = new();
@@ -20,7 +22,7 @@ internal sealed class SchemaLog : IAsyncDisposable
     {
         _options = options;
         // One at a time keeps the order, and a record that is written twice says the same: asking for a producer id would only cost half a second at the start.
-        ProducerConfig producer = Configure(new ProducerConfig { Acks = Acks.All, EnableIdempotence = false, MaxInFlight = 1, LingerMs = 0 });
+        ProducerConfig producer = Configure(new ProducerConfig { Acks = Acks.All, EnableIdempotence = false, MaxInFlight = 1, LingerMs = 0, MessageTimeoutMs = WriteTimeoutMs });
         _producer = new ProducerBuilder<string, string?>(producer).SetValueSerializer(Text).SetLogHandler((_, _) => { }).Build();
         _reading = Task.Factory.StartNew(() => Read(apply), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
@@ -130,7 +132,16 @@ internal sealed class SchemaLog : IAsyncDisposable
             consumer.Assign(new TopicPartitionOffset(partition, bounds.Low)); // a number: "the beginning" would be asked for once more, half a second later
             while (true)
             {
-                ConsumeResult<string, byte[]?> record = consumer.Consume(_stop.Token);
+                ConsumeResult<string, byte[]?> record;
+                try
+                {
+                    record = consumer.Consume(_stop.Token);
+                }
+                catch (ConsumeException passing) when (!passing.Error.IsFatal)
+                {
+                    continue; // the client goes on by itself
+                }
+
                 if (!record.IsPartitionEOF)
                 {
                     apply(record.Message.Key, record.Message.Value is { } value ? Encoding.UTF8.GetString(value) : null);

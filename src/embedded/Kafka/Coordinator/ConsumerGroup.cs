@@ -33,6 +33,9 @@ internal sealed class ConsumerGroup(string id) : Group(id)
     /// <summary>The version of the broker's topics that <see cref="Topics"/> and <see cref="Regexes"/> were made from; not kept.</summary>
     public long TopicsVersion { get; set; } = -1;
 
+    /// <summary>Whether members have changed and no epoch is begun for it yet; not kept.</summary>
+    public bool LacksEpoch { get; set; }
+
     public override string StateName =>
         Members.Count == 0 ? "Empty"
         : Epoch > TargetEpoch ? "Assigning"

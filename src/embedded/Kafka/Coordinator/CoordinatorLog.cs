@@ -28,6 +28,7 @@ internal static class CoordinatorLog
         }
     }
 
+    /// <exception cref="KafkaStorageException">The log cannot be written at present; nothing was.</exception>
     /// <exception cref="InvalidOperationException">The log does not take the records.</exception>
     public static void Append(UnifiedLog log, IReadOnlyList<CoordinatorRecord> records, long timestamp, long producerId = -1, short producerEpoch = -1)
     {
@@ -38,6 +39,8 @@ internal static class CoordinatorLog
         foreach (CoordinatorRecord record in records)
             encoded.Add((Encode(writer, record.Key), record.Value is null ? (ReadOnlyMemory<byte>?)null : Encode(writer, record.Value)));
         AppendResult appended = log.Append(RecordBatchBuilder.Build(encoded, timestamp, producerId, producerEpoch, transactional: producerId >= 0), isClient: false);
+        if (appended.Error == ErrorCode.KafkaStorageError)
+            throw new KafkaStorageException(appended.Message!);
         if (appended.Error != ErrorCode.None)
             throw new InvalidOperationException($"The records of a coordinator cannot be written to {log.Partition}: {appended.Error} {appended.Message}");
     }

@@ -1,12 +1,18 @@
+using KafkaEventSourcing.Embedded.Kafka.Log;
+using Microsoft.Extensions.Logging;
+
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>
 /// Named deadlines of a coordinator: one timer, set to the earliest, so that an idle coordinator costs nothing. Actions run under the coordinator's lock, which callers of the other methods hold.
 /// </summary>
-internal sealed class CoordinatorTimer : IDisposable
+internal sealed partial class CoordinatorTimer : IDisposable
 {
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+
     private readonly Lock _lock;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly ITimer _timer;
     private readonly PriorityQueue<(string Key, long Version), DateTimeOffset> _queue = new();
     private readonly Dictionary<string, (long Version, Action Action)> _actions = [];
@@ -14,10 +20,10 @@ internal sealed class CoordinatorTimer : IDisposable
     private long _version;
     private bool _disposed;
 
-    public CoordinatorTimer(Lock coordinatorLock, TimeProvider time)
+    public CoordinatorTimer(Lock coordinatorLock, TimeProvider time, ILogger logger)
     {
-        (_lock, _time) = (coordinatorLock, time);
-        _timer = time.CreateTimer(_ => Run(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        (_lock, _time, _logger) = (coordinatorLock, time, logger);
+        _timer = BackgroundTimer.Create(time, logger, "The timer of a coordinator", Run);
     }
 
     /// <summary>Has <paramref name="action"/> run after <paramref name="delay"/>, in place of an earlier one of the same name.</summary>
@@ -74,9 +80,28 @@ internal sealed class CoordinatorTimer : IDisposable
                 if (current)
                 {
                     _actions.Remove(next.Key);
-                    scheduled.Action();
+                    Act(next.Key, scheduled.Action);
                 }
             }
         }
     }
+
+    // What is due and cannot be done now, as on a full disk, is done later; what else is due goes on.
+    private void Act(string key, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception failure)
+        {
+            if (!StorageHealth.IsFault(failure))
+                LogFailed(failure, key.Replace('\0', ' '));
+            if (!IsScheduled(key))
+                Schedule(key, Retry, action);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The coordinator's deadline {Name} failed; it is tried again")]
+    private partial void LogFailed(Exception failure, string name);
 }

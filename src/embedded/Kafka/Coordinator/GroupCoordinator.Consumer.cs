@@ -284,8 +284,11 @@ internal sealed partial class GroupCoordinator
     private void RefreshTopics(ConsumerGroup group, bool membersChanged, bool resolvesNew = false)
     {
         long version = _broker.Topics.Version;
+        // A change that is written, and the epoch for it cannot be, as on a full disk, or was not when the broker ended: the next heartbeat brings it.
+        membersChanged |= group.LacksEpoch || (group.Epoch == group.TargetEpoch && group.Members.Keys.Any(m => !group.Target.ContainsKey(m)));
         if (!membersChanged && !resolvesNew && version == group.TopicsVersion)
             return;
+        group.LacksEpoch = membersChanged;
         var records = new List<CoordinatorRecord>();
         string[] regexes = [.. group.Members.Values.Select(m => m.TopicRegex).OfType<string>().Where(r => r.Length > 0).Distinct()];
         foreach (string regex in regexes)
@@ -319,6 +322,7 @@ internal sealed partial class GroupCoordinator
         if (membersChanged || topicsChanged)
             records.Add(EpochRecord(group.Id, group.Epoch + 1));
         Commit(records);
+        group.LacksEpoch = false;
         group.TopicsVersion = version;
     }
 

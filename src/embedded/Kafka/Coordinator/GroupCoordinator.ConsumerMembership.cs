@@ -32,11 +32,11 @@ internal sealed partial class GroupCoordinator
             return;
         }
 
-        foreach (ConsumerGroupMember member in members)
-            CancelTimers(group.Id, member.Id);
         // What an expression matched goes with the last who subscribed to it.
         IEnumerable<CoordinatorRecord> regexes = group.Regexes.Keys.Where(r => !group.Members.Values.Except(members).Any(m => m.TopicRegex == r)).Select(r => RegexTombstone(group.Id, r));
         Commit([.. members.SelectMany(m => MemberTombstones(group.Id, m.Id)), .. regexes, EpochRecord(group.Id, group.Epoch + 1)]);
+        foreach (ConsumerGroupMember member in members)
+            CancelTimers(group.Id, member.Id);
         group.StateTimestamp = Now();
     }
 

@@ -1,3 +1,4 @@
+using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Server;
 
@@ -97,9 +98,20 @@ internal sealed partial class GroupCoordinator
         var assignments = request.Assignments.DistinctBy(a => a.MemberId).ToDictionary(a => a.MemberId, a => a.Assignment.ToArray());
         foreach (ClassicMember one in group.Members.Values)
             one.Assignment = assignments.GetValueOrDefault(one.Id) ?? [];
+        try
+        {
+            Persist(group);
+        }
+        catch (KafkaStorageException)
+        {
+            // Who has an assignment must have it after a restart too: all of them try again.
+            PropagateAssignmentError(group, ErrorCode.NotCoordinator);
+            Rebalance(group);
+            return;
+        }
+
         group.MoveTo(ClassicState.Stable, Now());
         _timer.Cancel(TimerKey("sync", group.Id));
-        Persist(group);
         foreach (ClassicMember one in group.Members.Values)
         {
             one.CompleteSync(Synced(group, one));

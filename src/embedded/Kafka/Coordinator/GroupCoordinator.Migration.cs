@@ -114,9 +114,10 @@ internal sealed partial class GroupCoordinator
         foreach (ClassicMember member in classic.Members.Values)
             member.Assignment = ConsumerProtocol.Write(AssignmentOf(group.TargetOf(member.Id)), member.MetadataOf(classic.Protocol));
         classic.MoveTo(ClassicState.Stable, Now());
-        foreach (string id in group.Members.Keys)
-            CancelTimers(group.Id, id);
+        string[] members = [.. group.Members.Keys];
         Commit([.. ConsumerTombstones(group), RecordOf(classic)]);
+        foreach (string id in members)
+            CancelTimers(group.Id, id);
         _groups[group.Id] = classic; // the record knows one protocol of each member, this one all
         foreach (ClassicMember member in classic.Members.Values)
             Touch(classic, member);

@@ -154,9 +154,17 @@ internal sealed partial class GroupCoordinator
     /// <summary>Forgets the offsets of a topic that was deleted.</summary>
     public void TopicDeleted(string topic)
     {
+        void Forget() => Commit([.. _offsets.SelectMany(g => g.Value.Committed.Keys.Where(p => p.Topic == topic).Select(p => new CoordinatorRecord(KeyOf(g.Key, p), null)))]);
         lock (_lock)
         {
-            Commit([.. _offsets.SelectMany(g => g.Value.Committed.Keys.Where(p => p.Topic == topic).Select(p => new CoordinatorRecord(KeyOf(g.Key, p), null)))]);
+            try
+            {
+                Forget();
+            }
+            catch (KafkaStorageException)
+            {
+                _timer.Schedule(TimerKey("deleted", topic), TimeSpan.Zero, Forget); // it is tried until it succeeds
+            }
         }
     }
 

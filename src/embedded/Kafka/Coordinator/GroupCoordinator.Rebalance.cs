@@ -1,3 +1,4 @@
+using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
@@ -74,7 +75,15 @@ internal sealed partial class GroupCoordinator
         {
             (group.Protocol, group.Leader) = (null, null);
             group.MoveTo(ClassicState.Empty, Now());
-            Persist(group);
+            try
+            {
+                Persist(group);
+            }
+            catch (KafkaStorageException)
+            {
+                // As in Kafka: after a restart the members would be waited for once more, no more than that.
+            }
+
             return;
         }
 

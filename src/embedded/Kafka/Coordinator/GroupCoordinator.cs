@@ -20,7 +20,7 @@ internal sealed partial class GroupCoordinator : IDisposable
     public GroupCoordinator(UnifiedLog log, Broker broker)
     {
         (_log, _broker) = (log, broker);
-        _timer = new CoordinatorTimer(_lock, broker.Time);
+        _timer = new CoordinatorTimer(_lock, broker.Time, broker.Logger);
     }
 
     public void Dispose() => _timer.Dispose();

@@ -12,7 +12,7 @@ internal sealed partial class TransactionCoordinator
     {
         lock (_lock)
         {
-            CoordinatorLog.Replay(log, (batch, records) =>
+            CoordinatorLog.Replay(_log, (batch, records) =>
             {
                 if (!batch.IsControl)
                     records.ForEach(r => Replay(r.Key, r.Value));
@@ -77,14 +77,14 @@ internal sealed partial class TransactionCoordinator
     private TransactionMetadata Commit(TransactionMetadata next)
     {
         next = next with { UpdatedAt = Now() };
-        CoordinatorLog.Append(log, [new CoordinatorRecord(new TransactionLogKey { TransactionalId = next.Id }, next.ToLog())], next.UpdatedAt);
+        CoordinatorLog.Append(_log, [new CoordinatorRecord(new TransactionLogKey { TransactionalId = next.Id }, next.ToLog())], next.UpdatedAt);
         Apply(next);
         return next;
     }
 
     private void Forget(TransactionMetadata transaction)
     {
-        CoordinatorLog.Append(log, [new CoordinatorRecord(new TransactionLogKey { TransactionalId = transaction.Id }, null)], Now());
+        CoordinatorLog.Append(_log, [new CoordinatorRecord(new TransactionLogKey { TransactionalId = transaction.Id }, null)], Now());
         Remove(transaction.Id);
     }
 

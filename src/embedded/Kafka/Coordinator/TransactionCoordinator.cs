@@ -6,9 +6,9 @@ namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>
 /// Transactions (Apache Kafka, KIP-98, KIP-360, KIP-890). A request decides what the transaction becomes; that is written to <c>__transaction_state</c> and then applied, by the same code as at
-/// recovery. Markers are in all partitions before an answer is given, so a transaction that was ended is over. Thread-safe.
+/// recovery. Markers are in all partitions before an answer is given, so a transaction that was ended is over; where one cannot be written, as on a full disk, it follows later. Thread-safe.
 /// </summary>
-internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker broker)
+internal sealed partial class TransactionCoordinator : IDisposable
 {
     private const int MaxTimeoutMs = 15 * 60 * 1000;
     private const short FencedVersion = 2;
@@ -16,17 +16,29 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
     private const short ImplicitOffsetsVersion = 5;
     private const short BatchedVersion = 4;
     private const short BumpingClient = 2;
+    private static readonly TimeSpan MarkerRetry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan IdExpiration = TimeSpan.FromDays(7);
     private static readonly TopicPartition OffsetsPartition = new(TopicStore.Offsets, 0);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, TransactionMetadata> _byId = [];
     private readonly Dictionary<long, string> _byProducer = [];
+    private readonly UnifiedLog _log;
+    private readonly Broker _broker;
+    private readonly CoordinatorTimer _timer;
+
+    public TransactionCoordinator(UnifiedLog log, Broker broker)
+    {
+        (_log, _broker) = (log, broker);
+        _timer = new CoordinatorTimer(_lock, broker.Time, broker.Logger);
+    }
+
+    public void Dispose() => _timer.Dispose();
 
     public InitProducerIdResponse InitProducerId(InitProducerIdRequest request)
     {
         if (request.TransactionalId is not { } id)
-            return new InitProducerIdResponse { ProducerId = broker.NextProducerId(), ProducerEpoch = 0 };
+            return new InitProducerIdResponse { ProducerId = _broker.NextProducerId(), ProducerEpoch = 0 };
         if (id.Length == 0)
             return Refuse(ErrorCode.InvalidRequest);
         if (request.TransactionTimeoutMs is <= 0 or > MaxTimeoutMs)
@@ -35,6 +47,8 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
         lock (_lock)
         {
             TransactionMetadata present = _byId.GetValueOrDefault(id) ?? new TransactionMetadata(id);
+            if (present.IsEnding)
+                return Refuse(ErrorCode.ConcurrentTransactions);
             bool resumes = request.ProducerId >= 0;
             // A producer that names its own id and epoch goes on (KIP-360); one that was fenced meanwhile must not.
             if (resumes && present.ProducerEpoch >= 0 && request.ProducerId != present.ProducerId && request.ProducerId != present.PreviousProducerId)
@@ -54,6 +68,8 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
                 present = present with { ProducerEpoch = (short)(present.ProducerEpoch + 1) };
             else
                 present = Rotate(present);
+            if (present.IsEnding)
+                return Refuse(ErrorCode.ConcurrentTransactions); // its markers are not written yet
             if (present.ProducerEpoch == short.MaxValue)
                 present = Rotate(present);
             present = Commit(present with { State = TransactionState.Empty, Partitions = [], StartedAt = -1, TimeoutMs = request.TransactionTimeoutMs, PreviousEpoch = previousEpoch });
@@ -112,7 +128,7 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
             // Of this request an old epoch is told as such; only later versions of other requests know the fenced error.
             if (error == ErrorCode.ProducerFenced)
                 error = ErrorCode.InvalidProducerEpoch;
-            return broker.Groups.CommitInTransaction(request, error);
+            return _broker.Groups.CommitInTransaction(request, error);
         }
     }
 
@@ -122,6 +138,8 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
         TransactionState done = request.Committed ? TransactionState.CompleteCommit : TransactionState.CompleteAbort;
         lock (_lock)
         {
+            if (_byId.TryGetValue(request.TransactionalId, out TransactionMetadata? ending) && ending.IsEnding && IsOf(ending, request, bumps))
+                return new EndTxnResponse { ErrorCode = (short)(request.Committed == (ending.State == TransactionState.PrepareCommit) ? ErrorCode.ConcurrentTransactions : ErrorCode.InvalidTxnState) };
             if (bumps && _byId.TryGetValue(request.TransactionalId, out TransactionMetadata? ended) && IsRepeated(ended, request))
                 return ended.State == done ? new EndTxnResponse { ProducerId = ended.ProducerId, ProducerEpoch = ended.ProducerEpoch } : new EndTxnResponse { ErrorCode = (short)ErrorCode.InvalidTxnState };
             ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction);
@@ -160,12 +178,19 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
         lock (_lock)
         {
             long now = Now();
-            foreach (TransactionMetadata transaction in _byId.Values.ToArray())
+            try
             {
-                if (transaction.State == TransactionState.Ongoing && now - transaction.StartedAt >= transaction.TimeoutMs)
-                    End(transaction with { ProducerEpoch = (short)(transaction.ProducerEpoch + 1) }, commit: false, bump: false);
-                else if (transaction.State != TransactionState.Ongoing && !transaction.IsEnding && now - transaction.UpdatedAt > IdExpiration.TotalMilliseconds)
-                    Forget(transaction);
+                foreach (TransactionMetadata transaction in _byId.Values.ToArray())
+                {
+                    if (transaction.State == TransactionState.Ongoing && now - transaction.StartedAt >= transaction.TimeoutMs)
+                        End(transaction with { ProducerEpoch = (short)(transaction.ProducerEpoch + 1) }, commit: false, bump: false);
+                    else if (transaction.State != TransactionState.Ongoing && !transaction.IsEnding && now - transaction.UpdatedAt > IdExpiration.TotalMilliseconds)
+                        Forget(transaction);
+                }
+            }
+            catch (Exception fault) when (StorageHealth.IsFault(fault))
+            {
+                // The log tells of its fault itself; what is over is so the next time, too.
             }
         }
     }
@@ -177,7 +202,11 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
         ended.State is TransactionState.CompleteCommit or TransactionState.CompleteAbort
         && ((request.ProducerId == ended.ProducerId && request.ProducerEpoch == ended.ProducerEpoch - 1) || (request.ProducerId == ended.PreviousProducerId && ended.ProducerEpoch == 0));
 
-    private long Now() => broker.Time.GetUtcNow().ToUnixTimeMilliseconds();
+    // The request that ends it, sent again while the markers are being written.
+    private static bool IsOf(TransactionMetadata ending, EndTxnRequest request, bool bumps) =>
+        request.ProducerId == ending.ProducerId && (request.ProducerEpoch == ending.ProducerEpoch || (bumps && request.ProducerEpoch == ending.ProducerEpoch - 1));
+
+    private long Now() => _broker.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
     private ErrorCode Check(string id, long producerId, short epoch, short version, out TransactionMetadata? transaction)
     {
@@ -194,12 +223,12 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
         {
             ErrorCode error = Check(id, producerId, epoch, version, out TransactionMetadata? transaction);
             TopicPartition[] wanted = [.. topics.SelectMany(t => t.Partitions.Select(p => new TopicPartition(t.Topic, p)))];
-            bool missing = wanted.Any(p => broker.Logs.Get(p) is null);
+            bool missing = wanted.Any(p => _broker.Logs.Get(p) is null);
             if (error == ErrorCode.None && !missing && !verifyOnly)
                 error = Begin(transaction!, wanted, 0);
             ErrorCode Of(TopicPartition partition) =>
                 error != ErrorCode.None ? error
-                : broker.Logs.Get(partition) is null ? ErrorCode.UnknownTopicOrPartition
+                : _broker.Logs.Get(partition) is null ? ErrorCode.UnknownTopicOrPartition
                 : missing ? ErrorCode.OperationNotAttempted
                 : verifyOnly && !(transaction!.State == TransactionState.Ongoing && transaction.Partitions.Contains(partition)) ? ErrorCode.TransactionAbortable
                 : ErrorCode.None;
@@ -221,7 +250,7 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
     }
 
     private TransactionMetadata Rotate(TransactionMetadata transaction) =>
-        transaction with { PreviousProducerId = transaction.ProducerId, ProducerId = broker.NextProducerId(), ProducerEpoch = 0 };
+        transaction with { PreviousProducerId = transaction.ProducerId, ProducerId = _broker.NextProducerId(), ProducerEpoch = 0 };
 
     // From the first write on the outcome is decided; the markers follow, now or at recovery.
     private TransactionMetadata End(TransactionMetadata transaction, bool commit, bool bump)
@@ -241,15 +270,38 @@ internal sealed partial class TransactionCoordinator(UnifiedLog log, Broker brok
     private TransactionMetadata Complete(TransactionMetadata ending)
     {
         bool commit = ending.State == TransactionState.PrepareCommit;
+        List<TopicPartition>? open = null;
         foreach (TopicPartition partition in ending.Partitions)
         {
-            if (partition == OffsetsPartition)
-                broker.Groups.EndTransaction(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0);
-            else
-                broker.Logs.Get(partition)?.AppendEndTransactionMarker(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0);
+            ErrorCode? error = partition == OffsetsPartition
+                ? _broker.Groups.EndTransaction(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0)
+                : _broker.Logs.Get(partition)?.AppendEndTransactionMarker(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0).Error;
+            if (error == ErrorCode.KafkaStorageError)
+                (open ??= []).Add(partition);
         }
 
-        TransactionMetadata done = ending with { State = commit ? TransactionState.CompleteCommit : TransactionState.CompleteAbort, Partitions = [] };
-        return Commit(done.ClientVersion == BumpingClient && done.IsEpochExhausted ? Rotate(done) : done);
+        TransactionMetadata left = ending with { Partitions = [.. open ?? []] };
+        if (open is null)
+        {
+            try
+            {
+                TransactionMetadata done = left with { State = commit ? TransactionState.CompleteCommit : TransactionState.CompleteAbort };
+                return Commit(done.ClientVersion == BumpingClient && done.IsEpochExhausted ? Rotate(done) : done);
+            }
+            catch (Exception fault) when (StorageHealth.IsFault(fault))
+            {
+                // The markers are written, the end of it is not.
+            }
+        }
+
+        Apply(left);
+        CompleteLater(left.Id, MarkerRetry);
+        return left;
     }
+
+    private void CompleteLater(string id, TimeSpan delay) => _timer.Schedule(id, delay, () =>
+    {
+        if (_byId.GetValueOrDefault(id) is { IsEnding: true } ending)
+            Complete(ending);
+    });
 }

@@ -12,7 +12,7 @@ internal static class DurableFile
         string temporary = path + ".tmp";
         using (Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write))
         {
-            RandomAccess.Write(file, content, 0);
+            FileWrite.At(file, content, 0);
             RandomAccess.FlushToDisk(file);
         }
 

@@ -39,7 +39,15 @@ internal sealed class LeaderEpochFileCache
         if (epoch < 0 || (Latest is { } latest && epoch <= latest))
             return;
         _epochs.Add((epoch, startOffset));
-        Save();
+        try
+        {
+            Save();
+        }
+        catch
+        {
+            _epochs.RemoveAt(_epochs.Count - 1); // the append that begins the epoch is refused with this
+            throw;
+        }
     }
 
     /// <summary>The epoch that answers for <paramref name="epoch"/>, and where it ends; (-1, -1) when that is not known.</summary>

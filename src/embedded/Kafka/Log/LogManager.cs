@@ -12,6 +12,7 @@ internal sealed partial class LogManager : IDisposable
     private const string RecoveryPointsFile = "recovery-point-offset-checkpoint";
 
     // A start after a crash checks no more than this, and what came since the last look at it, of each log.
+    private const int TriedFileBytes = 64 * 1024;
     private const long FlushAtBytes = 16 * 1024 * 1024;
 
     private readonly ConcurrentDictionary<TopicPartition, UnifiedLog> _logs = [];
@@ -38,9 +39,13 @@ internal sealed partial class LogManager : IDisposable
         _startOffsets = ReadCheckpoint(StartOffsetsFile);
         _recoveryPoints = ReadCheckpoint(RecoveryPointsFile);
         _cleaner = new LogCleaner(directory, time, logger);
+        Health = new StorageHealth(time, logger);
     }
 
     public IEnumerable<UnifiedLog> All => _logs.Values;
+
+    /// <summary>What cannot be written at present.</summary>
+    public StorageHealth Health { get; }
 
     /// <summary>Opens or creates a log. A folder that belongs to another topic of the same name is put aside: that topic was deleted.</summary>
     public UnifiedLog Open(TopicPartition partition, LogConfig config, Action<TopicPartition> appended, Guid? topicId = null)
@@ -56,9 +61,14 @@ internal sealed partial class LogManager : IDisposable
                 Doom(folder, config.FileDeleteDelayMs);
             bool isStale = !Directory.Exists(folder) && ForgetCheckpoints(partition);
             var log = UnifiedLog.Open(partition, folder, config, _startOffsets.GetValueOrDefault(partition), _clean, _time, _logger, _recoveryPoints.GetValueOrDefault(partition));
-            if (topicId is { } own)
-                PartitionMetadataFile.Write(folder, own);
+            if (topicId is { } own && !Attempt(folder, () => PartitionMetadataFile.Write(folder, own)))
+            {
+                log.Dispose();
+                throw new IOException($"The log of {partition} cannot be made: {Health.Fault?.Message}");
+            }
+
             log.Appended = () => appended(partition);
+            log.Health = Health;
             _logs[partition] = log;
             if (isStale)
                 WriteCheckpoints();
@@ -81,10 +91,12 @@ internal sealed partial class LogManager : IDisposable
                 ForgetCheckpoints(partition);
                 _cleaner.Forget(partition);
                 Doom(log.Directory, log.Config.FileDeleteDelayMs);
+                Health.Succeeded(log.Directory);
             }
         }
 
-        WriteCheckpoints();
+        // The logs are gone, whether this can be written or not: the next cleaning tries it again.
+        Attempt(_directory, WriteCheckpoints);
     }
 
     /// <summary>Keeps the start of the logs over a restart.</summary>
@@ -107,27 +119,47 @@ internal sealed partial class LogManager : IDisposable
     {
         bool flushed = false;
         foreach (UnifiedLog log in _logs.Values.Where(l => l.UnflushedBytes >= FlushAtBytes))
-        {
-            log.Flush();
-            flushed = true;
-        }
-
+            flushed |= Attempt(log.Directory, log.Flush);
         if (flushed)
-            WriteCheckpoints();
+            Attempt(_directory, WriteCheckpoints);
     }
 
-    /// <summary>Retention, compaction and checkpoints of all logs; called now and then.</summary>
+    /// <summary>Retention, compaction and checkpoints of all logs; called now and then. What fails in one log, as on a full disk, keeps no other from giving its room back.</summary>
     public void Clean()
     {
+        Attempt(_directory, () => DeleteDoomed(_time.GetUtcNow().ToUnixTimeMilliseconds()));
         foreach (UnifiedLog log in _logs.Values)
-        {
-            log.ApplyRetention();
-            if (log.Config.Compacts)
-                _cleaner.Clean(log);
-        }
+            Keep(log, log.ApplyRetention);
+        foreach (UnifiedLog log in _logs.Values.Where(l => l.Config.Compacts))
+            Keep(log, () => _cleaner.Clean(log));
+        Attempt(_directory, WriteCheckpoints);
+    }
 
-        DeleteDoomed(_time.GetUtcNow().ToUnixTimeMilliseconds());
-        WriteCheckpoints();
+    /// <summary>Tries what could not be written; called each second or so.</summary>
+    public void TryFaulted()
+    {
+        if (Health.Fault is null)
+            return;
+        foreach (UnifiedLog log in _logs.Values.Where(l => l.IsFaulted))
+            log.TryWrite();
+        var logs = _logs.Values.Where(l => l.IsFaulted).Select(l => l.Directory).ToHashSet();
+        foreach (string place in Health.Places.Where(p => !logs.Contains(p)))
+            Attempt(place, () => TryFile(place));
+    }
+
+    /// <summary>Does what writes to files; whether it could. A fault of the disk is one of <see cref="Health"/>, anything else is thrown.</summary>
+    public bool Attempt(string place, Action work)
+    {
+        try
+        {
+            work();
+            return true;
+        }
+        catch (Exception fault) when (StorageHealth.IsFault(fault))
+        {
+            Health.Failed(place, fault);
+            return false;
+        }
     }
 
     /// <summary>A clean shutdown: the next start need not check anything.</summary>
@@ -140,18 +172,45 @@ internal sealed partial class LogManager : IDisposable
     /// <summary>Ends the use of all logs; not <paramref name="clean"/>: as a crash would.</summary>
     public void Close(bool clean)
     {
+        // What cannot be brought to the disk is left as by a crash: then the next start checks everything.
+        bool closed = clean;
         foreach (UnifiedLog log in _logs.Values)
         {
             if (clean)
-                log.Close();
-            else
-                log.Dispose();
+                closed &= Attempt(log.Directory, log.Close);
+            log.Dispose();
         }
 
-        if (!clean)
-            return;
-        WriteCheckpoints();
-        DurableFile.Replace(Path.Combine(_directory, CleanShutdownFile), "{\"version\":0,\"brokerEpoch\":-1}");
+        if (closed && Attempt(_directory, WriteCheckpoints))
+            Attempt(_directory, () => DurableFile.Replace(Path.Combine(_directory, CleanShutdownFile), "{\"version\":0,\"brokerEpoch\":-1}"));
+    }
+
+    private void Keep(UnifiedLog log, Action work)
+    {
+        try
+        {
+            Attempt(log.Directory, work);
+        }
+        catch (Exception failure)
+        {
+            LogNotKept(failure, log.Partition);
+        }
+    }
+
+    // The size of what checkpoints and index files take.
+    private void TryFile(string place)
+    {
+        string probe = Path.Combine(Directory.Exists(place) ? place : _directory, ".writable");
+        try
+        {
+            DurableFile.Replace(probe, new byte[TriedFileBytes]);
+            Health.Succeeded(place);
+        }
+        finally
+        {
+            File.Delete(probe + ".tmp");
+            File.Delete(probe);
+        }
     }
 
     private static bool CheckTopicId(string folder, Guid id)
@@ -210,6 +269,9 @@ internal sealed partial class LogManager : IDisposable
             return [];
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The cleaning of {Partition} failed; it is tried again")]
+    private partial void LogNotKept(Exception failure, TopicPartition partition);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Reason} It is not used.")]
     private partial void LogTorn(string reason);

@@ -345,9 +345,23 @@ internal sealed class LogSegment : IDisposable
         RandomAccess.FlushToDisk(file);
     }
 
+    /// <summary>Brings the index of transactions up to what is known.</summary>
+    public void WriteTransactionIndex()
+    {
+        if (_transactionsLoaded)
+            _transactions.Write(PathOf(TransactionIndexExtension));
+    }
+
+    /// <inheritdoc cref="SegmentFile.Try"/>
+    public void TryWrite(int bytes) => _file.Try(bytes);
+
+    /// <inheritdoc cref="SegmentFile.CutTornWrite"/>
+    public void CutTornWrite() => _file.CutTornWrite();
+
     /// <summary>Brings the index files up to what is known. The largest timestamp is always the last entry.</summary>
     public void WriteIndexes()
     {
+        WriteTransactionIndex();
         if (!_indexesLoaded)
             return;
         if (_maxTimestamp >= 0)

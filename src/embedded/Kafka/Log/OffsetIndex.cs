@@ -87,7 +87,7 @@ internal sealed class OffsetIndex(long baseOffset)
         byte[] added = new byte[(_count - _written) * EntrySize];
         for (int i = _written; i < _count; i++)
             BinaryPrimitives.WriteInt64BigEndian(added.AsSpan((i - _written) * EntrySize), _entries[i]);
-        RandomAccess.Write(file, added, (long)_written * EntrySize);
+        FileWrite.At(file, added, (long)_written * EntrySize);
         RandomAccess.SetLength(file, (long)_count * EntrySize);
         _written = _count;
     }

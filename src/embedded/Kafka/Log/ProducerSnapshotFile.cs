@@ -34,7 +34,7 @@ internal static class ProducerSnapshotFile
 
         BinaryPrimitives.WriteUInt32BigEndian(bytes.AsSpan(CrcAt), Crc32C.Compute(bytes.AsSpan(EntriesAt)));
         using SafeFileHandle file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
-        RandomAccess.Write(file, bytes, 0);
+        FileWrite.At(file, bytes, 0);
     }
 
     /// <summary>The producers; null when the file is torn, corrupt or of another version.</summary>

@@ -16,6 +16,7 @@ internal sealed class SegmentFile(long baseOffset, Func<string> path) : IDisposa
     private SafeFileHandle? _file;
     private long _size;
     private int _users;
+    private bool _isTorn;
 
     public long Size
     {
@@ -37,7 +38,39 @@ internal sealed class SegmentFile(long baseOffset, Func<string> path) : IDisposa
     /// <summary>Opens the file, which stays open by whatever name it gets.</summary>
     public void Open() => _ = Handle;
 
-    public void Write(ReadOnlySpan<byte> batches, long position) => RandomAccess.Write(Handle, batches, position);
+    /// <summary>Writes behind the last batch. Of a write that fails in the middle nothing stays: after a clean stop the file is taken as it is.</summary>
+    public void Write(ReadOnlySpan<byte> batches, long position)
+    {
+        CutTornWrite();
+        try
+        {
+            FileWrite.At(Handle, batches, position);
+        }
+        catch
+        {
+            _isTorn = true;
+            CutTornWrite();
+            throw;
+        }
+    }
+
+    /// <summary>Writes so many bytes behind the last batch and takes them back: throws when they cannot be written.</summary>
+    public void Try(int bytes)
+    {
+        Write(new byte[bytes], Size);
+        _isTorn = true;
+        Flush();
+        CutTornWrite();
+    }
+
+    /// <summary>Cuts off what a failed write left. Where that fails too, it is done before the next write, and before the file counts as whole.</summary>
+    public void CutTornWrite()
+    {
+        if (!_isTorn)
+            return;
+        RandomAccess.SetLength(Handle, Size);
+        _isTorn = false;
+    }
 
     /// <summary>Cuts off what is behind <paramref name="end"/>.</summary>
     public void Cut(long end)

@@ -110,7 +110,7 @@ internal sealed class TimeIndex(long baseOffset)
             BinaryPrimitives.WriteInt32BigEndian(entry[8..], checked((int)(_entries[i].Offset - baseOffset)));
         }
 
-        RandomAccess.Write(file, added, (long)_written * EntrySize);
+        FileWrite.At(file, added, (long)_written * EntrySize);
         RandomAccess.SetLength(file, (long)_count * EntrySize);
         _written = _count;
     }

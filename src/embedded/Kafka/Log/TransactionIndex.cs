@@ -16,6 +16,7 @@ internal sealed class TransactionIndex(long baseOffset)
 
     private AbortedTransaction[] _entries = [];
     private int _count;
+    private int _written;
 
     public ReadOnlySpan<AbortedTransaction> Entries
     {
@@ -26,23 +27,47 @@ internal sealed class TransactionIndex(long baseOffset)
         }
     }
 
-    /// <summary>Appends, to the file at once.</summary>
+    /// <summary>
+    /// Appends, to the file at once. The marker is in the log already, and no reader may miss it: where the file cannot be written the entry counts all the same, and is written before the log is flushed.
+    /// </summary>
     public void Append(string path, in AbortedTransaction aborted)
     {
         if (_count > 0 && aborted.LastOffset <= _entries[_count - 1].LastOffset)
             throw new InvalidOperationException($"The abort marker at {aborted.LastOffset} is not above the last one of the index, {_entries[_count - 1].LastOffset}.");
-        Span<byte> entry = stackalloc byte[EntrySize];
-        BinaryPrimitives.WriteInt16BigEndian(entry, Version);
-        BinaryPrimitives.WriteInt64BigEndian(entry[2..], aborted.ProducerId);
-        BinaryPrimitives.WriteInt64BigEndian(entry[10..], aborted.FirstOffset);
-        BinaryPrimitives.WriteInt64BigEndian(entry[18..], aborted.LastOffset);
-        BinaryPrimitives.WriteInt64BigEndian(entry[26..], aborted.LastStableOffset);
-        using (Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete))
-            RandomAccess.Write(file, entry, (long)_count * EntrySize);
         if (_count == _entries.Length)
             Array.Resize(ref _entries, Math.Max(4, _count * 2));
         _entries[_count] = aborted;
         Volatile.Write(ref _count, _count + 1);
+        try
+        {
+            Write(path);
+        }
+        catch (Exception fault) when (StorageHealth.IsFault(fault))
+        {
+            // The next append or flush writes it; until then a start after a crash finds it again by the log.
+        }
+    }
+
+    /// <summary>Brings the file up to the entries.</summary>
+    public void Write(string path)
+    {
+        int count = _count;
+        if (_written >= count)
+            return;
+        byte[] added = new byte[(count - _written) * EntrySize];
+        for (int i = _written; i < count; i++)
+        {
+            Span<byte> entry = added.AsSpan((i - _written) * EntrySize);
+            BinaryPrimitives.WriteInt16BigEndian(entry, Version);
+            BinaryPrimitives.WriteInt64BigEndian(entry[2..], _entries[i].ProducerId);
+            BinaryPrimitives.WriteInt64BigEndian(entry[10..], _entries[i].FirstOffset);
+            BinaryPrimitives.WriteInt64BigEndian(entry[18..], _entries[i].LastOffset);
+            BinaryPrimitives.WriteInt64BigEndian(entry[26..], _entries[i].LastStableOffset);
+        }
+
+        using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        FileWrite.At(file, added, (long)_written * EntrySize);
+        _written = count;
     }
 
     /// <summary>Takes the file's entries; false when it is torn or is no such index. No file: no entries.</summary>
@@ -69,6 +94,7 @@ internal sealed class TransactionIndex(long baseOffset)
         }
 
         _entries = entries;
+        _written = entries.Length;
         Volatile.Write(ref _count, entries.Length);
         return true;
     }
@@ -78,6 +104,7 @@ internal sealed class TransactionIndex(long baseOffset)
     {
         while (_count > 0 && _entries[_count - 1].LastOffset >= offset)
             _count--;
+        _written = Math.Min(_written, _count);
         if (_count == 0)
         {
             File.Delete(path);
@@ -90,7 +117,7 @@ internal sealed class TransactionIndex(long baseOffset)
 
     public void Reset(string path)
     {
-        _count = 0;
+        _count = _written = 0;
         File.Delete(path);
     }
 }

@@ -43,6 +43,9 @@ internal sealed partial class UnifiedLog
         {
             if (_closed)
                 return;
+            // First what gives room, and needs none.
+            RemoveDoomed(now);
+            _producers.RemoveExpired(now);
             DeleteBelowStart();
             if (Config.Deletes)
             {
@@ -57,14 +60,7 @@ internal sealed partial class UnifiedLog
                 DeleteOldest(segment => Config.RetentionMs >= 0 && now - segment.LargestTimestamp > Config.RetentionMs);
             }
 
-            _producers.RemoveExpired(now);
-            foreach ((LogSegment segment, long dueAt) in _doomed.ToArray())
-            {
-                if (dueAt > now)
-                    break; // they come in order of time
-                Remove(segment);
-                _doomed.RemoveAt(0);
-            }
+            RemoveDoomed(now);
         }
     }
 
@@ -79,6 +75,7 @@ internal sealed partial class UnifiedLog
             if (_closed || _logEndOffset == _recoveryPoint)
                 return;
             (segments, end, bytes) = (Unflushed(), _logEndOffset, _unflushedBytes);
+            _segments[^1].CutTornWrite();
             _segments[^1].WriteIndexes();
             _producers.TakeSnapshot();
             _producers.RemoveStraySnapshots(_segments.Select(s => s.BaseOffset));
@@ -139,6 +136,7 @@ internal sealed partial class UnifiedLog
         {
             if (_closed)
                 return;
+            _segments[^1].CutTornWrite();
             foreach (LogSegment segment in _segments)
                 segment.WriteIndexes();
             _producers.TakeSnapshot();
@@ -175,6 +173,7 @@ internal sealed partial class UnifiedLog
         LogSegment full = _segments[^1];
         if (full.BaseOffset == _logEndOffset)
             throw new InvalidOperationException($"The active segment of {Partition} at {full.BaseOffset} is empty and cannot be rolled.");
+        full.CutTornWrite();
         full.WriteIndexes();
         long jitter = Math.Min(Config.SegmentJitterMs, Config.SegmentMs);
 #pragma warning disable CA5394 // no secret hangs on it
@@ -187,18 +186,9 @@ internal sealed partial class UnifiedLog
 
     private LogSegment[] Unflushed() => [.. _segments.Where((_, i) => i == _segments.Length - 1 || _segments[i + 1].BaseOffset > _recoveryPoint)];
 
-    private void FlushWhenDue()
-    {
-        lock (_lock)
-        {
-            _flushIsDue = false;
-            if (!_closed)
-                FlushInLock();
-        }
-    }
-
     private void FlushInLock()
     {
+        _segments[^1].WriteTransactionIndex();
         foreach (LogSegment segment in Unflushed())
             segment.Flush();
         _recoveryPoint = _logEndOffset;
@@ -210,9 +200,20 @@ internal sealed partial class UnifiedLog
         if (offset <= _logStartOffset)
             return;
         Interlocked.Exchange(ref _logStartOffset, offset);
-        _epochs.TruncateFromStart(offset);
         PublishStableOffset();
         DeleteBelowStart();
+        _epochs.TruncateFromStart(offset); // the last: it writes, and what is above gives room for it
+    }
+
+    private void RemoveDoomed(long now)
+    {
+        foreach ((LogSegment segment, long dueAt) in _doomed.ToArray())
+        {
+            if (dueAt > now)
+                break; // they come in order of time
+            Remove(segment);
+            _doomed.RemoveAt(0);
+        }
     }
 
     private void DeleteBelowStart()
@@ -231,7 +232,12 @@ internal sealed partial class UnifiedLog
         if (count == 0)
             return;
         if (count == _segments.Length)
+        {
+            AdvanceStart(_segments[count - 1].BaseOffset); // for a new segment there may be no room yet
+            count = _segments.Length;
             Roll();
+        }
+
         AdvanceStart(_segments[count].BaseOffset);
     }
 

@@ -37,7 +37,7 @@ internal sealed partial class UnifiedLog : IDisposable
         (_logStartOffset, _logEndOffset, _recoveryPoint) = (loaded.LogStartOffset, loaded.LogEndOffset, loaded.RecoveryPoint);
         PublishStableOffset();
         LeaderEpoch = Math.Max(0, _epochs.Latest ?? 0);
-        _flushTimer = time.CreateTimer(_ => FlushWhenDue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _flushTimer = BackgroundTimer.Create(time, logger, $"The flush of {partition}", FlushWhenDue);
     }
 
     /// <summary>Called after records became readable; must be quick.</summary>
@@ -85,7 +85,18 @@ internal sealed partial class UnifiedLog : IDisposable
             return result;
         lock (_lock)
         {
-            result = AppendInLock(records.Span, config, now, isClient, out bool appended);
+            bool appended = false;
+            try
+            {
+                result = AppendInLock(records.Span, config, now, isClient, ref appended);
+                if (appended)
+                    Written(records.Length);
+            }
+            catch (Exception fault) when (StorageHealth.IsFault(fault))
+            {
+                result = NotWritten(fault, records.Length);
+            }
+
             if (!appended)
                 return result;
         }
@@ -278,9 +289,8 @@ internal sealed partial class UnifiedLog : IDisposable
 
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    private AppendResult AppendInLock(Span<byte> records, LogConfig config, long now, bool isClient, out bool appended)
+    private AppendResult AppendInLock(Span<byte> records, LogConfig config, long now, bool isClient, ref bool appended)
     {
-        appended = false;
         if (_closed)
             return new AppendResult(ErrorCode.UnknownTopicOrPartition, Message: "The partition was deleted.");
         if (records.Length > config.SegmentBytes)

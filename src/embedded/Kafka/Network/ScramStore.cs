@@ -8,7 +8,7 @@ internal sealed class ScramStore
 {
     private readonly Lock _lock = new();
     private readonly string _path;
-    private readonly Dictionary<string, List<ScramCredential>> _kept = [];
+    private Dictionary<string, List<ScramCredential>> _kept = [];
     private readonly Dictionary<string, List<ScramCredential>> _configured;
 
     public ScramStore(string directory, IReadOnlyDictionary<string, string> users)
@@ -43,18 +43,21 @@ internal sealed class ScramStore
             return;
         lock (_lock)
         {
+            var kept = _kept.ToDictionary(k => k.Key, k => k.Value.ToList());
             foreach ((string user, ScramMechanism mechanism) in deletions.Concat(upsertions.Select(u => (u.User, u.Credential.Mechanism))))
             {
-                _kept.GetValueOrDefault(user)?.RemoveAll(c => c.Mechanism == mechanism);
-                if (_kept.TryGetValue(user, out List<ScramCredential>? rest) && rest.Count == 0)
-                    _kept.Remove(user);
+                kept.GetValueOrDefault(user)?.RemoveAll(c => c.Mechanism == mechanism);
+                if (kept.TryGetValue(user, out List<ScramCredential>? rest) && rest.Count == 0)
+                    kept.Remove(user);
             }
+
+            foreach ((string user, ScramCredential credential) in upsertions)
+                (kept.TryGetValue(user, out List<ScramCredential>? list) ? list : kept[user] = []).Add(credential);
+            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(kept));
+            _kept = kept;
 
             foreach ((string user, ScramMechanism mechanism) in deletions)
                 _configured.GetValueOrDefault(user)?.RemoveAll(c => c.Mechanism == mechanism);
-            foreach ((string user, ScramCredential credential) in upsertions)
-                (_kept.TryGetValue(user, out List<ScramCredential>? list) ? list : _kept[user] = []).Add(credential);
-            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(_kept));
         }
     }
 }

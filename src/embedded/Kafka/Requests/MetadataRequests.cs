@@ -39,7 +39,7 @@ internal sealed class MetadataRequests(Broker broker)
             bool valid = TopicStore.CheckName(name) is null;
             // As with Kafka, the topic is told of from the next request on.
             if (topic is null && broker.Options.AutoCreateTopics && request.AllowAutoTopicCreation && valid && broker.Topics.CollidingWith(name) is null)
-                broker.CreateTopic(name, broker.Options.DefaultPartitions, new Dictionary<string, string>());
+                broker.Logs.Attempt(broker.Directory, () => broker.CreateTopic(name, broker.Options.DefaultPartitions, new Dictionary<string, string>()));
             response.Topics.Add(topic is not null ? Describe(topic, operations)
                 : new MetadataResponse.TopicItem { Name = name, ErrorCode = (short)(valid ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic) });
         }

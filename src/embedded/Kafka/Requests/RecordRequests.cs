@@ -123,7 +123,8 @@ internal sealed class RecordRequests(Broker broker)
                 }),
             }),
         };
-        broker.Logs.WriteStartOffsets();
+        // What was deleted stays deleted as long as the broker runs; where this cannot be written, the next cleaning does.
+        broker.Logs.Attempt(broker.LogDirectory, broker.Logs.WriteStartOffsets);
         return response;
     }
 
@@ -196,9 +197,16 @@ internal sealed class RecordRequests(Broker broker)
             var batch = new RecordBatch(own.Span);
             if (batch.IsTransactional)
             {
-                ErrorCode error = broker.Transactions.CheckProduce(transactionalId, batch.ProducerId, batch.ProducerEpoch, partition, version >= ImplicitPartitionsVersion);
-                if (error != ErrorCode.None)
-                    return new AppendResult(error);
+                try
+                {
+                    ErrorCode error = broker.Transactions.CheckProduce(transactionalId, batch.ProducerId, batch.ProducerEpoch, partition, version >= ImplicitPartitionsVersion);
+                    if (error != ErrorCode.None)
+                        return new AppendResult(error);
+                }
+                catch (KafkaStorageException fault)
+                {
+                    return new AppendResult(ErrorCode.KafkaStorageError, Message: fault.Message);
+                }
             }
         }
 

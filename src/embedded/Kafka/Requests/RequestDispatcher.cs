@@ -1,3 +1,4 @@
+using KafkaEventSourcing.Embedded.Kafka.Log;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Server;
 
@@ -16,9 +17,11 @@ internal delegate ValueTask<IKafkaResponse?> ApiHandler(RequestContext context, 
 internal sealed class RequestDispatcher
 {
     private readonly Dictionary<short, Api> _apis = [];
+    private readonly Broker _broker;
 
     public RequestDispatcher(Broker broker)
     {
+        _broker = broker;
         Add<ApiVersionsRequest>((_, _) => Versions(ErrorCode.None));
         AddRecords(broker);
         AddTopics(broker);
@@ -154,5 +157,38 @@ internal sealed class RequestDispatcher
     }
 
     private void AddAsync<T>(Func<RequestContext, T, ValueTask<IKafkaResponse?>> handle)
-        where T : IKafkaRequest<T> => _apis.Add(T.Api.Key, new Api(T.Api, (context, body) => handle(context, Read<T>(body, context.Version))));
+        where T : IKafkaRequest<T> => _apis.Add(T.Api.Key, new Api(T.Api, (context, body) =>
+    {
+        T request = Read<T>(body, context.Version);
+        try
+        {
+            ValueTask<IKafkaResponse?> answer = handle(context, request);
+            return answer.IsCompletedSuccessfully ? answer : Finish(context, request, answer);
+        }
+        catch (Exception fault) when (StorageHealth.IsFault(fault))
+        {
+            return new(Refuse(context, request, fault));
+        }
+    }));
+
+    private async ValueTask<IKafkaResponse?> Finish<T>(RequestContext context, T request, ValueTask<IKafkaResponse?> answer)
+    {
+        try
+        {
+            return await answer.ConfigureAwait(false);
+        }
+        catch (Exception fault) when (StorageHealth.IsFault(fault))
+        {
+            return Refuse(context, request, fault);
+        }
+    }
+
+    // What cannot be written or read, as on a full disk, is refused with Kafka's error for it: clients try again, people read why.
+    private IKafkaResponse Refuse<T>(RequestContext context, T request, Exception fault)
+    {
+        if (fault is not KafkaStorageException) // of that the log has told
+            _broker.Logs.Health.Failed(_broker.Directory, fault);
+        return ErrorResponses.For(request, context.Version, ErrorResponses.StorageErrorOf(request), fault.Message)
+            ?? throw new IOException($"{typeof(T).Name} has no answer for a fault of the disk.", fault);
+    }
 }

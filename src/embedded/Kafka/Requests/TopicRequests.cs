@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 /// <summary>CreateTopics, DeleteTopics, CreatePartitions.</summary>
 internal sealed class TopicRequests(Broker broker)
 {
-    private const short TopicIdVersion = 6;
+    public const short TopicIdVersion = 6;
 
     private readonly Lock _lock = new();
 

@@ -24,7 +24,7 @@ internal sealed class Broker : IDisposable
 
     public Broker(string directory, EmbeddedKafkaOptions options, TimeProvider time, BrokerLoggers loggers)
     {
-        (Options, Time, Loggers) = (options, time, loggers);
+        (Directory, Options, Time, Loggers) = (directory, options, time, loggers);
         Configs = new BrokerConfigs(directory, this);
         Topics = new TopicStore(directory, Configs.TopicDefaults, time);
         LogDirectory = Path.Combine(directory, "logs");
@@ -46,6 +46,9 @@ internal sealed class Broker : IDisposable
         Groups.Load();
         Transactions.Load();
     }
+
+    /// <summary>The data folder.</summary>
+    public string Directory { get; }
 
     public EmbeddedKafkaOptions Options { get; }
 
@@ -109,8 +112,17 @@ internal sealed class Broker : IDisposable
             if (Topics.Find(name) is { } already)
                 return already;
             var topic = new Topic(name, Topics.NewId(), partitions, new LogConfig(configs, Configs.TopicDefaults), IsInternal: false);
-            Topics.Put(topic);
-            OpenLogs(topic);
+            try
+            {
+                OpenLogs(topic); // the more likely to fail, on a full disk; folders of a topic that is not there do no harm
+                Topics.Put(topic);
+            }
+            catch
+            {
+                Logs.Delete(PartitionsOf(topic));
+                throw;
+            }
+
             return topic;
         }
     }
@@ -142,10 +154,10 @@ internal sealed class Broker : IDisposable
     {
         if (topics.Count == 0)
             return;
-        TopicPartition[] partitions = [.. topics.SelectMany(t => Enumerable.Range(0, t.Partitions).Select(p => new TopicPartition(t.Name, p)))];
+        TopicPartition[] partitions = [.. topics.SelectMany(PartitionsOf)];
         lock (_topicLock)
         {
-            Topics.Remove(topics.Select(t => t.Name));
+            Topics.Remove([.. topics.Select(t => t.Name)]);
             Logs.Delete(partitions);
         }
 
@@ -162,8 +174,9 @@ internal sealed class Broker : IDisposable
         {
             if (_nextProducerId == _reservedProducerIds)
             {
-                _reservedProducerIds += ProducerIdBlock;
-                DurableFile.Replace(_producerIdFile, _reservedProducerIds.ToString(CultureInfo.InvariantCulture));
+                long reserved = _reservedProducerIds + ProducerIdBlock;
+                DurableFile.Replace(_producerIdFile, reserved.ToString(CultureInfo.InvariantCulture));
+                _reservedProducerIds = reserved;
             }
 
             return _nextProducerId++;
@@ -176,8 +189,11 @@ internal sealed class Broker : IDisposable
     public void Dispose()
     {
         Groups.Dispose();
+        Transactions.Dispose();
         Logs.Dispose();
     }
+
+    private static IEnumerable<TopicPartition> PartitionsOf(Topic topic) => Enumerable.Range(0, topic.Partitions).Select(p => new TopicPartition(topic.Name, p));
 
     private void UpdateTopic(string name, Func<Topic, Topic> change)
     {
@@ -186,6 +202,7 @@ internal sealed class Broker : IDisposable
             if (Topics.Find(name) is not { } topic)
                 return; // deleted meanwhile
             Topic changed = change(topic);
+            OpenLogs(changed with { Config = topic.Config });
             Topics.Put(changed);
             OpenLogs(changed);
         }

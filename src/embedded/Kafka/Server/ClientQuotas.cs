@@ -16,7 +16,7 @@ internal sealed class ClientQuotas
 {
     private readonly Lock _lock = new();
     private readonly string _path;
-    private readonly Dictionary<QuotaEntity, SortedDictionary<string, double>> _quotas = [];
+    private Dictionary<QuotaEntity, SortedDictionary<string, double>> _quotas = [];
 
     public ClientQuotas(string directory)
     {
@@ -39,8 +39,7 @@ internal sealed class ClientQuotas
     {
         lock (_lock)
         {
-            if (!_quotas.TryGetValue(entity, out SortedDictionary<string, double>? values))
-                _quotas.Add(entity, values = new SortedDictionary<string, double>(StringComparer.Ordinal));
+            var values = new SortedDictionary<string, double>(_quotas.GetValueOrDefault(entity) ?? [], StringComparer.Ordinal);
             foreach ((string key, double? value) in changes)
             {
                 if (value is { } set)
@@ -49,9 +48,11 @@ internal sealed class ClientQuotas
                     values.Remove(key);
             }
 
+            var quotas = new Dictionary<QuotaEntity, SortedDictionary<string, double>>(_quotas) { [entity] = values };
             if (values.Count == 0)
-                _quotas.Remove(entity);
-            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(_quotas.Select(q => new Stored(new(q.Key.Parts), new(q.Value)))));
+                quotas.Remove(entity);
+            DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(quotas.Select(q => new Stored(new(q.Key.Parts), new(q.Value)))));
+            _quotas = quotas;
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed class TopicStore
             return;
         foreach ((string name, StoredTopic stored) in JsonSerializer.Deserialize<Dictionary<string, StoredTopic>>(File.ReadAllBytes(_path)) ?? [])
             Set(new Topic(name, stored.Id == Guid.Empty ? NewId() : stored.Id, stored.Partitions, new LogConfig(stored.Configs, defaults), IsInternalName(name)));
-        Save();
+        Save(_topics.Values);
     }
 
     /// <summary>Changes with every topic that comes, goes or grows.</summary>
@@ -76,8 +76,8 @@ internal sealed class TopicStore
     {
         lock (_lock)
         {
+            Save(_topics.Values.Where(t => t.Name != topic.Name).Append(topic));
             Set(topic);
-            Save();
         }
     }
 
@@ -92,10 +92,11 @@ internal sealed class TopicStore
         }
     }
 
-    public void Remove(IEnumerable<string> names)
+    public void Remove(IReadOnlyCollection<string> names)
     {
         lock (_lock)
         {
+            Save(_topics.Values.Where(t => !names.Contains(t.Name)));
             foreach (string name in names)
             {
                 if (_topics.Remove(name, out Topic? removed))
@@ -103,7 +104,6 @@ internal sealed class TopicStore
             }
 
             Interlocked.Increment(ref _version);
-            Save();
         }
     }
 
@@ -114,9 +114,10 @@ internal sealed class TopicStore
         Interlocked.Increment(ref _version);
     }
 
-    private void Save()
+    // Before it is so: what cannot be kept does not happen.
+    private void Save(IEnumerable<Topic> topics)
     {
-        byte[] content = JsonSerializer.SerializeToUtf8Bytes(_topics.ToDictionary(t => t.Key, t => new StoredTopic(t.Value.Id, t.Value.Partitions, t.Value.Config.Values.ToDictionary())));
+        byte[] content = JsonSerializer.SerializeToUtf8Bytes(topics.OrderBy(t => t.Name, StringComparer.Ordinal).ToDictionary(t => t.Name, t => new StoredTopic(t.Id, t.Partitions, t.Config.Values.ToDictionary())));
         DurableFile.Replace(_path, content);
     }
 

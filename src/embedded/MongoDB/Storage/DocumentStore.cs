@@ -87,8 +87,7 @@ internal sealed class DocumentStore : IDisposable
             CheckName(database, name);
             var id = new IndexDefinition(0, "_id_", new BsonDocument("_id", 1), Unique: false, Sparse: false);
             var created = new CollectionDefinition(database, name, _nextCollection++, [id], 1);
-            _collections = _collections.Add(created.Namespace, created);
-            SaveCatalog();
+            SaveCatalog(_collections.Add(created.Namespace, created));
             return created;
         }
     }
@@ -147,8 +146,7 @@ internal sealed class DocumentStore : IDisposable
         {
             if (Find(database, name) is not { } collection)
                 return false;
-            _collections = _collections.Remove(collection.Namespace);
-            SaveCatalog();
+            SaveCatalog(_collections.Remove(collection.Namespace));
             DeleteRange(Prefix(collection, 0), new KeyString().Int32(collection.Number + 1).ToArray());
             return true;
         }
@@ -160,8 +158,7 @@ internal sealed class DocumentStore : IDisposable
         {
             CheckName(database, name);
             CollectionDefinition renamed = collection with { Database = database, Name = name };
-            _collections = _collections.Remove(collection.Namespace).SetItem(renamed.Namespace, renamed);
-            SaveCatalog();
+            SaveCatalog(_collections.Remove(collection.Namespace).SetItem(renamed.Namespace, renamed));
         }
     }
 
@@ -413,11 +410,7 @@ internal sealed class DocumentStore : IDisposable
         }
     }
 
-    private void Replace(CollectionDefinition collection)
-    {
-        _collections = _collections.SetItem(collection.Namespace, collection);
-        SaveCatalog();
-    }
+    private void Replace(CollectionDefinition collection) => SaveCatalog(_collections.SetItem(collection.Namespace, collection));
 
     private void DeleteRange(byte[] from, byte[] to)
     {
@@ -426,17 +419,22 @@ internal sealed class DocumentStore : IDisposable
         Database.Write(batch);
     }
 
-    private void SaveCatalog() => Database.Put(CatalogKey, new BsonDocument
+    // Before it is so: what cannot be kept, as on a full disk, does not happen.
+    private void SaveCatalog(ImmutableSortedDictionary<string, CollectionDefinition> collections)
     {
-        { "next", _nextCollection },
+        Database.Put(CatalogKey, new BsonDocument
         {
-            "collections", new BsonArray(_collections.Values.Select(c => new BsonDocument
+            { "next", _nextCollection },
             {
-                { "database", c.Database }, { "name", c.Name }, { "number", c.Number }, { "nextIndex", c.NextIndex },
-                { "indexes", new BsonArray(c.Indexes.Select(i => new BsonDocument { { "number", i.Number }, { "name", i.Name }, { "keys", i.Keys }, { "unique", i.Unique }, { "sparse", i.Sparse } })) },
-            }))
-        },
-    }.ToBson());
+                "collections", new BsonArray(collections.Values.Select(c => new BsonDocument
+                {
+                    { "database", c.Database }, { "name", c.Name }, { "number", c.Number }, { "nextIndex", c.NextIndex },
+                    { "indexes", new BsonArray(c.Indexes.Select(i => new BsonDocument { { "number", i.Number }, { "name", i.Name }, { "keys", i.Keys }, { "unique", i.Unique }, { "sparse", i.Sparse } })) },
+                }))
+            },
+        }.ToBson());
+        _collections = collections;
+    }
 
     private void LoadCatalog()
     {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using KafkaEventSourcing.Cli.Chaos.Cluster;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Crash;
 
@@ -44,10 +45,14 @@ internal sealed class BrokerProcess(string folder, int port) : IAsyncDisposable
         }
     }
 
+    /// <summary>The id of the process that runs.</summary>
+    public int Id => _process!.Id;
+
     /// <summary>Starts it; it may not be ready yet.</summary>
     public void Launch()
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(BrokerProcess).Assembly.Location, BrokerProgram.Verb, folder, port.ToString(CultureInfo.InvariantCulture)])
+        IReadOnlyList<string> command = FileSizeLimit.Ignoring(["dotnet", typeof(BrokerProcess).Assembly.Location, BrokerProgram.Verb, folder, port.ToString(CultureInfo.InvariantCulture)]);
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -67,16 +72,19 @@ internal sealed class BrokerProcess(string folder, int port) : IAsyncDisposable
         _process = process;
     }
 
-    public async Task WaitUntilReady()
+    public Task WaitUntilReady() => WaitFor(BrokerProgram.Ready);
+
+    /// <summary>Waits for a line of which <paramref name="text"/> is a part; what came before it is not looked at again.</summary>
+    public async Task WaitFor(string text)
     {
         using var patience = new CancellationTokenSource(Patience);
         await foreach (string line in _output.Reader.ReadAllAsync(patience.Token))
         {
-            if (line == BrokerProgram.Ready)
+            if (line.Contains(text, StringComparison.Ordinal))
                 return;
         }
 
-        throw new InvalidOperationException($"The broker ended before it was ready: {string.Join(Environment.NewLine, Log)}");
+        throw new InvalidOperationException($"The broker ended before it said '{text}': {string.Join(Environment.NewLine, Log)}");
     }
 
     /// <summary>SIGKILL.</summary>

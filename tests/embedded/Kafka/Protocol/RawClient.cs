@@ -39,8 +39,11 @@ internal sealed class RawClient : IDisposable
         if (version >= api.FlexibleFrom)
             writer.WriteUnsignedVarint(0);
         body(writer);
-        BinaryPrimitives.WriteInt32BigEndian(writer.Written.Span, writer.Length - sizeof(int));
-        return writer.Written.ToArray();
+        var segments = new List<ArraySegment<byte>>(); // large records are not copied into the writer's own memory
+        writer.Gather(segments);
+        byte[] frame = [.. segments.SelectMany(s => s)];
+        BinaryPrimitives.WriteInt32BigEndian(frame, frame.Length - sizeof(int));
+        return frame;
     }
 
     public static ApiVersionRange ApiOf<TRequest>()
