@@ -24,6 +24,9 @@ public sealed class RecordedEvent
     /// <summary>The command that caused the event.</summary>
     public required CommandId CommandId { get; init; }
 
+    /// <summary>How many bytes it has as it is encoded; 0: it was not read from a log.</summary>
+    public int Bytes { get; init; }
+
     /// <summary>What the event is correlated with; the command id unless the sender said otherwise.</summary>
     public string? CorrelationId { get; init; }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
@@ -19,7 +18,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(100);
 
     [ThreadStatic]
-    private static ArrayBufferWriter<byte>? s_buffer;
+    private static PooledBuffer? s_buffer;
 
     private readonly TopicFamily _topics;
     private readonly AvroMessageSerde _serde;
@@ -158,8 +157,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
     private void Produce(CommandEnvelope command, IAvroRecord payload, DateTimeOffset now, (string, string) key)
     {
-        ArrayBufferWriter<byte> buffer = s_buffer ??= new ArrayBufferWriter<byte>(1024);
-        buffer.ResetWrittenCount();
+        PooledBuffer buffer = s_buffer ??= new PooledBuffer();
+        buffer.Clear();
         _encoder.Encode(payload, buffer);
         if (buffer.WrittenCount > _options.MaxCommandBytes)
             throw new InvalidInputException("command", $"The command has {buffer.WrittenCount} bytes; at most {_options.MaxCommandBytes} are allowed.");
@@ -182,6 +181,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
             headers.Add(CloudEventHeaders.TraceParent, Encoding.UTF8.GetBytes(trace));
 
         var message = new Message<byte[]?, byte[]> { Key = aggregateId, Value = buffer.WrittenSpan.ToArray(), Headers = headers };
+        buffer.Clear();
         var partition = new TopicPartition(_topics.Commands, Murmur2.Partition(aggregateId, _partitions));
         while (true)
         {

@@ -39,18 +39,27 @@ public sealed class DeadLetterReader
 
     /// <summary>The records of <paramref name="letters"/>, which are of one partition and in order.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public IReadOnlyList<ConsumeResult<byte[], byte[]>> Fetch(IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken)
+    public IReadOnlyList<ConsumeResult<byte[], byte[]>> Fetch(IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken) => Fetch(letters, long.MaxValue, cancellationToken);
+
+    /// <summary>The records of the first of <paramref name="letters"/>, which are of one partition and in order: as many as have <paramref name="maxBytes"/>, and one at least.</summary>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public IReadOnlyList<ConsumeResult<byte[], byte[]>> Fetch(IReadOnlyList<DeadLetter> letters, long maxBytes, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(letters);
-        var found = new List<ConsumeResult<byte[], byte[]>>(letters.Count);
+        var found = new List<ConsumeResult<byte[], byte[]>>();
+        long bytes = 0;
         if (letters.Count == 0)
             return found;
         HashSet<long> wanted = [.. letters.Select(l => l.Offset)];
         foreach (ConsumeResult<byte[], byte[]> record in Records(letters[0].Partition, letters[0].Offset, cancellationToken))
         {
             if (wanted.Contains(record.Offset.Value))
+            {
                 found.Add(record);
-            if (found.Count == letters.Count)
+                bytes += record.Message.Value?.Length ?? 0;
+            }
+
+            if (found.Count == letters.Count || bytes >= maxBytes)
                 break;
         }
 

@@ -58,6 +58,7 @@ public sealed class EventCodec
                 Offset = record.Offset.Value,
                 Time = time,
                 CommandId = command,
+                Bytes = record.Message.Value?.Length ?? 0,
                 CorrelationId = correlation is null ? null : correlation.AsSpan().SequenceEqual(causation) ? command.Value : Encoding.UTF8.GetString(correlation),
             };
         }

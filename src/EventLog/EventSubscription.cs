@@ -83,6 +83,7 @@ public sealed partial class EventSubscription
         {
             if (!feeds.Remove(partition, out PartitionFeed? feed))
                 return;
+            _context.Partitions = feeds.Count;
             feed.Close();
             _ = feed.Completion.ContinueWith(_ => feed.Dispose(), TaskScheduler.Default);
         }
@@ -105,7 +106,11 @@ public sealed partial class EventSubscription
 
                 int partition = record.Partition.Value;
                 if (!feeds.TryGetValue(partition, out PartitionFeed? feed))
+                {
                     feeds.Add(partition, feed = new PartitionFeed(_context, consumer, record.TopicPartition, handle, Stop, stop.Token));
+                    _context.Partitions = feeds.Count;
+                }
+
                 feed.Add(record);
             }
         }

@@ -6,6 +6,10 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>How to reach a Kafka cluster. Its text hides secrets.</summary>
 public sealed record KafkaConnection
 {
+    // What a client holds in memory. Librdkafka's own limits are 64 MiB and a fetch of 50 MiB for each consumer, and 1 GiB for each producer; a node has a dozen of them.
+    private const int MaxFetchedBytes = 16 * 1024 * 1024;
+    private const int MaxUnsentBytes = 32 * 1024 * 1024;
+
     private static readonly string[] Secrets = ["sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password", "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config"];
 
     /// <summary>The brokers, <c>host:port</c> with commas between.</summary>
@@ -40,6 +44,8 @@ public sealed record KafkaConnection
         AllowAutoCreateTopics = false,
         // The default of a second halves a fast consumer.
         FetchQueueBackoffMs = 1,
+        FetchMaxBytes = MaxFetchedBytes,
+        QueuedMaxMessagesKbytes = MaxFetchedBytes / 1024,
         FetchErrorBackoffMs = 50,
         ReconnectBackoffMs = 20,
         ReconnectBackoffMaxMs = 1_000,
@@ -60,6 +66,7 @@ public sealed record KafkaConnection
     {
         EnableIdempotence = true,
         Acks = Acks.All,
+        QueueBufferingMaxKbytes = MaxUnsentBytes / 1024,
         LingerMs = 1,
         RetryBackoffMs = 5,
         RetryBackoffMaxMs = 200,

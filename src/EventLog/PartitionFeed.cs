@@ -45,11 +45,11 @@ internal sealed partial class PartitionFeed : IDisposable
             Interlocked.CompareExchange(ref _oldest, record.Message.Timestamp.UnixTimestampMs, 0);
         long waiting = Interlocked.Add(ref _waitingBytes, SizeOf(record));
         _records.Writer.TryWrite(record);
-        if (waiting <= _context.Options.MaxWaitingBytes)
+        if (waiting <= _context.MaxWaitingBytes)
             return;
         lock (_pauseLock)
         {
-            if (_paused || Interlocked.Read(ref _waitingBytes) <= _context.Options.MaxWaitingBytes)
+            if (_paused || Interlocked.Read(ref _waitingBytes) <= _context.MaxWaitingBytes)
                 return;
             _consumer.Pause([_partition]);
             _paused = true;
@@ -79,7 +79,7 @@ internal sealed partial class PartitionFeed : IDisposable
                 var events = new List<RecordedEvent>();
                 long next = 0;
                 long bytes = 0;
-                while (events.Count < _context.Options.MaxBatchEvents && _records.Reader.TryRead(out ConsumeResult<byte[], byte[]>? record))
+                while (events.Count < _context.Options.MaxBatchEvents && bytes < _context.Options.MaxBatchBytes && _records.Reader.TryRead(out ConsumeResult<byte[], byte[]>? record))
                 {
                     if (record.IsPartitionEOF)
                     {
@@ -219,7 +219,7 @@ internal sealed partial class PartitionFeed : IDisposable
     {
         lock (_pauseLock)
         {
-            if (!_paused || _closing.IsCancellationRequested || Interlocked.Read(ref _waitingBytes) > _context.Options.MaxWaitingBytes / 2)
+            if (!_paused || _closing.IsCancellationRequested || Interlocked.Read(ref _waitingBytes) > _context.MaxWaitingBytes / 2)
                 return;
             _consumer.Resume([_partition]);
             _paused = false;
@@ -237,4 +237,13 @@ internal sealed partial class PartitionFeed : IDisposable
 }
 
 /// <summary>What the feeds of one subscription share.</summary>
-internal sealed record SubscriptionContext(EventCodec Codec, EventSubscriptionOptions Options, DiscardedEvents Discarded, SubscriptionStops Stops, TimeProvider Time, ILogger Logger);
+internal sealed record SubscriptionContext(EventCodec Codec, EventSubscriptionOptions Options, DiscardedEvents Discarded, SubscriptionStops Stops, TimeProvider Time, ILogger Logger)
+{
+    private const long MinShare = 256 * 1024;
+
+    /// <summary>How many partitions are read.</summary>
+    public int Partitions { get; set; } = 1;
+
+    /// <summary>The most bytes of one partition that wait.</summary>
+    public long MaxWaitingBytes => Math.Max(MinShare, Options.MaxWaitingBytes / Math.Max(1, Partitions));
+}

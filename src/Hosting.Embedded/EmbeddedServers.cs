@@ -47,6 +47,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
                         DataDirectory = Path.Combine(dataDirectory, "kafka"),
                         Port = options?.GetValue(_kafkaPort) ?? 0,
                         AdvertisedPort = options?.GetValue(_advertisedKafkaPort) ?? 0,
+                        MaxInFlightBytes = Part(8, 32, 256),
                     },
                     loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
                 running.Add(kafka);
@@ -64,7 +65,15 @@ public sealed class EmbeddedServers : IEmbeddedServers
             if (addresses.MongoDB is null)
             {
                 EmbeddedMongoDB mongo = await EmbeddedMongoDB.StartAsync(
-                    new EmbeddedMongoDBOptions { DataDirectory = Path.Combine(dataDirectory, "mongodb"), Port = options?.GetValue(_mongoPort) ?? 0 }, loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
+                    new EmbeddedMongoDBOptions
+                    {
+                        DataDirectory = Path.Combine(dataDirectory, "mongodb"),
+                        Port = options?.GetValue(_mongoPort) ?? 0,
+                        WriteBufferBytes = Part(16, 8, 96),
+                        BlockCacheBytes = Part(32, 8, 64),
+                        MaxTransactionBytes = Part(4, 64, 512),
+                    },
+                    loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
                 running.Add(mongo);
                 addresses = addresses with { MongoDB = mongo.ConnectionString };
             }
@@ -78,6 +87,9 @@ public sealed class EmbeddedServers : IEmbeddedServers
             throw;
         }
     }
+
+    // Of the memory that this process may have, as the runtime sees it: a limit of its container or of its heap counts. A node and its servers share it.
+    private static long Part(int divisor, long leastMiB, long mostMiB) => Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / divisor, leastMiB << 20, mostMiB << 20);
 
     private static Option<int> Port(string name, string variable, string server, int fallback)
     {

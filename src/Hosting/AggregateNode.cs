@@ -77,6 +77,8 @@ public sealed class AggregateNode : IAsyncDisposable
                 Standbys = options.Standbys,
                 NodeId = options.NodeId,
                 SessionTimeout = options.SessionTimeout,
+                CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count),
+                MaxWaitingBytes = NodeMemory.WaitingBytes(application.Aggregates.Count),
             },
             timeProvider, loggers, application.Aggregates);
         OwnerDirectory? owners = null;
@@ -92,7 +94,7 @@ public sealed class AggregateNode : IAsyncDisposable
             commands = await CommandClient.Start(
                 kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
-            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, new ProjectionEngineOptions(), loggers.CreateLogger<ProjectionEngine>());
+            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) }, loggers.CreateLogger<ProjectionEngine>());
             node = new AggregateNode(definition, topics, processor, owners, codec, commands, history, engine, options, timeProvider);
         }
         catch
@@ -159,7 +161,7 @@ public sealed class AggregateNode : IAsyncDisposable
         var parts = new List<Task> { Processor.Completion, Owners.Completion };
         if (Projections is { } engine)
         {
-            _events = new EventSubscription(kafka, topics, serde, new EventSubscriptionOptions { GroupId = $"{application}-{topics.Aggregate}-projections" }, time, loggers);
+            _events = new EventSubscription(kafka, topics, serde, new EventSubscriptionOptions { GroupId = $"{application}-{topics.Aggregate}-projections", MaxWaitingBytes = NodeMemory.WaitingBytes(1) }, time, loggers);
             _projecting = Project(_events, engine, readModelsReady);
             parts.Add(_projecting);
             parts.Add(engine.Completion);

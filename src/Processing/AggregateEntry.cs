@@ -5,6 +5,9 @@ namespace KafkaEventSourcing.Processing;
 /// <summary>One aggregate as its partition task knows it. Owned by the task's thread.</summary>
 internal sealed class AggregateEntry
 {
+    private const int Overhead = 384;
+    private const int BytesInMemory = 4; // of objects, for each byte that is encoded: text takes two, small numbers and short texts more
+
     public AggregateEntry(AggregateId id, object initialState)
     {
         Id = id;
@@ -25,6 +28,15 @@ internal sealed class AggregateEntry
 
     /// <summary>Whether the store has it, or will with its next write.</summary>
     public bool IsStored { get; set; }
+
+    /// <summary>The bytes of the state as it is stored, its version with it; 0: it is not stored.</summary>
+    public int StateBytes { get; set; }
+
+    /// <summary>About how many bytes of memory it takes, the objects of its state included.</summary>
+    public long Bytes => Overhead + Key.Length + ((long)StateBytes * BytesInMemory) + Recent.Bytes;
+
+    /// <summary>As how many bytes its cache has counted it.</summary>
+    public long CountedBytes { get; set; }
 
     /// <summary>The commands whose outcomes the store remembers.</summary>
     public RecentCommands Recent { get; } = new();

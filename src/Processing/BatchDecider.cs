@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
@@ -26,7 +25,7 @@ internal sealed class BatchDecider
     private readonly int _partition;
     private readonly ParkedAggregates _parked;
     private readonly ReactionOutbox _outbox;
-    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
+    private readonly PooledBuffer _buffer = new();
     private readonly Dictionary<AggregateId, Draft> _drafts = [];
     private readonly List<DecidedEvent> _events = [];
     private readonly List<(IncomingCommand Command, CommandReply Reply)> _replies = [];
@@ -37,6 +36,7 @@ internal sealed class BatchDecider
     private readonly Dictionary<AggregateId, (string Cause, string Message)> _parkedHere = [];
     private readonly List<IncomingCommand> _forwarded = [];
     private long _nextOffset;
+    private long _bytes;
 
     public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes, ParkedAggregates parked, ReactionOutbox outbox) =>
         (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes, _parked, _outbox) = (definition, partition, store, aggregates, encoder, maxEventBytes, parked, outbox);
@@ -53,11 +53,25 @@ internal sealed class BatchDecider
     /// <summary>Commands that lie on the wrong partition, in order: they are not decided, but forwarded.</summary>
     public IReadOnlyList<IncomingCommand> Forwarded => _forwarded;
 
+    /// <summary>About how many bytes it keeps in memory until it is committed: of events, answers, and the aggregates that it decides on.</summary>
+    public long Bytes => _bytes + (_outbox.Records.Count > 0 ? _outbox.Bytes : 0);
+
+    /// <summary>How many bytes of states were stored by <see cref="Apply"/>.</summary>
+    public long StateBytes { get; private set; }
+
     /// <summary>Why a letter could not be processed again.</summary>
     public string LastRefusal { get; private set; } = "";
 
     /// <summary>Starts a batch whose first event will stand at <paramref name="nextEventOffset"/>.</summary>
     public void Begin(long nextEventOffset)
+    {
+        Clear();
+        _outbox.Begin();
+        _nextOffset = nextEventOffset;
+    }
+
+    /// <summary>Forgets the batch: what was decided is applied or dropped.</summary>
+    public void Clear()
     {
         _drafts.Clear();
         _events.Clear();
@@ -66,8 +80,9 @@ internal sealed class BatchDecider
         _newlyParked.Clear();
         _parkedHere.Clear();
         _forwarded.Clear();
-        _outbox.Begin();
-        _nextOffset = nextEventOffset;
+        _changed.Clear();
+        _entries.Clear();
+        (_bytes, StateBytes) = (0, 0);
     }
 
     /// <summary>Decides the next command, forwards it, or parks it.</summary>
@@ -124,6 +139,7 @@ internal sealed class BatchDecider
     public void Answer(IncomingCommand command, CommandReply reply)
     {
         _replies.Add((command, reply));
+        _bytes += RefusalText.BytesOf(reply);
         _outbox.Settle(command, reply);
     }
 
@@ -150,6 +166,8 @@ internal sealed class BatchDecider
         }
 
         _store.PutStates(CollectionsMarshal.AsSpan(_entries));
+        foreach (AggregateEntry entry in _entries)
+            StateBytes += entry.StateBytes;
         foreach (Draft draft in _changed)
         {
             foreach (int i in draft.Events)
@@ -313,7 +331,7 @@ internal sealed class BatchDecider
     private (string Code, string Message)? Encode(object payload, out byte[] value)
     {
         value = [];
-        _buffer.ResetWrittenCount();
+        _buffer.Clear();
         try
         {
             _encoder.Encode((IAvroRecord)payload, _buffer);
@@ -326,6 +344,8 @@ internal sealed class BatchDecider
         if (_buffer.WrittenCount > _maxEventBytes)
             return ("event-too-large", $"The event {payload.GetType().Name} that the decision made has {_buffer.WrittenCount:N0} bytes; at most {_maxEventBytes:N0} are allowed.");
         value = _buffer.WrittenSpan.ToArray();
+        _buffer.Clear();
+        _bytes += value.Length;
         return null;
     }
 
@@ -344,7 +364,11 @@ internal sealed class BatchDecider
     private Draft DraftOf(AggregateId id)
     {
         if (!_drafts.TryGetValue(id, out Draft? draft))
+        {
             _drafts.Add(id, draft = new Draft(_aggregates.Get(id)));
+            _bytes += draft.Entry.Bytes;
+        }
+
         return draft;
     }
 

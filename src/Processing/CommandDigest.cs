@@ -32,7 +32,7 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     private static readonly ConcurrentDictionary<AvroRecordType, Traits> Types = [];
 
     [ThreadStatic]
-    private static ArrayBufferWriter<byte>? s_buffer;
+    private static PooledBuffer? s_buffer;
 
     /// <summary>Whether it says anything.</summary>
     public bool IsKnown => Type != 0;
@@ -40,8 +40,8 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     /// <summary>The digest of a command that was decoded.</summary>
     public static CommandDigest Of(AvroRecordType type, IAvroRecord payload, ExpectedVersion expected)
     {
-        ArrayBufferWriter<byte> buffer = s_buffer ??= new ArrayBufferWriter<byte>(1024);
-        buffer.ResetWrittenCount();
+        PooledBuffer buffer = s_buffer ??= new PooledBuffer();
+        buffer.Clear();
         var writer = new AvroWriter(buffer);
         payload.WriteTo(ref writer);
         writer.Flush();

@@ -77,6 +77,7 @@ public sealed partial class CommandProcessor
         var standbys = new StandbyKeeper(context, config.GroupId, _partitions, p => _tasks.ContainsKey(p) || _ending.ContainsKey(p));
         _standbys = standbys;
         context.YieldStandby = standbys.Yield;
+        context.Sharing = () => _tasks.Count + standbys.Count;
         var places = new ConcurrentQueue<(PartitionTask Task, long Offset)>();
         context.Reposition = (task, offset) => places.Enqueue((task, offset));
         _ = standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
@@ -18,7 +17,7 @@ namespace KafkaEventSourcing.Processing;
 public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposable
 {
     [ThreadStatic]
-    private static ArrayBufferWriter<byte>? s_buffer;
+    private static PooledBuffer? s_buffer;
 
     private readonly AggregateDefinition _definition;
     private readonly TopicFamily _topics;
@@ -113,6 +112,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         int bytes = Check(command);
         CommandDigest digest = CommandDigest.Of(_serde.TypeOf(command.Payload.GetType()), s_buffer!.WrittenSpan[WireFormat.HeaderLength..], command.ExpectedVersion);
         IncomingCommand incoming = IncomingCommand.Of(command, _time.GetUtcNow(), digest);
+        s_buffer.Clear();
         if (!task.TryAdd(incoming, bytes))
             return false;
         outcome = incoming.Caller!.Task;
@@ -199,7 +199,9 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     {
         ArgumentNullException.ThrowIfNull(command);
         Check(command);
-        return s_buffer!.WrittenSpan.ToArray();
+        byte[] encoded = s_buffer!.WrittenSpan.ToArray();
+        s_buffer.Clear();
+        return encoded;
     }
 
     /// <summary>Whether a read of <paramref name="partition"/> can be answered on this node.</summary>
@@ -225,8 +227,8 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             throw new InvalidInputException("command", $"The aggregate '{_definition.Name}' does not decide {command.Payload.GetType().Name}.");
         if (command.ExpectedVersion.IsDefault)
             throw new InvalidInputException("expectedVersion", "The expected version is default: say any, new, exists, or a number.");
-        ArrayBufferWriter<byte> buffer = s_buffer ??= new ArrayBufferWriter<byte>(1024);
-        buffer.ResetWrittenCount();
+        PooledBuffer buffer = s_buffer ??= new PooledBuffer();
+        buffer.Clear();
         _commandEncoder!.Encode((IAvroRecord)command.Payload, buffer);
         return buffer.WrittenCount <= _options.MaxCommandBytes
             ? buffer.WrittenCount

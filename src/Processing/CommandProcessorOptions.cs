@@ -3,17 +3,22 @@ namespace KafkaEventSourcing.Processing;
 /// <summary>How the partition tasks of one aggregate type work.</summary>
 public sealed record CommandProcessorOptions
 {
+    /// <summary>What a partition has at least of what the partitions of a node share: 256 KiB.</summary>
+    public const long MinShare = 256 * 1024;
+
     /// <summary>The folder of the state stores, one below it for each partition.</summary>
     public required string StateDirectory { get; init; }
 
     /// <summary>The most commands of one transaction. Default 2,000.</summary>
     public int MaxBatchCommands { get; init; } = 2_000;
 
-    /// <summary>The most command bytes of one transaction, but for a single command that is larger. Default 4 MiB.</summary>
+    /// <summary>The most bytes of one transaction, but for a single command that has or makes more: of its commands; and of the events that they make, the answers, and the aggregates that they are decided on. Default 4 MiB.</summary>
     public long MaxBatchBytes { get; init; } = 4 * 1024 * 1024;
 
-    /// <summary>The most command bytes that wait for one partition; beyond it the command topic pauses and the direct door refuses. Default 16 MiB.</summary>
-    public long MaxWaitingBytes { get; init; } = 16 * 1024 * 1024;
+    /// <summary>
+    /// The most command bytes that wait on this node, shared evenly by its partitions of the aggregate type (<see cref="MinShare"/> each at least); beyond its share a partition pauses at the command topic, and the direct door refuses. Default 64 MiB.
+    /// </summary>
+    public long MaxWaitingBytes { get; init; } = 64 * 1024 * 1024;
 
     /// <summary>The largest command at the direct door, in bytes of its encoded value. Default 900,000, as at the command topic.</summary>
     public int MaxCommandBytes { get; init; } = 900_000;
@@ -24,6 +29,9 @@ public sealed record CommandProcessorOptions
     /// <summary>After how many events a snapshot barrier is written. Default 50,000.</summary>
     public int BarrierEvents { get; init; } = 50_000;
 
+    /// <summary>After how many bytes of changed states a snapshot barrier is written, though there were fewer events: a barrier is one transaction, which must end in <see cref="TransactionTimeout"/>. Default 64 MiB.</summary>
+    public long BarrierBytes { get; init; } = 64 * 1024 * 1024;
+
     /// <summary>How many other nodes keep a warm copy of each partition's state. Default 0.</summary>
     public int Standbys { get; init; }
 
@@ -33,8 +41,8 @@ public sealed record CommandProcessorOptions
     /// <summary>How many command ids are remembered per aggregate; with another number the stores are filled again. Default 256: an id that is sent again later than that many commands of its aggregate is taken as new.</summary>
     public int RecentCommands { get; init; } = 256;
 
-    /// <summary>How many aggregates each partition keeps in memory. Default 20,000.</summary>
-    public int CachedAggregates { get; init; } = 20_000;
+    /// <summary>About how many bytes of memory aggregates may take that are kept in front of the stores, shared evenly by this node's partitions of the aggregate type (<see cref="MinShare"/> each at least). Default 64 MiB.</summary>
+    public long CachedBytes { get; init; } = 64 * 1024 * 1024;
 
     /// <summary>After what time Kafka aborts the transaction of a writer that went silent. Default 15 s.</summary>
     public TimeSpan TransactionTimeout { get; init; } = TimeSpan.FromSeconds(15);
@@ -60,7 +68,8 @@ public sealed record CommandProcessorOptions
         Check(BarrierEvents, nameof(BarrierEvents));
         Check(HandOverBarrierEvents, nameof(HandOverBarrierEvents));
         Check(RecentCommands, nameof(RecentCommands));
-        Check(CachedAggregates, nameof(CachedAggregates));
+        Check(BarrierBytes, nameof(BarrierBytes));
+        Check(CachedBytes, nameof(CachedBytes));
         Check(MaxWaitingBytes, nameof(MaxWaitingBytes));
         if (Standbys < 0)
             throw new InvalidInputException(nameof(Standbys), $"{nameof(Standbys)} is {Standbys}; it must not be negative.");

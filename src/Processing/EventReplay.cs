@@ -14,6 +14,7 @@ internal sealed class EventReplay
     public const string Foreign = "foreign-record";
 
     private const int WriteEvery = 5_000;
+    private const long WriteEveryBytes = 8 * 1024 * 1024; // of events, and of the aggregates that they change
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
 
     private readonly KafkaConnection _connection;
@@ -25,6 +26,7 @@ internal sealed class EventReplay
     private readonly AggregateCache _aggregates;
     private readonly ParkedAggregates _parked;
     private readonly Action<ConsumeResult<byte[], byte[]>, string, string> _park;
+    private long _bytes; // since the last write
 
     /// <summary>A replay into <paramref name="store"/>; an event that cannot be folded is given to <paramref name="park"/> with cause and message, and later ones of its aggregate are passed over.</summary>
     public EventReplay(
@@ -77,7 +79,8 @@ internal sealed class EventReplay
             TakeInput(record);
             if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
                 FoldOrPark(record, changed, cancellationToken);
-            if (++events % WriteEvery == 0)
+            bool isMuch = IsMuch(record);
+            if (++events % WriteEvery == 0 || isMuch)
                 Write(changed, record.Offset.Value + 1);
         }
 
@@ -108,7 +111,8 @@ internal sealed class EventReplay
             TakeInput(record);
             if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
                 Fold(Decode(record, cancellationToken), record.Message.Headers, changed);
-            if (++events % WriteEvery == 0)
+            bool isMuch = IsMuch(record);
+            if (++events % WriteEvery == 0 || isMuch)
                 Write(changed, record.Offset.Value + 1);
         }
     }
@@ -177,9 +181,12 @@ internal sealed class EventReplay
         }
 
         changed.Clear();
+        _bytes = 0;
         _store.Write(checkpoint);
         _aggregates.Trim();
     }
+
+    private bool IsMuch(ConsumeResult<byte[], byte[]> record) => (_bytes += record.Message.Value?.Length ?? 0) >= WriteEveryBytes;
 
     private RecordedEvent Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken) => _registry.Read(record, _decode, cancellationToken);
 
@@ -198,7 +205,11 @@ internal sealed class EventReplay
     private void Fold(RecordedEvent recorded, Headers headers, Dictionary<AggregateId, Change> changed)
     {
         if (!changed.TryGetValue(recorded.AggregateId, out Change? change))
+        {
             changed.Add(recorded.AggregateId, change = new Change(_aggregates.Get(recorded.AggregateId)));
+            _bytes += change.Entry.Bytes;
+        }
+
         AggregateEntry entry = change.Entry;
         if (recorded.Version != entry.Version + 1)
         {

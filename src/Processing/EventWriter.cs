@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
@@ -25,7 +24,7 @@ internal sealed class EventWriter : IDisposable
     private readonly TopicPartition _deadLetters;
     private readonly string _replies;
     private readonly int _partition;
-    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
+    private readonly PooledBuffer _buffer = new();
     private readonly Dictionary<Type, Header> _types = [];
     private readonly Header _specVersion = new(CloudEventHeaders.SpecVersion, CloudEventHeaders.SpecVersion10);
     private readonly Header _source;
@@ -150,11 +149,12 @@ internal sealed class EventWriter : IDisposable
 
     public void WriteSnapshot(AggregateEntry entry, StateStore store, string stateSchema)
     {
-        _buffer.ResetWrittenCount();
+        _buffer.Clear();
         var state = new AvroWriter(_buffer);
         ((IAvroRecord)entry.State).WriteTo(ref state);
         state.Flush();
         byte[] stateBytes = _buffer.WrittenSpan.ToArray();
+        _buffer.Clear();
         var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = [.. store.RecentOutcomes(entry)] };
         IReadOnlyList<AggregateSnapshot> parts = SnapshotParts.Split(snapshot);
         for (int i = 0; i < parts.Count; i++)
@@ -178,9 +178,11 @@ internal sealed class EventWriter : IDisposable
 
     private byte[] Encode(TopicEncoder encoder, IAvroRecord value)
     {
-        _buffer.ResetWrittenCount();
+        _buffer.Clear();
         encoder.Encode(value, _buffer);
-        return _buffer.WrittenSpan.ToArray();
+        byte[] encoded = _buffer.WrittenSpan.ToArray();
+        _buffer.Clear();
+        return encoded;
     }
 
     private Header TypeOf(Type type)

@@ -94,8 +94,8 @@ internal sealed partial class PartitionTask
         do
         {
             DeadLetter[] part = [.. letters.Skip(done).Take(_context.Options.MaxBatchCommands)];
-            IncomingCommand[] originals = [.. Letters.Fetch(part, _stop.Token).Select(r => Read(DeadLetterFormat.OriginalOf(r)))];
-            bool isLast = done + part.Length >= letters.Count;
+            IncomingCommand[] originals = [.. Letters.Fetch(part, _context.Options.MaxBatchBytes, _stop.Token).Select(r => Read(DeadLetterFormat.OriginalOf(r)))];
+            bool isLast = done + originals.Length >= letters.Count;
             int settled = 0;
             Commit(
                 () =>

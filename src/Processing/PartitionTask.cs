@@ -43,10 +43,12 @@ internal sealed partial class PartitionTask : IDisposable
     private BatchDecider _decider = null!;
     private long _nextEventOffset;
     private long _eventsSinceBarrier;
+    private long _bytesSinceBarrier;
     private bool _paused;
     private int _answered; // callers, by the batch in flight
     private long _busySince; // 0: it waits for commands
     private int _forwarded; // commands of the batch in flight that lie on the wrong partition
+    private int _appended; // events, by the batch in flight
     private long _addedBeforeAnswers;
 
     public PartitionTask(PartitionContext context, int partition)
@@ -88,7 +90,7 @@ internal sealed partial class PartitionTask : IDisposable
         if (record.Offset.Value < _due)
             return;
         _due = record.Offset.Value + 1;
-        if (_queue.Add(record) <= _context.Options.MaxWaitingBytes)
+        if (_queue.Add(record) <= _context.MaxWaitingBytes())
             return;
         lock (_pauseLock)
         {
@@ -102,8 +104,8 @@ internal sealed partial class PartitionTask : IDisposable
     /// <summary>Adds a command of the direct door with <paramref name="bytes"/> of payload; false: the partition does not serve here (any more).</summary>
     /// <exception cref="OverloadedException">Too much waits already.</exception>
     public bool TryAdd(IncomingCommand command, int bytes) =>
-        Status == PartitionStatus.Serving && _queue.TryAdd(command, bytes, _context.Options.MaxWaitingBytes) is { } added
-        && (added ? true : throw new OverloadedException($"{_context.Options.MaxWaitingBytes:N0} bytes of commands wait for partition {_partition} already; try again in a while."));
+        Status == PartitionStatus.Serving && _queue.TryAdd(command, bytes, _context.MaxWaitingBytes()) is { } added
+        && (added ? true : throw new OverloadedException($"{_context.MaxWaitingBytes():N0} bytes of commands wait for partition {_partition} already; try again in a while."));
 
     /// <summary>Ends the task after the batch that is in flight.</summary>
     public void Stop()
@@ -210,7 +212,7 @@ internal sealed partial class PartitionTask : IDisposable
         LoadParked();
         PartitionPosition? recorded = new PositionReader(_context, _partition, _registry).Read(_stop.Token);
         (_store, long end, bool isWithoutBase) = new StoreOpening(_context, _partition, _registry).Open(_parked, _topics, recorded, _stop.Token);
-        _aggregates = new AggregateCache(_store, _context.Definition, _context.Options.CachedAggregates);
+        _aggregates = new AggregateCache(_store, _context.Definition, _context.CachedBytes);
         long replaying = Stopwatch.GetTimestamp();
         long events = new EventReplay(_context, _partition, _registry, _store, _aggregates, _parked, ParkEvent).Run(end, _stop.Token);
         _reads = new StoreReads(_store, _partition);
@@ -246,12 +248,13 @@ internal sealed partial class PartitionTask : IDisposable
                 continue;
 
             long started = Stopwatch.GetTimestamp();
-            (_answered, _forwarded) = (0, 0);
+            (_answered, _forwarded, _appended) = (0, 0, 0);
             Process(_batch);
             TimeSpan took = Stopwatch.GetElapsedTime(started);
             _linger.Answered(_answered, _addedBeforeAnswers, took, Stopwatch.GetTimestamp());
-            ProcessingTelemetry.Committed(_context.Topics, _batch.Count - _forwarded, _decider.Events.Count, took);
-            if (_eventsSinceBarrier >= _context.Options.BarrierEvents)
+            ProcessingTelemetry.Committed(_context.Topics, _batch.Count - _forwarded, _appended, took);
+            _decider.Clear();
+            if (_eventsSinceBarrier >= _context.Options.BarrierEvents || _bytesSinceBarrier >= _context.Options.BarrierBytes)
                 TryWriteBarrier(null);
             if (_fence.IsAwaited)
                 _queue.Nudge(); // a batch without records has proved nothing to them
@@ -262,7 +265,7 @@ internal sealed partial class PartitionTask : IDisposable
     {
         lock (_pauseLock)
         {
-            if (!_paused || left > _context.Options.MaxWaitingBytes / 2)
+            if (!_paused || left > _context.MaxWaitingBytes() / 2)
                 return;
             _context.Consumer.Resume([_commands]);
             _paused = false;
@@ -300,16 +303,32 @@ internal sealed partial class PartitionTask : IDisposable
 
     private void DecideWaiting(long input)
     {
-        if (_deciding.Count == 0)
-            return;
-        Commit(
-            () =>
-            {
-                foreach (IncomingCommand command in _deciding)
-                    _decider.Decide(command);
-            },
-            () => input);
+        // Small commands may make large events, or be of large aggregates: what one transaction holds in memory is bounded by what is decided, too.
+        for (int first = 0, next; first < _deciding.Count; first = next)
+        {
+            next = first;
+            Commit(
+                () =>
+                {
+                    for (next = first; next < _deciding.Count && (next == first || _decider.Bytes < _context.Options.MaxBatchBytes); next++)
+                        _decider.Decide(_deciding[next]);
+                },
+                () => next == _deciding.Count ? input : InputOf(first, next));
+        }
+
         _deciding.Clear();
+    }
+
+    // The offset behind the last record of the command topic among those; -1: they are all of the direct door.
+    private long InputOf(int first, int next)
+    {
+        for (int i = next - 1; i >= first; i--)
+        {
+            if (_deciding[i].Record is { } record)
+                return record.Offset.Value + 1;
+        }
+
+        return -1;
     }
 
     private void Commit(Action decide, Func<long> input)
@@ -338,6 +357,8 @@ internal sealed partial class PartitionTask : IDisposable
             _store!.PutTopics(_topics);
         _decider.Apply(_nextEventOffset);
         _eventsSinceBarrier += events;
+        _bytesSinceBarrier += _decider.StateBytes;
+        _appended += events;
         _fence.Committed();
         if (_answered == 0)
             _addedBeforeAnswers = _queue.Added;
@@ -450,7 +471,11 @@ internal sealed partial class PartitionTask : IDisposable
             _writer.Begin();
             string schema = _context.Serde.TypeOf(_context.Definition.StateType).Fingerprint;
             foreach (AggregateId id in changed)
+            {
                 _writer.WriteSnapshot(_aggregates.Get(id), _store, schema);
+                _aggregates.Trim(); // all of them together may be more than memory
+            }
+
             _writer.WriteBarrier(BarrierOf(changed.Count));
             inTheSameTransaction?.Invoke();
             Commit();
@@ -463,8 +488,7 @@ internal sealed partial class PartitionTask : IDisposable
         }
 
         _store.ClearChanged(changed);
-        _aggregates.Trim();
-        _eventsSinceBarrier = 0;
+        (_eventsSinceBarrier, _bytesSinceBarrier) = (0, 0);
         return true;
     }
 

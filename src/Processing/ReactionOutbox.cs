@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -26,7 +25,7 @@ internal sealed class ReactionOutbox
     private readonly TimeProvider _time;
     private readonly int _maxCommandBytes;
     private readonly byte[] _source;
-    private readonly ArrayBufferWriter<byte> _buffer = new(1024);
+    private readonly PooledBuffer _buffer = new();
     private readonly List<(TopicPartition Target, Message<byte[], byte[]> Message)> _records = [];
     private readonly List<(TimerKey Key, DateTimeOffset? Due)> _timerChanges = [];
 
@@ -40,6 +39,9 @@ internal sealed class ReactionOutbox
 
     /// <summary>The records, in order.</summary>
     public IReadOnlyList<(TopicPartition Target, Message<byte[], byte[]> Message)> Records => _records;
+
+    /// <summary>The bytes of their values.</summary>
+    public long Bytes => _records.Sum(r => (long)(r.Message.Value?.Length ?? 0));
 
     public void Begin()
     {
@@ -151,7 +153,7 @@ internal sealed class ReactionOutbox
         var message = new Message<byte[], byte[]> { Key = key.ToBytes(), Headers = new Headers { { CloudEventHeaders.Source, _source } } };
         if (due is { } time)
         {
-            _buffer.ResetWrittenCount();
+            _buffer.Clear();
             _encoders.Timers!.Encode(new TimerElapsed { Name = key.Name, Due = time }, _buffer);
             message.Value = _buffer.WrittenSpan.ToArray();
         }
@@ -163,7 +165,7 @@ internal sealed class ReactionOutbox
 
     private Message<byte[], byte[]> Record(AggregateId to, IAvroRecord payload, TopicEncoder encoder, byte[] id, IncomingCommand cause, AnswerAddress? answerTo)
     {
-        _buffer.ResetWrittenCount();
+        _buffer.Clear();
         encoder.Encode(payload, _buffer);
         byte[] causation = Encoding.UTF8.GetBytes(cause.CommandId.Value);
         var headers = new Headers

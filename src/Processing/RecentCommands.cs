@@ -13,6 +13,9 @@ internal sealed class RecentCommands
     /// <summary>The number of the next command; numbers count from 0 over the aggregate's whole life.</summary>
     public long Next { get; private set; }
 
+    /// <summary>How many bytes the ring has.</summary>
+    public int Bytes => _hashes.Length * sizeof(ulong);
+
     /// <summary>The hash of a command id.</summary>
     public static ulong HashOf(ReadOnlySpan<byte> commandId) => Math.Max(1, System.IO.Hashing.XxHash3.HashToUInt64(commandId)); // 0 is an empty slot
 

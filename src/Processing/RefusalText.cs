@@ -27,6 +27,15 @@ internal static class RefusalText
                 Details = reply.Details.Take(MaxDetails).GroupBy(d => Shorten(d.Key)!).ToDictionary(d => d.Key, d => Shorten(d.First().Value)!),
             };
 
+    /// <summary>About how many bytes the texts of an answer take in memory.</summary>
+    public static long BytesOf(CommandReply reply)
+    {
+        long length = (reply.Code?.Length ?? 0) + (reply.Message?.Length ?? 0);
+        if (reply.Details.Count > 0)
+            length += reply.Details.Sum(d => (long)d.Key.Length + d.Value.Length);
+        return length * sizeof(char);
+    }
+
     private static bool IsWithin(CommandReply reply) =>
         !(reply.Code?.Length > MaxLength) && !(reply.Message?.Length > MaxLength)
         && reply.Details.Count <= MaxDetails && reply.Details.All(d => d.Key.Length <= MaxLength && d.Value.Length <= MaxLength);

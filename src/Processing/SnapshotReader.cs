@@ -53,7 +53,7 @@ internal sealed class SnapshotReader
             else if (key.AsSpan().SequenceEqual(PositionKey))
                 continue; // it is read before
             else if (SnapshotParts.TryReadKey(key, out byte[] aggregate, out int part))
-                PartsOf(Encoding.UTF8.GetString(aggregate))[part] = (AggregateSnapshot)Decode(record);
+                AddPart(Encoding.UTF8.GetString(aggregate), part, (AggregateSnapshot)Decode(record));
             else if ((AggregateSnapshot)Decode(record) is var snapshot && snapshot.Parts > 0)
                 large[Encoding.UTF8.GetString(key)] = snapshot;
             else
@@ -80,6 +80,18 @@ internal sealed class SnapshotReader
             otherSchema.Remove(hash);
             if (outcomes.Remove(hash, out int remembered))
                 store.ForgetSnapshot(key, remembered);
+        }
+
+        // The parts of a snapshot follow its first record: it is put with the last of them, so that one large aggregate at a time is in memory.
+        void AddPart(string id, int part, AggregateSnapshot snapshot)
+        {
+            Dictionary<int, AggregateSnapshot> known = PartsOf(id);
+            known[part] = snapshot;
+            if (!large.TryGetValue(id, out AggregateSnapshot? first) || part != first.Parts || !Enumerable.Range(1, first.Parts).All(p => known.GetValueOrDefault(p)?.Version == first.Version))
+                return;
+            Put(Encoding.UTF8.GetBytes(id), SnapshotParts.Join(first, id, known));
+            large.Remove(id);
+            parts.Remove(id);
         }
 
         void PutWhole(byte[] key, AggregateSnapshot snapshot)

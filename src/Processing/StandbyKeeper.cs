@@ -36,6 +36,9 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
     /// <summary>Ends after disposal, or faults with what stopped it.</summary>
     public Task Completion => _looking;
 
+    /// <summary>How many copies there are here.</summary>
+    public int Count => _tasks.Count;
+
     /// <summary>The copy of <paramref name="partition"/>; null when there is none here.</summary>
     public StandbyTask? Find(int partition) => _tasks.GetValueOrDefault(partition);
 

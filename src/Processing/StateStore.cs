@@ -23,6 +23,9 @@ internal sealed class StateStore : IDisposable
     // How much of a load is put together before it is written.
     private const int MaxPieceBytes = 4 * 1024 * 1024;
 
+    // How much of a batch's memory is kept for the next one.
+    private const int MaxKeptBytes = 1024 * 1024;
+
     private static readonly byte[] CheckpointKey = "mcheckpoint"u8.ToArray();
     private static readonly byte[] SchemaKey = "mschema"u8.ToArray();
     private static readonly byte[] CountKey = "maggregates"u8.ToArray();
@@ -36,10 +39,10 @@ internal sealed class StateStore : IDisposable
     private readonly AvroRecordType _stateType;
     private readonly AggregateDefinition _definition;
     private readonly int _recentLimit;
-    private readonly ArrayBufferWriter<byte> _value = new(1024);
+    private readonly PooledBuffer _value = new();
     private readonly ArrayBufferWriter<byte> _key = new(256);
     private readonly ArrayBufferWriter<byte> _outcome = new(256);
-    private readonly WriteBatch _batch = new();
+    private WriteBatch _batch = new();
     private long _checkpoint;
     private long _putBytes;
     private bool _loading;
@@ -65,19 +68,20 @@ internal sealed class StateStore : IDisposable
 
     /// <summary>
     /// Opens the store in <paramref name="directory"/>; one that another state schema, format or number of remembered commands wrote, or whose load was interrupted, is deleted
-    /// first, as its content follows from the events.
+    /// first, as its content follows from the events. <paramref name="memory"/> is shared with other stores; null: with all of the process.
     /// </summary>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
-    public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit)
+    public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, StoreMemory? memory = null)
     {
-        StateStore store = OpenAsIs(directory, definition, stateType, recentLimit);
+        memory ??= StoreMemory.OfProcess;
+        StateStore store = OpenAsIs(directory, definition, stateType, recentLimit, memory);
         byte[] schema = Encoding.UTF8.GetBytes($"{FormatVersion}/{recentLimit}/{stateType.Fingerprint}");
         byte[]? present = store._database.Get(SchemaKey);
         if ((present is not null && !present.AsSpan().SequenceEqual(schema)) || store._database.Get(LoadingKey) is not null)
         {
             store.Dispose();
             Directory.Delete(directory, recursive: true);
-            store = OpenAsIs(directory, definition, stateType, recentLimit);
+            store = OpenAsIs(directory, definition, stateType, recentLimit, memory);
         }
 
         store._database.Put(SchemaKey, schema, writeOptions: store._write);
@@ -101,6 +105,7 @@ internal sealed class StateStore : IDisposable
 
         var entry = new AggregateEntry(id, _definition.InitialState) { IsStored = true };
         (entry.Version, entry.EventOffset, entry.State) = ReadState(value);
+        entry.StateBytes = value.Length;
         foreach (Outcome outcome in OutcomesOf(idBytes))
             entry.Recent.Recall(RecentCommands.HashOf(OutcomeCodec.CommandIdOf(outcome.Data)), outcome.Number, _recentLimit);
         return entry;
@@ -150,7 +155,7 @@ internal sealed class StateStore : IDisposable
     public void PutSnapshot(byte[] id, AggregateSnapshot snapshot, int? outcomesBefore)
     {
         _stateType.Read(snapshot.State); // what cannot be read must not be taken for a state
-        _value.ResetWrittenCount();
+        _value.Clear();
         var writer = new AvroWriter(_value);
         writer.WriteLong(snapshot.Version);
         writer.WriteLong(snapshot.EventOffset);
@@ -248,8 +253,8 @@ internal sealed class StateStore : IDisposable
             return;
         _batch.Put(LoadingKey, default(ReadOnlySpan<byte>));
         _database.Write(_batch, _write);
-        _batch.Clear();
-        (_loading, _putBytes) = (true, 0);
+        ClearBatch();
+        _loading = true;
     }
 
     /// <summary>Writes what was put, together with the checkpoint.</summary>
@@ -263,8 +268,8 @@ internal sealed class StateStore : IDisposable
         if (_loading)
             _batch.Delete(LoadingKey);
         _database.Write(_batch, _write);
-        _batch.Clear();
-        (_loading, _putBytes) = (false, 0);
+        ClearBatch();
+        _loading = false;
         Checkpoint = checkpoint;
     }
 
@@ -300,7 +305,7 @@ internal sealed class StateStore : IDisposable
         foreach (AggregateId id in changed)
             _batch.Delete(KeyOf(ChangedPrefix, Encoding.UTF8.GetBytes(id.Value)));
         _database.Write(_batch, _write);
-        _batch.Clear();
+        ClearBatch();
     }
 
     /// <summary>Makes what was written outlive the process.</summary>
@@ -312,12 +317,11 @@ internal sealed class StateStore : IDisposable
         _database.Dispose();
     }
 
-    private static StateStore OpenAsIs(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit)
+    private static StateStore OpenAsIs(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, StoreMemory memory)
     {
         Directory.CreateDirectory(directory);
-        DbOptions options = new DbOptions()
+        DbOptions options = memory.Share(new DbOptions())
             .SetCreateIfMissing(true)
-            .SetWriteBufferSize(32UL * 1024 * 1024)
             .SetMaxOpenFiles(256)
             .SetKeepLogFileNum(2)
             .SetMaxLogFileSize(1024UL * 1024)
@@ -349,7 +353,7 @@ internal sealed class StateStore : IDisposable
 
     private void PutOutcome(byte[] id, long number, ReadOnlySpan<byte> outcome)
     {
-        _value.ResetWrittenCount();
+        _value.Clear();
         BinaryPrimitives.WriteInt64BigEndian(_value.GetSpan(sizeof(long)), number);
         _value.Advance(sizeof(long));
         _value.Write(outcome);
@@ -377,14 +381,32 @@ internal sealed class StateStore : IDisposable
         if (!entry.IsStored)
             Aggregates++;
         entry.IsStored = true;
-        _value.ResetWrittenCount();
+        _value.Clear();
         var writer = new AvroWriter(_value);
         writer.WriteLong(entry.Version);
         writer.WriteLong(entry.EventOffset);
         ((IAvroRecord)entry.State).WriteTo(ref writer);
         writer.Flush();
         _batch.Put(Key(StatePrefix, entry.Key), _value.WrittenSpan);
+        entry.StateBytes = _value.WrittenCount;
         _putBytes += _value.WrittenCount;
+    }
+
+    // A batch keeps the memory of the largest that it was.
+    private void ClearBatch()
+    {
+        if (_putBytes <= MaxKeptBytes)
+        {
+            _batch.Clear();
+        }
+        else
+        {
+            _batch.Dispose();
+            _batch = new WriteBatch();
+            _value.Reset();
+        }
+
+        _putBytes = 0;
     }
 
     private static byte[] KeyOf(byte prefix, byte[] id, byte[]? end = null) => [prefix, .. id, .. end ?? []];

@@ -45,7 +45,7 @@ public abstract class ProjectionDefinition
     /// <summary>Calls <paramref name="visitor"/> with the document type known at compile time.</summary>
     public abstract TResult Accept<TResult>(IProjectionVisitor<TResult> visitor);
 
-    internal abstract ProjectionFold StartFold();
+    internal abstract ProjectionFold StartFold(long cachedBytes);
 }
 
 /// <summary>Something that needs the document type of a <see cref="ProjectionDefinition"/> as a type argument.</summary>
@@ -87,7 +87,7 @@ public sealed class ProjectionDefinition<TDocument> : ProjectionDefinition
 
     internal bool TryGetHandler(Type eventType, out ProjectionHandler<TDocument> handler) => _handlers.TryGetValue(eventType, out handler);
 
-    internal override ProjectionFold StartFold() => new ProjectionFold<TDocument>(this);
+    internal override ProjectionFold StartFold(long cachedBytes) => new ProjectionFold<TDocument>(this, cachedBytes);
 }
 
 /// <summary>What one event type does: the key that it names, and one of the two functions.</summary>

@@ -40,7 +40,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         (_store, _options, _logger) = (store, options, logger);
         Projections = projections;
         Positions = new ProjectionPositions();
-        _folds = [.. projections.Select(p => p.StartFold())];
+        _folds = [.. projections.Select(p => p.StartFold(options.CachedBytes / projections.Count))];
         _pending = Channel.CreateBounded<PendingBatch>(new BoundedChannelOptions(options.MaxWaitingBatches) { SingleReader = true });
         Completion = Task.Run(WriteBatches);
     }
@@ -149,10 +149,12 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
             {
                 together.Clear();
                 int events = 0;
-                while (events < _options.MaxEventsPerTransaction && _pending.Reader.TryRead(out PendingBatch? batch))
+                long bytes = 0;
+                while (events < _options.MaxEventsPerTransaction && bytes < _options.MaxBytesPerTransaction && _pending.Reader.TryRead(out PendingBatch? batch))
                 {
                     together.Add(batch);
                     events += batch.Events.Count;
+                    bytes += batch.Events.Sum(e => (long)e.Bytes);
                 }
 
                 if (await TryWrite(together).ConfigureAwait(false) || together.Count == 1)

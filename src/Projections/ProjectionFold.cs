@@ -15,13 +15,10 @@ internal abstract class ProjectionFold
     public abstract Task<DocumentChanges> Fold(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken);
 }
 
-internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> projection) : ProjectionFold
+internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> projection, long cachedBytes) : ProjectionFold
     where TDocument : class
 {
-    // Documents of a few hundred bytes: about 50 MB at the most.
-    private const int MaxCached = 100_000;
-
-    private readonly Dictionary<string, TDocument?> _cache = [];
+    private readonly DocumentCache<TDocument> _cache = new(cachedBytes);
     private readonly Dictionary<string, int> _position = [];
     private RecordedEvent? _folding; // whose handler runs; null while the store is asked
 
@@ -90,9 +87,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
 
     private async Task<DocumentChanges> FoldOnStored(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken)
     {
-        if (_cache.Count > MaxCached)
-            _cache.Clear();
-
+        _cache.Trim();
         var work = new List<(string Key, ProjectionHandler<TDocument> Handler, RecordedEvent Recorded)>(events.Count);
         HashSet<string>? missing = null;
         foreach (RecordedEvent recorded in events)
@@ -103,7 +98,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             _folding = recorded;
             string key = handler.Key(recorded);
             work.Add((key, handler, recorded));
-            if (!_cache.ContainsKey(key))
+            if (!_cache.TryGet(key, out _))
                 (missing ??= []).Add(key);
         }
 
@@ -112,7 +107,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         {
             IReadOnlyDictionary<string, TDocument> stored = await store.Load(projection, missing, cancellationToken).ConfigureAwait(false);
             foreach (string key in missing)
-                _cache.Add(key, stored.GetValueOrDefault(key));
+                _cache.Set(key, stored.GetValueOrDefault(key));
         }
 
         var documents = new List<KeyValuePair<string, TDocument?>>();
@@ -120,9 +115,9 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         foreach ((string key, ProjectionHandler<TDocument> handler, RecordedEvent recorded) in work)
         {
             _folding = recorded;
-            TDocument? present = _cache[key];
+            _cache.TryGet(key, out TDocument? present);
             TDocument? next = handler.Fold!(present, recorded);
-            _cache[key] = next;
+            _cache.Set(key, next);
             if (_position.TryGetValue(key, out int at))
             {
                 documents[at] = new(key, next);

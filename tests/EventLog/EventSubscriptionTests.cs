@@ -1,5 +1,7 @@
+using Confluent.Kafka;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -75,6 +77,59 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
     {
         Task running = Run(_ => throw new InvalidDataException("The position is gone."), _stop.Token);
         (await Should.ThrowAsync<InvalidDataException>(running.WaitAsync(Cancellation))).Message.ShouldBe("The position is gone.");
+    }
+
+    // A batch was bounded by the number of its events alone: 10,000 of a megabyte each may be one.
+    [Fact]
+    public async Task Batches_are_bounded_by_bytes_and_have_every_event_in_order()
+    {
+        const int count = 40;
+        var serde = AvroMessageSerde.Create(_registry, []);
+        await Produce(count, new string('x', 100_000), serde);
+        var sizes = new List<(int Events, long Bytes)>();
+        var offsets = new List<long>();
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var options = new EventSubscriptionOptions { GroupId = $"{_topics.Application}-large", MaxBatchBytes = 350_000, MaxWaitingBytes = 1_000_000 };
+        var subscription = new EventSubscription(_servers.Addresses.KafkaConnection, _topics, serde, options, TimeProvider.System, NullLoggerFactory.Instance);
+        Task running = subscription.Run(
+            (_, _) => default,
+            (batch, _) =>
+            {
+                if (batch.Events.Count > 0)
+                    sizes.Add((batch.Events.Count, batch.Events.Sum(e => (long)e.Bytes)));
+                offsets.AddRange(batch.Events.Select(e => e.Offset));
+                if (offsets.Count == count)
+                    all.TrySetResult();
+                return Task.CompletedTask;
+            },
+            _stop.Token);
+        await Task.WhenAny(all.Task, running).WaitAsync(Cancellation);
+        await _stop.CancelAsync();
+        await running.WaitAsync(Cancellation);
+        offsets.ShouldBe(Enumerable.Range(0, count).Select(i => (long)i));
+        sizes.ShouldAllBe(s => s.Events <= 4 && s.Bytes < 500_000);
+    }
+
+    // Events of one partition, as a node writes them; their type is one of the engine's own.
+    private async Task Produce(int count, string text, AvroMessageSerde serde)
+    {
+        TopicEncoder encoder = await serde.Prepare(_topics.Events, [typeof(CommandReply)], Cancellation);
+        var buffer = new PooledBuffer();
+        encoder.Encode(new CommandReply { CommandId = "c", AggregateId = "a", Outcome = ReplyOutcome.Rejected, Version = 1, EventPartition = -1, EventOffset = -1, Message = text }, buffer);
+        byte[] value = buffer.WrittenSpan.ToArray();
+        using IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(_servers.Addresses.KafkaConnection.Producer()).Build();
+        for (int i = 1; i <= count; i++)
+        {
+            var headers = new Headers
+            {
+                { CloudEventHeaders.Sequence, CloudEventHeaders.Encode(i) },
+                { CloudEventHeaders.Time, CloudEventHeaders.Encode(DateTimeOffset.UnixEpoch) },
+                { CloudEventHeaders.CausationId, CloudEventHeaders.Encode(i) },
+            };
+            producer.Produce(new TopicPartition(_topics.Events, 0), new Message<byte[], byte[]> { Key = "a"u8.ToArray(), Value = value, Headers = headers });
+        }
+
+        producer.Flush(Cancellation);
     }
 
     private Task Run(Func<CancellationToken, ValueTask<long?>> startOf, CancellationToken stop)

@@ -47,6 +47,23 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
         _decider.Replies[4].Reply.ExpectedVersion.ShouldBe("exists");
     }
 
+    // A batch was bounded by its commands alone: 2,000 small ones that make large events, or of large aggregates, were all in memory at once.
+    [Fact]
+    public void Bytes_are_those_of_events_answers_and_aggregates_and_a_new_batch_has_none()
+    {
+        Decide(0, ("a", "c1", new Add { By = 1 }, null));
+        long aggregate = new AggregateEntry(AggregateId.Parse("a"), new Count { Total = 0 }).Bytes;
+        _decider.Bytes.ShouldBe(aggregate + _decider.Events[0].Value.Length);
+        Decide(0, ("a", "c1", new Add { By = 1, Times = 500 }, null), ("a", "c2", new Add { By = 1, Times = 500 }, null));
+        _decider.Bytes.ShouldBe(aggregate + _decider.Events.Sum(e => (long)e.Value.Length));
+        Decide(0, ("a", "c1", new Add { By = -1 }, null));
+        CommandReply refusal = _decider.Replies[0].Reply;
+        _decider.Bytes.ShouldBe(aggregate + RefusalText.BytesOf(refusal));
+        RefusalText.BytesOf(refusal).ShouldBeGreaterThan(refusal.Message!.Length * sizeof(char));
+        _decider.Begin(0);
+        _decider.Bytes.ShouldBe(0);
+    }
+
     [Fact]
     public void Same_command_id_twice_in_a_batch_has_one_effect_and_the_first_outcome_twice()
     {
@@ -184,7 +201,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     }
 
     private BatchDecider Decider(int maxEventBytes = 1_000) =>
-        new(Counter.Definition, Partition, _store, new AggregateCache(_store, Counter.Definition, 100), _fixture.Encoder, maxEventBytes, _parked, _fixture.Outbox(Counter.Definition));
+        new(Counter.Definition, Partition, _store, new AggregateCache(_store, Counter.Definition, 1_000_000), _fixture.Encoder, maxEventBytes, _parked, _fixture.Outbox(Counter.Definition));
 
     private void Decide(long nextOffset, params (string Aggregate, string Command, Avro.IAvroRecord Payload, string? Expected)[] commands)
     {

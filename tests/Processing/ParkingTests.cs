@@ -22,7 +22,7 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     {
         _fixture = fixture;
         _store = Counter.Open(_folder.Child("store"));
-        _decider = new BatchDecider(Counter.Definition, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Definition, 100), fixture.Encoder, 1_000, _parked, fixture.Outbox(Counter.Definition));
+        _decider = new BatchDecider(Counter.Definition, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Definition, 1_000_000), fixture.Encoder, 1_000, _parked, fixture.Outbox(Counter.Definition));
     }
 
     public void Dispose()

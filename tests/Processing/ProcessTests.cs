@@ -27,7 +27,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
         _store = Counter.Open(_folder.Child("store"));
         _timers = new ProcessTimers(_clock, () => _woken++);
         _outbox = fixture.Outbox(Counter.Process, _timers);
-        _decider = new BatchDecider(Counter.Process, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Process, 100), fixture.Encoder, 1_000,
+        _decider = new BatchDecider(Counter.Process, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Process, 1_000_000), fixture.Encoder, 1_000,
             new ParkedAggregates(new TopicFamily("app", "relay"), ProcessingFixture.Partition, TimeProvider.System), _outbox);
     }
 
@@ -110,7 +110,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     public void Outcome_of_a_sent_command_is_told_to_the_process_but_that_it_is_parked_is_not()
     {
         ReactionOutbox outbox = _fixture.Outbox(Counter.Definition);
-        var decider = new BatchDecider(Counter.Definition, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Definition, 100), _fixture.Encoder, 1_000,
+        var decider = new BatchDecider(Counter.Definition, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Definition, 1_000_000), _fixture.Encoder, 1_000,
             new ParkedAggregates(new TopicFamily("app", "counter"), ProcessingFixture.Partition, TimeProvider.System), outbox);
         decider.Begin(0);
         decider.Decide(FromProcess("x", new Add { By = 1 }, "s1", "relay/first/p"));

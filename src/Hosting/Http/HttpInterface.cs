@@ -16,6 +16,8 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// </summary>
 public static class HttpInterface
 {
+    private const int MaxBufferBytes = 64 * 1024;
+
     /// <summary>Makes the web application of a node that serves; the caller starts and stops it.</summary>
     public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggers, TimeProvider time) => Create(NodeLifecycle.Of(node), options, loggers, time);
 
@@ -29,6 +31,7 @@ public static class HttpInterface
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes;
+            kestrel.Limits.MaxRequestBufferSize = MaxBufferBytes; // what a connection takes in before anybody asks for it
             kestrel.Listen(System.Net.IPAddress.Parse(options.Host), options.Port);
         });
         builder.Services.AddSingleton(loggers);
@@ -58,6 +61,8 @@ public static class HttpInterface
             RequestTarget.Check(context);
             return next(context);
         });
+        var bodies = new BodiesInFlight(options.MaxBodyBytesInFlight);
+        web.Use(bodies.Answer);
         web.UseRouting();
         web.Use((context, next) =>
         {

@@ -1,0 +1,50 @@
+using RocksDbSharp;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>
+/// What state stores share: one budget for their memory tables and one cache of blocks, so that memory does not grow with the number of partitions. When the tables together reach the budget, the store that has the most is
+/// written out, whichever store the write was for: quiet ones must not make a busy one write out little by little. It lives as long as the process. Thread-safe.
+/// </summary>
+internal sealed class StoreMemory
+{
+    private const int LargestAcrossStores = 2; // RocksDB's WriteBufferFlushPolicy::kFlushLargestAcrossDBs
+    private const long MiB = 1024 * 1024;
+
+    private readonly IntPtr _writeBuffers;
+    private readonly Cache _blocks;
+
+    /// <summary>So many bytes for the memory tables and for the blocks that are read from files.</summary>
+    public StoreMemory(long writeBufferBytes, long blockCacheBytes)
+    {
+        WriteBufferBytes = writeBufferBytes;
+        _writeBuffers = Native.Instance.rocksdb_write_buffer_manager_create_with_policy((UIntPtr)writeBufferBytes, 0, LargestAcrossStores);
+        _blocks = Cache.CreateLru((ulong)blockCacheBytes);
+    }
+
+    /// <summary>
+    /// That of all stores of this process: for memory tables a sixteenth of the memory that the process may have (a limit of its container or of its heap counts, as the runtime sees it), from 8 to 256 MiB; for blocks half of that.
+    /// </summary>
+    public static StoreMemory OfProcess { get; } = ShareOf(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+
+    /// <summary>What the memory tables may take.</summary>
+    public long WriteBufferBytes { get; }
+
+    /// <summary>What the memory tables take now.</summary>
+    public long WriteBufferUsage => (long)Native.Instance.rocksdb_write_buffer_manager_memory_usage(_writeBuffers);
+
+    /// <summary>The options of a store that has its share.</summary>
+    public DbOptions Share(DbOptions options)
+    {
+        Native.Instance.rocksdb_options_set_write_buffer_manager(options.Handle, _writeBuffers);
+        return options
+            .SetWriteBufferSize((ulong)Math.Clamp(WriteBufferBytes / 4, MiB, 32 * MiB))
+            .SetBlockBasedTableFactory(new BlockBasedTableOptions().SetBlockCache(_blocks).SetCacheIndexAndFilterBlocks(true));
+    }
+
+    private static StoreMemory ShareOf(long available)
+    {
+        long writeBuffers = Math.Clamp(available / 16, 8 * MiB, 256 * MiB);
+        return new StoreMemory(writeBuffers, writeBuffers / 2);
+    }
+}

@@ -1,0 +1,69 @@
+namespace KafkaEventSourcing.Projections;
+
+/// <summary>
+/// What a fold remembers of documents, and of keys that have none; bounded by bytes, as a document may have a hundred bytes or a million. It has two generations: what is asked for is in the young one, and when that has half of the
+/// bytes it becomes the old one, whose documents are forgotten with the next change unless they are asked for again. Not thread-safe.
+/// </summary>
+internal sealed class DocumentCache<TDocument>(long maxBytes)
+    where TDocument : class
+{
+    private readonly record struct Entry(TDocument? Document, long Bytes);
+
+    private Dictionary<string, Entry> _young = [];
+    private Dictionary<string, Entry> _old = [];
+    private long _youngBytes;
+
+    /// <summary>How many keys it knows.</summary>
+    public int Count => _young.Count + _old.Count;
+
+    /// <summary>Whether the key is known; <paramref name="document"/> is null when it has no document.</summary>
+    public bool TryGet(string key, out TDocument? document)
+    {
+        if (!_young.TryGetValue(key, out Entry entry))
+        {
+            if (!_old.Remove(key, out entry))
+            {
+                document = null;
+                return false;
+            }
+
+            Add(key, entry);
+        }
+
+        document = entry.Document;
+        return true;
+    }
+
+    /// <summary>Remembers the document of a key, or that it has none.</summary>
+    public void Set(string key, TDocument? document)
+    {
+        _old.Remove(key);
+        if (_young.Remove(key, out Entry before))
+            _youngBytes -= before.Bytes;
+        Add(key, new Entry(document, ObjectSize.Of(key) + ObjectSize.Of(document)));
+    }
+
+    /// <summary>Forgets when there is too much; between batches, as a batch needs all that it has asked for.</summary>
+    public void Trim()
+    {
+        if (_youngBytes <= maxBytes / 2)
+            return;
+        (_young, _old) = (_old, _young);
+        _young.Clear();
+        _youngBytes = 0;
+    }
+
+    /// <summary>Forgets everything.</summary>
+    public void Clear()
+    {
+        _young.Clear();
+        _old.Clear();
+        _youngBytes = 0;
+    }
+
+    private void Add(string key, Entry entry)
+    {
+        _young.Add(key, entry);
+        _youngBytes += entry.Bytes;
+    }
+}
