@@ -133,7 +133,7 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
         using (var provisioner = new TopicProvisioner(fixture.Kafka))
             await provisioner.Apply(await provisioner.Plan(TopicDeclaration.For(_topics, 1, -1), Cancellation), Cancellation);
         var options = new CommandProcessorOptions { StateDirectory = _folder.Child("state") };
-        return new PartitionContext(Counter.Definition, _topics, fixture.Kafka, fixture.Serde, fixture.Encoders, new NodeIdentity("n"), 1, null!, options, TimeProvider.System, NullLogger.Instance);
+        return new PartitionContext(Counter.Definition, _topics, fixture.Kafka, fixture.Serde, fixture.Encoders, new NodeIdentity("n"), 1, 1, null!, options, TimeProvider.System, NullLogger.Instance);
     }
 
     private void Produce(string topic, byte[] key, byte[] value, int times = 1)
