@@ -16,6 +16,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 {
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan FirstReplyDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestReplyDelay = TimeSpan.FromSeconds(5);
 
     [ThreadStatic]
     private static PooledBuffer? s_buffer;
@@ -203,43 +205,70 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
     private byte[] TypeName(IAvroRecord payload) => _typeNames.GetOrAdd(payload.GetType(), (type, serde) => Encoding.UTF8.GetBytes(serde.TypeOf(type).FullName), _serde);
 
+    // A reader that fails is made anew, and goes on where it was: whoever waits for a reply must not wait for one that nobody reads.
     private void ReadReplies(KafkaConnection connection, TaskCompletionSource listening)
     {
-        try
+        var source = new TopicPartition(_topics.Replies, _replyPartition);
+        Offset? next = null;
+        TimeSpan delay = FirstReplyDelay;
+        while (true)
         {
-            ConsumerConfig config = connection.Consumer($"{_topics.Application}-replies");
-            config.FetchWaitMaxMs = 500;
-            config.ConsumeResultFields = "none"; // another client's reply is known by what waits here, not by its headers
-            using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
-                .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line)).SetErrorHandler((_, _) => { }).Build();
-            var source = new TopicPartition(_topics.Replies, _replyPartition);
-            // An explicit offset: whatever is sent from now on is answered behind it, however late the first fetch is.
-            consumer.Assign(new TopicPartitionOffset(source, consumer.QueryWatermarkOffsets(source, MetadataTimeout).High));
-            listening.TrySetResult();
-            while (true)
+            try
             {
-                Complete(consumer.Consume(_stop.Token));
+                using IConsumer<byte[], byte[]> consumer = ReplyConsumer(connection);
+                // An explicit offset: whatever is sent from now on is answered behind it, however late the first fetch is.
+                Offset start = next ??= PartitionOffsets.Query(consumer, source, MetadataTimeout, _stop.Token).High;
+                consumer.Assign(new TopicPartitionOffset(source, start));
+                listening.TrySetResult();
+                while (true)
+                {
+                    ConsumeResult<byte[], byte[]> record = consumer.Consume(_stop.Token);
+                    next = record.Offset + 1;
+                    delay = FirstReplyDelay;
+                    Complete(record);
+                }
             }
-        }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-        {
-            listening.TrySetCanceled();
-        }
-        catch (Exception failure)
-        {
-            listening.TrySetException(failure);
-            LogRepliesStopped(failure);
-            foreach ((string, string) key in _pending.Keys)
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
-                if (_pending.TryRemove(key, out PendingCommand? pending))
-                    pending.Outcome.TrySetException(failure);
+                listening.TrySetCanceled();
+                return;
+            }
+            catch (KafkaException failed) when (listening.Task.IsCompletedSuccessfully)
+            {
+                KafkaLog.Client(_logger, LogLevel.Warning, "replies", _topics.Replies, $"cannot be read, and are tried again: {failed.Error.Reason}");
+                if (!KafkaPatience.IsPassing(failed.Error))
+                    GiveUp(new TimeoutException($"The reply cannot be read from {_topics.Replies}: {failed.Error.Reason}. The outcome is not known: send the command again under the same id to learn it.", failed));
+            }
+            catch (Exception failure)
+            {
+                if (!listening.TrySetException(failure))
+                    KafkaLog.Client(_logger, LogLevel.Error, "replies", _topics.Replies, failure.ToString());
+                GiveUp(failure);
+                throw;
             }
 
-            throw;
+            if (_stop.Token.WaitHandle.WaitOne(delay))
+                return;
+            delay = delay * 2 < LongestReplyDelay ? delay * 2 : LongestReplyDelay;
         }
     }
 
-    private void LogRepliesStopped(Exception failure) => KafkaLog.Client(_logger, LogLevel.Error, "replies", _topics.Replies, failure.ToString());
+    private IConsumer<byte[], byte[]> ReplyConsumer(KafkaConnection connection)
+    {
+        ConsumerConfig config = connection.Consumer($"{_topics.Application}-replies");
+        config.FetchWaitMaxMs = 500;
+        config.ConsumeResultFields = "none"; // another client's reply is known by what waits here, not by its headers
+        return new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, line) => KafkaConnection.Log(_logger, line)).SetErrorHandler((_, _) => { }).Build();
+    }
+
+    private void GiveUp(Exception reason)
+    {
+        foreach ((string, string) key in _pending.Keys)
+        {
+            if (_pending.TryRemove(key, out PendingCommand? pending))
+                pending.Outcome.TrySetException(reason);
+        }
+    }
 
     private void Complete(ConsumeResult<byte[], byte[]> record)
     {

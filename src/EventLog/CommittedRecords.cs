@@ -20,7 +20,7 @@ internal static class CommittedRecords
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     public static IEnumerable<ConsumeResult<byte[], byte[]>> Read(IConsumer<byte[], byte[]> consumer, TopicPartition source, long fromOffset, CancellationToken cancellationToken)
     {
-        WatermarkOffsets committed = consumer.QueryWatermarkOffsets(source, QueryTimeout);
+        WatermarkOffsets committed = PartitionOffsets.Query(consumer, source, QueryTimeout, cancellationToken);
         consumer.Assign(new TopicPartitionOffset(source, Math.Clamp(fromOffset, committed.Low.Value, Math.Max(committed.Low.Value, committed.High.Value))));
         long end = -1;
         long? open = null;

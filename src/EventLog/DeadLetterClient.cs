@@ -27,7 +27,7 @@ public sealed class DeadLetterClient : IDisposable
         _replies = new ConsumerBuilder<byte[], byte[]>(connection.Consumer($"{topics.Application}-dead-letters")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
         var source = new TopicPartition(topics.Replies, 0);
         _replyTo = string.Create(CultureInfo.InvariantCulture, $"0/{Guid.CreateVersion7(time.GetUtcNow()):N}");
-        _replies.Assign(new TopicPartitionOffset(source, _replies.QueryWatermarkOffsets(source, MetadataTimeout).High));
+        _replies.Assign(new TopicPartitionOffset(source, PartitionOffsets.Query(_replies, source, MetadataTimeout, CancellationToken.None).High));
     }
 
     /// <summary>Sends <paramref name="request"/> to the owner of <paramref name="partition"/> and waits for its answer; blocks.</summary>
@@ -50,7 +50,16 @@ public sealed class DeadLetterClient : IDisposable
         {
             while (true)
             {
-                ConsumeResult<byte[], byte[]> record = _replies.Consume(either.Token);
+                ConsumeResult<byte[], byte[]> record;
+                try
+                {
+                    record = _replies.Consume(either.Token);
+                }
+                catch (ConsumeException passing) when (KafkaPatience.IsPassing(passing.Error))
+                {
+                    continue;
+                }
+
                 if (CloudEventHeaders.Find(record.Message.Headers, CloudEventHeaders.CausationId).AsSpan().SequenceEqual(idBytes))
                     return (CommandReply)_serde.Decode(record.Message.Value);
             }

@@ -10,15 +10,19 @@ namespace KafkaEventSourcing.EventLog;
 /// </summary>
 public sealed partial class EventSubscription
 {
+    private const int MaxHeartbeatMs = 1_000;
+
     private readonly KafkaConnection _connection;
     private readonly TopicFamily _topics;
     private readonly SubscriptionContext _context;
 
     /// <summary>A subscription to the events of <paramref name="topics"/>.</summary>
+    /// <exception cref="InvalidInputException">An option is out of range.</exception>
     public EventSubscription(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, EventSubscriptionOptions options, TimeProvider time, ILoggerFactory loggers)
     {
         ArgumentNullException.ThrowIfNull(loggers);
         ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
         (_connection, _topics) = (connection, topics);
         Stops = new SubscriptionStops(options.GroupId);
         _context = new SubscriptionContext(new EventCodec(serde), options, new DiscardedEvents(connection, topics), Stops, time, loggers.CreateLogger<EventSubscription>());
@@ -49,6 +53,8 @@ public sealed partial class EventSubscription
         ConsumerConfig config = _connection.Consumer(_context.Options.GroupId);
         config.EnablePartitionEof = true; // its offset tells how far markers go
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
+        config.SessionTimeoutMs ??= (int)_context.Options.SessionTimeout.TotalMilliseconds;
+        config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, config.SessionTimeoutMs.Value / 6); // a rebalance is learned by heartbeat
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
             .SetLogHandler((_, line) => KafkaConnection.Log(_context.Logger, line))
             .SetErrorHandler((_, error) =>
@@ -98,9 +104,9 @@ public sealed partial class EventSubscription
                 {
                     record = consumer.Consume(stop.Token);
                 }
-                catch (ConsumeException missing) when (missing.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable)
+                catch (ConsumeException passing) when (KafkaPatience.IsPassing(passing.Error))
                 {
-                    LogTopicMissing(_context.Logger, _topics.Events, missing.Error.Reason); // a broker that has started does not know it yet, or it was deleted
+                    LogReadAgain(_context.Logger, _topics.Events, passing.Error.Reason); // a broker that has started does not know the topic yet, it was deleted, or this member was away for too long
                     continue;
                 }
 
@@ -136,6 +142,6 @@ public sealed partial class EventSubscription
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A broker does not know the topic {Topic}; it is asked again: {Reason}")]
-    private static partial void LogTopicMissing(ILogger logger, string topic, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic} cannot be read now; it is tried again: {Reason}")]
+    private static partial void LogReadAgain(ILogger logger, string topic, string reason);
 }

@@ -14,4 +14,23 @@ public sealed record EventSubscriptionOptions
 
     /// <summary>The most bytes that wait to be handed over, shared evenly by the partitions that this node reads (256 KiB each at least); a partition that has its share pauses. Default 64 MiB.</summary>
     public long MaxWaitingBytes { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>After what silence of a subscriber its partitions go to others of the group. Default 20 s; brokers allow from 6 s to 30 min unless told otherwise.</summary>
+    public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Checks the values.</summary>
+    /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
+    public void Validate()
+    {
+        if (string.IsNullOrEmpty(GroupId))
+            throw new InvalidInputException(nameof(GroupId), $"{nameof(GroupId)} is empty.");
+        if (MaxBatchEvents < 1)
+            throw new InvalidInputException(nameof(MaxBatchEvents), $"{nameof(MaxBatchEvents)} is {MaxBatchEvents}; it must be positive.");
+        if (MaxBatchBytes < 1)
+            throw new InvalidInputException(nameof(MaxBatchBytes), $"{nameof(MaxBatchBytes)} is {MaxBatchBytes}; it must be positive.");
+        if (MaxWaitingBytes < 1)
+            throw new InvalidInputException(nameof(MaxWaitingBytes), $"{nameof(MaxWaitingBytes)} is {MaxWaitingBytes}; it must be positive.");
+        if (SessionTimeout < TimeSpan.FromSeconds(1))
+            throw new InvalidInputException(nameof(SessionTimeout), $"{nameof(SessionTimeout)} is {SessionTimeout}; it must be at least a second.");
+    }
 }

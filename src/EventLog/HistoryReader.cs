@@ -32,10 +32,8 @@ public sealed class HistoryReader
         async () =>
         {
             using IAdminClient admin = new AdminClientBuilder(_connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-            ListOffsetsResult ends = await admin.ListOffsetsAsync(
-                TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p => new TopicPartitionOffsetSpec { TopicPartition = new TopicPartition(_topics.Events, p), OffsetSpec = OffsetSpec.Latest() }),
-                new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = MetadataTimeout }).ConfigureAwait(false);
-            return ends.ResultInfos.ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value, r => r.TopicPartitionOffsetError.Offset.Value);
+            TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p => new TopicPartition(_topics.Events, p))];
+            return await PartitionOffsets.List(admin, partitions, OffsetSpec.Latest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
         },
         cancellationToken);
 

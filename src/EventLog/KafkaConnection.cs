@@ -84,6 +84,13 @@ public sealed record KafkaConnection
     public static void Log(ILogger logger, LogMessage line) =>
         KafkaLog.Client(logger, line.Level <= SyslogLevel.Error ? LogLevel.Warning : LogLevel.Debug, line.Name, line.Facility, line.Message);
 
+    /// <summary>Whether what a client was told passes by itself, so that the same client can go on: a leader or a coordinator is being found, a topic is not known to a broker yet, a connection is made again.</summary>
+    public static bool IsPassing(Error error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        return KafkaPatience.IsPassing(error);
+    }
+
     private TConfig Apply<TConfig>(TConfig config)
         where TConfig : ClientConfig
     {

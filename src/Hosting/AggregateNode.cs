@@ -109,7 +109,7 @@ public sealed class AggregateNode : IAsyncDisposable
             throw;
         }
 
-        node.Completion = node.WatchParts(readModelsReady, kafka, topics, serde, application.Name, timeProvider, loggers);
+        node.Completion = node.WatchParts(readModelsReady, kafka, topics, serde, application.Name, options.SessionTimeout, timeProvider, loggers);
         return node;
     }
 
@@ -156,12 +156,19 @@ public sealed class AggregateNode : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task WatchParts(Task readModelsReady, KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, TimeProvider time, ILoggerFactory loggers)
+    private async Task WatchParts(
+        Task readModelsReady, KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, TimeSpan sessionTimeout, TimeProvider time, ILoggerFactory loggers)
     {
         var parts = new List<Task> { Processor.Completion, Owners.Completion };
         if (Projections is { } engine)
         {
-            _events = new EventSubscription(kafka, topics, serde, new EventSubscriptionOptions { GroupId = $"{application}-{topics.Aggregate}-projections", MaxWaitingBytes = NodeMemory.WaitingBytes(1) }, time, loggers);
+            var subscription = new EventSubscriptionOptions
+            {
+                GroupId = $"{application}-{topics.Aggregate}-projections",
+                MaxWaitingBytes = NodeMemory.WaitingBytes(1),
+                SessionTimeout = sessionTimeout,
+            };
+            _events = new EventSubscription(kafka, topics, serde, subscription, time, loggers);
             _projecting = Project(_events, engine, readModelsReady);
             parts.Add(_projecting);
             parts.Add(engine.Completion);

@@ -105,9 +105,9 @@ public sealed partial class CommandProcessor
                 {
                     PlaceAgain(consumer, outside);
                 }
-                catch (ConsumeException missing) when (missing.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.LeaderNotAvailable)
+                catch (ConsumeException passing) when (KafkaConnection.IsPassing(passing.Error))
                 {
-                    LogTopicMissing(missing.Error.Reason); // it was there when this node joined: a broker that has started does not know it yet, or it was deleted
+                    LogReadAgain(passing.Error.Reason); // it was there when this node joined: a broker that has started does not know it yet, it was deleted, or this member was away for too long
                 }
             }
         }
@@ -232,8 +232,8 @@ public sealed partial class CommandProcessor
     [LoggerMessage(Level = LogLevel.Warning, Message = "Kafka has given the place of the node {NodeId} to another member, or has forgotten this one; it joins its group again")]
     private partial void LogFenced(string nodeId);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A broker does not know the command topic; it is asked again: {Reason}")]
-    private partial void LogTopicMissing(string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The command topic cannot be read now; it is tried again: {Reason}")]
+    private partial void LogReadAgain(string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A partition task has lost its partition; this node joins its group again")]
     private partial void LogRejoining(Exception failure);

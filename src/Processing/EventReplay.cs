@@ -38,10 +38,10 @@ internal sealed class EventReplay
     }
 
     /// <summary>The first and the end offset of the partition.</summary>
-    public static (long Start, long End) Bounds(KafkaConnection connection, TopicPartition partition)
+    public static (long Start, long End) Bounds(KafkaConnection connection, TopicPartition partition, CancellationToken cancellationToken)
     {
         using IConsumer<byte[], byte[]> consumer = Build(connection);
-        WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(partition, Timeout);
+        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, partition, Timeout, cancellationToken);
         return (bounds.Low.Value, bounds.High.Value);
     }
 
@@ -51,7 +51,7 @@ internal sealed class EventReplay
     public static long SettledEnd(KafkaConnection connection, TopicPartition partition, CancellationToken cancellationToken)
     {
         using IConsumer<byte[], byte[]> consumer = Build(connection);
-        consumer.Assign(new TopicPartitionOffset(partition, consumer.QueryWatermarkOffsets(partition, Timeout).High));
+        consumer.Assign(new TopicPartitionOffset(partition, PartitionOffsets.Query(consumer, partition, Timeout, cancellationToken).High));
         while (true)
         {
             ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);

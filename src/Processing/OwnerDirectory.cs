@@ -74,6 +74,10 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
             {
                 return;
             }
+            catch (ConsumeException passing) when (KafkaConnection.IsPassing(passing.Error))
+            {
+                LogReadAgain(passing.Error.Reason); // owners are a hint: nothing depends on reading them at once
+            }
         }
     }
 
@@ -92,6 +96,9 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
     }
 
     private static Uri? AddressOf(PartitionOwner owner) => Uri.TryCreate(owner.Address, UriKind.Absolute, out Uri? address) ? address : null;
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The owners topic cannot be read now; it is tried again: {Reason}")]
+    private partial void LogReadAgain(string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The owner of partition {Partition} in the record at {Offset} cannot be read")]
     private partial void LogUnreadable(Exception unreadable, int partition, long offset);

@@ -69,7 +69,7 @@ internal sealed partial class PartitionTask
         TopicIdentities now = TopicIdentities.Ask(_context, cancellationToken);
         if (_topics.Commands.Differs(now.Commands))
             throw new KafkaException(new Error(ErrorCode.UnknownTopicOrPart, $"The topic {_commands.Topic} was deleted and made again."));
-        WatermarkOffsets bounds = _context.Consumer.QueryWatermarkOffsets(_commands, TransactionCallTimeout);
+        WatermarkOffsets bounds = PartitionOffsets.Query(_context.Consumer, _commands, TransactionCallTimeout, cancellationToken);
         try
         {
             InputPosition place = InputPosition.Find(_topics.Commands, [new InputMark(_topics.Commands, _due)], _due, bounds.Low.Value, bounds.High.Value, $"{_commands.Topic} [{_partition}]");
@@ -89,7 +89,7 @@ internal sealed partial class PartitionTask
         InputMark? ofRecord = recorded is null ? null : new InputMark(TopicIdentities.From(recorded).Commands, recorded.NextCommandOffset);
         Offset offset = _context.Consumer.Committed([_commands], TransactionCallTimeout)[0].Offset;
         long? committed = offset.IsSpecial ? null : offset.Value;
-        WatermarkOffsets bounds = _context.Consumer.QueryWatermarkOffsets(_commands, TransactionCallTimeout);
+        WatermarkOffsets bounds = PartitionOffsets.Query(_context.Consumer, _commands, TransactionCallTimeout, _stop.Token);
         InputPosition place = InputPosition.Find(_topics.Commands, [_store!.Input, ofRecord], committed, bounds.Low.Value, bounds.High.Value, $"{_commands.Topic} [{_partition}]");
         Report(place, committed);
         // A version before has decided here without a mark, and its group's offset is gone: what it decided is known by the ids that it gave.

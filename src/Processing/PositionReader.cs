@@ -31,7 +31,7 @@ internal sealed partial class PositionReader
     {
         ConsumerConfig config = _connection.BoundedReader("position");
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(_partition, Timeout);
+        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, _partition, Timeout, cancellationToken);
         long to = bounds.High.Value;
         for (long step = FirstStep; to > bounds.Low.Value; step *= Growth)
         {

@@ -48,7 +48,7 @@ internal sealed class ProcessTimers : IDisposable
     public void Load(KafkaConnection connection, TopicPartition timers, AvroMessageSerde serde, CancellationToken cancellationToken)
     {
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(connection.BoundedReader("timers")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(timers, Timeout);
+        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, timers, Timeout, cancellationToken);
         if (bounds.High.Value <= bounds.Low.Value)
             return;
         consumer.Assign(new TopicPartitionOffset(timers, bounds.Low));

@@ -128,7 +128,7 @@ internal sealed class SnapshotReader
     {
         ConsumerConfig config = _connection.BoundedReader("snapshots");
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(_partition, Timeout);
+        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, _partition, Timeout, cancellationToken);
         if (bounds.High.Value <= bounds.Low.Value)
             yield break;
         consumer.Assign(new TopicPartitionOffset(_partition, bounds.Low));

@@ -96,11 +96,8 @@ internal sealed partial class TopicWatch : IAsyncDisposable
     private async Task LookAtEnds(IAdminClient admin, (PartitionTask Task, TopicIdentities Topics, long Next)[] watched)
     {
         string topic = _context.Topics.Events;
-        ListOffsetsResult ends = await admin.ListOffsetsAsync(
-            watched.Select(w => new TopicPartitionOffsetSpec { TopicPartition = new TopicPartition(topic, w.Task.Partition), OffsetSpec = OffsetSpec.Latest() }),
-            new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = RequestTimeout }).ConfigureAwait(false);
-        Dictionary<int, long> byPartition = ends.ResultInfos.Where(r => !r.TopicPartitionOffsetError.Error.IsError)
-            .ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value, r => r.TopicPartitionOffsetError.Offset.Value);
+        IReadOnlyDictionary<int, long> byPartition = await PartitionOffsets.List(
+            admin, [.. watched.Select(w => new TopicPartition(topic, w.Task.Partition))], OffsetSpec.Latest(), RequestTimeout, _stop.Token).ConfigureAwait(false);
         foreach ((PartitionTask task, _, long next) in watched)
         {
             if (byPartition.TryGetValue(task.Partition, out long end) && end < next)

@@ -10,6 +10,8 @@ namespace KafkaEventSourcing.Cli.Topics;
 /// <summary><c>kes topics describe TOPIC</c>.</summary>
 internal static class DescribeCommand
 {
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(10);
+
     public static Command Create()
     {
         var cluster = new ClusterOptions();
@@ -25,8 +27,8 @@ internal static class DescribeCommand
             using IAdminClient admin = ClusterOptions.Admin(kafka);
             TopicMetadata topic = ClusterOptions.Topic(admin, kafka, result.GetValue(name)!);
             TopicPartition[] partitions = [.. topic.Partitions.Select(p => new TopicPartition(topic.Topic, p.PartitionId))];
-            Dictionary<int, long> first = await Offsets(admin, partitions, OffsetSpec.Earliest()).ConfigureAwait(false);
-            Dictionary<int, long> end = await Offsets(admin, partitions, OffsetSpec.Latest()).ConfigureAwait(false);
+            IReadOnlyDictionary<int, long> first = await Offsets(admin, partitions, OffsetSpec.Earliest(), cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<int, long> end = await Offsets(admin, partitions, OffsetSpec.Latest(), cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
 
             Console.WriteLine(topic.Topic);
@@ -47,9 +49,15 @@ internal static class DescribeCommand
         return command;
     }
 
-    private static async Task<Dictionary<int, long>> Offsets(IAdminClient admin, TopicPartition[] partitions, OffsetSpec which)
+    private static async Task<IReadOnlyDictionary<int, long>> Offsets(IAdminClient admin, TopicPartition[] partitions, OffsetSpec which, CancellationToken cancellationToken)
     {
-        ListOffsetsResult listed = await admin.ListOffsetsAsync(partitions.Select(p => new TopicPartitionOffsetSpec { TopicPartition = p, OffsetSpec = which })).ConfigureAwait(false);
-        return listed.ResultInfos.ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value, r => r.TopicPartitionOffsetError.Offset.Value);
+        try
+        {
+            return await PartitionOffsets.List(admin, partitions, which, RequestTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (KafkaException failed)
+        {
+            throw new CommandFailedException(failed.Error.Reason, failed);
+        }
     }
 }

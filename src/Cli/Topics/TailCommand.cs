@@ -70,7 +70,7 @@ internal static class TailCommand
                 config.FetchWaitMaxMs = 500;
             using IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
             IReadOnlyList<(TopicPartitionOffset Start, long End)> spans =
-                (result.GetValue(from) ?? new TailStart.Last(result.GetValue(last) ?? DefaultLast)).In(partitions, consumer);
+                (result.GetValue(from) ?? new TailStart.Last(result.GetValue(last) ?? DefaultLast)).In(partitions, consumer, cancellationToken);
             var reading = new Reading(
                 consumer, result.GetValue(follow), result.GetValue(limit) ?? long.MaxValue, result.GetValue(key) is { } asked ? Encoding.UTF8.GetBytes(asked) : null,
                 async record =>

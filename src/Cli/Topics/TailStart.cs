@@ -31,18 +31,18 @@ internal abstract record TailStart
 
     /// <summary>The first offset to read and the end, of each partition.</summary>
     /// <exception cref="CommandFailedException">No broker answers.</exception>
-    public IReadOnlyList<(TopicPartitionOffset Start, long End)> In(IReadOnlyList<TopicPartition> partitions, IConsumer<byte[]?, byte[]?> consumer)
+    public IReadOnlyList<(TopicPartitionOffset Start, long End)> In(IReadOnlyList<TopicPartition> partitions, IConsumer<byte[]?, byte[]?> consumer, CancellationToken cancellationToken)
     {
         try
         {
-            Dictionary<TopicPartition, long> times = this is Time time
-                ? consumer.OffsetsForTimes(partitions.Select(p => new TopicPartitionTimestamp(p, new Timestamp(time.Moment))), RequestTimeout).ToDictionary(o => o.TopicPartition, o => o.Offset.Value)
-                : [];
+            IReadOnlyDictionary<TopicPartition, long> times = this is Time time
+                ? PartitionOffsets.At(consumer, [.. partitions.Select(p => new TopicPartitionTimestamp(p, new Timestamp(time.Moment)))], RequestTimeout, cancellationToken)
+                : new Dictionary<TopicPartition, long>();
             return
             [
                 .. partitions.Select(p =>
                 {
-                    WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(p, RequestTimeout);
+                    WatermarkOffsets bounds = PartitionOffsets.Query(consumer, p, RequestTimeout, cancellationToken);
                     long start = this switch
                     {
                         Offset offset => Math.Min(offset.Number, bounds.High.Value),
@@ -56,7 +56,7 @@ internal abstract record TailStart
         }
         catch (KafkaException failed)
         {
-            throw new CommandFailedException($"The offsets of {partitions[0].Topic} cannot be read: {failed.Error.Reason}", failed);
+            throw new CommandFailedException(failed.Error.Reason, failed);
         }
     }
 

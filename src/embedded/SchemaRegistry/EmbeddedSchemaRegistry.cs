@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 
@@ -33,7 +34,7 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
     public static async Task<EmbeddedSchemaRegistry> StartAsync(EmbeddedSchemaRegistryOptions options, ILoggerFactory? loggerFactory = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        SchemaStore store = await SchemaStore.Open(options, cancellationToken).ConfigureAwait(false);
+        SchemaStore store = await SchemaStore.Open(options, (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedSchemaRegistry>(), cancellationToken).ConfigureAwait(false);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrel(kestrel =>
         {

@@ -1,11 +1,14 @@
+using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 
 /// <summary>The topic that keeps the registry: what is written counts when it has been read back.</summary>
-internal sealed class SchemaLog : IAsyncDisposable
+internal sealed partial class SchemaLog : IAsyncDisposable
 {
     private const int WriteTimeoutMs = 15_000; // a broker whose disk is full refuses; whoever registers is told so while it still listens
 
@@ -28,22 +31,9 @@ internal sealed class SchemaLog : IAsyncDisposable
     }
 
     /// <summary>Makes the topic where it is missing, reads all of it, and returns.</summary>
-    public static async Task<SchemaLog> Open(EmbeddedSchemaRegistryOptions options, Action<string, string?> apply, CancellationToken cancellationToken)
+    public static async Task<SchemaLog> Open(EmbeddedSchemaRegistryOptions options, Action<string, string?> apply, ILogger logger, CancellationToken cancellationToken)
     {
-        using (IAdminClient admin = new AdminClientBuilder(Configure(options, new AdminClientConfig())).SetLogHandler((_, _) => { }).Build())
-        {
-            try
-            {
-                await admin.CreateTopicsAsync([new TopicSpecification { Name = options.Topic, NumPartitions = 1, ReplicationFactor = -1, Configs = new() { ["cleanup.policy"] = "compact" } }]).ConfigureAwait(false);
-            }
-            catch (CreateTopicsException exists) when (exists.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
-            {
-                // It has been here before.
-            }
-
-            await Shown(admin, options.Topic, cancellationToken).ConfigureAwait(false);
-        }
-
+        await Make(options, logger, cancellationToken).ConfigureAwait(false);
         var log = new SchemaLog(options, apply);
         try
         {
@@ -91,7 +81,9 @@ internal sealed class SchemaLog : IAsyncDisposable
 
     private static TimeSpan ShowTimeout { get; } = TimeSpan.FromSeconds(30);
 
-    private static TimeSpan Look { get; } = TimeSpan.FromMilliseconds(20);
+    private static TimeSpan MakeTimeout { get; } = TimeSpan.FromSeconds(60);
+
+    private static TimeSpan FirstAttempt { get; } = TimeSpan.FromSeconds(4);
 
     private static ISerializer<string?> Text { get; } = new NullableText();
 
@@ -107,15 +99,110 @@ internal sealed class SchemaLog : IAsyncDisposable
     private TConfig Configure<TConfig>(TConfig config)
         where TConfig : ClientConfig => Configure(_options, config);
 
+    // Kafka names any broker as the one to ask, for some seconds also one that has died: attempts are short, each by a new client.
+    private static async Task Make(EmbeddedSchemaRegistryOptions options, ILogger logger, CancellationToken cancellationToken)
+    {
+        var left = new KafkaPatience(MakeTimeout, TimeProvider.System);
+        for (TimeSpan attempt = FirstAttempt; ; attempt *= 2)
+        {
+            using IAdminClient admin = new AdminClientBuilder(Configure(options, new AdminClientConfig { AllowAutoCreateTopics = false })).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+            try
+            {
+                await Make(admin, options, logger, attempt < left.Attempt ? attempt : left.Attempt).ConfigureAwait(false);
+                await Shown(admin, options.Topic, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (KafkaException failed)
+            {
+                Error error = failed is CreateTopicsException refused ? refused.Results[0].Error : failed.Error;
+                if (!left.Outlasts(error))
+                    throw new TimeoutException($"The topic {options.Topic}, which keeps the schemas, cannot be made at {options.BootstrapServers}: {error.Reason}", failed);
+            }
+
+            await left.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task Make(IAdminClient admin, EmbeddedSchemaRegistryOptions options, ILogger logger, TimeSpan attempt)
+    {
+        Metadata cluster = await Task.Run(() => admin.GetMetadata(options.Topic, attempt)).ConfigureAwait(false);
+        if (!cluster.Topics[0].Error.IsError)
+        {
+            if (cluster.Brokers.Count > 1 && cluster.Topics[0].Partitions.Exists(p => p.Replicas.Length == 1))
+                LogOneReplica(logger, options.Topic, cluster.Brokers.Count);
+            return; // it has been here before
+        }
+
+        ReplicationDefaults defaults = await TopicReplication.Defaults(admin, cluster, attempt).ConfigureAwait(false);
+        (short factor, int? inSync) = TopicReplication.Choose(options.ReplicationFactor, cluster.Brokers.Count, defaults);
+        var configs = new Dictionary<string, string> { ["cleanup.policy"] = "compact" };
+        if (inSync is { } number)
+            configs[TopicReplication.MinInSync] = number.ToString(CultureInfo.InvariantCulture);
+        try
+        {
+            await admin.CreateTopicsAsync(
+                [new TopicSpecification { Name = options.Topic, NumPartitions = 1, ReplicationFactor = factor, Configs = configs }],
+                new CreateTopicsOptions { RequestTimeout = attempt, OperationTimeout = attempt }).ConfigureAwait(false);
+        }
+        catch (CreateTopicsException exists) when (exists.Results[0].Error.Code == ErrorCode.TopicAlreadyExists)
+        {
+            // Somebody else was faster, or an attempt before came through.
+        }
+    }
+
     // A controller answers when the topic is in its log; until the brokers follow, they deny it to whoever asks, or have no leader for it.
     private static async Task Shown(IAdminClient admin, string topic, CancellationToken cancellationToken)
     {
-        long started = TimeProvider.System.GetTimestamp();
-        while (admin.GetMetadata(topic, MetadataTimeout).Topics[0] is var shown && (shown.Error.IsError || shown.Partitions.Exists(p => p.Error.IsError || p.Leader < 0)))
+        var left = new KafkaPatience(ShowTimeout, TimeProvider.System);
+        while (true)
         {
-            if (TimeProvider.System.GetElapsedTime(started) > ShowTimeout)
-                throw new TimeoutException($"The topic {topic} is created and cannot be used after {ShowTimeout.TotalSeconds} s: {(shown.Error.IsError ? shown.Error.Reason : "it has no leader.")}");
-            await Task.Delay(Look, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            string reason;
+            try
+            {
+                TopicMetadata shown = admin.GetMetadata(topic, left.Attempt).Topics[0];
+                if (!shown.Error.IsError && !shown.Partitions.Exists(p => p.Error.IsError || p.Leader < 0))
+                    return;
+                reason = shown.Error.IsError ? shown.Error.Reason : "it has no leader.";
+            }
+            catch (KafkaException unanswered) when (KafkaPatience.IsPassing(unanswered.Error))
+            {
+                reason = unanswered.Error.Reason;
+            }
+
+            if (left.IsOver)
+                throw new TimeoutException($"The topic {topic} is created and cannot be used after {ShowTimeout.TotalSeconds} s: {reason}");
+            await left.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    // A broker that is named the leader and does not serve yet is asked again, with fresh metadata.
+    private static WatermarkOffsets Bounds(IConsumer<string, byte[]?> consumer, TopicPartition partition, CancellationToken cancellationToken)
+    {
+        var left = new KafkaPatience(MetadataTimeout, TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+#pragma warning disable RS0030 // it asks again, as the log's own helper does
+                return consumer.QueryWatermarkOffsets(partition, left.Attempt);
+#pragma warning restore RS0030
+            }
+            catch (KafkaException failed)
+            {
+                if (!left.Outlasts(failed.Error))
+                    throw new TimeoutException($"The topic {partition.Topic}, which keeps the schemas, cannot be read within {MetadataTimeout.TotalSeconds} s: {failed.Error.Reason}", failed);
+            }
+
+            left.Wait(cancellationToken);
+            using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+            try
+            {
+                admin.GetMetadata(partition.Topic, left.Attempt);
+            }
+            catch (KafkaException unanswered) when (KafkaPatience.IsPassing(unanswered.Error))
+            {
+                // The next attempt says what is wrong.
+            }
         }
     }
 
@@ -126,7 +213,7 @@ internal sealed class SchemaLog : IAsyncDisposable
             ConsumerConfig config = Configure(new ConsumerConfig { GroupId = "schema-registry", EnableAutoCommit = false, EnablePartitionEof = true, FetchQueueBackoffMs = 1 });
             using IConsumer<string, byte[]?> consumer = new ConsumerBuilder<string, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
             var partition = new TopicPartition(_options.Topic, 0);
-            WatermarkOffsets bounds = consumer.QueryWatermarkOffsets(partition, MetadataTimeout);
+            WatermarkOffsets bounds = Bounds(consumer, partition, _stop.Token);
             if (bounds.High.Value <= bounds.Low.Value)
                 _caughtUp.TrySetResult();
             consumer.Assign(new TopicPartitionOffset(partition, bounds.Low)); // a number: "the beginning" would be asked for once more, half a second later
@@ -179,6 +266,9 @@ internal sealed class SchemaLog : IAsyncDisposable
         foreach (TaskCompletionSource waiter in reached)
             waiter.TrySetResult();
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic}, which keeps all schemas, has one replica on a cluster of {Brokers} brokers: with that broker no message can be read any more. kafka-reassign-partitions gives it more")]
+    private static partial void LogOneReplica(ILogger logger, string topic, int brokers);
 
     private sealed class NullableText : ISerializer<string?>
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 
@@ -21,10 +22,10 @@ internal sealed class SchemaStore : IAsyncDisposable
     private SchemaLog _log = null!;
     private int _lastId;
 
-    public static async Task<SchemaStore> Open(EmbeddedSchemaRegistryOptions options, CancellationToken cancellationToken)
+    public static async Task<SchemaStore> Open(EmbeddedSchemaRegistryOptions options, ILogger logger, CancellationToken cancellationToken)
     {
         var store = new SchemaStore();
-        store._log = await SchemaLog.Open(options, store.Apply, cancellationToken).ConfigureAwait(false);
+        store._log = await SchemaLog.Open(options, store.Apply, logger, cancellationToken).ConfigureAwait(false);
         return store;
     }
 
