@@ -13,7 +13,7 @@ public sealed class TopicDeclaration
     /// <summary>The topics, in the order of their declaration.</summary>
     public IReadOnlyList<TopicSpecification> Topics { get; }
 
-    /// <summary>The topics of one aggregate type with their customary configs; a process has timers besides.</summary>
+    /// <summary>The topics of one aggregate type with their customary configs; a process has timers besides. Three replicas and more that are asked for have two in sync before a record is acknowledged.</summary>
     public static TopicDeclaration For(TopicFamily family, int partitions, short replicationFactor, bool isProcess = false)
     {
         ArgumentNullException.ThrowIfNull(family);
@@ -22,7 +22,7 @@ public sealed class TopicDeclaration
             Name = name,
             Partitions = partitions,
             ReplicationFactor = replicationFactor,
-            Configs = configs.ToDictionary(c => c.Item1, c => c.Item2),
+            Configs = TopicSpecification.WithInSync(configs.ToDictionary(c => c.Item1, c => c.Item2), TopicReplication.InSyncOf(replicationFactor)),
         };
         return new TopicDeclaration(
         [
@@ -51,7 +51,10 @@ public sealed class TopicDeclaration
             throw new InvalidInputException("topics", $"{path}, line {malformed.Start.Line}, column {malformed.Start.Column}: {malformed.InnerException?.Message ?? malformed.Message}", malformed);
         }
 
-        return new TopicDeclaration([.. (content.Topics ?? throw new InvalidInputException("topics", $"{path} has no list 'topics'.")).Select((t, i) => t.Checked(path, i))]);
+        TopicSpecification[] topics = [.. (content.Topics ?? throw new InvalidInputException("topics", $"{path} has no list 'topics'.")).Select((t, i) => t.Checked(path, i))];
+        return topics.GroupBy(t => t.Name).FirstOrDefault(g => g.Count() > 1) is { Key: var twice }
+            ? throw new InvalidInputException("topics", $"{path}: the topic {twice} is declared twice.")
+            : new TopicDeclaration(topics);
     }
 
     private sealed class FileContent
@@ -75,6 +78,10 @@ public sealed class TopicDeclaration
                 throw new InvalidInputException("topics", $"{path}: topic {index + 1} has no name.");
             if (Partitions < 1)
                 throw new InvalidInputException("topics", $"{path}: the topic {Name} has {Partitions} partitions; at least 1 is needed.");
+            if (ReplicationFactor is not TopicReplication.Unsaid and < 1)
+                throw new InvalidInputException("topics", $"{path}: the topic {Name} has the replicationFactor {ReplicationFactor}; it must be at least 1, or be left out.");
+            if (Configs?.FirstOrDefault(c => c.Value is null) is { Key: { } empty })
+                throw new InvalidInputException("topics", $"{path}: the config {empty} of the topic {Name} has no value.");
             return new TopicSpecification { Name = Name, Partitions = Partitions, ReplicationFactor = ReplicationFactor, Configs = Configs ?? [] };
         }
     }

@@ -27,4 +27,10 @@ public sealed record TopicFamily(string Application, string Aggregate)
 
     /// <summary>Records that could not be processed.</summary>
     public string DeadLetters { get; } = $"{Application}.{Aggregate}.dead-letters";
+
+    /// <summary>The topics in which a key lies on one partition number, so that they have one partition count; a process has timers besides.</summary>
+    internal IReadOnlyList<string> Keyed(bool isProcess) => [Commands, Events, Snapshots, Owners, DeadLetters, .. isProcess ? (string[])[Timers] : []];
+
+    /// <summary>All topics of an aggregate type; a process has timers besides.</summary>
+    internal IReadOnlyList<string> All(bool isProcess) => [.. Keyed(isProcess), Replies];
 }

@@ -9,8 +9,11 @@ public sealed record TopicPlan(
     IReadOnlyList<(string Topic, string Config, string? Present, string Declared)> Drifted,
     IReadOnlyList<string> Refused)
 {
-    /// <summary>Whether there is nothing to do.</summary>
-    public bool IsEmpty => Missing.Count == 0 && Drifted.Count == 0 && Refused.Count == 0;
+    /// <summary>Topics that have another number of replicas than declared: topic, present number (of the partition with the fewest), declared number. Applying a plan leaves them: data moves between brokers by a reassignment.</summary>
+    public IReadOnlyList<(string Topic, int Present, int Declared)> Replicas { get; init; } = [];
+
+    /// <summary>Whether the cluster is as declared.</summary>
+    public bool IsEmpty => Missing.Count == 0 && Drifted.Count == 0 && Refused.Count == 0 && Replicas.Count == 0;
 
     /// <summary>The part of the plan that creates topics; what an operator has set on present ones stays.</summary>
     public TopicPlan OnlyMissingTopics() => new(Missing, [], []);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using KafkaEventSourcing.Embedded.Kafka;
 using KafkaEventSourcing.Embedded.MongoDB;
@@ -57,7 +58,15 @@ public sealed class EmbeddedServers : IEmbeddedServers
             if (addresses.Registry is null)
             {
                 EmbeddedSchemaRegistry registry = await EmbeddedSchemaRegistry.StartAsync(
-                    new EmbeddedSchemaRegistryOptions { BootstrapServers = addresses.Kafka!, KafkaSettings = addresses.KafkaSettings, Topic = SchemasTopic, Port = options?.GetValue(_registryPort) ?? 0 }, loggers, cancellationToken).ConfigureAwait(false);
+                    new EmbeddedSchemaRegistryOptions
+                    {
+                        BootstrapServers = addresses.Kafka!,
+                        KafkaSettings = addresses.KafkaSettings,
+                        Topic = SchemasTopic,
+                        ReplicationFactor = options?.GetResult(ServerOptions.ReplicationFactorName) is OptionResult said ? said.GetValueOrDefault<short>() : (short)-1,
+                        Port = options?.GetValue(_registryPort) ?? 0,
+                    },
+                    loggers, cancellationToken).ConfigureAwait(false);
                 running.Add(registry);
                 addresses = addresses with { Registry = registry.Url };
             }

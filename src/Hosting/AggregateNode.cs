@@ -12,13 +12,15 @@ public sealed class AggregateNode : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly NodeClient _nodes;
+    private readonly TopicFamilyWatch _watch;
     private Task _projecting = Task.CompletedTask;
     private EventSubscription? _events;
 
     private AggregateNode(
         AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, OwnerDirectory owners, NodeCodec codec, CommandClient topic, HistoryReader history, ProjectionEngine? projections,
-        NodeOptions options, TimeProvider time)
+        TopicFamilyWatch watch, NodeOptions options, TimeProvider time)
     {
+        _watch = watch;
         (Definition, Topics, Processor, Owners, CommandTopic, History, Projections) = (definition, topics, processor, owners, topic, history, projections);
         _nodes = new NodeClient(definition.Name, processor.NodeId, codec, options.NodeSecret, time);
         Commands = new TwoDoors(processor, owners, _nodes, topic, options.CommandTimeout, time);
@@ -53,6 +55,9 @@ public sealed class AggregateNode : IAsyncDisposable
     /// <summary>The read models; null when none reads this aggregate's events.</summary>
     public ProjectionEngine? Projections { get; }
 
+    /// <summary>What was seen last of its topics: whether one loses data, is weaker than it should be, or cannot be worked on. They are looked at every minute.</summary>
+    public TopicStatus TopicStatus => _watch.Status;
+
     internal OwnerDesk Desk { get; }
 
     /// <summary>Ends when a part of the node stopped: faulted with its fault, or quietly after disposal.</summary>
@@ -65,8 +70,8 @@ public sealed class AggregateNode : IAsyncDisposable
         var topics = new TopicFamily(application.Name, definition.Name);
         using (var provisioner = new TopicProvisioner(kafka))
         {
-            TopicPlan plan = await provisioner.Plan(TopicDeclaration.For(topics, options.Partitions, options.ReplicationFactor, definition.Reacts), cancellationToken).ConfigureAwait(false);
-            await provisioner.Apply(plan.OnlyMissingTopics(), cancellationToken).ConfigureAwait(false);
+            TopicPlan plan = await provisioner.PlanMissing(topics, options.Partitions, options.ReplicationFactor, definition.Reacts, cancellationToken).ConfigureAwait(false);
+            await provisioner.Apply(plan, cancellationToken).ConfigureAwait(false);
         }
 
         var processor = new CommandProcessor(definition, topics, kafka, serde,
@@ -81,6 +86,7 @@ public sealed class AggregateNode : IAsyncDisposable
                 MaxWaitingBytes = NodeMemory.WaitingBytes(application.Aggregates.Count),
             },
             timeProvider, loggers, application.Aggregates);
+        TopicFamilyWatch? watch = null;
         OwnerDirectory? owners = null;
         CommandClient? commands = null;
         HistoryReader? history = null;
@@ -88,14 +94,16 @@ public sealed class AggregateNode : IAsyncDisposable
         AggregateNode node;
         try
         {
+            watch = await TopicFamilyWatch.Start(kafka, topics, definition.Reacts, options.AcceptDataLoss, timeProvider, loggers.CreateLogger<TopicFamilyWatch>(), cancellationToken).ConfigureAwait(false);
             await processor.Start(cancellationToken).ConfigureAwait(false);
             NodeCodec codec = await NodeCodec.Create(serde, topics, definition, cancellationToken).ConfigureAwait(false);
             owners = OwnerDirectory.Start(kafka, topics, serde, loggers);
             commands = await CommandClient.Start(
                 kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
-            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) }, loggers.CreateLogger<ProjectionEngine>());
-            node = new AggregateNode(definition, topics, processor, owners, codec, commands, history, engine, options, timeProvider);
+            var projecting = new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) };
+            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, projecting, loggers.CreateLogger<ProjectionEngine>());
+            node = new AggregateNode(definition, topics, processor, owners, codec, commands, history, engine, watch, options, timeProvider);
         }
         catch
         {
@@ -106,6 +114,8 @@ public sealed class AggregateNode : IAsyncDisposable
             if (owners is not null)
                 await owners.DisposeAsync().ConfigureAwait(false);
             await processor.DisposeAsync().ConfigureAwait(false);
+            if (watch is not null)
+                await watch.DisposeAsync().ConfigureAwait(false);
             throw;
         }
 
@@ -151,6 +161,7 @@ public sealed class AggregateNode : IAsyncDisposable
         await CommandTopic.DisposeAsync().ConfigureAwait(false);
         await Processor.DisposeAsync().ConfigureAwait(false);
         await Owners.DisposeAsync().ConfigureAwait(false);
+        await _watch.DisposeAsync().ConfigureAwait(false);
         _nodes.Dispose();
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();

@@ -41,8 +41,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>Ends when a part of the node stopped: faulted with its fault, or quietly after disposal.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Whether all partitions of this node serve and nothing has stopped.</summary>
-    public bool IsReady => !Completion.IsCompleted && Aggregates.All(a => a.Processor.IsReady);
+    /// <summary>Whether all partitions of this node serve, nothing has stopped, and the topics can be worked on.</summary>
+    public bool IsReady => !Completion.IsCompleted && Aggregates.All(a => a.Processor.IsReady && a.TopicStatus.IsUsable);
 
     /// <summary>What the node looks at to say how it is.</summary>
     public IReadOnlyList<NodeCheck> Checks { get; private set; } = [];

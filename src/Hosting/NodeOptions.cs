@@ -9,8 +9,11 @@ public sealed record NodeOptions
     /// <summary>Partitions of a topic that has to be created. Default 4; a keyed topic cannot be given more later.</summary>
     public int Partitions { get; init; } = 4;
 
-    /// <summary>Replicas of a topic that has to be created; -1 leaves it to the broker. Default -1.</summary>
+    /// <summary>Replicas of a topic that has to be created. Default -1: 3, or as many as there are brokers; where there is one broker, its own default.</summary>
     public short ReplicationFactor { get; init; } = -1;
+
+    /// <summary>Whether to serve on topics that lose what is the truth, as events that are deleted after a week; they are told all the same. Default false: such a node does not start.</summary>
+    public bool AcceptDataLoss { get; init; }
 
     /// <summary>How long a caller waits for the outcome of one command. Default 30 s.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(30);
@@ -49,7 +52,7 @@ public sealed record NodeOptions
         if (Partitions is < 1 or > 10_000)
             throw new InvalidInputException("--partitions", $"--partitions is {Partitions}; it must be from 1 to 10,000.");
         if (ReplicationFactor is not -1 and < 1)
-            throw new InvalidInputException(nameof(ReplicationFactor), $"{nameof(ReplicationFactor)} is {ReplicationFactor}; it must be -1 or at least 1.");
+            throw new InvalidInputException("--replication-factor", $"--replication-factor is {ReplicationFactor}; it must be at least 1, or be left out.");
         if (NodeId is { } id && (id.Length is 0 or > 128 || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')))
             throw new InvalidInputException("--node-id", $"--node-id is '{id}'; it must have 1 to 128 letters, digits, dots, hyphens and underscores.");
         if (SessionTimeout < TimeSpan.FromSeconds(1))

@@ -62,6 +62,8 @@ public sealed class NodeStarter
         {
             DataDirectory = data,
             Partitions = result.GetValue(Options.Partitions),
+            ReplicationFactor = result.GetValue(Options.ReplicationFactor),
+            AcceptDataLoss = result.GetValue(Options.AcceptDataLoss),
             Standbys = result.GetValue(Options.Standbys),
             NodeId = result.GetValue(Options.NodeId),
             NodeSecret = result.GetValue(Options.NodeSecret) is { } secret ? NodeSecret.Parse(secret) : null,

@@ -14,6 +14,7 @@ public sealed partial class CommandProcessor
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
     private long? _memberSince; // of the consuming thread
+    private volatile int[] _unread = [];
     private Exception? _fault;
     private Exception? _taskFault;
 
@@ -72,7 +73,10 @@ public sealed partial class CommandProcessor
             .SetPartitionsRevokedHandler((_, partitions) => Release(partitions))
             .SetPartitionsLostHandler((_, partitions) => Release(partitions))
             .Build();
-        (_partitions, int replyPartitions) = PartitionCounts(consumer);
+        (int partitions, int replyPartitions) = PartitionCounts(consumer);
+        if (_partitions > 0 && partitions != _partitions)
+            throw new InvalidInputException("topics", $"The topic {_topics.Commands} had {_partitions} partitions when this node started, and has {partitions} now: keys have moved. Make the topics again with {_partitions} partitions, and copy what is in them.");
+        _partitions = partitions;
         context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, _partitions, replyPartitions, consumer, _options, _time, _logger);
         var standbys = new StandbyKeeper(context, config.GroupId, _partitions, p => _tasks.ContainsKey(p) || _ending.ContainsKey(p));
         _standbys = standbys;
@@ -170,7 +174,15 @@ public sealed partial class CommandProcessor
     {
         if (_stop.IsCancellationRequested)
             return; // a last rebalance, answered by Close: what it gives is given back at once
-        PartitionTask[] added = [.. partitions.Select(p => _tasks[p.Partition.Value] = new PartitionTask(context, p.Partition.Value))];
+        TopicPartition[] unknown = [.. partitions.Where(p => p.Partition.Value >= _partitions)];
+        if (unknown.Length > 0)
+        {
+            // What lies there is read by nobody and stays: keys have moved, and a task would decide without what came before.
+            _unread = [.. _unread.Concat(unknown.Select(p => p.Partition.Value)).Distinct().Order()];
+            LogGrown(_topics.Commands, _partitions, string.Join(", ", unknown.Select(p => p.Partition.Value).Order()));
+        }
+
+        PartitionTask[] added = [.. partitions.Except(unknown).Select(p => _tasks[p.Partition.Value] = new PartitionTask(context, p.Partition.Value))];
         foreach (PartitionTask task in added)
             _ = task.Completion.ContinueWith(ended => Interlocked.Exchange(ref _taskFault, ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         // Committed offsets are read only after the owners before are fenced; otherwise they could still move them.
@@ -220,10 +232,10 @@ public sealed partial class CommandProcessor
         int Count(string topic) => TopicPartitions.Of(admin, topic, MetadataTimeout).Count;
 
         int commands = Count(_topics.Commands);
-        foreach (string sameCount in (string[])[_topics.Events, _topics.DeadLetters, .. _definition.Reacts ? [_topics.Timers] : Array.Empty<string>()])
+        foreach (string sameCount in (string[])[_topics.Events, _topics.Snapshots, _topics.Owners, _topics.DeadLetters, .. _definition.Reacts ? [_topics.Timers] : Array.Empty<string>()])
         {
             if (Count(sameCount) is var count && count != commands)
-                throw new InvalidOperationException($"The topic {_topics.Commands} has {commands} partitions and {sameCount} has {count}: they must have the same count.");
+                throw new InvalidInputException("topics", $"The topic {_topics.Commands} has {commands} partitions and {sameCount} has {count}: a key lies on one partition number in both, so they must have the same count.");
         }
 
         return (commands, Count(_topics.Replies));
@@ -234,6 +246,9 @@ public sealed partial class CommandProcessor
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The command topic cannot be read now; it is tried again: {Reason}")]
     private partial void LogReadAgain(string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Topic} has got more partitions than the {Known} that it had when this node started: keys have moved, and nobody reads {Unknown}")]
+    private partial void LogGrown(string topic, int known, string unknown);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A partition task has lost its partition; this node joins its group again")]
     private partial void LogRejoining(Exception failure);

@@ -58,8 +58,11 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// <summary>Ends when the processor was disposed, or faults with what stopped it.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Whether this node has its partitions and serves all of them.</summary>
-    public bool IsReady => _assigned && _tasks.Values.All(t => t.Status == PartitionStatus.Serving);
+    /// <summary>Whether this node has its partitions and serves all of them; not where its command topic has got more than it had when the node started.</summary>
+    public bool IsReady => _assigned && _unread.Length == 0 && _tasks.Values.All(t => t.Status == PartitionStatus.Serving);
+
+    /// <summary>The partitions that the command topic has got since this node started: keys have moved, and they are read by nobody. What is in them stays.</summary>
+    public IReadOnlyList<int> UnreadPartitions => _unread;
 
     /// <summary>The id of this node.</summary>
     public string NodeId => _node.Id;

@@ -45,6 +45,30 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         refused.Output.ShouldContain("has 2 partitions, 3 are declared");
     }
 
+    // Declared 3, actual 1, and the plan said "Nothing to do"; a config of a wrong value was "This should not have happened".
+    [Fact]
+    public async Task Topics_that_cannot_be_as_declared_are_told_with_what_is_wrong()
+    {
+        string file = Path.Combine(_folder, "topics.yaml");
+        await Declare(replicas: 1, "604800000");
+        (await Run("topics", "apply", file)).ExitCode.ShouldBe(0);
+
+        await Declare(replicas: 3, "604800000");
+        ProgramRun plan = await Run("topics", "plan", file);
+        plan.ExitCode.ShouldBe(1);
+        plan.Output.ShouldContain("cannot shop.cart.events replicas: 1 -> 3");
+        plan.Output.ShouldNotContain("Nothing to do");
+
+        await Declare(replicas: 1, "a week");
+        ProgramRun apply = await Run("topics", "apply", file);
+        apply.ExitCode.ShouldBe(2);
+        apply.Output.ShouldContain("The topic shop.cart.events cannot have retention.ms=a week: ");
+        apply.Output.ShouldNotContain("should not have happened");
+
+        Task Declare(int replicas, string retention) => File.WriteAllTextAsync(
+            file, $"topics:\n  - name: shop.cart.events\n    partitions: 2\n    replicationFactor: {replicas}\n    configs:\n      retention.ms: \"{retention}\"\n", Cancellation);
+    }
+
     [Fact]
     public async Task Tail_shows_keys_headers_and_values()
     {

@@ -1,26 +1,17 @@
+using System.Net;
+using KafkaEventSourcing.Embedded.Kafka;
 using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.EventLog.Tests;
 
-public sealed class TopicProvisionerTests : IAsyncLifetime
+public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixture<ServersFixture>, IDisposable
 {
-    private TestServers _servers = null!;
-    private TopicProvisioner _provisioner = null!;
+    private readonly TestServers _servers = fixture.Servers;
+    private readonly TopicProvisioner _provisioner = new(fixture.Servers.Addresses.KafkaConnection);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
-    {
-        _servers = await ServersOrSkip.Start(Cancellation);
-
-        _provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _provisioner.Dispose();
-        await _servers.DisposeAsync();
-    }
+    public void Dispose() => _provisioner.Dispose();
 
     [Fact]
     public async Task Apply_creates_what_is_missing_and_a_second_plan_is_empty()
@@ -54,7 +45,85 @@ public sealed class TopicProvisionerTests : IAsyncLifetime
         await Should.ThrowAsync<InvalidInputException>(() => _provisioner.Apply(plan, Cancellation));
     }
 
+    // A broker tells 0.10 as 0.1, and "compact, delete" as "compact,delete": endless drift, and apply waited 30 s for a text that never came.
     [Theory]
+    [InlineData("min.cleanable.dirty.ratio", "0.1", "0.10")]
+    [InlineData("cleanup.policy", "compact,delete", "compact, delete")]
+    [InlineData("cleanup.policy", "compact,delete", "delete,compact")]
+    [InlineData("preallocate", "true", "TRUE")]
+    [InlineData("retention.ms", "1000", "+1000")]
+    public async Task Config_that_is_told_in_other_words_is_no_drift_and_is_not_waited_for(string config, string told, string declared)
+    {
+        string name = TestServers.UniqueName("topic");
+        await _provisioner.Apply(await _provisioner.Plan(Declare(name, 1, (config, told)), Cancellation), Cancellation);
+        (await _provisioner.Plan(Declare(name, 1, (config, declared)), Cancellation)).IsEmpty.ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("retention.mss", "1000", "Unknown topic config name: retention.mss")]
+    [InlineData("retention.ms", "a week", "Invalid value a week for configuration retention.ms")]
+    [InlineData("min.insync.replicas", "0", "Invalid value 0 for configuration min.insync.replicas")]
+    public async Task Config_that_the_cluster_refuses_is_named_and_nothing_else_is_changed(string config, string value, string reason)
+    {
+        (string good, string bad) = (TestServers.UniqueName("topic"), TestServers.UniqueName("topic"));
+        await _provisioner.Apply(await _provisioner.Plan(new([.. Declare(good, 1).Topics, .. Declare(bad, 1).Topics]), Cancellation), Cancellation);
+        TopicDeclaration declared = new([.. Declare(good, 1, ("retention.ms", "5000")).Topics, .. Declare(bad, 1, ("segment.ms", "5000"), (config, value)).Topics]);
+        TopicPlan plan = await _provisioner.Plan(declared, Cancellation);
+        InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(_provisioner.Apply(plan, Cancellation));
+        refused.Message.ShouldStartWith($"The topic {bad} cannot have {config}={value}: ");
+        refused.Message.ShouldContain(reason);
+        (await _provisioner.Plan(declared, Cancellation)).Drifted.ShouldContain(d => d.Topic == good);
+    }
+
+    [Fact]
+    public async Task Replicas_that_differ_are_told_and_nothing_to_do_is_not()
+    {
+        using var cluster = new MockCluster(brokers: 3);
+        cluster.CreateTopic("bank.account.events", partitions: 2, replicas: 1);
+        using var provisioner = new TopicProvisioner(cluster.Connection);
+        TopicPlan plan = await provisioner.Plan(new([new TopicSpecification { Name = "bank.account.events", Partitions = 2, ReplicationFactor = 3 }]), Cancellation);
+        plan.Replicas.ShouldBe([("bank.account.events", 1, 3)]);
+        plan.IsEmpty.ShouldBeFalse();
+        plan.OnlyMissingTopics().IsEmpty.ShouldBeTrue();
+    }
+
+    // Replication was silently 1 on three brokers.
+    [Fact]
+    public async Task Topics_of_which_nothing_is_said_get_three_replicas_on_three_brokers()
+    {
+        using var cluster = new MockCluster(brokers: 3);
+        using var provisioner = new TopicProvisioner(cluster.Connection);
+        TopicPlan plan = await provisioner.PlanMissing(new TopicFamily("bank", "account"), 2, -1, isProcess: false, Cancellation);
+        plan.Missing.ShouldAllBe(t => t.ReplicationFactor == 3 && t.Configs["min.insync.replicas"] == "2");
+        plan.Missing.Count.ShouldBe(6);
+    }
+
+    // Kafka names any broker as the one to ask, for 9 s after its death also a dead one; librdkafka waited a minute for it, and the node ended.
+    [Fact]
+    public async Task Cluster_whose_controller_is_dead_is_asked_again_by_a_new_client()
+    {
+        int clients = 0;
+        await using var controller = new TcpProxy(TimeProvider.System);
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { AdvertisedPort = controller.Port }, cancellationToken: Cancellation);
+        controller.Target = IPEndPoint.Parse(kafka.BootstrapServers);
+        controller.Line().Stall();
+        // A client comes by the bootstrap address once, and then asks where metadata sends it.
+        await using var bootstrap = new TcpProxy(TimeProvider.System, _ =>
+        {
+            if (Interlocked.Increment(ref clients) == 2)
+                controller.Line().Mend();
+            return "";
+        })
+        { Target = controller.Target };
+        using var provisioner = new TopicProvisioner(new KafkaConnection { BootstrapServers = $"127.0.0.1:{bootstrap.Port}" });
+        await provisioner.Apply(new TopicPlan([new TopicSpecification { Name = "late", Partitions = 1 }], [], []), Cancellation);
+        (await provisioner.Plan(Declare("late", 1), Cancellation)).IsEmpty.ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("topics:\n  - name: a\n    partitions: 1\n    replicationFactor: 0\n", "replicationFactor 0")]
+    [InlineData("topics:\n  - name: a\n    partitions: 1\n  - name: a\n    partitions: 1\n", "the topic a is declared twice")]
+    [InlineData("topics:\n  - name: a\n    partitions: 1\n    configs:\n      retention.ms:\n", "retention.ms of the topic a has no value")]
     [InlineData("topics:\n  - name: a\n    partitions: none\n", "line 3")]
     [InlineData("topics:\n  - partitions: 2\n", "topic 1 has no name")]
     [InlineData("topics:\n  - name: a\n", "0 partitions")]
@@ -62,7 +131,7 @@ public sealed class TopicProvisionerTests : IAsyncLifetime
     [InlineData("", "no list 'topics'")]
     public async Task Declaration_that_is_none_says_where(string yaml, string told)
     {
-        string path = Path.Combine(_servers.Folder, "topics.yaml");
+        string path = Path.Combine(_servers.Folder, TestServers.UniqueName("topics"));
         await File.WriteAllTextAsync(path, yaml, Cancellation);
         Should.Throw<InvalidInputException>(() => TopicDeclaration.Load(path)).Message.ShouldContain(told);
     }

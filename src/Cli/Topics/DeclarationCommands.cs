@@ -24,17 +24,25 @@ internal static class DeclarationCommands
             using var provisioner = new TopicProvisioner(cluster.KafkaOf(result));
             TopicPlan plan = await provisioner.Plan(declaration, cancellationToken).ConfigureAwait(false);
             foreach (TopicSpecification missing in plan.Missing)
-                Console.WriteLine($"create {missing.Name}: {missing.Partitions} partitions{string.Concat(missing.Configs.Select(c => $", {c.Key}={c.Value}"))}");
+                Console.WriteLine($"create {missing.Name}: {missing.Partitions} partitions, {ReplicasOf(missing)}{string.Concat(missing.Configs.Select(c => $", {c.Key}={c.Value}"))}");
             foreach ((string topic, string config, string? present, string declared) in plan.Drifted)
                 Console.WriteLine($"set {topic} {config}: {present ?? "(nothing)"} -> {declared}");
             foreach (string refused in plan.Refused)
                 Console.WriteLine($"refuse: {refused}");
-            if (plan.Missing.Count + plan.Drifted.Count + plan.Refused.Count == 0)
+            foreach ((string topic, int present, int declared) in plan.Replicas)
+            {
+                Console.WriteLine($"cannot {topic} replicas: {present} -> {declared}: data moves between brokers by a reassignment, which 'kes topics apply' does not do; "
+                    + "Kafka's kafka-reassign-partitions.sh does");
+            }
+
+            if (plan.IsEmpty)
                 Console.WriteLine("Nothing to do: the cluster is as declared.");
             if (apply)
                 await provisioner.Apply(plan, cancellationToken).ConfigureAwait(false);
-            return plan.Refused.Count > 0 ? ExitCodes.Failed : ExitCodes.Done;
+            return plan.Refused.Count + plan.Replicas.Count > 0 ? ExitCodes.Failed : ExitCodes.Done;
         });
         return command;
     }
+
+    private static string ReplicasOf(TopicSpecification topic) => topic.ReplicationFactor < 0 ? "the broker's default of replicas" : $"{topic.ReplicationFactor} replica{(topic.ReplicationFactor == 1 ? "" : "s")}";
 }

@@ -6,6 +6,9 @@ namespace KafkaEventSourcing.Hosting.CommandLine;
 /// <summary>The options that say which servers to use and where data is; each has an environment variable, and the option wins.</summary>
 public sealed class ServerOptions
 {
+    /// <summary>The name of <see cref="ReplicationFactor"/>.</summary>
+    public const string ReplicationFactorName = "--replication-factor";
+
     /// <summary>The Kafka brokers.</summary>
     public Option<string?> Kafka { get; } = Named<string?>("--kafka", "KES_KAFKA", "Kafka brokers, host:port[,host:port]", v => v);
 
@@ -27,6 +30,14 @@ public sealed class ServerOptions
     /// <summary>Partitions of topics to create.</summary>
     public Option<int> Partitions { get; } = Named("--partitions", "KES_PARTITIONS", "partitions of topics that have to be created (default 4)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 4);
 
+    /// <summary>Replicas of topics to create.</summary>
+    public Option<short> ReplicationFactor { get; } = Named(
+        ReplicationFactorName, "KES_REPLICATION_FACTOR", "replicas of topics that have to be created (default 3, or as many as there are brokers)",
+        v => short.Parse(v, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture), (short)-1);
+
+    /// <summary>Whether to serve on topics that lose data.</summary>
+    public Option<bool> AcceptDataLoss { get; } = Named("--accept-data-loss", "KES_ACCEPT_DATA_LOSS", "serve though a topic deletes or refuses what must be kept; it is told all the same", bool.Parse, false);
+
     /// <summary>The id of this node.</summary>
     public Option<string?> NodeId { get; } = Named<string?>("--node-id", "KES_NODE_ID", "id of this node, the same after a restart; without it the node is a new one each time", v => v);
 
@@ -44,7 +55,7 @@ public sealed class ServerOptions
     public Option<bool> Verbose { get; } = new("--verbose") { Description = "log what goes on to standard error" };
 
     /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, NodeId, NodeSecret, SessionTimeout, Standbys, Verbose];
+    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, ReplicationFactor, AcceptDataLoss, NodeId, NodeSecret, SessionTimeout, Standbys, Verbose];
 
     /// <summary>The addresses that were named.</summary>
     /// <exception cref="InvalidInputException">A setting is not of the form name=value.</exception>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Processing;
 using KafkaEventSourcing.Projections.MongoDB;
 
@@ -21,7 +22,7 @@ internal sealed class NodeChecks
     public NodeChecks(EventSourcedNode node, BrokerProbe broker, ServerProbe registry, MongoProjectionStore readModels, TimeSpan brokerSilence)
     {
         (_node, _broker, _registry, _readModels, _brokerSilence) = (node, broker, registry, readModels, brokerSilence);
-        All = [new("node", Node), new("kafka", Kafka), new("partitions", Partitions), new("parked", Parked), new("schema-registry", Registry)];
+        All = [new("node", Node), new("kafka", Kafka), new("partitions", Partitions), new("topics", Topics), new("parked", Parked), new("schema-registry", Registry)];
         if (node.Application.Projections.Count > 0)
             All.AddRange([new("mongodb", MongoDB), new("read-models", ReadModels)]);
     }
@@ -48,7 +49,22 @@ internal sealed class NodeChecks
                 .Select(p => string.Create(CultureInfo.InvariantCulture, $"{a.Definition.Name} {p.Key} is {p.Value.ToString().ToLowerInvariant()}"))),
         ];
         return waiting.Length > 0 ? CheckResult.Failing($"{string.Join(", ", waiting)}.")
-            : _node.Aggregates.FirstOrDefault(a => !a.Processor.IsReady) is { } without ? CheckResult.Failing($"{without.Definition.Name}: this node waits for Kafka to give it partitions.")
+            : _node.Aggregates.FirstOrDefault(a => !a.Processor.IsReady && a.Processor.UnreadPartitions.Count == 0) is { } without ? CheckResult.Failing($"{without.Definition.Name}: this node waits for Kafka to give it partitions.")
+            : CheckResult.Ok;
+    }
+
+    // What is weaker than it should be is told by the log and the metrics alone: a cluster may be meant to be so.
+    private CheckResult Topics()
+    {
+        string[] unread =
+        [
+            .. _node.Aggregates.Where(a => a.Processor.UnreadPartitions.Count > 0)
+                .Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Topics.Commands} has got more partitions since this node started: nobody reads {string.Join(", ", a.Processor.UnreadPartitions)}.")),
+            .. _node.Aggregates.SelectMany(a => a.TopicStatus.Of(TopicRisk.Unusable)).Select(f => f.ToString()),
+        ];
+        TopicFinding[] losing = [.. _node.Aggregates.SelectMany(a => a.TopicStatus.Of(TopicRisk.LosesData))];
+        return unread.Length > 0 ? CheckResult.Failing(string.Join(" ", unread))
+            : losing.Length > 0 ? CheckResult.Degraded(string.Join(" ", losing.Select(f => f.ToString())))
             : CheckResult.Ok;
     }
 
