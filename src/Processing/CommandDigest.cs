@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
@@ -28,7 +27,6 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     public const string Header = "kes_commanddigest";
 
     private const int HashDigits = 32;
-    private const int KeptBuffer = 64 * 1024;
     private static readonly ConcurrentDictionary<AvroRecordType, Traits> Types = [];
 
     [ThreadStatic]
@@ -46,8 +44,7 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
         payload.WriteTo(ref writer);
         writer.Flush();
         CommandDigest digest = Of(type, buffer.WrittenSpan, expected);
-        if (buffer.Capacity > KeptBuffer)
-            s_buffer = null; // one large command must not cost its size for ever
+        buffer.Clear();
         return digest;
     }
 
