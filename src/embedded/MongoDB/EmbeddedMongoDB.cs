@@ -70,6 +70,7 @@ public sealed partial class EmbeddedMongoDB : IAsyncDisposable
             return;
         await _stop.CancelAsync().ConfigureAwait(false);
         _listener.Dispose();
+        _server.Stop(); // a long query must not hold the end up
         await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (Socket socket in _connections.Values)
             socket.Dispose();

@@ -24,6 +24,7 @@ internal sealed partial class MongoServer : IDisposable
         (_time, _logger) = (time, logger);
         Store = new DocumentStore(directory, options);
         Cursors = new CursorTable(time);
+        Operations = new OperationTable(time);
         _sessions = new SessionTable(Store, time);
         Add("find", ReadCommands.Find);
         Add("aggregate", ReadCommands.Aggregate);
@@ -59,23 +60,21 @@ internal sealed partial class MongoServer : IDisposable
         Add("whatsmyuri", _ => new BsonDocument("you", Address));
         Add("startSession", _ => new BsonDocument { { "id", new BsonDocument("id", new BsonBinaryData(Guid.CreateVersion7(time.GetUtcNow()), GuidRepresentation.Standard)) }, { "timeoutMinutes", 30 } });
         Add("refreshSessions", _ => []);
-        Add("endSessions", c =>
+        Add("endSessions", EndSessions);
+        Add("killSessions", EndSessions);
+        Add("currentOp", _ => new BsonDocument("inprog", Operations.ToBson()));
+        Add("killOp", c =>
         {
-            foreach (BsonDocument id in c.Command[0].AsBsonArray.Cast<BsonDocument>())
-                _sessions.End(id);
-            return [];
-        });
-        Add("killSessions", c =>
-        {
-            foreach (BsonDocument id in c.Command[0].AsBsonArray.Cast<BsonDocument>())
-                _sessions.End(id);
-            return [];
+            Operations.Kill(OperationTable.IdOf(c.Command.GetValue("op", BsonNull.Value)));
+            return new BsonDocument("info", "attempting to kill op");
         });
     }
 
     public DocumentStore Store { get; }
 
     public CursorTable Cursors { get; }
+
+    public OperationTable Operations { get; }
 
     /// <summary>host:port, as the replica set names its member.</summary>
     public string Address { get; set; } = "";
@@ -102,14 +101,26 @@ internal sealed partial class MongoServer : IDisposable
         { "readOnly", false },
     };
 
+    /// <summary>Ends everything that runs.</summary>
+    public void Stop() => Operations.Stop();
+
     /// <summary>Answers a command; never throws.</summary>
-    public async Task<BsonDocument> Run(BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences)
+    public async Task<BsonDocument> Run(BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences, Func<bool> isClientGone)
     {
+        Operation operation = Operations.Begin(command, isClientGone);
         try
         {
-            BsonDocument reply = await Dispatch(new CommandContext(this, command, sequences)).ConfigureAwait(false);
+            var context = new CommandContext(this, command, sequences, operation);
+            if (MaxTimeOf(command) is { } limit)
+                operation.Limit(limit);
+            BsonDocument reply = await Dispatch(context).ConfigureAwait(false);
             reply["ok"] = 1.0;
             return reply;
+        }
+        catch (OperationCanceledException) when (operation.Token.IsCancellationRequested)
+        {
+            MongoCommandException ended = operation.Error();
+            return Error(ended.Code, ended.Message, ended);
         }
         catch (MongoCommandException refused)
         {
@@ -124,10 +135,15 @@ internal sealed partial class MongoServer : IDisposable
             LogFailed(_logger, failure, command.GetElement(0).Name);
             return Error(MongoErrorCode.InternalError, failure.Message);
         }
+        finally
+        {
+            Operations.End(operation);
+        }
     }
 
     public void Dispose()
     {
+        Operations.Dispose();
         Cursors.Dispose();
         _sessions.Dispose();
         Store.Dispose();
@@ -156,7 +172,7 @@ internal sealed partial class MongoServer : IDisposable
             return await Run(context).ConfigureAwait(false);
 
         Session session = _sessions.Of(lsid.AsBsonDocument);
-        await session.Turn.WaitAsync().ConfigureAwait(false);
+        await session.Turn.WaitAsync(context.Operation.Token).ConfigureAwait(false);
         try
         {
             switch (context.Name)
@@ -212,10 +228,46 @@ internal sealed partial class MongoServer : IDisposable
         return first;
     }
 
-    private Task<BsonDocument> Run(CommandContext context) =>
-        _commands.TryGetValue(context.Name, out Func<CommandContext, Task<BsonDocument>>? run)
-            ? run(context)
-            : throw new MongoCommandException(MongoErrorCode.CommandNotFound, $"no such command: '{context.Name}'");
+    private Task<BsonDocument> Run(CommandContext context)
+    {
+        if (!_commands.TryGetValue(context.Name, out Func<CommandContext, Task<BsonDocument>>? run))
+            throw new MongoCommandException(MongoErrorCode.CommandNotFound, $"no such command: '{context.Name}'");
+        Operation.Current = context.Operation;
+        try
+        {
+            Operation.Check();
+            return run(context);
+        }
+        finally
+        {
+            Operation.Current = null;
+        }
+    }
+
+    private BsonDocument EndSessions(CommandContext context)
+    {
+        foreach (BsonDocument id in context.Command[0].AsBsonArray.Cast<BsonDocument>())
+        {
+            if (context.Name.Equals("killSessions", StringComparison.OrdinalIgnoreCase))
+                Operations.KillOf(id["id"]);
+            Cursors.KillOf(id["id"]);
+            _sessions.End(id);
+        }
+
+        return [];
+    }
+
+    // Null: no limit. Of getMore it is for cursors that wait for data only, which there are none of.
+    private static TimeSpan? MaxTimeOf(BsonDocument command)
+    {
+        if (!command.TryGetValue("maxTimeMS", out BsonValue given))
+            return null;
+        if (!given.IsNumeric || given.ToDouble() is var number && (number != Math.Truncate(number) || number < 0 || number > int.MaxValue))
+            throw new MongoCommandException(MongoErrorCode.BadValue, $"maxTimeMS has a value that it cannot have: {given}");
+        if (command.GetElement(0).Name == "getMore")
+            throw new MongoCommandException(MongoErrorCode.BadValue, "cannot set maxTimeMS on getMore command for a non-awaitData cursor");
+        return given.ToInt64() == 0 ? null : TimeSpan.FromMilliseconds(given.ToInt64());
+    }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The command {Command} failed")]
     private static partial void LogFailed(ILogger logger, Exception failure, string command);

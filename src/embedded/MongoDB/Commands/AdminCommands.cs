@@ -60,7 +60,7 @@ internal static class AdminCommands
             { "name", c.Name },
             { "type", "collection" },
             { "options", new BsonDocument() },
-            { "info", new BsonDocument("readOnly", false) },
+            { "info", new BsonDocument { { "readOnly", false }, { "uuid", new BsonBinaryData(c.Id, GuidRepresentation.Standard) } } },
             { "idIndex", c.Indexes[0].ToBson() },
         });
         return OneBatch($"{context.Database}.$cmd.listCollections", collections.Where(filter.Matches));

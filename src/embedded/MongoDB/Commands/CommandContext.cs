@@ -5,13 +5,16 @@ using MongoDB.Bson;
 namespace KafkaEventSourcing.Embedded.MongoDB.Commands;
 
 /// <summary>One command on its way.</summary>
-internal sealed class CommandContext(MongoServer server, BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences)
+internal sealed class CommandContext(MongoServer server, BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences, Operation operation)
 {
     public MongoServer Server => server;
 
     public DocumentStore Store => server.Store;
 
     public BsonDocument Command => command;
+
+    /// <summary>This run of the command, which may be ended.</summary>
+    public Operation Operation => operation;
 
     public string Name { get; } = command.GetElement(0).Name;
 
@@ -59,8 +62,10 @@ internal sealed class CommandContext(MongoServer server, BsonDocument command, D
         {
             try
             {
+                Operation.Current = operation; // another thread may go on
                 lock (Store.WriteLock)
                 {
+                    Operation.Check();
                     using var own = new StoreTransaction(Store, isMultiDocument: false);
                     T result = write(own);
                     own.Commit();
@@ -69,15 +74,26 @@ internal sealed class CommandContext(MongoServer server, BsonDocument command, D
             }
             catch (OwnedByTransactionException owned)
             {
-                await owned.Ended.ConfigureAwait(false);
+                await owned.Ended.WaitAsync(operation.Token).ConfigureAwait(false);
+            }
+            finally
+            {
+                Operation.Current = null;
             }
         }
     }
 
-    /// <summary>The candidates of a filter that match it.</summary>
-    public IEnumerable<BsonDocument> Find(CollectionDefinition? collection, BsonDocument filter, StoreTransaction transaction)
+    /// <summary>The candidates of a filter that match it, in the order of <paramref name="sort"/>: that of an index, where one has it, else of the <paramref name="first"/> ones that come first; 0: of all.</summary>
+    public IEnumerable<BsonDocument> Find(CollectionDefinition? collection, BsonDocument filter, StoreTransaction transaction, SortPattern? sort = null, long first = 0)
     {
-        Matcher matcher = Matcher.Parse(filter);
-        return collection is null ? [] : new Planner(Store).Choose(collection, matcher).Candidates(transaction).Where(matcher.Matches);
+        var matcher = Matcher.Parse(filter);
+        if (collection is null)
+            return [];
+        var planner = new Planner(Store);
+        if (planner.ChooseForAlternatives(collection, filter, sort) is { } merged)
+            return merged(transaction);
+        Plan plan = planner.Choose(collection, matcher, sort);
+        IEnumerable<BsonDocument> found = plan.Candidates(transaction).Where(matcher.Matches);
+        return sort is null || plan.IsSorted ? found : sort.First(found, first);
     }
 }

@@ -13,9 +13,9 @@ internal static class ReadCommands
     {
         IEnumerable<BsonDocument> Documents(StoreTransaction transaction)
         {
-            IEnumerable<BsonDocument> found = context.Find(context.Collection, context.Document("filter"), transaction);
-            if (context.Document("sort") is { ElementCount: > 0 } sort)
-                found = found.OrderBy(d => d, SortPattern.Parse(sort));
+            SortPattern? sort = context.Document("sort") is { ElementCount: > 0 } pattern ? SortPattern.Parse(pattern) : null;
+            long first = context.Number("limit", 0) is not 0 and var most ? Math.Abs(most) + context.Number("skip", 0) : 0;
+            IEnumerable<BsonDocument> found = context.Find(context.Collection, context.Document("filter"), transaction, sort, first);
             if (context.Number("skip", 0) is > 0 and var skip)
                 found = found.Skip((int)skip);
             if (context.Number("limit", 0) is not 0 and var limit)
@@ -90,10 +90,13 @@ internal static class ReadCommands
             _ => throw new MongoCommandException(MongoErrorCode.CommandNotSupported, $"explain of {name} is not supported here."),
         };
         CollectionDefinition? collection = context.Store.Find(context.Database, inner[0].AsString);
-        Plan? plan = collection is null ? null : new Planner(context.Store).Choose(collection, Matcher.Parse(filter));
+        SortPattern? sort = name == "find" && inner.TryGetValue("sort", out BsonValue pattern) && pattern is BsonDocument { ElementCount: > 0 } order ? SortPattern.Parse(order) : null;
+        Plan? plan = collection is null ? null : new Planner(context.Store).Choose(collection, Matcher.Parse(filter), sort);
         BsonDocument stage = plan is null ? new BsonDocument("stage", "EOF")
             : plan.Stage == "IXSCAN" ? new BsonDocument { { "stage", "FETCH" }, { "filter", filter }, { "inputStage", new BsonDocument { { "stage", "IXSCAN" }, { "indexName", plan.IndexName } } } }
             : new BsonDocument { { "stage", plan.Stage }, { "filter", filter } };
+        if (sort is not null && plan is { IsSorted: false })
+            stage = new BsonDocument { { "stage", "SORT" }, { "sortPattern", inner["sort"] }, { "inputStage", stage } };
         return new BsonDocument("queryPlanner", new BsonDocument { { "namespace", $"{context.Database}.{inner[0].AsString}" }, { "parsedQuery", filter }, { "winningPlan", stage }, { "rejectedPlans", new BsonArray() } });
     }
 
@@ -103,6 +106,6 @@ internal static class ReadCommands
         // A cursor of a transaction lives in it; any other has a view of its own until it is closed.
         StoreTransaction view = context.Transaction ?? new StoreTransaction(context.Store, isMultiDocument: false);
         IEnumerator<BsonDocument> cursor = documents(view).GetEnumerator();
-        return context.Server.Cursors.Open(ns, cursor, context.Transaction is null ? view : null, batchSize, singleBatch);
+        return context.Server.Cursors.Open(ns, cursor, context.Transaction is null ? view : null, batchSize, singleBatch, context.Command);
     }
 }

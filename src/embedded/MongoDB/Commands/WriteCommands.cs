@@ -105,10 +105,8 @@ internal static class WriteCommands
         return context.Write(transaction =>
         {
             BsonDocument filter = context.Document("query");
-            IEnumerable<BsonDocument> found = context.Find(collection, filter, transaction);
-            if (context.Document("sort") is { ElementCount: > 0 } sort)
-                found = found.OrderBy(d => d, SortPattern.Parse(sort));
-            BsonDocument? before = found.FirstOrDefault();
+            SortPattern? sort = context.Document("sort") is { ElementCount: > 0 } pattern ? SortPattern.Parse(pattern) : null;
+            BsonDocument? before = context.Find(collection, filter, transaction, sort, first: 1).FirstOrDefault();
             BsonDocument? result = before;
             var last = new BsonDocument { { "n", before is null ? 0 : 1 } };
             if (context.Flag("remove"))
@@ -210,11 +208,12 @@ internal static class WriteCommands
             BsonArray errors = [];
             for (int i = 0; i < count; i++)
             {
+                Operation.Check();
                 try
                 {
                     n += statement(i, transaction, ordered);
                 }
-                catch (MongoCommandException failed) when (failed.Code is not (MongoErrorCode.WriteConflict or MongoErrorCode.TransactionTooLarge))
+                catch (MongoCommandException failed) when (failed.Code is not (MongoErrorCode.WriteConflict or MongoErrorCode.TransactionTooLarge) && !context.Operation.Token.IsCancellationRequested)
                 {
                     var error = new BsonDocument { { "index", i }, { "code", (int)failed.Code }, { "errmsg", failed.Message } };
                     if (failed.KeyPattern is not null)

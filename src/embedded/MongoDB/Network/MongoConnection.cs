@@ -1,9 +1,11 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
 using KafkaEventSourcing.Embedded.MongoDB.Storage;
 using Microsoft.Extensions.Logging;
 using MongoDB.Bson;
+using MongoDB.Bson.IO;
 using MongoDB.Bson.Serialization;
 
 namespace KafkaEventSourcing.Embedded.MongoDB.Network;
@@ -19,7 +21,10 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
     private const int ChecksumPresent = 1;
     private const int MoreToCome = 2;
 
-    private byte[] _buffer = new byte[64 * 1024];
+    private const int InitialBuffer = 64 * 1024;
+    private const int MaxKeptBuffer = 1024 * 1024;
+
+    private byte[] _buffer = new byte[InitialBuffer];
     private int _replyId;
 
     public async Task Serve(CancellationToken cancellationToken)
@@ -37,9 +42,11 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
                     _buffer = new byte[Math.Max(bodyLength, _buffer.Length * 2)];
                 if (!await ReadFully(_buffer.AsMemory(0, bodyLength), cancellationToken).ConfigureAwait(false))
                     return;
-                byte[]? reply = await Answer(header, _buffer.AsMemory(0, bodyLength)).ConfigureAwait(false);
-                for (ReadOnlyMemory<byte> rest = reply; rest.Length > 0;)
+                ReadOnlyMemory<byte> rest = await Answer(header, _buffer.AsMemory(0, bodyLength)).ConfigureAwait(false);
+                while (rest.Length > 0)
                     rest = rest[await socket.SendAsync(rest, cancellationToken).ConfigureAwait(false)..];
+                if (_buffer.Length > MaxKeptBuffer)
+                    _buffer = new byte[InitialBuffer]; // idle connections do not hold the memory of their largest message
             }
         }
         catch (Exception malformed) when (malformed is InvalidDataException or FormatException or EndOfStreamException or ArgumentException or BsonException)
@@ -71,7 +78,20 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
         return true;
     }
 
-    private async Task<byte[]?> Answer(byte[] header, ReadOnlyMemory<byte> body)
+    // A client that has closed its connection: it is readable, and there is nothing to read.
+    private bool IsGone()
+    {
+        try
+        {
+            return socket.Poll(0, SelectMode.SelectRead) && socket.Available == 0;
+        }
+        catch (Exception closed) when (closed is SocketException or ObjectDisposedException)
+        {
+            return true;
+        }
+    }
+
+    private async Task<ReadOnlyMemory<byte>> Answer(byte[] header, ReadOnlyMemory<byte> body)
     {
         int requestId = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(4));
         switch (BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12)))
@@ -81,8 +101,8 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
                 if ((flags & ChecksumPresent) != 0)
                     body = body[..^sizeof(int)];
                 (BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences) = ReadSections(body[sizeof(int)..]);
-                BsonDocument reply = await server.Run(command, sequences).ConfigureAwait(false);
-                return (flags & MoreToCome) != 0 ? null : Message(reply, requestId);
+                BsonDocument reply = await server.Run(command, sequences, IsGone).ConfigureAwait(false);
+                return (flags & MoreToCome) != 0 ? default : Message(reply, requestId);
             case OpQuery:
                 // Only the first hello of a client still comes this way.
                 int name = body.Span[sizeof(int)..].IndexOf((byte)0) + sizeof(int);
@@ -184,32 +204,30 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
 
     private static BsonDocument Parse(byte[] bytes) => BsonSerializer.Deserialize<BsonDocument>(bytes);
 
-    private byte[] Message(BsonDocument reply, int requestId)
-    {
-        byte[] document = reply.ToBson();
-        byte[] message = new byte[HeaderLength + sizeof(int) + 1 + document.Length];
-        Header(message, requestId, OpMsg);
-        document.CopyTo(message, HeaderLength + sizeof(int) + 1);
-        return message;
-    }
+    private ReadOnlyMemory<byte> Message(BsonDocument reply, int requestId) => Build(reply, requestId, OpMsg, sizeof(int) + 1, (_, _) => { });
 
-    private byte[] Reply(BsonDocument reply, int requestId)
+    private ReadOnlyMemory<byte> Reply(BsonDocument reply, int requestId) => Build(reply, requestId, OpReply, 20, (body, _) =>
     {
-        byte[] document = reply.ToBson();
-        byte[] message = new byte[HeaderLength + 20 + document.Length];
-        Header(message, requestId, OpReply);
-        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(HeaderLength), 8);
-        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(HeaderLength + 16), 1);
-        document.CopyTo(message, HeaderLength + 20);
-        return message;
-    }
+        BinaryPrimitives.WriteInt32LittleEndian(body, 8);
+        BinaryPrimitives.WriteInt32LittleEndian(body[16..], 1);
+    });
 
-    private void Header(byte[] message, int requestId, int opcode)
+    // Written once, behind its header: an answer may have 16 MB.
+    private ReadOnlyMemory<byte> Build(BsonDocument reply, int requestId, int opcode, int head, SpanAction<byte, int> fill)
     {
-        BinaryPrimitives.WriteInt32LittleEndian(message, message.Length);
+        using var stream = new MemoryStream();
+        stream.SetLength(HeaderLength + head);
+        stream.Position = stream.Length;
+        using (var writer = new BsonBinaryWriter(stream))
+            BsonSerializer.Serialize(writer, reply);
+        byte[] message = stream.GetBuffer();
+        int length = (int)stream.Length;
+        fill(message.AsSpan(HeaderLength, head), 0);
+        BinaryPrimitives.WriteInt32LittleEndian(message, length);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(4), ++_replyId);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(8), requestId);
         BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(12), opcode);
+        return message.AsMemory(0, length);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A client sent what is no message: {Reason} Its connection is closed")]

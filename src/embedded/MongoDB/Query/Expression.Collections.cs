@@ -159,8 +159,12 @@ internal sealed partial class Expression
                     if (step == 0)
                         throw Bad("$range requires a non-zero step value");
                     var numbers = new BsonArray();
-                    for (int i = start; step > 0 ? i < end : i > end; i += step)
-                        numbers.Add(i);
+                    for (long i = start; step > 0 ? i < end : i > end; i += step)
+                    {
+                        Commands.Operation.Check();
+                        numbers.Add((int)i);
+                    }
+
                     return numbers;
                 });
             case "$filter":

@@ -28,7 +28,11 @@ internal sealed partial class Expression
 
     private Expression(Func<ExpressionContext, BsonValue?> evaluate) => _evaluate = evaluate;
 
-    public BsonValue? Evaluate(ExpressionContext context) => _evaluate(context);
+    public BsonValue? Evaluate(ExpressionContext context)
+    {
+        Commands.Operation.Check();
+        return _evaluate(context);
+    }
 
     public static bool IsTrue(BsonValue? value) => value switch
     {

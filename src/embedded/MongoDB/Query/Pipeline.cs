@@ -35,7 +35,14 @@ internal sealed class Pipeline
         return pipeline;
     }
 
-    public IEnumerable<BsonDocument> Run(IEnumerable<BsonDocument> documents) => _stages.Aggregate(documents, (input, stage) => stage(input));
+    public IEnumerable<BsonDocument> Run(IEnumerable<BsonDocument> documents) => _stages.Aggregate(documents.Select(Checked), (input, stage) => stage(input));
+
+    // Documents that are in memory already, as those of a facet, are not read from the store, which checks.
+    private static BsonDocument Checked(BsonDocument document)
+    {
+        Commands.Operation.Check();
+        return document;
+    }
 
     private static BsonDocument Document(BsonElement stage) =>
         stage.Value as BsonDocument ?? throw new MongoCommandException(MongoErrorCode.FailedToParse, $"the {stage.Name} specification must be an object");
@@ -186,7 +193,10 @@ internal sealed class Pipeline
                 }
 
                 for (int at = 0; at < array.Count; at++)
+                {
+                    Commands.Operation.Check();
                     yield return With(document, array[at], new BsonInt64(at));
+                }
             }
         }
 

@@ -7,6 +7,9 @@ internal sealed record IndexDefinition(int Number, string Name, BsonDocument Key
 {
     public IReadOnlyList<(string Path, bool Descending)> Fields { get; } = [.. Keys.Select(k => (k.Name, k.Value.IsNumeric && k.Value.ToDouble() < 0))];
 
+    /// <summary>Whether a document may have several entries ("multikey"): their order is not that of the documents then. It never becomes false again.</summary>
+    public bool MayHaveArrays { get; set; }
+
     /// <summary>Whether a field is a path into a document.</summary>
     public bool HasPaths { get; } = Keys.Any(k => k.Name.Contains('.', StringComparison.Ordinal));
 
@@ -21,8 +24,8 @@ internal sealed record IndexDefinition(int Number, string Name, BsonDocument Key
     }
 }
 
-/// <summary>A collection: its number in keys, and its indexes.</summary>
-internal sealed record CollectionDefinition(string Database, string Name, int Number, IReadOnlyList<IndexDefinition> Indexes, int NextIndex)
+/// <summary>A collection: its id, which it keeps when it is renamed, its number in keys, and its indexes.</summary>
+internal sealed record CollectionDefinition(Guid Id, string Database, string Name, int Number, IReadOnlyList<IndexDefinition> Indexes, int NextIndex)
 {
     private PlainIndexes? _plain;
 

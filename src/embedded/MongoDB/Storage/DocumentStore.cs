@@ -86,7 +86,7 @@ internal sealed class DocumentStore : IDisposable
                 return meanwhile;
             CheckName(database, name);
             var id = new IndexDefinition(0, "_id_", new BsonDocument("_id", 1), Unique: false, Sparse: false);
-            var created = new CollectionDefinition(database, name, _nextCollection++, [id], 1);
+            var created = new CollectionDefinition(NewId(), database, name, _nextCollection++, [id], 1);
             SaveCatalog(_collections.Add(created.Namespace, created));
             return created;
         }
@@ -355,7 +355,7 @@ internal sealed class DocumentStore : IDisposable
     }
 
     // All of them before one is put: a statement that fails leaves nothing behind.
-    private static List<byte[]> CheckedEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey, StoreTransaction transaction)
+    private List<byte[]> CheckedEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey, StoreTransaction transaction)
     {
         var entries = new List<byte[]>();
         foreach ((byte[] entry, int valuesLength) in EntriesWithLength(collection, index, document, documentKey))
@@ -373,6 +373,15 @@ internal sealed class DocumentStore : IDisposable
             }
 
             entries.Add(entry);
+        }
+
+        if (entries.Count > 1 && !index.MayHaveArrays)
+        {
+            lock (_catalogLock)
+            {
+                index.MayHaveArrays = true;
+                SaveCatalog(_collections);
+            }
         }
 
         return entries;
@@ -428,8 +437,8 @@ internal sealed class DocumentStore : IDisposable
             {
                 "collections", new BsonArray(collections.Values.Select(c => new BsonDocument
                 {
-                    { "database", c.Database }, { "name", c.Name }, { "number", c.Number }, { "nextIndex", c.NextIndex },
-                    { "indexes", new BsonArray(c.Indexes.Select(i => new BsonDocument { { "number", i.Number }, { "name", i.Name }, { "keys", i.Keys }, { "unique", i.Unique }, { "sparse", i.Sparse } })) },
+                    { "id", new BsonBinaryData(c.Id, GuidRepresentation.Standard) }, { "database", c.Database }, { "name", c.Name }, { "number", c.Number }, { "nextIndex", c.NextIndex },
+                    { "indexes", new BsonArray(c.Indexes.Select(i => new BsonDocument { { "number", i.Number }, { "name", i.Name }, { "keys", i.Keys }, { "unique", i.Unique }, { "sparse", i.Sparse }, { "arrays", i.MayHaveArrays } })) },
                 }))
             },
         }.ToBson());
@@ -444,9 +453,17 @@ internal sealed class DocumentStore : IDisposable
         _nextCollection = catalog["next"].AsInt32;
         foreach (BsonDocument c in catalog["collections"].AsBsonArray.Cast<BsonDocument>())
         {
-            var collection = new CollectionDefinition(c["database"].AsString, c["name"].AsString, c["number"].AsInt32,
-                [.. c["indexes"].AsBsonArray.Select(i => new IndexDefinition(i["number"].AsInt32, i["name"].AsString, i["keys"].AsBsonDocument, i["unique"].AsBoolean, i["sparse"].AsBoolean))], c["nextIndex"].AsInt32);
+            var collection = new CollectionDefinition(c.TryGetValue("id", out BsonValue id) ? id.AsGuid : NewId(), c["database"].AsString, c["name"].AsString, c["number"].AsInt32,
+                [.. c["indexes"].AsBsonArray.Select(i => new IndexDefinition(i["number"].AsInt32, i["name"].AsString, i["keys"].AsBsonDocument, i["unique"].AsBoolean, i["sparse"].AsBoolean)
+                {
+                    MayHaveArrays = i["number"].AsInt32 != 0 && i.AsBsonDocument.GetValue("arrays", true).AsBoolean, // of a version that did not note it
+                })], c["nextIndex"].AsInt32);
             _collections = _collections.Add(collection.Namespace, collection);
         }
+
+        if (catalog["collections"].AsBsonArray.Any(c => !c.AsBsonDocument.Contains("id")))
+            SaveCatalog(_collections); // of a version before ids
     }
+
+    private static Guid NewId() => new(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16));
 }

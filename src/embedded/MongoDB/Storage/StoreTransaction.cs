@@ -1,3 +1,4 @@
+using KafkaEventSourcing.Embedded.MongoDB.Commands;
 using RocksDbSharp;
 
 namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
@@ -39,6 +40,7 @@ internal sealed class StoreTransaction : IDisposable
     /// <summary>Before a document is changed, or a value of a unique index is taken: nobody else may be doing so, nor have done so since this transaction started.</summary>
     public void Own(ReadOnlySpan<byte> key)
     {
+        Operation.Check();
         ulong hash = ConflictTable.HashOf(key);
         if (_store.Conflicts.TryOwn(hash, this, _started, out bool isNew, out StoreTransaction? other))
         {
@@ -121,6 +123,9 @@ internal sealed class StoreTransaction : IDisposable
         using Iterator iterator = _store.Database.NewIterator(readOptions: _asOfStart);
         for (iterator.Seek(from); iterator.Valid(); iterator.Next())
         {
+            Operation.Check();
+            if (_ended)
+                throw new MongoCommandException(MongoErrorCode.NoSuchTransaction, "The transaction that this cursor is of has ended.");
             byte[] key = iterator.Key();
             if (ByteKeyComparer.Instance.Compare(key, to) >= 0)
                 yield break;
