@@ -38,7 +38,7 @@ internal static class ProjectStage
             for (int at = 0; at < events.Count; at += BatchEvents)
             {
                 List<RecordedEvent> batch = events.GetRange(at, Math.Min(BatchEvents, events.Count - at));
-                await engine.Project(0, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
+                await engine.Project(0, at == 0 ? 0 : events[at - 1].Offset + 1, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
             }
 
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using Microsoft.Extensions.Logging;
@@ -15,6 +16,9 @@ public sealed partial class EventSubscription
     private readonly KafkaConnection _connection;
     private readonly TopicFamily _topics;
     private readonly SubscriptionContext _context;
+    private readonly ConcurrentQueue<int> _restarts = [];
+    private readonly Lock _wakeLock = new();
+    private CancellationTokenSource? _wake; // ends the consumer's wait; null while the subscription does not run
 
     /// <summary>A subscription to the events of <paramref name="topics"/>.</summary>
     /// <exception cref="InvalidInputException">An option is out of range.</exception>
@@ -33,16 +37,26 @@ public sealed partial class EventSubscription
 
     /// <summary>Reads until <paramref name="cancellationToken"/> is cancelled, then returns.</summary>
     /// <param name="startOf">Where to begin a partition; null: at its first event.</param>
-    /// <param name="handle">Takes the next batch of a partition; the one after it comes when the task is done. When it throws, it gets the same events again, by halves.</param>
+    /// <param name="handle">Takes the next batch of a partition; the one after it comes when the task is done. When it throws, it gets the same events again, by halves; after an
+    /// <see cref="EventsNeededAgainException"/> the partition is read anew from where <paramref name="startOf"/> says.</param>
     /// <param name="cancellationToken">Ends the subscription.</param>
     /// <exception cref="KafkaException">The cluster refuses this client for good.</exception>
     public Task Run(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken) =>
         Task.Factory.StartNew(() => Consume(startOf, handle, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
 
+    /// <summary>Reads <paramref name="partition"/> anew, from where <c>startOf</c> says, if this subscription has it. It returns at once.</summary>
+    public void Restart(int partition)
+    {
+        _restarts.Enqueue(partition);
+        lock (_wakeLock)
+            _wake?.Cancel();
+    }
+
     private async Task Consume(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var feeds = new Dictionary<int, PartitionFeed>();
+        var starts = new Dictionary<int, long>();
         Exception? fault = null;
         void Stop(Exception failure)
         {
@@ -52,6 +66,7 @@ public sealed partial class EventSubscription
 
         ConsumerConfig config = _connection.Consumer(_context.Options.GroupId);
         config.EnablePartitionEof = true; // its offset tells how far markers go
+        config.AutoOffsetReset = AutoOffsetReset.Error; // events that are gone are never passed over silently
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
         config.SessionTimeoutMs ??= (int)_context.Options.SessionTimeout.TotalMilliseconds;
         config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, config.SessionTimeoutMs.Value / 6); // a rebalance is learned by heartbeat
@@ -72,7 +87,9 @@ public sealed partial class EventSubscription
         {
             try
             {
-                return startOf(partition, stop.Token).AsTask().GetAwaiter().GetResult() is { } offset ? new Offset(offset) : Offset.Beginning;
+                long? start = startOf(partition, stop.Token).AsTask().GetAwaiter().GetResult();
+                starts[partition] = start ?? 0;
+                return start is { } offset ? new Offset(offset) : Offset.Beginning;
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -94,7 +111,20 @@ public sealed partial class EventSubscription
             _ = feed.Completion.ContinueWith(_ => feed.Dispose(), TaskScheduler.Default);
         }
 
+        void StartAnew(int partition)
+        {
+            if (!consumer.Assignment.Exists(p => p.Partition.Value == partition))
+                return;
+            Drop(partition);
+            var from = new TopicPartitionOffset(_topics.Events, partition, Start(partition));
+            if (stop.IsCancellationRequested)
+                return;
+            consumer.Seek(from);
+            consumer.Resume([from.TopicPartition]); // the feed that is gone may have paused it
+        }
+
         consumer.Subscribe(_topics.Events);
+        CancellationTokenSource wake = Rearm(stop.Token);
         try
         {
             while (true)
@@ -102,7 +132,21 @@ public sealed partial class EventSubscription
                 ConsumeResult<byte[], byte[]> record;
                 try
                 {
-                    record = consumer.Consume(stop.Token);
+                    record = consumer.Consume(wake.Token);
+                }
+                catch (OperationCanceledException) when (wake.IsCancellationRequested && !stop.IsCancellationRequested)
+                {
+                    using CancellationTokenSource used = wake;
+                    wake = Rearm(stop.Token);
+                    while (_restarts.TryDequeue(out int again))
+                        StartAnew(again);
+                    continue;
+                }
+                catch (ConsumeException gone) when (gone.Error.Code == ErrorCode.Local_AutoOffsetReset)
+                {
+                    LogOutOfRange(_context.Logger, _topics.Events, gone.ConsumerRecord.Partition.Value, gone.Error.Reason);
+                    Restart(gone.ConsumerRecord.Partition.Value); // who says where to begin knows what to do
+                    continue;
                 }
                 catch (ConsumeException passing) when (KafkaPatience.IsPassing(passing.Error))
                 {
@@ -113,7 +157,7 @@ public sealed partial class EventSubscription
                 int partition = record.Partition.Value;
                 if (!feeds.TryGetValue(partition, out PartitionFeed? feed))
                 {
-                    feeds.Add(partition, feed = new PartitionFeed(_context, consumer, record.TopicPartition, handle, Stop, stop.Token));
+                    feeds.Add(partition, feed = new PartitionFeed(_context, consumer, record.TopicPartition, starts[partition], handle, Restart, Stop, stop.Token));
                     _context.Partitions = feeds.Count;
                 }
 
@@ -136,11 +180,30 @@ public sealed partial class EventSubscription
 
             feeds.Clear(); // Close revokes what they read
             consumer.Close();
+            lock (_wakeLock)
+                _wake = null;
+            wake.Dispose();
         }
 
         if (fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
     }
+
+    private CancellationTokenSource Rearm(CancellationToken stop)
+    {
+        var wake = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        lock (_wakeLock)
+        {
+            _wake = wake;
+            if (!_restarts.IsEmpty)
+                wake.Cancel();
+        }
+
+        return wake;
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Topic}, partition {Partition}, does not have the place that is to be read: it was cut, or made anew: {Reason}")]
+    private static partial void LogOutOfRange(ILogger logger, string topic, int partition, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic} cannot be read now; it is tried again: {Reason}")]
     private static partial void LogReadAgain(ILogger logger, string topic, string reason);

@@ -8,7 +8,7 @@ using KafkaEventSourcing.Avro;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>Reads committed events from the log, up to its end at the time of the call. Each read has a consumer of its own. Thread-safe.</summary>
-public sealed class HistoryReader
+public sealed class HistoryReader : IEventLogExtents
 {
     private const int MaxWaitingRecords = 10_000;
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
@@ -31,9 +31,25 @@ public sealed class HistoryReader
     public Task<IReadOnlyDictionary<int, long>> EndOffsets(CancellationToken cancellationToken) => Task.Run<IReadOnlyDictionary<int, long>>(
         async () =>
         {
-            using IAdminClient admin = new AdminClientBuilder(_connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+            using IAdminClient admin = BuildAdmin();
             TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p => new TopicPartition(_topics.Events, p))];
             return await PartitionOffsets.List(admin, partitions, OffsetSpec.Latest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<EventLogExtent> Extent(CancellationToken cancellationToken) => Task.Run(
+        async () =>
+        {
+            using IAdminClient admin = BuildAdmin();
+            TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p => new TopicPartition(_topics.Events, p))];
+            // The start first: a log that is cut meanwhile must not seem to end before it begins.
+            IReadOnlyDictionary<int, long> starts = await PartitionOffsets.List(admin, partitions, OffsetSpec.Earliest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<int, long> ends = await PartitionOffsets.List(admin, partitions, OffsetSpec.Latest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<string, TopicId> ids = await TopicIds.Of(admin, [_topics.Events], MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            return new EventLogExtent(
+                ids.TryGetValue(_topics.Events, out TopicId id) && !id.IsUnknown ? id.ToString() : null,
+                starts.Where(s => ends.ContainsKey(s.Key)).ToDictionary(s => s.Key, s => new PartitionExtent(s.Value, ends[s.Key])));
         },
         cancellationToken);
 
@@ -118,6 +134,8 @@ public sealed class HistoryReader
     }
 
     private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
+
+    private IAdminClient BuildAdmin() => new AdminClientBuilder(_connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
 
     private IConsumer<byte[], byte[]> Build()
     {

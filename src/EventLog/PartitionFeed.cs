@@ -17,17 +17,21 @@ internal sealed partial class PartitionFeed : IDisposable
     private readonly IConsumer<byte[], byte[]> _consumer;
     private readonly TopicPartition _partition;
     private readonly Func<EventBatch, CancellationToken, Task> _handle;
+    private readonly Action<int> _restart;
     private readonly Channel<ConsumeResult<byte[], byte[]>> _records = Channel.CreateUnbounded<ConsumeResult<byte[], byte[]>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
     private readonly CancellationTokenSource _closing;
     private readonly Lock _pauseLock = new();
     private long _waitingBytes;
+    private long _from; // of the next batch
     private long _oldest; // in milliseconds since 1970, of what waits or is being handed over; 0: nothing
     private bool _paused;
 
     public PartitionFeed(
-        SubscriptionContext context, IConsumer<byte[], byte[]> consumer, TopicPartition partition, Func<EventBatch, CancellationToken, Task> handle, Action<Exception> fault, CancellationToken cancellationToken)
+        SubscriptionContext context, IConsumer<byte[], byte[]> consumer, TopicPartition partition, long start, Func<EventBatch, CancellationToken, Task> handle, Action<int> restart, Action<Exception> fault,
+        CancellationToken cancellationToken)
     {
-        (_context, _consumer, _partition, _handle) = (context, consumer, partition, handle);
+        (_context, _consumer, _partition, _handle, _restart) = (context, consumer, partition, handle, restart);
+        _from = start;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Completion = Task.Run(() => HandOver(fault, cancellationToken), CancellationToken.None);
         SubscriptionTelemetry.Watch(context.Options.GroupId, partition.Partition.Value, this);
@@ -187,9 +191,17 @@ internal sealed partial class PartitionFeed : IDisposable
         {
             try
             {
-                await _handle(new EventBatch(_partition.Partition.Value, events, next), cancellationToken).ConfigureAwait(false);
+                await _handle(new EventBatch(_partition.Partition.Value, _from, events, next), cancellationToken).ConfigureAwait(false);
+                _from = next;
                 _context.Stops.Clear(_partition.Partition.Value);
                 return;
+            }
+            catch (EventsNeededAgainException earlier)
+            {
+                LogReadAgain(_context.Logger, _context.Options.GroupId, _partition.Partition.Value, earlier.Message);
+                await _closing.CancelAsync().ConfigureAwait(false); // what waits here is behind what is needed
+                _restart(_partition.Partition.Value);
+                throw new OperationCanceledException(_closing.Token);
             }
             catch (Exception refused) when (!cancellationToken.IsCancellationRequested)
             {
@@ -228,6 +240,9 @@ internal sealed partial class PartitionFeed : IDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: partition {Partition} stands still at an event that it cannot pass; it tries again")]
     private static partial void LogStands(ILogger logger, Exception failure, string group, int partition);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Group}: partition {Partition} is read again: {Reason}")]
+    private static partial void LogReadAgain(ILogger logger, string group, int partition, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the event at {Offset}")]
     private static partial void LogRegistryAway(ILogger logger, Exception away, int partition, long offset);

@@ -102,7 +102,7 @@ public sealed class AggregateNode : IAsyncDisposable
                 kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
             var projecting = new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) };
-            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, projecting, loggers.CreateLogger<ProjectionEngine>());
+            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, projecting, loggers.CreateLogger<ProjectionEngine>(), history, timeProvider);
             node = new AggregateNode(definition, topics, processor, owners, codec, commands, history, engine, watch, options, timeProvider);
         }
         catch
@@ -123,8 +123,17 @@ public sealed class AggregateNode : IAsyncDisposable
         return node;
     }
 
-    /// <summary>The partitions whose read models stand still on this node, at an event that cannot be read or that a projection does not take, and why.</summary>
-    public IReadOnlyDictionary<int, string> StoppedReadModels => _events?.Stops.All() ?? new Dictionary<int, string>();
+    /// <summary>The partitions whose read models stand still on this node, and why: at an event that cannot be read or that a projection does not take, or as the log is not the one that they were folded from.</summary>
+    public IReadOnlyDictionary<int, string> StoppedReadModels
+    {
+        get
+        {
+            var reasons = new Dictionary<int, string>(_events?.Stops.All() ?? new Dictionary<int, string>());
+            foreach (((_, int partition), string reason) in Projections?.Stops.All() ?? new Dictionary<(string, int), string>())
+                reasons[partition] = reasons.TryGetValue(partition, out string? other) ? $"{other} {reason}" : reason;
+            return reasons;
+        }
+    }
 
     /// <summary>Completes once the read models include every event that is committed at the time of the call.</summary>
     /// <exception cref="ReadModelsStoppedException">A partition stands still at an event.</exception>
@@ -132,6 +141,7 @@ public sealed class AggregateNode : IAsyncDisposable
     {
         if (Projections is null)
             return;
+        await Projections.Inspect(cancellationToken).ConfigureAwait(false); // what was deleted behind the node's back is missed now, not at the next check
         IReadOnlyDictionary<int, long> ends = await History.EndOffsets(cancellationToken).ConfigureAwait(false);
         foreach ((int partition, long end) in ends)
         {
@@ -139,16 +149,11 @@ public sealed class AggregateNode : IAsyncDisposable
                 continue;
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             Task reached = Projections.WaitFor(new ConsistencyToken(partition, end - 1), stop.Token);
-            Task<string> stopped = _events!.Stops.Any;
-            if (await Task.WhenAny(reached, stopped).ConfigureAwait(false) == stopped && !reached.IsCompleted)
-            {
-                await stop.CancelAsync().ConfigureAwait(false);
-                await reached.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                throw new ReadModelsStoppedException($"Read models of {Topics.Application}.{Topics.Aggregate} stand still: {await stopped.ConfigureAwait(false)}");
-            }
-
-            await reached.ConfigureAwait(false);
+            await UnlessStopped(reached, stop).ConfigureAwait(false);
         }
+
+        using var stopWhole = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await UnlessStopped(Projections.WaitUntilWhole(stopWhole.Token), stopWhole).ConfigureAwait(false);
     }
 
     /// <summary>Stops all parts; what is in flight is finished or given up, never half done.</summary>
@@ -167,6 +172,21 @@ public sealed class AggregateNode : IAsyncDisposable
         _stop.Dispose();
     }
 
+    private async Task UnlessStopped(Task reached, CancellationTokenSource stop)
+    {
+        Task<string> atEvent = _events!.Stops.Any;
+        Task<string> atLog = Projections!.Stops.Any;
+        if (await Task.WhenAny(reached, atEvent, atLog).ConfigureAwait(false) != reached && !reached.IsCompleted)
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            await reached.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            string reason = await (atLog.IsCompleted ? atLog : atEvent).ConfigureAwait(false);
+            throw new ReadModelsStoppedException($"Read models of {Topics.Application}.{Topics.Aggregate} stand still: {reason}");
+        }
+
+        await reached.ConfigureAwait(false);
+    }
+
     private async Task WatchParts(
         Task readModelsReady, KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, TimeSpan sessionTimeout, TimeProvider time, ILoggerFactory loggers)
     {
@@ -180,6 +200,7 @@ public sealed class AggregateNode : IAsyncDisposable
                 SessionTimeout = sessionTimeout,
             };
             _events = new EventSubscription(kafka, topics, serde, subscription, time, loggers);
+            engine.Behind += _events.Restart;
             _projecting = Project(_events, engine, readModelsReady);
             parts.Add(_projecting);
             parts.Add(engine.Completion);
@@ -193,7 +214,7 @@ public sealed class AggregateNode : IAsyncDisposable
         await readModelsReady.WaitAsync(_stop.Token).ConfigureAwait(false);
         await events.Run(
             async (partition, token) => await engine.StartOf(partition, token).ConfigureAwait(false),
-            (batch, token) => engine.Project(batch.Partition, batch.Events, batch.NextOffset, token),
+            (batch, token) => engine.Project(batch.Partition, batch.FromOffset, batch.Events, batch.NextOffset, token),
             _stop.Token).ConfigureAwait(false);
     }
 }

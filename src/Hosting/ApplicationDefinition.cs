@@ -1,3 +1,4 @@
+using KafkaEventSourcing.Hosting.Http;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
 
@@ -11,7 +12,11 @@ public sealed class ApplicationDefinition
     {
         (Name, Summary, Aggregates, Projections, Indexes, Examples) = (name, summary, aggregates, projections, indexes, examples);
         foreach (ProjectionDefinition projection in projections)
+        {
             _ = AggregateOf(projection);
+            ReadModelDocuments.Check(projection, SampleValue.Of(projection.DocumentType));
+        }
+
         Type[] known = [.. aggregates.SelectMany(a => a.CommandTypes.Append(a.StateType)), .. projections.Select(p => p.DocumentType)];
         if (examples.FirstOrDefault(e => !known.Contains(e.GetType())) is { } stranger)
             throw new InvalidOperationException($"The example of {stranger.GetType().Name} is of no command, state or document of the application '{name}'.");

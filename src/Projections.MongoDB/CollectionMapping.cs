@@ -7,7 +7,13 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 internal sealed class CollectionMapping<TDocument>
     where TDocument : class
 {
+    private static readonly HashSet<Type> Numbers =
+    [
+        typeof(byte), typeof(sbyte), typeof(short), typeof(ushort), typeof(int), typeof(uint), typeof(long), typeof(ulong), typeof(float), typeof(double), typeof(decimal), typeof(TimeSpan),
+    ];
+
     private readonly Func<TDocument, string> _id;
+    private readonly HashSet<string> _numbers;
 
     private CollectionMapping()
     {
@@ -16,6 +22,7 @@ internal sealed class CollectionMapping<TDocument>
         if (map.IdMemberMap is not { } id || id.MemberType != typeof(string))
             throw new InvalidOperationException($"The document type {typeof(TDocument).Name} needs a property 'Id' of type string: it is the key of its documents.");
         _id = document => (string)id.Getter(document);
+        _numbers = [.. map.AllMemberMaps.Where(m => Numbers.Contains(Nullable.GetUnderlyingType(m.MemberType) ?? m.MemberType)).Select(m => m.ElementName)];
         Encoder = new DocumentEncoder<TDocument>(map);
     }
 
@@ -32,7 +39,7 @@ internal sealed class CollectionMapping<TDocument>
             : throw new InvalidOperationException($"A projection named the key '{key}' and gave a {typeof(TDocument).Name} with the id '{KeyOf(document)}'; they must be equal.");
 
     /// <summary>The update that adds <paramref name="delta"/>: its numbers are added, its other fields set on insert.</summary>
-    public static BsonDocument Adding(TDocument delta)
+    public BsonDocument Adding(TDocument delta)
     {
         BsonDocument fields = delta.ToBsonDocument();
         var increments = new BsonDocument();
@@ -41,7 +48,7 @@ internal sealed class CollectionMapping<TDocument>
         {
             if (field.Name == "_id")
                 continue;
-            (field.Value.IsNumeric ? increments : others).Add(field);
+            (field.Value.IsNumeric && _numbers.Contains(field.Name) ? increments : others).Add(field); // a time of day is a number only as it is stored
         }
 
         var update = new BsonDocument();

@@ -5,7 +5,7 @@ using MongoDB.Bson.Serialization.Conventions;
 namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
-/// How documents of read models look to analysts: field names in camel case, enums by name, unknown fields ignored (a later version may have
+/// How documents of read models look to analysts: field names in camel case, enums by name, values in the BSON type that sorts as they compare (<see cref="StoredTypes"/>), unknown fields ignored (a later version may have
 /// added them). It holds for the types of registered projections only; other types of the process stay as they are.
 /// </summary>
 internal static class DocumentConventions
@@ -24,6 +24,7 @@ internal static class DocumentConventions
                 {
                     new CamelCaseElementNameConvention(),
                     new EnumRepresentationConvention(BsonType.String),
+                    new StoredTypes(),
                     new IgnoreExtraElementsConvention(true),
                 };
                 ConventionRegistry.Register("KafkaEventSourcing read models", conventions, DocumentTypes.ContainsKey);

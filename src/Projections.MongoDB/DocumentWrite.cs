@@ -10,6 +10,9 @@ internal interface IDocumentWrite
     /// <exception cref="DocumentWriteException">The server refused a statement.</exception>
     Task Apply(IMongoDatabase database, IClientSessionHandle session, CancellationToken cancellationToken);
 
+    /// <summary>How long the encoded statements are.</summary>
+    long Bytes { get; }
+
     /// <summary>Whether documents are inserted because their fold found none stored.</summary>
     bool TrustsNew { get; }
 
@@ -55,7 +58,7 @@ internal sealed class DocumentWrite<TDocument> : IDocumentWrite
             WriteFilter(buffer, key);
             int update = buffer.StartDocument(Update);
             if (kind == ProjectionKind.Sums)
-                buffer.Raw(CollectionMapping<TDocument>.Adding(mapping.Checked(key, document!)).ToBson().AsSpan()[sizeof(int)..^1]);
+                buffer.Raw(mapping.Adding(mapping.Checked(key, document!)).ToBson().AsSpan()[sizeof(int)..^1]);
             else
                 mapping.Encoder.WriteFields(mapping.Checked(key, document!), buffer);
             buffer.EndDocument(update);
@@ -66,6 +69,8 @@ internal sealed class DocumentWrite<TDocument> : IDocumentWrite
     public static DocumentWrite<TDocument> Of(DocumentChanges<TDocument> changes) => new(changes, trustsNew: true);
 
     public bool TrustsNew { get; }
+
+    public long Bytes { get; private set; }
 
     public IDocumentWrite AsUpserts() => new DocumentWrite<TDocument>(_changes, trustsNew: false);
 
@@ -103,6 +108,7 @@ internal sealed class DocumentWrite<TDocument> : IDocumentWrite
             }
 
             buffer.EndDocument(array);
+            Bytes += buffer.Length;
             if (statements > 0)
                 _commands.Add(new BsonDocument { { command, _changes.Projection.Name }, { "ordered", false }, { field, buffer.ToArray(array) } });
         }

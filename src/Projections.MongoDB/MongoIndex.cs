@@ -11,18 +11,29 @@ public sealed record MongoIndex(string Projection, params IReadOnlyList<string> 
     /// <summary>Whether no two documents may have the same values. Default false.</summary>
     public bool Unique { get; init; }
 
+    /// <summary>The keys as they are stored: behind the fields, unless they are unique, the document's <c>_id</c>, so that pages have one order and a place to go on from.</summary>
+    public IReadOnlyList<MongoIndexKey> Keys
+    {
+        get
+        {
+            var keys = new List<MongoIndexKey>(Fields.Select(f => f.StartsWith('-') ? new MongoIndexKey(f[1..], IsDescending: true) : new MongoIndexKey(f, IsDescending: false)));
+            if (!Unique && !keys.Exists(k => k.Field == "_id"))
+                keys.Add(new MongoIndexKey("_id", IsDescending: false));
+            return keys;
+        }
+    }
+
     internal CreateIndexModel<BsonDocument> ToModel()
     {
         if (Fields.Count == 0)
             throw new InvalidInputException("index", $"An index of '{Projection}' names no field.");
 
-        var keys = new BsonDocument();
-        foreach (string field in Fields)
-        {
-            bool descending = field.StartsWith('-');
-            keys.Add(descending ? field[1..] : field, descending ? -1 : 1);
-        }
-
+        var keys = new BsonDocument(Keys.Select(k => new BsonElement(k.Field, k.IsDescending ? -1 : 1)));
         return new CreateIndexModel<BsonDocument>(keys, new CreateIndexOptions { Unique = Unique ? true : null });
     }
 }
+
+/// <summary>A key of an index.</summary>
+/// <param name="Field">The field, as stored.</param>
+/// <param name="IsDescending">Whether larger values come first.</param>
+public readonly record struct MongoIndexKey(string Field, bool IsDescending);

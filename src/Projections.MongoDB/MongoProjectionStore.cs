@@ -18,13 +18,14 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 
     private const int MaxKeysPerFind = 10_000;
     private const int DuplicateKey = 11000;
-    private const int NamespaceExists = 48;
 
     private readonly MongoProjectionOptions _options;
     private readonly MongoClient _client;
     private readonly IMongoDatabase _database;
-    private readonly IMongoCollection<Checkpoint> _checkpoints;
+    private readonly IMongoCollection<BsonDocument> _checkpoints;
+    private readonly ReadModelRegister _register;
     private readonly ResiliencePipeline _retry;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
     /// <summary>Creates the store; connects on first use.</summary>
@@ -32,13 +33,13 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     public MongoProjectionStore(MongoProjectionOptions options, TimeProvider timeProvider, ILogger<MongoProjectionStore> logger)
     {
         options.Validate();
-        (_options, _logger) = (options, logger);
+        (_options, _time, _logger) = (options, timeProvider, logger);
         MongoClientSettings settings = MongoAddress.Parse(options.ConnectionString);
         settings.ApplicationName ??= "KafkaEventSourcing projections";
-        DocumentConventions.Apply(typeof(Checkpoint));
         _client = new MongoClient(settings);
         _database = _client.GetDatabase(options.Database);
-        _checkpoints = _database.GetCollection<Checkpoint>(options.CheckpointCollection);
+        _checkpoints = _database.GetCollection<BsonDocument>(options.CheckpointCollection);
+        _register = new ReadModelRegister(_database, _checkpoints, options.Indexes);
         _retry = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions
             {
@@ -79,27 +80,80 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         foreach (ProjectionDefinition projection in projections)
             DocumentConventions.Apply(projection.DocumentType);
 
+        // Not the collections of the read models: which one has the documents of a build is noted when it begins. An index that MongoDB refuses is told now.
         await _retry.ExecuteAsync(async token =>
         {
-            HashSet<string> present = [.. await (await _database.ListCollectionNamesAsync(cancellationToken: token).ConfigureAwait(false)).ToListAsync(token).ConfigureAwait(false)];
-            foreach (string name in projections.Select(p => p.Name).Append(_options.CheckpointCollection))
+            await _register.Create(_options.CheckpointCollection, token).ConfigureAwait(false);
+            foreach (ProjectionDefinition projection in projections)
             {
-                if (!present.Contains(name))
-                    await CreateCollection(name, token).ConfigureAwait(false);
+                if (await _register.Load(projection.Name, token).ConfigureAwait(false) is { HasDocuments: true })
+                    await _register.CreateIndexes(projection.Name, token).ConfigureAwait(false);
             }
-
-            foreach (IGrouping<string, MongoIndex> indexes in _options.Indexes.GroupBy(i => i.Projection))
-                await _database.GetCollection<BsonDocument>(indexes.Key).Indexes.CreateManyAsync(indexes.Select(i => i.ToModel()), token).ConfigureAwait(false);
         }, cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
-    public async Task<long?> LoadCheckpoint(string projection, int partition, CancellationToken cancellationToken)
+    public async Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken)
     {
-        string id = Checkpoint.IdOf(projection, partition);
-        Checkpoint? stored = await _retry.ExecuteAsync(
-            async token => await _checkpoints.Find(c => c.Id == id).FirstOrDefaultAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-        return stored?.NextOffset;
+        ArgumentNullException.ThrowIfNull(projection);
+        return await _retry.ExecuteAsync(async token =>
+        {
+            ReadModelState? state = await _register.Load(projection.Name, token).ConfigureAwait(false);
+            try
+            {
+                if (state is { HasDocuments: true })
+                    await _register.CreateIndexes(projection.Name, token).ConfigureAwait(false); // somebody may have dropped one
+            }
+            catch (MongoCommandException refused) when (!MayPass(refused))
+            {
+                LogIndexRefused(_logger, projection.Name, refused.Message); // queries are slow without it; documents are right
+            }
+
+            return state;
+        }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether queries of <paramref name="projection"/> see all that there was when it was begun; not while it is being built. A MongoDB that is away throws at once.</summary>
+    public Task<bool> IsWhole(ProjectionDefinition projection, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        return _register.IsWhole(projection.Name, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        string id = Checkpoint.IdOf(projection.Name, partition);
+        BsonDocument? stored = await _retry.ExecuteAsync(
+            async token => await _checkpoints.Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        return stored is null ? null : Checkpoint.Read(stored);
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        Guid build = Guid.CreateVersion7(_time.GetUtcNow());
+        bool begun = false;
+        try
+        {
+            await InTransaction(async (session, token) =>
+                begun = await _register.Begin(session, projection.Name, seen, build, until, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        }
+        catch (MongoWriteException first) when (first.WriteError?.Code == DuplicateKey)
+        {
+            return false; // another node was first
+        }
+
+        return begun && await _retry.ExecuteAsync(async token => await _register.Clear(projection.Name, build, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        await _retry.ExecuteAsync(async token => await _register.Complete(projection.Name, build, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -123,7 +177,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    public async Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
     {
         var writes = new List<IDocumentWrite>(changes.Count);
         foreach (DocumentChanges change in changes)
@@ -139,22 +193,30 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
             LogForeignDocument(_logger, present.Message);
             await Commit(writes.ConvertAll(w => w.TrustsNew ? w.AsUpserts() : w), checkpoints, cancellationToken).ConfigureAwait(false);
         }
+
+        return writes.Sum(w => w.Bytes);
     }
 
     /// <summary>Closes the connections.</summary>
     public void Dispose() => _client.Dispose();
 
-    private async Task Commit(List<IDocumentWrite> writes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken) =>
+    private Task Commit(List<IDocumentWrite> writes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken) =>
+        InTransaction(async (session, token) =>
+        {
+            // Checkpoints first: a batch that was written already must fail here, not on its documents.
+            await Move(session, checkpoints, token).ConfigureAwait(false);
+            foreach (IDocumentWrite write in writes)
+                await write.Apply(_database, session, token).ConfigureAwait(false);
+        }, cancellationToken);
+
+    private async Task InTransaction(Func<IClientSessionHandle, CancellationToken, Task> write, CancellationToken cancellationToken) =>
         await _retry.ExecuteAsync(async token =>
         {
             using IClientSessionHandle session = await _client.StartSessionAsync(cancellationToken: token).ConfigureAwait(false);
             session.StartTransaction(new TransactionOptions(ReadConcern.Snapshot, ReadPreference.Primary, WriteConcern.WMajority));
             try
             {
-                // Checkpoints first: a batch that was written already must fail here, not on its documents.
-                await Move(session, checkpoints, token).ConfigureAwait(false);
-                foreach (IDocumentWrite write in writes)
-                    await write.Apply(_database, session, token).ConfigureAwait(false);
+                await write(session, token).ConfigureAwait(false);
             }
             catch
             {
@@ -167,44 +229,35 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 
     private async Task Move(IClientSessionHandle session, IReadOnlyList<CheckpointMove> moves, CancellationToken cancellationToken)
     {
-        var models = new WriteModel<Checkpoint>[moves.Count];
+        var models = new WriteModel<BsonDocument>[moves.Count];
         int updates = 0;
         for (int i = 0; i < models.Length; i++)
         {
             CheckpointMove move = moves[i];
-            string id = Checkpoint.IdOf(move.Projection, move.Partition);
             if (move.From is not { } from)
             {
-                models[i] = new InsertOneModel<Checkpoint>(new Checkpoint { Id = id, Projection = move.Projection, Partition = move.Partition, NextOffset = move.To });
+                // A write, not a look: a build that begins at the same time conflicts with it.
+                if (!await _register.AddPartition(session, move.Projection, move.Build, move.Partition, cancellationToken).ConfigureAwait(false))
+                    throw new CheckpointMovedException(move);
+                models[i] = new InsertOneModel<BsonDocument>(Checkpoint.First(move));
                 continue;
             }
 
             updates++;
-            models[i] = new UpdateOneModel<Checkpoint>(
-                Builders<Checkpoint>.Filter.Where(c => c.Id == id && c.NextOffset == from), Builders<Checkpoint>.Update.Set(c => c.NextOffset, move.To));
+            models[i] = new UpdateOneModel<BsonDocument>(
+                new BsonDocument { { "_id", Checkpoint.IdOf(move.Projection, move.Partition) }, { Checkpoint.NextOffset, from }, { Checkpoint.Build, Checkpoint.Binary(move.Build) } },
+                new BsonDocument("$set", Checkpoint.Position(move)));
         }
 
         try
         {
-            BulkWriteResult<Checkpoint> result = await _checkpoints.BulkWriteAsync(session, models, cancellationToken: cancellationToken).ConfigureAwait(false);
+            BulkWriteResult<BsonDocument> result = await _checkpoints.BulkWriteAsync(session, models, cancellationToken: cancellationToken).ConfigureAwait(false);
             if (result.MatchedCount != updates)
                 throw new CheckpointMovedException(moves.First(m => m.From is not null));
         }
-        catch (MongoBulkWriteException<Checkpoint> failed) when (failed.WriteErrors.Any(e => e.Code == DuplicateKey))
+        catch (MongoBulkWriteException<BsonDocument> failed) when (failed.WriteErrors.Any(e => e.Code == DuplicateKey))
         {
             throw new CheckpointMovedException(moves[failed.WriteErrors.First(e => e.Code == DuplicateKey).Index]);
-        }
-    }
-
-    private async Task CreateCollection(string name, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await _database.CreateCollectionAsync(name, cancellationToken: cancellationToken).ConfigureAwait(false);
-        }
-        catch (MongoCommandException exists) when (exists.Code == NamespaceExists)
-        {
-            // Another node was first.
         }
     }
 
@@ -241,6 +294,9 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A document that should be new is stored already and is replaced: {Reason}")]
     private static partial void LogForeignDocument(ILogger logger, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "MongoDB refuses an index of {ReadModel}: {Reason}")]
+    private static partial void LogIndexRefused(ILogger logger, string readModel, string reason);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "A MongoDB transaction could not be aborted; the server will do it")]
     private static partial void LogAbortFailed(ILogger logger, Exception failure);

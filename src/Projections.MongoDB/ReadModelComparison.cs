@@ -12,6 +12,7 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 public sealed class ReadModelComparison : IProjectionStore
 {
     private const int MaxReported = 20;
+    private static readonly Guid Build = new("0198a000-0000-7000-8000-000000000001"); // of a fold that nobody else has
 
     private readonly MongoProjectionStore _stored;
     private readonly ConcurrentDictionary<(string Projection, int Partition), long> _checkpoints = [];
@@ -37,8 +38,29 @@ public sealed class ReadModelComparison : IProjectionStore
     public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public Task<long?> LoadCheckpoint(string projection, int partition, CancellationToken cancellationToken) =>
-        Task.FromResult(_checkpoints.TryGetValue((projection, partition), out long next) ? next : (long?)null);
+    public Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken) =>
+        Task.FromResult<ReadModelState?>(new ReadModelState
+        {
+            Build = Build,
+            IsBeingCleared = false,
+            HasDocuments = true,
+            Partitions = _checkpoints.Keys.Where(k => k.Projection == projection.Name).Select(k => k.Partition).ToHashSet(),
+            Until = new Dictionary<int, long>(),
+        });
+
+    /// <inheritdoc/>
+    public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out long next) ? new ReadModelCheckpoint(Build, next, null, IsGenuine: true) : (ReadModelCheckpoint?)null);
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("What is compared is folded once.");
+
+    /// <inheritdoc/>
+    public Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
     public Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(
@@ -60,12 +82,13 @@ public sealed class ReadModelComparison : IProjectionStore
     }
 
     /// <inheritdoc/>
-    public async Task Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    public async Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
     {
         foreach (DocumentChanges change in changes)
             await change.Projection.Accept(new Take(this, change, cancellationToken)).ConfigureAwait(false);
         foreach (CheckpointMove move in checkpoints)
             _checkpoints[(move.Projection, move.Partition)] = move.To;
+        return 0; // they are compared, not kept
     }
 
     /// <summary>Compares what has been folded, and the number of documents of each of <paramref name="projections"/>.</summary>

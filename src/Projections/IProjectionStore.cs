@@ -3,11 +3,14 @@ namespace KafkaEventSourcing.Projections;
 /// <summary>Where read models and their checkpoints are kept.</summary>
 public interface IProjectionStore
 {
-    /// <summary>Makes ready what the projections need: collections and indexes. Safe to repeat.</summary>
+    /// <summary>Makes ready what all projections need. Safe to repeat.</summary>
     Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken);
 
-    /// <summary>The next offset to read of <paramref name="partition"/> for the projection named; null when it has read nothing yet.</summary>
-    Task<long?> LoadCheckpoint(string projection, int partition, CancellationToken cancellationToken);
+    /// <summary>What is stored of the read model as a whole; null when nothing is, or nothing that can be read.</summary>
+    Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken);
+
+    /// <summary>How far the read model is in <paramref name="partition"/>; null when nothing is stored.</summary>
+    Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken);
 
     /// <summary>The stored documents among <paramref name="keys"/>.</summary>
     Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(
@@ -17,24 +20,42 @@ public interface IProjectionStore
     /// <summary>
     /// Writes all changes and moves all checkpoints, or does neither. Called for several projections at the same time, for one projection never.
     /// </summary>
-    /// <exception cref="CheckpointMovedException">A checkpoint is not where the batch believes: another node has taken over, or this very
+    /// <returns>How many bytes the documents took: by it the next batches are bounded.</returns>
+    /// <exception cref="CheckpointMovedException">A checkpoint is not where the batch believes, or is of another build: another node has taken over, somebody has deleted or changed it, or this very
     /// batch was committed although its answer was lost. Nothing was written.</exception>
-    Task Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken);
+    Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Deletes the documents and checkpoints of the read model and begins a new build, unless it is not as <paramref name="seen"/> any more. Whoever writes for the build before is refused from then on.
+    /// </summary>
+    /// <returns>False: something has changed meanwhile, and nothing was done.</returns>
+    Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken);
+
+    /// <summary>Notes that <paramref name="build"/> has come as far as it had to before it is whole.</summary>
+    Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken);
 }
+
+/// <summary>What of a read model somebody has seen who wants it built anew.</summary>
+/// <param name="Build">The build; null when no state was stored.</param>
+/// <param name="Partition">The partition whose checkpoint is wrong; null when it is not about one.</param>
+/// <param name="NextOffset">That checkpoint's position as it was seen; null when it had none.</param>
+public readonly record struct SeenReadModel(Guid? Build, int? Partition = null, long? NextOffset = null);
 
 /// <summary>A checkpoint's way from one position to the next.</summary>
 /// <param name="Projection">The projection's name.</param>
 /// <param name="Partition">The event partition.</param>
+/// <param name="Build">The build that the batch was folded for.</param>
 /// <param name="From">The position before; null when there is none yet.</param>
 /// <param name="To">The next offset to read afterwards.</param>
-public readonly record struct CheckpointMove(string Projection, int Partition, long? From, long To);
+/// <param name="TopicId">The id of the events topic; null when it is not known.</param>
+public readonly record struct CheckpointMove(string Projection, int Partition, Guid Build, long? From, long To, string? TopicId);
 
-/// <summary>A checkpoint is not where a batch believed it to be; nothing was written. Load it again and go on from there.</summary>
+/// <summary>A checkpoint is not where a batch believed it to be; nothing was written. Look at the read model again and go on from there.</summary>
 public sealed class CheckpointMovedException : Exception
 {
     /// <summary>Creates the error for <paramref name="move"/>.</summary>
     public CheckpointMovedException(CheckpointMove move)
-        : base($"The checkpoint of '{move.Projection}', partition {move.Partition}, is not at {move.From?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "its start"}: another writer moved it.") =>
+        : base($"The checkpoint of '{move.Projection}', partition {move.Partition}, is not at {move.From?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "its start"} of build {move.Build}.") =>
         Move = move;
 
     /// <summary>The move that could not be made.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
+using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Projections;
@@ -11,7 +12,7 @@ namespace KafkaEventSourcing.Projections;
 /// <remarks>
 /// A read model is the fold of its events exactly once: a checkpoint only moves from the position that the batch was folded at. When it is
 /// found elsewhere (a lost answer, another node), everything remembered is dropped, the checkpoints are read again, and only what they do
-/// not cover is folded.
+/// not cover is folded. What they have lost is read again from the log: a read model that was damaged is deleted and folded from the first event on.
 /// </remarks>
 public sealed partial class ProjectionEngine : IAsyncDisposable
 {
@@ -24,26 +25,40 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     private readonly ProjectionFold[] _folds;
     private readonly Channel<PendingBatch> _pending;
     private readonly CancellationTokenSource _stop = new();
-    private readonly Dictionary<(string Projection, int Partition), long?> _checkpoints = []; // owned by the writing loop and, before its first batch, by StartOf
-    private readonly Lock _checkpointsLock = new();
+    private readonly ReadModelCheckpoints _checkpoints;
+    private readonly TimeProvider _time;
+    private readonly Task _watching;
+    private readonly SemaphoreSlim _looking = new(1, 1); // a look with an older extent must not overrule one with a newer
     private readonly ConcurrentDictionary<int, Lazy<Task>> _looks = []; // by partition: whoever waits meanwhile shares it
     private volatile bool _partitionsMoved;
 
     /// <summary>Creates the engine and starts its writing loop.</summary>
     /// <exception cref="InvalidInputException">The options are out of range, or two projections have one name.</exception>
-    public ProjectionEngine(IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ProjectionEngineOptions options, ILogger<ProjectionEngine> logger)
+    /// <param name="projections">The read models.</param>
+    /// <param name="store">Where they are kept.</param>
+    /// <param name="options">How to batch and to check.</param>
+    /// <param name="logger">The log.</param>
+    /// <param name="log">Tells which log the events come from; null: it is not compared with the one that was left.</param>
+    /// <param name="time">The clock; the system's by default.</param>
+    public ProjectionEngine(
+        IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ProjectionEngineOptions options, ILogger<ProjectionEngine> logger, IEventLogExtents? log = null, TimeProvider? time = null)
     {
         options.Validate();
         if (projections.GroupBy(p => p.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new InvalidInputException("projections", $"Two projections are named '{twice.Key}'.");
 
-        (_store, _options, _logger) = (store, options, logger);
+        (_store, _options, _logger, _time) = (store, options, logger, time ?? TimeProvider.System);
+        _checkpoints = new ReadModelCheckpoints(store, log, options, _time, logger);
         Projections = projections;
         Positions = new ProjectionPositions();
-        _folds = [.. projections.Select(p => p.StartFold(options.CachedBytes / projections.Count))];
+        _folds = [.. projections.Select(p => p.StartFold(options.CachedBytes / Math.Max(1, projections.Count)))];
         _pending = Channel.CreateBounded<PendingBatch>(new BoundedChannelOptions(options.MaxWaitingBatches) { SingleReader = true });
         Completion = Task.Run(WriteBatches);
+        _watching = Task.Run(Watch);
     }
+
+    /// <summary>Raised with a partition whose events are needed again from <see cref="StartOf"/> on, as a read model is built anew.</summary>
+    public event Action<int>? Behind;
 
     /// <summary>The projections that are kept.</summary>
     public IReadOnlyList<ProjectionDefinition> Projections { get; }
@@ -51,44 +66,22 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     /// <summary>How far the read models are, per partition, as far as this node has read or looked.</summary>
     public ProjectionPositions Positions { get; }
 
+    /// <summary>The read models that are not written, as the log is not the one that they were folded from.</summary>
+    public ReadModelStops Stops => _checkpoints.Stops;
+
     /// <summary>Ends when the engine was disposed, or faults with what stopped the writing loop.</summary>
     public Task Completion { get; }
 
-    /// <summary>Where to begin reading <paramref name="partition"/>: the lowest checkpoint of the projections; null when one has none.</summary>
-    public async Task<long?> StartOf(int partition, CancellationToken cancellationToken)
-    {
-        // Another node may have written since this one last did: what is remembered of documents is stale.
-        _partitionsMoved = true;
-        return await LoadPosition(partition, (projection, checkpoint) =>
-        {
-            lock (_checkpointsLock)
-                _checkpoints[(projection, partition)] = checkpoint;
-        }, cancellationToken).ConfigureAwait(false);
-    }
-
-    /// <summary>Completes once the read models include the event that <paramref name="token"/> names, whichever node writes it: what this one does not read, it looks up in the store.</summary>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first, or the engine was disposed.</exception>
-    public async Task WaitFor(ConsistencyToken token, CancellationToken cancellationToken)
-    {
-        Task reached = Positions.WaitFor(token, cancellationToken);
-        for (TimeSpan pause = FirstLook; !reached.IsCompleted && !cancellationToken.IsCancellationRequested; pause = pause < LastLook ? pause * 2 : LastLook)
-        {
-            if (await Task.WhenAny(reached, Task.Delay(pause, TimeProvider.System, cancellationToken)).ConfigureAwait(false) != reached && !cancellationToken.IsCancellationRequested)
-                await Look(token.Partition).WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-
-        await reached.ConfigureAwait(false);
-    }
-
     /// <summary>
-    /// Takes the next events of <paramref name="partition"/> and returns when they are written. <paramref name="nextOffset"/> is the position behind
+    /// Takes the next events of <paramref name="partition"/> and returns when they are written. <paramref name="fromOffset"/> is where they begin, and <paramref name="nextOffset"/> the position behind
     /// them, transaction markers included. Batches of one partition must come in order. When it throws, no read model is changed but those that could be; the same batch may come again, and the other partitions go on.
     /// </summary>
     /// <exception cref="InvalidDataException">A projection does not take an event; the message says which.</exception>
+    /// <exception cref="EventsNeededAgainException">A read model needs events from before this batch: begin again where <see cref="StartOf"/> says.</exception>
     /// <exception cref="InvalidOperationException">The engine stopped; its <see cref="Completion"/> says why.</exception>
-    public async Task Project(int partition, IReadOnlyList<RecordedEvent> events, long nextOffset, CancellationToken cancellationToken)
+    public async Task Project(int partition, long fromOffset, IReadOnlyList<RecordedEvent> events, long nextOffset, CancellationToken cancellationToken)
     {
-        var batch = new PendingBatch(partition, events, nextOffset);
+        var batch = new PendingBatch(partition, fromOffset, events, nextOffset);
         try
         {
             await _pending.Writer.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
@@ -107,37 +100,8 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         _pending.Writer.TryComplete();
         await _stop.CancelAsync().ConfigureAwait(false);
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
-    }
-
-    private Task Look(int partition) => _looks.GetOrAdd(partition, _ => new Lazy<Task>(async () =>
-    {
-        try
-        {
-            await LoadPosition(partition, (_, _) => { }, _stop.Token).ConfigureAwait(false);
-        }
-        finally
-        {
-            _looks.TryRemove(partition, out Lazy<Task>? _);
-        }
-    })).Value;
-
-    // The lowest checkpoint of the projections; null when one has none.
-    private async Task<long?> LoadPosition(int partition, Action<string, long?> loaded, CancellationToken cancellationToken)
-    {
-        long? lowest = long.MaxValue;
-        foreach (ProjectionDefinition projection in Projections)
-        {
-            long? checkpoint = await _store.LoadCheckpoint(projection.Name, partition, cancellationToken).ConfigureAwait(false);
-            loaded(projection.Name, checkpoint);
-            lowest = checkpoint is null || lowest is null ? null : Math.Min(lowest.Value, checkpoint.Value);
-        }
-
-        if (lowest == long.MaxValue)
-            lowest = null;
-        if (lowest is { } position)
-            Positions.Advance(partition, position);
-        return lowest;
     }
 
     private async Task WriteBatches()
@@ -243,11 +207,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         {
             fold.Forget();
             foreach (int partition in batches.Select(b => b.Partition).Distinct())
-            {
-                long? checkpoint = await _store.LoadCheckpoint(fold.Projection.Name, partition, cancellationToken).ConfigureAwait(false);
-                lock (_checkpointsLock)
-                    _checkpoints[(fold.Projection.Name, partition)] = checkpoint;
-            }
+                await _checkpoints.Examine(fold.Projection, partition, extent: null, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -267,35 +227,66 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     private async Task FoldAndCommit(ProjectionFold fold, List<PendingBatch> batches, CancellationToken cancellationToken)
     {
         var moves = new List<CheckpointMove>(batches.Count);
-        IReadOnlyList<RecordedEvent> events = await EventsBehindCheckpoint(fold.Projection.Name, batches, moves, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<RecordedEvent> events = await EventsBehindCheckpoint(fold, batches, moves, cancellationToken).ConfigureAwait(false);
         if (moves.Count == 0)
             return;
 
-        DocumentChanges? changes = events.Count == 0 ? null : await fold.Fold(events, _store, cancellationToken).ConfigureAwait(false);
-        await _store.Commit(changes is { Count: > 0 } ? [changes] : [], moves, cancellationToken).ConfigureAwait(false);
-        lock (_checkpointsLock)
+        var rest = new ArraySegment<RecordedEvent>([.. events]);
+        do
         {
-            foreach (CheckpointMove move in moves)
-                _checkpoints[(move.Projection, move.Partition)] = move.To;
+            DocumentSizes sizes = fold.Sizes;
+            (DocumentChanges? changes, int taken) = rest.Count == 0 ? (null, 0)
+                : await fold.Fold(rest, sizes.Transaction(_options.MaxDocumentBytesPerTransaction), _store, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<CheckpointMove> now = taken == rest.Count ? moves : UpTo(rest, taken, moves);
+            long bytes = await _store.Commit(changes is { Count: > 0 } ? [changes] : [], now, cancellationToken).ConfigureAwait(false);
+            sizes.Wrote(changes?.Count ?? 0, bytes);
+            await _checkpoints.Moved(fold.Projection, now, cancellationToken).ConfigureAwait(false);
+            rest = rest[taken..];
+            moves = [.. moves.Select(m => now.FirstOrDefault(n => n.Partition == m.Partition) is { Projection: not null } moved ? m with { From = moved.To } : m).Where(m => m.From is null || m.From < m.To)];
         }
+        while (rest.Count > 0);
+    }
+
+    // The checkpoints behind the first events of a batch: each partition is at its next event, those that have none of these stay.
+    private static List<CheckpointMove> UpTo(ArraySegment<RecordedEvent> events, int taken, List<CheckpointMove> moves)
+    {
+        var now = new List<CheckpointMove>();
+        foreach (CheckpointMove move in moves)
+        {
+            RecordedEvent? last = events[..taken].LastOrDefault(e => e.Partition == move.Partition);
+            if (last is not null)
+                now.Add(move with { To = events[taken..].FirstOrDefault(e => e.Partition == move.Partition)?.Offset ?? move.To });
+        }
+
+        return now;
     }
 
     private async Task<IReadOnlyList<RecordedEvent>> EventsBehindCheckpoint(
-        string projection, List<PendingBatch> batches, List<CheckpointMove> moves, CancellationToken cancellationToken)
+        ProjectionFold fold, List<PendingBatch> batches, List<CheckpointMove> moves, CancellationToken cancellationToken)
     {
+        string projection = fold.Projection.Name;
         IReadOnlyList<RecordedEvent>? only = null;
         List<RecordedEvent>? joined = null;
         foreach (PendingBatch batch in batches)
         {
+            if (Stops.Has(projection, batch.Partition))
+                continue;
             int earlier = moves.FindIndex(m => m.Partition == batch.Partition);
-            long? from = earlier >= 0 ? moves[earlier].To : await CheckpointOf(projection, batch.Partition, cancellationToken).ConfigureAwait(false);
+            KnownCheckpoint? known = _checkpoints.Find(projection, batch.Partition)
+                ?? await _checkpoints.Examine(fold.Projection, batch.Partition, extent: null, cancellationToken).ConfigureAwait(false);
+            if (known is null)
+                continue;
+            long? from = earlier >= 0 ? moves[earlier].To : known.NextOffset;
             if (from >= batch.NextOffset)
                 continue;
+            if ((from ?? 0) < batch.FromOffset)
+                throw new EventsNeededAgainException($"the read model {projection} has read up to {from ?? 0}; the events that came begin at {batch.FromOffset}.");
 
+            fold.Build = known.Build;
             if (earlier >= 0)
                 moves[earlier] = moves[earlier] with { To = batch.NextOffset };
             else
-                moves.Add(new CheckpointMove(projection, batch.Partition, from, batch.NextOffset));
+                moves.Add(new CheckpointMove(projection, batch.Partition, known.Build, from, batch.NextOffset, known.TopicId));
 
             bool whole = from is null || batch.Events.Count == 0 || batch.Events[0].Offset >= from;
             if (whole && only is null && joined is null)
@@ -319,29 +310,17 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         return joined ?? only ?? [];
     }
 
-    private async ValueTask<long?> CheckpointOf(string projection, int partition, CancellationToken cancellationToken)
-    {
-        lock (_checkpointsLock)
-        {
-            if (_checkpoints.TryGetValue((projection, partition), out long? known))
-                return known;
-        }
-
-        long? stored = await _store.LoadCheckpoint(projection, partition, cancellationToken).ConfigureAwait(false);
-        lock (_checkpointsLock)
-            _checkpoints[(projection, partition)] = stored;
-        return stored;
-    }
-
     [LoggerMessage(Level = LogLevel.Warning, Message = "The checkpoint of projection {Projection}, partition {Partition}, was moved by another writer or a lost answer; reading it again")]
     private static partial void LogCheckpointMoved(ILogger logger, string projection, int partition);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The projection engine has stopped")]
     private static partial void LogStopped(ILogger logger, Exception fault);
 
-    private sealed class PendingBatch(int partition, IReadOnlyList<RecordedEvent> events, long nextOffset)
+    private sealed class PendingBatch(int partition, long fromOffset, IReadOnlyList<RecordedEvent> events, long nextOffset)
     {
         public int Partition => partition;
+
+        public long FromOffset => fromOffset;
 
         public IReadOnlyList<RecordedEvent> Events => events;
 

@@ -8,11 +8,27 @@ internal abstract class ProjectionFold
 {
     public abstract ProjectionDefinition Projection { get; }
 
+    /// <summary>The build that is folded for; what is remembered of another one is dropped.</summary>
+    public Guid Build
+    {
+        get;
+        set
+        {
+            if (field != value)
+                Forget();
+            field = value;
+        }
+    }
+
+    /// <summary>How large its documents are.</summary>
+    public DocumentSizes Sizes { get; } = new();
+
     /// <summary>Drops all that is remembered: after a failed write, or when partitions moved.</summary>
     public abstract void Forget();
 
-    /// <summary>Folds <paramref name="events"/> on top of what is stored; loads missing documents first.</summary>
-    public abstract Task<DocumentChanges> Fold(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken);
+    /// <summary>Folds <paramref name="events"/> on top of what is stored, as far as they touch no more than so many documents; loads missing documents first.</summary>
+    /// <returns>The changes, and how many of the events are in them.</returns>
+    public abstract Task<(DocumentChanges Changes, int Taken)> Fold(ArraySegment<RecordedEvent> events, int maxDocuments, IProjectionStore store, CancellationToken cancellationToken);
 }
 
 internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> projection, long cachedBytes) : ProjectionFold
@@ -26,7 +42,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
 
     public override void Forget() => _cache.Clear();
 
-    public override async Task<DocumentChanges> Fold(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken)
+    public override async Task<(DocumentChanges Changes, int Taken)> Fold(ArraySegment<RecordedEvent> events, int maxDocuments, IProjectionStore store, CancellationToken cancellationToken)
     {
         _position.Clear();
         _folding = null;
@@ -34,9 +50,9 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         {
             return projection.Kind switch
             {
-                ProjectionKind.Inserts => Insert(events),
-                ProjectionKind.Sums => Sum(events),
-                _ => await FoldOnStored(events, store, cancellationToken).ConfigureAwait(false),
+                ProjectionKind.Inserts => Insert(events, maxDocuments),
+                ProjectionKind.Sums => Sum(events, maxDocuments),
+                _ => await FoldOnStored(events, maxDocuments, store, cancellationToken).ConfigureAwait(false),
             };
         }
         catch (Exception failure) when (_folding is not null)
@@ -46,30 +62,36 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         }
     }
 
-    private DocumentChanges<TDocument> Insert(IReadOnlyList<RecordedEvent> events)
+    private (DocumentChanges Changes, int Taken) Insert(ArraySegment<RecordedEvent> events, int maxDocuments)
     {
-        var documents = new List<KeyValuePair<string, TDocument?>>(events.Count);
-        foreach (RecordedEvent recorded in events)
+        var documents = new List<KeyValuePair<string, TDocument?>>(Math.Min(events.Count, maxDocuments));
+        int taken = 0;
+        for (; taken < events.Count && documents.Count < maxDocuments; taken++)
         {
+            RecordedEvent recorded = events[taken];
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
             _folding = recorded;
             documents.Add(new(handler.Key(recorded), handler.Create!(recorded)));
         }
 
-        return new DocumentChanges<TDocument>(projection, documents);
+        return (new DocumentChanges<TDocument>(projection, documents), taken);
     }
 
-    private DocumentChanges<TDocument> Sum(IReadOnlyList<RecordedEvent> events)
+    private (DocumentChanges Changes, int Taken) Sum(ArraySegment<RecordedEvent> events, int maxDocuments)
     {
         var documents = new List<KeyValuePair<string, TDocument?>>();
-        foreach (RecordedEvent recorded in events)
+        int taken = 0;
+        for (; taken < events.Count; taken++)
         {
+            RecordedEvent recorded = events[taken];
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
 
             _folding = recorded;
             string key = handler.Key(recorded);
+            if (documents.Count >= maxDocuments && !_position.ContainsKey(key))
+                break;
             TDocument delta = handler.Create!(recorded);
             if (_position.TryGetValue(key, out int at))
             {
@@ -82,21 +104,27 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             }
         }
 
-        return new DocumentChanges<TDocument>(projection, documents);
+        return (new DocumentChanges<TDocument>(projection, documents), taken);
     }
 
-    private async Task<DocumentChanges> FoldOnStored(IReadOnlyList<RecordedEvent> events, IProjectionStore store, CancellationToken cancellationToken)
+    private async Task<(DocumentChanges Changes, int Taken)> FoldOnStored(ArraySegment<RecordedEvent> events, int maxDocuments, IProjectionStore store, CancellationToken cancellationToken)
     {
         _cache.Trim();
         var work = new List<(string Key, ProjectionHandler<TDocument> Handler, RecordedEvent Recorded)>(events.Count);
+        var keys = new HashSet<string>();
         HashSet<string>? missing = null;
-        foreach (RecordedEvent recorded in events)
+        int taken = 0;
+        for (; taken < events.Count; taken++)
         {
+            RecordedEvent recorded = events[taken];
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
 
             _folding = recorded;
             string key = handler.Key(recorded);
+            if (keys.Count >= maxDocuments && !keys.Contains(key))
+                break;
+            keys.Add(key);
             work.Add((key, handler, recorded));
             if (!_cache.TryGet(key, out _))
                 (missing ??= []).Add(key);
@@ -130,6 +158,6 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             }
         }
 
-        return new DocumentChanges<TDocument>(projection, documents, isNew);
+        return (new DocumentChanges<TDocument>(projection, documents, isNew), taken);
     }
 }

@@ -54,6 +54,15 @@ public sealed class ProjectionPositions
         }
     }
 
+    /// <summary>Reading begins at <paramref name="next"/>, also when it had come further; null: at the start.</summary>
+    internal void Restart(int partition, long? next)
+    {
+        lock (_lock)
+            _next.Remove(partition);
+        if (next is { } position)
+            Advance(partition, position);
+    }
+
     internal void Advance(int partition, long next)
     {
         List<TaskCompletionSource>? reached = null;

@@ -182,6 +182,7 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [InlineData("limit", "many", "whole number")]
     [InlineData("bookedOn", "yesterday", "a day such as")]
     [InlineData("colour", "red", "not a filter")]
+    [InlineData("bookedOn", "2026-01-31", "possible are accountId; accountId and bookedOn; category; category and bookedOn")]
     public async Task Query_parameter_that_is_unusable_is_400_and_named(string name, string value, string says)
     {
         JsonObject problem = await Problem(await Http.GetAsync($"/models/movements?{name}={value}", Cancellation), HttpStatusCode.BadRequest, "invalid-input");

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
-/// <summary>A bank of one partition without read models, and what an operator may do to its topics and its group.</summary>
+/// <summary>A bank of one partition, without read models unless it is given some, and what an operator may do to its topics and its group.</summary>
 internal sealed class TopicDesk : IDisposable
 {
     public const int Partition = 0;

@@ -36,8 +36,8 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
         await Project(_store, [Event(0, "a", 1, 5), Event(1, "a", 2, 7), Event(2, "b", 1, 1)], next: 3);
         (await Documents("totals")).ShouldBe(["a:12:2", "b:1:1"]);
         (await _store.Database.GetCollection<BsonDocument>("entries").CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(3);
-        (await _store.LoadCheckpoint("totals", 0, Cancellation)).ShouldBe(3);
-        (await _store.LoadCheckpoint("totals", 1, Cancellation)).ShouldBeNull();
+        (await _store.NextOf(Tally.Totals, 0, Cancellation)).ShouldBe(3);
+        (await _store.NextOf(Tally.Totals, 1, Cancellation)).ShouldBeNull();
 
         using MongoProjectionStore restarted = NewStore();
         await Project(restarted, [Event(2, "b", 1, 1), Event(3, "b", 2, 9)], next: 4);
@@ -55,30 +55,23 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
     [Fact]
     public async Task Document_that_somebody_else_put_in_the_place_of_a_new_one_is_replaced()
     {
-        List<RecordedEvent> events = [Event(0, "a", 1, 5)];
-        DocumentChanges changes = await FoldThenPutForeign(events);
-        await _store.Commit([changes], [new CheckpointMove("totals", 0, From: null, To: 1)], Cancellation);
+        var putting = new PuttingStore(
+            _store, () => _store.Database.GetCollection<BsonDocument>("totals").InsertOneAsync(BsonDocument.Parse("{ _id: 'a', sum: 99, events: 9 }"), cancellationToken: Cancellation));
+        await using var engine = new ProjectionEngine([Tally.Totals], putting, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+        await engine.Project(0, [Event(0, "a", 1, 5)], 1, Cancellation);
         (await Documents("totals")).ShouldBe(["a:5:1"]);
-        (await _store.LoadCheckpoint("totals", 0, Cancellation)).ShouldBe(1);
-
-        async Task<DocumentChanges> FoldThenPutForeign(List<RecordedEvent> recorded)
-        {
-            var caught = new CatchingStore();
-            await using var engine = new ProjectionEngine([Tally.Totals], caught, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
-            await engine.Project(0, recorded, 1, Cancellation);
-            await _store.Database.GetCollection<BsonDocument>("totals").InsertOneAsync(BsonDocument.Parse("{ _id: 'a', sum: 99, events: 9 }"), cancellationToken: Cancellation);
-            return caught.Changes.ShouldHaveSingleItem();
-        }
+        (await _store.NextOf(Tally.Totals, 0, Cancellation)).ShouldBe(1);
     }
 
     [Fact]
     public async Task Inserted_document_that_is_stored_already_is_refused_and_nothing_is_written()
     {
-        await _store.Database.GetCollection<BsonDocument>("entries").InsertOneAsync(BsonDocument.Parse("{ _id: 'a/1', by: 99 }"), cancellationToken: Cancellation);
         await using var engine = new ProjectionEngine([Tally.Entries], _store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+        await engine.Inspect(Cancellation);
+        await _store.Database.GetCollection<BsonDocument>("entries").InsertOneAsync(BsonDocument.Parse("{ _id: 'a/1', by: 99 }"), cancellationToken: Cancellation);
         (await Should.ThrowAsync<DocumentWriteException>(() => engine.Project(0, [Event(0, "a", 1, 5), Event(1, "a", 2, 5)], 2, Cancellation))).Code.ShouldBe(11000);
         (await _store.Database.GetCollection<BsonDocument>("entries").CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(1);
-        (await _store.LoadCheckpoint("entries", 0, Cancellation)).ShouldBeNull();
+        (await _store.NextOf(Tally.Entries, 0, Cancellation)).ShouldBeNull();
     }
 
     [Fact]
@@ -94,10 +87,11 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
     public async Task Checkpoint_that_another_writer_moved_writes_nothing()
     {
         await Project(_store, [Event(0, "a", 1, 5)], next: 1);
-        CheckpointMovedException moved = await Should.ThrowAsync<CheckpointMovedException>(() => _store.Commit([], [new CheckpointMove("totals", 0, From: 0, To: 9)], Cancellation));
+        Guid build = (await _store.LoadState(Tally.Totals, Cancellation))!.Build;
+        CheckpointMovedException moved = await Should.ThrowAsync<CheckpointMovedException>(() => _store.Commit([], [new CheckpointMove("totals", 0, build, From: 0, To: 9, TopicId: null)], Cancellation));
         moved.Move.Projection.ShouldBe("totals");
-        await Should.ThrowAsync<CheckpointMovedException>(() => _store.Commit([], [new CheckpointMove("totals", 0, From: null, To: 9)], Cancellation));
-        (await _store.LoadCheckpoint("totals", 0, Cancellation)).ShouldBe(1);
+        await Should.ThrowAsync<CheckpointMovedException>(() => _store.Commit([], [new CheckpointMove("totals", 0, build, From: null, To: 9, TopicId: null)], Cancellation));
+        (await _store.NextOf(Tally.Totals, 0, Cancellation)).ShouldBe(1);
     }
 
     [Fact]
@@ -130,22 +124,28 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
     private async Task<IEnumerable<string>> Documents(string collection) =>
         (await _store.Database.GetCollection<BsonDocument>(collection).Find("{}").Sort("{ _id: 1 }").ToListAsync(Cancellation)).Select(d => $"{d["_id"]}:{d["sum"]}:{d["events"]}");
 
-    /// <summary>Keeps what it is given.</summary>
-    private sealed class CatchingStore : IProjectionStore
+    /// <summary>Somebody else writes right before each commit.</summary>
+    private sealed class PuttingStore(IProjectionStore inner, Func<Task> put) : IProjectionStore
     {
-        public List<DocumentChanges> Changes { get; } = [];
+        public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => inner.Prepare(projections, cancellationToken);
 
-        public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => Task.CompletedTask;
+        public Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken) => inner.LoadState(projection, cancellationToken);
 
-        public Task<long?> LoadCheckpoint(string projection, int partition, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+        public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken) =>
+            inner.LoadCheckpoint(projection, partition, cancellationToken);
 
         public Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
-            where TDocument : class => Task.FromResult<IReadOnlyDictionary<string, TDocument>>(new Dictionary<string, TDocument>());
+            where TDocument : class => inner.Load(projection, keys, cancellationToken);
 
-        public Task Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+        public async Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
         {
-            Changes.AddRange(changes);
-            return Task.CompletedTask;
+            await put();
+            return await inner.Commit(changes, checkpoints, cancellationToken);
         }
+
+        public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken) =>
+            inner.StartAnew(projection, seen, until, cancellationToken);
+
+        public Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken) => inner.Complete(projection, build, cancellationToken);
     }
 }

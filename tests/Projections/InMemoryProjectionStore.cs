@@ -4,7 +4,10 @@ namespace KafkaEventSourcing.Projections.Tests;
 internal sealed class InMemoryProjectionStore : IProjectionStore
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string, int), long> _checkpoints = [];
+    private readonly Dictionary<(string Projection, int Partition), ReadModelCheckpoint> _checkpoints = [];
+    private readonly Dictionary<string, (Guid Build, Guid Collection, Dictionary<int, long> Until)> _states = [];
+    private readonly Dictionary<string, Guid> _collections = [];
+    private readonly HashSet<(string Projection, int Partition)> _partitions = [];
     private readonly Dictionary<string, Dictionary<string, object>> _documents = [];
 
     /// <summary>Called before a commit takes effect and after it did; may throw, as a lost connection would.</summary>
@@ -24,10 +27,88 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
 
     public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task<long?> LoadCheckpoint(string projection, int partition, CancellationToken cancellationToken)
+    public Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken)
     {
         lock (_lock)
-            return Task.FromResult(_checkpoints.TryGetValue((projection, partition), out long next) ? next : (long?)null);
+        {
+            return Task.FromResult(!_states.TryGetValue(projection.Name, out (Guid Build, Guid Collection, Dictionary<int, long> Until) state) ? null : new ReadModelState
+            {
+                Build = state.Build,
+                IsBeingCleared = false,
+                HasDocuments = _collections.GetValueOrDefault(projection.Name) == state.Collection,
+                Partitions = _partitions.Where(p => p.Projection == projection.Name).Select(p => p.Partition).ToHashSet(),
+                Until = new Dictionary<int, long>(state.Until),
+            });
+        }
+    }
+
+    public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+            return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out ReadModelCheckpoint stored) ? stored : (ReadModelCheckpoint?)null);
+    }
+
+    public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            string name = projection.Name;
+            if ((_states.TryGetValue(name, out var state) ? state.Build : (Guid?)null) != seen.Build)
+                return Task.FromResult(false);
+            if (seen.Partition is { } partition && (_checkpoints.TryGetValue((name, partition), out ReadModelCheckpoint stored) ? stored.NextOffset : (long?)null) != seen.NextOffset)
+                return Task.FromResult(false);
+            foreach ((string, int) key in _checkpoints.Keys.Where(k => k.Projection == name).ToArray())
+                _checkpoints.Remove(key);
+            _partitions.RemoveWhere(p => p.Projection == name);
+            _documents.Remove(name);
+            _collections[name] = Guid.CreateVersion7();
+            _states[name] = (Guid.CreateVersion7(), _collections[name], new Dictionary<int, long>(until));
+            return Task.FromResult(true);
+        }
+    }
+
+    public Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (_states.TryGetValue(projection.Name, out var state) && state.Build == build)
+                state.Until.Clear();
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Somebody drops the collection; the next document makes it again.</summary>
+    public void DropDocuments(string projection)
+    {
+        lock (_lock)
+        {
+            _documents.Remove(projection);
+            _collections[projection] = Guid.CreateVersion7();
+        }
+    }
+
+    /// <summary>Somebody deletes or changes a checkpoint.</summary>
+    public void Change(string projection, int partition, Func<ReadModelCheckpoint, ReadModelCheckpoint?> change)
+    {
+        lock (_lock)
+        {
+            if (change(_checkpoints[(projection, partition)]) is { } changed)
+                _checkpoints[(projection, partition)] = changed;
+            else
+                _checkpoints.Remove((projection, partition));
+        }
+    }
+
+    /// <summary>Somebody deletes all that is kept beside the documents.</summary>
+    public void DropCheckpoints()
+    {
+        lock (_lock)
+        {
+            _checkpoints.Clear();
+            _partitions.Clear();
+            _states.Clear();
+        }
     }
 
     public Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(
@@ -42,26 +123,49 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
         }
     }
 
-    public Task Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    /// <summary>The length of a document.</summary>
+    public Func<object, long> SizeOf { get; set; } = _ => 100;
+
+    /// <summary>The bytes of each commit.</summary>
+    public List<long> Sizes { get; } = [];
+
+    public Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
     {
         BeforeCommit?.Invoke();
+        long bytes = changes.Sum(c => c.Projection.Accept(new Sum(SizeOf, c)));
         lock (_lock)
         {
+            Sizes.Add(bytes);
             foreach (CheckpointMove move in checkpoints)
             {
-                if ((_checkpoints.TryGetValue((move.Projection, move.Partition), out long next) ? next : (long?)null) != move.From)
+                bool isStored = _checkpoints.TryGetValue((move.Projection, move.Partition), out ReadModelCheckpoint stored);
+                if ((isStored ? stored.NextOffset : (long?)null) != move.From || (isStored ? stored.Build : _states.GetValueOrDefault(move.Projection).Build) != move.Build)
                     throw new CheckpointMovedException(move);
             }
 
             foreach (DocumentChanges change in changes)
                 change.Projection.Accept(new Write(this, change));
             foreach (CheckpointMove move in checkpoints)
-                _checkpoints[(move.Projection, move.Partition)] = move.To;
+            {
+                _checkpoints[(move.Projection, move.Partition)] = new ReadModelCheckpoint(move.Build, move.To, move.TopicId, IsGenuine: true);
+                _partitions.Add((move.Projection, move.Partition));
+            }
+
             Commits++;
         }
 
         AfterCommit?.Invoke();
-        return Task.CompletedTask;
+        return Task.FromResult(bytes);
+    }
+
+    private readonly struct Sum(Func<object, long> sizeOf, DocumentChanges changes) : IProjectionVisitor<long>
+    {
+        public long Visit<TDocument>(ProjectionDefinition<TDocument> projection)
+            where TDocument : class
+        {
+            Func<object, long> size = sizeOf;
+            return ((DocumentChanges<TDocument>)changes).Documents.Sum(d => d.Value is null ? 0 : size(d.Value));
+        }
     }
 
     private readonly struct Write(InMemoryProjectionStore store, DocumentChanges changes) : IProjectionVisitor<bool>
@@ -78,7 +182,7 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
                 else if (document is null)
                     documents.Remove(key);
                 else if (projection.Kind == ProjectionKind.Sums && documents.TryGetValue(key, out object? present))
-                    documents[key] = projection.Plus!((TDocument)present, document);
+                    documents[key] = projection.Add((TDocument)present, document);
                 else
                     documents[key] = document;
             }

@@ -32,7 +32,7 @@ public class ProjectionEngineTests
         var store = new InMemoryProjectionStore();
         await using ProjectionEngine engine = Start(store);
         await engine.Project(2, [Tally.Event(2, 9, "a", 1, new Unread())], 12, None);
-        (await store.LoadCheckpoint("totals", 2, None)).ShouldBe(12);
+        (await store.NextOf(Tally.Totals, 2, None)).ShouldBe(12);
         store.Documents("totals").ShouldBeEmpty();
     }
 
@@ -76,7 +76,7 @@ public class ProjectionEngineTests
             if (!lost)
             {
                 lost = true;
-                throw new CheckpointMovedException(new CheckpointMove("totals", 0, null, 1));
+                throw new CheckpointMovedException(new CheckpointMove("totals", 0, default, null, 1, null));
             }
         };
 
@@ -156,6 +156,23 @@ public class ProjectionEngineTests
         store.Documents("totals")["b"].ShouldBe(new Total("b", 1, 1));
     }
 
+    // A batch had 8,000 events, whatever their documents took.
+    [Fact]
+    public async Task Large_documents_are_written_in_transactions_bounded_by_bytes_and_each_event_counts_once()
+    {
+        const long Size = 1024 * 1024;
+        const int Events = 400;
+        var store = new InMemoryProjectionStore { SizeOf = _ => Size };
+        await using ProjectionEngine engine = Start(store);
+        RecordedEvent[][] batches = [.. Enumerable.Range(0, 2).Select(p => Enumerable.Range(0, Events).Select(i => Tally.Event(p, 2 * i, $"a{p}-{i % 150}", (i / 150) + 1, new Added(1))).ToArray())];
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(p => engine.Project(p, batches[p], 2 * Events, None)));
+        store.Sizes.Max().ShouldBeLessThanOrEqualTo(16 * Size);
+        store.Documents("entries").Count.ShouldBe(2 * Events);
+        store.Documents("totals").Values.Cast<Total>().Sum(t => t.Events).ShouldBe(2 * Events);
+        store.Documents("days").Values.Cast<Day>().Sum(d => d.Sum).ShouldBe(2 * Events);
+        (await store.NextOf(Tally.Entries, 1, None)).ShouldBe(2 * Events);
+    }
+
     [Fact]
     public async Task WaitFor_token_completes_when_the_event_is_written()
     {
@@ -229,7 +246,7 @@ public class ProjectionEngineTests
             store.AfterCommit = () =>
             {
                 if (loseAnswers && round++ == 0)
-                    throw new CheckpointMovedException(new CheckpointMove("totals", 0, null, 0));
+                    throw new CheckpointMovedException(new CheckpointMove("totals", 0, default, null, 0, null));
             };
             int from = Math.Max(0, at - overlap);
             int to = Math.Min(events.Length, at + batchSize);

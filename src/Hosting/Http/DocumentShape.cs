@@ -18,6 +18,7 @@ internal sealed class DocumentShape(BsonDocument sample)
         BsonType.Int32 or BsonType.Int64 => new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64" },
         BsonType.Double or BsonType.Decimal128 => new OpenApiSchema { Type = JsonSchemaType.Number },
         BsonType.Boolean => new OpenApiSchema { Type = JsonSchemaType.Boolean },
+        BsonType.Binary => new OpenApiSchema { Type = JsonSchemaType.String, Format = "uuid" },
         BsonType.DateTime => new OpenApiSchema { Type = JsonSchemaType.String, Format = "date", Examples = ["2026-01-31"] },
         _ => new OpenApiSchema { Type = JsonSchemaType.String },
     };
@@ -32,6 +33,7 @@ internal sealed class DocumentShape(BsonDocument sample)
             BsonType.Double => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : throw Not("a number"),
             BsonType.Decimal128 => decimal.TryParse(text, NumberStyles.Number, CultureInfo.InvariantCulture, out decimal number) ? number : throw Not("a number"),
             BsonType.Boolean => bool.TryParse(text, out bool flag) ? flag : throw Not("true or false"),
+            BsonType.Binary => Guid.TryParse(text, out Guid id) ? new BsonBinaryData(id, GuidRepresentation.Standard) : throw Not("a UUID such as 019c0000-0000-7000-8000-000000000001"),
             BsonType.DateTime => DateTime.TryParseExact(text, Times, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTime time)
                 ? time
                 : throw Not("a day such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z"),
@@ -39,6 +41,19 @@ internal sealed class DocumentShape(BsonDocument sample)
         };
 
         InvalidInputException Not(string what) => new(field, $"The filter {field} is '{text}'; it must be {what}.");
+    }
+
+    /// <summary>Whether <paramref name="field"/> may have several values in one document: it is, or is in, an array.</summary>
+    public bool IsMany(string field)
+    {
+        BsonValue value = sample;
+        foreach (string part in field.Split('.'))
+        {
+            if (value is not BsonDocument document || !document.TryGetValue(part, out value!))
+                return value is BsonArray;
+        }
+
+        return value is BsonArray;
     }
 
     private BsonType? TypeOf(string field)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaEventSourcing.Projections.MongoDB;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using Microsoft.OpenApi;
@@ -7,20 +8,24 @@ using MongoDB.Bson;
 namespace KafkaEventSourcing.Hosting.Http;
 
 /// <summary>Which page of a read model a URL asks for.</summary>
-/// <param name="Conditions">What the documents must equal.</param>
+/// <param name="Filter">Which documents, those of the pages before excepted.</param>
+/// <param name="Order">Their order: that of the index that finds them.</param>
 /// <param name="Limit">The most documents.</param>
-internal sealed record PageQuery(BsonDocument Conditions, int Limit)
+internal sealed record PageQuery(BsonDocument Filter, IReadOnlyList<MongoIndexKey> Order, int Limit)
 {
     private const string LimitParameter = "limit";
     private const string AfterParameter = "after";
     private const int DefaultLimit = 100;
     private const int MaxLimit = 1_000;
 
-    /// <exception cref="InvalidInputException">A parameter is unknown, given twice, or has a value that it cannot have.</exception>
-    public static PageQuery Of(IQueryCollection given, IReadOnlyList<string> filters, DocumentShape shape)
+    public BsonDocument Sort => new(Order.Select(k => new BsonElement(k.Field, k.IsDescending ? -1 : 1)));
+
+    /// <exception cref="InvalidInputException">A parameter is unknown, given twice, or has a value that it cannot have, or no index has the filters together.</exception>
+    public static PageQuery Of(IQueryCollection given, ServedFilters filters, DocumentShape shape)
     {
-        var conditions = new BsonDocument();
+        var equal = new BsonDocument();
         int limit = DefaultLimit;
+        string? after = null;
         foreach ((string name, StringValues values) in given)
         {
             if (values.Count > 1)
@@ -29,20 +34,26 @@ internal sealed record PageQuery(BsonDocument Conditions, int Limit)
             if (name == LimitParameter)
                 limit = LimitOf(value);
             else if (name == AfterParameter)
-                conditions.Add("_id", new BsonDocument("$gt", value));
-            else if (filters.Contains(name))
-                conditions.Add(name, shape.ValueOf(name, value));
+                after = value;
+            else if (filters.Fields.Contains(name))
+                equal.Add(name, shape.ValueOf(name, value));
             else if (name != ReadModelEndpoints.TokenParameter)
-                throw new InvalidInputException(name, $"'{name}' is not a filter of this read model; it has {(filters.Count == 0 ? "none" : string.Join(", ", filters))}.");
+                throw new InvalidInputException(name, $"'{name}' is not a filter of this read model; it has {filters.Possible}.");
         }
 
-        return new PageQuery(conditions, limit);
+        string[] names = [.. equal.Names];
+        IReadOnlyList<MongoIndexKey> order = filters.OrderOf(names)
+            ?? throw new InvalidInputException(names[0], $"No index of this read model has {string.Join(" and ", names)} alone; possible are {filters.Possible}.");
+        return new PageQuery(after is null ? equal : PagePlace.Behind(after, order, equal), order, limit);
     }
 
-    public static void Declare(OpenApiOperation operation, IReadOnlyList<string> filters, DocumentShape shape)
+    /// <summary>What 'after' is for the page behind <paramref name="last"/>.</summary>
+    public string NextOf(BsonDocument last) => PagePlace.After(last, Order);
+
+    public static void Declare(OpenApiOperation operation, ServedFilters filters, DocumentShape shape)
     {
-        foreach (string filter in filters)
-            operation.Declare(ParameterLocation.Query, filter, shape.FilterOf(filter), $"Only documents whose {filter} is this.");
+        foreach (string filter in filters.Fields)
+            operation.Declare(ParameterLocation.Query, filter, shape.FilterOf(filter), $"Only documents whose {filter} is this. Filters that can be given together: {filters.Possible}.");
         var limit = new OpenApiSchema
         {
             Type = JsonSchemaType.Integer,

@@ -14,7 +14,7 @@ using MongoDB.Driver;
 namespace KafkaEventSourcing.Hosting.Http;
 
 /// <summary>
-/// <c>GET /models/{name}</c>: pages of a read model, in the order of the document ids, with equality filters on indexed fields; <c>GET /models/{name}/{id}</c>: one
+/// <c>GET /models/{name}</c>: pages of a read model, with the equality filters that an index serves and in its order, else in that of the document ids; <c>GET /models/{name}/{id}</c>: one
 /// document. A consistency token makes the read wait until the model includes that write.
 /// </summary>
 internal static class ReadModelEndpoints
@@ -22,26 +22,29 @@ internal static class ReadModelEndpoints
     public const string TokenHeader = "X-Consistency-Token";
     public const string TokenParameter = "token";
 
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(2);
     private static readonly JsonWriterSettings Json = new() { OutputMode = JsonOutputMode.RelaxedExtendedJson };
 
     public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples, HttpOptions options, TimeProvider time)
     {
         foreach (ProjectionDefinition projection in lifecycle.Application.Projections.Where(p => lifecycle.Application.AggregateOf(p) == aggregate))
         {
-            string[] filters =
-            [
-                .. lifecycle.Application.Indexes.Where(i => i.Projection == projection.Name).SelectMany(i => i.Fields).Select(f => f.TrimStart('-')).Distinct().Order(StringComparer.Ordinal),
-            ];
             var shape = new DocumentShape(Examples.ShapeOf(projection));
-            IMongoCollection<BsonDocument> Collection() => lifecycle.Node.ReadModels.GetCollection<BsonDocument>(projection.Name);
+            var filters = new ServedFilters(lifecycle.Application.Indexes.Where(i => i.Projection == projection.Name), shape);
+            IMongoCollection<RawBsonDocument> Collection() => lifecycle.Node.ReadModels.GetCollection<RawBsonDocument>(projection.Name);
             routes.MapGet($"/models/{projection.Name}", async (HttpContext context) =>
                 {
                     PageQuery query = PageQuery.Of(context.Request.Query, filters, shape);
                     await WaitForToken(context, lifecycle.PartOf(aggregate), options, time).ConfigureAwait(false);
-                    return await WithinTime(context, options, time, token => Page(Collection(), query, token)).ConfigureAwait(false);
+                    return await WithinTime(context, lifecycle.Node, projection, options, time, async token =>
+                    {
+                        await ReadModelPage.Write(context.Response, Collection(), query, options.TokenTimeout, Json, token).ConfigureAwait(false);
+                        return Results.Empty;
+                    }).ConfigureAwait(false);
                 })
                 .WithName($"{projection.Name}-list").WithTags("models").WithSummary($"Pages of {projection.Name}")
-                .WithDescription("Documents in the order of their ids, those that equal all filters given.")
+                .WithDescription($"Documents that equal all filters given, in the order of the index that has them; without filters in that of their ids. Filters that can be given together: {filters.Possible}. "
+                    + "A page ends early when its documents are large.")
                 .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status503ServiceUnavailable).ProducesProblem(StatusCodes.Status504GatewayTimeout)
                 .AddOpenApiOperationTransformer((operation, _, _) =>
                 {
@@ -55,8 +58,8 @@ internal static class ReadModelEndpoints
                     if (context.Request.Query.Keys.FirstOrDefault(k => k != TokenParameter) is { } unknown)
                         throw new InvalidInputException(unknown, $"'{unknown}' is no parameter of one document; it takes {TokenParameter}.");
                     await WaitForToken(context, lifecycle.PartOf(aggregate), options, time).ConfigureAwait(false);
-                    return await WithinTime(context, options, time, async token =>
-                        await Collection().Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(token).ConfigureAwait(false) is { } found
+                    return await WithinTime(context, lifecycle.Node, projection, options, time, async token =>
+                        await Collection().Find(new BsonDocument("_id", id), new FindOptions { MaxTime = options.TokenTimeout }).FirstOrDefaultAsync(token).ConfigureAwait(false) is { } found
                             ? Results.Text(found.ToJson(Json), "application/json", Encoding.UTF8)
                             : Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no document '{id}' in {projection.Name}.")).ConfigureAwait(false);
                 })
@@ -112,29 +115,33 @@ internal static class ReadModelEndpoints
         }
     }
 
-    // A MongoDB that is away or stands still must not hold callers: its driver waits for ever for an answer on a connection that is open.
-    private static async Task<IResult> WithinTime(HttpContext context, HttpOptions options, TimeProvider time, Func<CancellationToken, Task<IResult>> read)
+    // A MongoDB that is away or stands still must not hold callers: its driver waits for ever for an answer on a connection that is open. One that is slow ends the query itself, in less time.
+    private static async Task<IResult> WithinTime(
+        HttpContext context, EventSourcedNode node, ProjectionDefinition projection, HttpOptions options, TimeProvider time, Func<CancellationToken, Task<IResult>> read)
     {
-        using var late = new CancellationTokenSource(options.TokenTimeout, time);
+        using var late = new CancellationTokenSource(options.TokenTimeout + AnswerTime, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
         try
         {
+            if (!await node.ReadModelStore.IsWhole(projection, stop.Token).ConfigureAwait(false))
+                return Problems.Unavailable(context, $"The read model {projection.Name} is being built anew from the events; ask again.");
             return await read(stop.Token).ConfigureAwait(false);
         }
+        catch (Exception failed) when (context.Response.ContentType is not null && failed is OperationCanceledException or TimeoutException or MongoException)
+        {
+            context.Abort(); // half a page must not look like a whole one
+            return Results.Empty;
+        }
+        catch (MongoExecutionTimeoutException)
+        {
+            return Problems.Of(StatusCodes.Status504GatewayTimeout, "query-too-slow", string.Create(CultureInfo.InvariantCulture,
+                $"The query of {projection.Name} took longer than {options.TokenTimeout.TotalSeconds:N0} s and was ended. Ask for less at a time, or try again when MongoDB has less to do."));
+        }
         catch (Exception away) when (!context.RequestAborted.IsCancellationRequested
-            && (away is OperationCanceledException or TimeoutException or MongoConnectionException or MongoNotPrimaryException or MongoNodeIsRecoveringException or MongoExecutionTimeoutException))
+            && (away is OperationCanceledException or TimeoutException or MongoConnectionException or MongoNotPrimaryException or MongoNodeIsRecoveringException))
         {
             return Problems.Unavailable(context, "MongoDB, which has the read models, does not answer; try again.");
         }
-    }
-
-    private static async Task<IResult> Page(IMongoCollection<BsonDocument> collection, PageQuery query, CancellationToken cancellationToken)
-    {
-        List<BsonDocument> documents = await collection.Find(query.Conditions).Sort(new BsonDocument("_id", 1)).Limit(query.Limit + 1).ToListAsync(cancellationToken).ConfigureAwait(false);
-        bool more = documents.Count > query.Limit;
-        if (more)
-            documents.RemoveAt(query.Limit);
-        return Results.Text(PageText(documents, more ? documents[^1]["_id"] : null), "application/json", Encoding.UTF8);
     }
 
     private static JsonNode PageOf(IEnumerable<BsonDocument> documents, BsonValue? next) => JsonNode.Parse(PageText(documents, next))!;

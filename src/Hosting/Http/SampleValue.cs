@@ -14,7 +14,7 @@ internal static class SampleValue
     private static readonly Dictionary<Type, object> Plain = new object[]
     {
         true, (byte)1, (sbyte)1, (short)1, (ushort)1, 1, 1U, 1L, 1UL, 1.5F, 1.5, 1.5M, 'a', Day, new DateTimeOffset(Day), DateOnly.FromDateTime(Day), new TimeOnly(12, 30), TimeSpan.FromMinutes(1),
-        new Guid("019c0000-0000-7000-8000-000000000001"), new byte[] { 1, 2, 3 },
+        new Guid("019c0000-0000-7000-8000-000000000001"), new Uri("https://example.org/"), new byte[] { 1, 2, 3 },
     }.ToDictionary(v => v.GetType());
 
     /// <summary>A value of <paramref name="type"/>.</summary>

@@ -81,19 +81,21 @@ public sealed class Verifier
     private async Task FoldPartition(int partition, ProjectionEngine engine, CancellationToken cancellationToken)
     {
         var batch = new List<RecordedEvent>(BatchEvents);
+        long from = 0;
         await foreach (RecordedEvent recorded in _aggregate.History.ReadPartition(partition, 0, cancellationToken).ConfigureAwait(false))
         {
             Fold(recorded);
             batch.Add(recorded);
             if (batch.Count == BatchEvents)
             {
-                await engine.Project(partition, batch, recorded.Offset + 1, cancellationToken).ConfigureAwait(false);
+                await engine.Project(partition, from, batch, recorded.Offset + 1, cancellationToken).ConfigureAwait(false);
+                from = recorded.Offset + 1;
                 batch = new List<RecordedEvent>(BatchEvents);
             }
         }
 
         if (batch.Count > 0)
-            await engine.Project(partition, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
+            await engine.Project(partition, from, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
     }
 
     private void Fold(RecordedEvent recorded)

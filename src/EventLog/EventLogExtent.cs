@@ -1,0 +1,19 @@
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>Which log an events topic is, and how far it reaches.</summary>
+/// <param name="TopicId">Kafka's id of the topic (KIP-516), which another topic of the same name does not have; null where the cluster has none.</param>
+/// <param name="Partitions">The extent of each partition.</param>
+public sealed record EventLogExtent(string? TopicId, IReadOnlyDictionary<int, PartitionExtent> Partitions);
+
+/// <summary>What a partition holds.</summary>
+/// <param name="Start">The first offset that is still there.</param>
+/// <param name="End">The offset that the next record will have.</param>
+public readonly record struct PartitionExtent(long Start, long End);
+
+/// <summary>Tells which log the events are in.</summary>
+public interface IEventLogExtents
+{
+    /// <summary>The extent at the time of the call.</summary>
+    /// <exception cref="Confluent.Kafka.KafkaException">The cluster does not answer, or the topic is gone.</exception>
+    Task<EventLogExtent> Extent(CancellationToken cancellationToken);
+}
