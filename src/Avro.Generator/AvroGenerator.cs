@@ -45,8 +45,14 @@ public sealed class AvroGenerator : IIncrementalGenerator
         if (!usable)
             return;
 
+        // Names of sources differ by more than case.
+        var sources = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
         foreach (NamedType type in schemas.Types)
-            Try(context, type.File, () => context.AddSource($"{type.FullName}.g.cs", SourceText.From(Emitter.Emit(type, schemas), Encoding.UTF8)));
+        {
+            sources[type.FullName] = sources.TryGetValue(type.FullName, out int before) ? before + 1 : 1;
+            string name = before == 0 ? $"{type.FullName}.g.cs" : $"{type.FullName}.{before + 1}.g.cs";
+            Try(context, type.File, () => context.AddSource(name, SourceText.From(Emitter.Emit(type, schemas), Encoding.UTF8)));
+        }
     }
 
     private static bool Try(SourceProductionContext context, SchemaFile file, Action step)

@@ -41,7 +41,7 @@ internal sealed class AvroType
         AvroKind.Array => $"global::System.Collections.Generic.IReadOnlyList<{Inner!.CSharp}>",
         AvroKind.Map => $"global::System.Collections.Generic.IReadOnlyDictionary<string, {Inner!.CSharp}>",
         AvroKind.Nullable => Inner!.CSharp + "?",
-        _ => "global::" + Named!.FullName,
+        _ => "global::" + Identifier.OfPath(Named!.FullName),
     };
 }
 

@@ -47,11 +47,15 @@ internal sealed class JsonNode
     public static void WriteText(StringBuilder output, string text)
     {
         output.Append('"');
-        foreach (char c in text)
+        for (int i = 0; i < text.Length; i++)
         {
+            char c = text[i];
+            bool isPair = char.IsHighSurrogate(c) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]);
             if (c is '"' or '\\')
                 output.Append('\\').Append(c);
-            else if (c < ' ')
+            else if (isPair)
+                output.Append(c).Append(text[++i]);
+            else if (c < ' ' || char.IsSurrogate(c)) // half a character has no UTF-8
                 output.Append("\\u").Append(((int)c).ToString("x4", CultureInfo.InvariantCulture));
             else
                 output.Append(c);

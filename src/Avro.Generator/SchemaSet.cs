@@ -204,19 +204,7 @@ internal sealed class SchemaSet
 
     private static void CheckDefault(JsonNode value, AvroType type, string field)
     {
-        bool fits = type.Kind switch
-        {
-            AvroKind.Boolean => value.Kind == JsonKind.Boolean,
-            AvroKind.Int or AvroKind.Date => value.Kind == JsonKind.Number && int.TryParse(value.Raw, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _),
-            AvroKind.Long or AvroKind.TimestampMillis or AvroKind.TimestampMicros => value.Kind == JsonKind.Number && long.TryParse(value.Raw, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _),
-            AvroKind.Float or AvroKind.Double => value.Kind == JsonKind.Number,
-            AvroKind.Text or AvroKind.Bytes => value.Kind == JsonKind.Text,
-            AvroKind.Array => value.Kind == JsonKind.Array,
-            AvroKind.Map => value.Kind == JsonKind.Object,
-            AvroKind.Nullable => type.NullFirst ? value.Kind == JsonKind.Null : value.Kind != JsonKind.Null,
-            _ => type.Named!.IsEnum ? value.Kind == JsonKind.Text && type.Named.Node["symbols"]!.Items.Any(s => s.Raw == value.Raw) : value.Kind == JsonKind.Object,
-        };
-        if (!fits)
+        if (!DefaultValue.Fits(value, type))
             throw new SchemaException("KESAVRO005", value.Position, $"The default of the field {field} does not fit its type; of a union it must fit the first branch.");
     }
 

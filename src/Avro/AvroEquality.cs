@@ -12,7 +12,7 @@ public static class AvroEquality
             return false;
         for (int i = 0; i < left.Count; i++)
         {
-            if (left[i] is byte[] bytes ? !bytes.AsSpan().SequenceEqual(right[i] as byte[]) : !EqualityComparer<T>.Default.Equals(left[i], right[i]))
+            if (!Items<T>.Same(left[i], right[i]))
                 return false;
         }
 
@@ -28,7 +28,7 @@ public static class AvroEquality
             return false;
         foreach ((string key, T value) in left)
         {
-            if (!right.TryGetValue(key, out T? other) || !EqualityComparer<T>.Default.Equals(value, other))
+            if (!right.TryGetValue(key, out T? other) || !Items<T>.Same(value, other))
                 return false;
         }
 
@@ -37,4 +37,21 @@ public static class AvroEquality
 
     /// <summary>Whether both are null, or equal bytes.</summary>
     public static bool Same(byte[]? left, byte[]? right) => left is null || right is null ? ReferenceEquals(left, right) : left.AsSpan().SequenceEqual(right);
+
+    /// <summary>How items are compared: what they are is known once for each type, collections in collections by what is in them.</summary>
+    private static class Items<T>
+    {
+        public static readonly Func<T, T, bool> Same = Make();
+
+        private static Func<T, T, bool> Make()
+        {
+            if (typeof(T) == typeof(byte[]))
+                return (Func<T, T, bool>)(object)(Func<byte[]?, byte[]?, bool>)AvroEquality.Same;
+            if (!typeof(T).IsGenericType || typeof(T).GetGenericTypeDefinition() is var definition && definition != typeof(IReadOnlyList<>) && definition != typeof(IReadOnlyDictionary<,>))
+                return EqualityComparer<T>.Default.Equals;
+            System.Reflection.MethodInfo same = typeof(AvroEquality).GetMethods().Single(m =>
+                m.Name == nameof(AvroEquality.Same) && m.IsGenericMethod && m.GetParameters()[0].ParameterType.GetGenericTypeDefinition() == typeof(T).GetGenericTypeDefinition());
+            return same.MakeGenericMethod(typeof(T).GetGenericArguments()[^1]).CreateDelegate<Func<T, T, bool>>();
+        }
+    }
 }

@@ -1,33 +1,40 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
-using Avro.IO;
-using Avro.Specific;
+using System.Diagnostics.CodeAnalysis;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.Avro.Schemas;
 
 namespace KafkaEventSourcing.Avro;
 
 /// <summary>
-/// Encodes and decodes messages of several types in Confluent's wire format. Values that were written with our own schema take generated code; values of other versions
-/// go through Avro's schema resolution. Thread-safe.
+/// Encodes and decodes messages of several types in Confluent's wire format. Values that were written with our own schema take generated code; for those of other versions
+/// code is made by Avro's schema resolution, once for each. Thread-safe.
 /// </summary>
 public sealed class AvroMessageSerde
 {
-    private const int MaxUnknownIds = 10_000;
-    private const int SchemaNotFound = 40403;
+    private const int MaxUndecodableIds = 10_000;
 
     private readonly ISchemaRegistryClient _registry;
+    private readonly RegisteredSchemas _schemas;
     private readonly FrozenDictionary<Type, AvroRecordType> _byType;
     private readonly FrozenDictionary<string, AvroRecordType> _byName;
+    private readonly ILookup<string, AvroRecordType> _byAlias;
     private readonly ConcurrentDictionary<int, Decoder> _decoders = [];
-    private readonly ConcurrentDictionary<int, string> _undecodable = [];
+    private readonly ConcurrentDictionary<Guid, Decoder> _byGuid = [];
+    private readonly ConcurrentDictionary<int, UndecodableMessageException> _undecodable = [];
+    private readonly ConcurrentDictionary<Guid, UndecodableMessageException> _undecodableGuids = [];
 
     private AvroMessageSerde(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types)
     {
         _registry = registry;
+        _schemas = new RegisteredSchemas(registry);
         _byType = types.DistinctBy(t => t.Type).ToFrozenDictionary(t => t.Type);
         _byName = _byType.Values.ToFrozenDictionary(t => t.FullName);
+        _byAlias = _byType.Values.SelectMany(t => t.Parsed.Aliases.Distinct().Select(alias => (alias, Type: t)))
+            .Where(former => !_byName.ContainsKey(former.alias)) // who has the name now is meant
+            .ToLookup(former => former.alias, former => former.Type);
     }
 
     /// <summary>A serde of <paramref name="types"/>, with schema ids from <paramref name="registry"/>; it knows the engine's own messages besides.</summary>
@@ -52,7 +59,7 @@ public sealed class AvroMessageSerde
             cancellationToken.ThrowIfCancellationRequested();
             AvroRecordType record = TypeOf(type);
             int id = await _registry.RegisterSchemaAsync($"{topic}-{record.FullName}", new Schema(record.SchemaJson, SchemaType.Avro)).ConfigureAwait(false);
-            _decoders[id] = new GeneratedDecoder(record);
+            _decoders[id] = new Decoder(record, record.ReaderOf(record.Parsed), $"schema {id}");
             ids.Add(type, id);
         }
 
@@ -62,92 +69,92 @@ public sealed class AvroMessageSerde
     /// <summary>
     /// Decodes a message. An id that was not seen before is looked up in the registry, which blocks the calling thread once per id.
     /// </summary>
+    /// <param name="message">The value of a record.</param>
+    /// <param name="schemaId">The value of the record's header <see cref="WireFormat.ValueSchemaIdHeader"/>; empty when it has none and the id comes first in the message.</param>
     /// <exception cref="UndecodableMessageException">The message can never be decoded; its reason tells why.</exception>
     /// <exception cref="HttpRequestException">The registry cannot be reached; trying again may help.</exception>
-    public IAvroRecord Decode(ReadOnlySpan<byte> message)
+    public IAvroRecord Decode(ReadOnlySpan<byte> message, ReadOnlySpan<byte> schemaId = default)
     {
-        if (!WireFormat.TryReadSchemaId(message, out int id))
-            throw new UndecodableMessageException(UndecodableReason.NotAvro, "The value is not in Confluent's Avro wire format: a zero byte and a schema id of four bytes must come first.");
-        if (!_decoders.TryGetValue(id, out Decoder? decoder))
-            decoder = Learn(id);
+        ReadOnlySpan<byte> name = schemaId.IsEmpty ? message : schemaId;
+        if (WireFormat.TryReadSchemaId(name, out int id) && (schemaId.IsEmpty || schemaId.Length == WireFormat.HeaderLength))
+            return Decode(_decoders.TryGetValue(id, out Decoder? known) ? known : Learn(id), schemaId.IsEmpty ? message[WireFormat.HeaderLength..] : message);
+        if (WireFormat.TryReadSchemaGuid(name, out Guid guid) && (schemaId.IsEmpty || schemaId.Length == WireFormat.GuidHeaderLength))
+            return Decode(_byGuid.TryGetValue(guid, out Decoder? known) ? known : Learn(guid), schemaId.IsEmpty ? message[WireFormat.GuidHeaderLength..] : message);
+        throw new UndecodableMessageException(UndecodableReason.NotAvro, schemaId.IsEmpty
+            ? "The value is not in Confluent's Avro wire format: a zero byte and a schema id of four bytes must come first, or a one and a GUID of sixteen."
+            : $"The header {WireFormat.ValueSchemaIdHeader} has {schemaId.Length} bytes; it must be a zero byte and a schema id of four bytes, or a one and a GUID of sixteen.");
+    }
+
+    private static IAvroRecord Decode(Decoder decoder, ReadOnlySpan<byte> value)
+    {
         try
         {
-            return decoder.Decode(message[WireFormat.HeaderLength..]);
+            return decoder.Decode(value);
         }
-        catch (Exception malformed) when (malformed is AvroDecodeException or global::Avro.AvroException or IndexOutOfRangeException or OverflowException)
+        catch (SchemaMismatchException mismatch)
         {
-            throw new UndecodableMessageException(UndecodableReason.Malformed, $"The value is not a {decoder.FullName} of schema {id}: {malformed.Message}", malformed);
+            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema, $"The value of {decoder.Schema} cannot be read as {decoder.FullName}: {mismatch.Message}", mismatch);
+        }
+        catch (AvroDecodeException malformed)
+        {
+            throw new UndecodableMessageException(UndecodableReason.Malformed, $"The value is not a {decoder.FullName} of {decoder.Schema}: {malformed.Message}", malformed);
         }
     }
 
-    private Decoder Learn(int id)
+    // Once per schema, on a thread that may block.
+    private Decoder Learn(int id) => Learn(id, _decoders, _undecodable, $"schema {id}", () => _schemas.Find(id).GetAwaiter().GetResult());
+
+    private Decoder Learn(Guid guid) => Learn(guid, _byGuid, _undecodableGuids, $"schema {guid}", () => _schemas.Find(guid).GetAwaiter().GetResult());
+
+    private Decoder Learn<TKey>(
+        TKey key, ConcurrentDictionary<TKey, Decoder> decoders, ConcurrentDictionary<TKey, UndecodableMessageException> undecodable, string name, Func<AvroSchema> find)
+        where TKey : notnull
     {
-        if (_undecodable.TryGetValue(id, out string? known))
-            throw new UndecodableMessageException(UndecodableReason.UnknownType, known);
-        Schema registered;
+        if (undecodable.TryGetValue(key, out UndecodableMessageException? known))
+            throw new UndecodableMessageException(known.Reason, known.Message, known);
         try
         {
-            registered = _registry.GetSchemaAsync(id).GetAwaiter().GetResult(); // once per id, on a thread that may block
+            return decoders.GetOrAdd(key, DecoderOf(name, find()));
         }
-        catch (SchemaRegistryException unknown) when (unknown.ErrorCode == SchemaNotFound)
+        catch (UndecodableMessageException learned) when (learned.Reason != UndecodableReason.UnknownSchemaId)
         {
-            throw new UndecodableMessageException(UndecodableReason.UnknownSchemaId, $"The Schema Registry has no schema with the id {id}.", unknown);
+            if (undecodable.Count < MaxUndecodableIds)
+                undecodable[key] = learned;
+            throw;
         }
-        catch (Exception away) when (away is HttpRequestException or SchemaRegistryException or TimeoutException or OperationCanceledException)
-        {
-            // Refused connections, 5xx, refused credentials, and the HTTP client's time limit, which it tells as a cancellation: none says anything of the message.
-            throw new HttpRequestException($"The Schema Registry did not tell the schema {id}: {away.Message}", away);
-        }
+    }
 
-        Decoder decoder;
+    private Decoder DecoderOf(string name, AvroSchema writer)
+    {
+        if (writer is not RecordSchema record || !TryFind(record, out AvroRecordType? ours))
+            throw new UndecodableMessageException(UndecodableReason.UnknownType, $"The {name} is of the type {(writer as NamedSchema)?.FullName ?? writer.ToString()}, which is not declared here.");
         try
         {
-            var writer = global::Avro.Schema.Parse(registered.SchemaString);
-            if (writer is not global::Avro.RecordSchema record || !TryFind(record, out AvroRecordType? ours))
-            {
-                string message = $"The schema {id} is of the type {writer.Fullname}, which is not declared here.";
-                if (_undecodable.Count < MaxUnknownIds)
-                    _undecodable[id] = message;
-                throw new UndecodableMessageException(UndecodableReason.UnknownType, message);
-            }
-
-            decoder = record.Equals(ours.Schema) ? new GeneratedDecoder(ours) : new ResolvingDecoder(record, ours);
+            return new Decoder(ours, ours.ReaderOf(record), name);
         }
-        catch (global::Avro.AvroException unusable)
+        catch (SchemaMismatchException mismatch)
         {
-            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema, $"The schema {id} cannot be read: {unusable.Message}", unusable);
+            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema, $"The {name} cannot be read as {ours.FullName}: {mismatch.Message}", mismatch);
         }
-
-        return _decoders.GetOrAdd(id, decoder);
     }
 
-    private bool TryFind(global::Avro.RecordSchema writer, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out AvroRecordType? ours) =>
-        _byName.TryGetValue(writer.Fullname, out ours);
-
-    private abstract class Decoder(AvroRecordType type)
+    // By its name, or by one that it had. A name that several types give as theirs of before is nobody's.
+    private bool TryFind(RecordSchema writer, [NotNullWhen(true)] out AvroRecordType? ours)
     {
-        public string FullName => Type.FullName;
-
-        protected AvroRecordType Type { get; } = type;
-
-        public abstract IAvroRecord Decode(ReadOnlySpan<byte> value);
+        if (_byName.TryGetValue(writer.FullName, out ours))
+            return true;
+        AvroRecordType[] former = [.. _byAlias[writer.FullName]];
+        ours = former.Length == 1 ? former[0] : null;
+        return ours is not null;
     }
 
-    private sealed class GeneratedDecoder(AvroRecordType type) : Decoder(type)
+    private sealed class Decoder(AvroRecordType type, AvroRead read, string schema)
     {
-        public override IAvroRecord Decode(ReadOnlySpan<byte> value) => Type.Read(value);
-    }
+        public string FullName => type.FullName;
 
-    private sealed class ResolvingDecoder(global::Avro.RecordSchema writer, AvroRecordType type) : Decoder(type)
-    {
-        private readonly SpecificDefaultReader _reader = new(writer, type.Schema);
+        public string Schema => schema;
 
-        public override IAvroRecord Decode(ReadOnlySpan<byte> value)
-        {
-            AvroWellFormed.Check(writer, value);
-            using var stream = new MemoryStream(value.ToArray(), writable: false);
-            return (IAvroRecord)_reader.Read<object?>(null, new BinaryDecoder(stream))!;
-        }
+        public IAvroRecord Decode(ReadOnlySpan<byte> value) => AvroRecordType.Read(value, read);
     }
 }
 

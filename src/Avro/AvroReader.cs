@@ -11,12 +11,13 @@ public ref struct AvroReader
 {
     private readonly ReadOnlySpan<byte> _data;
     private int _at;
+    private int _depth;
+    private int _empty;
 
     /// <summary>Reads <paramref name="data"/> from its start.</summary>
     public AvroReader(ReadOnlySpan<byte> data)
     {
         _data = data;
-        _at = 0;
     }
 
     /// <summary>How many bytes were read.</summary>
@@ -67,7 +68,19 @@ public ref struct AvroReader
     public double ReadDouble() => BinaryPrimitives.ReadDoubleLittleEndian(ReadFixed(sizeof(double)));
 
     /// <summary>Reads a string.</summary>
-    public string ReadString() => Encoding.UTF8.GetString(ReadSpan());
+    /// <exception cref="AvroDecodeException">It is not UTF-8: other bytes must not become U+FFFD, or different texts would be one.</exception>
+    public string ReadString()
+    {
+        ReadOnlySpan<byte> text = ReadSpan();
+        try
+        {
+            return AvroLimits.Utf8.GetString(text);
+        }
+        catch (DecoderFallbackException malformed)
+        {
+            throw new AvroDecodeException(_at - text.Length + Math.Max(malformed.Index, 0), "A text is not UTF-8.");
+        }
+    }
 
     /// <summary>Reads bytes.</summary>
     public byte[] ReadBytes() => ReadSpan().ToArray();
@@ -97,18 +110,42 @@ public ref struct AvroReader
         return (uint)index < (uint)count ? index : throw new AvroDecodeException(_at, $"The index {index} is not below {count}.");
     }
 
-    /// <summary>Reads how many items the next block of an array or a map has; 0 ends it.</summary>
+    /// <summary>Reads how many items, of at least a byte each, the next block of an array or a map has; 0 ends it.</summary>
     public int ReadBlockCount()
     {
-        long count = ReadLong();
-        if (count < 0)
-        {
-            count = -count;
-            _ = ReadLong(); // the block's size in bytes, for readers that skip
-        }
-
-        // Items take at least a byte each, but for those of zero-sized types, which nobody sends by the billion.
+        long count = ReadCount();
         return count >= 0 && count <= Remaining ? (int)count : throw new AvroDecodeException(_at, $"A block of {count} items is given; {Remaining} bytes are left.");
+    }
+
+    /// <summary>Reads how many items the next block of an array has whose items may take no byte; 0 ends it. A value has at most <see cref="AvroLimits.MaxEmptyItems"/> of them in all.</summary>
+    public int ReadEmptyCount()
+    {
+        long count = ReadCount();
+        if (count < 0 || count > AvroLimits.MaxEmptyItems - _empty)
+            throw new AvroDecodeException(_at, $"A block of {count} items that may be empty is given; a value has at most {AvroLimits.MaxEmptyItems}.");
+        _empty += (int)count;
+        return (int)count;
+    }
+
+    /// <summary>Begins a record, an array or a map; <see cref="Leave"/> ends it.</summary>
+    /// <exception cref="AvroDecodeException">It is nested deeper than <see cref="AvroLimits.MaxDepth"/>.</exception>
+    public void Enter()
+    {
+        if (++_depth > AvroLimits.MaxDepth)
+            throw new AvroDecodeException(_at, $"The value is nested deeper than {AvroLimits.MaxDepth} records, arrays and maps.");
+    }
+
+    /// <summary>Ends a record, an array or a map.</summary>
+    public void Leave() => _depth--;
+
+    // The lowest number has no positive twin: it stays below zero.
+    private long ReadCount()
+    {
+        long count = ReadLong();
+        if (count >= 0)
+            return count;
+        _ = ReadLong(); // the block's size in bytes, for readers that skip
+        return unchecked(-count);
     }
 
     private readonly void Need(int bytes)

@@ -1,22 +1,24 @@
-using System.Security.Cryptography;
-using System.Text;
+using System.Text.Json.Nodes;
+using KafkaEventSourcing.Avro.Schemas;
 
 namespace KafkaEventSourcing.Avro;
 
-/// <summary>Reads a value that was written with the type's own schema.</summary>
+/// <summary>Reads a value of the schema that the reader was made for.</summary>
 internal delegate IAvroRecord AvroRead(ref AvroReader reader);
 
 /// <summary>A generated type, with its schema. Immutable and thread-safe.</summary>
 public sealed class AvroRecordType
 {
     private readonly AvroRead _read;
+    private readonly Lazy<global::Avro.RecordSchema> _apache;
 
     private AvroRecordType(Type type, string schemaJson, AvroRead read)
     {
         (Type, SchemaJson, _read) = (type, schemaJson, read);
-        Schema = (global::Avro.RecordSchema)global::Avro.Schema.Parse(schemaJson);
-        FullName = Schema.Fullname;
-        Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Schema.ToString()))[..8]);
+        Parsed = (RecordSchema)SchemaParser.Parse(schemaJson);
+        FullName = Parsed.FullName;
+        Fingerprint = SchemaFingerprint.Of(Parsed);
+        _apache = new Lazy<global::Avro.RecordSchema>(() => (global::Avro.RecordSchema)ForApache(schemaJson));
     }
 
     /// <summary>The generated type.</summary>
@@ -25,26 +27,79 @@ public sealed class AvroRecordType
     /// <summary>The schema's text.</summary>
     public string SchemaJson { get; }
 
-    /// <summary>The schema.</summary>
-    public global::Avro.RecordSchema Schema { get; }
+    /// <summary>The schema as Apache Avro has it, for others' serializers; what we read and write does not pass through it.</summary>
+    public global::Avro.RecordSchema Schema => _apache.Value;
 
     /// <summary>The record's name with its namespace.</summary>
     public string FullName { get; }
 
-    /// <summary>Sixteen hexadecimal digits that change with the schema.</summary>
+    /// <summary>Sixteen hexadecimal digits that change with what a value of the schema is: not with its documentation or its aliases.</summary>
     public string Fingerprint { get; }
+
+    /// <summary>The schema as we read it.</summary>
+    internal RecordSchema Parsed { get; }
 
     /// <summary>The type <typeparamref name="T"/>.</summary>
     public static AvroRecordType Of<T>()
         where T : class, IAvroRecord<T> =>
         Cache<T>.Instance;
 
+    /// <summary>The schema as Apache Avro has it; used by generated code.</summary>
+    /// <remarks>Apache Avro refuses logical types that it does not know or that do not fit; the specification has them ignored, and so they are left out for it.</remarks>
+    public static global::Avro.Schema ForApache(string schemaJson)
+    {
+        try
+        {
+            return global::Avro.Schema.Parse(schemaJson);
+        }
+        catch (global::Avro.AvroException)
+        {
+            JsonNode schema = JsonNode.Parse(schemaJson)!;
+            foreach (JsonObject typed in Objects(schema).Where(o => o.ContainsKey("logicalType") && !IsTaken(o)).ToArray())
+                typed.Remove("logicalType");
+            return global::Avro.Schema.Parse(schema.ToJsonString());
+        }
+
+        static bool IsTaken(JsonObject typed)
+        {
+            try
+            {
+                return global::Avro.Schema.Parse(typed.ToJsonString()) is not null;
+            }
+            catch (global::Avro.AvroException)
+            {
+                return false;
+            }
+        }
+
+        static IEnumerable<JsonObject> Objects(JsonNode? node) => node switch
+        {
+            JsonObject inner => inner.SelectMany(member => Objects(member.Value)).Prepend(inner),
+            JsonArray items => items.SelectMany(Objects),
+            _ => [],
+        };
+    }
+
     /// <summary>Reads a value that was written with this very schema.</summary>
     /// <exception cref="AvroDecodeException">The bytes are not such a value, or more than one.</exception>
-    public IAvroRecord Read(ReadOnlySpan<byte> data)
+    public IAvroRecord Read(ReadOnlySpan<byte> data) => Read(data, _read);
+
+    /// <summary>What reads values that <paramref name="writer"/> wrote; the generated code itself when the bytes are the same.</summary>
+    /// <exception cref="SchemaMismatchException">No value of it is one of this type.</exception>
+    internal AvroRead ReaderOf(AvroSchema writer)
+    {
+        Resolution resolution = SchemaResolver.Resolve(Parsed, writer).Resolution;
+        if (resolution.Problem is { } problem)
+            throw new SchemaMismatchException(problem);
+        return resolution.IsIdentity ? _read
+            : resolution is RecordResolution record ? ResolvedReader.Compile(record, Type)
+            : throw new SchemaMismatchException($"{writer} cannot be read as {Parsed}");
+    }
+
+    internal static IAvroRecord Read(ReadOnlySpan<byte> data, AvroRead read)
     {
         var reader = new AvroReader(data);
-        IAvroRecord value = _read(ref reader);
+        IAvroRecord value = read(ref reader);
         return reader.Remaining == 0 ? value : throw new AvroDecodeException(reader.Position, $"{reader.Remaining} bytes follow the value.");
     }
 

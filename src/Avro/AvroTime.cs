@@ -32,6 +32,15 @@ public static class AvroTime
             : throw new AvroDecodeException(0, $"The day {days} is not in the years 1 to 9999.");
     }
 
+    /// <summary>The time as <see cref="ToMicros"/> and <see cref="FromMicros"/> keep it: whole microseconds, rounded down, UTC.</summary>
+    public static DateTimeOffset WholeMicros(DateTimeOffset time) => Whole(time, TimeSpan.TicksPerMicrosecond);
+
+    /// <summary>The time as <see cref="ToMillis"/> and <see cref="FromMillis"/> keep it: whole milliseconds, rounded down, UTC.</summary>
+    public static DateTimeOffset WholeMillis(DateTimeOffset time) => Whole(time, TimeSpan.TicksPerMillisecond);
+
+    // Year 1 begins with a whole unit, so that rounding down needs no look at the sign.
+    private static DateTimeOffset Whole(DateTimeOffset time, long ticksPerUnit) => new(time.UtcTicks - time.UtcTicks % ticksPerUnit, TimeSpan.Zero);
+
     private static DateTimeOffset FromUnits(long units, long ticksPerUnit)
     {
         Int128 ticks = (Int128)units * ticksPerUnit + DateTimeOffset.UnixEpoch.Ticks;

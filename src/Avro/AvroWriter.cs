@@ -17,6 +17,8 @@ public ref struct AvroWriter
     private readonly IBufferWriter<byte> _output;
     private Span<byte> _span;
     private int _used;
+    private int _depth;
+    private int _empty;
 
     /// <summary>Writes to <paramref name="output"/>.</summary>
     public AvroWriter(IBufferWriter<byte> output)
@@ -75,14 +77,61 @@ public ref struct AvroWriter
         _used += sizeof(double);
     }
 
-    /// <summary>Writes a string: its length in bytes, then UTF-8.</summary>
-    public void WriteString(string value)
+    /// <summary>Writes a string: its length in bytes, then UTF-8. A lone surrogate, which has no UTF-8, becomes U+FFFD.</summary>
+    public void WriteString(string value) => WriteString(value, Encoding.UTF8);
+
+    /// <summary>Writes a string of <paramref name="field"/>, which is record and field, divided by a dot: its length in bytes, then UTF-8.</summary>
+    /// <exception cref="AvroEncodeException">It is null or has a lone surrogate, which has no UTF-8.</exception>
+    public void WriteString(string? value, string field)
     {
-        int bytes = Encoding.UTF8.GetByteCount(value);
-        WriteLong(bytes);
-        Ensure(bytes);
-        _used += Encoding.UTF8.GetBytes(value, _span[_used..]);
+        try
+        {
+            WriteString(value ?? throw Null(field), AvroLimits.Utf8);
+        }
+        catch (EncoderFallbackException lone)
+        {
+            throw new AvroEncodeException(field, $"The text has a lone surrogate (U+{(int)lone.CharUnknown:X4}) at {lone.Index}, which has no UTF-8.");
+        }
     }
+
+    /// <summary>Writes bytes of <paramref name="field"/>: their length, then themselves.</summary>
+    /// <exception cref="AvroEncodeException">They are null.</exception>
+    public void WriteBytes(byte[]? value, string field) => WriteBytes((value ?? throw Null(field)).AsSpan());
+
+    /// <summary>Writes the symbol of an enum in <paramref name="field"/>, which has <paramref name="count"/> symbols.</summary>
+    /// <exception cref="AvroEncodeException">The schema has no such symbol, as of flags that are combined or a number that was cast.</exception>
+    public void WriteSymbol(int symbol, int count, string field)
+    {
+        if ((uint)symbol >= (uint)count)
+            throw new AvroEncodeException(field, $"The enum has no symbol of the number {symbol}; it has {count}, from 0 on.");
+        WriteLong(symbol);
+    }
+
+    /// <summary>Writes how many items an array or a map in <paramref name="field"/> has, as its only block; it has at least one.</summary>
+    /// <exception cref="AvroEncodeException"><paramref name="mayBeEmpty"/>: items may take no byte, and the value has more than <see cref="AvroLimits.MaxEmptyItems"/> of them.</exception>
+    public void WriteCount(int count, bool mayBeEmpty, string field)
+    {
+        if (mayBeEmpty && (_empty += count) > AvroLimits.MaxEmptyItems)
+            throw new AvroEncodeException(field, $"The value has {_empty} items that may be empty; at most {AvroLimits.MaxEmptyItems} are allowed.");
+        WriteLong(count);
+    }
+
+    /// <summary>Begins the record <paramref name="place"/>, or an array or a map of that field; <see cref="Leave"/> ends it.</summary>
+    /// <exception cref="AvroEncodeException">It is nested deeper than <see cref="AvroLimits.MaxDepth"/>.</exception>
+    public void Enter(string place)
+    {
+        if (++_depth > AvroLimits.MaxDepth)
+            throw new AvroEncodeException(place, $"The value is nested deeper than {AvroLimits.MaxDepth} records, arrays and maps.");
+    }
+
+    /// <summary>Ends a record, an array or a map.</summary>
+    public void Leave() => _depth--;
+
+    /// <summary>The error of a value of <paramref name="field"/> that is null.</summary>
+    public static AvroEncodeException Null(string field) => new(field, "The value is null, and the schema has no null there.");
+
+    /// <summary>The error of a collection of <paramref name="field"/> that has more or fewer items than it says.</summary>
+    public static AvroEncodeException Miscounted(string field) => new(field, "The collection has another number of items than it says.");
 
     /// <summary>Writes bytes: their length, then themselves.</summary>
     public void WriteBytes(ReadOnlySpan<byte> value)
@@ -97,6 +146,14 @@ public ref struct AvroWriter
         Ensure(value.Length);
         value.CopyTo(_span[_used..]);
         _used += value.Length;
+    }
+
+    private void WriteString(string value, Encoding utf8)
+    {
+        int bytes = utf8.GetByteCount(value);
+        WriteLong(bytes);
+        Ensure(bytes);
+        _used += utf8.GetBytes(value, _span[_used..]);
     }
 
     private void Ensure(int bytes)

@@ -25,6 +25,22 @@ public sealed class GeneratorTests
         error.GetMessage(System.Globalization.CultureInfo.InvariantCulture).ShouldStartWith("broken.avsc: ");
     }
 
+    // They were taken, and the code that was made of them did not compile, or was not what the schema says.
+    [Theory]
+    [InlineData("\"double\"", "1e400")]
+    [InlineData("\"float\"", "1e39")]
+    [InlineData("\"bytes\"", "\"\\u0100\"")]
+    [InlineData("\"string\"", "\"\\ud800\"")]
+    [InlineData("""["int","null"]""", "\"abc\"")]
+    [InlineData("""["int","null"]""", "null")]
+    [InlineData("""["null","int"]""", "1")]
+    [InlineData("""{"type":"int","logicalType":"date"}""", "2147483647")]
+    [InlineData("""{"type":"long","logicalType":"timestamp-millis"}""", "253402300800000")]
+    [InlineData("""{"type":"long","logicalType":"timestamp-micros"}""", "-62135596800000001")]
+    [InlineData("\"int\"", "2147483648")]
+    public void Default_that_its_type_does_not_hold_is_an_error(string type, string value) =>
+        Run(("a.avsc", $$"""{"type":"record","name":"A","namespace":"N","fields":[{"name":"X","type":{{type}},"default":{{value}} }]}""")).Diagnostics.ShouldHaveSingleItem().Id.ShouldBe("KESAVRO005");
+
     [Fact]
     public void Type_defined_in_two_files_is_an_error_that_names_both()
     {

@@ -1,3 +1,5 @@
+using KafkaEventSourcing.Avro.Schemas;
+
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 
 /// <summary>Which earlier schemas a new one must get along with, and in which direction.</summary>
@@ -35,7 +37,7 @@ internal static class CompatibilityLevels
             : throw new RegistryException(42203, $"Invalid compatibility level. Valid values are {string.Join(", ", ByName.Keys.Order(StringComparer.Ordinal))}");
 
     /// <summary>Why <paramref name="candidate"/> does not get along with <paramref name="earlier"/> (oldest first); empty when it does.</summary>
-    public static List<string> Check(this CompatibilityLevel level, global::Avro.Schema candidate, IReadOnlyList<global::Avro.Schema> earlier)
+    public static List<string> Check(this CompatibilityLevel level, AvroSchema candidate, IReadOnlyList<AvroSchema> earlier)
     {
         var problems = new List<string>();
         if (level == CompatibilityLevel.None)
@@ -43,12 +45,12 @@ internal static class CompatibilityLevels
         bool transitive = level is CompatibilityLevel.BackwardTransitive or CompatibilityLevel.ForwardTransitive or CompatibilityLevel.FullTransitive;
         bool backward = level is CompatibilityLevel.Backward or CompatibilityLevel.BackwardTransitive or CompatibilityLevel.Full or CompatibilityLevel.FullTransitive;
         bool forward = level is CompatibilityLevel.Forward or CompatibilityLevel.ForwardTransitive or CompatibilityLevel.Full or CompatibilityLevel.FullTransitive;
-        foreach (global::Avro.Schema other in transitive ? earlier : earlier.TakeLast(1))
+        foreach (AvroSchema other in transitive ? earlier : earlier.TakeLast(1))
         {
             if (backward)
-                problems.AddRange(SchemaResolution.Problems(candidate, other).Select(p => $"The new schema cannot read data of an earlier one: {p}"));
+                problems.AddRange(SchemaResolver.Problems(candidate, other).Select(p => $"The new schema cannot read data of an earlier one: {p}"));
             if (forward)
-                problems.AddRange(SchemaResolution.Problems(other, candidate).Select(p => $"An earlier schema cannot read data of the new one: {p}"));
+                problems.AddRange(SchemaResolver.Problems(other, candidate).Select(p => $"An earlier schema cannot read data of the new one: {p}"));
         }
 
         return problems;

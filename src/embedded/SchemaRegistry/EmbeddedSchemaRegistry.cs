@@ -119,7 +119,7 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         Get("/subjects/{subject}/versions/{version}/referencedby", c => store.ReferencedBy(store.Version(Value(c, "subject"), Value(c, "version"), deleted: false)));
         routes.MapGet("/subjects/{subject}/versions/{version}/schema", (HttpContext c) => Results.Text(store.Version(Value(c, "subject"), Value(c, "version"), Flag(c, "deleted")).Schema, ContentType));
         On("POST", "/subjects/{subject}", async c => Shown(store.Lookup(Value(c, "subject"), await Body(c).ConfigureAwait(false), Flag(c, "deleted"), Flag(c, "normalize"))));
-        On("POST", "/subjects/{subject}/versions", async c => new { id = await store.Register(Value(c, "subject"), await Body(c).ConfigureAwait(false), Flag(c, "normalize")).ConfigureAwait(false) });
+        On("POST", "/subjects/{subject}/versions", async c => Shown(await store.Register(Value(c, "subject"), await Body(c).ConfigureAwait(false), Flag(c, "normalize")).ConfigureAwait(false)));
         On("DELETE", "/subjects/{subject}", async c => await store.DeleteSubject(Value(c, "subject"), Flag(c, "permanent")).ConfigureAwait(false));
         On("DELETE", "/subjects/{subject}/versions/{version}", async c => await store.DeleteVersion(Value(c, "subject"), Value(c, "version"), Flag(c, "permanent")).ConfigureAwait(false));
 
@@ -128,6 +128,8 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         routes.MapGet("/schemas/ids/{id}/schema", (HttpContext c) => Results.Text(store.OfId(Id(c))[0].Schema, ContentType));
         Get("/schemas/ids/{id}/subjects", c => store.OfId(Id(c)).Where(s => !s.Deleted || Flag(c, "deleted")).Select(s => s.Subject).Distinct());
         Get("/schemas/ids/{id}/versions", c => store.OfId(Id(c)).Where(s => !s.Deleted || Flag(c, "deleted")).Select(s => new { subject = s.Subject, version = s.Version }));
+        Get("/schemas/guids/{guid}", c => ById(store.OfGuid(Value(c, "guid"))[0]));
+        Get("/schemas/guids/{guid}/ids", c => store.OfGuid(Value(c, "guid")).Select(s => s.Id).Distinct().Select(id => new { context = ".", id }));
         Get("/schemas", c => store.Subjects(Flag(c, "deleted"), c.Request.Query["subjectPrefix"]).SelectMany(s => store.Versions(s, Flag(c, "deleted"))).Select(Shown));
 
         On("POST", "/compatibility/subjects/{subject}/versions/{version}", async c => Verdict(store.Compatibility(Value(c, "subject"), Value(c, "version"), await Body(c).ConfigureAwait(false)), Flag(c, "verbose")));
@@ -180,7 +182,7 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
 
     private static Dictionary<string, object> ById(RegisteredSchema schema)
     {
-        var shown = new Dictionary<string, object> { ["schema"] = schema.Schema };
+        var shown = new Dictionary<string, object> { ["schema"] = schema.Schema, ["guid"] = schema.Guid.ToString() };
         if (schema.References is { } references)
             shown["references"] = references;
         return shown;

@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Serialization;
 
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
@@ -33,6 +36,27 @@ internal sealed record RegisteredSchema
 
     [JsonPropertyName("deleted")]
     public bool Deleted { get; init; }
+
+    /// <summary>A name of the schema that every registry gives it: the MD5 of its text and its references.</summary>
+    [JsonIgnore]
+    public Guid Guid
+    {
+        get
+        {
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+            hash.AppendData(Encoding.UTF8.GetBytes(Schema));
+            Span<byte> version = stackalloc byte[sizeof(int)];
+            foreach (SchemaReference reference in References ?? [])
+            {
+                hash.AppendData(Encoding.UTF8.GetBytes(reference.Name));
+                hash.AppendData(Encoding.UTF8.GetBytes(reference.Subject));
+                BinaryPrimitives.WriteInt32BigEndian(version, reference.Version);
+                hash.AppendData(version);
+            }
+
+            return new Guid(hash.GetHashAndReset(), bigEndian: true);
+        }
+    }
 }
 
 /// <summary>What a client sends to register or to check.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using KafkaEventSourcing.Avro.Schemas;
 
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 
@@ -22,13 +23,64 @@ internal static class SchemaNormalization
     {
         try
         {
-            return Schema(JsonNode.Parse(schema), space: "")!.ToJsonString(Plain);
+            return Schema(Parse(schema), space: "")!.ToJsonString(Plain);
         }
         catch (JsonException)
         {
             return schema; // Apache.Avro takes a bare type name without quotes
         }
     }
+
+    /// <summary>The schema as it is, but with the full names of types wherever one is given.</summary>
+    /// <param name="schema">A schema that Avro takes.</param>
+    public static JsonNode? Qualified(string schema)
+    {
+        try
+        {
+            JsonNode? json = Parse(schema);
+            return json is JsonValue ? json : Qualified(json, "");
+        }
+        catch (JsonException)
+        {
+            return JsonValue.Create(schema); // a bare type name without quotes
+        }
+    }
+
+    private static JsonNode? Parse(string schema) => JsonNode.Parse(schema, documentOptions: new JsonDocumentOptions { MaxDepth = SchemaParser.MaxDepth });
+
+    private static JsonNode? Qualified(JsonNode? schema, string space)
+    {
+        switch (schema)
+        {
+            case JsonArray union:
+                return new JsonArray([.. union.Select(branch => Qualified(branch, space))]);
+            case JsonObject composite:
+                var qualified = new JsonObject();
+                bool isNamed = composite["name"] is not null && composite["type"] is JsonValue;
+                if (isNamed)
+                    space = AddNames([], composite, space);
+                foreach ((string name, JsonNode? value) in composite)
+                {
+                    if (name == "name" && isNamed)
+                        qualified[name] = Full(((string)value!)[(((string)value!).LastIndexOf('.') + 1)..], space);
+                    else if (name == "aliases" && isNamed && value is JsonArray aliases)
+                        qualified[name] = new JsonArray([.. aliases.Select(a => JsonValue.Create(Full((string)a!, space)))]);
+                    else if (name == "fields" && value is JsonArray fields)
+                        qualified[name] = new JsonArray([.. fields.Select(field => QualifiedField(field!.AsObject(), space))]);
+                    else if (name is "type" or "items" or "values" && (name != "type" || value is not JsonValue))
+                        qualified[name] = Qualified(value, space);
+                    else if (name != "namespace" || !isNamed)
+                        qualified[name] = value?.DeepClone();
+                }
+
+                return qualified;
+            default:
+                return (string)schema! is var type && Primitives.Contains(type) ? JsonValue.Create(type) : JsonValue.Create(Full(type, space));
+        }
+    }
+
+    private static JsonObject QualifiedField(JsonObject field, string space) =>
+        new(field.Select(p => KeyValuePair.Create(p.Key, p.Key == "type" ? Qualified(p.Value, space) : p.Value?.DeepClone())));
 
     private static JsonNode? Schema(JsonNode? schema, string space) => schema switch
     {

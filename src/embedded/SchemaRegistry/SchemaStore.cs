@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using KafkaEventSourcing.Avro.Schemas;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
@@ -69,6 +70,15 @@ internal sealed class SchemaStore : IAsyncDisposable
         }
     }
 
+    public IReadOnlyList<RegisteredSchema> OfGuid(string guid)
+    {
+        lock (_lock)
+        {
+            RegisteredSchema[] found = Guid.TryParse(guid, out Guid wanted) ? [.. _subjects.Values.SelectMany(s => s.Values).Where(s => s.Guid == wanted)] : [];
+            return found.Length > 0 ? found : throw RegistryException.SchemaNotFound();
+        }
+    }
+
     public IReadOnlyList<int> ReferencedBy(RegisteredSchema schema)
     {
         lock (_lock)
@@ -85,11 +95,11 @@ internal sealed class SchemaStore : IAsyncDisposable
         return versions.FirstOrDefault(v => Same(v, request)) ?? throw RegistryException.SchemaNotFound();
     }
 
-    public Task<int> Register(string subject, SchemaRequest request, bool normalize) => Exclusively(async () =>
+    public Task<RegisteredSchema> Register(string subject, SchemaRequest request, bool normalize) => Exclusively(async () =>
     {
         if (ModeOf(subject) == ReadOnly)
             throw new RegistryException(42205, $"Subject {subject} is in read-only mode");
-        global::Avro.Schema candidate = Parse(request);
+        AvroSchema candidate = Parse(request);
         if (normalize)
             request = Normalized(request);
         RegisteredSchema[] versions;
@@ -98,7 +108,7 @@ internal sealed class SchemaStore : IAsyncDisposable
         {
             versions = _subjects.TryGetValue(subject, out SortedDictionary<int, RegisteredSchema>? all) ? [.. all.Values] : [];
             if (versions.FirstOrDefault(v => !v.Deleted && Same(v, request)) is { } present)
-                return present.Id;
+                return present;
             id = request.Id ?? _subjects.Values.SelectMany(s => s.Values).FirstOrDefault(s => Same(s, request))?.Id ?? _lastId + 1;
         }
 
@@ -108,21 +118,22 @@ internal sealed class SchemaStore : IAsyncDisposable
         if (problems.Count > 0)
             throw new RegistryException(409, $"Schema being registered is incompatible with an earlier schema for subject \"{subject}\", details: [{string.Join("; ", problems)}]");
         int version = request.Version ?? versions.Select(v => v.Version).DefaultIfEmpty().Max() + 1;
-        await _log.Write((SchemaKey(subject, version), JsonSerializer.Serialize(new RegisteredSchema
+        var registered = new RegisteredSchema
         {
             Subject = subject,
             Version = version,
             Id = id,
             References = request.References is { Count: > 0 } references ? references : null,
             Schema = request.Schema!,
-        }))).ConfigureAwait(false);
-        return id;
+        };
+        await _log.Write((SchemaKey(subject, version), JsonSerializer.Serialize(registered))).ConfigureAwait(false);
+        return registered;
     });
 
     /// <summary>Why the schema does not get along with a version, or with those that the subject's level names.</summary>
     public List<string> Compatibility(string subject, string? version, SchemaRequest request)
     {
-        global::Avro.Schema candidate = Parse(request);
+        AvroSchema candidate = Parse(request);
         CompatibilityLevel level = LevelOf(subject);
         return version is null
             ? level.Check(candidate, [.. Versions(subject, deleted: false).Select(ParseRegistered)])
@@ -136,7 +147,12 @@ internal sealed class SchemaStore : IAsyncDisposable
             throw new RegistryException(40405, $"Subject '{subject}' was not deleted first before being permanently deleted");
         foreach (RegisteredSchema version in versions)
             CheckNotReferenced(version);
-        await _log.Write([.. versions.Select(v => (SchemaKey(subject, v.Version), permanent ? null : JsonSerializer.Serialize(v with { Deleted = true })))]).ConfigureAwait(false);
+        IEnumerable<(string, string?)> changes = versions.Select(v => (SchemaKey(subject, v.Version), permanent ? null : JsonSerializer.Serialize(v with { Deleted = true })));
+        if (permanent && Level(subject) is not null)
+            changes = changes.Append((SettingKey("CONFIG", subject), null));
+        if (permanent && Mode(subject) is not null)
+            changes = changes.Append((SettingKey("MODE", subject), null));
+        await _log.Write([.. changes]).ConfigureAwait(false);
         return [.. versions.Select(v => v.Version)];
     });
 
@@ -191,22 +207,10 @@ internal sealed class SchemaStore : IAsyncDisposable
 
     private static SchemaRequest Normalized(SchemaRequest request) => request with { Schema = SchemaNormalization.Normalize(request.Schema!) };
 
-    // Texts that differ in blanks only are one schema.
+    // Texts that differ in blanks, or in how they write a full name, are one schema.
     private static bool Same(RegisteredSchema registered, SchemaRequest request) =>
-        JsonNode.DeepEquals(ParseJson(registered.Schema), ParseJson(request.Schema!))
+        JsonNode.DeepEquals(SchemaNormalization.Qualified(registered.Schema), SchemaNormalization.Qualified(request.Schema!))
         && (registered.References ?? []).SequenceEqual(request.References ?? []);
-
-    private static JsonNode? ParseJson(string schema)
-    {
-        try
-        {
-            return JsonNode.Parse(schema);
-        }
-        catch (JsonException)
-        {
-            return JsonValue.Create(schema); // Apache.Avro takes a bare type name without quotes
-        }
-    }
 
     private async Task<T> Exclusively<T>(Func<Task<T>> change)
     {
@@ -227,9 +231,9 @@ internal sealed class SchemaStore : IAsyncDisposable
             throw new RegistryException(42206, $"One or more references exist to the schema {{magic=1,keytype=SCHEMA,subject={schema.Subject},version={schema.Version}}}.");
     }
 
-    private global::Avro.Schema ParseRegistered(RegisteredSchema schema) => Parse(new SchemaRequest { Schema = schema.Schema, References = schema.References });
+    private AvroSchema ParseRegistered(RegisteredSchema schema) => Parse(new SchemaRequest { Schema = schema.Schema, References = schema.References });
 
-    private global::Avro.Schema Parse(SchemaRequest request)
+    private AvroSchema Parse(SchemaRequest request)
     {
         if (request.SchemaType is not (null or "AVRO"))
             throw RegistryException.InvalidSchema($"The schema type {request.SchemaType} is not supported; AVRO is.");
@@ -237,32 +241,36 @@ internal sealed class SchemaStore : IAsyncDisposable
             throw RegistryException.InvalidSchema("it is empty");
         try
         {
-            var names = new global::Avro.SchemaNames();
-            foreach (SchemaReference reference in request.References ?? [])
-                ParseReference(reference, names);
-            return global::Avro.Schema.Parse(request.Schema, names);
+            var parser = new SchemaParser();
+            ParseReferences(request.References, parser, []);
+            return parser.Read(request.Schema);
         }
-        catch (Exception invalid) when (invalid is global::Avro.AvroException or Newtonsoft.Json.JsonException or ArgumentException or InvalidCastException)
+        catch (SchemaParseException invalid)
         {
             throw RegistryException.InvalidSchema(invalid.Message);
         }
     }
 
-    private void ParseReference(SchemaReference reference, global::Avro.SchemaNames names)
+    // Several schemas may refer to one: it is read once.
+    private void ParseReferences(List<SchemaReference>? references, SchemaParser parser, HashSet<(string Subject, int Version)> read)
     {
-        RegisteredSchema used;
-        try
+        foreach (SchemaReference reference in references ?? [])
         {
-            used = Version(reference.Subject, reference.Version.ToString(System.Globalization.CultureInfo.InvariantCulture), deleted: true);
-        }
-        catch (RegistryException)
-        {
-            throw RegistryException.InvalidSchema($"No schema reference found for subject \"{reference.Subject}\" and version {reference.Version}");
-        }
+            if (!read.Add((reference.Subject, reference.Version)))
+                continue;
+            RegisteredSchema used;
+            try
+            {
+                used = Version(reference.Subject, reference.Version.ToString(System.Globalization.CultureInfo.InvariantCulture), deleted: true);
+            }
+            catch (RegistryException)
+            {
+                throw RegistryException.InvalidSchema($"No schema reference found for subject \"{reference.Subject}\" and version {reference.Version}");
+            }
 
-        foreach (SchemaReference inner in used.References ?? [])
-            ParseReference(inner, names);
-        global::Avro.Schema.Parse(used.Schema, names);
+            ParseReferences(used.References, parser, read);
+            parser.Read(used.Schema);
+        }
     }
 
     private void Apply(string key, string? value)

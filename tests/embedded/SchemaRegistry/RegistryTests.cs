@@ -155,6 +155,98 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
         (await Register("s", normal, HttpStatusCode.OK))["id"]!.GetValue<int>().ShouldBe(JsonNode.Parse(body)!["id"]!.GetValue<int>());
     }
 
+    // It was "Duplicate schema name": two schemas may refer to one.
+    [Fact]
+    public async Task Schema_that_is_referred_to_twice_is_read_once()
+    {
+        static object Reference(string name) => new { name = $"n.{name}", subject = name, version = 1 };
+        static string Record(string name, params string[] fields) =>
+            $$"""{"type":"record","name":"{{name}}","namespace":"n","fields":[{{string.Join(',', fields.Select(f => $$"""{"name":"{{f}}","type":"n.{{f}}"}"""))}}]}""";
+        await Register("D", """{"type":"record","name":"D","namespace":"n","fields":[]}""", HttpStatusCode.OK);
+        foreach ((string name, string[] used) in ((string, string[])[])[("B", ["D"]), ("C", ["D"]), ("A", ["B", "C"])])
+        {
+            HttpResponseMessage answer = await _http.PostAsJsonAsync($"/subjects/{name}/versions", new { schema = Record(name, used), references = used.Select(Reference) }, Cancellation);
+            answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync(Cancellation));
+        }
+    }
+
+    // Its level stayed behind, and met whoever used the name again.
+    [Fact]
+    public async Task Subject_that_is_deleted_for_good_has_no_level_and_no_mode_any_more()
+    {
+        await _http.PutAsJsonAsync("/config/s", new { compatibility = "NONE" }, Cancellation);
+        await _http.PutAsJsonAsync("/mode/s", new { mode = "READWRITE" }, Cancellation);
+        await Register("s", V1, HttpStatusCode.OK);
+        (await _http.DeleteAsync("/subjects/s", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await _http.DeleteAsync("/subjects/s?permanent=true", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await Code("/config/s")).ShouldBe(40408);
+        (await Code("/mode/s")).ShouldBe(40409);
+    }
+
+    [Theory]
+    [InlineData("""{"type":"fixed","name":"F","size":16,"logicalType":"uuid"}""")] // Avro 1.12 has it
+    [InlineData("""{"type":"bytes","logicalType":"decimal"}""")] // invalid logical types are to be ignored
+    [InlineData("""{"type":"string","logicalType":"date"}""")]
+    [InlineData("""{"type":"long","logicalType":"of-our-own"}""")]
+    [InlineData("""{"type":"record","name":"E","fields":[{"name":"a","type":{"type":"bytes","logicalType":"decimal"}}]}""")]
+    [InlineData("\"string\"")]
+    public async Task Schema_that_the_specification_allows_is_taken(string schema) => await Register("s", schema, HttpStatusCode.OK);
+
+    [Theory]
+    [InlineData("""{"type":"enum","name":"E","symbols":["A-B"]}""")]
+    [InlineData("""{"type":"enum","name":"E","symbols":["A","A"]}""")]
+    [InlineData("""{"type":"enum","name":"E","symbols":["A"],"default":"B"}""")]
+    [InlineData("""{"type":"record","name":"1E","fields":[]}""")]
+    [InlineData("""{"type":"record","name":"E","fields":[{"name":"a b","type":"int"}]}""")]
+    [InlineData("""{"type":"record","name":"E","fields":[{"name":"a","type":"int"},{"name":"a","type":"int"}]}""")]
+    [InlineData("""{"type":"record","name":"E","fields":[{"name":"a","type":"F"}]}""")]
+    [InlineData("""["int",["null"]]""")]
+    [InlineData("""["int","int"]""")]
+    [InlineData("""{"type":"fixed","name":"F"}""")]
+    [InlineData("7")]
+    public async Task Schema_that_the_specification_does_not_allow_is_422_with_code_42201(string schema) =>
+        (await Register("s", schema, HttpStatusCode.UnprocessableEntity))["error_code"]!.GetValue<int>().ShouldBe(42201);
+
+    [Fact]
+    public async Task Full_name_is_one_however_it_is_written()
+    {
+        JsonObject divided = await Register("s", """{"type":"record","name":"E","namespace":"a.b","fields":[{"name":"e","type":["null","E"]}]}""", HttpStatusCode.OK);
+        JsonObject whole = await Register("s", """{"type":"record","name":"a.b.E","fields":[{"name":"e","type":["null","a.b.E"]}]}""", HttpStatusCode.OK);
+        whole["id"]!.GetValue<int>().ShouldBe(divided["id"]!.GetValue<int>());
+        (await Register("s", """{"type":"record","name":"a.E","fields":[{"name":"e","type":["null","a.E"]}]}""", HttpStatusCode.OK))["id"]!.GetValue<int>().ShouldNotBe(divided["id"]!.GetValue<int>());
+    }
+
+    // What the registry accepted, the reader made its default of, took for another time, or refused.
+    [Theory]
+    [InlineData("\"long\"", """{"type":"long","logicalType":"timestamp-millis"}""", HttpStatusCode.OK)]
+    [InlineData("\"string\"", "\"bytes\"", HttpStatusCode.OK)]
+    [InlineData("""{"type":"long","logicalType":"timestamp-millis"}""", """{"type":"long","logicalType":"timestamp-micros"}""", HttpStatusCode.OK)]
+    [InlineData("""{"type":"long","logicalType":"timestamp-micros"}""", """{"type":"long","logicalType":"timestamp-millis"}""", HttpStatusCode.Conflict)]
+    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""", """{"type":"bytes","logicalType":"decimal","precision":9,"scale":3}""", HttpStatusCode.Conflict)]
+    public async Task Change_of_a_type_is_accepted_where_it_is_read_with_the_same_value(string before, string after, HttpStatusCode expected)
+    {
+        static string Record(string type) => $$"""{"type":"record","name":"R","fields":[{"name":"v","type":{{type}} }]}""";
+        await Register("s", Record(before), HttpStatusCode.OK);
+        await Register("s", Record(after), expected);
+    }
+
+    [Fact]
+    public async Task Schema_has_the_GUID_that_Confluents_registry_gives_it()
+    {
+        JsonObject registered = await Register("s", "\"string\"", HttpStatusCode.OK);
+        const string Guid = "095d71cf-1255-6b9d-5e33-0ad575b3df5d"; // the MD5 of its text
+        registered["guid"]!.GetValue<string>().ShouldBe(Guid);
+        registered["version"]!.GetValue<int>().ShouldBe(1);
+        (await _http.GetFromJsonAsync<JsonObject>($"/schemas/guids/{Guid}", Cancellation))!["schema"]!.GetValue<string>().ShouldBe("\"string\"");
+        (await _http.GetFromJsonAsync<JsonArray>($"/schemas/guids/{Guid}/ids", Cancellation))!.ToJsonString().ShouldBe($$"""[{"context":".","id":{{registered["id"]}}}]""");
+        (await Code($"/schemas/guids/{System.Guid.CreateVersion7()}")).ShouldBe(40403);
+        (await Code("/schemas/guids/none")).ShouldBe(40403);
+        using var client = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _registry.Url });
+        (await client.GetSchemaByGuidAsync(Guid)).SchemaString.ShouldBe("\"string\"");
+        (await client.RegisterSchemaWithResponseAsync("s", new Schema("\"string\"", SchemaType.Avro))).Guid.ShouldBe(Guid);
+        (await client.LookupSchemaAsync("s", new Schema("\"string\"", SchemaType.Avro), ignoreDeletedSchemas: true)).Guid.ShouldBe(Guid);
+    }
+
     [Fact]
     public async Task Read_only_mode_refuses_to_register()
     {
@@ -167,6 +259,8 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
         _registry = await EmbeddedSchemaRegistry.StartAsync(new EmbeddedSchemaRegistryOptions { BootstrapServers = broker.Kafka.BootstrapServers, Topic = _topic }, cancellationToken: Cancellation);
         _http = new HttpClient { BaseAddress = new Uri(_registry.Url) };
     }
+
+    private async Task<int> Code(string path) => (await (await _http.GetAsync(path, Cancellation)).Content.ReadFromJsonAsync<JsonObject>(Cancellation))!["error_code"]!.GetValue<int>();
 
     private async Task<JsonObject> Register(string subject, string schema, HttpStatusCode expected)
     {
