@@ -161,7 +161,15 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
     {
         PooledBuffer buffer = s_buffer ??= new PooledBuffer();
         buffer.Clear();
-        _encoder.Encode(payload, buffer);
+        try
+        {
+            _encoder.Encode(payload, buffer);
+        }
+        catch (AvroEncodeException unencodable)
+        {
+            throw new InvalidInputException("command", $"The command cannot be encoded: {unencodable.Message}", unencodable);
+        }
+
         if (buffer.WrittenCount > _options.MaxCommandBytes)
             throw new InvalidInputException("command", $"The command has {buffer.WrittenCount} bytes; at most {_options.MaxCommandBytes} are allowed.");
 

@@ -26,6 +26,7 @@ internal sealed class BatchDecider
     private readonly ParkedAggregates _parked;
     private readonly ReactionOutbox _outbox;
     private readonly PooledBuffer _buffer = new();
+    private readonly StateCheck _states = new();
     private readonly Dictionary<AggregateId, Draft> _drafts = [];
     private readonly List<DecidedEvent> _events = [];
     private readonly List<(IncomingCommand Command, CommandReply Reply)> _replies = [];
@@ -224,6 +225,9 @@ internal sealed class BatchDecider
 
         if (decision.Rejection is { } rejection)
             return draft.Remember(command, RefusalText.Bounded(Reply(command, ReplyOutcome.Rejected, draft.Version) with { Code = rejection.Code, Message = rejection.Message, Details = rejection.Details }));
+
+        if (decision.Count > 0 && _states.Problem(state) is { } unstorable)
+            return Faulted(command, draft.Version, "state-unencodable", $"The state that {decision[^1].GetType().Name} leads to cannot be encoded: {unstorable}");
 
         int decidedBefore = _events.Count;
         (int, int) sentBefore = _outbox.Mark();

@@ -232,7 +232,15 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             throw new InvalidInputException("expectedVersion", "The expected version is default: say any, new, exists, or a number.");
         PooledBuffer buffer = s_buffer ??= new PooledBuffer();
         buffer.Clear();
-        _commandEncoder!.Encode((IAvroRecord)command.Payload, buffer);
+        try
+        {
+            _commandEncoder!.Encode((IAvroRecord)command.Payload, buffer);
+        }
+        catch (AvroEncodeException unencodable)
+        {
+            throw new InvalidInputException("command", $"The command cannot be encoded: {unencodable.Message}", unencodable);
+        }
+
         return buffer.WrittenCount <= _options.MaxCommandBytes
             ? buffer.WrittenCount
             : throw new InvalidInputException("command", $"The command has {buffer.WrittenCount} bytes; at most {_options.MaxCommandBytes} are allowed.");

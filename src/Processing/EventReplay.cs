@@ -20,6 +20,7 @@ internal sealed class EventReplay
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
     private readonly Func<ConsumeResult<byte[], byte[]>, RecordedEvent> _decode;
+    private readonly StateCheck _states = new();
     private readonly RegistryWait _registry;
     private readonly AggregateDefinition _definition;
     private readonly StateStore _store;
@@ -219,7 +220,10 @@ internal sealed class EventReplay
 
         try
         {
-            entry.State = _definition.Evolve(entry.State, recorded.Payload);
+            object state = _definition.Evolve(entry.State, recorded.Payload);
+            if (_states.Problem(state) is { } unstorable)
+                throw new InvalidDataException($"its state cannot be encoded: {unstorable}");
+            entry.State = state;
         }
         catch (Exception failure)
         {

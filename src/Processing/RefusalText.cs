@@ -1,3 +1,4 @@
+using System.Text;
 using KafkaEventSourcing.Avro.Messages;
 
 namespace KafkaEventSourcing.Processing;
@@ -15,6 +16,8 @@ internal static class RefusalText
     public const int MaxDetails = 32;
 
     private const string Cut = "…";
+    private const char FirstSurrogate = '\ud800';
+    private const char LastSurrogate = '\udfff';
 
     /// <summary>The answer with its texts cut to their bounds.</summary>
     public static CommandReply Bounded(CommandReply reply) =>
@@ -24,7 +27,7 @@ internal static class RefusalText
             {
                 Code = Shorten(reply.Code),
                 Message = Shorten(reply.Message),
-                Details = reply.Details.Take(MaxDetails).GroupBy(d => Shorten(d.Key)!).ToDictionary(d => d.Key, d => Shorten(d.First().Value)!),
+                Details = reply.Details.Take(MaxDetails).GroupBy(d => Shorten(d.Key)!).ToDictionary(d => d.Key, d => Shorten(d.First().Value) ?? ""),
             };
 
     /// <summary>About how many bytes the texts of an answer take in memory.</summary>
@@ -37,14 +40,21 @@ internal static class RefusalText
     }
 
     private static bool IsWithin(CommandReply reply) =>
-        !(reply.Code?.Length > MaxLength) && !(reply.Message?.Length > MaxLength)
-        && reply.Details.Count <= MaxDetails && reply.Details.All(d => d.Key.Length <= MaxLength && d.Value.Length <= MaxLength);
+        IsWithin(reply.Code ?? "") && IsWithin(reply.Message ?? "") && reply.Details.Count <= MaxDetails && reply.Details.All(d => IsWithin(d.Key) && IsWithin(d.Value));
+
+    // Half a character has no UTF-8: an answer with one could not be sent.
+    private static bool IsWithin(string? text) => text?.Length <= MaxLength && !text.AsSpan().ContainsAnyInRange(FirstSurrogate, LastSurrogate);
 
     private static string? Shorten(string? text)
     {
-        if (text is null || text.Length <= MaxLength)
+        if (text is null || IsWithin(text))
             return text;
-        int length = MaxLength - Cut.Length;
-        return string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[length - 1]) ? length - 1 : length), Cut);
+        if (text.Length > MaxLength)
+        {
+            int length = MaxLength - Cut.Length;
+            text = string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[length - 1]) ? length - 1 : length), Cut);
+        }
+
+        return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
     }
 }

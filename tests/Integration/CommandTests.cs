@@ -60,6 +60,19 @@ public sealed class CommandTests(BankFixture bank)
         first.Rejection.Details["available"].ShouldBe("0");
     }
 
+    // A number that no symbol of the schema has was taken, appended, and could never be read.
+    [Fact]
+    public async Task Command_that_its_schema_cannot_hold_is_refused_with_the_field()
+    {
+        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
+        await node.Send(Movement.Open("a"), Cancellation);
+        CommandEnvelope credit = Movement.Credit("a", 10);
+        InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(
+            async () => await node.Send(credit with { Payload = (Credit)credit.Payload with { Operation = (Operation)99 } }, Cancellation));
+        refused.Message.ShouldContain("Credit.Operation: The enum has no symbol of the number 99");
+        (await Events(node, "a")).Select(e => e.Version).ShouldBe([1L]);
+    }
+
     [Fact]
     public async Task Read_after_an_answer_sees_its_write()
     {

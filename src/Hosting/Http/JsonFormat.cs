@@ -7,6 +7,9 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// <summary>JSON as the HTTP interface speaks it: camel case, enums by name, unknown fields refused.</summary>
 internal static class JsonFormat
 {
+    // What a message may hold (AvroLimits.MaxDepth), with what stands around it.
+    private const int MaxDepth = 100;
+
     public static JsonSerializerOptions Options { get; } = Create();
 
     public static void Apply(JsonSerializerOptions options)
@@ -18,6 +21,7 @@ internal static class JsonFormat
         options.NumberHandling = JsonNumberHandling.Strict;
         options.Converters.Add(new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false));
         options.TypeInfoResolver = new DefaultJsonTypeInfoResolver();
+        options.MaxDepth = MaxDepth;
     }
 
     private static JsonSerializerOptions Create()
