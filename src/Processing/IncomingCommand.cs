@@ -96,7 +96,7 @@ internal sealed class IncomingCommand
             return command;
         }
 
-        command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadTimestamp(record.Message.Timestamp) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message.Value, serde, definition);
+        command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadTimestamp(record.Message.Timestamp) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message, serde, definition);
         return command;
     }
 
@@ -266,11 +266,11 @@ internal sealed class IncomingCommand
         return text is not null;
     }
 
-    private (string, string)? ReadValue(byte[]? value, AvroMessageSerde serde, AggregateDefinition definition)
+    private (string, string)? ReadValue(Message<byte[], byte[]> message, AvroMessageSerde serde, AggregateDefinition definition)
     {
         try
         {
-            IAvroRecord payload = serde.Decode(value);
+            IAvroRecord payload = serde.Decode(message.Value, CloudEventHeaders.Find(message.Headers, WireFormat.ValueSchemaIdHeader));
             if (!definition.CommandTypes.Contains(payload.GetType()))
                 return (UnknownCommand, $"The aggregate '{definition.Name}' does not decide {payload.GetType().Name}; it decides {string.Join(", ", definition.CommandTypes.Select(t => t.Name).Order(StringComparer.Ordinal))}.");
             Payload = payload;

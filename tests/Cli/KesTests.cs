@@ -151,6 +151,29 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         record["value"]!.ToJsonString().ShouldBe("""{"text":"hello","at":"2026-03-01T00:00:00Z"}""");
     }
 
+    // Of a schema that a header names only the bytes were shown; a value that is nested without end ended the program.
+    [Fact]
+    public async Task Tail_json_decodes_by_the_schema_in_a_header_and_tells_of_a_value_that_is_nested_too_deep()
+    {
+        await CreateTopic("guids", partitions: 1);
+        using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Registry });
+        const string Node = """{"type":"record","name":"Node","namespace":"shop","fields":[{"name":"v","type":"int"},{"name":"next","type":["null","Node"]}]}""";
+        Confluent.SchemaRegistry.RegisteredSchema schema = await registry.RegisterSchemaWithResponseAsync("guids-value", new Confluent.SchemaRegistry.Schema(Node, SchemaType.Avro));
+        using (IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = servers.Kafka }).Build())
+        {
+            var headers = new Headers { { "__value_schema_id", [1, .. Guid.Parse(schema.Guid).ToByteArray(bigEndian: true)] } };
+            await producer.ProduceAsync("guids", new Message<Null, byte[]> { Value = [2, 2, 4, 0], Headers = headers }, Cancellation);
+            await producer.ProduceAsync("guids", new Message<Null, byte[]> { Value = [.. Enumerable.Repeat((byte)2, 400_000), 2, 0], Headers = headers }, Cancellation);
+        }
+
+        string[] lines = await Lines("topics", "tail", "guids", "--json");
+        JsonNode read = JsonNode.Parse(lines[0])!;
+        read["schemaGuid"]!.GetValue<string>().ShouldBe(schema.Guid);
+        read["schema"]!.GetValue<string>().ShouldBe("shop.Node");
+        read["value"]!.ToJsonString().ShouldBe("""{"v":1,"next":{"v":2,"next":null}}""");
+        JsonNode.Parse(lines[1])!["error"]!.GetValue<string>().ShouldContain("nested deeper than 64");
+    }
+
     [Fact]
     public async Task Tail_follow_shows_what_comes_until_it_is_ended()
     {

@@ -45,6 +45,26 @@ public sealed class ConfluentSerdesTests(BankFixture bank)
         headers["ce_causationid"].ShouldBe("open-foreign");
     }
 
+    // Confluent's serializer writes the schema's GUID into a header, and no id before the value.
+    [Fact]
+    public async Task Foreign_producer_that_names_the_schema_in_a_header_is_understood()
+    {
+        ApplicationDefinition application = BankFixture.NewBank();
+        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = bank.Servers.Addresses.Registry });
+        var serializer = new AvroSerializer<OpenAccount>(registry, new AvroSerializerConfig
+        {
+            SubjectNameStrategy = SubjectNameStrategy.TopicRecord, AutoRegisterSchemas = false, SchemaIdStrategy = SchemaIdSerializerStrategy.Header,
+        });
+        using IProducer<string, OpenAccount> producer = new ProducerBuilder<string, OpenAccount>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, Partitioner = Partitioner.Murmur2Random })
+            .SetValueSerializer(serializer.AsSyncOverAsync()).Build();
+        var message = new Message<string, OpenAccount> { Key = "by-guid", Value = new OpenAccount { Owner = "Grace", Currency = "EUR", OverdraftLimit = 5, OpenedOn = new DateOnly(2026, 3, 1) }, Headers = [] };
+        await producer.ProduceAsync($"{application.Name}.account.commands", message, Cancellation);
+        message.Headers.Single(h => h.Key == "__value_schema_id").GetValueBytes().Length.ShouldBe(17);
+        ConsumeResult<string, CommandReply> reply = First<CommandReply>(application, "replies", registry);
+        (reply.Message.Value.AggregateId, reply.Message.Value.Outcome).ShouldBe(("by-guid", ReplyOutcome.Accepted));
+    }
+
     private ConsumeResult<string, TValue> First<TValue>(ApplicationDefinition application, string topic, CachedSchemaRegistryClient registry)
     {
         using IConsumer<string, TValue> consumer = new ConsumerBuilder<string, TValue>(new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = application.Name, EnableAutoCommit = false, IsolationLevel = IsolationLevel.ReadCommitted })

@@ -49,6 +49,18 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
         Encoding.UTF8.GetString(command.ReplyClient!).ShouldBe("me");
     }
 
+    // Such commands were "not Avro", and parked.
+    [Fact]
+    public async Task Schema_may_be_named_by_its_GUID_in_a_header()
+    {
+        RegisteredSchema schema = await fixture.Registry.LookupSchemaAsync(
+            $"{ProcessingFixture.Topic}-Counting.Add", new Schema(AvroRecordType.Of<Add>().SchemaJson, SchemaType.Avro), ignoreDeletedSchemas: true);
+        var headers = new Headers { { WireFormat.ValueSchemaIdHeader, [1, .. Guid.Parse(schema.Guid).ToByteArray(bigEndian: true)] } };
+        fixture.Read(Key, Value[WireFormat.HeaderLength..], headers).Payload.ShouldBe(new Add { By = 3 });
+        headers = new Headers { { WireFormat.ValueSchemaIdHeader, [1, .. Guid.CreateVersion7().ToByteArray(bigEndian: true)] } };
+        fixture.Read(Key, Value[WireFormat.HeaderLength..], headers).Fault.ShouldNotBeNull().Code.ShouldBe(IncomingCommand.UnknownSchema);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("-1/me")]

@@ -1,9 +1,10 @@
+using System.Buffers;
 using System.Text;
-using Avro.Generic;
+using System.Text.Json;
 using Confluent.Kafka;
 using Confluent.SchemaRegistry;
-using Confluent.SchemaRegistry.Serdes;
 using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Schemas;
 
 namespace KafkaEventSourcing.Cli.Topics;
 
@@ -13,28 +14,46 @@ internal sealed class RecordDecoder : IDisposable
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly CachedSchemaRegistryClient _registry;
-    private readonly AvroDeserializer<GenericRecord> _avro;
+    private readonly RegisteredSchemas _schemas;
+    private readonly Dictionary<SchemaName, AvroSchema> _known = [];
 
     public RecordDecoder(SchemaRegistryConfig registry)
     {
         _registry = new CachedSchemaRegistryClient(registry);
-        _avro = new AvroDeserializer<GenericRecord>(_registry);
+        _schemas = new RegisteredSchemas(_registry);
     }
 
     public async Task<RecordValue> Decode(ConsumeResult<byte[]?, byte[]?> record)
     {
         if (record.Message.Value is not { } value)
             return new RecordValue.Tombstone();
-        if (!WireFormat.TryReadSchemaId(value, out int id))
+        byte[]? header = record.Message.Headers.TryGetLastBytes(WireFormat.ValueSchemaIdHeader, out byte[] given) ? given : null;
+        if (!SchemaName.TryRead(header ?? value, out SchemaName schema, out int length))
             return TextOf(value) is { } text ? new RecordValue.Text(text) : new RecordValue.Bytes(value);
         try
         {
-            return new RecordValue.Avro(id, await _avro.DeserializeAsync(value, isNull: false, new SerializationContext(MessageComponentType.Value, record.Topic)).ConfigureAwait(false));
+            if (!_known.TryGetValue(schema, out AvroSchema? writer))
+                _known.Add(schema, writer = schema.Guid is { } guid ? await _schemas.Find(guid).ConfigureAwait(false) : await _schemas.Find(schema.Id).ConfigureAwait(false));
+            return new RecordValue.Avro(schema, (writer as NamedSchema)?.FullName ?? writer.ToString(), Json(writer, value.AsSpan(header is null ? length : 0)));
         }
-        catch (Exception unreadable) when (unreadable is SchemaRegistryException or HttpRequestException or global::Avro.AvroException or IndexOutOfRangeException or InvalidDataException)
+        catch (Exception unreadable) when (unreadable is UndecodableMessageException or HttpRequestException or AvroDecodeException or InvalidOperationException)
         {
-            return new RecordValue.Unreadable(id, unreadable.Message, value);
+            return new RecordValue.Unreadable(schema, unreadable.Message, value);
         }
+    }
+
+    private static string Json(AvroSchema writer, ReadOnlySpan<byte> value)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, AvroJson.Options))
+        {
+            var reader = new AvroReader(value);
+            AvroJson.Write(json, ref reader, writer);
+            if (reader.Remaining > 0)
+                throw new AvroDecodeException(reader.Position, $"{reader.Remaining} bytes follow the value.");
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
     public void Dispose() => _registry.Dispose();

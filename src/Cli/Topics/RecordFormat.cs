@@ -19,10 +19,10 @@ internal static class RecordFormat
             text.Append(CultureInfo.InvariantCulture, $"\n    {header.Key}: {Plain(header.GetValueBytes()) ?? "(null)"}");
         return text.Append("\n  ").Append(value switch
         {
-            RecordValue.Avro avro => $"{avro.Record.Schema.Fullname} {AvroJson.Format(avro.Record)}",
+            RecordValue.Avro avro => $"{avro.Type} {avro.Json}",
             RecordValue.Text plain => plain.Value,
             RecordValue.Bytes bytes => Base64(bytes.Value),
-            RecordValue.Unreadable unreadable => $"(schema {unreadable.SchemaId.ToString(CultureInfo.InvariantCulture)} cannot be read: {unreadable.Why}) {Base64(unreadable.Value)}",
+            RecordValue.Unreadable unreadable => $"(schema {unreadable.Schema} cannot be read: {unreadable.Why}) {Base64(unreadable.Value)}",
             _ => "(tombstone)",
         }).ToString();
     }
@@ -69,10 +69,10 @@ internal static class RecordFormat
         switch (value)
         {
             case RecordValue.Avro avro:
-                json.WriteNumber("schemaId", avro.SchemaId);
-                json.WriteString("schema", avro.Record.Schema.Fullname);
+                WriteSchema(json, avro.Schema);
+                json.WriteString("schema", avro.Type);
                 json.WritePropertyName("value");
-                AvroJson.Write(json, avro.Record);
+                json.WriteRawValue(avro.Json, skipInputValidation: true);
                 break;
             case RecordValue.Text text:
                 json.WriteString("value", text.Value);
@@ -81,7 +81,7 @@ internal static class RecordFormat
                 json.WriteBase64String("valueBase64", bytes.Value);
                 break;
             case RecordValue.Unreadable unreadable:
-                json.WriteNumber("schemaId", unreadable.SchemaId);
+                WriteSchema(json, unreadable.Schema);
                 json.WriteString("error", unreadable.Why);
                 json.WriteBase64String("valueBase64", unreadable.Value);
                 break;
@@ -89,6 +89,14 @@ internal static class RecordFormat
                 json.WriteNull("value");
                 break;
         }
+    }
+
+    private static void WriteSchema(Utf8JsonWriter json, SchemaName schema)
+    {
+        if (schema.Guid is { } guid)
+            json.WriteString("schemaGuid", guid);
+        else
+            json.WriteNumber("schemaId", schema.Id);
     }
 
     private static void WriteBytes(Utf8JsonWriter json, string name, byte[]? bytes)
