@@ -32,8 +32,11 @@ internal sealed class AggregateEntry
     /// <summary>The bytes of the state as it is stored, its version with it; 0: it is not stored.</summary>
     public int StateBytes { get; set; }
 
-    /// <summary>About how many bytes of memory it takes, the objects of its state included.</summary>
-    public long Bytes => Overhead + Key.Length + ((long)StateBytes * BytesInMemory) + Recent.Bytes;
+    /// <summary>About how many bytes of memory the objects of its state take; 0: it is not stored.</summary>
+    public long StateMemory => (long)StateBytes * BytesInMemory;
+
+    /// <summary>About how many bytes of memory it takes in all.</summary>
+    public long Bytes => Overhead + Key.Length + StateMemory + Recent.Bytes;
 
     /// <summary>As how many bytes its cache has counted it.</summary>
     public long CountedBytes { get; set; }

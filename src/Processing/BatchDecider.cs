@@ -54,7 +54,7 @@ internal sealed class BatchDecider
     /// <summary>Commands that lie on the wrong partition, in order: they are not decided, but forwarded.</summary>
     public IReadOnlyList<IncomingCommand> Forwarded => _forwarded;
 
-    /// <summary>About how many bytes it keeps in memory until it is committed: of events, answers, and the aggregates that it decides on.</summary>
+    /// <summary>About how many bytes it keeps in memory until it is committed: of events, answers, and the states that it decides on.</summary>
     public long Bytes => _bytes + (_outbox.Records.Count > 0 ? _outbox.Bytes : 0);
 
     /// <summary>How many bytes of states were stored by <see cref="Apply"/>.</summary>
@@ -370,7 +370,7 @@ internal sealed class BatchDecider
         if (!_drafts.TryGetValue(id, out Draft? draft))
         {
             _drafts.Add(id, draft = new Draft(_aggregates.Get(id)));
-            _bytes += draft.Entry.Bytes;
+            _bytes += draft.Entry.StateMemory;
         }
 
         return draft;

@@ -208,7 +208,7 @@ internal sealed class EventReplay
         if (!changed.TryGetValue(recorded.AggregateId, out Change? change))
         {
             changed.Add(recorded.AggregateId, change = new Change(_aggregates.Get(recorded.AggregateId)));
-            _bytes += change.Entry.Bytes;
+            _bytes += change.Entry.StateMemory;
         }
 
         AggregateEntry entry = change.Entry;

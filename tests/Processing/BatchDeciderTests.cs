@@ -52,13 +52,15 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     public void Bytes_are_those_of_events_answers_and_aggregates_and_a_new_batch_has_none()
     {
         Decide(0, ("a", "c1", new Add { By = 1 }, null));
-        long aggregate = new AggregateEntry(AggregateId.Parse("a"), new Count { Total = 0 }).Bytes;
-        _decider.Bytes.ShouldBe(aggregate + _decider.Events[0].Value.Length);
-        Decide(0, ("a", "c1", new Add { By = 1, Times = 500 }, null), ("a", "c2", new Add { By = 1, Times = 500 }, null));
-        _decider.Bytes.ShouldBe(aggregate + _decider.Events.Sum(e => (long)e.Value.Length));
-        Decide(0, ("a", "c1", new Add { By = -1 }, null));
+        _decider.Bytes.ShouldBe(_decider.Events[0].Value.Length); // there is no state yet
+        _decider.Apply(2);
+        long state = _decider.Events[0].Aggregate.StateMemory;
+        state.ShouldBeGreaterThan(0);
+        Decide(2, ("a", "c2", new Add { By = 1, Times = 500 }, null), ("a", "c3", new Add { By = 1, Times = 500 }, null));
+        _decider.Bytes.ShouldBe(state + _decider.Events.Sum(e => (long)e.Value.Length));
+        Decide(2, ("a", "c4", new Add { By = -5 }, null));
         CommandReply refusal = _decider.Replies[0].Reply;
-        _decider.Bytes.ShouldBe(aggregate + RefusalText.BytesOf(refusal));
+        _decider.Bytes.ShouldBe(state + RefusalText.BytesOf(refusal));
         RefusalText.BytesOf(refusal).ShouldBeGreaterThan(refusal.Message!.Length * sizeof(char));
         _decider.Begin(0);
         _decider.Bytes.ShouldBe(0);
