@@ -24,6 +24,7 @@ internal static class ChaosCommand
         Option<TimeSpan> duration = Time("--duration", "how long faults begin in a run; its load lasts until the last one is over", Defaults.Duration);
         Option<TimeSpan> session = Time("--session-timeout", "after what silence a node's partitions go to others", Defaults.SessionTimeout);
         Option<TimeSpan> every = Time("--fault-every", "mean time from one fault to the next", Defaults.FaultEvery);
+        Option<int> calls = Count("--calls", "the least number of calls: the load of a run lasts until they are made", Defaults.Calls);
         Option<int> callers = Count("--callers", "concurrent callers", Defaults.Callers);
         Option<TimeSpan> pause = Time("--pause", "mean pause of a caller between two calls", Defaults.Pause);
         Option<int> partitions = Count("--partitions", "partitions of the topics", Defaults.Partitions);
@@ -39,7 +40,7 @@ internal static class ChaosCommand
         var output = new Option<string?>("--output") { Description = "folder for the files of each run (default: data/chaos, and only of runs with a violation)" };
         var plan = new Option<bool>("--plan") { Description = "print the faults of the seed and do nothing" };
         command.Arguments.Add(application);
-        foreach (Option option in (Option[])[seed, runs, nodes, duration, session, every, callers, pause, partitions, standbys, patience, kafka, registry, mongo, settings, faults, load, output, plan])
+        foreach (Option option in (Option[])[seed, runs, nodes, duration, session, every, calls, callers, pause, partitions, standbys, patience, kafka, registry, mongo, settings, faults, load, output, plan])
             command.Options.Add(option);
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -54,6 +55,7 @@ internal static class ChaosCommand
                 SessionTimeout = result.GetValue(session),
                 FaultEvery = result.GetValue(every),
                 Faults = KindsOf(result.GetValue(faults) ?? [], servers is not null),
+                Calls = result.GetValue(calls),
                 Callers = result.GetValue(callers),
                 Pause = result.GetValue(pause),
                 Partitions = result.GetValue(partitions),

@@ -34,6 +34,9 @@ internal sealed record ChaosOptions
     /// <summary>The kinds of faults that may happen.</summary>
     public IReadOnlyList<FaultKind> Faults { get; init; } = Enum.GetValues<FaultKind>();
 
+    /// <summary>How many calls are made at least: the load lasts longer than <see cref="Duration"/> where a busy machine makes fewer in it.</summary>
+    public int Calls { get; init; }
+
     /// <summary>Concurrent callers.</summary>
     public int Callers { get; init; } = 8;
 
@@ -58,6 +61,7 @@ internal sealed record ChaosOptions
         Check("--duration", Duration >= TimeSpan.FromSeconds(1) && Duration <= TimeSpan.FromDays(7), $"--duration is {Duration.TotalSeconds:0.#} s; it must be from 1 s to 7 d.");
         Check("--session-timeout", SessionTimeout >= TimeSpan.FromSeconds(1) && SessionTimeout <= TimeSpan.FromMinutes(5), $"--session-timeout is {SessionTimeout.TotalSeconds:0.#} s; it must be from 1 s to 5 min.");
         Check("--fault-every", FaultEvery >= TimeSpan.FromMilliseconds(100), $"--fault-every is {FaultEvery.TotalSeconds:0.###} s; it must be at least 100 ms.");
+        Check("--calls", Calls >= 0, $"--calls is {Calls}; it must not be negative.");
         Check("--callers", Callers is >= 1 and <= 1_000, $"--callers is {Callers}; it must be from 1 to 1,000.");
         Check("--pause", Pause >= TimeSpan.Zero && Pause <= TimeSpan.FromMinutes(1), $"--pause is {Pause.TotalSeconds:0.###} s; it must be from 0 to 1 min.");
         // What is somebody else's, and what leads past a proxy, cannot be spoiled.

@@ -30,6 +30,8 @@ internal sealed class Callers
     private readonly ConcurrentDictionary<AggregateId, long> _seen = [];
     private readonly ConcurrentDictionary<string, int> _unexpected = [];
     private readonly ConcurrentDictionary<AggregateId, AggregateDefinition> _created = [];
+    private readonly TaskCompletionSource _made = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _calls;
     private int _sentTwice;
 
     /// <summary>Callers whose aggregates have ids that begin with <paramref name="run"/>.</summary>
@@ -37,8 +39,13 @@ internal sealed class Callers
         ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, string run, IReadOnlyDictionary<string, CommandClient> topics, TimeProvider time)
     {
         (_cluster, _workload, _options, _run, _topics, _time) = (cluster, workload, options, run, topics, time);
+        if (options.Calls == 0)
+            _made.SetResult();
         Histories = domain.Aggregates.ToDictionary(a => a.Name, _ => new CallHistory(time));
     }
+
+    /// <summary>Completes when as many calls were made as the options want.</summary>
+    public Task Made => _made.Task;
 
     /// <summary>What happened, per aggregate type.</summary>
     public IReadOnlyDictionary<string, CallHistory> Histories { get; }
@@ -121,6 +128,8 @@ internal sealed class Callers
                     _window.End(id, place);
                 }
 
+                if (Interlocked.Increment(ref _calls) == _options.Calls)
+                    _made.TrySetResult();
                 await Task.Delay(random.Between(TimeSpan.Zero, 2 * _options.Pause), _time, stop).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
