@@ -93,6 +93,28 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
         results[2].ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
     }
 
+    // It was answered 200, written as a symbol that the schema does not have, and nobody could read the event again.
+    [Theory]
+    [InlineData("CardWithdrawal,TransferOut")]
+    [InlineData("CashDeposit, CashDeposit")]
+    [InlineData("99")]
+    [InlineData(3)]
+    public async Task Enum_of_a_body_that_is_not_one_name_is_400_and_appends_nothing(object operation)
+    {
+        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
+        await using WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
+        await web.StartAsync(Cancellation);
+        using var http = new HttpClient { BaseAddress = new Uri(web.Urls.First()) };
+        await node.Send(Movement.Open("a"), Cancellation);
+        Dictionary<string, object> body = Body(5);
+        body["operation"] = operation;
+        (HttpStatusCode status, JsonElement problem) = await Post(http, "a", "credit", body, null);
+        (status, problem.GetProperty("field").GetString()).ShouldBe((HttpStatusCode.BadRequest, "$.operation"));
+        (await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(1);
+        string document = await http.GetStringAsync(new Uri("/openapi.json", UriKind.Relative), Cancellation);
+        document.ShouldContain("\"CardWithdrawal\""); // the names that there are
+    }
+
     private static Dictionary<string, object> Body(long amount) =>
         new() { ["amount"] = amount, ["currency"] = "EUR", ["bookedOn"] = "2026-01-01", ["operation"] = "CashDeposit", ["category"] = "None" };
 

@@ -41,7 +41,7 @@ public static class HttpInterface
         builder.Services.AddRouting();
         builder.Services.AddProblemDetails();
         builder.Services.ConfigureHttpJsonOptions(json => JsonFormat.Apply(json.SerializerOptions));
-        builder.Services.AddOpenApi(openApi => openApi.AddDocumentTransformer((document, _, _) =>
+        builder.Services.AddOpenApi(openApi => openApi.AddSchemaTransformer(SingleNameEnums.Describe).AddDocumentTransformer((document, _, _) =>
         {
             document.Info.Title = lifecycle.Application.Name;
             document.Info.Description = lifecycle.Application.Summary;

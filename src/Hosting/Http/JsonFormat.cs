@@ -19,7 +19,7 @@ internal static class JsonFormat
         options.RespectNullableAnnotations = true;
         options.RespectRequiredConstructorParameters = true;
         options.NumberHandling = JsonNumberHandling.Strict;
-        options.Converters.Add(new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false));
+        options.Converters.Add(new SingleNameEnums());
         options.TypeInfoResolver = new DefaultJsonTypeInfoResolver();
         options.MaxDepth = MaxDepth;
     }
