@@ -66,6 +66,31 @@ public sealed class AvroMessageSerde
         return new TopicEncoder(topic, ids.ToFrozenDictionary());
     }
 
+    /// <summary>The types that the registry has for <paramref name="topic"/> (subjects <c>topic-record</c>), and whose values cannot be decoded as one of <paramref name="known"/>: they were renamed or removed.</summary>
+    /// <exception cref="SchemaRegistryException">The registry does not tell its subjects.</exception>
+    /// <exception cref="HttpRequestException">The registry cannot be reached.</exception>
+    public async Task<IReadOnlyList<UnknownMessageType>> FindUnknownTypes(string topic, IReadOnlyCollection<Type> known, CancellationToken cancellationToken)
+    {
+        string prefix = topic + "-";
+        HashSet<string> names = [.. known.Select(t => TypeOf(t).FullName)];
+        var unknown = new List<UnknownMessageType>();
+        foreach (string subject in (await _registry.GetAllSubjectsAsync().ConfigureAwait(false)).Where(s => s.StartsWith(prefix, StringComparison.Ordinal) && !names.Contains(s[prefix.Length..])).Order(StringComparer.Ordinal))
+        {
+            var ids = new List<int>();
+            foreach (int version in await _registry.GetSubjectVersionsAsync(subject).ConfigureAwait(false))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                ids.Add((await _registry.GetRegisteredSchemaAsync(subject, version).ConfigureAwait(false)).Id);
+            }
+
+            ids = [.. ids.Distinct().Where(id => !IsKnown(id, known))];
+            if (ids.Count > 0)
+                unknown.Add(new UnknownMessageType(subject[prefix.Length..], ids));
+        }
+
+        return unknown;
+    }
+
     /// <summary>
     /// Decodes a message. An id that was not seen before is looked up in the registry, which blocks the calling thread once per id.
     /// </summary>
@@ -98,6 +123,18 @@ public sealed class AvroMessageSerde
         catch (AvroDecodeException malformed)
         {
             throw new UndecodableMessageException(UndecodableReason.Malformed, $"The value is not a {decoder.FullName} of {decoder.Schema}: {malformed.Message}", malformed);
+        }
+    }
+
+    private bool IsKnown(int id, IReadOnlyCollection<Type> known)
+    {
+        try
+        {
+            return known.Contains((_decoders.TryGetValue(id, out Decoder? decoder) ? decoder : Learn(id)).Decodes);
+        }
+        catch (UndecodableMessageException)
+        {
+            return false;
         }
     }
 
@@ -151,6 +188,8 @@ public sealed class AvroMessageSerde
     private sealed class Decoder(AvroRecordType type, AvroRead read, string schema)
     {
         public string FullName => type.FullName;
+
+        public Type Decodes => type.Type;
 
         public string Schema => schema;
 

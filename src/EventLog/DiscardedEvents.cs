@@ -3,16 +3,31 @@ using Confluent.Kafka;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// The records of an events topic that are none of its events and that an operator has discarded: readers pass over them. Asked only where such a record is met; each time the letters of its partition are read. The
-/// calls block. Thread-safe.
+/// The records of an events topic that an operator has discarded: those that are none of its events, and events that nobody can read. Every reader passes over them, also one whose code could read them: what an event did is the
+/// same for all, or nothing. The calls block. Thread-safe.
 /// </summary>
-internal sealed class DiscardedEvents(KafkaConnection connection, TopicFamily topics)
+public sealed class DiscardedEvents(KafkaConnection connection, TopicFamily topics)
 {
     private readonly DeadLetterReader _letters = new(connection, topics.DeadLetters);
 
-    /// <summary>Whether <paramref name="record"/> is one of them.</summary>
+    /// <summary>Those of <paramref name="partition"/> with who has discarded them and why, by offset; all letters of the partition are read.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public bool Contains(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken) =>
-        _letters.Read(record.Partition.Value, 0, withResolved: true, static _ => { }, cancellationToken)
-            .Any(l => l.OriginTopic == topics.Events && l.OriginOffset == record.Offset.Value && l.Resolution is { IsDiscarded: true });
+    public IReadOnlyDictionary<long, DeadLetterResolution> Of(int partition, CancellationToken cancellationToken)
+    {
+        var discarded = new Dictionary<long, DeadLetterResolution>();
+        try
+        {
+            foreach (DeadLetter letter in _letters.Read(partition, 0, withResolved: true, static _ => { }, cancellationToken))
+            {
+                if (letter.OriginTopic == topics.Events && letter.Resolution is { IsDiscarded: true } resolution)
+                    discarded[letter.OriginOffset] = resolution;
+            }
+        }
+        catch (KafkaException none) when (none.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition)
+        {
+            // Events without a topic for dead letters: nothing of theirs was ever discarded.
+        }
+
+        return discarded;
+    }
 }

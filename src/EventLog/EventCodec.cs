@@ -9,15 +9,43 @@ namespace KafkaEventSourcing.EventLog;
 public sealed class EventCodec
 {
     private readonly AvroMessageSerde _serde;
+    private readonly int? _partitions;
 
-    /// <summary>Decodes with <paramref name="serde"/>.</summary>
-    public EventCodec(AvroMessageSerde serde) => _serde = serde;
+    /// <summary>Decodes with <paramref name="serde"/>; with <paramref name="partitions"/>, the number of the topic's, a record on another partition than that of its key is no event of its partition.</summary>
+    public EventCodec(AvroMessageSerde serde, int? partitions = null) => (_serde, _partitions) = (serde, partitions);
 
     /// <summary>The event in <paramref name="record"/>.</summary>
     /// <exception cref="InvalidDataException">It is not an event that this library wrote (<see cref="ForeignRecordException"/> within), or its value cannot be read; the message says where it stands and what is wrong.</exception>
     /// <exception cref="HttpRequestException">The Schema Registry, which knows the schema of its value, cannot be reached.</exception>
     public RecordedEvent Decode(ConsumeResult<byte[], byte[]> record)
     {
+        EventHead head = ReadHead(record);
+        try
+        {
+            return new RecordedEvent
+            {
+                AggregateId = head.AggregateId,
+                Version = head.Version,
+                Payload = _serde.Decode(record.Message.Value),
+                Partition = record.Partition.Value,
+                Offset = record.Offset.Value,
+                Time = head.Time,
+                CommandId = head.CommandId,
+                Bytes = record.Message.Value?.Length ?? 0,
+                CorrelationId = head.CorrelationId,
+            };
+        }
+        catch (UndecodableMessageException unreadable)
+        {
+            throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be read: {unreadable.Message}", unreadable);
+        }
+    }
+
+    /// <summary>What key and headers of <paramref name="record"/> say.</summary>
+    /// <exception cref="InvalidDataException">It is not an event that this library wrote, or not of this partition (<see cref="ForeignRecordException"/> within).</exception>
+    public EventHead ReadHead(ConsumeResult<byte[], byte[]> record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
         try
         {
             byte[]? sequence = null, made = null, causation = null, correlation = null;
@@ -49,26 +77,31 @@ public sealed class EventCodec
             if (!CloudEventHeaders.TryDecodeTime(made, out DateTimeOffset time))
                 throw new InvalidDataException($"The header {CloudEventHeaders.Time} is not a time.");
             CommandId command = CommandId.Parse(Encoding.UTF8.GetString(causation));
-            return new RecordedEvent
-            {
-                AggregateId = AggregateId.Parse(Encoding.UTF8.GetString(record.Message.Key ?? throw new InvalidDataException("It has no key."))),
-                Version = version,
-                Payload = _serde.Decode(record.Message.Value),
-                Partition = record.Partition.Value,
-                Offset = record.Offset.Value,
-                Time = time,
-                CommandId = command,
-                Bytes = record.Message.Value?.Length ?? 0,
-                CorrelationId = correlation is null ? null : correlation.AsSpan().SequenceEqual(causation) ? command.Value : Encoding.UTF8.GetString(correlation),
-            };
-        }
-        catch (UndecodableMessageException unreadable)
-        {
-            throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be read: {unreadable.Message}", unreadable);
+            byte[] key = record.Message.Key ?? throw new InvalidDataException("It has no key.");
+            if (_partitions is { } partitions && Murmur2.Partition(key, partitions) is var right && right != record.Partition.Value)
+                throw new InvalidDataException($"It lies on partition {record.Partition.Value}, and of {partitions} partitions its key belongs to {right}.");
+            return new EventHead(
+                AggregateId.Parse(Encoding.UTF8.GetString(key)), version, time, command,
+                correlation is null ? null : correlation.AsSpan().SequenceEqual(causation) ? command.Value : Encoding.UTF8.GetString(correlation));
         }
         catch (Exception wrong) when (wrong is InvalidDataException or InvalidInputException)
         {
             throw new InvalidDataException($"The record {record.Topic} {record.Partition.Value}@{record.Offset.Value} is not an event: {wrong.Message}", new ForeignRecordException(wrong.Message, wrong));
+        }
+    }
+
+    /// <summary>What key and headers of <paramref name="record"/> say; false where <see cref="ReadHead"/> would throw.</summary>
+    public bool TryReadHead(ConsumeResult<byte[], byte[]> record, out EventHead head)
+    {
+        try
+        {
+            head = ReadHead(record);
+            return true;
+        }
+        catch (InvalidDataException)
+        {
+            head = default;
+            return false;
         }
     }
 

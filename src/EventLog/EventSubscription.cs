@@ -12,6 +12,8 @@ namespace KafkaEventSourcing.EventLog;
 public sealed partial class EventSubscription
 {
     private const int MaxHeartbeatMs = 1_000;
+    private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     private readonly KafkaConnection _connection;
     private readonly TopicFamily _topics;
@@ -29,7 +31,7 @@ public sealed partial class EventSubscription
         options.Validate();
         (_connection, _topics) = (connection, topics);
         Stops = new SubscriptionStops(options.GroupId);
-        _context = new SubscriptionContext(new EventCodec(serde), options, new DiscardedEvents(connection, topics), Stops, time, loggers.CreateLogger<EventSubscription>());
+        _context = new SubscriptionContext(serde, options, new DiscardedEvents(connection, topics), Stops, time, loggers.CreateLogger<EventSubscription>());
     }
 
     /// <summary>The partitions that stand still.</summary>
@@ -157,7 +159,7 @@ public sealed partial class EventSubscription
                 int partition = record.Partition.Value;
                 if (!feeds.TryGetValue(partition, out PartitionFeed? feed))
                 {
-                    feeds.Add(partition, feed = new PartitionFeed(_context, consumer, record.TopicPartition, starts[partition], handle, Restart, Stop, stop.Token));
+                    feeds.Add(partition, feed = new PartitionFeed(_context, consumer, record.TopicPartition, starts[partition], Partitions(consumer, stop.Token), handle, Restart, Stop, stop.Token));
                     _context.Partitions = feeds.Count;
                 }
 
@@ -187,6 +189,25 @@ public sealed partial class EventSubscription
 
         if (fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
+    }
+
+    // On the subscription's own thread. Records come from a topic that is there: whoever does not tell its partitions now does so later.
+    private int Partitions(IConsumer<byte[], byte[]> consumer, CancellationToken cancellationToken)
+    {
+        using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+        while (true)
+        {
+            try
+            {
+                return TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Count;
+            }
+            catch (KafkaException away)
+            {
+                LogReadAgain(_context.Logger, _topics.Events, away.Error.Reason);
+                if (cancellationToken.WaitHandle.WaitOne(RetryDelay))
+                    throw new OperationCanceledException(cancellationToken);
+            }
+        }
     }
 
     private CancellationTokenSource Rearm(CancellationToken stop)

@@ -15,14 +15,13 @@ public sealed class HistoryReader : IEventLogExtents
 
     private readonly KafkaConnection _connection;
     private readonly TopicFamily _topics;
-    private readonly EventCodec _codec;
+    private readonly AvroMessageSerde _serde;
     private readonly DiscardedEvents _discarded;
 
     /// <summary>A reader of the events of <paramref name="topics"/>.</summary>
     public HistoryReader(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde)
     {
-        (_connection, _topics) = (connection, topics);
-        _codec = new EventCodec(serde);
+        (_connection, _topics, _serde) = (connection, topics, serde);
         _discarded = new DiscardedEvents(connection, topics);
     }
 
@@ -56,11 +55,23 @@ public sealed class HistoryReader : IEventLogExtents
     /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
     /// <exception cref="InvalidDataException">A record is not an event, or cannot be read. Records that were discarded are passed over.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public async IAsyncEnumerable<RecordedEvent> ReadPartition(int partition, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<RecordedEvent> ReadPartition(int partition, long fromOffset, CancellationToken cancellationToken) => ReadPartition(partition, fromOffset, null, cancellationToken);
+
+    /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="fromOffset">Where to begin.</param>
+    /// <param name="passedOver">Told of records that were discarded, and of those that cannot be read, which are passed over too; null: these are thrown.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="InvalidDataException">A record is not an event, or cannot be read, and nobody is told of it.</exception>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public async IAsyncEnumerable<RecordedEvent> ReadPartition(int partition, long fromOffset, Action<PassedOverEvent>? passedOver, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        int partitions = (await EndOffsets(cancellationToken).ConfigureAwait(false)).Count;
+        var codec = new EventCodec(_serde, partitions);
+        IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
         await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
         {
-            if (Decode(record, cancellationToken) is { } recorded)
+            if (Decode(record, codec, discarded, passedOver) is { } recorded)
                 yield return recorded;
         }
     }
@@ -73,22 +84,31 @@ public sealed class HistoryReader : IEventLogExtents
         byte[] key = Encoding.UTF8.GetBytes(aggregateId.Value);
         int partitions = (await EndOffsets(cancellationToken).ConfigureAwait(false)).Count;
         int partition = Murmur2.Partition(key, partitions);
+        var codec = new EventCodec(_serde, partitions);
+        IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
         await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, 0, cancellationToken).ConfigureAwait(false))
         {
-            if (IsKey(record, key) && Decode(record, cancellationToken) is { } recorded)
+            if (IsKey(record, key) && Decode(record, codec, discarded, null) is { } recorded)
                 yield return recorded;
         }
     }
 
-    // Null: no event, and an operator has discarded it.
-    private RecordedEvent? Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken)
+    // Null: it is passed over.
+    private static RecordedEvent? Decode(ConsumeResult<byte[], byte[]> record, EventCodec codec, IReadOnlyDictionary<long, DeadLetterResolution> discarded, Action<PassedOverEvent>? passedOver)
     {
+        if (discarded.Count > 0 && discarded.TryGetValue(record.Offset.Value, out DeadLetterResolution? resolution))
+        {
+            passedOver?.Invoke(PassedOverEvent.Of(codec, record, isDiscarded: true, $"It was discarded by {resolution.By}: {resolution.Reason}"));
+            return null;
+        }
+
         try
         {
-            return _codec.Decode(record);
+            return codec.Decode(record);
         }
-        catch (InvalidDataException wrong) when (ForeignRecordException.IsCauseOf(wrong) && _discarded.Contains(record, cancellationToken))
+        catch (InvalidDataException unreadable) when (passedOver is not null)
         {
+            passedOver(PassedOverEvent.Of(codec, record, isDiscarded: false, unreadable.Message));
             return null;
         }
     }

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.EventLog;
@@ -16,6 +17,7 @@ internal sealed partial class PartitionFeed : IDisposable
     private readonly SubscriptionContext _context;
     private readonly IConsumer<byte[], byte[]> _consumer;
     private readonly TopicPartition _partition;
+    private readonly EventCodec _codec;
     private readonly Func<EventBatch, CancellationToken, Task> _handle;
     private readonly Action<int> _restart;
     private readonly Channel<ConsumeResult<byte[], byte[]>> _records = Channel.CreateUnbounded<ConsumeResult<byte[], byte[]>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
@@ -25,12 +27,13 @@ internal sealed partial class PartitionFeed : IDisposable
     private long _from; // of the next batch
     private long _oldest; // in milliseconds since 1970, of what waits or is being handed over; 0: nothing
     private bool _paused;
+    private IReadOnlyDictionary<long, DeadLetterResolution> _discarded = new Dictionary<long, DeadLetterResolution>(); // of the task that hands over
 
     public PartitionFeed(
-        SubscriptionContext context, IConsumer<byte[], byte[]> consumer, TopicPartition partition, long start, Func<EventBatch, CancellationToken, Task> handle, Action<int> restart, Action<Exception> fault,
-        CancellationToken cancellationToken)
+        SubscriptionContext context, IConsumer<byte[], byte[]> consumer, TopicPartition partition, long start, int partitions, Func<EventBatch, CancellationToken, Task> handle, Action<int> restart,
+        Action<Exception> fault, CancellationToken cancellationToken)
     {
-        (_context, _consumer, _partition, _handle, _restart) = (context, consumer, partition, handle, restart);
+        (_context, _consumer, _partition, _handle, _restart, _codec) = (context, consumer, partition, handle, restart, new EventCodec(context.Serde, partitions));
         _from = start;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Completion = Task.Run(() => HandOver(fault, cancellationToken), CancellationToken.None);
@@ -78,6 +81,8 @@ internal sealed partial class PartitionFeed : IDisposable
     {
         try
         {
+            for (int attempt = 0; !await TryLoadDiscarded().ConfigureAwait(false); attempt++)
+                await Task.Delay(DelayOf(attempt), _context.Time, _closing.Token).ConfigureAwait(false);
             while (await _records.Reader.WaitToReadAsync(_closing.Token).ConfigureAwait(false))
             {
                 var events = new List<RecordedEvent>();
@@ -130,9 +135,11 @@ internal sealed partial class PartitionFeed : IDisposable
     private bool TryDecode(ConsumeResult<byte[], byte[]> record, out RecordedEvent? recorded)
     {
         recorded = null;
+        if (IsDiscarded(record))
+            return true;
         try
         {
-            recorded = _context.Codec.Decode(record);
+            recorded = _codec.Decode(record);
             return true;
         }
         catch (Exception wrong) when (wrong is InvalidDataException or HttpRequestException)
@@ -148,7 +155,7 @@ internal sealed partial class PartitionFeed : IDisposable
         {
             try
             {
-                RecordedEvent recorded = _context.Codec.Decode(record);
+                RecordedEvent recorded = _codec.Decode(record);
                 _context.Stops.Clear(_partition.Partition.Value);
                 return recorded;
             }
@@ -158,7 +165,7 @@ internal sealed partial class PartitionFeed : IDisposable
             }
             catch (InvalidDataException unreadable)
             {
-                if (ForeignRecordException.IsCauseOf(unreadable) && await IsDiscarded(record).ConfigureAwait(false))
+                if (await TryLoadDiscarded().ConfigureAwait(false) && IsDiscarded(record))
                 {
                     _context.Stops.Clear(_partition.Partition.Value);
                     return null;
@@ -171,11 +178,14 @@ internal sealed partial class PartitionFeed : IDisposable
         }
     }
 
-    private async Task<bool> IsDiscarded(ConsumeResult<byte[], byte[]> record)
+    private bool IsDiscarded(ConsumeResult<byte[], byte[]> record) => _discarded.Count > 0 && _discarded.ContainsKey(record.Offset.Value);
+
+    private async Task<bool> TryLoadDiscarded()
     {
         try
         {
-            return await Task.Run(() => _context.Discarded.Contains(record, _closing.Token)).ConfigureAwait(false);
+            _discarded = await Task.Run(() => _context.Discarded.Of(_partition.Partition.Value, _closing.Token)).ConfigureAwait(false);
+            return true;
         }
         catch (KafkaException away)
         {
@@ -247,12 +257,12 @@ internal sealed partial class PartitionFeed : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the event at {Offset}")]
     private static partial void LogRegistryAway(ILogger logger, Exception away, int partition, long offset);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Whether a record of partition {Partition} was discarded cannot be read now")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Which records of partition {Partition} were discarded cannot be read now")]
     private static partial void LogLettersAway(ILogger logger, Exception away, int partition);
 }
 
 /// <summary>What the feeds of one subscription share.</summary>
-internal sealed record SubscriptionContext(EventCodec Codec, EventSubscriptionOptions Options, DiscardedEvents Discarded, SubscriptionStops Stops, TimeProvider Time, ILogger Logger)
+internal sealed record SubscriptionContext(AvroMessageSerde Serde, EventSubscriptionOptions Options, DiscardedEvents Discarded, SubscriptionStops Stops, TimeProvider Time, ILogger Logger)
 {
     private const long MinShare = 256 * 1024;
 

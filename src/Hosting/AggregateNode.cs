@@ -84,6 +84,7 @@ public sealed class AggregateNode : IAsyncDisposable
                 SessionTimeout = options.SessionTimeout,
                 CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count),
                 MaxWaitingBytes = NodeMemory.WaitingBytes(application.Aggregates.Count),
+                IgnoreUnknownEvents = options.IgnoreUnknownEvents,
             },
             timeProvider, loggers, application.Aggregates);
         TopicFamilyWatch? watch = null;

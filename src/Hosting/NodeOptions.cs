@@ -43,6 +43,9 @@ public sealed record NodeOptions
     /// <summary>For how long Kafka may be silent, or one transaction under way, before the node says that it is not ready. Default 10 s.</summary>
     public TimeSpan BrokerSilence { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Whether to serve although the log has events of types that the application does not have. Default false: the start is refused, and names them.</summary>
+    public bool IgnoreUnknownEvents { get; init; }
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()

@@ -68,6 +68,7 @@ public sealed class NodeStarter
             NodeId = result.GetValue(Options.NodeId),
             NodeSecret = result.GetValue(Options.NodeSecret) is { } secret ? NodeSecret.Parse(secret) : null,
             SessionTimeout = TimeSpan.FromSeconds(result.GetValue(Options.SessionTimeout)),
+            IgnoreUnknownEvents = result.GetValue(Options.IgnoreUnknownEvents),
         };
         options.Validate();
         return new NodePlan(addresses, options, result);

@@ -85,6 +85,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 
     /// <summary>Registers schemas, joins the group and returns; <see cref="Ready"/> tells when it serves.</summary>
     /// <exception cref="KafkaException">The topics cannot be found.</exception>
+    /// <exception cref="LogRefusedException">The log has events of types that the code does not have, and <see cref="CommandProcessorOptions.IgnoreUnknownEvents"/> is not set.</exception>
     public async Task Start(CancellationToken cancellationToken)
     {
         var encoders = new ProcessorEncoders(
@@ -94,6 +95,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             await _serde.Prepare(_topics.Owners, [typeof(PartitionOwner)], cancellationToken).ConfigureAwait(false),
             _definition.Reacts ? await _serde.Prepare(_topics.Timers, [typeof(TimerElapsed)], cancellationToken).ConfigureAwait(false) : null,
             await ProcessRoutes.Prepare(_definition, _topics.Application, _application, _serde, cancellationToken).ConfigureAwait(false));
+        await new UnknownEventTypes(_serde, _topics, _connection, _definition, _logger).Check(_options.IgnoreUnknownEvents, cancellationToken).ConfigureAwait(false);
         _commandEncoder = await _serde.Prepare(_topics.Commands, _definition.CommandTypes, cancellationToken).ConfigureAwait(false);
         Completion = Task.Factory.StartNew(() => Consume(encoders), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         _ = Completion.ContinueWith(ended => _ready.TrySetException(ended.Exception?.InnerExceptions ?? (IEnumerable<Exception>)[new ObjectDisposedException(nameof(CommandProcessor))]), TaskScheduler.Default);

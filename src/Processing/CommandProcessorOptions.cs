@@ -57,6 +57,9 @@ public sealed record CommandProcessorOptions
     /// <summary>How often it is looked whether the topics are those that were left: a topic that was made again or has lost records halts its partitions. Default 10 s.</summary>
     public TimeSpan TopicCheckInterval { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Whether to serve although the log has events of types that the code does not have. Default false: the start is refused. Set, aggregates that have such events are parked when they are restored.</summary>
+    public bool IgnoreUnknownEvents { get; init; }
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()

@@ -1,14 +1,18 @@
 using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>Brings the store of one partition to the end of the log.</summary>
-internal sealed class EventReplay
+internal sealed partial class EventReplay
 {
-    /// <summary>The cause of a letter that is an event which cannot be read or folded.</summary>
+    /// <summary>The cause of a letter that is an event which can be read and not folded.</summary>
     public const string Unfoldable = "unfoldable-event";
+
+    /// <summary>Causes of letters that are events whose value cannot be read: the code does not have their type, the registry not their schema, or it is no such value.</summary>
+    public const string UnknownEvent = "unknown-event", UnknownSchema = "unknown-schema", NotAvro = "not-avro", Undecodable = "undecodable-event";
 
     /// <summary>The cause of a letter that stands among the events and is none of them: it may be discarded.</summary>
     public const string Foreign = "foreign-record";
@@ -19,10 +23,13 @@ internal sealed class EventReplay
 
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
+    private readonly int _partitions;
+    private readonly EventCodec _codec;
     private readonly Func<ConsumeResult<byte[], byte[]>, RecordedEvent> _decode;
     private readonly StateCheck _states = new();
     private readonly RegistryWait _registry;
     private readonly AggregateDefinition _definition;
+    private readonly HashSet<Type> _eventTypes;
     private readonly StateStore _store;
     private readonly AggregateCache _aggregates;
     private readonly ParkedAggregates _parked;
@@ -35,7 +42,10 @@ internal sealed class EventReplay
     {
         (_connection, _definition, _registry, _store, _aggregates, _parked, _park) = (context.Connection, context.Definition, registry, store, aggregates, parked, park);
         _partition = new TopicPartition(context.Topics.Events, partition);
-        _decode = new EventCodec(context.Serde).Decode;
+        _eventTypes = [.. context.Definition.EventTypes];
+        _partitions = context.Partitions;
+        _codec = new EventCodec(context.Serde, context.Partitions);
+        _decode = DecodeOwn;
     }
 
     /// <summary>The first and the end offset of the partition.</summary>
@@ -78,7 +88,9 @@ internal sealed class EventReplay
             if (record.IsPartitionEOF)
                 break;
             TakeInput(record);
-            if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
+            if (_parked.IsPassedOver(record.Offset.Value))
+                PassOver(record, changed);
+            else if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
                 FoldOrPark(record, changed, cancellationToken);
             bool isMuch = IsMuch(record);
             if (++events % WriteEvery == 0 || isMuch)
@@ -110,8 +122,14 @@ internal sealed class EventReplay
             }
 
             TakeInput(record);
-            if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
+            if (_parked.IsPassedOver(record.Offset.Value))
+                PassOver(record, changed);
+            else if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
+            {
+                ThrowIfMisplaced(record);
                 Fold(Decode(record, cancellationToken), record.Message.Headers, changed);
+            }
+
             bool isMuch = IsMuch(record);
             if (++events % WriteEvery == 0 || isMuch)
                 Write(changed, record.Offset.Value + 1);
@@ -119,41 +137,18 @@ internal sealed class EventReplay
     }
 
     /// <summary>What parks an aggregate when <paramref name="failure"/> is met.</summary>
-    public static string CauseOf(InvalidDataException failure) => ForeignRecordException.IsCauseOf(failure) ? Foreign : Unfoldable;
-
-    /// <summary>
-    /// Folds the events of one aggregate that its stored state does not have yet, from <paramref name="offset"/> on; the store's checkpoint stays. Records at <paramref name="discarded"/> offsets are passed over; with
-    /// any of them, what cannot be folded behind them is parked in its turn.
-    /// </summary>
-    /// <exception cref="InvalidDataException">Nothing is discarded, and an event cannot be read or folded, or a version is missing.</exception>
-    public void FoldAgain(AggregateId id, long offset, IReadOnlySet<long> discarded, CancellationToken cancellationToken)
+    public static string CauseOf(InvalidDataException failure) => failure.InnerException switch
     {
-        byte[] key = IncomingCommand.KeyOf(id);
-        long version = _aggregates.Get(id).Version;
-        var changed = new Dictionary<AggregateId, Change>();
-        using IConsumer<byte[], byte[]> consumer = Build(_connection, AutoOffsetReset.Earliest); // versions tell what is missing
-        consumer.Assign(new TopicPartitionOffset(_partition, offset));
-        while (true)
-        {
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF)
-                break;
-            if (!record.Message.Key.AsSpan().SequenceEqual(key) || discarded.Contains(record.Offset.Value))
-                continue;
-            try
-            {
-                if (Decode(record, cancellationToken) is var recorded && recorded.Version > version)
-                    Fold(recorded, record.Message.Headers, changed);
-            }
-            catch (InvalidDataException next) when (discarded.Count > 0)
-            {
-                _park(record, CauseOf(next), next.Message);
-                break;
-            }
-        }
+        ForeignRecordException => Foreign,
+        UndecodableMessageException { Reason: UndecodableReason.UnknownType } => UnknownEvent,
+        UndecodableMessageException { Reason: UndecodableReason.UnknownSchemaId } => UnknownSchema,
+        UndecodableMessageException { Reason: UndecodableReason.NotAvro } => NotAvro,
+        UndecodableMessageException => Undecodable,
+        _ => Unfoldable,
+    };
 
-        Write(changed, _store.Checkpoint);
-    }
+    /// <summary>Whether <paramref name="cause"/> is that of an event whose value cannot be read: other code may be able to.</summary>
+    public static bool IsUnreadable(string cause) => cause is UnknownEvent or UnknownSchema or NotAvro or Undecodable;
 
     // Where the log does not have the offset that is due (any more), going on from its first event would fold another log.
     private static IConsumer<byte[], byte[]> Build(KafkaConnection connection, AutoOffsetReset reset = AutoOffsetReset.Error)
@@ -169,7 +164,7 @@ internal sealed class EventReplay
     // The order of the log counts, not the offset: the marks of a command topic that was made again begin anew.
     private void TakeInput(ConsumeResult<byte[], byte[]> record)
     {
-        if (InputMark.TryRead(record.Message.Headers, out InputMark mark))
+        if (InputMark.TryRead(record.Message.Headers, out InputMark mark) && !IsMisplaced(record, out _, out _)) // another partition's mark says nothing of this one
             _store.PutInput(mark);
     }
 
@@ -191,8 +186,42 @@ internal sealed class EventReplay
 
     private RecordedEvent Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken) => _registry.Read(record, _decode, cancellationToken);
 
+    // An event of a type that another aggregate has can be decoded and is none of this one's all the same.
+    private RecordedEvent DecodeOwn(ConsumeResult<byte[], byte[]> record)
+    {
+        RecordedEvent recorded = _codec.Decode(record);
+        if (_eventTypes.Contains(recorded.Payload.GetType()))
+            return recorded;
+        string message = $"The {_definition.Name} does not evolve {recorded.Payload.GetType().Name}.";
+        throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} cannot be read: {message}", new UndecodableMessageException(UndecodableReason.UnknownType, message));
+    }
+
+    // Its aggregate's events lie on its own partition; what is here would be a second history of it.
+    private void ThrowIfMisplaced(ConsumeResult<byte[], byte[]> record)
+    {
+        if (IsMisplaced(record, out AggregateId id, out int right))
+            throw Misplaced.Refuse(record.TopicPartitionOffset, "event", id.Value, right, _partitions);
+    }
+
+    private bool IsMisplaced(ConsumeResult<byte[], byte[]> record, out AggregateId id, out int right)
+    {
+        (id, right) = (default, -1);
+        if (record.Message.Key is not { } key || (right = Murmur2.Partition(key, _partitions)) == _partition.Partition.Value)
+            return false;
+        id = DeadLetterFormat.AggregateOf(key);
+        return !id.IsDefault;
+    }
+
+    // Discarded by an operator: an event keeps its version and its command's outcome and does nothing; a record that is no event, or lies wrong, does not even that.
+    private void PassOver(ConsumeResult<byte[], byte[]> record, Dictionary<AggregateId, Change> changed)
+    {
+        if (_codec.TryReadHead(record, out EventHead head) && head.Version == EntryOf(head.AggregateId, changed).Version + 1)
+            Advance(ChangeOf(head.AggregateId, changed), new LastEvent(head.CommandId, head.Version, record.Partition.Value, record.Offset.Value), record.Message.Headers);
+    }
+
     private void FoldOrPark(ConsumeResult<byte[], byte[]> record, Dictionary<AggregateId, Change> changed, CancellationToken cancellationToken)
     {
+        ThrowIfMisplaced(record);
         try
         {
             Fold(Decode(record, cancellationToken), record.Message.Headers, changed);
@@ -205,12 +234,7 @@ internal sealed class EventReplay
 
     private void Fold(RecordedEvent recorded, Headers headers, Dictionary<AggregateId, Change> changed)
     {
-        if (!changed.TryGetValue(recorded.AggregateId, out Change? change))
-        {
-            changed.Add(recorded.AggregateId, change = new Change(_aggregates.Get(recorded.AggregateId)));
-            _bytes += change.Entry.StateMemory;
-        }
-
+        Change change = ChangeOf(recorded.AggregateId, changed);
         AggregateEntry entry = change.Entry;
         if (recorded.Version != entry.Version + 1)
         {
@@ -218,26 +242,47 @@ internal sealed class EventReplay
                 $"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} has version {recorded.Version}; {entry.Version + 1} was due. Another writer has appended to this topic.");
         }
 
+        entry.State = Evolve(entry.State, recorded);
+        Advance(change, new LastEvent(recorded.CommandId, recorded.Version, recorded.Partition, recorded.Offset), headers);
+    }
+
+    private object Evolve(object state, RecordedEvent recorded)
+    {
         try
         {
-            object state = _definition.Evolve(entry.State, recorded.Payload);
-            if (_states.Problem(state) is { } unstorable)
-                throw new InvalidDataException($"its state cannot be encoded: {unstorable}");
-            entry.State = state;
+            object next = _definition.Evolve(state, recorded.Payload);
+            return _states.Problem(next) is { } unstorable ? throw new InvalidDataException($"its state cannot be encoded: {unstorable}") : next;
         }
         catch (Exception failure)
         {
             throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} cannot be folded: {failure.Message}", failure);
         }
+    }
 
-        entry.Version = recorded.Version;
-        entry.EventOffset = recorded.Offset;
-        _store.PutIndex(entry.Key, recorded.Version, recorded.Offset);
+    private void Advance(Change change, LastEvent reached, Headers headers)
+    {
+        AggregateEntry entry = change.Entry;
+        entry.Version = reached.Version;
+        entry.EventOffset = reached.Offset;
+        _store.PutIndex(entry.Key, reached.Version, reached.Offset);
         // Of a command with several events the last one counts.
-        if (change.Last is { } last && last.CommandId != recorded.CommandId)
+        if (change.Last is { } last && last.CommandId != reached.CommandId)
             Remember(change);
-        change.Last = recorded;
+        change.Last = reached;
         change.Digest = CommandDigest.Find(headers);
+    }
+
+    private AggregateEntry EntryOf(AggregateId id, Dictionary<AggregateId, Change> changed) => changed.TryGetValue(id, out Change? change) ? change.Entry : _aggregates.Get(id);
+
+    private Change ChangeOf(AggregateId id, Dictionary<AggregateId, Change> changed)
+    {
+        if (!changed.TryGetValue(id, out Change? change))
+        {
+            changed.Add(id, change = new Change(_aggregates.Get(id)));
+            _bytes += change.Entry.StateMemory;
+        }
+
+        return change;
     }
 
     private void Remember(Change change)
@@ -247,7 +292,7 @@ internal sealed class EventReplay
         var reply = new CommandReply
         {
             CommandId = last.CommandId.Value,
-            AggregateId = last.AggregateId.Value,
+            AggregateId = change.Entry.Id.Value,
             Outcome = ReplyOutcome.Accepted,
             Version = last.Version,
             EventPartition = last.Partition,
@@ -256,12 +301,14 @@ internal sealed class EventReplay
         _store.PutOutcome(change.Entry, new RememberedOutcome(reply, change.Digest));
     }
 
+    private readonly record struct LastEvent(CommandId CommandId, long Version, int Partition, long Offset);
+
     /// <summary>An aggregate that has changed since the last write, and its last event whose command is not remembered yet.</summary>
     private sealed class Change(AggregateEntry entry)
     {
         public AggregateEntry Entry => entry;
 
-        public RecordedEvent? Last { get; set; }
+        public LastEvent? Last { get; set; }
 
         public CommandDigest Digest { get; set; }
     }

@@ -22,7 +22,7 @@ internal sealed record ParkedAggregate(string Cause, string Message, DateTimeOff
 internal sealed class ParkedAggregates
 {
     private readonly ConcurrentDictionary<AggregateId, ParkedAggregate> _parked = [];
-    private readonly HashSet<long> _passedOver = []; // records of the events topic that are no events, and hold nobody up
+    private readonly HashSet<long> _passedOver = []; // records of the events topic that are no events, or were discarded, and hold nobody up
     private readonly List<(AggregateId Aggregate, long Event, long FoldedTo)> _mended = [];
     private readonly TopicFamily _topics;
     private readonly TimeProvider _time;
@@ -40,6 +40,9 @@ internal sealed class ParkedAggregates
 
     /// <summary>How many aggregates are parked.</summary>
     public int Count => _parked.Count;
+
+    /// <summary>Whether the state of any aggregate ends before an event.</summary>
+    public bool HasBroken => _parked.Values.Any(p => p.BrokenAt >= 0);
 
     /// <summary>How many records wait, those without an aggregate included.</summary>
     public long Records => Interlocked.Read(ref _records) + Interlocked.Read(ref _lone);
@@ -130,9 +133,12 @@ internal sealed class ParkedAggregates
     /// <summary>A record of the events topic that is no event has been discarded.</summary>
     public void PassOver(long offset) => _passedOver.Add(offset);
 
+    /// <summary>Whether a record of the events topic has no effect on any state: it was discarded, or belongs to no aggregate.</summary>
+    public bool IsPassedOver(long offset) => _passedOver.Count > 0 && _passedOver.Contains(offset);
+
     /// <summary>Whether an event is put aside already, or waits behind one of its aggregate that is.</summary>
     public bool HoldsEvent(byte[]? key, long offset) =>
-        (_passedOver.Count > 0 && _passedOver.Contains(offset))
+        IsPassedOver(offset)
         || (!_parked.IsEmpty && DeadLetterFormat.AggregateOf(key) is { IsDefault: false } id && TryGet(id, out ParkedAggregate? parked) && parked.BrokenAt >= 0 && parked.BrokenAt <= offset);
 
     /// <summary>What a caller is told of a parked aggregate.</summary>

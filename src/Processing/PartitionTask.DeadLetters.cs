@@ -1,5 +1,6 @@
 using System.Globalization;
 using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
@@ -14,6 +15,8 @@ internal sealed partial class PartitionTask
     private const string InvalidRequest = "invalid-request";
     private const string EventIsHistory = "event-is-history";
     private const string Folded = "Folded";
+
+    private EventReplay Replay => new(_context, _partition, _registry, _store!, new AggregateCache(_store!, _context.Definition, 1), _parked, ParkEvent);
 
     private DeadLetterReader Letters => new(_context.Connection, _context.Topics.DeadLetters);
 
@@ -66,8 +69,8 @@ internal sealed partial class PartitionTask
             Refuse(command, input, InvalidRequest, "A record whose key is no aggregate id cannot be processed again: it can only be discarded.");
         else if (!request.IsDiscard && request.Offset is not null)
             Refuse(command, input, InvalidRequest, "Letters are processed again aggregate by aggregate, in order: name the aggregate, not a letter.");
-        else if (request.IsDiscard && events.Any(l => l.Cause != EventReplay.Foreign))
-            Refuse(command, input, EventIsHistory, "An event is what has happened; it cannot be discarded. Deploy code that can fold it, then retry.");
+        else if (request.IsDiscard && Letters.Fetch(events, _stop.Token).Any(l => Replay.CanRead(DeadLetterFormat.OriginalOf(l), _stop.Token)))
+            Refuse(command, input, EventIsHistory, "The event can be read: it is what has happened, and cannot be discarded. Deploy code that can fold it, then retry.");
         else if (events.Length > 0 && !SettleEvents(command.AggregateId, events, request))
             Refuse(command, input, StillParked, $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_parked.LettersOf(command.AggregateId, Letters, Foreign, _stop.Token)[0].Message}");
         else
@@ -87,7 +90,7 @@ internal sealed partial class PartitionTask
     }
 
     // In transactions of at most a batch each; the last one takes the request's offset. When the owner changes in between, the next one finds the request again, and only the letters that are left.
-    private void Settle(IncomingCommand command, DeadLetterRequest request, int events, IReadOnlyList<DeadLetter> letters, long input)
+    private void Settle(IncomingCommand? command, DeadLetterRequest request, int events, IReadOnlyList<DeadLetter> letters, long input)
     {
         int done = 0;
         bool goesOn = true;
@@ -107,7 +110,7 @@ internal sealed partial class PartitionTask
                         settled += goesOn ? 1 : 0;
                     }
 
-                    if (isLast || !goesOn)
+                    if (command is not null && (isLast || !goesOn))
                         _decider.Answer(command, AnswerTo(command, events, done + settled, letters.Count));
                 },
                 () => isLast || !goesOn ? input : -1);
@@ -116,7 +119,7 @@ internal sealed partial class PartitionTask
                 break;
         }
         while (goesOn);
-        LogSettled(_partition, request.IsDiscard ? "discarded" : "processed again", events + done, command.AggregateId.ToString(), request.By);
+        LogSettled(_partition, request.IsDiscard ? "discarded" : "processed again", events + done, command?.AggregateId.ToString() ?? letters[0].AggregateId.Value, request.By);
     }
 
     private CommandReply AnswerTo(IncomingCommand command, int events, int settled, int all)
@@ -145,7 +148,7 @@ internal sealed partial class PartitionTask
         HashSet<long> discarded = request.IsDiscard ? [.. events.Select(l => l.OriginOffset)] : [];
         try
         {
-            new EventReplay(_context, _partition, _registry, _store!, new AggregateCache(_store!, _context.Definition, 1), _parked, ParkEvent).FoldAgain(id, events[0].OriginOffset, discarded, _stop.Token);
+            Replay.FoldAgain(id, events[0].OriginOffset, discarded, _stop.Token);
         }
         catch (InvalidDataException still)
         {
@@ -155,31 +158,100 @@ internal sealed partial class PartitionTask
             return false;
         }
 
-        _aggregates.Forget(id);
-        _store!.Flush();
         byte[] key = IncomingCommand.KeyOf(id);
-        long foldedTo = _store.Load(id)?.EventOffset ?? -1;
+        long foldedTo = _store!.Load(id)?.EventOffset ?? -1;
+        SettleFolded([id], events, letter => request.IsDiscard
+            ? DeadLetterFormat.Discarded(key, letter.Offset, request.By, request.Reason!, _context.Time.GetUtcNow(), foldedTo)
+            : DeadLetterFormat.Retried(key, letter.Offset, Folded, request.By, _context.Time.GetUtcNow()));
+        foreach (long offset in discarded)
+            _parked.PassOver(offset);
+        return true;
+    }
+
+    private void SettleFolded(IReadOnlyList<AggregateId> ids, DeadLetter[] events, Func<DeadLetter, Message<byte[], byte[]>> entry)
+    {
+        foreach (AggregateId id in ids)
+            _aggregates.Forget(id);
+        _store!.Flush();
         while (!TryWriteBarrier(() =>
                {
                    foreach (DeadLetter letter in events)
-                   {
-                       _writer.WriteDeadLetter(request.IsDiscard
-                           ? DeadLetterFormat.Discarded(key, letter.Offset, request.By, request.Reason!, _context.Time.GetUtcNow(), foldedTo)
-                           : DeadLetterFormat.Retried(key, letter.Offset, Folded, request.By, _context.Time.GetUtcNow()));
-                   }
+                       _writer.WriteDeadLetter(entry(letter));
                }))
             _stop.Token.ThrowIfCancellationRequested();
-        foreach (long offset in discarded)
-            _parked.PassOver(offset);
-        // Before the request is answered: whoever has the answer reads the state that was folded.
-        _parked.Set(id, _parked.LettersOf(id, Letters, Foreign, _stop.Token));
-        return true;
+        // Before a request is answered: whoever has the answer reads the state that was folded.
+        if (ids is [var one])
+        {
+            _parked.Set(one, _parked.LettersOf(one, Letters, Foreign, _stop.Token));
+            return;
+        }
+
+        ILookup<AggregateId, DeadLetter> left = Letters.Read(_partition, 0, withResolved: false, Foreign, _stop.Token).ToLookup(l => l.AggregateId);
+        foreach (AggregateId id in ids)
+            _parked.Set(id, [.. left[id]]);
+    }
+
+    // What other code could not read is tried by this one, in order, with what waits behind it: folding again decides nothing twice. Events that can be read and not folded wait for an operator.
+    private void FoldWhatCanBeReadNow()
+    {
+        if (!_parked.HasBroken)
+            return;
+        List<DeadLetter> letters = [.. Letters.Read(_partition, 0, withResolved: false, Foreign, _stop.Token).Where(l => !l.AggregateId.IsDefault)];
+        DeadLetter[] unreadable = [.. letters.Where(l => l.OriginTopic == _events.Topic && EventReplay.IsUnreadable(l.Cause))];
+        EventReplay replay = Replay;
+        HashSet<AggregateId> foldable = FindFoldable(unreadable, replay);
+        if (foldable.Count == 0)
+            return;
+        long first = unreadable.Where(l => foldable.Contains(l.AggregateId)).Min(l => l.OriginOffset);
+        IReadOnlySet<AggregateId> folded = replay.FoldAgain(foldable, first, _stop.Token);
+        DeadLetter[] settled = [.. unreadable.Where(l => folded.Contains(l.AggregateId))];
+        if (settled.Length == 0)
+            return;
+        var request = new DeadLetterRequest(IsDiscard: false, null, $"the node {_context.Node.Id}, which can read it", null);
+        SettleFolded([.. folded], settled, letter => DeadLetterFormat.Retried(IncomingCommand.KeyOf(letter.AggregateId), letter.Offset, Folded, request.By, _context.Time.GetUtcNow()));
+        foreach (IGrouping<AggregateId, DeadLetter> own in letters.Except(settled).Where(l => folded.Contains(l.AggregateId)).GroupBy(l => l.AggregateId))
+        {
+            if (_parked.TryGet(own.Key, out ParkedAggregate? parked) && parked.BrokenAt >= 0)
+                continue; // another event of its cannot be folded
+            Settle(null, request, 1, [.. own], -1);
+            _parked.Set(own.Key, _parked.LettersOf(own.Key, Letters, Foreign, _stop.Token));
+        }
+
+        LogFoldedAgain(_partition, folded.Count);
+    }
+
+    private HashSet<AggregateId> FindFoldable(DeadLetter[] unreadable, EventReplay replay)
+    {
+        HashSet<long> ofSchema = [.. unreadable.Where(l => l.Cause is EventReplay.UnknownSchema or EventReplay.UnknownEvent).Select(l => l.Offset)];
+        var unknown = new HashSet<int>(); // schema ids: the registry is asked once for each
+        HashSet<AggregateId> foldable = [];
+        foreach (ConsumeResult<byte[], byte[]> letter in Letters.Fetch(unreadable, _stop.Token))
+        {
+            ConsumeResult<byte[], byte[]> original = DeadLetterFormat.OriginalOf(letter);
+            bool hasSchema = WireFormat.TryReadSchemaId(original.Message.Value, out int schema) && ofSchema.Contains(letter.Offset.Value);
+            if (hasSchema && unknown.Contains(schema))
+                continue;
+            if (!replay.CanRead(original, _stop.Token))
+            {
+                if (hasSchema)
+                    unknown.Add(schema);
+            }
+            else if (replay.CanFold(original, _stop.Token))
+            {
+                foldable.Add(DeadLetterFormat.AggregateOf(original.Message.Key));
+            }
+        }
+
+        return foldable;
     }
 
     private void Foreign(string message) => LogForeign(_partition, message);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} has {Aggregates} parked aggregates with {Records} records")]
     private partial void LogParked(int partition, int aggregates, long records);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition}: {Aggregates} aggregates that were parked by an event which could not be read are folded: this node can read it")]
+    private partial void LogFoldedAgain(int partition, int aggregates);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The event of partition {Partition} at {Offset} parks its aggregate: {Reason}")]
     private partial void LogEventParked(int partition, long offset, string reason);

@@ -222,6 +222,7 @@ internal sealed partial class PartitionTask : IDisposable
         ProcessingTelemetry.Watch(_context.Topics, _partition, new PartitionFigures(() => (_store.Aggregates, _eventsSinceBarrier), () => _queue.Bytes));
         GoOn(recorded);
         _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
+        FoldWhatCanBeReadNow();
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
         ProcessingTelemetry.Restored(_context.Topics, events, Stopwatch.GetElapsedTime(started));
         LogRestored(_context.Definition.Name, _partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);

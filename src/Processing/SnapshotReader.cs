@@ -14,12 +14,13 @@ internal sealed class SnapshotReader
 
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
+    private readonly int _partitions;
     private readonly RegistryWait _registry;
     private readonly Func<ConsumeResult<byte[], byte[]>, IAvroRecord> _decode;
 
     public SnapshotReader(PartitionContext context, int partition, RegistryWait registry)
     {
-        (_connection, _registry) = (context.Connection, registry);
+        (_connection, _registry, _partitions) = (context.Connection, registry, context.Partitions);
         _decode = record => context.Serde.Decode(record.Message.Value);
         _partition = new TopicPartition(context.Topics.Snapshots, partition);
     }
@@ -35,6 +36,7 @@ internal sealed class SnapshotReader
     /// The caller writes the checkpoint, or deletes what was put.
     /// </summary>
     /// <exception cref="InvalidDataException">A part of a large snapshot is missing.</exception>
+    /// <exception cref="UnexpectedLogException">A snapshot is of an aggregate of another partition.</exception>
     public LoadedBarrier? ReadInto(StateStore store, AvroRecordType stateType, CancellationToken cancellationToken)
     {
         // By hash: two ids that share one make a few deletions of nothing.
@@ -42,11 +44,14 @@ internal sealed class SnapshotReader
         var otherSchema = new HashSet<ulong>();
         var large = new Dictionary<string, AggregateSnapshot>();
         var parts = new Dictionary<string, Dictionary<int, AggregateSnapshot>>();
+        var misplaced = new Dictionary<string, TopicPartitionOffset>();
         SnapshotBarrier? newest = null;
         foreach (ConsumeResult<byte[], byte[]> record in Records(cancellationToken))
         {
             byte[] key = record.Message.Key;
-            if (record.Message.Value is null)
+            if (IsMisplaced(key))
+                NoteMisplaced(record);
+            else if (record.Message.Value is null)
                 Forget(key);
             else if (key.AsSpan().SequenceEqual(BarrierKey))
                 newest = (SnapshotBarrier)Decode(record);
@@ -60,10 +65,26 @@ internal sealed class SnapshotReader
                 PutWhole(key, snapshot);
         }
 
+        if (misplaced.Count > 0)
+        {
+            (string id, TopicPartitionOffset place) = misplaced.MinBy(m => m.Value.Offset.Value);
+            throw Misplaced.Refuse(place, "snapshot", id, Murmur2.Partition(Encoding.UTF8.GetBytes(id), _partitions), _partitions);
+        }
+
         foreach ((string id, AggregateSnapshot first) in large)
             Put(Encoding.UTF8.GetBytes(id), SnapshotParts.Join(first, id, PartsOf(id)));
         // A barrier and its snapshots are one transaction: whoever sees a snapshot sees the marker behind it.
         return newest is { } barrier ? new LoadedBarrier(barrier.NextEventOffset, outcomes.Count, otherSchema.Count > 0, Math.Max(0, barrier.TotalAggregates - outcomes.Count - otherSchema.Count)) : null;
+
+        // One whose tombstone follows was given up.
+        void NoteMisplaced(ConsumeResult<byte[], byte[]> record)
+        {
+            string id = Encoding.UTF8.GetString(SnapshotParts.TryReadKey(record.Message.Key, out byte[] aggregate, out _) ? aggregate : record.Message.Key);
+            if (record.Message.Value is null)
+                misplaced.Remove(id);
+            else
+                misplaced[id] = record.TopicPartitionOffset;
+        }
 
         IAvroRecord Decode(ConsumeResult<byte[], byte[]> record) => _registry.Read(record, _decode, cancellationToken);
 
@@ -123,6 +144,10 @@ internal sealed class SnapshotReader
             return known;
         }
     }
+
+    private bool IsMisplaced(byte[] key) =>
+        SnapshotParts.TryReadKey(key, out byte[] aggregate, out _) ? Murmur2.Partition(aggregate, _partitions) != _partition.Partition.Value
+        : key is not [0, ..] && Murmur2.Partition(key, _partitions) != _partition.Partition.Value; // a control character begins what is no aggregate's
 
     private IEnumerable<ConsumeResult<byte[], byte[]>> Records(CancellationToken cancellationToken)
     {

@@ -32,6 +32,7 @@ internal sealed class StateStore : IDisposable
     private static readonly byte[] InputKey = "minput"u8.ToArray();
     private static readonly byte[] TopicsKey = "mtopics"u8.ToArray();
     private static readonly byte[] LoadingKey = "mloading"u8.ToArray();
+    private static readonly byte[] PartitionsKey = "mpartitions"u8.ToArray();
     private static readonly byte[] SequenceMarker = [0];
 
     private readonly RocksDb _database;
@@ -93,6 +94,28 @@ internal sealed class StateStore : IDisposable
             store.Topics = TopicIdentities.Parse(Encoding.UTF8.GetString(topics));
         store.Aggregates = store._database.Get(CountKey) is { } count ? BinaryPrimitives.ReadInt64BigEndian(count) : store.Count();
         return store;
+    }
+
+    /// <summary>
+    /// Whether the store has only aggregates that belong to <paramref name="partition"/> of <paramref name="partitions"/>. All keys are looked at once, and again when the number has changed: a store of before, or of code that decided
+    /// commands wherever they lay, may have others.
+    /// </summary>
+    public bool HasOnlyAggregatesOf(int partition, int partitions)
+    {
+        byte[] of = Encoding.UTF8.GetBytes(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{partition}/{partitions}"));
+        if (_database.Get(PartitionsKey) is { } checkedFor && checkedFor.AsSpan().SequenceEqual(of))
+            return true;
+        using (Iterator all = _database.NewIterator())
+        {
+            for (all.Seek([StatePrefix]); all.Valid() && all.GetKeySpan() is var key && key[0] == StatePrefix; all.Next())
+            {
+                if (EventLog.Murmur2.Partition(key[1..], partitions) != partition)
+                    return false;
+            }
+        }
+
+        _database.Put(PartitionsKey, of, writeOptions: _write);
+        return true;
     }
 
     /// <summary>The aggregate as stored; null when it is not.</summary>

@@ -37,6 +37,11 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
                 LogStoreMissedRepair(context.Logger, partition);
                 Empty();
             }
+            else if (!store.HasOnlyAggregatesOf(partition, context.Partitions))
+            {
+                LogStoreMisplaced(context.Logger, partition);
+                Empty();
+            }
             else if (store.Checkpoint > 0 && store.Checkpoint < start)
             {
                 LogStoreBehind(context.Logger, partition, store.Checkpoint, start);
@@ -127,6 +132,9 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The state store of partition {Partition} is at offset {Checkpoint}, and its log begins at {Start} by now: it is filled again")]
     private static partial void LogStoreBehind(ILogger logger, int partition, long checkpoint, long start);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The state store of partition {Partition} has aggregates that belong to other partitions; it is filled again")]
+    private static partial void LogStoreMisplaced(ILogger logger, int partition);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The state store of partition {Partition} passed over an event that was folded later on another node; it is filled again")]
     private static partial void LogStoreMissedRepair(ILogger logger, int partition);

@@ -235,6 +235,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     [InlineData(2, "'abc' for option '--limit'.", "topics", "tail", "any", "--limit", "abc")]
     [InlineData(2, "'abc' for option '--partition'.", "topics", "tail", "any", "--partition", "abc")]
     [InlineData(2, "'abc' for option '--timeout'.", "dead-letters", "retry", "bank.account", "--all", "--timeout", "abc")]
+    [InlineData(2, "needs --all", "dead-letters", "retry", "bank.account", "--aggregate", "a", "--cause", "unknown-schema")]
+    [InlineData(2, "--misplaced", "dead-letters", "discard", "bank.account", "--aggregate", "a", "--misplaced", "--reason", "x")]
     [InlineData(2, "missing.yaml", "topics", "plan", "missing.yaml")]
     [InlineData(1, "no-such-topic", "topics", "describe", "no-such-topic")]
     public async Task Wrong_usage_and_failure_say_what_is_wrong(int exitCode, string told, params string[] arguments)
@@ -273,6 +275,31 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = servers.Kafka }).Build();
         // The records' times are fixed days: retention must not find them old.
         await admin.CreateTopicsAsync([new TopicSpecification { Name = topic, NumPartitions = partitions, ReplicationFactor = 1, Configs = new() { ["retention.ms"] = "-1" } }]);
+    }
+
+    [Fact]
+    public async Task Misplaced_events_and_snapshots_are_given_up_and_shown_so()
+    {
+        // Of two partitions "k" belongs to one: each record is right on one of them and wrong on the other.
+        await Produce("depot.stock.events", partitions: 2, ("k", "one"), ("k", "two"));
+        await Produce("depot.stock.snapshots", partitions: 2, ("k", "one"), ("k", "two"));
+        await CreateTopic("depot.stock.dead-letters", 2);
+        int wrong = 1 - EventLog.Murmur2.Partition("k"u8, 2);
+
+        ProgramRun discard = await Run("dead-letters", "discard", "depot.stock", "--misplaced", "--reason", "a careless copy", "--by", "Ada");
+        discard.ExitCode.ShouldBe(0, discard.Output);
+        discard.Output.ShouldContain($"depot.stock.events {wrong}@0 of k");
+        discard.Output.ShouldContain($"depot.stock.snapshots {wrong}@0 of k");
+        discard.Output.ShouldContain("1 misplaced events and 1 misplaced snapshots are discarded.");
+        (await Run("dead-letters", "discard", "depot.stock", "--misplaced", "--reason", "again")).Output.ShouldContain("0 misplaced events and 0 misplaced snapshots are discarded.");
+
+        ProgramRun tail = await Run("topics", "tail", "depot.stock.events", "--partition", $"{wrong}");
+        tail.Output.ShouldContain("discarded by Ada, ");
+        tail.Output.ShouldContain(": a careless copy; readers pass it over");
+        JsonObject json = (JsonObject)JsonNode.Parse((await Lines("topics", "tail", "depot.stock.events", "--json", "--partition", $"{wrong}"))[0])!;
+        json["discarded"]!["reason"]!.GetValue<string>().ShouldBe("a careless copy");
+        (await Run("topics", "tail", "depot.stock.events", "--partition", $"{1 - wrong}")).Output.ShouldNotContain("discarded");
+        (await Run("dead-letters", "list", "depot.stock", "--resolved")).Output.ShouldContain("discarded by Ada: a careless copy");
     }
 
     private async Task Produce(string topic, int partitions, params (string Key, string Value)[] records)

@@ -55,7 +55,7 @@ public sealed class MisplacedCommandTests(BankFixture bank)
         events.ShouldAllBe(e => e.Partition == Right);
         events.Select(e => e.Version).ShouldBe(Enumerable.Range(1, Partitions + 20).Select(v => (long)v));
         events.Select(e => e.Command).Where(c => c.StartsWith('c')).ShouldBe(Enumerable.Range(0, 20).Select(i => $"c{i:00}"));
-        events.Select(e => e.Command).Where(c => !c.StartsWith('c')).Order(StringComparer.Ordinal).Select(c => (c.StartsWith(desk.Topics.Commands, StringComparison.Ordinal), c.Split('-')[^2..])).ShouldBe(Enumerable.Range(0, Partitions).Select(p => (true, new[] { $"{p}", "0" })));
+        events.Select(e => e.Command).Where(c => !c.StartsWith('c')).Order(StringComparer.Ordinal).Select(c => (c.StartsWith(desk.Topics.Commands, StringComparison.Ordinal), string.Join('-', c.Split('-')[^2..]))).ShouldBe(Enumerable.Range(0, Partitions).Select(p => (true, $"{p}-0")), ignoreOrder: true);
         // Sent again under the id that its place gave it, at the direct door: the first outcome.
         (await node.Send(Movement.Credit(Account, 5, events.First(e => e.Command.EndsWith($"-{wrong}-0", StringComparison.Ordinal)).Command), Cancellation)).IsDuplicate.ShouldBeTrue();
     }

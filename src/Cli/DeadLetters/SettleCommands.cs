@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using Confluent.Kafka;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
@@ -15,11 +18,14 @@ internal static class SettleCommands
     {
         var aggregate = new Option<string?>("--aggregate", "-a") { Description = "this aggregate" };
         var all = new Option<bool>("--all") { Description = "every aggregate of the family, one after the other" };
-        return Create("retry", "have the letters of an aggregate processed again, in order; it stops at the first that fails still", [aggregate, all], (result, letters) =>
+        var cause = new Option<string?>("--cause") { Description = "with --all: only aggregates that are parked for this cause, such as unknown-schema" };
+        return Create("retry", "have the letters of an aggregate processed again, in order; it stops at the first that fails still", [aggregate, all, cause], (result, letters) =>
         {
             if (result.GetValue(aggregate) is null == !result.GetValue(all))
                 throw new InvalidInputException("--aggregate", "Say which: --aggregate ID, or --all.");
-            return [.. letters.Where(l => !l.AggregateId.IsDefault && (result.GetValue(all) || l.AggregateId.Value == result.GetValue(aggregate)))
+            if (result.GetValue(cause) is not null && !result.GetValue(all))
+                throw new InvalidInputException("--cause", "--cause chooses among all aggregates: it needs --all.");
+            return [.. letters.Where(l => !l.AggregateId.IsDefault && (result.GetValue(all) ? result.GetValue(cause) is not { } wanted || l.Cause == wanted : l.AggregateId.Value == result.GetValue(aggregate)))
                 .DistinctBy(l => l.AggregateId).Select(l => (l, (long?)null))];
         }, (_, by, offset) => new DeadLetterRequest(IsDiscard: false, offset, by, Reason: null));
     }
@@ -28,22 +34,24 @@ internal static class SettleCommands
     {
         var aggregate = new Option<string?>("--aggregate", "-a") { Description = "all letters of this aggregate" };
         Option<LetterPlace?> one = LetterPlace.AsOption("this letter alone, PARTITION@OFFSET");
+        var misplaced = new Option<bool>("--misplaced") { Description = "events and snapshots that lie on another partition than that of their key; their partitions are not served before, so it needs no node" };
         var reason = new Option<string>("--reason") { Description = "why; it is recorded", Required = true };
-        return Create("discard", "give letters up; who and why is recorded, and whoever waits for an outcome is told", [aggregate, one, reason], (result, letters) =>
+        return Create("discard", "give letters up; who and why is recorded, and whoever waits for an outcome is told", [aggregate, one, misplaced, reason], (result, letters) =>
         {
-            if (result.GetValue(aggregate) is null == result.GetValue(one) is null)
-                throw new InvalidInputException("--aggregate", "Say which: --aggregate ID for all of its letters, or --letter PARTITION@OFFSET for one.");
+            if (new[] { result.GetValue(aggregate) is not null, result.GetValue(one) is not null, result.GetValue(misplaced) }.Count(given => given) != 1)
+                throw new InvalidInputException("--aggregate", "Say which: --aggregate ID for all of its letters, --letter PARTITION@OFFSET for one, or --misplaced.");
             if (string.IsNullOrWhiteSpace(result.GetValue(reason)))
                 throw new InvalidInputException("--reason", "--reason is empty: nothing is discarded without a reason.");
             return result.GetValue(one) is { } place
                 ? [.. letters.Where(l => (l.Partition, l.Offset) == (place.Partition, place.Offset)).Select(l => (l, (long?)l.Offset))]
                 : [.. letters.Where(l => l.AggregateId.ToString() == result.GetValue(aggregate)).Take(1).Select(l => (l, (long?)null))];
-        }, (result, by, offset) => new DeadLetterRequest(IsDiscard: true, offset, by, result.GetValue(reason)));
+        }, (result, by, offset) => new DeadLetterRequest(IsDiscard: true, offset, by, result.GetValue(reason)),
+        (result, kafka, family, by, cancellationToken) => result.GetValue(misplaced) ? DiscardMisplaced(kafka, family, by, result.GetValue(reason)!, cancellationToken) : null);
     }
 
     private static Command Create(
         string verb, string description, Option[] options, Func<ParseResult, IEnumerable<DeadLetter>, IReadOnlyList<(DeadLetter Letter, long? Offset)>> choose,
-        Func<ParseResult, string, long?, DeadLetterRequest> request)
+        Func<ParseResult, string, long?, DeadLetterRequest> request, Func<ParseResult, KafkaConnection, TopicFamily, string, CancellationToken, int?>? instead = null)
     {
         var cluster = new ClusterOptions();
         var family = new Argument<string>("family") { Description = "APPLICATION.AGGREGATE, such as bank.account" };
@@ -64,6 +72,8 @@ internal static class SettleCommands
             choose(result, []); // wrong usage is told before anything is asked of a server
             KafkaConnection kafka = cluster.KafkaOf(result);
             (TopicFamily found, int partitions) = LetterFamilies.Find(kafka, result.GetValue(family))[0];
+            if (instead?.Invoke(result, kafka, found, result.GetValue(by)!, cancellationToken) is { } exitCode)
+                return exitCode;
             IReadOnlyList<(DeadLetter Letter, long? Offset)> chosen = choose(result, LetterFamilies.Letters(kafka, found, partitions, withResolved: false, cancellationToken));
             if (chosen.Count == 0)
                 throw new CommandFailedException($"No such letter waits in {found.DeadLetters}. 'kes dead-letters list {found.Application}.{found.Aggregate}' shows those that do.");
@@ -79,6 +89,20 @@ internal static class SettleCommands
             return failed ? ExitCodes.Failed : ExitCodes.Done;
         }, cancellationToken));
         return command;
+    }
+
+    private static int DiscardMisplaced(KafkaConnection kafka, TopicFamily family, string by, string reason, CancellationToken cancellationToken)
+    {
+        (int events, int snapshots) = new MisplacedRecords(kafka, family).Discard(by, reason, Show, TimeProvider.System, cancellationToken);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{events} misplaced events and {snapshots} misplaced snapshots are discarded."));
+        return ExitCodes.Done;
+
+        static void Show(ConsumeResult<byte[], byte[]> record)
+        {
+            string? Header(string name) => CloudEventHeaders.Find(record.Message.Headers, name) is { } value ? Encoding.UTF8.GetString(value) : null;
+            string version = Header(CloudEventHeaders.Sequence) is { } sequence ? $" version {sequence}, command {Header(CloudEventHeaders.CausationId)}" : "";
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{record.Topic} {record.Partition.Value}@{record.Offset.Value} of {Encoding.UTF8.GetString(record.Message.Key)}: {Header(CloudEventHeaders.Type)}{version}"));
+        }
     }
 
     private static bool Tell(DeadLetter letter, CommandReply reply, TopicFamily family)

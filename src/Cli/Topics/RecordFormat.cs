@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
+using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Cli.Topics;
 
@@ -11,12 +12,14 @@ internal static class RecordFormat
 {
     private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
 
-    public static string Text(ConsumeResult<byte[]?, byte[]?> record, RecordValue value)
+    public static string Text(ConsumeResult<byte[]?, byte[]?> record, RecordValue value, DeadLetterResolution? discarded = null)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{record.Partition.Value}@{record.Offset.Value}  {TimeOf(record)}  {Plain(record.Message.Key) ?? "(no key)"}");
         foreach (IHeader header in record.Message.Headers)
             text.Append(CultureInfo.InvariantCulture, $"\n    {header.Key}: {Plain(header.GetValueBytes()) ?? "(null)"}");
+        if (discarded is not null)
+            text.Append(CultureInfo.InvariantCulture, $"\n  discarded by {discarded.By}, {discarded.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {discarded.Reason}; readers pass it over");
         return text.Append("\n  ").Append(value switch
         {
             RecordValue.Avro avro => $"{avro.Type} {avro.Json}",
@@ -28,7 +31,7 @@ internal static class RecordFormat
     }
 
     /// <summary>Bytes that are no text stand in a field of their own, in base64; a header that comes twice is an array.</summary>
-    public static string Json(ConsumeResult<byte[]?, byte[]?> record, RecordValue value)
+    public static string Json(ConsumeResult<byte[]?, byte[]?> record, RecordValue value, DeadLetterResolution? discarded = null)
     {
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer, AvroJson.Options))
@@ -44,6 +47,15 @@ internal static class RecordFormat
                 WriteHeader(json, header.Key, [.. header]);
             json.WriteEndObject();
             WriteValue(json, value);
+            if (discarded is not null)
+            {
+                json.WriteStartObject("discarded");
+                json.WriteString("by", discarded.By);
+                json.WriteString("reason", discarded.Reason);
+                json.WriteString("time", discarded.Time.UtcDateTime);
+                json.WriteEndObject();
+            }
+
             json.WriteEndObject();
         }
 

@@ -64,6 +64,7 @@ internal static class TailCommand
                 throw new CommandFailedException($"The topic {topic.Topic} has the partitions 0 to {topic.Partitions.Count - 1}, and no partition {result.GetValue(partition)}.");
             await using TextWriter output = StandardOutput.Open();
             using var decoder = new RecordDecoder(cluster.RegistryOf(result));
+            IReadOnlyDictionary<(int, long), DeadLetterResolution> discarded = await Task.Run(() => DiscardedOf(kafka, topic.Topic, partitions, cancellationToken), cancellationToken).ConfigureAwait(false);
             ConsumerConfig config = kafka.BoundedReader("kes-tail");
             config.IsolationLevel = result.GetValue(uncommitted) ? IsolationLevel.ReadUncommitted : IsolationLevel.ReadCommitted;
             if (result.GetValue(follow))
@@ -76,12 +77,28 @@ internal static class TailCommand
                 async record =>
                 {
                     RecordValue value = await decoder.Decode(record).ConfigureAwait(false);
-                    await output.WriteLineAsync(result.GetValue(json) ? RecordFormat.Json(record, value) : RecordFormat.Text(record, value)).ConfigureAwait(false);
+                    await output.WriteLineAsync(result.GetValue(json) ? RecordFormat.Json(record, value, DiscardOf(record)) : RecordFormat.Text(record, value, DiscardOf(record))).ConfigureAwait(false);
                 });
             await reading.Run(spans, cancellationToken).ConfigureAwait(false);
             return ExitCodes.Done;
+
+            DeadLetterResolution? DiscardOf(ConsumeResult<byte[]?, byte[]?> record) => discarded.GetValueOrDefault((record.Partition.Value, record.Offset.Value));
         }, cancellationToken));
         return command;
+    }
+
+    // Of a topic of events: those that every reader passes over.
+    private static IReadOnlyDictionary<(int, long), DeadLetterResolution> DiscardedOf(KafkaConnection kafka, string topic, TopicPartition[] partitions, CancellationToken cancellationToken)
+    {
+        const string events = ".events";
+        if (!topic.EndsWith(events, StringComparison.Ordinal) || topic[..^events.Length].Split('.') is not [var application, var aggregate])
+            return new Dictionary<(int, long), DeadLetterResolution>();
+        using IAdminClient admin = ClusterOptions.Admin(kafka);
+        var family = new TopicFamily(application, aggregate);
+        if (!ClusterOptions.Topics(admin, kafka).Any(t => t.Topic == family.DeadLetters))
+            return new Dictionary<(int, long), DeadLetterResolution>();
+        var reader = new DiscardedEvents(kafka, family);
+        return partitions.SelectMany(p => reader.Of(p.Partition.Value, cancellationToken).Select(d => (Place: (p.Partition.Value, d.Key), d.Value))).ToDictionary(d => d.Place, d => d.Value);
     }
 
     private sealed class Reading(IConsumer<byte[]?, byte[]?> consumer, bool follow, long limit, byte[]? key, Func<ConsumeResult<byte[]?, byte[]?>, Task> show)

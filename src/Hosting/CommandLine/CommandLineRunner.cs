@@ -52,7 +52,7 @@ public static class CommandLineRunner
             await Console.Error.WriteLineAsync(failed.Message).ConfigureAwait(false);
             return ExitCodes.Failed;
         }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or TimeoutException or ReadModelsStoppedException)
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or TimeoutException or ReadModelsStoppedException or EventLog.LogRefusedException)
         {
             await Console.Error.WriteLineAsync(failed.Message).ConfigureAwait(false);
             return ExitCodes.Failed;

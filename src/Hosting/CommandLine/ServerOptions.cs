@@ -51,11 +51,14 @@ public sealed class ServerOptions
     /// <summary>Warm copies of each partition on other nodes.</summary>
     public Option<int> Standbys { get; } = Named("--standbys", "KES_STANDBYS", "other nodes that keep a warm copy of each partition's state (default 0)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 0);
 
+    /// <summary>Whether to start although the log has events of types that the program does not have.</summary>
+    public Option<bool> IgnoreUnknownEvents { get; } = Named("--ignore-unknown-events", "KES_IGNORE_UNKNOWN_EVENTS", "start although the log has events of types that this program does not have; aggregates that have them are parked when they are restored", v => bool.Parse(v));
+
     /// <summary>Whether to log what goes on.</summary>
     public Option<bool> Verbose { get; } = new("--verbose") { Description = "log what goes on to standard error" };
 
     /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, ReplicationFactor, AcceptDataLoss, NodeId, NodeSecret, SessionTimeout, Standbys, Verbose];
+    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, ReplicationFactor, AcceptDataLoss, NodeId, NodeSecret, SessionTimeout, Standbys, IgnoreUnknownEvents, Verbose];
 
     /// <summary>The addresses that were named.</summary>
     /// <exception cref="InvalidInputException">A setting is not of the form name=value.</exception>

@@ -1,3 +1,4 @@
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -17,6 +18,7 @@ public sealed class Verifier
     private readonly EventSourcedNode _node;
     private readonly AggregateNode _aggregate;
     private readonly Dictionary<AggregateId, (long Version, object State)> _folded = [];
+    private readonly HashSet<AggregateId> _unknown = []; // of which an event cannot be read: their state cannot be compared
     private readonly List<string> _differences = [];
     private long _differenceCount;
     private long _events;
@@ -55,7 +57,15 @@ public sealed class Verifier
     /// <summary>Reads, folds and compares. For one call.</summary>
     public async Task<VerificationReport> Run(CancellationToken cancellationToken)
     {
-        await _aggregate.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await _aggregate.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+        }
+        catch (ReadModelsStoppedException stopped)
+        {
+            Differ(stopped.Message);
+        }
+
         var comparison = new ReadModelComparison(_node.ReadModelStore);
         IReadOnlyList<ProjectionDefinition> projections = _aggregate.Projections?.Projections ?? [];
         var engine = new ProjectionEngine(projections, comparison, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
@@ -82,7 +92,7 @@ public sealed class Verifier
     {
         var batch = new List<RecordedEvent>(BatchEvents);
         long from = 0;
-        await foreach (RecordedEvent recorded in _aggregate.History.ReadPartition(partition, 0, cancellationToken).ConfigureAwait(false))
+        await foreach (RecordedEvent recorded in _aggregate.History.ReadPartition(partition, 0, PassOver, cancellationToken).ConfigureAwait(false))
         {
             Fold(recorded);
             batch.Add(recorded);
@@ -104,7 +114,38 @@ public sealed class Verifier
         (long version, object state) = _folded.TryGetValue(recorded.AggregateId, out (long, object) present) ? present : (0, _aggregate.Definition.InitialState);
         if (recorded.Version != version + 1)
             Differ($"{_aggregate.Definition.Name} {recorded.AggregateId}: the event at {recorded.Partition}@{recorded.Offset} has version {recorded.Version}, {version + 1} was due.");
-        _folded[recorded.AggregateId] = (recorded.Version, _aggregate.Definition.Evolve(state, recorded.Payload));
+        _folded[recorded.AggregateId] = (recorded.Version, Evolve(recorded, state));
+    }
+
+    private object Evolve(RecordedEvent recorded, object state)
+    {
+        try
+        {
+            return _aggregate.Definition.Evolve(state, recorded.Payload);
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            _unknown.Add(recorded.AggregateId);
+            Differ($"{_aggregate.Definition.Name} {recorded.AggregateId}: the event at {recorded.Partition}@{recorded.Offset} cannot be folded: {failure.Message}");
+            return state;
+        }
+    }
+
+    // What was discarded has its version and does nothing.
+    private void PassOver(PassedOverEvent passed)
+    {
+        if (!passed.IsDiscarded)
+        {
+            Interlocked.Increment(ref _events);
+            _unknown.Add(passed.AggregateId);
+            Differ(passed.Message);
+        }
+
+        if (passed.AggregateId.IsDefault)
+            return;
+        (long version, object state) = _folded.TryGetValue(passed.AggregateId, out (long, object) present) ? present : (0, _aggregate.Definition.InitialState);
+        if (passed.Version == version + 1)
+            _folded[passed.AggregateId] = (passed.Version, state);
     }
 
     private async Task CompareStateStores(CancellationToken cancellationToken)
@@ -113,6 +154,8 @@ public sealed class Verifier
         await foreach (AggregateView view in _aggregate.Processor.ReadAll(cancellationToken).ConfigureAwait(false))
         {
             seen.Add(view.AggregateId);
+            if (_unknown.Contains(view.AggregateId))
+                continue;
             if (!_folded.TryGetValue(view.AggregateId, out (long Version, object State) folded))
                 Differ($"{_aggregate.Definition.Name} {view.AggregateId} is in a state store and has no events.");
             else if (folded.Version != view.Version)
@@ -121,7 +164,7 @@ public sealed class Verifier
                 Differ($"{_aggregate.Definition.Name} {view.AggregateId} has the state {view.State} in the state store; its events give {folded.State}.");
         }
 
-        foreach (AggregateId missing in _folded.Keys.Where(id => !seen.Contains(id)))
+        foreach (AggregateId missing in _folded.Keys.Where(id => !seen.Contains(id) && !_unknown.Contains(id)))
             Differ($"{_aggregate.Definition.Name} {missing} is in no state store of this node.");
     }
 

@@ -1,0 +1,18 @@
+using Confluent.Kafka;
+
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>A record of an events topic that a reader has passed over.</summary>
+/// <param name="Partition">The partition.</param>
+/// <param name="Offset">The offset.</param>
+/// <param name="AggregateId">Whose event it is; <c>default</c> when that cannot be read, or it is on the wrong partition.</param>
+/// <param name="Version">Its version; 0 when that cannot be read, or it is on the wrong partition.</param>
+/// <param name="IsDiscarded">Whether an operator has discarded it; else it cannot be read.</param>
+/// <param name="Message">What is wrong with it.</param>
+public sealed record PassedOverEvent(int Partition, long Offset, AggregateId AggregateId, long Version, bool IsDiscarded, string Message)
+{
+    internal static PassedOverEvent Of(EventCodec codec, ConsumeResult<byte[], byte[]> record, bool isDiscarded, string message) =>
+        codec.TryReadHead(record, out EventHead head)
+            ? new PassedOverEvent(record.Partition.Value, record.Offset.Value, head.AggregateId, head.Version, isDiscarded, message)
+            : new PassedOverEvent(record.Partition.Value, record.Offset.Value, default, 0, isDiscarded, message);
+}
