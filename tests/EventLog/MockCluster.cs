@@ -7,6 +7,7 @@ namespace KafkaEventSourcing.EventLog.Tests;
 /// <summary>librdkafka's own cluster for tests: several brokers in this process, which answer what they are told to.</summary>
 internal sealed class MockCluster : IDisposable
 {
+    public const short Fetch = 1;
     public const short ListOffsets = 2;
 
     private const string Library = "librdkafka";
@@ -28,7 +29,9 @@ internal sealed class MockCluster : IDisposable
     public MockCluster(int brokers)
     {
         byte[] error = new byte[TextBytes];
-        _client = rd_kafka_new(Producer, rd_kafka_conf_new(), error, error.Length);
+        IntPtr conf = rd_kafka_conf_new();
+        _ = rd_kafka_conf_set(conf, Text("log_level"), Text("0"), error, error.Length); // it has no brokers to reach, and says so
+        _client = rd_kafka_new(Producer, conf, error, error.Length);
         if (_client == IntPtr.Zero)
             throw new InvalidOperationException(Encoding.UTF8.GetString(error));
         _cluster = rd_kafka_mock_cluster_new(_client, brokers);
@@ -60,6 +63,9 @@ internal sealed class MockCluster : IDisposable
 #pragma warning disable IDE1006 // the library's names
     [DllImport(Library)]
     private static extern IntPtr rd_kafka_conf_new();
+
+    [DllImport(Library)]
+    private static extern int rd_kafka_conf_set(IntPtr conf, byte[] name, byte[] value, byte[] error, nint errorBytes);
 
     [DllImport(Library)]
     private static extern IntPtr rd_kafka_new(int type, IntPtr conf, byte[] error, nint errorBytes);
