@@ -50,7 +50,7 @@ internal sealed class ChaosRun
             Task faults = _injector.Run(FaultPlan.Of(_options), cancellationToken);
             await Task.Delay(_options.Duration, _time, cancellationToken).ConfigureAwait(false);
             await faults.ConfigureAwait(false);
-            await _callers.Made.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Task.WhenAny(_callers.Made, calling).WaitAsync(cancellationToken).ConfigureAwait(false);
             await enough.CancelAsync().ConfigureAwait(false);
             _loadEnded = _time.GetTimestamp();
             await ComeToRest(calling, stop, cancellationToken).ConfigureAwait(false);
