@@ -49,7 +49,7 @@ public sealed partial class TutorialTests : IDisposable
     // As callers are asked to: what has no outcome in time, as on a busy machine, is sent again under its id.
     private static Task<HttpResponseMessage> Send(HttpClient http, string command, object body, CancellationToken cancellation)
     {
-        string id = Guid.NewGuid().ToString();
+        string id = Guid.CreateVersion7().ToString();
         return UntilItIsThere(() =>
         {
             var request = new HttpRequestMessage(HttpMethod.Post, $"/item/bolts/{command}") { Content = JsonContent.Create(body) };
