@@ -50,7 +50,8 @@ public sealed class AvroMessageSerde
     /// Registers the schemas of <paramref name="types"/> for <paramref name="topic"/> (subjects <c>topic-record</c>, Confluent's TopicRecordNameStrategy) and returns what
     /// encodes for it.
     /// </summary>
-    /// <exception cref="SchemaRegistryException">The registry refuses a schema, such as an incompatible one.</exception>
+    /// <exception cref="SchemaRefusedException">The registry refuses a schema, such as an incompatible one.</exception>
+    /// <exception cref="SchemaRegistryException">The registry fails.</exception>
     public async Task<TopicEncoder> Prepare(string topic, IEnumerable<Type> types, CancellationToken cancellationToken)
     {
         var ids = new Dictionary<Type, int>();
@@ -58,7 +59,7 @@ public sealed class AvroMessageSerde
         {
             cancellationToken.ThrowIfCancellationRequested();
             AvroRecordType record = TypeOf(type);
-            int id = await _registry.RegisterSchemaAsync($"{topic}-{record.FullName}", new Schema(record.SchemaJson, SchemaType.Avro)).ConfigureAwait(false);
+            int id = await Register($"{topic}-{record.FullName}", record).ConfigureAwait(false);
             _decoders[id] = new Decoder(record, record.ReaderOf(record.Parsed), $"schema {id}");
             ids.Add(type, id);
         }
@@ -89,6 +90,18 @@ public sealed class AvroMessageSerde
         }
 
         return unknown;
+    }
+
+    private async Task<int> Register(string subject, AvroRecordType record)
+    {
+        try
+        {
+            return await _registry.RegisterSchemaAsync(subject, new Schema(record.SchemaJson, SchemaType.Avro)).ConfigureAwait(false);
+        }
+        catch (SchemaRegistryException refused) when (refused.Status is System.Net.HttpStatusCode.Conflict or System.Net.HttpStatusCode.UnprocessableEntity)
+        {
+            throw new SchemaRefusedException(subject, $"The Schema Registry does not take the schema of {record.FullName} under the subject '{subject}': {refused.Message} Change the schema so that both sides can read one another's messages, such as by a default for a new field.", refused);
+        }
     }
 
     /// <summary>

@@ -18,14 +18,19 @@ internal static class UpCommand
         var servers = new EmbeddedServers(KafkaPort, RegistryPort, MongoPort);
         Option<string> data = ServerOptions.Named("--data", "KES_DATA", "data folder (default data/kes)", v => v, Path.Combine("data", "kes"));
         var verbose = new Option<bool>("--verbose") { Description = "log what goes on to standard error" };
+        Option<string> logFormat = ServerOptions.CreateLogFormat();
         var command = new Command("up", "run an embedded Kafka, Schema Registry and MongoDB until Ctrl-C");
         command.Options.Add(data);
         foreach (Option option in servers.Options)
             command.Options.Add(option);
         command.Options.Add(verbose);
+        command.Options.Add(logFormat);
         command.SetAction(async (result, cancellationToken) =>
         {
-            using ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(verbose));
+            if (string.IsNullOrWhiteSpace(result.GetValue(data)))
+                throw new InvalidInputException("--data", "--data is empty; it must be the name of a folder, which is created when it is missing.");
+            FileDescriptors.Check(FileDescriptors.Needed(aggregates: 1, partitions: 4));
+            using ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(verbose), result.GetValue(logFormat) == LogFormatter.Json);
             try
             {
                 await using IServers running = await servers.Start(new ServerAddresses(), result.GetValue(data)!, result, loggers, cancellationToken).ConfigureAwait(false);

@@ -9,8 +9,7 @@ public sealed record KafkaConnection
     // What a client holds in memory. Librdkafka's own limits are 64 MiB and a fetch of 50 MiB for each consumer, and 1 GiB for each producer; a node has a dozen of them.
     private const int MaxFetchedBytes = 16 * 1024 * 1024;
     private const int MaxUnsentBytes = 32 * 1024 * 1024;
-
-    private static readonly string[] Secrets = ["sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password", "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config"];
+    private static readonly string[] Protocols = ["PLAINTEXT://", "SSL://", "SASL_PLAINTEXT://", "SASL_SSL://"];
 
     /// <summary>The brokers, <c>host:port</c> with commas between.</summary>
     public required string BootstrapServers { get; init; }
@@ -18,15 +17,28 @@ public sealed record KafkaConnection
     /// <summary>Settings for every client, by librdkafka's names, such as <c>security.protocol</c>. They win over this library's own.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Checks the addresses; settings are checked by librdkafka when the first client is made.</summary>
-    /// <exception cref="InvalidInputException">An address is not <c>host:port</c>.</exception>
+    /// <summary>Checks the addresses, and the settings by librdkafka's own rules; no broker is asked.</summary>
+    /// <exception cref="InvalidInputException">An address is not <c>host:port</c>, or librdkafka does not take a setting; values of secrets are not repeated.</exception>
     public void Validate()
     {
         foreach (string address in BootstrapServers.Split(',', StringSplitOptions.TrimEntries))
         {
-            int colon = address.LastIndexOf(':');
-            if (colon < 1 || !ushort.TryParse(address[(colon + 1)..], out ushort port) || port == 0)
-                throw new InvalidInputException("--kafka", $"'{address}' is not a Kafka address of the form host:port.");
+            string plain = Protocols.FirstOrDefault(p => address.StartsWith(p, StringComparison.OrdinalIgnoreCase)) is { } protocol ? address[protocol.Length..] : address;
+            int colon = plain.LastIndexOf(':');
+            if (colon < 1 || !ushort.TryParse(plain[(colon + 1)..], out ushort port) || port == 0 || !IsHost(plain[..colon]))
+                throw new InvalidInputException("--kafka", $"'{Secrets.Redact(address)}' is not a Kafka address of the form host:port.");
+        }
+
+        if (Settings.Count == 0)
+            return;
+        try
+        {
+            new AdminClientBuilder(Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
+        }
+        catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or FormatException or KafkaException)
+        {
+            string message = Settings.Where(s => Secrets.IsSecret(s.Key) && s.Value.Length > 0).Aggregate(refused.Message, (text, secret) => text.Replace(secret.Value, Secrets.Hidden, StringComparison.Ordinal));
+            throw new InvalidInputException("--kafka-setting", $"--kafka-setting has a setting that librdkafka does not take: {message}", refused);
         }
     }
 
@@ -78,7 +90,7 @@ public sealed record KafkaConnection
 
     /// <summary>The addresses and settings, secrets hidden.</summary>
     public override string ToString() =>
-        $"Kafka {BootstrapServers}" + string.Concat(Settings.Select(s => $"; {s.Key}={(Secrets.Contains(s.Key) ? "***" : s.Value)}"));
+        $"Kafka {BootstrapServers}" + string.Concat(Settings.Select(s => $"; {s.Key}={(Secrets.IsSecret(s.Key) ? Secrets.Hidden : s.Value)}"));
 
     /// <summary>Passes librdkafka's log lines on.</summary>
     public static void Log(ILogger logger, LogMessage line) =>
@@ -90,6 +102,9 @@ public sealed record KafkaConnection
         ArgumentNullException.ThrowIfNull(error);
         return KafkaPatience.IsPassing(error);
     }
+
+    // A name, an IPv4 address, or an IPv6 address in brackets.
+    private static bool IsHost(string host) => host is ['[', .., ']'] ? System.Net.IPAddress.TryParse(host, out _) : host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 
     private TConfig Apply<TConfig>(TConfig config)
         where TConfig : ClientConfig

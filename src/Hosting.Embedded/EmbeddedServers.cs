@@ -5,6 +5,7 @@ using KafkaEventSourcing.Embedded.Kafka;
 using KafkaEventSourcing.Embedded.MongoDB;
 using KafkaEventSourcing.Embedded.SchemaRegistry;
 using KafkaEventSourcing.Hosting.CommandLine;
+using KafkaEventSourcing.Hosting.Health;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Hosting.Embedded;
@@ -108,11 +109,8 @@ public sealed class EmbeddedServers : IEmbeddedServers
         return port;
     }
 
-    private static void CheckPort(Option<int> port, string name) => port.Validators.Add(result =>
-    {
-        if (result.GetValue(port) is < 0 or > ushort.MaxValue)
-            result.AddError($"{name} is {result.GetValue(port)}; a port is between 0 and {ushort.MaxValue}.");
-    });
+    private static void CheckPort(Option<int> port, string name) =>
+        port.Checked(value => value is < 0 or > ushort.MaxValue ? $"{name} is {value}; a port is between 0 and {ushort.MaxValue}." : null);
 
     private sealed class RunningServers : IServers
     {
@@ -120,7 +118,14 @@ public sealed class EmbeddedServers : IEmbeddedServers
 
         public ServerAddresses Addresses { get; set; } = new();
 
-        public void Add(IAsyncDisposable server) => _servers.Push(server);
+        public IReadOnlyList<NodeCheck> Checks { get; private set; } = [];
+
+        public void Add(IAsyncDisposable server)
+        {
+            _servers.Push(server);
+            if (server is EmbeddedKafka kafka)
+                Checks = [new NodeCheck("kafka-storage", () => kafka.StorageFault is { } fault ? CheckResult.Failing($"The embedded Kafka cannot write: {fault.Message} ({fault.Place}). It goes on as soon as it can.") : CheckResult.Ok)];
+        }
 
         public async ValueTask DisposeAsync()
         {

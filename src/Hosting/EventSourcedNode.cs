@@ -64,9 +64,9 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         ApplicationDefinition application, ServerAddresses addresses, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         options.Validate();
-        addresses.KafkaConnection.Validate();
+        addresses.Validate();
         Directory.CreateDirectory(options.DataDirectory);
-        var registry = new CachedSchemaRegistryClient(RegistrySettings(addresses));
+        var registry = new CachedSchemaRegistryClient(addresses.RegistryConfig());
         var readModels = new MongoProjectionStore(
             new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name, Indexes = application.Indexes },
             timeProvider, loggers.CreateLogger<MongoProjectionStore>());
@@ -190,13 +190,5 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         {
             throw new InvalidOperationException($"The schema of {type.Name} cannot be used: {inner.Message}", inner);
         }
-    }
-
-    private static SchemaRegistryConfig RegistrySettings(ServerAddresses addresses)
-    {
-        var settings = new SchemaRegistryConfig { Url = addresses.Registry };
-        foreach ((string name, string value) in addresses.RegistrySettings)
-            settings.Set(name, value);
-        return settings;
     }
 }

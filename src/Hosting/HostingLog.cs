@@ -12,7 +12,4 @@ internal static partial class HostingLog
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The partitions could not be handed over within {Seconds} s; the node ends as if it had been killed, and nothing is lost")]
     public static partial void NotHandedOver(this ILogger logger, double seconds);
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "The request {Method} {Path} failed")]
-    public static partial void RequestFailed(this ILogger logger, Exception fault, string method, string? path);
 }

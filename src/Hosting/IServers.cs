@@ -1,3 +1,5 @@
+using KafkaEventSourcing.Hosting.Health;
+
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>Three servers that can be used until this is disposed.</summary>
@@ -5,6 +7,9 @@ public interface IServers : IAsyncDisposable
 {
     /// <summary>Where they are; complete.</summary>
     ServerAddresses Addresses { get; }
+
+    /// <summary>What a node on them looks at besides, to say how it is: what these servers know of themselves. None where they run elsewhere.</summary>
+    IReadOnlyList<NodeCheck> Checks => [];
 }
 
 /// <summary>Servers that run elsewhere: disposing does nothing to them.</summary>

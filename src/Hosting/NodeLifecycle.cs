@@ -11,6 +11,7 @@ internal sealed class NodeLifecycle(ApplicationDefinition application)
     private volatile Func<string> _phase = () => "starting";
     private volatile EventSourcedNode? _node;
     private volatile bool _draining;
+    private IReadOnlyList<NodeCheck> _serverChecks = [];
 
     /// <summary>What runs, or will.</summary>
     public ApplicationDefinition Application { get; } = application;
@@ -29,15 +30,19 @@ internal sealed class NodeLifecycle(ApplicationDefinition application)
     public static NodeLifecycle Of(EventSourcedNode node)
     {
         var lifecycle = new NodeLifecycle(node.Application);
-        lifecycle.Serve(node);
+        lifecycle.Serve(node, []);
         return lifecycle;
     }
 
     /// <summary>The start waits for something else from now on; <paramref name="phase"/> is asked again for each report.</summary>
     public void Enter(Func<string> phase) => _phase = phase;
 
-    /// <summary>The node serves from now on.</summary>
-    public void Serve(EventSourcedNode node) => _node = node;
+    /// <summary>The node serves from now on; <paramref name="serverChecks"/> are those of servers that were started for it.</summary>
+    public void Serve(EventSourcedNode node, IReadOnlyList<NodeCheck> serverChecks)
+    {
+        _serverChecks = serverChecks;
+        _node = node; // whoever sees it sees the checks
+    }
 
     /// <summary>The node is not ready from now on, and serves whoever comes still.</summary>
     public void Drain() => _draining = true;
@@ -50,6 +55,6 @@ internal sealed class NodeLifecycle(ApplicationDefinition application)
     public HealthReport Report()
     {
         EventSourcedNode? node = _node;
-        return HealthReport.Of(Phase, node is not null && !_draining, node?.Checks ?? []);
+        return HealthReport.Of(Phase, node is not null && !_draining, node is null ? [] : node.Checks.Concat(_serverChecks));
     }
 }

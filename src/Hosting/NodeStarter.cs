@@ -35,7 +35,7 @@ public sealed class NodeStarter
     public async Task<RunningNode> Start(ParseResult result, string dataDirectory, CancellationToken cancellationToken)
     {
         NodePlan plan = Plan(result, dataDirectory);
-        ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(Options.Verbose));
+        ILoggerFactory loggers = Options.CreateLog(result);
         try
         {
             return await Start(plan, loggers, static _ => { }, cancellationToken).ConfigureAwait(false);
@@ -67,10 +67,11 @@ public sealed class NodeStarter
             Standbys = result.GetValue(Options.Standbys),
             NodeId = result.GetValue(Options.NodeId),
             NodeSecret = result.GetValue(Options.NodeSecret) is { } secret ? NodeSecret.Parse(secret) : null,
-            SessionTimeout = TimeSpan.FromSeconds(result.GetValue(Options.SessionTimeout)),
+            SessionTimeout = Options.SessionTimeoutOf(result),
             IgnoreUnknownEvents = result.GetValue(Options.IgnoreUnknownEvents),
         };
         options.Validate();
+        FileDescriptors.Check(FileDescriptors.Needed(Application.Aggregates.Count, options.Partitions));
         return new NodePlan(addresses, options, result);
     }
 

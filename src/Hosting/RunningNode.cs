@@ -1,3 +1,4 @@
+using KafkaEventSourcing.Hosting.Health;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Hosting;
@@ -11,6 +12,8 @@ public sealed class RunningNode : IAsyncDisposable
 
     /// <summary>The node.</summary>
     public EventSourcedNode Node { get; }
+
+    internal IReadOnlyList<NodeCheck> ServerChecks => _servers.Checks;
 
     /// <summary>Where it logs.</summary>
     public ILoggerFactory Loggers { get; }

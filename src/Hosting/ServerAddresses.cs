@@ -1,3 +1,4 @@
+using Confluent.SchemaRegistry;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Projections.MongoDB;
 
@@ -30,8 +31,46 @@ public sealed record ServerAddresses
     {
         if (Kafka is not null)
             KafkaConnection.Validate();
+        if (Registry is not null)
+            CheckRegistry();
         if (MongoDB is not null)
             _ = MongoAddress.Parse(MongoDB);
+    }
+
+    /// <summary>The settings of the registry's client. A user and a password in the address are sent as basic authentication, and are not part of the address any more.</summary>
+    internal SchemaRegistryConfig RegistryConfig()
+    {
+        var config = new SchemaRegistryConfig();
+        string[] addresses = (Registry ?? "").Split(',', StringSplitOptions.TrimEntries);
+        string[] credentials = [.. addresses.Select(a => Uri.TryCreate(a, UriKind.Absolute, out Uri? uri) ? uri.UserInfo : "").Where(u => u.Length > 0).Distinct()];
+        if (credentials.Length > 0)
+        {
+            config.BasicAuthUserInfo = Uri.UnescapeDataString(credentials[0]);
+            addresses = [.. addresses.Select(a => new UriBuilder(a) { UserName = "", Password = "" }.Uri.AbsoluteUri)];
+        }
+
+        config.Url = string.Join(',', addresses);
+        foreach ((string name, string value) in RegistrySettings)
+            config.Set(name, value);
+        return config;
+    }
+
+    private void CheckRegistry()
+    {
+        foreach (string address in Registry!.Split(',', StringSplitOptions.TrimEntries))
+        {
+            if (!Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
+                throw new InvalidInputException("--registry", $"--registry is '{Secrets.Redact(address)}'; it must be an address such as http://localhost:8081.");
+        }
+
+        try
+        {
+            new CachedSchemaRegistryClient(RegistryConfig()).Dispose();
+        }
+        catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or FormatException)
+        {
+            throw new InvalidInputException("--registry-setting", $"--registry-setting has a setting that Confluent's registry client does not take: {Secrets.Redact(refused.Message)}", refused);
+        }
     }
 
     /// <summary>The connection to Kafka.</summary>

@@ -16,7 +16,7 @@ public static class MongoAddress
         catch (Exception malformed) when (malformed is MongoConfigurationException or FormatException or ArgumentException)
         {
             throw new InvalidInputException("mongodb",
-                $"'{Redact(connectionString)}' is not a MongoDB connection string such as mongodb://host:27017/?replicaSet=rs0: {malformed.Message}");
+                $"'{Redact(connectionString)}' is not a MongoDB connection string such as mongodb://host:27017/?replicaSet=rs0: {malformed.Message.Replace(connectionString, Redact(connectionString), StringComparison.Ordinal)}");
         }
     }
 

@@ -80,6 +80,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         foreach (ProjectionDefinition projection in projections)
             DocumentConventions.Apply(projection.DocumentType);
 
+        await MongoReplicaSet.Check(MongoAddress.Parse(_options.ConnectionString), cancellationToken).ConfigureAwait(false);
         // Not the collections of the read models: which one has the documents of a build is noted when it begins. An index that MongoDB refuses is told now.
         await _retry.ExecuteAsync(async token =>
         {

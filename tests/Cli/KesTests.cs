@@ -239,11 +239,44 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     [InlineData(2, "--misplaced", "dead-letters", "discard", "bank.account", "--aggregate", "a", "--misplaced", "--reason", "x")]
     [InlineData(2, "missing.yaml", "topics", "plan", "missing.yaml")]
     [InlineData(1, "no-such-topic", "topics", "describe", "no-such-topic")]
+    [InlineData(1, "There is no topic '@text'", "topics", "describe", "@text")] // it was taken for a file of arguments
+    [InlineData(2, "no.such", "topics", "list", "--kafka-setting", "no.such=1")]
+    [InlineData(2, "--data is empty", "up", "--data", "")]
+    [InlineData(2, "'foo'", "foo", "--help")]
+    [InlineData(2, "'more'", "topics", "tail", "any", "more", "--help")]
     public async Task Wrong_usage_and_failure_say_what_is_wrong(int exitCode, string told, params string[] arguments)
     {
         ProgramRun run = await Run(arguments);
         run.Output.ShouldContain(told);
+        run.Output.ShouldNotContain("This should not have happened");
         run.ExitCode.ShouldBe(exitCode, run.Output);
+    }
+
+    [Fact]
+    public async Task Version_names_the_native_client_too() => (await Lines("--version"))[1].ShouldStartWith("librdkafka 2.");
+
+    // A file stream keeps a position of its own: what came before or after it was overwritten.
+    [Fact]
+    public async Task Tail_writes_behind_what_others_have_written_to_the_same_file()
+    {
+        await Produce("shared", partitions: 1, ("k", "one"));
+        string file = Path.Combine(_folder, "shared.txt");
+        ProgramRun run = await ProgramRun.Finish("sh", ["-c", $"(echo before; dotnet {Kes} topics tail shared --json; echo after) > {file}"], Environment, Cancellation);
+        run.ExitCode.ShouldBe(0, run.Output);
+        string[] lines = await File.ReadAllLinesAsync(file, Cancellation);
+        lines.Length.ShouldBe(3);
+        (lines[0], lines[2]).ShouldBe(("before", "after"));
+        lines[1].ShouldContain("\"value\":\"one\"");
+    }
+
+    // An escape sequence in a record moved the operator's cursor.
+    [Fact]
+    public async Task Tail_shows_control_characters_as_escapes()
+    {
+        await Produce("controls", partitions: 1, ("k\u001b[2J", "a\r\nb"));
+        string[] lines = await Lines("topics", "tail", "controls");
+        lines[0].ShouldEndWith(@"k\u001b[2J");
+        lines[^1].ShouldBe(@"  a\r\nb");
     }
 
     [Fact]

@@ -170,6 +170,14 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         (await Json(await Http.GetAsync($"/models/accounts/{escaped}?token={token}", Cancellation)))["_id"]!.GetValue<string>().ShouldBe(id);
     }
 
+    // They were accounts of their own, which nobody could tell from others.
+    [Theory]
+    [InlineData("e%CC%81", "U+0301")]
+    [InlineData("a%E2%80%8Bb", "U+200B")]
+    [InlineData("a%E2%80%AEb", "U+202E")]
+    public async Task Command_for_an_id_that_only_looks_like_another_is_400(string escaped, string named) =>
+        (await Problem(await Http.PostAsJsonAsync($"/account/{escaped}/credit", Movement(5), Cancellation), HttpStatusCode.BadRequest, "invalid-input"))["detail"]!.GetValue<string>().ShouldContain(named);
+
     [Fact]
     public async Task Lone_surrogate_in_a_body_is_400()
     {
@@ -211,6 +219,7 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [Theory]
     [InlineData("Expected-Version", "soon")]
     [InlineData("Idempotency-Key", "")]
+    [InlineData("X-Correlation-Id", "")]
     [InlineData("If-Match", "\"1\"")]
     public async Task Unusable_header_is_400_and_named(string name, string value) =>
         (await Problem(await Post("credit", Movement(5), (name, value)), HttpStatusCode.BadRequest, "invalid-input"))["field"]!.GetValue<string>().ShouldBe(name);
@@ -244,6 +253,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [InlineData("/models/accounts?limit=0", HttpStatusCode.BadRequest)]
     [InlineData("/models/accounts?limit=many", HttpStatusCode.BadRequest)]
     [InlineData("/models/accounts?token=later", HttpStatusCode.BadRequest)]
+    [InlineData("/models/accounts?token=99@1", HttpStatusCode.BadRequest)] // it waited for its time-out, for an event that cannot come
+    [InlineData("/account/a?token=99@1", HttpStatusCode.BadRequest)]
     [InlineData("/models/movements?amount=5", HttpStatusCode.BadRequest)]
     [InlineData("/health/live", HttpStatusCode.OK)]
     [InlineData("/health/ready", HttpStatusCode.OK)]

@@ -61,9 +61,11 @@ internal static class ListCommand
         Console.WriteLine($"{waiting.Length} wait, of {waiting.Where(l => !l.AggregateId.IsDefault).DistinctBy(l => (l.Topic, l.AggregateId)).Count()} parked aggregates{(withResolved ? $"; {letters.Count - waiting.Length} are settled" : "")}.");
     }
 
-    private static string Name(DeadLetter letter) => letter.AggregateId.IsDefault ? "(none)" : letter.AggregateId.Value;
+    private static string Name(DeadLetter letter) => letter.AggregateId.IsDefault ? "(none)" : PlainText.Escape(letter.AggregateId.Value);
 
-    private static string Cause(DeadLetter letter) => letter.Resolution switch
+    private static string Cause(DeadLetter letter) => PlainText.Escape(CauseOf(letter));
+
+    private static string CauseOf(DeadLetter letter) => letter.Resolution switch
     {
         { IsDiscarded: true } discarded => $"discarded by {discarded.By}: {discarded.Reason}",
         { } retried => $"retried by {retried.By}: {retried.Outcome}",

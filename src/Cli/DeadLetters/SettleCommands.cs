@@ -57,11 +57,7 @@ internal static class SettleCommands
         var family = new Argument<string>("family") { Description = "APPLICATION.AGGREGATE, such as bank.account" };
         Option<string> by = ServerOptions.Named("--by", "KES_USER", "who asks (default: the user of this machine)", v => v, Environment.UserName);
         var timeout = new Option<int>("--timeout") { Description = "seconds to wait for each answer (default 30)", DefaultValueFactory = _ => 30 };
-        timeout.Validators.Add(result =>
-        {
-            if (result.GetValue(timeout) < 1)
-                result.AddError($"--timeout is {result.GetValue(timeout)}; it must be at least 1.");
-        });
+        timeout.Checked(value => value < 1 ? $"--timeout is {value}; it must be at least 1." : null);
         var command = new Command(verb, description);
         command.Arguments.Add(family);
         foreach (Option option in (Option[])[.. options, by, timeout])
@@ -71,13 +67,14 @@ internal static class SettleCommands
         {
             choose(result, []); // wrong usage is told before anything is asked of a server
             KafkaConnection kafka = cluster.KafkaOf(result);
+            SchemaRegistryConfig registryConfig = cluster.RegistryOf(result);
             (TopicFamily found, int partitions) = LetterFamilies.Find(kafka, result.GetValue(family))[0];
             if (instead?.Invoke(result, kafka, found, result.GetValue(by)!, cancellationToken) is { } exitCode)
                 return exitCode;
             IReadOnlyList<(DeadLetter Letter, long? Offset)> chosen = choose(result, LetterFamilies.Letters(kafka, found, partitions, withResolved: false, cancellationToken));
             if (chosen.Count == 0)
                 throw new CommandFailedException($"No such letter waits in {found.DeadLetters}. 'kes dead-letters list {found.Application}.{found.Aggregate}' shows those that do.");
-            using var registry = new CachedSchemaRegistryClient(cluster.RegistryOf(result));
+            using var registry = new CachedSchemaRegistryClient(registryConfig);
             using var client = new DeadLetterClient(kafka, found, AvroMessageSerde.Create(registry, []), TimeProvider.System);
             bool failed = false;
             foreach ((DeadLetter letter, long? offset) in chosen)

@@ -37,10 +37,9 @@ internal sealed class ClusterOptions
     public SchemaRegistryConfig RegistryOf(ParseResult result)
     {
         ServerAddresses named = _servers.AddressesOf(result);
-        var config = new SchemaRegistryConfig { Url = named.Registry ?? DefaultRegistry };
-        foreach ((string name, string value) in named.RegistrySettings)
-            config.Set(name, value);
-        return config;
+        named = named with { Kafka = null, Registry = named.Registry ?? DefaultRegistry };
+        named.Validate();
+        return named.RegistryConfig();
     }
 
     public static IAdminClient Admin(KafkaConnection kafka) =>

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.CommandLine;
 
 namespace KafkaEventSourcing.Cli.Topics;
 
@@ -15,15 +16,15 @@ internal static class RecordFormat
     public static string Text(ConsumeResult<byte[]?, byte[]?> record, RecordValue value, DeadLetterResolution? discarded = null)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{record.Partition.Value}@{record.Offset.Value}  {TimeOf(record)}  {Plain(record.Message.Key) ?? "(no key)"}");
+        text.Append(CultureInfo.InvariantCulture, $"{record.Partition.Value}@{record.Offset.Value}  {TimeOf(record)}  {Shown(record.Message.Key) ?? "(no key)"}");
         foreach (IHeader header in record.Message.Headers)
-            text.Append(CultureInfo.InvariantCulture, $"\n    {header.Key}: {Plain(header.GetValueBytes()) ?? "(null)"}");
+            text.Append(CultureInfo.InvariantCulture, $"\n    {PlainText.Escape(header.Key)}: {Shown(header.GetValueBytes()) ?? "(null)"}");
         if (discarded is not null)
-            text.Append(CultureInfo.InvariantCulture, $"\n  discarded by {discarded.By}, {discarded.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {discarded.Reason}; readers pass it over");
+            text.Append(CultureInfo.InvariantCulture, $"\n  discarded by {PlainText.Escape(discarded.By)}, {discarded.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {PlainText.Escape(discarded.Reason ?? "")}; readers pass it over");
         return text.Append("\n  ").Append(value switch
         {
             RecordValue.Avro avro => $"{avro.Type} {avro.Json}",
-            RecordValue.Text plain => plain.Value,
+            RecordValue.Text plain => PlainText.Escape(plain.Value),
             RecordValue.Bytes bytes => Base64(bytes.Value),
             RecordValue.Unreadable unreadable => $"(schema {unreadable.Schema} cannot be read: {unreadable.Why}) {Base64(unreadable.Value)}",
             _ => "(tombstone)",
@@ -129,6 +130,9 @@ internal static class RecordFormat
             ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString(TimeFormat, CultureInfo.InvariantCulture)
             : string.Create(CultureInfo.InvariantCulture, $"{milliseconds} ms");
     }
+
+    // Whoever has written the record must not write on the operator's screen.
+    private static string? Shown(byte[]? bytes) => Plain(bytes) is { } text ? PlainText.Escape(text) : null;
 
     private static string? Plain(byte[]? bytes) => bytes is null ? null : RecordDecoder.TextOf(bytes) ?? Base64(bytes);
 

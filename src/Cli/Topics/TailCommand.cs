@@ -39,16 +39,9 @@ internal static class TailCommand
         foreach (Option option in new Option[] { last, from, limit, partition, key, follow, json, uncommitted })
             command.Options.Add(option);
         cluster.AddTo(command, withRegistry: true);
-        last.Validators.Add(result =>
-        {
-            if (result.GetValue(last) < 0)
-                result.AddError($"--last is {result.GetValue(last)}; it must not be negative.");
-        });
-        limit.Validators.Add(result =>
-        {
-            if (result.GetValue(limit) < 1)
-                result.AddError($"--limit is {result.GetValue(limit)}; it must be positive.");
-        });
+        last.Checked(value => value < 0 ? $"--last is {value}; it must not be negative." : null);
+        limit.Checked(value => value < 1 ? $"--limit is {value}; it must be positive." : null);
+        partition.Checked(value => value < 0 ? $"--partition is {value}; partitions begin at 0." : null);
         command.Validators.Add(result =>
         {
             if (result.GetResult(last) is { Implicit: false } && result.GetResult(from) is { Implicit: false })

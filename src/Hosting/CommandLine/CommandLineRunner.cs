@@ -1,31 +1,30 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
+using System.CommandLine.Invocation;
+using System.Reflection;
 using System.Runtime.InteropServices;
+using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
 /// <summary>Runs a command line: errors in plain words on standard error, exit codes 0, 1 and 2, and Ctrl-C or SIGTERM as cancellation.</summary>
 public static class CommandLineRunner
 {
+    // A text that begins with @ is text: a response file would replace it by what is in a file of that name.
+    private static readonly ParserConfiguration Parser = new() { ResponseFileTokenReplacer = null };
+
     /// <summary>Parses <paramref name="args"/>, runs the command that they name, and returns the exit code.</summary>
     public static async Task<int> Run(RootCommand root, string[] args)
     {
-        ParseResult result;
-        try
+        ArgumentNullException.ThrowIfNull(root);
+        foreach (VersionOption version in root.Options.OfType<VersionOption>())
+            version.Action = new VersionAction();
+        ParseResult result = root.Parse(args, Parser);
+        // --help behind what there is not would show the help of something else, and look as if all was well.
+        string[] wrong = [.. result.Errors.Select(e => e.Message).DefaultIfEmpty(result.UnmatchedTokens.Count > 0 ? $"Unrecognized command or argument '{result.UnmatchedTokens[0]}'." : "").Where(e => e.Length > 0)];
+        if (wrong.Length > 0)
         {
-            result = root.Parse(args);
-        }
-        catch (InvalidOperationException unreadable) // out of a validator that asks for the value, before the parser has told that there is none
-        {
-            await Console.Error.WriteLineAsync(WithoutType(unreadable.Message)).ConfigureAwait(false);
-            await Console.Error.WriteLineAsync("'--help' behind the command tells how to use it.").ConfigureAwait(false);
-            return ExitCodes.WrongUsage;
-        }
-
-        if (result.Errors.Count > 0)
-        {
-            foreach (ParseError error in result.Errors)
-                await Console.Error.WriteLineAsync(WithoutType(error.Message)).ConfigureAwait(false);
+            foreach (string error in wrong)
+                await Console.Error.WriteLineAsync(Secrets.Redact(WithoutType(error))).ConfigureAwait(false);
             await Console.Error.WriteLineAsync($"'{string.Join(' ', PathOf(result.CommandResult))} --help' tells how to use it.").ConfigureAwait(false);
             return ExitCodes.WrongUsage;
         }
@@ -42,25 +41,11 @@ public static class CommandLineRunner
             await Console.Error.WriteLineAsync("Stopped before it was done.").ConfigureAwait(false);
             return ExitCodes.Failed;
         }
-        catch (InvalidInputException invalid)
+        catch (Exception failed)
         {
-            await Console.Error.WriteLineAsync(invalid.Message).ConfigureAwait(false);
-            return ExitCodes.WrongUsage;
-        }
-        catch (CommandFailedException failed)
-        {
-            await Console.Error.WriteLineAsync(failed.Message).ConfigureAwait(false);
-            return ExitCodes.Failed;
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or TimeoutException or ReadModelsStoppedException or EventLog.LogRefusedException)
-        {
-            await Console.Error.WriteLineAsync(failed.Message).ConfigureAwait(false);
-            return ExitCodes.Failed;
-        }
-        catch (Exception fault)
-        {
-            await Console.Error.WriteLineAsync($"This should not have happened: {fault}").ConfigureAwait(false);
-            return ExitCodes.Failed;
+            (int exitCode, string message) = Failure.Of(failed);
+            await Console.Error.WriteLineAsync(Secrets.Redact(message)).ConfigureAwait(false);
+            return exitCode;
         }
 
         void Cancel(PosixSignalContext context)
@@ -75,4 +60,17 @@ public static class CommandLineRunner
 
     private static IEnumerable<string> PathOf(System.CommandLine.Parsing.CommandResult command) =>
         command.Parent is System.CommandLine.Parsing.CommandResult parent ? PathOf(parent).Append(command.Command.Name) : [command.Command.Name];
+
+    private sealed class VersionAction : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            Assembly program = Assembly.GetEntryAssembly() ?? typeof(CommandLineRunner).Assembly;
+            Console.WriteLine(program.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? program.GetName().Version?.ToString());
+            Console.WriteLine(KafkaLibrary.Description);
+            return ExitCodes.Done;
+        }
+    }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Logging;
@@ -59,11 +60,12 @@ internal sealed class NodeService(NodeStarter starter, NodePlan plan, HttpOption
     private async Task Serve(RunningNode running, WebApplication web, Task stopping, CancellationToken hurry)
     {
         EventSourcedNode node = running.Node;
-        _lifecycle.Serve(node);
+        _lifecycle.Serve(node, running.ServerChecks);
         node.Advertise(advertised ?? Reachable(new Uri(web.Urls.First())));
         ServerAddresses servers = node.Addresses;
         Console.WriteLine($"{node.Application.Name} serves at {web.Urls.First()} (try it: {web.Urls.First()}/docs)");
-        Console.WriteLine($"Kafka {servers.Kafka}, Schema Registry {servers.Registry}, MongoDB {Projections.MongoDB.MongoAddress.Redact(servers.MongoDB!)}");
+        Console.WriteLine(Secrets.Redact($"Kafka {servers.Kafka}, Schema Registry {servers.Registry}, MongoDB {servers.MongoDB}"));
+        Console.WriteLine(KafkaLibrary.Description);
         Console.WriteLine("Ctrl-C ends it.");
         Task first = await Task.WhenAny(stopping, node.Completion).ConfigureAwait(false);
         _lifecycle.Drain();

@@ -37,7 +37,7 @@ internal static class RunCommand
                 throw new InvalidInputException("--drain", string.Create(CultureInfo.InvariantCulture, $"--drain is {wrong}; it must be from 0 to {MaxDrain} seconds."));
             NodePlan plan = starter.Plan(result, DefaultDataDirectory(starter.Application));
             _ = NodeMetrics.Provider; // counts from now on
-            using ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(starter.Options.Verbose));
+            using ILoggerFactory loggers = starter.Options.CreateLog(result);
             var service = new NodeService(starter, plan, http, advertised, TimeSpan.FromSeconds(result.GetValue(drain)), loggers);
             await service.Run(cancellationToken).ConfigureAwait(false);
             return ExitCodes.Done;

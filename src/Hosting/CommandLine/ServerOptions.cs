@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
@@ -57,8 +58,11 @@ public sealed class ServerOptions
     /// <summary>Whether to log what goes on.</summary>
     public Option<bool> Verbose { get; } = new("--verbose") { Description = "log what goes on to standard error" };
 
+    /// <summary>What the lines of the log are.</summary>
+    public Option<string> LogFormat { get; } = CreateLogFormat();
+
     /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, ReplicationFactor, AcceptDataLoss, NodeId, NodeSecret, SessionTimeout, Standbys, IgnoreUnknownEvents, Verbose];
+    public IEnumerable<Option> All => [Kafka, KafkaSettings, Registry, RegistrySettings, MongoDB, Data, Partitions, ReplicationFactor, AcceptDataLoss, NodeId, NodeSecret, SessionTimeout, Standbys, IgnoreUnknownEvents, Verbose, LogFormat];
 
     /// <summary>The addresses that were named.</summary>
     /// <exception cref="InvalidInputException">A setting is not of the form name=value.</exception>
@@ -71,41 +75,81 @@ public sealed class ServerOptions
         MongoDB = result.GetValue(MongoDB),
     };
 
-    /// <summary>An option whose default comes from an environment variable.</summary>
+    /// <summary>After what silence a node's partitions go to others.</summary>
+    /// <exception cref="InvalidInputException">It is no number of seconds that there can be.</exception>
+    public TimeSpan SessionTimeoutOf(ParseResult result)
+    {
+        const double longest = 3_600; // of librdkafka
+        ArgumentNullException.ThrowIfNull(result);
+        double seconds = result.GetValue(SessionTimeout);
+        return seconds is >= 1 and <= longest
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new InvalidInputException(SessionTimeout.Name, string.Create(CultureInfo.InvariantCulture, $"{SessionTimeout.Name} is {seconds}; it must be from 1 to {longest} seconds, and what the brokers allow."));
+    }
+
+    /// <summary>The option <c>--log-format</c>.</summary>
+    public static Option<string> CreateLogFormat() => Named(
+        "--log-format", "KES_LOG_FORMAT", $"lines of the log: {LogFormatter.Text} (default), or {LogFormatter.Json}, one object a line", v => v, LogFormatter.Text)
+        .Checked(v => v is LogFormatter.Text or LogFormatter.Json ? null : $"--log-format is '{v}'; it must be {LogFormatter.Text} or {LogFormatter.Json}.");
+
+    /// <summary>A log as the options ask for.</summary>
+    public ILoggerFactory CreateLog(ParseResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        return ConsoleLog.Create(result.GetValue(Verbose), result.GetValue(LogFormat) == LogFormatter.Json);
+    }
+
+    /// <summary>An option whose default comes from an environment variable, or from the file that the same variable with <c>_FILE</c> behind its name names.</summary>
     public static Option<T> Named<T>(string name, string variable, string description, Func<string, T> parse, T fallback = default!) => new(name)
     {
         Description = $"{description} [{variable}]",
         DefaultValueFactory = result =>
         {
-            if (Environment.GetEnvironmentVariable(variable) is not { Length: > 0 } text)
-                return fallback;
+            string? text = null;
             try
             {
-                return parse(text);
+                text = EnvironmentText.Read(variable, out _);
+                return text is null ? fallback : parse(text);
+            }
+            catch (InvalidInputException unusable)
+            {
+                result.AddError(unusable.Message);
             }
             catch (Exception unreadable) when (unreadable is FormatException or OverflowException)
             {
                 result.AddError($"The environment variable {variable} is '{text}', which {name} cannot take: {unreadable.Message}");
-                return fallback;
             }
+
+            return fallback;
         },
     };
 
     private static Option<string[]> Settings(string name, string variable, string description) => new(name)
     {
-        Description = $"{description} [{variable}, with ; between]",
-        DefaultValueFactory = _ => (Environment.GetEnvironmentVariable(variable) ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+        Description = $"{description} [{variable}, with ; between, or \\; in a value, or one a line]",
+        DefaultValueFactory = result =>
+        {
+            try
+            {
+                return EnvironmentText.Read(variable, out bool isFile) is { } text ? EnvironmentText.Settings(text, isFile) : [];
+            }
+            catch (InvalidInputException unusable)
+            {
+                result.AddError(unusable.Message);
+                return [];
+            }
+        },
     };
 
-    internal static Dictionary<string, string> Pairs(string[] settings, string option)
+    private static Dictionary<string, string> Pairs(string[] settings, string option)
     {
         var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (string setting in settings)
+        for (int i = 0; i < settings.Length; i++)
         {
-            int equals = setting.IndexOf('=', StringComparison.Ordinal);
-            if (equals < 1)
-                throw new InvalidInputException(option, $"{option} '{setting}' is not of the form name=value.");
-            pairs[setting[..equals].Trim()] = setting[(equals + 1)..].Trim();
+            int equals = settings[i].IndexOf('=', StringComparison.Ordinal);
+            if (equals < 1) // the text is not repeated: it may be the rest of a password
+                throw new InvalidInputException(option, string.Create(CultureInfo.InvariantCulture, $"{option}: setting {i + 1} of {settings.Length}, with {settings[i].Length} characters, is not of the form name=value. In a variable a ; ends a setting; write \\; where it belongs to a value."));
+            pairs[settings[i][..equals].Trim()] = settings[i][(equals + 1)..].Trim();
         }
 
         return pairs;

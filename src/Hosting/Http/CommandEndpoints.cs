@@ -1,9 +1,9 @@
 using System.Diagnostics;
-using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace KafkaEventSourcing.Hosting.Http;
 
@@ -12,7 +12,7 @@ internal static class CommandEndpoints
 {
     private const string IdempotencyKey = "Idempotency-Key";
     private const string ExpectedVersionHeader = "Expected-Version";
-    private const string CorrelationId = "X-Correlation-Id";
+    private const string CorrelationIdHeader = "X-Correlation-Id";
 
     public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples, TimeProvider time)
     {
@@ -23,7 +23,7 @@ internal static class CommandEndpoints
                     string id,
                     [FromHeader(Name = IdempotencyKey)] string? idempotencyKey,
                     [FromHeader(Name = ExpectedVersionHeader)] string? expectedVersion,
-                    [FromHeader(Name = CorrelationId)] string? correlationId,
+                    [FromHeader(Name = CorrelationIdHeader)] string? correlationId,
                     HttpContext context) => Send(context, () => lifecycle.PartOf(aggregate).Commands, command, id, (idempotencyKey, expectedVersion, correlationId), time))
                 .WithName($"{aggregate.Name}-{name}")
                 .WithTags(aggregate.Name)
@@ -45,7 +45,7 @@ internal static class CommandEndpoints
                     operation.Describe("id", "The aggregate's id, at most 256 bytes of UTF-8; a slash in it is escaped as %2F.");
                     operation.Describe(IdempotencyKey, "The command id, at most 128 bytes; a new one when it is missing.", "open-4711");
                     operation.Describe(ExpectedVersionHeader, "any (also when it is missing), new, exists, or the version that must be current.", "any");
-                    operation.Describe(CorrelationId, "Handed on to the events; the command id when it is missing.");
+                    operation.Describe(CorrelationIdHeader, "Handed on to the events; the command id when it is missing.");
                     operation.Takes(examples.JsonOf(command));
                     operation.Answers(Examples.Outcome);
                     return Task.CompletedTask;
@@ -57,14 +57,15 @@ internal static class CommandEndpoints
         HttpContext context, Func<ICommandClient> commands, Type commandType, string id, (string? IdempotencyKey, string? ExpectedVersion, string? CorrelationId) given, TimeProvider time)
     {
         IHeaderDictionary headers = context.Request.Headers;
-        foreach (string once in (string[])[IdempotencyKey, ExpectedVersionHeader, CorrelationId])
+        foreach (string once in (string[])[IdempotencyKey, ExpectedVersionHeader, CorrelationIdHeader])
         {
             if (headers[once].Count > 1)
                 throw new InvalidInputException(once, $"The header {once} is given {headers[once].Count} times; it takes one value.");
         }
 
-        AggregateId aggregateId = Of("id", () => AggregateId.Parse(id));
-        CommandId commandId = given.IdempotencyKey is { } key ? Of(IdempotencyKey, () => CommandId.Parse(key)) : CommandId.New(time);
+        AggregateId aggregateId = Of("id", () => AggregateId.Parse(Unambiguous("id", id)));
+        CommandId commandId = given.IdempotencyKey is { } key ? Of(IdempotencyKey, () => CommandId.Parse(Unambiguous("commandId", key))) : CommandId.New(time);
+        string? correlation = given.CorrelationId is { } follows ? Of(CorrelationIdHeader, () => CorrelationId.Parse(follows)) : null;
         ExpectedVersion expected = given.ExpectedVersion is { } version ? Of(ExpectedVersionHeader, () => ExpectedVersion.Parse(version)) : ExpectedVersion.Any;
         // A condition that is not understood must not be taken as none.
         foreach (string conditional in (string[])["If-Match", "If-None-Match", "If-Unmodified-Since"])
@@ -75,15 +76,18 @@ internal static class CommandEndpoints
 
         if (context.Request.Query.Count > 0)
             throw new InvalidInputException(context.Request.Query.First().Key, $"A command takes no query parameter; '{context.Request.Query.First().Key}' belongs into the body or a header.");
-        object payload = await ReadBody(context, commandType).ConfigureAwait(false);
+        object payload = await JsonBody.Read(context, commandType, context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes).ConfigureAwait(false);
         var envelope = new CommandEnvelope(aggregateId, commandId, payload)
         {
             ExpectedVersion = expected,
-            CorrelationId = given.CorrelationId,
+            CorrelationId = correlation,
             TraceParent = Activity.Current?.Id,
         };
         return Answer(context, await commands().Send(envelope, context.RequestAborted).ConfigureAwait(false));
     }
+
+    // A new id that only looks like another one would be another aggregate, or another command. What is in the log already can still be read, and written to by the command topic.
+    private static string Unambiguous(string field, string id) => IdentifierForm.WhatLooksAlike(id) is { } alike ? throw new InvalidInputException(field, alike) : id;
 
     /// <summary>What a part of the request says; what is wrong with it is told under the name that the caller knows.</summary>
     internal static T Of<T>(string part, Func<T> parse)
@@ -95,21 +99,6 @@ internal static class CommandEndpoints
         catch (InvalidInputException wrong)
         {
             throw new InvalidInputException(part, $"{part}: {wrong.Message}", wrong);
-        }
-    }
-
-    private static async Task<object> ReadBody(HttpContext context, Type commandType)
-    {
-        if (!context.Request.HasJsonContentType())
-            throw new BadHttpRequestException("The body is not JSON.", StatusCodes.Status415UnsupportedMediaType);
-        try
-        {
-            return await JsonSerializer.DeserializeAsync(context.Request.Body, commandType, JsonFormat.Options, context.RequestAborted).ConfigureAwait(false)
-                ?? throw new InvalidInputException("$", "The body is null; it must be a JSON object.");
-        }
-        catch (JsonException malformed)
-        {
-            throw new InvalidInputException(malformed.Path is { Length: > 0 } path ? path : "$", $"The body is no {commandType.Name}: {malformed.Message}", malformed);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Hosting.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
@@ -50,9 +51,10 @@ public static class HttpInterface
         }));
         var examples = new Examples(lifecycle.Application);
 
+        var log = new RequestLog(loggers.CreateLogger("KafkaEventSourcing.Hosting.Http"), time);
         WebApplication web = builder.Build();
         // What is a fault of the node is logged by Answer; a caller's mistake is none.
-        web.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = context => Answer(context, loggers), SuppressDiagnosticsCallback = _ => true });
+        web.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = context => Answer(context, log), SuppressDiagnosticsCallback = _ => true });
         web.UseStatusCodePages(statusCode => Problems.Of(statusCode.HttpContext).ExecuteAsync(statusCode.HttpContext));
         web.Use((context, next) =>
         {
@@ -84,7 +86,7 @@ public static class HttpInterface
         return web;
     }
 
-    private static async Task Answer(HttpContext context, ILoggerFactory loggers)
+    private static async Task Answer(HttpContext context, RequestLog log)
     {
         Exception fault = context.Features.Get<IExceptionHandlerFeature>()!.Error;
         IResult answer = fault switch
@@ -93,6 +95,7 @@ public static class HttpInterface
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
                 Problems.Of(StatusCodes.Status413PayloadTooLarge, "body-too-large", string.Create(CultureInfo.InvariantCulture,
                     $"The body is larger than {context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes:N0} bytes.")),
+            UnsupportedBodyException unsupported => Problems.Unsupported(context, unsupported),
             BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problems.NotJson(context),
             BadHttpRequestException bad => Problems.Of(bad.StatusCode, "bad-request", bad.InnerException?.Message ?? bad.Message),
             AggregateParkedException parked => Problems.Of(StatusCodes.Status423Locked, "aggregate-parked", parked.Message,
@@ -101,8 +104,12 @@ public static class HttpInterface
             TimeoutException timeout => Problems.Of(StatusCodes.Status504GatewayTimeout, "outcome-unknown", timeout.Message),
             _ => Problems.Of(StatusCodes.Status500InternalServerError, "internal-error", "The node failed on this request; its log has the details."),
         };
-        if (answer is IStatusCodeHttpResult { StatusCode: >= StatusCodes.Status500InternalServerError } && fault is not (AggregateUnavailableException or OverloadedException))
-            loggers.CreateLogger("KafkaEventSourcing.Hosting.Http").RequestFailed(fault, context.Request.Method, context.Request.Path.Value);
+        if (fault is TimeoutException)
+            log.TimedOut(context.Request.Method, Path(context), fault.Message); // a caller can have as many as it likes: a line each, and no stack trace
+        else if (answer is IStatusCodeHttpResult { StatusCode: >= StatusCodes.Status500InternalServerError } && fault is not (AggregateUnavailableException or OverloadedException))
+            log.Failed(context.Request.Method, Path(context), fault);
         await answer.ExecuteAsync(context).ConfigureAwait(false);
     }
+
+    private static string Path(HttpContext context) => PlainText.Escape(context.Request.Path.Value ?? "");
 }

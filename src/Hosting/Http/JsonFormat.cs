@@ -18,6 +18,7 @@ internal static class JsonFormat
         options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
         options.RespectNullableAnnotations = true;
         options.RespectRequiredConstructorParameters = true;
+        options.AllowDuplicateProperties = false;
         options.NumberHandling = JsonNumberHandling.Strict;
         options.Converters.Add(new SingleNameEnums());
         options.TypeInfoResolver = new DefaultJsonTypeInfoResolver();

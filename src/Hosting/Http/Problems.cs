@@ -18,6 +18,13 @@ internal static class Problems
     public static IResult Invalid(string field, string detail) =>
         Of(StatusCodes.Status400BadRequest, "invalid-input", detail, [new("field", field)]);
 
+    public static IResult Unsupported(HttpContext context, UnsupportedBodyException unsupported)
+    {
+        if (unsupported.Accepted is not null)
+            context.Response.Headers.AcceptEncoding = unsupported.Accepted; // RFC 9110, 12.5.3
+        return Of(StatusCodes.Status415UnsupportedMediaType, unsupported.Code, unsupported.Message);
+    }
+
     public static IResult NotJson(HttpContext context) =>
         Of(StatusCodes.Status415UnsupportedMediaType, "not-json",
             $"The body must be JSON: send it with the header Content-Type: application/json{(context.Request.ContentType is { Length: > 0 } given ? $", not {given}" : ", which is missing")}.");

@@ -89,6 +89,8 @@ internal static class ReadModelEndpoints
         string token = given.ToString();
 
         var position = ConsistencyToken.Parse(token);
+        if (aggregate.Processor.PartitionCount is > 0 and var partitions && position.Partition >= partitions)
+            throw new InvalidInputException(TokenParameter, string.Create(CultureInfo.InvariantCulture, $"The token {position} is of partition {position.Partition}, and there are the partitions 0 to {partitions - 1}: it is not of a write to {aggregate.Definition.Name}."));
         try
         {
             await WaitForToken(aggregate.Projections!, position, options.TokenTimeout, time, context.RequestAborted).ConfigureAwait(false);

@@ -1,0 +1,140 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace KafkaEventSourcing.Hosting.Http;
+
+/// <summary>
+/// Finds what is wrong with a body that the serializer has refused, and says it in words of JSON: by the names of its fields, and by what they must be. The serializer's own messages name .NET types.
+/// </summary>
+internal static class JsonMistake
+{
+    private const int MaxNamed = 20;
+
+    /// <summary>The first mistake of <paramref name="json"/>; null: none was found. <paramref name="duplicatesOnly"/>: for a body that the serializer has taken, which overlooks keys of maps that differ in case only.</summary>
+    public static InvalidInputException? Find(ReadOnlyMemory<byte> json, Type type, bool duplicatesOnly)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = JsonFormat.Options.MaxDepth });
+            return Find(document.RootElement, type, "$", duplicatesOnly);
+        }
+        catch (JsonException malformed)
+        {
+            int end = malformed.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
+            return new InvalidInputException("$", string.Create(CultureInfo.InvariantCulture,
+                $"The body is not JSON, in line {(malformed.LineNumber ?? 0) + 1} at byte {(malformed.BytePositionInLine ?? 0) + 1}: {(end < 0 ? malformed.Message : malformed.Message[..end])}"), malformed);
+        }
+        catch (InvalidOperationException halfCharacter) // out of a text or a name that is no Unicode, such as a lone surrogate
+        {
+            return new InvalidInputException("$", "A text of the body is not valid Unicode: it has half a character.", halfCharacter);
+        }
+    }
+
+    private static InvalidInputException? Find(JsonElement value, Type type, string path, bool duplicatesOnly)
+    {
+        JsonTypeInfo info = JsonFormat.Options.GetTypeInfo(type);
+        return info.Kind switch
+        {
+            JsonTypeInfoKind.Object when value.ValueKind == JsonValueKind.Object => FindInObject(value, info, path, duplicatesOnly),
+            JsonTypeInfoKind.Dictionary when value.ValueKind == JsonValueKind.Object => FindInMap(value, info.ElementType!, path, duplicatesOnly),
+            JsonTypeInfoKind.Enumerable when value.ValueKind == JsonValueKind.Array => FindInArray(value, info.ElementType!, path, duplicatesOnly),
+            JsonTypeInfoKind.Object or JsonTypeInfoKind.Dictionary when value.ValueKind != JsonValueKind.Null => Wrong(path, "must be an object"),
+            JsonTypeInfoKind.Enumerable when value.ValueKind != JsonValueKind.Null => Wrong(path, "must be an array"),
+            _ => duplicatesOnly || IsTaken(value, type) ? null : Wrong(path, $"must be {Described(type)}"),
+        };
+    }
+
+    private static InvalidInputException? FindInObject(JsonElement value, JsonTypeInfo info, string path, bool duplicatesOnly)
+    {
+        var seen = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (JsonProperty given in value.EnumerateObject())
+        {
+            string place = $"{path}.{given.Name}";
+            if (!seen.TryAdd(given.Name, given.Name))
+                return Twice(place, seen[given.Name], given.Name);
+            JsonPropertyInfo? field = info.Properties.FirstOrDefault(p => p.Name.Equals(given.Name, StringComparison.OrdinalIgnoreCase));
+            if (field is null)
+                return duplicatesOnly ? null : Wrong(place, $"is not a field here; there {(info.Properties.Count == 0 ? "are none" : $"are {string.Join(", ", info.Properties.Take(MaxNamed).Select(p => p.Name))}")}");
+            if (given.Value.ValueKind == JsonValueKind.Null && !duplicatesOnly && !(field.IsSetNullable && IsTaken(given.Value, field.PropertyType)))
+                return Wrong(place, $"is null; it must be {Described(field.PropertyType)}");
+            if (given.Value.ValueKind != JsonValueKind.Null && Find(given.Value, field.PropertyType, place, duplicatesOnly) is { } inside)
+                return inside;
+        }
+
+        return !duplicatesOnly && info.Properties.FirstOrDefault(p => p.IsRequired && !seen.ContainsKey(p.Name)) is { } missing
+            ? Wrong($"{path}.{missing.Name}", $"is missing; it must be {Described(missing.PropertyType)}")
+            : null;
+    }
+
+    // The keys of a map are data: those that differ in case only are two.
+    private static InvalidInputException? FindInMap(JsonElement value, Type elementType, string path, bool duplicatesOnly)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (JsonProperty given in value.EnumerateObject())
+        {
+            string place = $"{path}.{given.Name}";
+            if (!seen.Add(given.Name))
+                return Twice(place, given.Name, given.Name);
+            if (Find(given.Value, elementType, place, duplicatesOnly) is { } inside)
+                return inside;
+        }
+
+        return null;
+    }
+
+    private static InvalidInputException? FindInArray(JsonElement value, Type elementType, string path, bool duplicatesOnly)
+    {
+        int index = 0;
+        foreach (JsonElement element in value.EnumerateArray())
+        {
+            if (Find(element, elementType, string.Create(CultureInfo.InvariantCulture, $"{path}[{index++}]"), duplicatesOnly) is { } inside)
+                return inside;
+        }
+
+        return null;
+    }
+
+    private static bool IsTaken(JsonElement value, Type type)
+    {
+        try
+        {
+            object? read = value.Deserialize(type, JsonFormat.Options);
+            return read is not null || !type.IsValueType || Nullable.GetUnderlyingType(type) is not null;
+        }
+        catch (Exception refused) when (refused is JsonException or FormatException or OverflowException or NotSupportedException)
+        {
+            return false;
+        }
+    }
+
+    private static string Described(Type type)
+    {
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        return type switch
+        {
+            _ when type.IsEnum => $"one of {string.Join(", ", Enum.GetNames(type).Take(MaxNamed))}",
+            _ when type == typeof(bool) => "true or false",
+            _ when type == typeof(int) => "a whole number of 32 bits",
+            _ when type == typeof(long) => "a whole number of 64 bits",
+            _ when type == typeof(float) || type == typeof(double) || type == typeof(decimal) => "a number",
+            _ when type == typeof(string) => "a text",
+            _ when type == typeof(DateOnly) => "a day such as 2026-01-31",
+            _ when type == typeof(DateTime) || type == typeof(DateTimeOffset) => "a time such as 2026-01-31T12:00:00Z",
+            _ when type == typeof(TimeOnly) || type == typeof(TimeSpan) => "a time of day such as 12:00:00",
+            _ when type == typeof(Guid) => "a UUID",
+            _ when type == typeof(byte[]) => "bytes in base64",
+            _ => JsonFormat.Options.GetTypeInfo(type).Kind switch
+            {
+                JsonTypeInfoKind.Object or JsonTypeInfoKind.Dictionary => "an object",
+                JsonTypeInfoKind.Enumerable => "an array",
+                _ => "what /docs shows",
+            },
+        };
+    }
+
+    private static InvalidInputException Wrong(string path, string what) => new(path, $"{path[(path.Length > 2 ? 2 : 0)..]} {what}.".Replace("$ ", "The body ", StringComparison.Ordinal));
+
+    private static InvalidInputException Twice(string path, string first, string second) =>
+        new(path, first == second ? $"{path[2..]} is given twice; give it once." : $"{path[2..]} is given twice, as '{first}' and as '{second}'; give it once.");
+}
