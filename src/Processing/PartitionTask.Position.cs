@@ -15,6 +15,7 @@ internal sealed partial class PartitionTask
     private long _due; // of the consumer's thread: the offset of the next command
     private long _oldIdsBefore;
     private volatile bool _isPlaced;
+    private bool _isOutside; // under _topicsLock: the consumer has begun where there is nothing
     private UnexpectedLogException? _unexpected;
     private TopicId _newSnapshots; // of whoever watches the topics, under _topicsLock
     private readonly Lock _topicsLock = new();
@@ -64,8 +65,15 @@ internal sealed partial class PartitionTask
     /// <exception cref="KafkaException">The topic was made again: whoever is assigned next begins with it.</exception>
     public long? FindPlace(CancellationToken cancellationToken)
     {
-        if (!_isPlaced)
-            return null;
+        lock (_topicsLock)
+        {
+            if (!_isPlaced)
+            {
+                _isOutside = true;
+                return null;
+            }
+        }
+
         TopicIdentities now = TopicIdentities.Ask(_context, cancellationToken);
         if (_topics.Commands.Differs(now.Commands))
             throw new KafkaException(new Error(ErrorCode.UnknownTopicOrPart, $"The topic {_commands.Topic} was deleted and made again."));
@@ -99,8 +107,10 @@ internal sealed partial class PartitionTask
         if (!isKnown || recorded is null || TopicIdentities.From(recorded) != KeptTopics with { Snapshots = default })
             CommitOwn(() => _writer.WritePosition(KeptTopics.At(_input.Next, _nextEventOffset)));
         _store.PutInput(_input);
-        _isPlaced = true;
-        if (committed == place.Start)
+        bool isOutside;
+        lock (_topicsLock)
+            (_isPlaced, isOutside) = (true, _isOutside);
+        if (committed == place.Start && !isOutside)
             Interlocked.CompareExchange(ref _due, place.Start, 0); // the consumer has begun there
         else
             Begin(place.Start, committed is not null);
@@ -188,6 +198,7 @@ internal sealed partial class PartitionTask
     {
         HaltReason = $"{reason.Message} Nothing of the partition is decided or appended until an operator has acted.";
         Status = PartitionStatus.Halted;
+        Interlocked.Exchange(ref _busySince, 0);
         ProcessingTelemetry.Halt(_context.Topics, _partition, true);
         LogHalted(_partition, _context.Definition.Name, reason.Message);
         _fenced.TrySetResult();

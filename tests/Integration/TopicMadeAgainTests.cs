@@ -1,5 +1,6 @@
 using Confluent.Kafka;
 using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Hosting.Health;
 using KafkaEventSourcing.Processing;
 
 namespace KafkaEventSourcing.Integration.Tests;
@@ -144,6 +145,9 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
         reason.ShouldContain(topic);
         reason.ShouldContain(why);
         log.Lines("LogHalted").ShouldHaveSingleItem().ShouldContain(topic);
+        CheckResult health = node.Checks.Single(c => c.Name == "partitions").Look();
+        health.Status.ShouldBe(CheckStatus.Failing);
+        health.Reason.ShouldNotBeNull().ShouldContain(reason);
         processor.TrySend(Movement.Credit("a", 1), out _).ShouldBeFalse();
         (await Should.ThrowAsync<AggregateUnavailableException>(async () => await processor.Read(AggregateId.Parse("a"), Cancellation))).Message.ShouldContain(topic);
     }

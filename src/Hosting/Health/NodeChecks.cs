@@ -48,6 +48,8 @@ internal sealed class NodeChecks
             .. _node.Aggregates.SelectMany(a => a.Processor.Partitions.Where(p => p.Value != PartitionStatus.Serving).OrderBy(p => p.Key)
                 .Select(p => string.Create(CultureInfo.InvariantCulture, $"{a.Definition.Name} {p.Key} is {p.Value.ToString().ToLowerInvariant()}"))),
         ];
+        if (_node.Aggregates.FirstOrDefault(a => a.Processor.HaltedPartitions.Count > 0) is { } halted)
+            return CheckResult.Failing($"{string.Join(", ", waiting)}. {string.Join(" ", halted.Processor.HaltedPartitions.OrderBy(p => p.Key).Select(p => p.Value))}");
         return waiting.Length > 0 ? CheckResult.Failing($"{string.Join(", ", waiting)}.")
             : _node.Aggregates.FirstOrDefault(a => !a.Processor.IsReady && a.Processor.UnreadPartitions.Count == 0) is { } without ? CheckResult.Failing($"{without.Definition.Name}: this node waits for Kafka to give it partitions.")
             : CheckResult.Ok;
