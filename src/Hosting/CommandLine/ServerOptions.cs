@@ -141,7 +141,7 @@ public sealed class ServerOptions
         },
     };
 
-    private static Dictionary<string, string> Pairs(string[] settings, string option)
+    internal static Dictionary<string, string> Pairs(string[] settings, string option)
     {
         var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
         for (int i = 0; i < settings.Length; i++)
