@@ -48,7 +48,7 @@ internal static class Stages
     public static async Task Decode(Load load, CancellationToken cancellationToken)
     {
         const string EventTopic = "bench.account.events";
-        await using BenchServers servers = await BenchServers.Start(cancellationToken).ConfigureAwait(false);
+        await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
         AvroRecordType type = AvroRecordType.Of<AccountCredited>();
         AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [type]);
         string earlier = type.SchemaJson.Replace("\"fields\":[", "\"fields\":[{\"name\":\"Gone\",\"type\":\"string\"},", StringComparison.Ordinal);
