@@ -64,7 +64,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
                         BootstrapServers = addresses.Kafka!,
                         KafkaSettings = addresses.KafkaSettings,
                         Topic = SchemasTopic,
-                        ReplicationFactor = options?.GetResult(ServerOptions.ReplicationFactorName) is OptionResult said ? said.GetValueOrDefault<short>() : (short)-1,
+                        ReplicationFactor = ReplicationFactorOf(options),
                         Port = options?.GetValue(_registryPort) ?? 0,
                     },
                     loggers, cancellationToken).ConfigureAwait(false);
@@ -97,6 +97,10 @@ public sealed class EmbeddedServers : IEmbeddedServers
             throw;
         }
     }
+
+    // Commands without the option, such as 'kes up', have no result for its name either: asking by name throws.
+    private static short ReplicationFactorOf(ParseResult? options) =>
+        options?.CommandResult.Command.Options.OfType<Option<short>>().FirstOrDefault(o => o.Name == ServerOptions.ReplicationFactorName) is { } option ? options.GetValue(option) : (short)-1;
 
     // Of the memory that this process may have, as the runtime sees it: a limit of its container or of its heap counts. A node and its servers share it.
     private static long Part(int divisor, long leastMiB, long mostMiB) => Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / divisor, leastMiB << 20, mostMiB << 20);
