@@ -29,8 +29,8 @@ public sealed record ServerAddresses
     /// <exception cref="InvalidInputException">An address or a setting is unusable; the message names the option.</exception>
     public void Validate()
     {
-        if (Kafka is not null)
-            KafkaConnection.Validate();
+        if (Kafka is not null || KafkaSettings.Count > 0) // settings without an address are for a server that is started still
+            (this with { Kafka = Kafka ?? "localhost:9092" }).KafkaConnection.Validate();
         if (Registry is not null)
             CheckRegistry();
         if (MongoDB is not null)
