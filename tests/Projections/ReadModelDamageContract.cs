@@ -169,8 +169,9 @@ public abstract class ReadModelDamageContract
         await engine.Inspect(Cancellation);
         engine.Stops.All()[("totals", 0)].ShouldContain(reason);
         (await engine.Stops.Any).ShouldContain("is stopped in partition");
-        _log.Append(0, 20);
-        await engine.Project(0, 0, _log.From(0, _log.End(0) - 7), _log.End(0), Cancellation);
+        if (what != "cut")
+            _log.Append(0, 20); // whoever owns a log that was cut appends nothing to it
+        await engine.Project(0, 0, _log.From(0, Math.Max(0, _log.End(0) - 7)), _log.End(0), Cancellation);
         (await Documents("totals")).ShouldBe(before);
         (await engine.StartOf(0, Cancellation)).ShouldBe(_log.End(0)); // nothing is to be read
 
