@@ -83,7 +83,7 @@ public sealed class AggregateNode : IAsyncDisposable
                 NodeId = options.NodeId,
                 SessionTimeout = options.SessionTimeout,
                 CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count),
-                MaxWaitingBytes = NodeMemory.WaitingBytes(application.Aggregates.Count),
+                MaxWaitingBytes = options.MaxWaitingBytes ?? NodeMemory.WaitingBytes(application.Aggregates.Count),
                 IgnoreUnknownEvents = options.IgnoreUnknownEvents,
             },
             timeProvider, loggers, application.Aggregates);

@@ -31,6 +31,9 @@ public sealed record NodeOptions
     /// <summary>After what silence of a node its partitions go to others. Default 20 s.</summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>The most bytes of commands that wait on this node, of each aggregate type; beyond it the command topic is paused and the direct door refuses. Null, the default: by the memory that the process may have.</summary>
+    public long? MaxWaitingBytes { get; init; }
+
     /// <summary>How many other nodes keep a warm copy of each partition's state. Default 0.</summary>
     public int Standbys { get; init; }
 
@@ -60,6 +63,8 @@ public sealed record NodeOptions
             throw new InvalidInputException("--node-id", $"--node-id is '{id}'; it must have 1 to 128 letters, digits, dots, hyphens and underscores.");
         if (SessionTimeout < TimeSpan.FromSeconds(1))
             throw new InvalidInputException("--session-timeout", $"--session-timeout is {SessionTimeout.TotalSeconds:0.#} s; it must be at least 1, and what the brokers allow.");
+        if (MaxWaitingBytes is < 1)
+            throw new InvalidInputException(nameof(MaxWaitingBytes), $"{nameof(MaxWaitingBytes)} is {MaxWaitingBytes}; it must be positive.");
         if (Standbys is < 0 or > 100)
             throw new InvalidInputException("--standbys", $"--standbys is {Standbys}; it must be from 0 to 100.");
         if (ReadTimeout <= TimeSpan.Zero)

@@ -74,7 +74,9 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
 
             if (extent is null && Stops.Has(projection.Name, partition))
                 return null;
-            if (extent is not null && ReasonToStop(projection.Name, partition, stored, extent) is { } reason)
+            // The log that was looked at first may have grown since, and the checkpoint with it: what is wrong must be so of a log that is looked at after the checkpoint.
+            if (extent is not null && ReasonToStop(projection.Name, partition, stored, extent) is not null
+                && await Extent(cancellationToken).ConfigureAwait(false) is { } since && ReasonToStop(projection.Name, partition, stored, since) is { } reason)
             {
                 if (Stops.Set(projection.Name, partition, reason))
                     LogStopped(logger, reason);
@@ -86,7 +88,7 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
             var found = new KnownCheckpoint(state.Build, stored?.NextOffset, stored?.TopicId ?? extent?.TopicId);
             lock (_lock)
             {
-                if (_known.TryGetValue((projection.Name, partition), out KnownCheckpoint? now) && now != believed && now.Build == found.Build && now.NextOffset > found.NextOffset)
+                if (_known.TryGetValue((projection.Name, partition), out KnownCheckpoint? now) && now != believed && now.Build == found.Build && (now.NextOffset ?? 0) > (found.NextOffset ?? 0))
                     return now;
                 _known[(projection.Name, partition)] = found;
             }

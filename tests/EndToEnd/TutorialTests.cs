@@ -11,6 +11,8 @@ public sealed partial class TutorialTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("kes-tutorial-").FullName;
 
+    private string Program => Path.Combine(_folder, "bin", "Release", "net10.0", "Stock.dll");
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
@@ -18,10 +20,10 @@ public sealed partial class TutorialTests : IDisposable
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         await WriteFiles(cancellation);
-        ProgramRun build = await ProgramRun.Finish("dotnet", ["build", "-c", "Release", "--no-dependencies", "-o", Path.Combine(_folder, "out"), _folder], null, cancellation); // this repository is built already
+        ProgramRun build = await ProgramRun.Finish("dotnet", ["build", "-c", "Release", "--no-dependencies", _folder], null, cancellation); // this repository is built already
         build.ExitCode.ShouldBe(0, build.Output);
 
-        await using ProgramRun program = ProgramRun.Start("dotnet", [Path.Combine(_folder, "out", "Stock.dll"), "run", "--http-port", "0", "--data", Path.Combine(_folder, "data")]);
+        await using ProgramRun program = ProgramRun.Start("dotnet", [Program, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data")]);
         string url = (await program.WaitForLine(ServesAt(), cancellation)).Groups[1].Value;
         using var http = new HttpClient { BaseAddress = new Uri(url) };
 
@@ -42,7 +44,7 @@ public sealed partial class TutorialTests : IDisposable
         problem["details"]!["onHand"]!.GetValue<string>().ShouldBe("7");
 
         (await program.Terminate(cancellation)).ShouldBe(0);
-        ProgramRun verified = await ProgramRun.Finish("dotnet", [Path.Combine(_folder, "out", "Stock.dll"), "verify", "--data", Path.Combine(_folder, "data")], null, cancellation);
+        ProgramRun verified = await ProgramRun.Finish("dotnet", [Program, "verify", "--data", Path.Combine(_folder, "data")], null, cancellation);
         verified.ExitCode.ShouldBe(0, verified.Output);
     }
 

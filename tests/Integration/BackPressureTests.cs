@@ -10,7 +10,8 @@ namespace KafkaEventSourcing.Integration.Tests;
 /// <summary>A partition that decides nothing for a while, at a gate that a test holds: what comes meanwhile waits in bounded memory, or is refused.</summary>
 public sealed class BackPressureTests(BankFixture bank) : IDisposable
 {
-    private const int Large = 800_000; // bytes of a command; 16 MiB may wait
+    private const int Large = 800_000; // bytes of a command
+    private const long MayWait = 16 * 1024 * 1024;
     private const int MoreThanMayWait = 40;
 
     private readonly ManualResetEventSlim _gate = new();
@@ -78,6 +79,7 @@ public sealed class BackPressureTests(BankFixture bank) : IDisposable
 
     private BankNodes Nodes() => new(bank.Servers, partitions: 1, TimeSpan.FromSeconds(20))
     {
+        MaxWaitingBytes = MayWait,
         Application = EventSourcedApplication.Named(TestServers.UniqueName("gate"), "Decides when its gate is open.").With(AggregateDefinition.Define("account", new AccountState
         {
             Status = AccountStatus.None, Owner = "", Currency = "", Balance = 0, OverdraftLimit = 0, Credits = 0, Debits = 0,

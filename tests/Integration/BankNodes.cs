@@ -18,6 +18,9 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
 
     public int BarrierEvents { get; init; } = 50_000;
 
+    /// <summary>The most command bytes that wait on a node; null: by its memory.</summary>
+    public long? MaxWaitingBytes { get; init; }
+
     /// <summary>A node may end by itself; else that ends the test.</summary>
     public bool MayEnd { get; init; }
 
@@ -34,6 +37,7 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             Standbys = standbys,
             NodeSecret = secret,
             BarrierEvents = BarrierEvents,
+            MaxWaitingBytes = MaxWaitingBytes,
         };
         EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers ?? NullLoggerFactory.Instance, TimeProvider.System, cancellationToken);
         if (!MayEnd)
