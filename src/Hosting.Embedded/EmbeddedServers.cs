@@ -13,10 +13,13 @@ namespace KafkaEventSourcing.Hosting.Embedded;
 /// <summary>The three servers in this process, for those that no address names. Their data is below the data folder.</summary>
 public sealed class EmbeddedServers : IEmbeddedServers
 {
+    private const int MaxBrokers = 9;
+
     private readonly Option<int> _kafkaPort;
     private readonly Option<int> _registryPort;
     private readonly Option<int> _mongoPort;
     private readonly Option<int> _advertisedKafkaPort;
+    private readonly Option<int> _brokers;
 
     /// <summary>Servers that listen, unless an option says otherwise, on these ports of the loopback interface; 0 is a free one.</summary>
     public EmbeddedServers(int kafkaPort = 0, int registryPort = 0, int mongoPort = 0)
@@ -27,13 +30,23 @@ public sealed class EmbeddedServers : IEmbeddedServers
         _advertisedKafkaPort = ServerOptions.Named(
             "--kafka-advertised-port", "KES_KAFKA_ADVERTISED_PORT", "port that clients of the embedded Kafka are told, where a proxy is before it (default: its own)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 0);
         CheckPort(_advertisedKafkaPort, "--kafka-advertised-port");
+        _brokers = ServerOptions.Named(
+            "--brokers", "KES_BROKERS", "brokers of the embedded Kafka (default 1); more: a cluster for tests, with leaders that move and delays as a real one has", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 1);
+        _brokers.Validators.Add(result =>
+        {
+            if (result.GetValue(_brokers) is < 1 or > MaxBrokers)
+                result.AddError($"--brokers is {result.GetValue(_brokers)}; it is between 1 and {MaxBrokers}.");
+        });
     }
+
+    /// <summary>How the embedded Kafka is a cluster where <c>--brokers</c> does not say so; null, the default: it is one broker.</summary>
+    public EmbeddedClusterOptions? Cluster { get; init; }
 
     /// <summary>The topic that keeps the schemas of the embedded registry. Default <c>_schemas</c>. Registries that run at the same time must not share one: each gives ids by itself.</summary>
     public string SchemasTopic { get; init; } = "_schemas";
 
     /// <inheritdoc/>
-    public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort, _advertisedKafkaPort];
+    public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort, _advertisedKafkaPort, _brokers];
 
     /// <inheritdoc/>
     public async Task<IServers> Start(ServerAddresses addresses, string dataDirectory, ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken)
@@ -50,6 +63,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
                         Port = options?.GetValue(_kafkaPort) ?? 0,
                         AdvertisedPort = options?.GetValue(_advertisedKafkaPort) ?? 0,
                         MaxInFlightBytes = Part(8, 32, 256),
+                        Cluster = options?.GetValue(_brokers) is > 1 and int brokers ? new EmbeddedClusterOptions { Brokers = brokers } : Cluster,
                     },
                     loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
                 running.Add(kafka);

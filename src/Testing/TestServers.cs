@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Security.Cryptography;
+using KafkaEventSourcing.Embedded.Kafka;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Embedded;
 using Microsoft.Extensions.Logging;
@@ -11,7 +13,7 @@ namespace KafkaEventSourcing.Testing;
 /// <summary>
 /// Kafka, Schema Registry and MongoDB for tests. Each that <c>KES_TEST_KAFKA</c>, <c>KES_TEST_REGISTRY</c> or <c>KES_TEST_MONGODB</c> names is used
 /// where it is; with <c>KES_TEST_CONTAINERS=1</c> the missing Kafka and MongoDB are started in containers; all else is embedded in this process,
-/// on free ports, in a temporary folder. Disposing ends what was started and deletes the folder.
+/// on free ports, in a temporary folder; with <c>KES_TEST_CLUSTER=3</c> the embedded Kafka has so many brokers, with the delays of a real cluster (<c>KES_TEST_SEED</c> varies them). Disposing ends what was started and deletes the folder.
 /// </summary>
 public sealed class TestServers : IAsyncDisposable
 {
@@ -54,7 +56,7 @@ public sealed class TestServers : IAsyncDisposable
                 ? await StartContainers(named, started, cancellationToken).ConfigureAwait(false)
                 : named;
             // On a broker that tests share the registry of each is its own: several registries on one topic would give the same ids.
-            var missing = addresses.Kafka is null ? new EmbeddedServers() : new EmbeddedServers { SchemasTopic = UniqueName("_schemas") };
+            var missing = addresses.Kafka is null ? new EmbeddedServers { Cluster = NamedCluster() } : new EmbeddedServers { SchemasTopic = UniqueName("_schemas") };
             IServers servers = await missing.Start(addresses, folder, options: null, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
             started.Push(servers);
             bool embedded = addresses.Kafka is null && addresses.Registry is null && addresses.MongoDB is null;
@@ -87,6 +89,10 @@ public sealed class TestServers : IAsyncDisposable
         };
         return EventSourcedNode.Start(application, Addresses, options, loggers, TimeProvider.System, cancellationToken);
     }
+
+    private static EmbeddedClusterOptions? NamedCluster() => Named("KES_TEST_CLUSTER") is { } brokers
+        ? new EmbeddedClusterOptions { Brokers = int.Parse(brokers, CultureInfo.InvariantCulture), Seed = int.Parse(Named("KES_TEST_SEED") ?? "1", CultureInfo.InvariantCulture) }
+        : null;
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => End(_started, Folder);

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -16,30 +15,34 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
 {
     private static readonly TimeSpan TransactionTick = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan FlushTick = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan AcceptRetry = TimeSpan.FromMilliseconds(100);
 
     private readonly Broker _broker;
-    private readonly Socket _listener;
+    private readonly List<Listener> _listeners = [];
+    private readonly int[] _ports;
     private readonly FileStream _folderLock;
     private readonly bool _temporary;
     private readonly CancellationTokenSource _stop = new();
-    private readonly ConcurrentDictionary<Connection, Task> _connections = [];
-    private readonly MemoryBudget _budget;
     private readonly ITimer _stalled;
-    private readonly Task _accepting;
     private readonly Task _cleaning;
     private readonly Task _flushing;
     private readonly Task _trying;
     private readonly ITimer _transactions;
 
-    private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, Socket listener, TimeProvider time, BrokerLoggers logger)
+    private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, IReadOnlyList<Socket> sockets, TimeProvider time, BrokerLoggers logger)
     {
-        (_folderLock, _listener, DataDirectory, _temporary) = (folderLock, listener, directory, options.DataDirectory is null);
-        int port = ((IPEndPoint)listener.LocalEndPoint!).Port;
-        _broker = new Broker(directory, options, time, logger) { Port = options.AdvertisedPort == 0 ? port : options.AdvertisedPort };
-        BootstrapServers = string.Create(CultureInfo.InvariantCulture, $"{_broker.Host}:{port}");
-        _budget = new MemoryBudget(Math.Max(options.MaxInFlightBytes, options.MaxRequestBytes));
-        _accepting = Accept(new RequestDispatcher(_broker), logger);
+        (_folderLock, DataDirectory, _temporary) = (folderLock, directory, options.DataDirectory is null);
+        _ports = [.. sockets.Select(s => ((IPEndPoint)s.LocalEndPoint!).Port)];
+        _broker = new Broker(directory, options, time, logger) { Port = options.AdvertisedPort == 0 ? _ports[0] : options.AdvertisedPort };
+        BootstrapServers = string.Join(',', _ports.Select(port => string.Create(CultureInfo.InvariantCulture, $"{_broker.Host}:{port}")));
+        var budget = new MemoryBudget(Math.Max(options.MaxInFlightBytes, options.MaxRequestBytes));
+        _broker.Cluster?.Begin([.. _ports.Select((port, at) => new ClusterMember(options.NodeId + at, _broker.Host, port))]);
+        for (int at = 0; at < sockets.Count; at++)
+        {
+            ClusterNode? node = _broker.Cluster is { } cluster ? new ClusterNode(options.NodeId + at, _broker, cluster) : null;
+            _listeners.Add(new Listener(new RequestDispatcher(_broker, node), _broker, budget));
+            _listeners[at].Open(sockets[at]);
+        }
+
         _cleaning = Each(options.CleanInterval, _broker.Logs.Clean, time, logger);
         _flushing = Each(FlushTick, _broker.Logs.Flush, time, logger);
         TimeSpan sweep = TimeSpan.FromTicks(Math.Min(options.RequestStall.Ticks, options.ConnectionMaxIdle.Ticks) / 4);
@@ -64,21 +67,24 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfNegative(options.NodeId, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Cluster?.Brokers ?? 1, 1, nameof(options));
         cancellationToken.ThrowIfCancellationRequested();
         var logger = new BrokerLoggers((loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedKafka>());
         string directory = options.DataDirectory is { } named ? Path.GetFullPath(named) : Directory.CreateTempSubdirectory("embedded-kafka-").FullName;
+        options = Effective(options);
         return Task.Run(() =>
         {
             FileStream folderLock = Lock(directory);
-            Socket? listener = null;
+            var sockets = new List<Socket>();
             try
             {
-                listener = Listen(options);
-                return new EmbeddedKafka(options, directory, folderLock, listener, timeProvider ?? TimeProvider.System, logger);
+                for (int at = 0; at < (options.Cluster?.Brokers ?? 1); at++)
+                    sockets.Add(Listener.Listen(options.Host, options.Port == 0 ? 0 : options.Port + at));
+                return new EmbeddedKafka(options, directory, folderLock, sockets, timeProvider ?? TimeProvider.System, logger);
             }
             catch
             {
-                listener?.Dispose();
+                sockets.ForEach(s => s.Dispose());
                 folderLock.Dispose();
                 if (options.DataDirectory is null)
                     Directory.Delete(directory, recursive: true);
@@ -87,23 +93,47 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         }, cancellationToken);
     }
 
+    /// <summary>
+    /// Stops one broker of <see cref="EmbeddedKafkaOptions.Cluster"/>: nobody can connect to it, and others lead and coordinate in its place; at once, or, when it dies (<paramref name="dies"/>), once the others notice. A partition
+    /// without a replica elsewhere has no leader until it is started again.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such broker.</exception>
+    public async Task StopBroker(int brokerId, bool dies = false)
+    {
+        Listener listener = ListenerOf(brokerId);
+        if (!dies)
+            _broker.Cluster!.Stopped(brokerId, noticed: true);
+        await listener.Close().ConfigureAwait(false);
+        if (dies)
+            _broker.Cluster!.Stopped(brokerId, noticed: false);
+    }
+
+    /// <summary>Starts a broker that was stopped, on the same port.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such broker.</exception>
+    /// <exception cref="IOException">Its port was taken meanwhile.</exception>
+    public void StartBroker(int brokerId)
+    {
+        Listener listener = ListenerOf(brokerId);
+        listener.Open(Listener.Listen(_broker.Options.Host, _ports[brokerId - _broker.NodeId]));
+        _broker.Cluster!.Started(brokerId);
+    }
+
     /// <summary>Stops the broker. Everything acknowledged is on disk, unless there is a <see cref="StorageFault"/>: then the next start checks the logs as after a crash.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_stop.IsCancellationRequested)
             return;
         await _stop.CancelAsync().ConfigureAwait(false);
-        _listener.Dispose();
+        foreach (Listener listener in _listeners)
+            await listener.Close().ConfigureAwait(false);
         await _stalled.DisposeAsync().ConfigureAwait(false);
         await _transactions.DisposeAsync().ConfigureAwait(false);
-        await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _cleaning.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _flushing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _trying.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        foreach (Connection connection in _connections.Keys)
-            connection.Close();
         _broker.Groups.Stop();
-        await Task.WhenAll(_connections.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(_listeners.Select(l => l.WhenIdle())).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _listeners.ForEach(l => l.Dispose());
         _broker.Dispose();
         await _folderLock.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
@@ -124,79 +154,30 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         }
     }
 
-    private static Socket Listen(EmbeddedKafkaOptions options)
-    {
-        var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            listener.Bind(new IPEndPoint(IPAddress.Parse(options.Host), options.Port));
-            listener.Listen(512);
-            return listener;
-        }
-        catch (SocketException inUse) when (inUse.SocketErrorCode == SocketError.AddressAlreadyInUse)
-        {
-            listener.Dispose();
-            throw new IOException(string.Create(CultureInfo.InvariantCulture, $"Port {options.Port} of {options.Host}, which Kafka shall listen on, is in use: give another one, or 0 for a free one."), inUse);
-        }
-    }
-
-    private async Task Accept(RequestDispatcher dispatcher, ILogger logger)
-    {
-        while (true)
-        {
-            Socket socket;
-            try
-            {
-                socket = await _listener.AcceptAsync(_stop.Token).ConfigureAwait(false);
-            }
-            catch (Exception stopped) when (_stop.IsCancellationRequested && stopped is OperationCanceledException or SocketException or ObjectDisposedException)
-            {
-                return;
-            }
-            catch (SocketException broken)
-            {
-                // A client that went away before it was accepted, or no file handle is left for it: then at once it would be the same.
-                LogNotAccepted(logger, broken.Message);
-                await Task.Delay(AcceptRetry, _broker.Time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                continue;
-            }
-
-            if (_connections.Count >= _broker.Options.MaxConnections)
-            {
-                socket.Dispose();
-                continue;
-            }
-
-            socket.NoDelay = true;
-            var connection = new Connection(socket, dispatcher, _broker, _budget);
-            var serving = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _connections[connection] = serving.Task;
-            ThreadPool.UnsafeQueueUserWorkItem(_ => Serve(connection, serving, logger), null);
-        }
-    }
-
-    private async void Serve(Connection connection, TaskCompletionSource serving, ILogger logger)
-    {
-        try
-        {
-            using (connection)
-                await connection.Serve(_stop.Token).ConfigureAwait(false);
-        }
-        catch (Exception failure)
-        {
-            LogNotServed(logger, failure); // on a thread of the pool it would end the process
-        }
-        finally
-        {
-            _connections.TryRemove(connection, out _);
-            serving.SetResult();
-        }
-    }
-
     private void CloseStalled()
     {
-        foreach (Connection connection in _connections.Keys)
-            connection.CloseIfStalled();
+        foreach (Listener listener in _listeners)
+            listener.CloseStalled();
+    }
+
+    private Listener ListenerOf(int brokerId)
+    {
+        if (_broker.Cluster is null || brokerId < _broker.NodeId || brokerId >= _broker.NodeId + _listeners.Count)
+            throw new ArgumentOutOfRangeException(nameof(brokerId), brokerId, "There is no such broker in the cluster.");
+        return _listeners[brokerId - _broker.NodeId];
+    }
+
+    // Kafka's own times, unless others were given.
+    private static EmbeddedKafkaOptions Effective(EmbeddedKafkaOptions options)
+    {
+        if (options.Cluster is not { } cluster)
+            return options;
+        var defaults = new EmbeddedKafkaOptions();
+        return options with
+        {
+            GroupInitialRebalanceDelay = options.GroupInitialRebalanceDelay == defaults.GroupInitialRebalanceDelay ? cluster.GroupInitialRebalanceDelay : options.GroupInitialRebalanceDelay,
+            GroupMinSessionTimeout = options.GroupMinSessionTimeout == defaults.GroupMinSessionTimeout ? cluster.GroupMinSessionTimeout : options.GroupMinSessionTimeout,
+        };
     }
 
     // What fails now, as on a full disk, may not the next time.
@@ -215,12 +196,6 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
             }
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "A connection failed")]
-    private static partial void LogNotServed(ILogger logger, Exception failure);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A connection cannot be accepted: {Reason}")]
-    private static partial void LogNotAccepted(ILogger logger, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{What} of the logs failed; it is tried again")]
     private static partial void LogNotKept(ILogger logger, Exception failure, string what);

@@ -80,6 +80,9 @@ public sealed record EmbeddedKafkaOptions
     /// <summary>How long the offsets of a group without members are kept. Default 7 days.</summary>
     public TimeSpan OffsetsRetention { get; init; } = TimeSpan.FromDays(7);
 
+    /// <summary>Several brokers with what is uncomfortable in a cluster, for tests of clients; null, the default: one, which is at ease.</summary>
+    public EmbeddedClusterOptions? Cluster { get; init; }
+
     /// <summary>How often retention and compaction run. Default 15 s.</summary>
     public TimeSpan CleanInterval { get; init; } = TimeSpan.FromSeconds(15);
 }

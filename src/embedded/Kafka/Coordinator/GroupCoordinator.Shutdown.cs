@@ -18,6 +18,22 @@ internal sealed partial class GroupCoordinator
         }
     }
 
+    /// <summary>Another broker coordinates: it knows the groups by their records, and all members have a full session to come back.</summary>
+    public void Moved()
+    {
+        lock (_lock)
+        {
+            foreach (ClassicGroup group in _groups.Values.OfType<ClassicGroup>())
+            {
+                foreach (ClassicMember member in group.Members.Values)
+                    Touch(group, member);
+            }
+
+            foreach (ConsumerGroup group in _groups.Values.OfType<ConsumerGroup>())
+                TouchAll(group);
+        }
+    }
+
     private void ReleaseIfStopping(ClassicMember member)
     {
         if (!_stopping)

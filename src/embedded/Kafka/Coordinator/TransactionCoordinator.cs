@@ -264,7 +264,12 @@ internal sealed partial class TransactionCoordinator : IDisposable
             StartedAt = transaction.State == TransactionState.Ongoing ? transaction.StartedAt : Now(),
             ClientVersion = bump ? BumpingClient : transaction.ClientVersion,
         };
-        return Complete(Commit(ending));
+        TransactionMetadata decided = Commit(ending);
+        // In a cluster the answer does not wait for the markers. An id whose epochs are used up is changed at once, so that the answer can tell of it.
+        if (_broker.Cluster is not { } cluster || decided.IsEpochExhausted)
+            return Complete(decided);
+        CompleteLater(decided.Id, cluster.MarkerDelay(decided.Id, decided.ProducerEpoch));
+        return decided;
     }
 
     private TransactionMetadata Complete(TransactionMetadata ending)

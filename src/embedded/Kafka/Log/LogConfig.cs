@@ -76,6 +76,7 @@ internal sealed partial class LogConfig
         MinCleanableDirtyRatio = double.Parse(Text("min.cleanable.dirty.ratio"), CultureInfo.InvariantCulture);
         FlushMessages = Number("flush.messages");
         FlushMs = Number("flush.ms");
+        MinInSyncReplicas = (int)Number("min.insync.replicas");
         StampsAppendTime = Text("message.timestamp.type").Trim() == "LogAppendTime";
         MessageTimestampBeforeMaxMs = Number("message.timestamp.before.max.ms");
         MessageTimestampAfterMaxMs = Number("message.timestamp.after.max.ms");
@@ -136,6 +137,8 @@ internal sealed partial class LogConfig
     public long FlushMessages { get; }
 
     public long FlushMs { get; }
+
+    public int MinInSyncReplicas { get; }
 
     public bool StampsAppendTime { get; }
 

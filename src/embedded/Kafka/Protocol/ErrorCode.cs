@@ -17,6 +17,7 @@ internal enum ErrorCode : short
     NotCoordinator = 16,
     InvalidTopic = 17,
     RecordListTooLarge = 18,
+    NotEnoughReplicas = 19,
     InvalidRequiredAcks = 21,
     IllegalGeneration = 22,
     InconsistentGroupProtocol = 23,

@@ -37,7 +37,7 @@ internal abstract class ConfigResource
             case TopicType:
                 (error, message) = (ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition.");
                 return null;
-            case BrokerType when name.Length == 0 || name == broker.NodeName:
+            case BrokerType when name.Length == 0 || broker.IsNode(name):
                 error = ErrorCode.None;
                 return new OfBroker(broker, name);
             case BrokerType:

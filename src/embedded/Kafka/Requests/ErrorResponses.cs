@@ -12,8 +12,17 @@ internal static class ErrorResponses
     /// <summary>The error of a disk that cannot be written: for what a coordinator keeps, Kafka sends the client to look for it again.</summary>
     public static ErrorCode StorageErrorOf<TRequest>(TRequest request) =>
         request is InitProducerIdRequest { TransactionalId: null } ? ErrorCode.CoordinatorNotAvailable
-        : OfGroup(request, 0, ErrorCode.None) is not null || OfTransaction(request, 0, ErrorCode.None) is not null ? ErrorCode.NotCoordinator
+        : IsForCoordinator(request, out _) ? ErrorCode.NotCoordinator
         : ErrorCode.KafkaStorageError;
+
+    /// <summary>Whether a request is for one broker, the one that coordinates groups or transactions.</summary>
+    public static bool IsForCoordinator<TRequest>(TRequest request, out bool transactions)
+    {
+        transactions = request is InitProducerIdRequest { TransactionalId: not null } or AddPartitionsToTxnRequest or AddOffsetsToTxnRequest or EndTxnRequest or DescribeTransactionsRequest or ListTransactionsRequest;
+        return transactions
+            || request is JoinGroupRequest or SyncGroupRequest or HeartbeatRequest or LeaveGroupRequest or OffsetCommitRequest or OffsetFetchRequest or OffsetDeleteRequest or TxnOffsetCommitRequest
+                or DescribeGroupsRequest or ListGroupsRequest or DeleteGroupsRequest or ConsumerGroupHeartbeatRequest or ConsumerGroupDescribeRequest;
+    }
 
     /// <summary>The answer; null when the API has no place for an error.</summary>
     public static IKafkaResponse? For<TRequest>(TRequest request, short version, ErrorCode error, string? message = null) =>

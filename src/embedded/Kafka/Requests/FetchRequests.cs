@@ -5,7 +5,7 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
 /// <summary>Fetch: waits for enough bytes without polling; every append wakes those who wait for its partition.</summary>
-internal sealed class FetchRequests(Broker broker)
+internal sealed class FetchRequests(Broker broker, ILeadership leadership)
 {
     private const int MaxFetchBytes = 55 * 1024 * 1024;
     private const short TopicIdVersion = 13;
@@ -64,7 +64,8 @@ internal sealed class FetchRequests(Broker broker)
     }
 
     private UnifiedLog? LogOf(RequestContext context, FetchedPartition partition) =>
-        (context.Version >= TopicIdVersion ? broker.Topics.Find(partition.TopicId) : broker.Topics.Find(partition.Topic)) is { } topic ? broker.LogOf(topic.Name, partition.Index) : null;
+        (context.Version >= TopicIdVersion ? broker.Topics.Find(partition.TopicId) : broker.Topics.Find(partition.Topic)) is { } topic && leadership.Check(new TopicPartition(topic.Name, partition.Index), partition.CurrentLeaderEpoch) == ErrorCode.None
+            ? broker.LogOf(topic.Name, partition.Index) : null;
 
     private (AppendSignal Signal, long Version)[] See(Round fetch)
     {
@@ -118,9 +119,9 @@ internal sealed class FetchRequests(Broker broker)
             return answer;
         }
 
-        if (Broker.CheckLeaderEpoch(partition.CurrentLeaderEpoch) is var epoch and not ErrorCode.None)
+        if (leadership.Check(new TopicPartition(topic.Name, partition.Index), partition.CurrentLeaderEpoch) is var notLed and not ErrorCode.None)
         {
-            answer.ErrorCode = (short)epoch;
+            answer.ErrorCode = (short)notLed;
             return answer;
         }
 

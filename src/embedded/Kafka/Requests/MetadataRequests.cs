@@ -9,7 +9,7 @@ internal sealed class MetadataRequests(Broker broker)
 {
     private const short BatchedCoordinatorsVersion = 4;
     private const sbyte BrokersEndpoint = 1;
-    private const sbyte TransactionKey = 1;
+    public const sbyte TransactionKey = 1;
     private const int MaxDescribedPartitions = 2_000;
 
     public MetadataResponse Metadata(MetadataRequest request)

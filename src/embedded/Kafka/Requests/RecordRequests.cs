@@ -6,7 +6,7 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
 /// <summary>Produce, ListOffsets, OffsetForLeaderEpoch, DeleteRecords, DescribeProducers, WriteTxnMarkers.</summary>
-internal sealed class RecordRequests(Broker broker)
+internal sealed class RecordRequests(Broker broker, ILeadership leadership)
 {
     private const long LatestTimestamp = -1;
     private const long EarliestTimestamp = -2;
@@ -29,7 +29,7 @@ internal sealed class RecordRequests(Broker broker)
                 AppendResult result = request.Acks is < -1 or > 1
                     ? new AppendResult(ErrorCode.InvalidRequiredAcks)
                     : name is null ? new AppendResult(ErrorCode.UnknownTopicId)
-                    : Append(context.Version, request.TransactionalId, new TopicPartition(name, partition.Index), partition.Records);
+                    : Append(context.Version, request, new TopicPartition(name, partition.Index), partition.Records);
                 item.PartitionResponses.Add(new ProduceResponse.TopicItem.PartitionItem
                 {
                     Index = partition.Index,
@@ -56,15 +56,10 @@ internal sealed class RecordRequests(Broker broker)
             Partitions = topic.Partitions.ConvertAll(partition =>
             {
                 var answer = new ListOffsetsResponse.TopicItem.PartitionItem { PartitionIndex = partition.PartitionIndex };
-                if (broker.LogOf(topic.Name, partition.PartitionIndex) is not { } log)
+                var key = new TopicPartition(topic.Name, partition.PartitionIndex);
+                if (Find(key, out ErrorCode error, partition.CurrentLeaderEpoch) is not { } log)
                 {
-                    answer.ErrorCode = (short)ErrorCode.UnknownTopicOrPartition;
-                    return answer;
-                }
-
-                if (Broker.CheckLeaderEpoch(partition.CurrentLeaderEpoch) is var epoch and not ErrorCode.None)
-                {
-                    answer.ErrorCode = (short)epoch;
+                    answer.ErrorCode = (short)error;
                     return answer;
                 }
 
@@ -78,7 +73,7 @@ internal sealed class RecordRequests(Broker broker)
                     _ => Before(end, log.OffsetForTimestamp(partition.Timestamp)),
                 };
                 (answer.Offset, answer.Timestamp) = found ?? (-1, -1);
-                answer.LeaderEpoch = found is null ? -1 : Broker.LeaderEpoch;
+                answer.LeaderEpoch = found is null ? -1 : leadership.EpochOf(key);
                 answer.OldStyleOffsets = found is { } old ? [old.Offset] : [];
                 return answer;
             }),
@@ -93,11 +88,15 @@ internal sealed class RecordRequests(Broker broker)
             Partitions = topic.Partitions.ConvertAll(partition =>
             {
                 var answer = new OffsetForLeaderEpochResponse.TopicItem.PartitionItem { Partition = partition.Partition };
-                UnifiedLog? log = broker.LogOf(topic.Topic, partition.Partition);
-                ErrorCode error = log is null ? ErrorCode.UnknownTopicOrPartition : Broker.CheckLeaderEpoch(partition.CurrentLeaderEpoch);
+                var key = new TopicPartition(topic.Topic, partition.Partition);
+                UnifiedLog? log = Find(key, out ErrorCode error, partition.CurrentLeaderEpoch);
                 answer.ErrorCode = (short)error;
-                if (error == ErrorCode.None && partition.LeaderEpoch == Broker.LeaderEpoch)
-                    (answer.LeaderEpoch, answer.EndOffset) = (Broker.LeaderEpoch, log!.LogEndOffset);
+                if (log is null)
+                    return answer;
+                if (partition.LeaderEpoch == leadership.EpochOf(key))
+                    (answer.LeaderEpoch, answer.EndOffset) = (partition.LeaderEpoch, log.LogEndOffset);
+                else if (partition.LeaderEpoch < leadership.EpochOf(key))
+                    (answer.LeaderEpoch, answer.EndOffset) = log.EndOffsetForEpoch(partition.LeaderEpoch);
                 return answer;
             }),
         }),
@@ -112,8 +111,8 @@ internal sealed class RecordRequests(Broker broker)
                 Name = topic.Name,
                 Partitions = topic.Partitions.ConvertAll(partition =>
                 {
-                    UnifiedLog? log = broker.LogOf(topic.Name, partition.PartitionIndex);
-                    ErrorCode error = log?.DeleteRecords(partition.Offset) ?? ErrorCode.UnknownTopicOrPartition;
+                    UnifiedLog? log = Find(new TopicPartition(topic.Name, partition.PartitionIndex), out ErrorCode error);
+                    error = log?.DeleteRecords(partition.Offset) ?? error;
                     return new DeleteRecordsResponse.TopicItem.PartitionItem
                     {
                         PartitionIndex = partition.PartitionIndex,
@@ -135,8 +134,8 @@ internal sealed class RecordRequests(Broker broker)
             Name = topic.Name,
             Partitions = topic.PartitionIndexes.ConvertAll(index =>
             {
-                if (broker.LogOf(topic.Name, index) is not { } log)
-                    return new DescribeProducersResponse.TopicItem.PartitionItem { PartitionIndex = index, ErrorCode = (short)ErrorCode.UnknownTopicOrPartition, ErrorMessage = "This server does not host this topic-partition." };
+                if (Find(new TopicPartition(topic.Name, index), out ErrorCode error) is not { } log)
+                    return new DescribeProducersResponse.TopicItem.PartitionItem { PartitionIndex = index, ErrorCode = (short)error, ErrorMessage = "This server does not host this topic-partition." };
                 return new DescribeProducersResponse.TopicItem.PartitionItem
                 {
                     PartitionIndex = index,
@@ -184,10 +183,20 @@ internal sealed class RecordRequests(Broker broker)
             : log.AppendEndTransactionMarker(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch).Error;
     }
 
-    private AppendResult Append(short version, string? transactionalId, TopicPartition partition, ReadOnlyMemory<byte>? records)
+    // The log of a partition that this node leads, or why it does not serve it.
+    private UnifiedLog? Find(TopicPartition partition, out ErrorCode error, int knownEpoch = -1)
     {
-        if (broker.Logs.Get(partition) is not { } log)
-            return new AppendResult(ErrorCode.UnknownTopicOrPartition);
+        UnifiedLog? log = broker.Logs.Get(partition);
+        error = log is null ? ErrorCode.UnknownTopicOrPartition : leadership.Check(partition, knownEpoch);
+        return error == ErrorCode.None ? log : null;
+    }
+
+    private AppendResult Append(short version, ProduceRequest request, TopicPartition partition, ReadOnlyMemory<byte>? records)
+    {
+        if (Find(partition, out ErrorCode notLed) is not { } log)
+            return new AppendResult(notLed);
+        if (request.Acks == -1 && !leadership.HasEnoughReplicas(partition))
+            return new AppendResult(ErrorCode.NotEnoughReplicas);
         if (records is not { } bytes)
             return new AppendResult(ErrorCode.InvalidRecord, Message: "The request has no records.");
         // The request's own buffer: offsets are set in place before it is written.
@@ -199,7 +208,7 @@ internal sealed class RecordRequests(Broker broker)
             {
                 try
                 {
-                    ErrorCode error = broker.Transactions.CheckProduce(transactionalId, batch.ProducerId, batch.ProducerEpoch, partition, version >= ImplicitPartitionsVersion);
+                    ErrorCode error = broker.Transactions.CheckProduce(request.TransactionalId, batch.ProducerId, batch.ProducerEpoch, partition, version >= ImplicitPartitionsVersion);
                     if (error != ErrorCode.None)
                         return new AppendResult(error);
                 }

@@ -18,10 +18,12 @@ internal sealed class RequestDispatcher
 {
     private readonly Dictionary<short, Api> _apis = [];
     private readonly Broker _broker;
+    private readonly ClusterNode? _node;
 
-    public RequestDispatcher(Broker broker)
+    /// <summary>The handlers of a broker; of a <paramref name="node"/> of its cluster, where it has one.</summary>
+    public RequestDispatcher(Broker broker, ClusterNode? node = null)
     {
-        _broker = broker;
+        (_broker, _node) = (broker, node);
         Add<ApiVersionsRequest>((_, _) => Versions(ErrorCode.None));
         AddRecords(broker);
         AddTopics(broker);
@@ -45,8 +47,9 @@ internal sealed class RequestDispatcher
 
     private void AddRecords(Broker broker)
     {
-        var records = new RecordRequests(broker);
-        var fetches = new FetchRequests(broker);
+        ILeadership leadership = (ILeadership?)_node ?? new SoleLeader();
+        var records = new RecordRequests(broker, leadership);
+        var fetches = new FetchRequests(broker, leadership);
         Add<ProduceRequest>(records.Produce);
         AddAsync<FetchRequest>(fetches.Fetch);
         Add<ListOffsetsRequest>((_, r) => records.ListOffsets(r));
@@ -157,6 +160,9 @@ internal sealed class RequestDispatcher
     }
 
     private void AddAsync<T>(Func<RequestContext, T, ValueTask<IKafkaResponse?>> handle)
+        where T : IKafkaRequest<T> => Put(_node is null ? handle : (context, request) => _node.Handle(context, request, handle));
+
+    private void Put<T>(Func<RequestContext, T, ValueTask<IKafkaResponse?>> handle)
         where T : IKafkaRequest<T> => _apis.Add(T.Api.Key, new Api(T.Api, (context, body) =>
     {
         T request = Read<T>(body, context.Version);

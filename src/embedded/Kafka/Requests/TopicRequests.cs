@@ -81,8 +81,8 @@ internal sealed class TopicRequests(Broker broker)
         int partitions = PartitionsOf(topic);
         if (partitions < 1 || partitions > broker.Options.MaxPartitions)
             return (ErrorCode.InvalidPartitions, $"Number of partitions was set to {partitions}; it must be from 1 to {broker.Options.MaxPartitions}.");
-        if (topic.ReplicationFactor is not (-1 or 1))
-            return (ErrorCode.InvalidReplicationFactor, $"Unable to replicate the partition {topic.ReplicationFactor} time(s): The target replication factor of {topic.ReplicationFactor} cannot be reached because only 1 broker(s) are registered.");
+        if (topic.ReplicationFactor != -1 && (topic.ReplicationFactor < 1 || topic.ReplicationFactor > broker.BrokerCount))
+            return (ErrorCode.InvalidReplicationFactor, $"Unable to replicate the partition {topic.ReplicationFactor} time(s): The target replication factor of {topic.ReplicationFactor} cannot be reached because only {broker.BrokerCount} broker(s) are registered.");
         if (CheckAssignments(topic.Assignments.Select(a => a.BrokerIds)) is { } assignment)
             return (ErrorCode.InvalidReplicaAssignment, assignment);
         if (!topic.Assignments.Select(a => a.PartitionIndex).Order().SequenceEqual(Enumerable.Range(0, topic.Assignments.Count)))
@@ -90,7 +90,7 @@ internal sealed class TopicRequests(Broker broker)
         if (LogConfig.Check(topic.Configs.Select(c => KeyValuePair.Create(c.Name, c.Value)), broker.Configs.TopicDefaults) is { } config)
             return (ErrorCode.InvalidConfig, config);
         if (!validateOnly)
-            broker.CreateTopic(topic.Name, partitions, ConfigsOf(topic));
+            broker.CreateTopic(topic.Name, partitions, ConfigsOf(topic), FactorOf(topic));
         return (ErrorCode.None, null);
     }
 
@@ -101,16 +101,19 @@ internal sealed class TopicRequests(Broker broker)
         {
             if (replicas.Count == 0)
                 return "The manual partition assignment includes an empty replica list.";
-            if (replicas.Exists(r => r != broker.NodeId))
-                return $"The manual partition assignment includes broker {replicas.Find(r => r != broker.NodeId)}, but no such broker is registered.";
-            if (replicas.Count > 1)
-                return $"The manual partition assignment includes the broker {broker.NodeId} more than once.";
+            if (replicas.FindIndex(r => r < broker.NodeId || r >= broker.NodeId + broker.BrokerCount) is var unknown and >= 0)
+                return $"The manual partition assignment includes broker {replicas[unknown]}, but no such broker is registered.";
+            if (replicas.Distinct().Count() < replicas.Count)
+                return $"The manual partition assignment includes the broker {replicas.GroupBy(r => r).First(g => g.Count() > 1).Key} more than once.";
         }
 
         return null;
     }
 
     private static Dictionary<string, string> ConfigsOf(CreateTopicsRequest.CreatableTopic topic) => topic.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value!);
+
+    private static short FactorOf(CreateTopicsRequest.CreatableTopic topic) =>
+        topic.Assignments.Count > 0 ? (short)topic.Assignments[0].BrokerIds.Count : topic.ReplicationFactor == -1 ? (short)1 : topic.ReplicationFactor;
 
     private int PartitionsOf(CreateTopicsRequest.CreatableTopic topic) =>
         topic.Assignments.Count > 0 ? topic.Assignments.Count : topic.NumPartitions == -1 ? broker.Options.DefaultPartitions : topic.NumPartitions;
@@ -125,7 +128,7 @@ internal sealed class TopicRequests(Broker broker)
             Name = topic.Name,
             TopicId = broker.Topics.Find(topic.Name)?.Id ?? Guid.Empty,
             NumPartitions = PartitionsOf(topic),
-            ReplicationFactor = 1,
+            ReplicationFactor = FactorOf(topic),
             Configs = [.. LogConfig.All.Select(d =>
             {
                 ConfigValue value = ConfigResource.SourcesOf(broker, set, d).Append(ConfigValue.DefaultOf(d)).First();

@@ -45,7 +45,12 @@ internal sealed class Broker : IDisposable
         Transactions = new TransactionCoordinator(Logs.Get(new TopicPartition(TopicStore.Transactions, 0))!, this);
         Groups.Load();
         Transactions.Load();
+        if (options.Cluster is { } cluster)
+            Cluster = new Cluster(this, cluster);
     }
+
+    /// <summary>Whether a name is the id of this broker, or of one of its cluster.</summary>
+    public bool IsNode(string name) => name == NodeName || (Cluster is not null && Cluster.Members.Any(m => m.Id.ToString(CultureInfo.InvariantCulture) == name));
 
     /// <summary>The data folder.</summary>
     public string Directory { get; }
@@ -82,6 +87,12 @@ internal sealed class Broker : IDisposable
 
     public TransactionCoordinator Transactions { get; }
 
+    /// <summary>The brokers that are told to clients in place of one; null: one, which leads everything.</summary>
+    public Cluster? Cluster { get; private set; }
+
+    /// <summary>On how many brokers a partition can be.</summary>
+    public int BrokerCount => Options.Cluster?.Brokers ?? 1;
+
     public string ClusterId { get; }
 
     public string Host => Options.AdvertisedHost ?? (Options.Host is "0.0.0.0" ? "127.0.0.1" : Options.Host);
@@ -100,22 +111,20 @@ internal sealed class Broker : IDisposable
         _ => "PLAINTEXT",
     };
 
-    /// <summary>One node leads in one epoch, the first: a reader that knows a later one is ahead of us.</summary>
-    public static ErrorCode CheckLeaderEpoch(int epoch) => epoch > LeaderEpoch ? ErrorCode.UnknownLeaderEpoch : ErrorCode.None;
-
     public UnifiedLog? LogOf(string topic, int partition) => Logs.Get(new TopicPartition(topic, partition));
 
-    public Topic CreateTopic(string name, int partitions, IReadOnlyDictionary<string, string> configs)
+    public Topic CreateTopic(string name, int partitions, IReadOnlyDictionary<string, string> configs, int replicationFactor = 1)
     {
         lock (_topicLock)
         {
             if (Topics.Find(name) is { } already)
                 return already;
-            var topic = new Topic(name, Topics.NewId(), partitions, new LogConfig(configs, Configs.TopicDefaults), IsInternal: false);
+            var topic = new Topic(name, Topics.NewId(), partitions, new LogConfig(configs, Configs.TopicDefaults), IsInternal: false) { ReplicationFactor = replicationFactor };
             try
             {
                 OpenLogs(topic); // the more likely to fail, on a full disk; folders of a topic that is not there do no harm
                 Topics.Put(topic);
+                Cluster?.Made(topic);
             }
             catch
             {
@@ -188,6 +197,7 @@ internal sealed class Broker : IDisposable
 
     public void Dispose()
     {
+        Cluster?.Dispose();
         Groups.Dispose();
         Transactions.Dispose();
         Logs.Dispose();
@@ -205,6 +215,7 @@ internal sealed class Broker : IDisposable
             OpenLogs(changed with { Config = topic.Config });
             Topics.Put(changed);
             OpenLogs(changed);
+            Cluster?.Changed(changed);
         }
     }
 
@@ -215,7 +226,8 @@ internal sealed class Broker : IDisposable
             Logs.Open(new TopicPartition(topic.Name, partition), topic.Config, Signal, topic.Id).Config = topic.Config;
     }
 
-    private void Signal(TopicPartition partition)
+    /// <summary>Wakes who waits for records of a partition.</summary>
+    public void Signal(TopicPartition partition)
     {
         if (_signals.TryGetValue(partition, out AppendSignal? signal))
             signal.Raise();

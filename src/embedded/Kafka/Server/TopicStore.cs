@@ -5,7 +5,11 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
 /// <summary>A topic: how many partitions, and its configs. Its id tells it from a later one of the same name.</summary>
-internal sealed record Topic(string Name, Guid Id, int Partitions, LogConfig Config, bool IsInternal);
+internal sealed record Topic(string Name, Guid Id, int Partitions, LogConfig Config, bool IsInternal)
+{
+    /// <summary>On how many brokers each partition is said to be; only told, there is one log of it.</summary>
+    public int ReplicationFactor { get; init; } = 1;
+}
 
 /// <summary>Which topics there are; kept in one file that is replaced as a whole. Thread-safe.</summary>
 internal sealed class TopicStore
@@ -28,7 +32,7 @@ internal sealed class TopicStore
         if (!File.Exists(_path))
             return;
         foreach ((string name, StoredTopic stored) in JsonSerializer.Deserialize<Dictionary<string, StoredTopic>>(File.ReadAllBytes(_path)) ?? [])
-            Set(new Topic(name, stored.Id == Guid.Empty ? NewId() : stored.Id, stored.Partitions, new LogConfig(stored.Configs, defaults), IsInternalName(name)));
+            Set(new Topic(name, stored.Id == Guid.Empty ? NewId() : stored.Id, stored.Partitions, new LogConfig(stored.Configs, defaults), IsInternalName(name)) { ReplicationFactor = Math.Max(1, stored.ReplicationFactor) });
         Save(_topics.Values);
     }
 
@@ -117,9 +121,9 @@ internal sealed class TopicStore
     // Before it is so: what cannot be kept does not happen.
     private void Save(IEnumerable<Topic> topics)
     {
-        byte[] content = JsonSerializer.SerializeToUtf8Bytes(topics.OrderBy(t => t.Name, StringComparer.Ordinal).ToDictionary(t => t.Name, t => new StoredTopic(t.Id, t.Partitions, t.Config.Values.ToDictionary())));
+        byte[] content = JsonSerializer.SerializeToUtf8Bytes(topics.OrderBy(t => t.Name, StringComparer.Ordinal).ToDictionary(t => t.Name, t => new StoredTopic(t.Id, t.Partitions, t.Config.Values.ToDictionary(), t.ReplicationFactor)));
         DurableFile.Replace(_path, content);
     }
 
-    private sealed record StoredTopic(Guid Id, int Partitions, Dictionary<string, string> Configs);
+    private sealed record StoredTopic(Guid Id, int Partitions, Dictionary<string, string> Configs, int ReplicationFactor = 1);
 }
