@@ -181,6 +181,18 @@ public abstract class ReadModelDamageContract
         (await Documents("totals")).ShouldBe(before);
     }
 
+    // A read model was stopped, and its partition's events passed over until the next look, when events and checkpoint had come between the look at the log and that at the checkpoint.
+    [Fact]
+    public async Task Log_that_grows_while_it_is_looked_at_stops_nothing()
+    {
+        _log.Append(0, 20);
+        await using ProjectionEngine engine = Start();
+        await _log.Reader(engine).Read(Cancellation);
+        _log.EndedBefore = 5;
+        await engine.Inspect(Cancellation);
+        engine.Stops.All().ShouldBeEmpty();
+    }
+
     [Fact]
     public async Task Stopped_read_model_whose_checkpoints_are_deleted_is_folded_from_the_log_that_there_is()
     {

@@ -15,8 +15,15 @@ internal sealed class TallyLog(int partitions) : IEventLogExtents
 
     public int Partitions => partitions;
 
-    public Task<EventLogExtent> Extent(CancellationToken cancellationToken) =>
-        Task.FromResult(new EventLogExtent(TopicId, Enumerable.Range(0, partitions).ToDictionary(p => p, p => new PartitionExtent(Start, _events[p].Count))));
+    /// <summary>Where the log ended when it is asked next, and not any more when it is asked again; null: where it ends.</summary>
+    public long? EndedBefore { get; set; }
+
+    public Task<EventLogExtent> Extent(CancellationToken cancellationToken)
+    {
+        long? before = EndedBefore;
+        EndedBefore = null;
+        return Task.FromResult(new EventLogExtent(TopicId, Enumerable.Range(0, partitions).ToDictionary(p => p, p => new PartitionExtent(Start, before ?? _events[p].Count))));
+    }
 
     /// <summary>Another log of the same name: nothing is in it.</summary>
     public void Truncate(int events)
