@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace KafkaEventSourcing.Projections;
 
 /// <summary>
@@ -7,7 +9,9 @@ namespace KafkaEventSourcing.Projections;
 internal sealed class DocumentCache<TDocument>(long maxBytes)
     where TDocument : class
 {
-    private readonly record struct Entry(TDocument? Document, long Bytes);
+    private const int ChangesBetweenMeasures = 16; // a document grows by what one event brings; to measure it costs more than to fold the event
+
+    private record struct Entry(TDocument? Document, long Bytes, int Changes);
 
     private Dictionary<string, Entry> _young = [];
     private Dictionary<string, Entry> _old = [];
@@ -37,10 +41,16 @@ internal sealed class DocumentCache<TDocument>(long maxBytes)
     /// <summary>Remembers the document of a key, or that it has none.</summary>
     public void Set(string key, TDocument? document)
     {
-        _old.Remove(key);
-        if (_young.Remove(key, out Entry before))
-            _youngBytes -= before.Bytes;
-        Add(key, new Entry(document, ObjectSize.Of(key) + ObjectSize.Of(document)));
+        ref Entry entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_young, key, out bool isYoung);
+        if (!isYoung && _old.Remove(key, out Entry old))
+            (entry, _youngBytes) = (old, _youngBytes + old.Bytes);
+        bool measured = (entry.Document is null) == (document is null) && ++entry.Changes < ChangesBetweenMeasures && entry.Bytes > 0;
+        entry.Document = document;
+        if (measured)
+            return;
+        long bytes = ObjectSize.Of(key) + ObjectSize.Of(document);
+        _youngBytes += bytes - entry.Bytes;
+        (entry.Bytes, entry.Changes) = (bytes, 0);
     }
 
     /// <summary>Forgets when there is too much; between batches, as a batch needs all that it has asked for.</summary>
