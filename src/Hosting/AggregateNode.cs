@@ -85,6 +85,7 @@ public sealed class AggregateNode : IAsyncDisposable
                 CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count),
                 MaxWaitingBytes = options.MaxWaitingBytes ?? NodeMemory.WaitingBytes(application.Aggregates.Count),
                 IgnoreUnknownEvents = options.IgnoreUnknownEvents,
+                AnswerTimeout = options.CommandTimeout,
             },
             timeProvider, loggers, application.Aggregates);
         TopicFamilyWatch? watch = null;

@@ -13,32 +13,20 @@ internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners
     // How often the direct door is tried; each try after the first follows a new owner.
     private const int MaxHops = 4;
 
+    private Func<CommandEnvelope, Task<CommandResult>>? _elsewhere;
+
     /// <inheritdoc/>
     public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken)
     {
         try
         {
-            return processor.TrySend(command, out Task<CommandResult>? outcome) ? Await(outcome, command, cancellationToken) : SendElsewhere(command, cancellationToken);
+            return processor.TrySend(command, _elsewhere ??= given => SendElsewhere(given, CancellationToken.None), cancellationToken, out Task<CommandResult>? outcome)
+                ? outcome
+                : SendElsewhere(command, cancellationToken);
         }
         catch (OverloadedException full)
         {
             return Task.FromException<CommandResult>(full);
-        }
-    }
-
-    private async Task<CommandResult> Await(Task<CommandResult> outcome, CommandEnvelope command, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await outcome.WaitAsync(timeout, time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (AggregateUnavailableException)
-        {
-            return await SendElsewhere(command, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException late)
-        {
-            throw Late(command, late);
         }
     }
 

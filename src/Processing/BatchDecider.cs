@@ -393,9 +393,9 @@ internal sealed class BatchDecider
         public object State { get; set; } = entry.State;
 
         /// <summary>Which events of the batch are the aggregate's.</summary>
-        public List<int> Events { get; } = [];
+        public List<int> Events { get; } = new(1); // most aggregates have one command in a batch
 
-        public List<RememberedOutcome> Outcomes { get; } = [];
+        public List<RememberedOutcome> Outcomes { get; } = new(1);
 
         public CommandReply Remember(IncomingCommand command, CommandReply outcome)
         {

@@ -3,6 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
+using System.Text.Unicode;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
@@ -27,6 +28,7 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     public const string Header = "kes_commanddigest";
 
     private const int HashDigits = 32;
+    private const int MaxTextBytes = HashDigits + 1 + 20; // a version has at most 19 digits
     private static readonly ConcurrentDictionary<AvroRecordType, Traits> Types = [];
 
     [ThreadStatic]
@@ -66,7 +68,12 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     }
 
     /// <summary>As a header's value: the hashes in hexadecimal digits, a slash, the expected version.</summary>
-    public byte[] ToBytes() => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Type:x8}{Schema:x8}{Body:x16}/{Expected}"));
+    public byte[] ToBytes()
+    {
+        Span<byte> text = stackalloc byte[MaxTextBytes];
+        Utf8.TryWrite(text, CultureInfo.InvariantCulture, $"{Type:x8}{Schema:x8}{Body:x16}/{Expected.ToString()}", out int length);
+        return text[..length].ToArray();
+    }
 
     /// <summary>The digest in the headers of an event; <c>default</c> where there is none, as in those that were written before there were any.</summary>
     public static CommandDigest Find(Headers headers) => CloudEventHeaders.Find(headers, Header) is { } value && TryParse(value, out CommandDigest digest) ? digest : default;

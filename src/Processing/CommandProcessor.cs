@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Text;
@@ -16,6 +17,10 @@ namespace KafkaEventSourcing.Processing;
 /// </summary>
 public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposable
 {
+    private const int LooksPerTimeout = 50;
+    private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
+
     [ThreadStatic]
     private static PooledBuffer? s_buffer;
 
@@ -28,6 +33,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private readonly ILogger _logger;
     private readonly NodeIdentity _node;
     private readonly IReadOnlyList<AggregateDefinition> _application;
+    private readonly FrozenSet<Type> _commandTypes;
     private readonly ConcurrentDictionary<int, PartitionTask> _tasks = [];
     private readonly ConcurrentDictionary<int, PartitionTask> _ending = []; // they may have their store open still
     private readonly CancellationTokenSource _stop = new();
@@ -36,6 +42,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private int _partitions;
     private volatile bool _assigned;
     private StandbyKeeper? _standbys;
+    private ITimer? _lateCallers;
 
     /// <summary>A processor of <paramref name="definition"/>, one of <paramref name="application"/>'s aggregates: those that processes send commands to. Null: it is the only one.</summary>
     /// <exception cref="InvalidInputException">An option is out of range.</exception>
@@ -48,6 +55,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         options.Validate();
         (_definition, _topics, _connection, _serde, _options, _time) = (definition, topics, connection, serde, options, timeProvider);
         _application = application ?? [definition];
+        _commandTypes = definition.CommandTypes.ToFrozenSet();
         _logger = loggers.CreateLogger<CommandProcessor>();
         _node = new NodeIdentity(options.NodeId ?? $"node-{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
     }
@@ -97,6 +105,12 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             await ProcessRoutes.Prepare(_definition, _topics.Application, _application, _serde, cancellationToken).ConfigureAwait(false));
         await new UnknownEventTypes(_serde, _topics, _connection, _definition, _logger).Check(_options.IgnoreUnknownEvents, cancellationToken).ConfigureAwait(false);
         _commandEncoder = await _serde.Prepare(_topics.Commands, _definition.CommandTypes, cancellationToken).ConfigureAwait(false);
+        if (_options.AnswerTimeout is { } limit)
+        {
+            TimeSpan interval = TimeSpan.FromTicks(Math.Clamp(limit.Ticks / LooksPerTimeout, ShortestLook.Ticks, LongestLook.Ticks));
+            _lateCallers = _time.CreateTimer(_ => EndLateCallers(limit), null, interval, interval);
+        }
+
         Completion = Task.Factory.StartNew(() => Consume(encoders), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         _ = Completion.ContinueWith(ended => _ready.TrySetException(ended.Exception?.InnerExceptions ?? (IEnumerable<Exception>)[new ObjectDisposedException(nameof(CommandProcessor))]), TaskScheduler.Default);
     }
@@ -108,7 +122,15 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// </summary>
     /// <exception cref="InvalidInputException">The command cannot be decided as it is.</exception>
     /// <exception cref="OverloadedException">Too many commands wait for the partition.</exception>
-    public bool TrySend(CommandEnvelope command, [NotNullWhen(true)] out Task<CommandResult>? outcome)
+    public bool TrySend(CommandEnvelope command, [NotNullWhen(true)] out Task<CommandResult>? outcome) => TrySend(command, elsewhere: null, CancellationToken.None, out outcome);
+
+    /// <summary>
+    /// The direct door for a caller who has another way: when the partition leaves this node first, the outcome is that of <paramref name="elsewhere"/>, and when <paramref name="cancellationToken"/> is
+    /// cancelled, nobody waits any more; the command may take effect all the same. After <see cref="CommandProcessorOptions.AnswerTimeout"/> it faults with a <see cref="TimeoutException"/>.
+    /// </summary>
+    /// <exception cref="InvalidInputException">The command cannot be decided as it is.</exception>
+    /// <exception cref="OverloadedException">Too many commands wait for the partition.</exception>
+    public bool TrySend(CommandEnvelope command, Func<CommandEnvelope, Task<CommandResult>>? elsewhere, CancellationToken cancellationToken, [NotNullWhen(true)] out Task<CommandResult>? outcome)
     {
         ArgumentNullException.ThrowIfNull(command);
         outcome = null;
@@ -116,11 +138,16 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             return false;
         int bytes = Check(command);
         CommandDigest digest = CommandDigest.Of(_serde.TypeOf(command.Payload.GetType()), s_buffer!.WrittenSpan[WireFormat.HeaderLength..], command.ExpectedVersion);
-        IncomingCommand incoming = IncomingCommand.Of(command, _time.GetUtcNow(), digest);
+        IncomingCommand incoming = IncomingCommand.Of(command, _time.GetUtcNow(), digest, elsewhere);
         s_buffer.Clear();
+        incoming.Caller!.CancelBy(cancellationToken);
         if (!task.TryAdd(incoming, bytes))
+        {
+            incoming.Caller.Settled();
             return false;
-        outcome = incoming.Caller!.Task;
+        }
+
+        outcome = incoming.Caller.Task;
         return true;
     }
 
@@ -184,6 +211,8 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// <summary>Finishes the batches in flight, gives the partitions back and closes the stores.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_lateCallers is not null)
+            await _lateCallers.DisposeAsync().ConfigureAwait(false);
         await _stop.CancelAsync().ConfigureAwait(false);
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
@@ -223,13 +252,24 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// <summary>What a partition is doing on this node; null: it is not here.</summary>
     public PartitionStatus? StatusOf(int partition) => _tasks.TryGetValue(partition, out PartitionTask? task) ? task.Status : null;
 
+    /// <summary>That a caller has got no answer in time.</summary>
+    internal static TimeoutException Late(CommandId command, TimeSpan limit) =>
+        new($"No answer to the command {command} within {limit.TotalSeconds:0.#} s. The outcome is not known: send it again under the same id to learn it.");
+
+    private void EndLateCallers(TimeSpan limit)
+    {
+        foreach (PartitionTask task in _tasks.Values.Concat(_ending.Values))
+            task.EndLateCallers(limit);
+    }
+
     private static AggregateUnavailableException NotHere(int partition) => new(partition, $"Partition {partition} is not on this node.");
 
     // What the command topic would refuse is refused here too; returns the encoded size.
     private int Check(CommandEnvelope command)
     {
-        if (!_definition.CommandTypes.Contains(command.Payload.GetType()) || ProcessMessages.Is(command.Payload.GetType()))
-            throw new InvalidInputException("command", $"The aggregate '{_definition.Name}' does not decide {command.Payload.GetType().Name}.");
+        Type type = command.Payload.GetType();
+        if (!_commandTypes.Contains(type) || ProcessMessages.Is(type))
+            throw new InvalidInputException("command", $"The aggregate '{_definition.Name}' does not decide {type.Name}.");
         if (command.ExpectedVersion.IsDefault)
             throw new InvalidInputException("expectedVersion", "The expected version is default: say any, new, exists, or a number.");
         PooledBuffer buffer = s_buffer ??= new PooledBuffer();

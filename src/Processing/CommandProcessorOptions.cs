@@ -57,6 +57,9 @@ public sealed record CommandProcessorOptions
     /// <summary>How often it is looked whether the topics are those that were left: a topic that was made again or has lost records halts its partitions. Default 10 s.</summary>
     public TimeSpan TopicCheckInterval { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a caller of the direct door waits for the outcome, about: it is looked fifty times in that time, and at least once a second, who has waited for longer. Null, the default: as long as it takes.</summary>
+    public TimeSpan? AnswerTimeout { get; init; }
+
     /// <summary>Whether to serve although the log has events of types that the code does not have. Default false: the start is refused. Set, aggregates that have such events are parked when they are restored.</summary>
     public bool IgnoreUnknownEvents { get; init; }
 
@@ -80,6 +83,8 @@ public sealed record CommandProcessorOptions
             throw new InvalidInputException(nameof(SessionTimeout), $"{nameof(SessionTimeout)} is {SessionTimeout}; it must be at least a second.");
         if (TopicCheckInterval < TimeSpan.FromMilliseconds(100))
             throw new InvalidInputException(nameof(TopicCheckInterval), $"{nameof(TopicCheckInterval)} is {TopicCheckInterval}; it must be at least 100 ms.");
+        if (AnswerTimeout is { } limit && limit <= TimeSpan.Zero)
+            throw new InvalidInputException(nameof(AnswerTimeout), $"{nameof(AnswerTimeout)} is {limit}; it must be positive, or be left out.");
         if (TransactionTimeout < TimeSpan.FromSeconds(1))
             throw new InvalidInputException(nameof(TransactionTimeout), $"{nameof(TransactionTimeout)} is {TransactionTimeout}; it must be at least a second.");
     }

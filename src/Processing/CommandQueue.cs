@@ -18,6 +18,7 @@ internal sealed class CommandQueue
     private long _awaited = long.MaxValue;
     private bool _closed;
     private bool _nudged;
+    private List<QueuedCommand> _taken = [];
 
     /// <summary>How many commands it has been given, from its start on.</summary>
     public long Added => Interlocked.Read(ref _added);
@@ -101,6 +102,16 @@ internal sealed class CommandQueue
         }
     }
 
+    /// <summary>The callers that have waited since before <paramref name="timestamp"/> of <see cref="Stopwatch"/>, in the queue and in the batch that was taken last.</summary>
+    public List<IncomingCommand> WaitingSince(long timestamp)
+    {
+        lock (_lock)
+        {
+            return [.. _taken.Concat(_commands.TakeWhile(c => c.Direct is not { Caller: { } caller } || caller.Since < timestamp))
+                .Select(c => c.Direct!).Where(c => c is { Caller.Task.IsCompleted: false } && c.Caller.Since < timestamp)];
+        }
+    }
+
     /// <summary>Lets <see cref="Take"/> return, even without a command.</summary>
     public void Nudge()
     {
@@ -112,7 +123,7 @@ internal sealed class CommandQueue
     }
 
     /// <summary>
-    /// Waits for commands or a nudge and moves at most <paramref name="max"/> to <paramref name="batch"/>, none more once they have <paramref name="maxBytes"/>; false when the queue is closed. With a command there it
+    /// Waits for commands or a nudge and moves at most <paramref name="max"/> to <paramref name="batch"/>, which is emptied first and changed by nobody else, none more once they have <paramref name="maxBytes"/>; false when the queue is closed. With a command there it
     /// waits for more as <paramref name="linger"/> says. Tells the bytes that wait still.
     /// </summary>
     public bool Take(List<QueuedCommand> batch, int max, long maxBytes, Linger linger, out long left)
@@ -120,6 +131,8 @@ internal sealed class CommandQueue
         long taken = 0;
         lock (_lock)
         {
+            batch.Clear();
+            _taken = batch;
             while (_commands.Count == 0 && !_closed && !_nudged)
                 Monitor.Wait(_lock);
             _awaited = linger.Added;

@@ -31,6 +31,8 @@ internal sealed class EventWriter : IDisposable
     private readonly Header _replyType;
     private readonly Dictionary<TopicPartition, HeldRecord> _held = [];
     private readonly ManualResetEventSlim _delivered = new(initialState: true);
+    private readonly Headers?[] _eventHeaders = new Headers?[2];
+    private int _turn;
     private long _transaction;
     private int _awaited;
     private long _lastEventOffset = -1;
@@ -100,18 +102,16 @@ internal sealed class EventWriter : IDisposable
         IncomingCommand cause = decided.Cause;
         byte[] commandId = Encoding.UTF8.GetBytes(cause.CommandId.Value);
         byte[] sequence = CloudEventHeaders.Encode(decided.Version);
-        var headers = new Headers
-        {
-            _specVersion,
-            { CloudEventHeaders.Id, [.. decided.Aggregate.Key, (byte)'/', .. sequence] },
-            _source,
-            TypeOf(decided.Payload.GetType()),
-            { CloudEventHeaders.Subject, decided.Aggregate.Key },
-            { CloudEventHeaders.Time, CloudEventHeaders.Encode(cause.Time) },
-            { CloudEventHeaders.Sequence, sequence },
-            { CloudEventHeaders.CausationId, commandId },
-            { CloudEventHeaders.CorrelationId, cause.CorrelationId ?? commandId },
-        };
+        Headers headers = NextEventHeaders();
+        headers.Add(_specVersion);
+        headers.Add(CloudEventHeaders.Id, [.. decided.Aggregate.Key, (byte)'/', .. sequence]);
+        headers.Add(_source);
+        headers.Add(TypeOf(decided.Payload.GetType()));
+        headers.Add(CloudEventHeaders.Subject, decided.Aggregate.Key);
+        headers.Add(CloudEventHeaders.Time, CloudEventHeaders.Encode(cause.Time));
+        headers.Add(CloudEventHeaders.Sequence, sequence);
+        headers.Add(CloudEventHeaders.CausationId, commandId);
+        headers.Add(CloudEventHeaders.CorrelationId, cause.CorrelationId ?? commandId);
         if (cause.Digest.IsKnown)
             headers.Add(CommandDigest.Header, cause.Digest.ToBytes());
         if (cause.TraceParent is { } trace)
@@ -119,6 +119,20 @@ internal sealed class EventWriter : IDisposable
         if (input is { } mark)
             headers.Add(CloudEventHeaders.Input, mark.ToBytes()); // last: readers look nowhere else
         Produce(_events, decided.Aggregate.Key, decided.Value, headers);
+    }
+
+    // The client copies headers when it takes a record, and of the events one at a time is held back here: two lists serve for all. They are emptied through what the client shows them by, as it has no way of its own.
+    private Headers NextEventHeaders()
+    {
+        _turn ^= 1;
+        if (_eventHeaders[_turn] is { BackingList: List<IHeader> used } headers)
+        {
+            used.Clear();
+            if (headers.Count == 0)
+                return headers;
+        }
+
+        return _eventHeaders[_turn] = [];
     }
 
     public void WriteReply(IncomingCommand command, CommandReply reply, int replyPartitions)

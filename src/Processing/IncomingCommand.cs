@@ -38,7 +38,7 @@ internal sealed class IncomingCommand
     public DeadLetterRequest? Request { get; private set; }
 
     /// <summary>Who waits for the outcome at the direct door; null: it came by the command topic and is answered in the replies topic.</summary>
-    public TaskCompletionSource<CommandResult>? Caller { get; private set; }
+    public DirectCaller? Caller { get; private set; }
 
     public AggregateId AggregateId { get; private set; }
 
@@ -123,7 +123,7 @@ internal sealed class IncomingCommand
 
     /// <summary>A command of the direct door. Its payload must be one that the aggregate decides.</summary>
     /// <exception cref="InvalidInputException">The correlation id or the trace context is too long.</exception>
-    public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now, CommandDigest digest) => new()
+    public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now, CommandDigest digest, Func<CommandEnvelope, Task<CommandResult>>? elsewhere = null) => new()
     {
         AggregateId = envelope.AggregateId,
         CommandId = envelope.CommandId,
@@ -133,7 +133,7 @@ internal sealed class IncomingCommand
         Time = envelope.Time ?? now,
         CorrelationId = HandedOn("correlationId", envelope.CorrelationId),
         TraceParent = HandedOn("traceParent", envelope.TraceParent ?? Activity.Current?.Id),
-        Caller = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously),
+        Caller = new DirectCaller(envelope, elsewhere),
     };
 
     /// <summary>A timer that has come due; its time is when it was due, so that deciding it again gives the same.</summary>

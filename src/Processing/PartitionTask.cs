@@ -107,6 +107,16 @@ internal sealed partial class PartitionTask : IDisposable
         Status == PartitionStatus.Serving && _queue.TryAdd(command, bytes, _context.MaxWaitingBytes()) is { } added
         && (added ? true : throw new OverloadedException($"{_context.MaxWaitingBytes():N0} bytes of commands wait for partition {_partition} already; try again in a while."));
 
+    /// <summary>Tells the callers that have waited for longer than <paramref name="limit"/> that they get no answer.</summary>
+    public void EndLateCallers(TimeSpan limit)
+    {
+        foreach (IncomingCommand late in _queue.WaitingSince(Stopwatch.GetTimestamp() - (long)(limit.TotalSeconds * Stopwatch.Frequency)))
+        {
+            late.Caller!.TrySetException(CommandProcessor.Late(late.CommandId, limit));
+            late.Caller.Settled();
+        }
+    }
+
     /// <summary>Ends the task after the batch that is in flight.</summary>
     public void Stop()
     {
@@ -174,7 +184,7 @@ internal sealed partial class PartitionTask : IDisposable
     private void GiveUpCallers()
     {
         foreach (IncomingCommand command in _batch.Select(q => q.Direct).OfType<IncomingCommand>().Concat(_queue.Drain()))
-            command.Caller?.TrySetException(new AggregateUnavailableException(_partition, $"Partition {_partition} has left this node while the command {command.CommandId} waited. The outcome is not known: send it again under the same id to learn it."));
+            command.Caller?.GiveUp(new AggregateUnavailableException(_partition, $"Partition {_partition} has left this node while the command {command.CommandId} waited. The outcome is not known: send it again under the same id to learn it."));
     }
 
     private void Close()
@@ -236,7 +246,6 @@ internal sealed partial class PartitionTask : IDisposable
         while (true)
         {
             ActOnTopics();
-            _batch.Clear();
             Interlocked.Exchange(ref _busySince, 0);
             if (!_queue.Take(_batch, _context.Options.MaxBatchCommands, _context.Options.MaxBatchBytes, _linger.Next, out long left))
                 return;
@@ -368,6 +377,7 @@ internal sealed partial class PartitionTask : IDisposable
             if (command.Caller is not { } caller)
                 continue;
             CommandReplies.Settle(caller, reply);
+            caller.Settled();
             _answered++;
         }
 

@@ -16,7 +16,6 @@ public sealed class CommandQueueTests
         Take(3, out long left).ShouldBeTrue();
         _batch.Select(r => r.Record!.Offset.Value).ShouldBe([0, 1, 2]);
         left.ShouldBeGreaterThan(0);
-        _batch.Clear();
         Take(3, out left).ShouldBeTrue();
         _batch.Select(r => r.Record!.Offset.Value).ShouldBe([3, 4]);
         left.ShouldBe(0);
@@ -80,7 +79,6 @@ public sealed class CommandQueueTests
         long one = _queue.Add(Record(4, 1_000)) / 5;
         _queue.Take(_batch, 10, one + 1, default, out long left).ShouldBeTrue();
         (_batch.Count, left).ShouldBe((2, 3 * one));
-        _batch.Clear();
         _queue.Take(_batch, 10, 1, default, out _).ShouldBeTrue();
         _batch.Count.ShouldBe(1);
     }
@@ -103,14 +101,33 @@ public sealed class CommandQueueTests
         var forever = new Linger(100, long.MaxValue);
         _queue.Add(Record(0, 10));
         _queue.Take(_batch, 10, 10_000, new Linger(100, Stopwatch.GetTimestamp()), out _).ShouldBeTrue();
+        _batch.Count.ShouldBe(1);
         _queue.Add(Record(1, 10));
         _queue.Take(_batch, 1, 10_000, forever, out _).ShouldBeTrue();
+        _batch.Count.ShouldBe(1);
         _queue.Add(Record(2, 10));
         _queue.Take(_batch, 10, 1, forever, out _).ShouldBeTrue();
+        _batch.Count.ShouldBe(1);
         _queue.Add(Record(3, 10));
         _queue.Nudge();
         _queue.Take(_batch, 10, 10_000, forever, out _).ShouldBeTrue();
-        _batch.Count.ShouldBe(4);
+        _batch.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Callers_are_late_in_the_queue_and_in_the_batch_that_was_taken_until_they_are_answered()
+    {
+        IncomingCommand[] direct = [Direct("c1"), Direct("c2"), Direct("c3")];
+        foreach (IncomingCommand command in direct)
+            _queue.TryAdd(command, 1, 10_000).ShouldBe(true);
+        _queue.Add(Record(0, 10));
+        _queue.WaitingSince(direct[0].Caller!.Since).ShouldBeEmpty();
+        Take(1, out _).ShouldBeTrue();
+        _queue.WaitingSince(direct[2].Caller!.Since + 1).ShouldBe(direct);
+        direct[0].Caller!.TrySetCanceled(TestContext.Current.CancellationToken);
+        _queue.WaitingSince(direct[2].Caller!.Since + 1).ShouldBe(direct[1..]);
+        Take(10, out _).ShouldBeTrue();
+        _queue.WaitingSince(direct[2].Caller!.Since + 1).ShouldBe(direct[1..]);
     }
 
     private bool Take(int max, out long left) => _queue.Take(_batch, max, long.MaxValue, default, out left);
