@@ -78,13 +78,29 @@ public sealed class ReferenceTests
     [Fact]
     public void Documents_link_to_files_that_exist()
     {
-        foreach (string document in Repository.Files("docs", "*.md").Concat(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]))
+        foreach (string document in Repository.Files("docs", "*.md").Concat(Repository.Files("src", "*.md")).Concat(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]))
         {
             foreach (System.Text.RegularExpressions.Match link in System.Text.RegularExpressions.Regex.Matches(Repository.Read(document), @"\]\((?!https?:|#)([^)#]+)"))
             {
                 string target = Path.GetFullPath(Path.Combine(Repository.Root, Path.GetDirectoryName(document)!, link.Groups[1].Value));
                 Path.Exists(target).ShouldBeTrue($"{document} links to {link.Groups[1].Value}, which does not exist");
             }
+        }
+    }
+
+    [Fact]
+    public void Libraries_say_what_they_are_and_generators_are_no_packages()
+    {
+        foreach (string project in Projects)
+        {
+            XDocument document = XDocument.Parse(Repository.Read(project));
+            bool isPackage = document.Descendants("Import").Any(i => i.Attribute("Project")!.Value.EndsWith("eng/Library.targets", StringComparison.Ordinal));
+            isPackage.ShouldBe(!project.EndsWith(".Generator.csproj", StringComparison.Ordinal), project);
+            if (!isPackage)
+                continue;
+            document.Descendants("Description").ShouldHaveSingleItem(project).Value.ShouldEndWith(".", Case.Sensitive, project);
+            document.Descendants("PackageTags").ShouldHaveSingleItem(project);
+            File.Exists(Path.Combine(Repository.Root, Path.GetDirectoryName(project)!, "README.md")).ShouldBeTrue(project);
         }
     }
 

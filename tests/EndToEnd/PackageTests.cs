@@ -1,0 +1,100 @@
+using System.IO.Compression;
+using System.Xml.Linq;
+using KafkaEventSourcing.Testing;
+
+namespace KafkaEventSourcing.EndToEnd.Tests;
+
+/// <summary>What users install: the packages by themselves, the tool, and the template.</summary>
+[Collection(nameof(PackagesCollection))]
+public sealed class PackageTests(PackageFeed feed)
+{
+    // What each library is installed with; nothing else may be packed, so that no test or generator is published by mistake.
+    private static readonly string[] Names =
+    [
+        "KafkaEventSourcing.Avro", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Core", "KafkaEventSourcing.Embedded.Kafka", "KafkaEventSourcing.Embedded.MongoDB",
+        "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.EventLog", "KafkaEventSourcing.Hosting", "KafkaEventSourcing.Hosting.Embedded",
+        "KafkaEventSourcing.Processing", "KafkaEventSourcing.Projections", "KafkaEventSourcing.Projections.MongoDB", "KafkaEventSourcing.Templates", "KafkaEventSourcing.Testing",
+    ];
+
+    [Fact]
+    public void Packages_have_a_readme_a_license_a_description_and_tags()
+    {
+        string[] packages = [.. Directory.GetFiles(feed.Packages, "*.nupkg").Order(StringComparer.Ordinal)];
+        packages.Select(p => NuspecOf(p)["id"]).ShouldBe(Names, ignoreOrder: true);
+        foreach (string package in packages)
+        {
+            Dictionary<string, string> nuspec = NuspecOf(package);
+            nuspec["license"].ShouldBe("MIT", package);
+            nuspec["description"].ShouldNotBe("Package Description", package);
+            nuspec["tags"].ShouldNotBeEmpty(package);
+            EntriesOf(package).ShouldContain(nuspec["readme"], package);
+        }
+    }
+
+    [Fact]
+    public void Libraries_have_symbols_and_the_generators_are_inside()
+    {
+        foreach (string library in Names.Where(n => n != "KafkaEventSourcing.Templates"))
+            Directory.GetFiles(feed.Packages, $"{library}.*.snupkg").ShouldNotBeEmpty(library);
+        EntriesOf(PackageOf("KafkaEventSourcing.Avro")).ShouldContain("analyzers/dotnet/cs/KafkaEventSourcing.Avro.Generator.dll");
+    }
+
+    [Fact]
+    public void Core_brings_nothing_with_it() =>
+        NuspecDocument(PackageOf("KafkaEventSourcing.Core")).Descendants().Where(e => e.Name.LocalName is "dependency" or "frameworkReference").ShouldBeEmpty();
+
+    [Fact]
+    public async Task Tool_is_installed_and_tells_its_version()
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        string folder = feed.NewFolder("tool");
+        string configuration = Path.Combine(Path.GetDirectoryName(folder)!, "nuget.config");
+        await feed.Dotnet(cancellation, "tool", "install", "KafkaEventSourcing.Cli", "--tool-path", folder, "--configfile", configuration);
+        ProgramRun version = await ProgramRun.Finish(Path.Combine(folder, "kes"), ["--version"], null, cancellation);
+        version.ExitCode.ShouldBe(0, version.Output);
+        version.Output.ShouldContain(NuspecOf(PackageOf("KafkaEventSourcing.Cli"))["version"]);
+    }
+
+    [Theory]
+    [InlineData("Shop", "shop", "Shop")]
+    [InlineData("My-2.Shop", "my-2-shop", "My_2.Shop")]
+    public async Task Template_makes_an_application_that_builds_and_passes_its_tests(string name, string application, string space)
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        string folder = feed.NewFolder($"template-{application}");
+        string[] hive = ["--debug:custom-hive", Path.Combine(folder, "hive")];
+        await feed.Dotnet(cancellation, ["new", "install", PackageOf("KafkaEventSourcing.Templates"), .. hive]);
+        string made = Path.Combine(folder, name);
+        await feed.Dotnet(cancellation, ["new", "kes-app", "-n", name, "-o", made, .. hive]);
+        (await File.ReadAllTextAsync(Path.Combine(made, "src", name, "Program.cs"), cancellation)).ShouldContain($"Named(\"{application}\"");
+        (await File.ReadAllTextAsync(Path.Combine(made, "src", name, "Basket.cs"), cancellation)).ShouldContain($"namespace {space};");
+
+        await feed.Dotnet(cancellation, "build", "-c", "Release", made);
+        string tests = Path.Combine(made, "tests", $"{name}.Tests", "bin", "Release", "net10.0", $"{name}.Tests.dll");
+        (await feed.Dotnet(cancellation, tests)).Output.ShouldContain("succeeded: 4");
+    }
+
+    private string PackageOf(string id) => Path.Combine(feed.Packages, $"{id}.{VersionOf(id)}.nupkg");
+
+    private string VersionOf(string id) => Directory.GetFiles(feed.Packages, $"{id}.*.nupkg").Select(NuspecOf).Single(n => n["id"] == id)["version"];
+
+    private static List<string> EntriesOf(string package)
+    {
+        using ZipArchive archive = ZipFile.OpenRead(package);
+        return [.. archive.Entries.Select(e => e.FullName)];
+    }
+
+    private static XDocument NuspecDocument(string package)
+    {
+        using ZipArchive archive = ZipFile.OpenRead(package);
+        using Stream nuspec = archive.Entries.Single(e => e.FullName.EndsWith(".nuspec", StringComparison.Ordinal)).Open();
+        return XDocument.Load(nuspec);
+    }
+
+    private static Dictionary<string, string> NuspecOf(string package) =>
+        NuspecDocument(package).Root!.Elements().Single().Elements().Where(e => !e.HasElements).ToDictionary(e => e.Name.LocalName, e => e.Value);
+}
+
+/// <summary>The tests that use the packages: they are made once.</summary>
+[CollectionDefinition(nameof(PackagesCollection))]
+public sealed class PackagesCollection : ICollectionFixture<PackageFeed>;
