@@ -8,13 +8,20 @@ internal interface IDocumentWrite
 {
     /// <summary>Applies the writes in the transaction of <paramref name="session"/>; can be called again when the transaction is tried again.</summary>
     /// <exception cref="DocumentWriteException">The server refused a statement.</exception>
+    /// <exception cref="DocumentsChangedException">A document is not the one that was folded on.</exception>
     Task Apply(IMongoDatabase database, IClientSessionHandle session, CancellationToken cancellationToken);
 
     /// <summary>How long the encoded statements are.</summary>
     long Bytes { get; }
 
+    /// <summary>The read model's name.</summary>
+    string Projection { get; }
+
     /// <summary>Whether documents are inserted because their fold found none stored.</summary>
     bool TrustsNew { get; }
+
+    /// <summary>Whether one of the documents that the fold believed new was written by another engine, and not by somebody else.</summary>
+    Task<bool> IsOfAnotherWriter(IMongoDatabase database, CancellationToken cancellationToken);
 
     /// <summary>The same writes for documents of which nobody knows whether they are stored.</summary>
     IDocumentWrite AsUpserts();
@@ -36,37 +43,43 @@ internal sealed class DocumentWrite<TDocument> : IDocumentWrite
     private static readonly byte[] Update = BsonBuffer.NameOf("u");
     private static readonly byte[] Upsert = BsonBuffer.NameOf("upsert");
     private static readonly byte[] Limit = BsonBuffer.NameOf("limit");
+    private static readonly byte[] Version = BsonBuffer.NameOf(DocumentVersion.Field);
 
     private readonly DocumentChanges<TDocument> _changes;
-    private readonly List<BsonDocument> _commands = [];
+    private readonly List<(BsonDocument Command, int Statements)> _commands = [];
+    private readonly bool _folds;
 
     private DocumentWrite(DocumentChanges<TDocument> changes, bool trustsNew)
     {
         _changes = changes;
-        TrustsNew = trustsNew && changes.Projection.Kind == ProjectionKind.Folds;
+        _folds = changes.Projection.Kind == ProjectionKind.Folds;
+        TrustsNew = trustsNew && _folds;
         var mapping = CollectionMapping<TDocument>.Instance;
         using var buffer = new BsonBuffer();
         ProjectionKind kind = changes.Projection.Kind;
-        AddCommands("insert", "documents", buffer, IsInsert, (i, key, document) => mapping.Encoder.WriteFields(mapping.Checked(key, document!), buffer));
-        AddCommands("delete", "deletes", buffer, i => changes.Documents[i].Value is null, (i, key, _) =>
+        AddCommands("insert", "documents", buffer, IsInsert, (i, key, document) => WriteDocument(buffer, mapping, key, document!));
+        AddCommands("delete", "deletes", buffer, i => changes.Documents[i].Value is null && !changes.IsNew(i), (i, key, _) =>
         {
-            WriteFilter(buffer, key);
+            WriteFilter(buffer, i, key);
             buffer.Int32(Limit, 1);
         });
         AddCommands("update", "updates", buffer, i => changes.Documents[i].Value is not null && !IsInsert(i), (i, key, document) =>
         {
-            WriteFilter(buffer, key);
+            WriteFilter(buffer, i, key);
             int update = buffer.StartDocument(Update);
             if (kind == ProjectionKind.Sums)
                 buffer.Raw(mapping.Adding(mapping.Checked(key, document!)).ToBson().AsSpan()[sizeof(int)..^1]);
             else
-                mapping.Encoder.WriteFields(mapping.Checked(key, document!), buffer);
+                WriteDocument(buffer, mapping, key, document!);
             buffer.EndDocument(update);
-            buffer.Boolean(Upsert, true);
+            if (!_folds || changes.IsNew(i))
+                buffer.Boolean(Upsert, true);
         });
     }
 
     public static DocumentWrite<TDocument> Of(DocumentChanges<TDocument> changes) => new(changes, trustsNew: true);
+
+    public string Projection => _changes.Projection.Name;
 
     public bool TrustsNew { get; }
 
@@ -74,13 +87,22 @@ internal sealed class DocumentWrite<TDocument> : IDocumentWrite
 
     public IDocumentWrite AsUpserts() => new DocumentWrite<TDocument>(_changes, trustsNew: false);
 
+    public async Task<bool> IsOfAnotherWriter(IMongoDatabase database, CancellationToken cancellationToken)
+    {
+        BsonArray inserted = [.. Enumerable.Range(0, _changes.Documents.Count).Where(IsInsert).Select(i => (BsonValue)_changes.Documents[i].Key)];
+        var filter = new BsonDocument { { "_id", new BsonDocument("$in", inserted) }, { DocumentVersion.Field, new BsonDocument("$exists", true) } };
+        return await database.GetCollection<BsonDocument>(_changes.Projection.Name).Find(filter).Limit(1).AnyAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     public async Task Apply(IMongoDatabase database, IClientSessionHandle session, CancellationToken cancellationToken)
     {
-        foreach (BsonDocument command in _commands)
+        foreach ((BsonDocument command, int statements) in _commands)
         {
             BsonDocument reply = await database.RunCommandAsync<BsonDocument>(session, command, readPreference: null, cancellationToken).ConfigureAwait(false);
             if (reply.TryGetValue("writeErrors", out BsonValue errors))
                 throw new DocumentWriteException(_changes.Projection.Name, errors[0].AsBsonDocument);
+            if (_folds && reply["n"].ToInt64() != statements)
+                throw new DocumentsChangedException(_changes.Projection.Name);
         }
     }
 
@@ -110,14 +132,26 @@ internal sealed class DocumentWrite<TDocument> : IDocumentWrite
             buffer.EndDocument(array);
             Bytes += buffer.Length;
             if (statements > 0)
-                _commands.Add(new BsonDocument { { command, _changes.Projection.Name }, { "ordered", false }, { field, buffer.ToArray(array) } });
+                _commands.Add((new BsonDocument { { command, _changes.Projection.Name }, { "ordered", false }, { field, buffer.ToArray(array) } }, statements));
         }
     }
 
-    private static void WriteFilter(BsonBuffer buffer, string key)
+    private void WriteDocument(BsonBuffer buffer, CollectionMapping<TDocument> mapping, string key, TDocument document)
+    {
+        mapping.Encoder.WriteFields(mapping.Checked(key, document), buffer);
+        if (_folds)
+            buffer.Int64(Version, _changes.Version);
+    }
+
+    // A document without a version, which one of an earlier release has, or somebody else's, equals null.
+    private void WriteFilter(BsonBuffer buffer, int index, string key)
     {
         int filter = buffer.StartDocument(Filter);
         buffer.String(Id, key);
+        if (_folds && _changes.VersionBefore(index) is { } version)
+            buffer.Int64(Version, version);
+        else if (_folds)
+            buffer.Null(Version);
         buffer.EndDocument(filter);
     }
 }

@@ -158,20 +158,23 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(
+    public async Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(
         ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
         where TDocument : class
     {
         ArgumentNullException.ThrowIfNull(projection);
         var mapping = CollectionMapping<TDocument>.Instance;
-        IMongoCollection<TDocument> collection = _database.GetCollection<TDocument>(projection.Name);
-        var documents = new Dictionary<string, TDocument>(keys.Count);
+        IMongoCollection<RawBsonDocument> collection = _database.GetCollection<RawBsonDocument>(projection.Name);
+        var documents = new Dictionary<string, StoredDocument<TDocument>>(keys.Count);
         foreach (string[] chunk in keys.Chunk(MaxKeysPerFind))
         {
-            List<TDocument> found = await _retry.ExecuteAsync(
-                async token => await collection.Find(Builders<TDocument>.Filter.In("_id", chunk)).ToListAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-            foreach (TDocument document in found)
-                documents.Add(mapping.KeyOf(document), document);
+            List<RawBsonDocument> found = await _retry.ExecuteAsync(
+                async token => await collection.Find(Builders<RawBsonDocument>.Filter.In("_id", chunk)).ToListAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            foreach (RawBsonDocument raw in found)
+            {
+                StoredDocument<TDocument> stored = DocumentVersion.Read<TDocument>(raw);
+                documents.Add(mapping.KeyOf(stored.Document!), stored);
+            }
         }
 
         return documents;
@@ -190,9 +193,15 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         }
         catch (DocumentWriteException present) when (present.Code == DuplicateKey && writes.Exists(w => w.TrustsNew))
         {
+            foreach (IDocumentWrite write in writes.Where(w => w.TrustsNew))
+            {
+                if (await _retry.ExecuteAsync(async token => await write.IsOfAnotherWriter(_database, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false))
+                    throw new DocumentsChangedException(write.Projection);
+            }
+
             // A document that the fold believed new is there: somebody else wrote into the read model. What the events say counts.
             LogForeignDocument(_logger, present.Message);
-            await Commit(writes.ConvertAll(w => w.TrustsNew ? w.AsUpserts() : w), checkpoints, cancellationToken).ConfigureAwait(false);
+            await CommitOver(writes, checkpoints, cancellationToken).ConfigureAwait(false);
         }
 
         return writes.Sum(w => w.Bytes);
@@ -200,6 +209,18 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 
     /// <summary>Closes the connections.</summary>
     public void Dispose() => _client.Dispose();
+
+    private async Task CommitOver(List<IDocumentWrite> writes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Commit(writes.ConvertAll(w => w.TrustsNew ? w.AsUpserts() : w), checkpoints, cancellationToken).ConfigureAwait(false);
+        }
+        catch (DocumentWriteException written) when (written.Code == DuplicateKey)
+        {
+            throw new DocumentsChangedException(writes.First(w => w.TrustsNew).Projection); // by another engine, meanwhile
+        }
+    }
 
     private Task Commit(List<IDocumentWrite> writes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken) =>
         InTransaction(async (session, token) =>

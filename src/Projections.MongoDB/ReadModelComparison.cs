@@ -63,22 +63,22 @@ public sealed class ReadModelComparison : IProjectionStore
     public Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(
+    public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(
         ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
         where TDocument : class
     {
         ArgumentNullException.ThrowIfNull(projection);
-        var found = new Dictionary<string, TDocument>();
+        var found = new Dictionary<string, StoredDocument<TDocument>>();
         if (_folded.TryGetValue(projection.Name, out FoldedDocuments? folded))
         {
             foreach (string key in keys)
             {
                 if (((FoldedDocuments<TDocument>)folded).Documents.TryGetValue(key, out TDocument? document))
-                    found.Add(key, document);
+                    found.Add(key, new StoredDocument<TDocument>(document, Version: null));
             }
         }
 
-        return Task.FromResult<IReadOnlyDictionary<string, TDocument>>(found);
+        return Task.FromResult<IReadOnlyDictionary<string, StoredDocument<TDocument>>>(found);
     }
 
     /// <inheritdoc/>
@@ -112,18 +112,18 @@ public sealed class ReadModelComparison : IProjectionStore
         _counts.AddOrUpdate(projection.Name, expected.Count, (_, before) => before + expected.Count);
         foreach (KeyValuePair<string, TDocument>[] chunk in expected.Chunk(2_000))
         {
-            IReadOnlyDictionary<string, TDocument> stored = await _stored.Load(projection, [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<string, StoredDocument<TDocument>> stored = await _stored.Load(projection, [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
             foreach ((string key, TDocument document) in chunk)
             {
                 Interlocked.Increment(ref _compared);
-                if (!stored.TryGetValue(key, out TDocument? present))
+                if (!stored.TryGetValue(key, out StoredDocument<TDocument> present))
                 {
                     Differ($"{projection.Name}/{key} is missing.");
                     continue;
                 }
 
                 BsonDocument left = document.ToBsonDocument();
-                BsonDocument right = present.ToBsonDocument();
+                BsonDocument right = present.Document!.ToBsonDocument();
                 if (left != right)
                     Differ($"{projection.Name}/{key} differs: {DifferentFields(left, right)}.");
             }

@@ -30,6 +30,8 @@ public static class ReadModelDocuments
             throw Refused("", "it needs a property 'Id' of type string, the key of its documents.", null);
         foreach (BsonMemberMap member in map.AllMemberMaps)
         {
+            if (member.ElementName == DocumentVersion.Field)
+                throw Refused($", property {member.MemberName},", $"the field {DocumentVersion.Field} has the document's version.", null);
             try
             {
                 BsonDocument first = Written(member, member.Getter(sample));

@@ -11,7 +11,7 @@ internal sealed class DocumentCache<TDocument>(long maxBytes)
 {
     private const int ChangesBetweenMeasures = 16; // a document grows by what one event brings; to measure it costs more than to fold the event
 
-    private record struct Entry(TDocument? Document, long Bytes, int Changes);
+    private record struct Entry(StoredDocument<TDocument> Stored, long Bytes, int Changes);
 
     private Dictionary<string, Entry> _young = [];
     private Dictionary<string, Entry> _old = [];
@@ -20,35 +20,35 @@ internal sealed class DocumentCache<TDocument>(long maxBytes)
     /// <summary>How many keys it knows.</summary>
     public int Count => _young.Count + _old.Count;
 
-    /// <summary>Whether the key is known; <paramref name="document"/> is null when it has no document.</summary>
-    public bool TryGet(string key, out TDocument? document)
+    /// <summary>Whether the key is known; <paramref name="stored"/> is <c>default</c> when it has no document.</summary>
+    public bool TryGet(string key, out StoredDocument<TDocument> stored)
     {
         if (!_young.TryGetValue(key, out Entry entry))
         {
             if (!_old.Remove(key, out entry))
             {
-                document = null;
+                stored = default;
                 return false;
             }
 
             Add(key, entry);
         }
 
-        document = entry.Document;
+        stored = entry.Stored;
         return true;
     }
 
     /// <summary>Remembers the document of a key, or that it has none.</summary>
-    public void Set(string key, TDocument? document)
+    public void Set(string key, StoredDocument<TDocument> stored)
     {
         ref Entry entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_young, key, out bool isYoung);
         if (!isYoung && _old.Remove(key, out Entry old))
             (entry, _youngBytes) = (old, _youngBytes + old.Bytes);
-        bool measured = (entry.Document is null) == (document is null) && ++entry.Changes < ChangesBetweenMeasures && entry.Bytes > 0;
-        entry.Document = document;
+        bool measured = (entry.Stored.Document is null) == (stored.Document is null) && ++entry.Changes < ChangesBetweenMeasures && entry.Bytes > 0;
+        entry.Stored = stored;
         if (measured)
             return;
-        long bytes = ObjectSize.Of(key) + ObjectSize.Of(document);
+        long bytes = ObjectSize.Of(key) + ObjectSize.Of(stored.Document);
         _youngBytes += bytes - entry.Bytes;
         (entry.Bytes, entry.Changes) = (bytes, 0);
     }

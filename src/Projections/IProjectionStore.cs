@@ -12,17 +12,19 @@ public interface IProjectionStore
     /// <summary>How far the read model is in <paramref name="partition"/>; null when nothing is stored.</summary>
     Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken);
 
-    /// <summary>The stored documents among <paramref name="keys"/>.</summary>
-    Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(
+    /// <summary>The stored documents among <paramref name="keys"/>, with their versions.</summary>
+    Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(
         ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
         where TDocument : class;
 
     /// <summary>
-    /// Writes all changes and moves all checkpoints, or does neither. Called for several projections at the same time, for one projection never.
+    /// Writes all changes and moves all checkpoints, or does neither. A document that was folded on is replaced or deleted only if it still has the version that it was folded on; one that was folded on nothing is written only if
+    /// there still is none. Several engines may call it at the same time, also for one projection.
     /// </summary>
     /// <returns>How many bytes the documents took: by it the next batches are bounded.</returns>
     /// <exception cref="CheckpointMovedException">A checkpoint is not where the batch believes, or is of another build: another node has taken over, somebody has deleted or changed it, or this very
     /// batch was committed although its answer was lost. Nothing was written.</exception>
+    /// <exception cref="DocumentsChangedException">Another engine wrote a document since it was folded on. Nothing was written.</exception>
     Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken);
 
     /// <summary>

@@ -34,7 +34,7 @@ public sealed class ProjectionBuilder<TDocument>
     /// <summary>
     /// Every <typeparamref name="TEvent"/> changes the document under <paramref name="key"/>: <paramref name="fold"/> gets the present
     /// document, or null when there is none, and returns the next one, or null to delete it. It may change the one it got and return it.
-    /// The key must be named by events of one aggregate (or one partition) only.
+    /// Events of several aggregates, partitions and aggregate types may name the key: those of one partition come in the order of the log, those of two in any order.
     /// </summary>
     /// <exception cref="InvalidOperationException">The type is declared already, or the projection is of another kind.</exception>
     public ProjectionBuilder<TDocument> Folds<TEvent>(Func<TEvent, RecordedEvent, string> key, Func<TDocument?, TEvent, RecordedEvent, TDocument?> fold)

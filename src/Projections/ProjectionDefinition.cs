@@ -8,7 +8,7 @@ public enum ProjectionKind
     /// <summary>Each event makes a document of its own, which never changes.</summary>
     Inserts,
 
-    /// <summary>A document is the fold of the events of one aggregate (or of one partition) that name its key.</summary>
+    /// <summary>A document is the fold of the events that name its key: those of one partition in the order of the log, those of several in any order of these.</summary>
     Folds,
 
     /// <summary>A document is the sum of what events add to it, in any order; events of all partitions may name its key.</summary>

@@ -238,7 +238,19 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
             (DocumentChanges? changes, int taken) = rest.Count == 0 ? (null, 0)
                 : await fold.Fold(rest, sizes.Transaction(_options.MaxDocumentBytesPerTransaction), _store, cancellationToken).ConfigureAwait(false);
             IReadOnlyList<CheckpointMove> now = taken == rest.Count ? moves : UpTo(rest, taken, moves);
-            long bytes = await _store.Commit(changes is { Count: > 0 } ? [changes] : [], now, cancellationToken).ConfigureAwait(false);
+            long bytes;
+            try
+            {
+                bytes = await _store.Commit(changes is { Count: > 0 } ? [changes] : [], now, cancellationToken).ConfigureAwait(false);
+            }
+            catch (DocumentsChangedException)
+            {
+                // Another engine shares documents with this one, and was first: somebody always gets on.
+                ProjectionTelemetry.FoldedAgain(fold.Projection.Name);
+                fold.Forget();
+                continue;
+            }
+
             sizes.Wrote(changes?.Count ?? 0, bytes);
             await _checkpoints.Moved(fold.Projection, now, cancellationToken).ConfigureAwait(false);
             rest = rest[taken..];

@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
 namespace KafkaEventSourcing.Projections;
 
 /// <summary>
@@ -133,19 +136,20 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         _folding = null;
         if (missing is not null)
         {
-            IReadOnlyDictionary<string, TDocument> stored = await store.Load(projection, missing, cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<string, StoredDocument<TDocument>> stored = await store.Load(projection, missing, cancellationToken).ConfigureAwait(false);
             foreach (string key in missing)
                 _cache.Set(key, stored.GetValueOrDefault(key));
         }
 
         var documents = new List<KeyValuePair<string, TDocument?>>();
-        var isNew = new List<bool>();
+        var before = new List<StoredDocument<TDocument>>();
+        long version = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
         foreach ((string key, ProjectionHandler<TDocument> handler, RecordedEvent recorded) in work)
         {
             _folding = recorded;
-            _cache.TryGet(key, out TDocument? present);
-            TDocument? next = handler.Fold!(present, recorded);
-            _cache.Set(key, next);
+            _cache.TryGet(key, out StoredDocument<TDocument> present);
+            TDocument? next = handler.Fold!(present.Document, recorded);
+            _cache.Set(key, next is null ? default : new StoredDocument<TDocument>(next, version));
             if (_position.TryGetValue(key, out int at))
             {
                 documents[at] = new(key, next);
@@ -154,10 +158,10 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             {
                 _position.Add(key, documents.Count);
                 documents.Add(new(key, next));
-                isNew.Add(present is null);
+                before.Add(present);
             }
         }
 
-        return (new DocumentChanges<TDocument>(projection, documents, isNew), taken);
+        return (new DocumentChanges<TDocument>(projection, documents, before, version), taken);
     }
 }

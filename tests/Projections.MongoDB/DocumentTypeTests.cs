@@ -31,9 +31,9 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         await using (var engine = new ProjectionEngine([projection], store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance))
             await engine.Project(0, 0, [.. documents.Select((_, i) => Tally.Event(0, i, $"a{i}", 1, new Added(i)))], documents.Length, Cancellation);
 
-        IReadOnlyDictionary<string, Rich> stored = await store.Load(projection, [.. documents.Select(d => d.Id)], Cancellation);
+        IReadOnlyDictionary<string, StoredDocument<Rich>> stored = await store.Load(projection, [.. documents.Select(d => d.Id)], Cancellation);
         foreach (Rich document in documents)
-            ReadModelDocuments.ToBson(projection, stored[document.Id]).ShouldBe(ReadModelDocuments.ToBson(projection, document));
+            ReadModelDocuments.ToBson(projection, stored[document.Id].Document!).ShouldBe(ReadModelDocuments.ToBson(projection, document));
 
         await ShouldSort("key", d => d.Key);
         await ShouldSort("maybe", d => d.Maybe);
@@ -82,7 +82,7 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         await using var engine = new ProjectionEngine([projection], store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
         await engine.Project(0, 0, [Tally.Event(0, 0, "a", 1, new Added(30))], 1, Cancellation);
         await engine.Project(0, 1, [Tally.Event(0, 1, "a", 2, new Added(45))], 2, Cancellation);
-        (await store.Load((ProjectionDefinition<Worked>)projection, ["w"], Cancellation))["w"].ShouldBe(new Worked { Id = "w", Spent = TimeSpan.FromMinutes(75), Begins = new TimeOnly(8, 0), Cost = 3m });
+        (await store.Load((ProjectionDefinition<Worked>)projection, ["w"], Cancellation))["w"].Document.ShouldBe(new Worked { Id = "w", Spent = TimeSpan.FromMinutes(75), Begins = new TimeOnly(8, 0), Cost = 3m });
     }
 
     [Fact]

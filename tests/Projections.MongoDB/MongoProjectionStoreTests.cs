@@ -134,7 +134,7 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
         public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken) =>
             inner.LoadCheckpoint(projection, partition, cancellationToken);
 
-        public Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+        public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
             where TDocument : class => inner.Load(projection, keys, cancellationToken);
 
         public async Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)

@@ -9,6 +9,7 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
     private readonly Dictionary<string, Guid> _collections = [];
     private readonly HashSet<(string Projection, int Partition)> _partitions = [];
     private readonly Dictionary<string, Dictionary<string, object>> _documents = [];
+    private readonly Dictionary<(string Projection, string Key), long> _versions = [];
 
     /// <summary>Called before a commit takes effect and after it did; may throw, as a lost connection would.</summary>
     public Action? BeforeCommit { get; set; }
@@ -111,7 +112,7 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
         }
     }
 
-    public Task<IReadOnlyDictionary<string, TDocument>> Load<TDocument>(
+    public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(
         ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
         where TDocument : class
     {
@@ -119,7 +120,8 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
         {
             Loads++;
             Dictionary<string, object> all = _documents.GetValueOrDefault(projection.Name) ?? [];
-            return Task.FromResult<IReadOnlyDictionary<string, TDocument>>(keys.Where(all.ContainsKey).ToDictionary(k => k, k => (TDocument)all[k]));
+            return Task.FromResult<IReadOnlyDictionary<string, StoredDocument<TDocument>>>(
+                keys.Where(all.ContainsKey).ToDictionary(k => k, k => new StoredDocument<TDocument>((TDocument)all[k], _versions.TryGetValue((projection.Name, k), out long version) ? version : null)));
         }
     }
 
@@ -143,6 +145,8 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
                     throw new CheckpointMovedException(move);
             }
 
+            if (changes.FirstOrDefault(c => !c.Projection.Accept(new Unchanged(this, c))) is { } changed)
+                throw new DocumentsChangedException(changed.Projection.Name);
             foreach (DocumentChanges change in changes)
                 change.Projection.Accept(new Write(this, change));
             foreach (CheckpointMove move in checkpoints)
@@ -168,6 +172,29 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
         }
     }
 
+    private readonly struct Unchanged(InMemoryProjectionStore store, DocumentChanges changes) : IProjectionVisitor<bool>
+    {
+        public bool Visit<TDocument>(ProjectionDefinition<TDocument> projection)
+            where TDocument : class
+        {
+            var typed = (DocumentChanges<TDocument>)changes;
+            Dictionary<string, object> documents = store._documents.GetValueOrDefault(projection.Name) ?? [];
+            for (int i = 0; i < typed.Count && projection.Kind == ProjectionKind.Folds; i++)
+            {
+                string key = typed.Documents[i].Key;
+                bool isStored = documents.ContainsKey(key);
+                if (typed.IsNew(i) && typed.Documents[i].Value is null)
+                    continue;
+                if (isStored == typed.IsNew(i))
+                    return false;
+                if (isStored && (store._versions.TryGetValue((projection.Name, key), out long version) ? version : (long?)null) != typed.VersionBefore(i))
+                    return false;
+            }
+
+            return true;
+        }
+    }
+
     private readonly struct Write(InMemoryProjectionStore store, DocumentChanges changes) : IProjectionVisitor<bool>
     {
         public bool Visit<TDocument>(ProjectionDefinition<TDocument> projection)
@@ -175,8 +202,12 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
         {
             if (!store._documents.TryGetValue(projection.Name, out Dictionary<string, object>? documents))
                 store._documents.Add(projection.Name, documents = []);
-            foreach ((string key, TDocument? document) in ((DocumentChanges<TDocument>)changes).Documents)
+            var typed = (DocumentChanges<TDocument>)changes;
+            for (int i = 0; i < typed.Count; i++)
             {
+                (string key, TDocument? document) = typed.Documents[i];
+                if (document is null && typed.IsNew(i))
+                    continue;
                 if (projection.Kind == ProjectionKind.Inserts)
                     documents.Add(key, document!);
                 else if (document is null)
@@ -185,6 +216,8 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
                     documents[key] = projection.Add((TDocument)present, document);
                 else
                     documents[key] = document;
+                if (projection.Kind == ProjectionKind.Folds)
+                    store._versions[(projection.Name, key)] = changes.Version;
             }
 
             return true;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using KafkaEventSourcing.Projections;
+using KafkaEventSourcing.Projections.MongoDB;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -21,6 +22,9 @@ internal static class ReadModelEndpoints
 {
     public const string TokenHeader = "X-Consistency-Token";
     public const string TokenParameter = "token";
+
+    /// <summary>All of a document but what is there for its writers.</summary>
+    public static readonly BsonDocument Shown = new(DocumentVersion.Field, 0);
 
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(2);
     private static readonly JsonWriterSettings Json = new() { OutputMode = JsonOutputMode.RelaxedExtendedJson };
@@ -59,7 +63,7 @@ internal static class ReadModelEndpoints
                         throw new InvalidInputException(unknown, $"'{unknown}' is no parameter of one document; it takes {TokenParameter}.");
                     await WaitForToken(context, lifecycle.PartOf(aggregate), options, time).ConfigureAwait(false);
                     return await WithinTime(context, lifecycle.Node, projection, options, time, async token =>
-                        await Collection().Find(new BsonDocument("_id", id), new FindOptions { MaxTime = options.TokenTimeout }).FirstOrDefaultAsync(token).ConfigureAwait(false) is { } found
+                        await Collection().Find(new BsonDocument("_id", id), new FindOptions { MaxTime = options.TokenTimeout }).Project<RawBsonDocument>(Shown).FirstOrDefaultAsync(token).ConfigureAwait(false) is { } found
                             ? Results.Text(found.ToJson(Json), "application/json", Encoding.UTF8)
                             : Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no document '{id}' in {projection.Name}.")).ConfigureAwait(false);
                 })

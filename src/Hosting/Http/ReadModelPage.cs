@@ -17,7 +17,7 @@ internal static class ReadModelPage
 
     public static async Task Write(HttpResponse response, IMongoCollection<RawBsonDocument> collection, PageQuery query, TimeSpan maxTime, JsonWriterSettings json, CancellationToken cancellationToken)
     {
-        var options = new FindOptions<RawBsonDocument> { Sort = query.Sort, Limit = query.Limit + 1, MaxTime = maxTime };
+        var options = new FindOptions<RawBsonDocument> { Sort = query.Sort, Limit = query.Limit + 1, MaxTime = maxTime, Projection = ReadModelEndpoints.Shown };
         using IAsyncCursor<RawBsonDocument> cursor = await collection.FindAsync<RawBsonDocument>(query.Filter, options, cancellationToken).ConfigureAwait(false);
         int documents = 0;
         long bytes = 0;

@@ -40,8 +40,8 @@ internal static class WriteCommands
         BsonArray upserted = [];
         return Each(context, updates.Count, (i, transaction, _) =>
         {
-            if (IsReplacement(updates[i].Span, out ReadOnlySpan<byte> id, out ReadOnlySpan<byte> replacement, out bool upsert)
-                && context.Store.TryReplace(collection, replacement, upsert, transaction) is var (known, changed))
+            if (IsReplacement(updates[i].Span, out ReadOnlySpan<byte> id, out RawElement condition, out ReadOnlySpan<byte> replacement, out bool upsert)
+                && context.Store.TryReplace(collection, replacement, condition, upsert, transaction) is var (known, changed))
             {
                 if (!known && changed)
                     upserted.Add(new BsonDocument { { "index", i }, { "_id", BsonSerializer.Deserialize<BsonDocument>(id.ToArray())["_id"] } });
@@ -140,10 +140,11 @@ internal static class WriteCommands
         });
     }
 
-    // Whether a statement is {q: {_id: X}, u: {_id: X, …}}, which is how read models are written.
-    private static bool IsReplacement(ReadOnlySpan<byte> statement, out ReadOnlySpan<byte> id, out ReadOnlySpan<byte> replacement, out bool upsert)
+    // Whether a statement is {q: {_id: X}, u: {_id: X, …}}, which is how read models are written, or {q: {_id: X, field: 64-bit number}, …}, as those are whose documents have a version.
+    private static bool IsReplacement(ReadOnlySpan<byte> statement, out ReadOnlySpan<byte> id, out RawElement condition, out ReadOnlySpan<byte> replacement, out bool upsert)
     {
         id = replacement = default;
+        condition = default;
         upsert = false;
         var fields = new RawBson(statement);
         while (fields.MoveNext())
@@ -164,8 +165,15 @@ internal static class WriteCommands
         var query = new RawBson(id);
         var document = new RawBson(replacement);
         if (!query.MoveNext() || !document.MoveNext() || !query.Current.Name.SequenceEqual("_id"u8) || !document.Current.Name.SequenceEqual("_id"u8)
-            || query.Current.Type != document.Current.Type || !query.Current.Value.SequenceEqual(document.Current.Value) || query.MoveNext())
+            || query.Current.Type != document.Current.Type || !query.Current.Value.SequenceEqual(document.Current.Value))
             return false;
+        if (query.MoveNext())
+        {
+            condition = query.Current;
+            if (condition.Type != BsonType.Int64 || condition.Name.IsEmpty || condition.Name.Contains((byte)'.') || condition.Name[0] == (byte)'$' || query.MoveNext())
+                return false;
+        }
+
         while (document.MoveNext())
         {
             if (document.Current.Name.StartsWith("$"u8))

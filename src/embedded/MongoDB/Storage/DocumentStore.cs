@@ -218,8 +218,11 @@ internal sealed class DocumentStore : IDisposable
         return true;
     }
 
-    /// <summary>Replaces the document with the <c>_id</c> of <paramref name="document"/>, or inserts it if it may; null, and nothing is done, when it has to take the general way.</summary>
-    public (bool Matched, bool Modified)? TryReplace(CollectionDefinition collection, ReadOnlySpan<byte> document, bool upsert, StoreTransaction transaction)
+    /// <summary>
+    /// Replaces the document with the <c>_id</c> of <paramref name="document"/>, or inserts it if it may; null, and nothing is done, when it has to take the general way. The present document must have
+    /// <paramref name="condition"/>, a 64-bit number, unless that has no name.
+    /// </summary>
+    public (bool Matched, bool Modified)? TryReplace(CollectionDefinition collection, ReadOnlySpan<byte> document, RawElement condition, bool upsert, StoreTransaction transaction)
     {
         RawBson.Check(document);
         PlainIndexes plain = collection.Plain;
@@ -237,6 +240,14 @@ internal sealed class DocumentStore : IDisposable
             AddPlainEntries(collection, document, fields, key, transaction);
             transaction.Put(key, document);
             return (false, true);
+        }
+
+        if (!condition.Name.IsEmpty)
+        {
+            if (!RawBson.TryFind(before, condition.Name, out RawElement present) || present.Type != condition.Type)
+                return null;
+            if (!present.Value.SequenceEqual(condition.Value))
+                return upsert ? null : (false, false);
         }
 
         if (document.SequenceEqual(before))

@@ -53,6 +53,21 @@ internal ref struct RawBson
         return true;
     }
 
+    /// <summary>The field of <paramref name="document"/> that has the name.</summary>
+    public static bool TryFind(ReadOnlySpan<byte> document, ReadOnlySpan<byte> name, out RawElement field)
+    {
+        var fields = new RawBson(document);
+        while (fields.MoveNext())
+        {
+            field = fields.Current;
+            if (field.Name.SequenceEqual(name))
+                return true;
+        }
+
+        field = default;
+        return false;
+    }
+
     /// <summary>Checks a document and all documents in it.</summary>
     /// <exception cref="FormatException">It is malformed, or nested too deep.</exception>
     public static void Check(ReadOnlySpan<byte> document, int depth = 0)
