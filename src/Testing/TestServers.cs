@@ -4,7 +4,6 @@ using KafkaEventSourcing.Embedded.Kafka;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Embedded;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Testcontainers.Kafka;
 using Testcontainers.MongoDb;
 
@@ -35,6 +34,9 @@ public sealed class TestServers : IAsyncDisposable
     /// <summary>Where the servers are.</summary>
     public ServerAddresses Addresses { get; }
 
+    /// <summary>Where nodes and servers of tests log to: the file that the variable <c>KES_TEST_LOG</c> names, from level Information on; without it, nowhere.</summary>
+    public static ILoggerFactory Loggers => TestLog.OfEnvironment;
+
     /// <summary>Whether all three are embedded.</summary>
     public bool AreEmbedded { get; }
 
@@ -57,7 +59,7 @@ public sealed class TestServers : IAsyncDisposable
                 : named;
             // On a broker that tests share the registry of each is its own: several registries on one topic would give the same ids.
             var missing = addresses.Kafka is null ? new EmbeddedServers { Cluster = NamedCluster() } : new EmbeddedServers { SchemasTopic = UniqueName("_schemas") };
-            IServers servers = await missing.Start(addresses, folder, options: null, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
+            IServers servers = await missing.Start(addresses, folder, options: null, Loggers, cancellationToken).ConfigureAwait(false);
             started.Push(servers);
             bool embedded = addresses.Kafka is null && addresses.Registry is null && addresses.MongoDB is null;
             return new TestServers(folder, started, servers.Addresses, embedded);
@@ -77,7 +79,7 @@ public sealed class TestServers : IAsyncDisposable
     /// <param name="dataDirectory">The folder of the state stores; null: a new one in <see cref="Folder"/>.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     public Task<EventSourcedNode> StartNode(ApplicationDefinition application, string? dataDirectory, CancellationToken cancellationToken) =>
-        StartNode(application, dataDirectory, NullLoggerFactory.Instance, cancellationToken);
+        StartNode(application, dataDirectory, Loggers, cancellationToken);
 
     /// <summary>Starts a node of <paramref name="application"/> with two partitions, which logs to <paramref name="loggers"/>.</summary>
     public Task<EventSourcedNode> StartNode(ApplicationDefinition application, string? dataDirectory, ILoggerFactory loggers, CancellationToken cancellationToken)

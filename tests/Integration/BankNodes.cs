@@ -39,7 +39,7 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             BarrierEvents = BarrierEvents,
             MaxWaitingBytes = MaxWaitingBytes,
         };
-        EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers ?? NullLoggerFactory.Instance, TimeProvider.System, cancellationToken);
+        EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers ?? TestServers.Loggers, TimeProvider.System, cancellationToken);
         if (!MayEnd)
             _ = node.Completion.ContinueWith(Failed, TestContext.Current, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
