@@ -68,10 +68,16 @@ public sealed class AggregateNode : IAsyncDisposable
         ApplicationDefinition application, KafkaConnection kafka, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var topics = new TopicFamily(application.Name, definition.Name);
+        // Those of the types that its read models share, too: how far their logs reach is asked before their parts start.
+        AggregateDefinition[] sharing = [.. projections.SelectMany(application.AggregatesOf).Where(a => a != definition).Distinct()];
         using (var provisioner = new TopicProvisioner(kafka))
         {
-            TopicPlan plan = await provisioner.PlanMissing(topics, options.Partitions, options.ReplicationFactor, definition.Reacts, cancellationToken).ConfigureAwait(false);
-            await provisioner.Apply(plan, cancellationToken).ConfigureAwait(false);
+            foreach (AggregateDefinition aggregate in (AggregateDefinition[])[definition, .. sharing])
+            {
+                var family = new TopicFamily(application.Name, aggregate.Name);
+                TopicPlan plan = await provisioner.PlanMissing(family, options.Partitions, options.ReplicationFactor, aggregate.Reacts, cancellationToken).ConfigureAwait(false);
+                await provisioner.Apply(plan, cancellationToken).ConfigureAwait(false);
+            }
         }
 
         var processor = new CommandProcessor(definition, topics, kafka, serde,
@@ -104,7 +110,9 @@ public sealed class AggregateNode : IAsyncDisposable
                 kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
             var projecting = new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) };
-            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, projecting, loggers.CreateLogger<ProjectionEngine>(), history, timeProvider);
+            var feed = new ProjectionFeed(
+                definition.Name, application.SharedReadModels(), sharing.ToDictionary(a => a.Name, IEventLogExtents (a) => new HistoryReader(kafka, new TopicFamily(application.Name, a.Name), serde)));
+            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, projecting, loggers.CreateLogger<ProjectionEngine>(), history, timeProvider, feed);
             node = new AggregateNode(definition, topics, processor, owners, codec, commands, history, engine, watch, options, timeProvider);
         }
         catch

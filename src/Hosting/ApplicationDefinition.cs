@@ -13,7 +13,7 @@ public sealed class ApplicationDefinition
         (Name, Summary, Aggregates, Projections, Indexes, Examples) = (name, summary, aggregates, projections, indexes, examples);
         foreach (ProjectionDefinition projection in projections)
         {
-            _ = AggregateOf(projection);
+            _ = AggregatesOf(projection);
             ReadModelDocuments.Check(projection, SampleValue.Of(projection.DocumentType));
         }
 
@@ -40,14 +40,16 @@ public sealed class ApplicationDefinition
     /// <summary>Commands, states and documents that show what they look like, for the API page.</summary>
     public IReadOnlyList<object> Examples { get; }
 
-    /// <summary>The aggregate type whose events <paramref name="projection"/> reads.</summary>
-    /// <exception cref="InvalidOperationException">It reads events of none, or of several.</exception>
-    internal AggregateDefinition AggregateOf(ProjectionDefinition projection)
+    /// <summary>The aggregate types whose events <paramref name="projection"/> reads, in the order of the application.</summary>
+    /// <exception cref="InvalidOperationException">It reads an event that none of them has.</exception>
+    internal IReadOnlyList<AggregateDefinition> AggregatesOf(ProjectionDefinition projection)
     {
-        AggregateDefinition[] readers = [.. Aggregates.Where(a => projection.EventTypes.Any(a.EventTypes.Contains))];
-        if (readers.Length == 1 && projection.EventTypes.All(readers[0].EventTypes.Contains))
-            return readers[0];
-        throw new InvalidOperationException(
-            $"The projection '{projection.Name}' must read events of exactly one aggregate type; it reads {string.Join(", ", projection.EventTypes.Select(t => t.Name))}.");
+        if (projection.EventTypes.FirstOrDefault(t => !Aggregates.Any(a => a.EventTypes.Contains(t))) is { } stranger)
+            throw new InvalidOperationException($"The projection '{projection.Name}' reads {stranger.Name}, which is an event of no aggregate type of the application '{Name}'.");
+        return [.. Aggregates.Where(a => projection.EventTypes.Any(a.EventTypes.Contains))];
     }
+
+    /// <summary>The read models that are folded from several aggregate types, by their names, and these types.</summary>
+    internal IReadOnlyDictionary<string, IReadOnlyList<string>> SharedReadModels() =>
+        Projections.Select(p => (p.Name, Types: AggregatesOf(p))).Where(p => p.Types.Count > 1).ToDictionary(p => p.Name, IReadOnlyList<string> (p) => [.. p.Types.Select(a => a.Name)]);
 }

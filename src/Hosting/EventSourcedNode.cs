@@ -109,9 +109,27 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>Completes once all read models include every event that is committed at the time of the call.</summary>
     public async Task WaitForReadModels(CancellationToken cancellationToken)
     {
-        Task all = Task.WhenAll(Aggregates.Select(a => a.WaitForReadModels(cancellationToken)));
-        if (await Task.WhenAny(all, Completion).ConfigureAwait(false) == Completion)
-            await Completion.ConfigureAwait(false); // a part that stopped must not look like a slow one
+        // A part that stopped must not look like a slow one, nor hold up those whose read models it shares.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        List<Task> parts = [.. Aggregates.Select(a => a.WaitForReadModels(stop.Token))];
+        Task all = Task.WhenAll(parts);
+        try
+        {
+            while (parts.Count > 0)
+            {
+                Task ended = await Task.WhenAny([Completion, .. parts]).ConfigureAwait(false);
+                await ended.ConfigureAwait(false);
+                if (!parts.Remove(ended))
+                    break;
+            }
+        }
+        catch
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
         await all.ConfigureAwait(false);
     }
 
@@ -137,14 +155,13 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a => a.CommandTypes.Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
         var serde = AvroMessageSerde.Create(_registry, types);
         _readModelStart = new ReadModelStart(_readModels, Application.Projections, loggers.CreateLogger<ReadModelStart>(), timeProvider, _stop.Token);
-        ILookup<AggregateDefinition, ProjectionDefinition> projections = Application.Projections.ToLookup(Application.AggregateOf);
         var started = new List<AggregateNode>();
         Aggregates = started;
         foreach (AggregateDefinition aggregate in Application.Aggregates)
         {
             entering(() => $"asking Kafka and the Schema Registry for the topics and schemas of '{aggregate.Name}'");
             AggregateNode part = await AggregateNode.Start(
-                aggregate, [.. projections[aggregate]], _readModels, _readModelStart.Ready, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
+                aggregate, [.. Application.Projections.Where(p => Application.AggregatesOf(p).Contains(aggregate))], _readModels, _readModelStart.Ready, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
             started.Add(part);
             foreach (Type command in aggregate.CommandTypes.Where(t => !ProcessMessages.Is(t)))
                 _byCommand.Add(command, part);

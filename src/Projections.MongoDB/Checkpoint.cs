@@ -10,20 +10,24 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 internal static class Checkpoint
 {
     public const string Projection = "projection";
+    public const string Aggregate = "aggregate";
     public const string Partition = "partition";
     public const string Build = "build";
     public const string NextOffset = "nextOffset";
     public const string Topic = "topic";
     public const string Check = "check";
 
-    public static string IdOf(string projection, int partition) => string.Create(CultureInfo.InvariantCulture, $"{projection}/{partition}");
+    public static string IdOf(string projection, EventPartition partition) => string.Create(CultureInfo.InvariantCulture, $"{projection}/{partition}");
 
     public static BsonBinaryData Binary(Guid id) => new(id, GuidRepresentation.Standard);
 
     public static BsonDocument First(CheckpointMove move)
     {
         string id = IdOf(move.Projection, move.Partition);
-        return new BsonDocument { { "_id", id }, { Projection, move.Projection }, { Partition, move.Partition }, { Build, Binary(move.Build) } }.AddRange(Position(move));
+        return new BsonDocument { { "_id", id }, { Projection, move.Projection } }
+            .Add(Aggregate, move.Partition.Aggregate, move.Partition.Aggregate is not null)
+            .AddRange(new BsonDocument { { Partition, move.Partition.Partition }, { Build, Binary(move.Build) } })
+            .AddRange(Position(move));
     }
 
     /// <summary>The fields that a move sets.</summary>

@@ -122,7 +122,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken)
+    public async Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(projection);
         string id = Checkpoint.IdOf(projection.Name, partition);
@@ -132,7 +132,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken)
+    public async Task<bool> StartAnew(
+        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(projection);
         Guid build = Guid.CreateVersion7(_time.GetUtcNow());
@@ -140,7 +141,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         try
         {
             await InTransaction(async (session, token) =>
-                begun = await _register.Begin(session, projection.Name, seen, build, until, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+                begun = await _register.Begin(session, projection.Name, seen, build, until, aggregates, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         }
         catch (MongoWriteException first) when (first.WriteError?.Code == DuplicateKey)
         {

@@ -15,7 +15,8 @@ public sealed class ReadModelComparison : IProjectionStore
     private static readonly Guid Build = new("0198a000-0000-7000-8000-000000000001"); // of a fold that nobody else has
 
     private readonly MongoProjectionStore _stored;
-    private readonly ConcurrentDictionary<(string Projection, int Partition), long> _checkpoints = [];
+    private readonly IReadOnlyDictionary<string, IReadOnlyList<string>> _aggregates;
+    private readonly ConcurrentDictionary<(string Projection, EventPartition Partition), long> _checkpoints = [];
     private readonly ConcurrentDictionary<string, FoldedDocuments> _folded = [];
     private readonly ConcurrentDictionary<string, long> _counts = [];
     private readonly Lock _differencesLock = new();
@@ -23,7 +24,10 @@ public sealed class ReadModelComparison : IProjectionStore
     private long _compared;
 
     /// <summary>Compares with what <paramref name="stored"/> holds.</summary>
-    public ReadModelComparison(MongoProjectionStore stored) => _stored = stored;
+    /// <param name="stored">The read models.</param>
+    /// <param name="aggregates">Of each read model that is folded from several aggregate types, by its name, these types. An engine each folds them, one after the other.</param>
+    public ReadModelComparison(MongoProjectionStore stored, IReadOnlyDictionary<string, IReadOnlyList<string>>? aggregates = null) =>
+        (_stored, _aggregates) = (stored, aggregates ?? new Dictionary<string, IReadOnlyList<string>>());
 
     /// <summary>How many documents were found to differ.</summary>
     public long DifferenceCount { get; private set; }
@@ -45,18 +49,20 @@ public sealed class ReadModelComparison : IProjectionStore
             IsBeingCleared = false,
             HasDocuments = true,
             Partitions = _checkpoints.Keys.Where(k => k.Projection == projection.Name).Select(k => k.Partition).ToHashSet(),
-            Until = new Dictionary<int, long>(),
+            Until = new Dictionary<EventPartition, long>(),
+            Aggregates = _aggregates.TryGetValue(projection.Name, out IReadOnlyList<string>? several) ? several.ToHashSet() : [],
         });
 
     /// <inheritdoc/>
-    public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken)
+    public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(projection);
         return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out long next) ? new ReadModelCheckpoint(Build, next, null, IsGenuine: true) : (ReadModelCheckpoint?)null);
     }
 
     /// <inheritdoc/>
-    public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken) =>
+    public Task<bool> StartAnew(
+        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken) =>
         throw new NotSupportedException("What is compared is folded once.");
 
     /// <inheritdoc/>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using MongoDB.Bson;
 using MongoDB.Driver;
 
@@ -13,13 +12,15 @@ internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollectio
     private const string Collection = "collection";
     private const string Partitions = "partitions";
     private const string Until = "until";
+    private const string Aggregates = "aggregates"; // of a read model of several
     private const int NamespaceExists = 48;
 
     public async Task<ReadModelState?> Load(string name, CancellationToken cancellationToken)
     {
         BsonDocument? stored = await Find(name, cancellationToken).ConfigureAwait(false);
         if (stored is null || Checkpoint.IdOfBuild(stored) is not { } build
-            || stored.GetValue(Partitions, BsonNull.Value) is not BsonArray partitions || !partitions.All(p => p.IsInt32) || stored.GetValue(Until, BsonNull.Value) is not BsonDocument until)
+            || stored.GetValue(Partitions, BsonNull.Value) is not BsonArray partitions || stored.GetValue(Until, BsonNull.Value) is not BsonDocument until
+            || Read(partitions.Select(p => p.ToString()!)) is not { } noted || Read(until.Names) is not { } ahead)
             return null;
         BsonValue collection = stored.GetValue(Collection, BsonNull.Value);
         return new ReadModelState
@@ -27,8 +28,9 @@ internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollectio
             Build = build,
             IsBeingCleared = collection.IsBsonNull,
             HasDocuments = !collection.IsBsonNull && collection == await IdOf(name, cancellationToken).ConfigureAwait(false),
-            Partitions = partitions.Select(p => p.AsInt32).ToHashSet(),
-            Until = until.ToDictionary(u => int.Parse(u.Name, CultureInfo.InvariantCulture), u => u.Value.ToInt64()),
+            Partitions = noted.ToHashSet(),
+            Until = ahead.Zip(until.Values).ToDictionary(u => u.First, u => u.Second.ToInt64()),
+            Aggregates = stored.GetValue(Aggregates, BsonNull.Value) is BsonArray several ? several.Select(a => a.ToString()!).ToHashSet() : [],
         };
     }
 
@@ -37,7 +39,8 @@ internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollectio
         await Find(name, cancellationToken).ConfigureAwait(false) is { } stored && !stored.GetValue(Collection, BsonNull.Value).IsBsonNull && stored.GetValue(Until, BsonNull.Value) is BsonDocument { ElementCount: 0 };
 
     /// <summary>The transaction that makes <paramref name="build"/> the current one: whoever writes for another is refused from then on. False: it is not as it was seen.</summary>
-    public async Task<bool> Begin(IClientSessionHandle session, string name, SeenReadModel seen, Guid build, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken)
+    public async Task<bool> Begin(
+        IClientSessionHandle session, string name, SeenReadModel seen, Guid build, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
     {
         if (seen.Partition is { } partition)
         {
@@ -58,7 +61,8 @@ internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollectio
             { Checkpoint.Build, Checkpoint.Binary(build) },
             { Collection, BsonNull.Value },
             { Partitions, new BsonArray() },
-            { Until, new BsonDocument(until.Select(u => new BsonElement(u.Key.ToString(CultureInfo.InvariantCulture), u.Value))) },
+            { Until, new BsonDocument(until.Select(u => new BsonElement(u.Key.ToString(), u.Value))) },
+            { Aggregates, new BsonArray(aggregates), aggregates.Count > 0 },
         }, new ReplaceOptions { IsUpsert = true }, cancellationToken).ConfigureAwait(false);
         return true;
     }
@@ -93,11 +97,24 @@ internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollectio
     }
 
     /// <summary>Notes that <paramref name="build"/> has a checkpoint of <paramref name="partition"/>; false: it is not the current one.</summary>
-    public async Task<bool> AddPartition(IClientSessionHandle session, string name, Guid build, int partition, CancellationToken cancellationToken) =>
-        (await checkpoints.UpdateOneAsync(session, OfBuild(name, build), Builders<BsonDocument>.Update.AddToSet(Partitions, partition), cancellationToken: cancellationToken).ConfigureAwait(false)).MatchedCount == 1;
+    public async Task<bool> AddPartition(IClientSessionHandle session, string name, Guid build, EventPartition partition, CancellationToken cancellationToken) =>
+        (await checkpoints.UpdateOneAsync(session, OfBuild(name, build), Builders<BsonDocument>.Update.AddToSet(Partitions, partition.Aggregate is null ? (BsonValue)partition.Partition : partition.ToString()), cancellationToken: cancellationToken).ConfigureAwait(false)).MatchedCount == 1;
 
     public Task Complete(string name, Guid build, CancellationToken cancellationToken) =>
         checkpoints.UpdateOneAsync(OfBuild(name, build), Builders<BsonDocument>.Update.Set(Until, new BsonDocument()), cancellationToken: cancellationToken);
+
+    private static List<EventPartition>? Read(IEnumerable<string> texts)
+    {
+        var partitions = new List<EventPartition>();
+        foreach (string text in texts)
+        {
+            if (!EventPartition.TryParse(text, out EventPartition partition))
+                return null;
+            partitions.Add(partition);
+        }
+
+        return partitions;
+    }
 
     private static BsonDocument ById(string id) => new("_id", id);
 

@@ -10,7 +10,7 @@ public interface IProjectionStore
     Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken);
 
     /// <summary>How far the read model is in <paramref name="partition"/>; null when nothing is stored.</summary>
-    Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken);
+    Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken);
 
     /// <summary>The stored documents among <paramref name="keys"/>, with their versions.</summary>
     Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(
@@ -30,8 +30,14 @@ public interface IProjectionStore
     /// <summary>
     /// Deletes the documents and checkpoints of the read model and begins a new build, unless it is not as <paramref name="seen"/> any more. Whoever writes for the build before is refused from then on.
     /// </summary>
+    /// <param name="projection">The read model.</param>
+    /// <param name="seen">What was seen of it.</param>
+    /// <param name="until">How far the build must come, by partition, before the read model is whole.</param>
+    /// <param name="aggregates">The aggregate types whose events it is folded from, when they are several; else empty.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
     /// <returns>False: something has changed meanwhile, and nothing was done.</returns>
-    Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken);
+    Task<bool> StartAnew(
+        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken);
 
     /// <summary>Notes that <paramref name="build"/> has come as far as it had to before it is whole.</summary>
     Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken);
@@ -41,7 +47,7 @@ public interface IProjectionStore
 /// <param name="Build">The build; null when no state was stored.</param>
 /// <param name="Partition">The partition whose checkpoint is wrong; null when it is not about one.</param>
 /// <param name="NextOffset">That checkpoint's position as it was seen; null when it had none.</param>
-public readonly record struct SeenReadModel(Guid? Build, int? Partition = null, long? NextOffset = null);
+public readonly record struct SeenReadModel(Guid? Build, EventPartition? Partition = null, long? NextOffset = null);
 
 /// <summary>A checkpoint's way from one position to the next.</summary>
 /// <param name="Projection">The projection's name.</param>
@@ -50,14 +56,14 @@ public readonly record struct SeenReadModel(Guid? Build, int? Partition = null, 
 /// <param name="From">The position before; null when there is none yet.</param>
 /// <param name="To">The next offset to read afterwards.</param>
 /// <param name="TopicId">The id of the events topic; null when it is not known.</param>
-public readonly record struct CheckpointMove(string Projection, int Partition, Guid Build, long? From, long To, string? TopicId);
+public readonly record struct CheckpointMove(string Projection, EventPartition Partition, Guid Build, long? From, long To, string? TopicId);
 
 /// <summary>A checkpoint is not where a batch believed it to be; nothing was written. Look at the read model again and go on from there.</summary>
 public sealed class CheckpointMovedException : Exception
 {
     /// <summary>Creates the error for <paramref name="move"/>.</summary>
     public CheckpointMovedException(CheckpointMove move)
-        : base($"The checkpoint of '{move.Projection}', partition {move.Partition}, is not at {move.From?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "its start"} of build {move.Build}.") =>
+        : base($"The checkpoint of '{move.Projection}', partition {move.Partition.Words}, is not at {move.From?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "its start"} of build {move.Build}.") =>
         Move = move;
 
     /// <summary>The move that could not be made.</summary>

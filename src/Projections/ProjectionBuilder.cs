@@ -11,7 +11,9 @@ public sealed class ProjectionBuilder<TDocument>
 
     private readonly string _name;
     private readonly Dictionary<Type, ProjectionHandler<TDocument>> _handlers = [];
+    private readonly List<Type> _keyless = []; // the events that are declared without a key of their own
     private ProjectionKind? _kind;
+    private Func<RecordedEvent, string>? _key;
     private Func<TDocument, TDocument, TDocument>? _plus;
 
     internal ProjectionBuilder(string name)
@@ -24,6 +26,34 @@ public sealed class ProjectionBuilder<TDocument>
 
         _name = name;
     }
+
+    /// <summary>The key that events name which are declared without one of their own. Of a projection that folds it is the aggregate's id unless this is called; one that inserts or sums has to call it.</summary>
+    /// <exception cref="InvalidOperationException">It was called before.</exception>
+    public ProjectionBuilder<TDocument> Key(Func<RecordedEvent, string> key)
+    {
+        if (_key is not null)
+            throw new InvalidOperationException($"The projection '{_name}' has its key already.");
+        _key = key;
+        return this;
+    }
+
+    /// <summary>Every <typeparamref name="TEvent"/> makes one document, under the projection's <see cref="Key"/>, which no other event has.</summary>
+    /// <exception cref="InvalidOperationException">The type is declared already, or the projection is of another kind.</exception>
+    public ProjectionBuilder<TDocument> Inserts<TEvent>(Func<TEvent, RecordedEvent, TDocument> create)
+        where TEvent : class =>
+        Keyless<TEvent>().Add<TEvent>(ProjectionKind.Inserts, new(KeyOf, null, r => create((TEvent)r.Payload, r)));
+
+    /// <summary>Every <typeparamref name="TEvent"/> changes the document under the projection's <see cref="Key"/>, or else that of its aggregate's id, as the fold with a key does.</summary>
+    /// <exception cref="InvalidOperationException">The type is declared already, or the projection is of another kind.</exception>
+    public ProjectionBuilder<TDocument> Folds<TEvent>(Func<TDocument?, TEvent, RecordedEvent, TDocument?> fold)
+        where TEvent : class =>
+        Keyless<TEvent>().Add<TEvent>(ProjectionKind.Folds, new(KeyOf, (document, r) => fold(document, (TEvent)r.Payload, r), null));
+
+    /// <summary>Every <typeparamref name="TEvent"/> adds <paramref name="delta"/> to the document under the projection's <see cref="Key"/>, as the sum with a key does.</summary>
+    /// <exception cref="InvalidOperationException">The type is declared already, or the projection is of another kind.</exception>
+    public ProjectionBuilder<TDocument> Sums<TEvent>(Func<TEvent, RecordedEvent, TDocument> delta)
+        where TEvent : class =>
+        Keyless<TEvent>().Add<TEvent>(ProjectionKind.Sums, new(KeyOf, null, r => delta((TEvent)r.Payload, r)));
 
     /// <summary>Every <typeparamref name="TEvent"/> makes one document, under a key that no other event has.</summary>
     /// <exception cref="InvalidOperationException">The type is declared already, or the projection is of another kind.</exception>
@@ -58,14 +88,24 @@ public sealed class ProjectionBuilder<TDocument>
     }
 
     /// <summary>Finishes the definition.</summary>
-    /// <exception cref="InvalidOperationException">It reads no event, or it sums and <see cref="Adding"/> was not called.</exception>
+    /// <exception cref="InvalidOperationException">It reads no event, it sums and <see cref="Adding"/> was not called, or an event has no key.</exception>
     public ProjectionDefinition Build()
     {
         if (_kind is not { } kind)
             throw new InvalidOperationException($"The projection '{_name}' reads no event.");
         if (kind == ProjectionKind.Sums && _plus is null)
             throw new InvalidOperationException($"The projection '{_name}' sums: call {nameof(Adding)} to say how two deltas become one.");
+        if (kind != ProjectionKind.Folds && _key is null && _keyless.Count > 0)
+            throw new InvalidOperationException($"The projection '{_name}' has no key for {string.Join(", ", _keyless.Select(t => t.Name))}: call {nameof(Key)}, or name it with the event.");
         return new ProjectionDefinition<TDocument>(_name, kind, _handlers, _plus);
+    }
+
+    private string KeyOf(RecordedEvent recorded) => _key is { } key ? key(recorded) : recorded.AggregateId.Value;
+
+    private ProjectionBuilder<TDocument> Keyless<TEvent>()
+    {
+        _keyless.Add(typeof(TEvent));
+        return this;
     }
 
     private ProjectionBuilder<TDocument> Add<TEvent>(ProjectionKind kind, ProjectionHandler<TDocument> handler)

@@ -118,7 +118,7 @@ public sealed partial class ProjectionEngine
         long lowest = long.MaxValue;
         foreach (ProjectionDefinition projection in Projections)
         {
-            if (await _store.LoadCheckpoint(projection, partition, cancellationToken).ConfigureAwait(false) is not { } checkpoint)
+            if (await _store.LoadCheckpoint(projection, _feed.Of(projection.Name, partition), cancellationToken).ConfigureAwait(false) is not { } checkpoint)
                 return;
             lowest = Math.Min(lowest, checkpoint.NextOffset);
         }

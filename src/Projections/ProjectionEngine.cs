@@ -26,6 +26,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     private readonly Channel<PendingBatch> _pending;
     private readonly CancellationTokenSource _stop = new();
     private readonly ReadModelCheckpoints _checkpoints;
+    private readonly ProjectionFeed _feed;
     private readonly TimeProvider _time;
     private readonly Task _watching;
     private readonly SemaphoreSlim _looking = new(1, 1); // a look with an older extent must not overrule one with a newer
@@ -40,15 +41,18 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     /// <param name="logger">The log.</param>
     /// <param name="log">Tells which log the events come from; null: it is not compared with the one that was left.</param>
     /// <param name="time">The clock; the system's by default.</param>
+    /// <param name="feed">Whose events it reads, when read models are folded from those of other aggregate types too; null: all are folded from what this engine reads.</param>
     public ProjectionEngine(
-        IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ProjectionEngineOptions options, ILogger<ProjectionEngine> logger, IEventLogExtents? log = null, TimeProvider? time = null)
+        IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ProjectionEngineOptions options, ILogger<ProjectionEngine> logger, IEventLogExtents? log = null, TimeProvider? time = null,
+        ProjectionFeed? feed = null)
     {
         options.Validate();
         if (projections.GroupBy(p => p.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new InvalidInputException("projections", $"Two projections are named '{twice.Key}'.");
 
         (_store, _options, _logger, _time) = (store, options, logger, time ?? TimeProvider.System);
-        _checkpoints = new ReadModelCheckpoints(store, log, options, _time, logger);
+        _feed = feed ?? ProjectionFeed.Only;
+        _checkpoints = new ReadModelCheckpoints(store, log, _feed, options, _time, logger);
         Projections = projections;
         Positions = new ProjectionPositions();
         _folds = [.. projections.Select(p => p.StartFold(options.CachedBytes / Math.Max(1, projections.Count)))];
@@ -265,9 +269,9 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         var now = new List<CheckpointMove>();
         foreach (CheckpointMove move in moves)
         {
-            RecordedEvent? last = events[..taken].LastOrDefault(e => e.Partition == move.Partition);
+            RecordedEvent? last = events[..taken].LastOrDefault(e => e.Partition == move.Partition.Partition);
             if (last is not null)
-                now.Add(move with { To = events[taken..].FirstOrDefault(e => e.Partition == move.Partition)?.Offset ?? move.To });
+                now.Add(move with { To = events[taken..].FirstOrDefault(e => e.Partition == move.Partition.Partition)?.Offset ?? move.To });
         }
 
         return now;
@@ -283,7 +287,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         {
             if (Stops.Has(projection, batch.Partition))
                 continue;
-            int earlier = moves.FindIndex(m => m.Partition == batch.Partition);
+            int earlier = moves.FindIndex(m => m.Partition.Partition == batch.Partition);
             KnownCheckpoint? known = _checkpoints.Find(projection, batch.Partition)
                 ?? await _checkpoints.Examine(fold.Projection, batch.Partition, extent: null, cancellationToken).ConfigureAwait(false);
             if (known is null)
@@ -298,7 +302,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
             if (earlier >= 0)
                 moves[earlier] = moves[earlier] with { To = batch.NextOffset };
             else
-                moves.Add(new CheckpointMove(projection, batch.Partition, known.Build, from, batch.NextOffset, known.TopicId));
+                moves.Add(new CheckpointMove(projection, _feed.Of(projection, batch.Partition), known.Build, from, batch.NextOffset, known.TopicId));
 
             bool whole = from is null || batch.Events.Count == 0 || batch.Events[0].Offset >= from;
             if (whole && only is null && joined is null)
@@ -323,7 +327,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The checkpoint of projection {Projection}, partition {Partition}, was moved by another writer or a lost answer; reading it again")]
-    private static partial void LogCheckpointMoved(ILogger logger, string projection, int partition);
+    private static partial void LogCheckpointMoved(ILogger logger, string projection, EventPartition partition);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The projection engine has stopped")]
     private static partial void LogStopped(ILogger logger, Exception fault);

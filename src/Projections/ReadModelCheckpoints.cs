@@ -14,14 +14,14 @@ internal sealed record KnownCheckpoint(Guid Build, long? NextOffset, string? Top
 /// The checkpoints that this node believes in, and the judgement over those that are stored. A checkpoint moves forward from where it was and in no other way: what vanished, went back, was changed by hand, or stands beside
 /// documents of another collection cannot be mended, and the read model is built anew. A log that is not the one that was left stops the read model instead, whose documents may be all that is left of it. Thread-safe.
 /// </summary>
-internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEventLogExtents? log, ProjectionEngineOptions options, TimeProvider time, ILogger logger)
+internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEventLogExtents? log, ProjectionFeed feed, ProjectionEngineOptions options, TimeProvider time, ILogger logger)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(string ReadModel, int Partition), KnownCheckpoint> _known = [];
     private readonly Dictionary<string, ReadModelState> _states = [];
 
     /// <summary>What is not written, and why.</summary>
-    public ReadModelStops Stops { get; } = new();
+    public ReadModelStops Stops { get; } = new(feed);
 
     /// <summary>What was last seen; null when the partition was not looked at yet.</summary>
     public KnownCheckpoint? Find(string readModel, int partition)
@@ -46,7 +46,7 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
             ReadModelState? state = _states.GetValueOrDefault(projection.Name);
             foreach (CheckpointMove move in moves)
             {
-                _known[(move.Projection, move.Partition)] = new KnownCheckpoint(move.Build, move.To, move.TopicId);
+                _known[(move.Projection, move.Partition.Partition)] = new KnownCheckpoint(move.Build, move.To, move.TopicId);
                 mayBeWhole |= state?.Build == move.Build && state.Until.TryGetValue(move.Partition, out long until) && move.To >= until && !(move.From >= until);
             }
         }
@@ -65,10 +65,19 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
             // Before the stored one is loaded: meanwhile it only moves on.
             KnownCheckpoint? believed = Find(projection.Name, partition);
             ReadModelState state = await UsableState(projection, cancellationToken).ConfigureAwait(false);
-            ReadModelCheckpoint? stored = await store.LoadCheckpoint(projection, partition, cancellationToken).ConfigureAwait(false);
-            if (DamageOf(state, stored, believed, partition) is { } damage)
+            if (!HasOurAggregates(projection, state))
             {
-                await StartAnew(projection, new SeenReadModel(state.Build, partition, stored?.NextOffset), damage, cancellationToken).ConfigureAwait(false);
+                string taken = $"The read model '{projection.Name}' is stopped: another release of the application keeps it, folded from the events of {Named(state.Aggregates)} and not of {Named(feed.AggregatesOf(projection.Name))}. "
+                    + "End the nodes of one of the two.";
+                if (Stops.Set(projection.Name, partition, taken))
+                    LogStopped(logger, taken);
+                return null;
+            }
+
+            ReadModelCheckpoint? stored = await store.LoadCheckpoint(projection, feed.Of(projection.Name, partition), cancellationToken).ConfigureAwait(false);
+            if (DamageOf(state, stored, believed, feed.Of(projection.Name, partition)) is { } damage)
+            {
+                await StartAnew(projection, new SeenReadModel(state.Build, feed.Of(projection.Name, partition), stored?.NextOffset), damage, cancellationToken).ConfigureAwait(false);
                 continue;
             }
 
@@ -116,14 +125,22 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
                 continue;
             }
 
+            string? damage = state is null ? null : "its collection was dropped or replaced";
             if (state is { HasDocuments: true })
             {
                 lock (_lock)
-                    _states[projection.Name] = state;
-                return state;
+                {
+                    if (HasOurAggregates(projection, state))
+                        _states[projection.Name] = state;
+                    // Two releases that both build it anew would never end. Whoever comes takes it, whoever is there gives way.
+                    if (_states.ContainsKey(projection.Name))
+                        return state;
+                }
+
+                damage = $"it is folded from the events of {Named(feed.AggregatesOf(projection.Name))}, and was from those of {Named(state.Aggregates)}";
             }
 
-            await StartAnew(projection, new SeenReadModel(state?.Build), state is null ? null : "its collection was dropped or replaced", cancellationToken).ConfigureAwait(false);
+            await StartAnew(projection, new SeenReadModel(state?.Build), damage, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -132,7 +149,7 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
     {
         if (await store.LoadState(projection, cancellationToken).ConfigureAwait(false) is not { Until.Count: > 0, IsBeingCleared: false } state)
             return;
-        foreach ((int partition, long until) in state.Until)
+        foreach ((EventPartition partition, long until) in state.Until)
         {
             if (await store.LoadCheckpoint(projection, partition, cancellationToken).ConfigureAwait(false) is not { } checkpoint || checkpoint.Build != state.Build || checkpoint.NextOffset < until)
                 return;
@@ -143,11 +160,13 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
     }
 
     /// <summary>The log's extent; null when there is none to ask, or it does not answer now.</summary>
-    public async Task<EventLogExtent?> Extent(CancellationToken cancellationToken)
+    public async Task<EventLogExtent?> Extent(CancellationToken cancellationToken) => log is null ? null : await Extent(log, cancellationToken).ConfigureAwait(false);
+
+    private async Task<EventLogExtent?> Extent(IEventLogExtents of, CancellationToken cancellationToken)
     {
         try
         {
-            return log is null ? null : await log.Extent(cancellationToken).ConfigureAwait(false);
+            return await of.Extent(cancellationToken).ConfigureAwait(false);
         }
         catch (KafkaException away)
         {
@@ -156,21 +175,21 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
         }
     }
 
-    private static string? DamageOf(ReadModelState state, ReadModelCheckpoint? stored, KnownCheckpoint? believed, int partition)
+    private static string? DamageOf(ReadModelState state, ReadModelCheckpoint? stored, KnownCheckpoint? believed, EventPartition partition)
     {
         if (stored is not { } checkpoint)
         {
             return state.Partitions.Contains(partition) || (believed?.Build == state.Build && believed.NextOffset is not null)
-                ? $"its checkpoint of partition {partition} is gone" : null;
+                ? $"its checkpoint of partition {partition.Words} is gone" : null;
         }
 
         if (!checkpoint.IsGenuine || checkpoint.Build != state.Build)
-            return $"its checkpoint of partition {partition}, {checkpoint.NextOffset}, was changed by somebody else";
+            return $"its checkpoint of partition {partition.Words}, {checkpoint.NextOffset}, was changed by somebody else";
         return believed?.Build == state.Build && checkpoint.NextOffset < believed.NextOffset
-            ? $"its checkpoint of partition {partition} went back from {believed.NextOffset} to {checkpoint.NextOffset}" : null;
+            ? $"its checkpoint of partition {partition.Words} went back from {believed.NextOffset} to {checkpoint.NextOffset}" : null;
     }
 
-    private static string? ReasonToStop(string readModel, int partition, ReadModelCheckpoint? stored, EventLogExtent extent)
+    private string? ReasonToStop(string readModel, int partition, ReadModelCheckpoint? stored, EventLogExtent extent)
     {
         if (!extent.Partitions.TryGetValue(partition, out PartitionExtent log))
             return null;
@@ -180,32 +199,41 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
             : stored is not null && next < log.Start ? $"the log begins at {log.Start}, behind its checkpoint {next}: the events between them are gone"
             : null;
         if (wrong is null && next < log.Start)
-            return $"The read model '{readModel}' is stopped in partition {partition}: it has to be folded from the first event, and the log begins at {log.Start}.";
+            return $"The read model '{readModel}' is stopped in partition {feed.Of(readModel, partition).Words}: it has to be folded from the first event, and the log begins at {log.Start}.";
         return wrong is null ? null
-            : $"The read model '{readModel}' is stopped in partition {partition}: {wrong}. What is stored stays as it is; to fold it anew from this log, delete its documents '{readModel}' and '{readModel}/*' among the checkpoints.";
+            : $"The read model '{readModel}' is stopped in partition {feed.Of(readModel, partition).Words}: {wrong}. What is stored stays as it is; to fold it anew from this log, delete its documents '{readModel}' and '{readModel}/*' among the checkpoints.";
     }
 
     private async Task StartAnew(ProjectionDefinition projection, SeenReadModel seen, string? damage, CancellationToken cancellationToken)
     {
-        IReadOnlyDictionary<int, long> until = await Ends(cancellationToken).ConfigureAwait(false);
+        IReadOnlyDictionary<EventPartition, long> until = await Ends(projection.Name, cancellationToken).ConfigureAwait(false);
         if (damage is not null)
             LogDamaged(logger, projection.Name, damage);
-        if (await store.StartAnew(projection, seen, until, cancellationToken).ConfigureAwait(false))
+        if (await store.StartAnew(projection, seen, until, feed.AggregatesOf(projection.Name), cancellationToken).ConfigureAwait(false))
             LogStarted(logger, projection.Name);
     }
 
-    // How far a new build has to come is decided once: it is waited for.
-    private async Task<IReadOnlyDictionary<int, long>> Ends(CancellationToken cancellationToken)
+    // How far a new build has to come is decided once: it is waited for. All logs that it is folded from count, whoever reads them.
+    private async Task<IReadOnlyDictionary<EventPartition, long>> Ends(string readModel, CancellationToken cancellationToken)
     {
+        var ends = new Dictionary<EventPartition, long>();
         if (log is null)
-            return new Dictionary<int, long>();
-        while (true)
+            return ends;
+        foreach ((string? aggregate, IEventLogExtents of) in feed.LogsOf(readModel, log))
         {
-            if (await Extent(cancellationToken).ConfigureAwait(false) is { } extent)
-                return extent.Partitions.Where(p => p.Value.End > p.Value.Start).ToDictionary(p => p.Key, p => p.Value.End);
-            await Task.Delay(options.CheckInterval, time, cancellationToken).ConfigureAwait(false);
+            EventLogExtent? extent;
+            while ((extent = await Extent(of, cancellationToken).ConfigureAwait(false)) is null)
+                await Task.Delay(options.CheckInterval, time, cancellationToken).ConfigureAwait(false);
+            foreach ((int partition, PartitionExtent events) in extent.Partitions.Where(p => p.Value.End > p.Value.Start))
+                ends.Add(new EventPartition(aggregate, partition), events.End);
         }
+
+        return ends;
     }
+
+    private bool HasOurAggregates(ProjectionDefinition projection, ReadModelState state) => state.Aggregates.SetEquals(feed.AggregatesOf(projection.Name));
+
+    private static string Named(IEnumerable<string> aggregates) => aggregates.Any() ? string.Join(" and ", aggregates.Order(StringComparer.Ordinal)) : "one aggregate type";
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The read model {ReadModel} is built anew: {Damage}")]
     private static partial void LogDamaged(ILogger logger, string readModel, string damage);

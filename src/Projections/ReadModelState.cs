@@ -13,10 +13,13 @@ public sealed record ReadModelState
     public required bool HasDocuments { get; init; }
 
     /// <summary>The partitions that have a checkpoint, or should.</summary>
-    public required IReadOnlySet<int> Partitions { get; init; }
+    public required IReadOnlySet<EventPartition> Partitions { get; init; }
 
     /// <summary>How far the build must come, by partition, before the read model is whole; empty: it is.</summary>
-    public required IReadOnlyDictionary<int, long> Until { get; init; }
+    public required IReadOnlyDictionary<EventPartition, long> Until { get; init; }
+
+    /// <summary>The aggregate types whose events the build is folded from, when they are several; empty: one.</summary>
+    public IReadOnlySet<string> Aggregates { get; init; } = new HashSet<string>();
 }
 
 /// <summary>How far a read model is in one partition, as stored.</summary>

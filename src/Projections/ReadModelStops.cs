@@ -7,19 +7,18 @@ namespace KafkaEventSourcing.Projections;
 public sealed class ReadModelStops
 {
     private static readonly Meter Meter = new("KafkaEventSourcing.Projections");
-    private static readonly ConcurrentDictionary<(string ReadModel, int Partition), int> Standing = [];
+    private static readonly ConcurrentDictionary<(string ReadModel, EventPartition Partition), int> Standing = [];
 
     private readonly Lock _lock = new();
+    private readonly ProjectionFeed _feed;
     private readonly Dictionary<(string ReadModel, int Partition), string> _reasons = [];
     private TaskCompletionSource<string> _any = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     static ReadModelStops() => Meter.CreateObservableGauge(
-        "kes_read_model_stopped", () => Standing.Select(s => new Measurement<int>(s.Value, new("read_model", s.Key.ReadModel), new("partition", s.Key.Partition))), "{partition}",
+        "kes_read_model_stopped", () => Standing.Select(s => new Measurement<int>(s.Value, TagsOf(s.Key.ReadModel, s.Key.Partition))), "{partition}",
         "1: the read model is not written, as the events topic is not the one that it was folded from, or was cut.");
 
-    internal ReadModelStops()
-    {
-    }
+    internal ReadModelStops(ProjectionFeed feed) => _feed = feed;
 
     /// <summary>Completes with the reason as soon as a read model is stopped; at once if one is.</summary>
     public Task<string> Any
@@ -51,7 +50,7 @@ public sealed class ReadModelStops
         {
             bool isNew = !_reasons.TryGetValue((readModel, partition), out string? present) || present != reason;
             _reasons[(readModel, partition)] = reason;
-            Standing[(readModel, partition)] = 1;
+            Standing[(readModel, _feed.Of(readModel, partition))] = 1;
             _any.TrySetResult(reason);
             return isNew;
         }
@@ -64,11 +63,18 @@ public sealed class ReadModelStops
         {
             if (!_reasons.Remove((readModel, partition)))
                 return false;
-            Standing[(readModel, partition)] = 0;
+            Standing[(readModel, _feed.Of(readModel, partition))] = 0;
             _any = new(TaskCreationOptions.RunContinuationsAsynchronously);
             foreach (string other in _reasons.Values)
                 _any.TrySetResult(other);
             return true;
         }
     }
+
+    private static KeyValuePair<string, object?>[] TagsOf(string readModel, EventPartition partition) =>
+    [
+        new("read_model", readModel),
+        new("partition", partition.Partition),
+        .. partition.Aggregate is { } aggregate ? (KeyValuePair<string, object?>[])[new("aggregate", aggregate)] : [],
+    ];
 }

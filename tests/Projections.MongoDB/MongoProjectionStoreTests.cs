@@ -131,7 +131,7 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
 
         public Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken) => inner.LoadState(projection, cancellationToken);
 
-        public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken) =>
+        public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken) =>
             inner.LoadCheckpoint(projection, partition, cancellationToken);
 
         public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
@@ -143,8 +143,8 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
             return await inner.Commit(changes, checkpoints, cancellationToken);
         }
 
-        public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken) =>
-            inner.StartAnew(projection, seen, until, cancellationToken);
+        public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken) =>
+            inner.StartAnew(projection, seen, until, aggregates, cancellationToken);
 
         public Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken) => inner.Complete(projection, build, cancellationToken);
     }

@@ -4,10 +4,11 @@ namespace KafkaEventSourcing.Projections.Tests;
 internal sealed class InMemoryProjectionStore : IProjectionStore
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(string Projection, int Partition), ReadModelCheckpoint> _checkpoints = [];
-    private readonly Dictionary<string, (Guid Build, Guid Collection, Dictionary<int, long> Until)> _states = [];
+    private readonly Dictionary<(string Projection, EventPartition Partition), ReadModelCheckpoint> _checkpoints = [];
+    private readonly Dictionary<string, (Guid Build, Guid Collection, Dictionary<EventPartition, long> Until)> _states = [];
     private readonly Dictionary<string, Guid> _collections = [];
-    private readonly HashSet<(string Projection, int Partition)> _partitions = [];
+    private readonly Dictionary<string, HashSet<string>> _aggregates = [];
+    private readonly HashSet<(string Projection, EventPartition Partition)> _partitions = [];
     private readonly Dictionary<string, Dictionary<string, object>> _documents = [];
     private readonly Dictionary<(string Projection, string Key), long> _versions = [];
 
@@ -32,24 +33,25 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
     {
         lock (_lock)
         {
-            return Task.FromResult(!_states.TryGetValue(projection.Name, out (Guid Build, Guid Collection, Dictionary<int, long> Until) state) ? null : new ReadModelState
+            return Task.FromResult(!_states.TryGetValue(projection.Name, out (Guid Build, Guid Collection, Dictionary<EventPartition, long> Until) state) ? null : new ReadModelState
             {
                 Build = state.Build,
                 IsBeingCleared = false,
                 HasDocuments = _collections.GetValueOrDefault(projection.Name) == state.Collection,
                 Partitions = _partitions.Where(p => p.Projection == projection.Name).Select(p => p.Partition).ToHashSet(),
-                Until = new Dictionary<int, long>(state.Until),
+                Until = new Dictionary<EventPartition, long>(state.Until),
+                Aggregates = _aggregates.GetValueOrDefault(projection.Name) ?? [],
             });
         }
     }
 
-    public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, int partition, CancellationToken cancellationToken)
+    public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken)
     {
         lock (_lock)
             return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out ReadModelCheckpoint stored) ? stored : (ReadModelCheckpoint?)null);
     }
 
-    public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<int, long> until, CancellationToken cancellationToken)
+    public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -58,12 +60,13 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
                 return Task.FromResult(false);
             if (seen.Partition is { } partition && (_checkpoints.TryGetValue((name, partition), out ReadModelCheckpoint stored) ? stored.NextOffset : (long?)null) != seen.NextOffset)
                 return Task.FromResult(false);
-            foreach ((string, int) key in _checkpoints.Keys.Where(k => k.Projection == name).ToArray())
+            foreach ((string, EventPartition) key in _checkpoints.Keys.Where(k => k.Projection == name).ToArray())
                 _checkpoints.Remove(key);
             _partitions.RemoveWhere(p => p.Projection == name);
             _documents.Remove(name);
             _collections[name] = Guid.CreateVersion7();
-            _states[name] = (Guid.CreateVersion7(), _collections[name], new Dictionary<int, long>(until));
+            _aggregates[name] = [.. aggregates];
+            _states[name] = (Guid.CreateVersion7(), _collections[name], new Dictionary<EventPartition, long>(until));
             return Task.FromResult(true);
         }
     }
@@ -90,7 +93,7 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
     }
 
     /// <summary>Somebody deletes or changes a checkpoint.</summary>
-    public void Change(string projection, int partition, Func<ReadModelCheckpoint, ReadModelCheckpoint?> change)
+    public void Change(string projection, EventPartition partition, Func<ReadModelCheckpoint, ReadModelCheckpoint?> change)
     {
         lock (_lock)
         {

@@ -104,12 +104,12 @@ public abstract class ReadModelDamageContract
         await using ProjectionEngine engine = Start();
         await _log.Reader(engine).Read(Cancellation);
         Guid before = await BuildOf(Tally.Totals);
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(before), new Dictionary<int, long>(), Cancellation)).ShouldBeTrue();
+        (await Store.StartAnew(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeTrue();
 
         foreach (long? from in (long?[])[null, 10])
             await Should.ThrowAsync<CheckpointMovedException>(() => Store.Commit([], [new CheckpointMove("totals", 0, before, from, 20, null)], Cancellation));
         (await Store.LoadCheckpoint(Tally.Totals, 0, Cancellation)).ShouldBeNull();
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(before), new Dictionary<int, long>(), Cancellation)).ShouldBeFalse();
+        (await Store.StartAnew(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
     }
 
     [Fact]
@@ -119,9 +119,9 @@ public abstract class ReadModelDamageContract
         await using ProjectionEngine engine = Start();
         await _log.Reader(engine).Read(Cancellation);
         Guid build = await BuildOf(Tally.Totals);
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(build, 0, NextOffset: 3), new Dictionary<int, long>(), Cancellation)).ShouldBeFalse();
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(build, 0, NextOffset: null), new Dictionary<int, long>(), Cancellation)).ShouldBeFalse();
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(null), new Dictionary<int, long>(), Cancellation)).ShouldBeFalse();
+        (await Store.StartAnew(Tally.Totals, new SeenReadModel(build, 0, NextOffset: 3), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
+        (await Store.StartAnew(Tally.Totals, new SeenReadModel(build, 0, NextOffset: null), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
+        (await Store.StartAnew(Tally.Totals, new SeenReadModel(null), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
         (await BuildOf(Tally.Totals)).ShouldBe(build);
         await ShouldBeFoldOfAllEvents();
     }
@@ -136,7 +136,7 @@ public abstract class ReadModelDamageContract
         await reader.Read(Cancellation);
         await Do(Damage.EverythingDropped, "totals");
         await engine.Inspect(Cancellation);
-        (await Store.LoadState(Tally.Totals, Cancellation))!.Until.ShouldBe(new Dictionary<int, long> { [0] = 20, [1] = 20 }, ignoreOrder: true);
+        (await Store.LoadState(Tally.Totals, Cancellation))!.Until.ShouldBe(new Dictionary<EventPartition, long> { [0] = 20, [1] = 20 }, ignoreOrder: true);
         await reader.Read(Cancellation);
         (await Store.LoadState(Tally.Totals, Cancellation))!.Until.ShouldBeEmpty();
     }

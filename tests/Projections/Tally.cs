@@ -49,6 +49,6 @@ internal static class ProjectionEngineExtensions
     public static Task Project(this ProjectionEngine engine, int partition, IReadOnlyList<RecordedEvent> events, long nextOffset, CancellationToken cancellationToken) =>
         engine.Project(partition, 0, events, nextOffset, cancellationToken);
 
-    public static async Task<long?> NextOf(this IProjectionStore store, ProjectionDefinition projection, int partition, CancellationToken cancellationToken) =>
+    public static async Task<long?> NextOf(this IProjectionStore store, ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken) =>
         (await store.LoadCheckpoint(projection, partition, cancellationToken))?.NextOffset;
 }

@@ -31,15 +31,16 @@ internal static class ReadModelEndpoints
 
     public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples, HttpOptions options, TimeProvider time)
     {
-        foreach (ProjectionDefinition projection in lifecycle.Application.Projections.Where(p => lifecycle.Application.AggregateOf(p) == aggregate))
+        foreach (ProjectionDefinition projection in lifecycle.Application.Projections.Where(p => lifecycle.Application.AggregatesOf(p)[0] == aggregate))
         {
+            IReadOnlyList<AggregateDefinition> aggregates = lifecycle.Application.AggregatesOf(projection);
             var shape = new DocumentShape(Examples.ShapeOf(projection));
             var filters = new ServedFilters(lifecycle.Application.Indexes.Where(i => i.Projection == projection.Name), shape);
             IMongoCollection<RawBsonDocument> Collection() => lifecycle.Node.ReadModels.GetCollection<RawBsonDocument>(projection.Name);
             routes.MapGet($"/models/{projection.Name}", async (HttpContext context) =>
                 {
                     PageQuery query = PageQuery.Of(context.Request.Query, filters, shape);
-                    await WaitForToken(context, lifecycle.PartOf(aggregate), options, time).ConfigureAwait(false);
+                    await WaitForTokens(context, lifecycle, projection, aggregates, options, time).ConfigureAwait(false);
                     return await WithinTime(context, lifecycle.Node, projection, options, time, async token =>
                     {
                         await ReadModelPage.Write(context.Response, Collection(), query, options.TokenTimeout, Json, token).ConfigureAwait(false);
@@ -53,7 +54,7 @@ internal static class ReadModelEndpoints
                 .AddOpenApiOperationTransformer((operation, _, _) =>
                 {
                     PageQuery.Declare(operation, filters, shape);
-                    DeclareToken(operation);
+                    DeclareToken(operation, aggregates);
                     operation.Answers(PageOf([examples.DocumentOf(projection)], next: null), PageQuery.SchemaOf(shape));
                     return Task.CompletedTask;
                 });
@@ -61,7 +62,7 @@ internal static class ReadModelEndpoints
                 {
                     if (context.Request.Query.Keys.FirstOrDefault(k => k != TokenParameter) is { } unknown)
                         throw new InvalidInputException(unknown, $"'{unknown}' is no parameter of one document; it takes {TokenParameter}.");
-                    await WaitForToken(context, lifecycle.PartOf(aggregate), options, time).ConfigureAwait(false);
+                    await WaitForTokens(context, lifecycle, projection, aggregates, options, time).ConfigureAwait(false);
                     return await WithinTime(context, lifecycle.Node, projection, options, time, async token =>
                         await Collection().Find(new BsonDocument("_id", id), new FindOptions { MaxTime = options.TokenTimeout }).Project<RawBsonDocument>(Shown).FirstOrDefaultAsync(token).ConfigureAwait(false) is { } found
                             ? Results.Text(found.ToJson(Json), "application/json", Encoding.UTF8)
@@ -72,26 +73,43 @@ internal static class ReadModelEndpoints
                 .AddOpenApiOperationTransformer((operation, _, _) =>
                 {
                     operation.Describe("id", "The document's id.");
-                    DeclareToken(operation);
+                    DeclareToken(operation, aggregates);
                     operation.Answers(JsonNode.Parse(examples.DocumentOf(projection).ToJson(Json))!, shape.Schema);
                     return Task.CompletedTask;
                 });
         }
     }
 
-    private static void DeclareToken(OpenApiOperation operation)
+    private static void DeclareToken(OpenApiOperation operation, IReadOnlyList<AggregateDefinition> aggregates)
     {
-        const string Description = "The X-Consistency-Token of a write: the answer waits until the read model includes it.";
-        operation.Declare(ParameterLocation.Query, TokenParameter, new OpenApiSchema { Type = JsonSchemaType.String }, Description);
-        operation.Declare(ParameterLocation.Header, TokenHeader, new OpenApiSchema { Type = JsonSchemaType.String }, $"{Description} The query parameter goes first.");
+        string description = "The X-Consistency-Token of a write: the answer waits until the read model includes it."
+            + (aggregates.Count == 1 ? "" : $" Written with the aggregate type before it, as {aggregates[0].Name}:3@1042, as the events of {Named(aggregates)} are read; several with commas between them.");
+        operation.Declare(ParameterLocation.Query, TokenParameter, new OpenApiSchema { Type = JsonSchemaType.String }, description);
+        operation.Declare(ParameterLocation.Header, TokenHeader, new OpenApiSchema { Type = JsonSchemaType.String }, $"{description} The query parameter goes first.");
     }
 
-    private static async Task WaitForToken(HttpContext context, AggregateNode aggregate, HttpOptions options, TimeProvider time)
+    private static async Task WaitForTokens(
+        HttpContext context, NodeLifecycle lifecycle, ProjectionDefinition projection, IReadOnlyList<AggregateDefinition> aggregates, HttpOptions options, TimeProvider time)
     {
         if (!context.Request.Query.TryGetValue(TokenParameter, out StringValues given) && !context.Request.Headers.TryGetValue(TokenHeader, out given))
             return;
-        string token = given.ToString();
+        foreach (string token in given.ToString().Split(',', StringSplitOptions.TrimEntries))
+        {
+            int colon = token.IndexOf(':', StringComparison.Ordinal);
+            AggregateDefinition aggregate = colon >= 0
+                ? aggregates.FirstOrDefault(a => a.Name == token[..colon])
+                    ?? throw new InvalidInputException(TokenParameter, $"The token '{token}' is not of a write to {Named(aggregates)}, whose events {projection.Name} reads.")
+                : aggregates.Count == 1 ? aggregates[0]
+                : throw new InvalidInputException(TokenParameter,
+                    $"{projection.Name} reads the events of {Named(aggregates)}: say of which one the token '{token}' is, as in {aggregates[0].Name}:{token}.");
+            await WaitForToken(context, lifecycle.PartOf(aggregate), token[(colon + 1)..], options, time).ConfigureAwait(false);
+        }
+    }
 
+    private static string Named(IReadOnlyList<AggregateDefinition> aggregates) => string.Join(" and ", aggregates.Select(a => a.Name));
+
+    private static async Task WaitForToken(HttpContext context, AggregateNode aggregate, string token, HttpOptions options, TimeProvider time)
+    {
         var position = ConsistencyToken.Parse(token);
         if (aggregate.Processor.PartitionCount is > 0 and var partitions && position.Partition >= partitions)
             throw new InvalidInputException(TokenParameter, string.Create(CultureInfo.InvariantCulture, $"The token {position} is of partition {position.Partition}, and there are the partitions 0 to {partitions - 1}: it is not of a write to {aggregate.Definition.Name}."));

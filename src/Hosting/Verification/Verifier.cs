@@ -66,15 +66,19 @@ public sealed class Verifier
             Differ(stopped.Message);
         }
 
-        var comparison = new ReadModelComparison(_node.ReadModelStore);
-        IReadOnlyList<ProjectionDefinition> projections = _aggregate.Projections?.Projections ?? [];
-        var engine = new ProjectionEngine(projections, comparison, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+        // A read model of several aggregate types is compared with the first of them.
+        ApplicationDefinition application = _node.Application;
+        ProjectionDefinition[] projections = [.. application.Projections.Where(p => application.AggregatesOf(p)[0] == _aggregate.Definition)];
+        var comparison = new ReadModelComparison(_node.ReadModelStore, application.SharedReadModels());
+        ProjectionEngine engine = EngineOf(_aggregate, projections, comparison);
         await using (engine.ConfigureAwait(false))
         {
             foreach (int partition in (await _aggregate.History.EndOffsets(cancellationToken).ConfigureAwait(false)).Keys.Order())
                 await FoldPartition(partition, engine, cancellationToken).ConfigureAwait(false);
         }
 
+        foreach (AggregateNode other in _node.Aggregates.Where(a => a != _aggregate))
+            await FoldOther(other, [.. projections.Where(p => application.AggregatesOf(p).Contains(other.Definition))], comparison, cancellationToken).ConfigureAwait(false);
         await comparison.Finish(projections, cancellationToken).ConfigureAwait(false);
         await CompareStateStores(cancellationToken).ConfigureAwait(false);
         return new VerificationReport
@@ -86,6 +90,39 @@ public sealed class Verifier
             DifferenceCount = _differenceCount + comparison.DifferenceCount,
             Differences = [.. _differences, .. comparison.Differences],
         };
+    }
+
+    private ProjectionEngine EngineOf(AggregateNode aggregate, IReadOnlyList<ProjectionDefinition> projections, ReadModelComparison comparison) =>
+        new(projections, comparison, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance,
+            feed: new ProjectionFeed(aggregate.Definition.Name, _node.Application.SharedReadModels(), new Dictionary<string, IEventLogExtents>()));
+
+    // The events of another aggregate type, for the read models that both are folded into. What is wrong with them is told when that type is verified.
+    private async Task FoldOther(AggregateNode aggregate, IReadOnlyList<ProjectionDefinition> projections, ReadModelComparison comparison, CancellationToken cancellationToken)
+    {
+        if (projections.Count == 0)
+            return;
+        try
+        {
+            await aggregate.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+        }
+        catch (ReadModelsStoppedException stopped)
+        {
+            Differ(stopped.Message);
+        }
+
+        ProjectionEngine engine = EngineOf(aggregate, projections, comparison);
+        await using (engine.ConfigureAwait(false))
+        {
+            foreach (int partition in (await aggregate.History.EndOffsets(cancellationToken).ConfigureAwait(false)).Keys.Order())
+            {
+                long from = 0;
+                await foreach (RecordedEvent[] batch in aggregate.History.ReadPartition(partition, 0, static _ => { }, cancellationToken).Chunk(BatchEvents).WithCancellation(cancellationToken).ConfigureAwait(false))
+                {
+                    await engine.Project(partition, from, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
+                    from = batch[^1].Offset + 1;
+                }
+            }
+        }
     }
 
     private async Task FoldPartition(int partition, ProjectionEngine engine, CancellationToken cancellationToken)
