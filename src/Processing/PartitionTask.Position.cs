@@ -129,6 +129,8 @@ internal sealed partial class PartitionTask
     {
         switch (place.Reason)
         {
+            case InputPositionReason.CommittedMissing when place.Due == 0:
+                break; // commands have come by the direct door alone
             case InputPositionReason.CommittedMissing or InputPositionReason.CommittedBehind:
                 LogResumed(_commands.Topic, _partition, committed is { } offset ? $"is {offset}" : "is gone", place.Due);
                 ProcessingTelemetry.Resumed(_context.Topics);

@@ -16,12 +16,13 @@ internal sealed partial class TopicWatch : IAsyncDisposable
     private readonly Func<IReadOnlyCollection<PartitionTask>> _tasks;
     private readonly Action<KafkaException> _joinAgain;
     private readonly CancellationTokenSource _stop = new();
+    private readonly CutLogs _cut;
     private string? _missing;
 
     /// <summary>Starts watching for <paramref name="tasks"/>; <paramref name="joinAgain"/> has them begin anew, as the command topic is another one.</summary>
     public TopicWatch(PartitionContext context, Func<IReadOnlyCollection<PartitionTask>> tasks, Action<KafkaException> joinAgain)
     {
-        (_context, _tasks, _joinAgain) = (context, tasks, joinAgain);
+        (_context, _tasks, _joinAgain, _cut) = (context, tasks, joinAgain, new CutLogs(context.Time));
         Completion = Task.Run(Run);
     }
 
@@ -100,7 +101,7 @@ internal sealed partial class TopicWatch : IAsyncDisposable
             admin, [.. watched.Select(w => new TopicPartition(topic, w.Task.Partition))], OffsetSpec.Latest(), RequestTimeout, _stop.Token).ConfigureAwait(false);
         foreach ((PartitionTask task, _, long next) in watched)
         {
-            if (byPartition.TryGetValue(task.Partition, out long end) && end < next)
+            if (byPartition.TryGetValue(task.Partition, out long end) && _cut.HasLost(task.Partition, next, end))
                 task.Halt(new UnexpectedLogException(topic, $"The topic {topic} ends at offset {end} in partition {task.Partition}, and had {next} before: it has lost events."));
         }
     }
