@@ -89,6 +89,28 @@ public sealed class ReferenceTests
     }
 
     [Fact]
+    public void Documents_link_to_headings_that_exist()
+    {
+        foreach (string document in Repository.Files("docs", "*.md").Concat(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]))
+        {
+            foreach (System.Text.RegularExpressions.Match link in System.Text.RegularExpressions.Regex.Matches(Repository.Read(document), @"\]\((?!https?:)([^)#]*)#([^)]+)\)"))
+            {
+                string target = link.Groups[1].Length == 0 ? document : Path.Combine(Path.GetDirectoryName(document)!, link.Groups[1].Value);
+                HeadingsOf(Repository.Read(target)).ShouldContain(link.Groups[2].Value, $"{document} links to {link.Value[2..^1]}");
+            }
+        }
+    }
+
+    [Fact]
+    public void Readme_shows_code_of_the_tutorial_which_is_built_and_run()
+    {
+        string code = Repository.Read("README.md").Split("```csharp\n")[1].Split("```")[0];
+        string tutorial = Repository.Read("docs/tutorial.md");
+        foreach (string line in code.Split('\n'))
+            tutorial.ShouldContain(line.Trim());
+    }
+
+    [Fact]
     public void Libraries_say_what_they_are_and_generators_are_no_packages()
     {
         foreach (string project in Projects)
@@ -103,6 +125,13 @@ public sealed class ReferenceTests
             File.Exists(Path.Combine(Repository.Root, Path.GetDirectoryName(project)!, "README.md")).ShouldBeTrue(project);
         }
     }
+
+    // As the usual renderers of Markdown name a heading.
+    private static string[] HeadingsOf(string document) =>
+    [
+        .. document.Split('\n').Where(l => l.StartsWith('#')).Select(l => string.Concat(l.TrimStart('#').Trim().ToLowerInvariant()
+            .Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_').Select(c => c == ' ' ? '-' : c))),
+    ];
 
     private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path).Replace("KafkaEventSourcing.", "", StringComparison.Ordinal);
 
