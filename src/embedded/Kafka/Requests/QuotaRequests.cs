@@ -1,11 +1,13 @@
 using System.Net;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
-using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>DescribeClientQuotas, AlterClientQuotas (KIP-546).</summary>
-internal sealed class QuotaRequests(ClientQuotas quotas)
+/// <summary>
+/// DescribeClientQuotas, AlterClientQuotas (KIP-546). This broker throttles nobody: a request that Kafka would refuse is refused as there, one that sets a quota is refused as
+/// unsupported, and there are none to describe.
+/// </summary>
+internal static class QuotaRequests
 {
     private const string User = "user";
     private const string ClientId = "client-id";
@@ -22,38 +24,29 @@ internal sealed class QuotaRequests(ClientQuotas quotas)
         Any = 2,
     }
 
-    public DescribeClientQuotasResponse Describe(DescribeClientQuotasRequest request)
-    {
-        if (CheckFilter(request) is { } wrong)
-            return new DescribeClientQuotasResponse { ErrorCode = (short)wrong.Error, ErrorMessage = wrong.Message, Entries = null };
-        bool Matches(QuotaEntity entity) =>
-            (!request.Strict || entity.Parts.Count == request.Components.Count)
-            && request.Components.TrueForAll(c => entity.Parts.TryGetValue(c.EntityType, out string? name) && ((MatchType)c.MatchType == MatchType.Any || name == c.Match));
-        return new DescribeClientQuotasResponse
-        {
-            Entries = [.. quotas.All.Where(q => Matches(q.Entity)).Select(q => new DescribeClientQuotasResponse.Entry
-            {
-                Entity = [.. q.Entity.Parts.Select(p => new DescribeClientQuotasResponse.Entry.EntityPart { EntityType = p.Key, EntityName = p.Value })],
-                Values = [.. q.Values.Select(v => new DescribeClientQuotasResponse.Entry.Quota { Key = v.Key, Value = v.Value })],
-            })],
-        };
-    }
+    public static DescribeClientQuotasResponse Describe(DescribeClientQuotasRequest request) => CheckFilter(request) is { } wrong
+        ? new DescribeClientQuotasResponse { ErrorCode = (short)wrong.Error, ErrorMessage = wrong.Message, Entries = null }
+        : new DescribeClientQuotasResponse { Entries = [] };
 
-    public AlterClientQuotasResponse Alter(AlterClientQuotasRequest request) => new()
+    public static AlterClientQuotasResponse Alter(AlterClientQuotasRequest request) => new()
     {
         Entries = request.Entries.ConvertAll(entry =>
         {
-            string? wrong = Check(entry);
-            if (wrong is null && !request.ValidateOnly)
-                quotas.Change(new QuotaEntity(entry.Entity.ToDictionary(e => e.EntityType, e => e.EntityName)), entry.Ops.ToDictionary(o => o.Key, o => o.Remove ? (double?)null : o.Value));
+            (ErrorCode error, string? message) = Check(entry) is { } wrong ? (ErrorCode.InvalidRequest, wrong) : Unsupported(entry.Ops);
             return new AlterClientQuotasResponse.Entry
             {
-                ErrorCode = (short)(wrong is null ? ErrorCode.None : ErrorCode.InvalidRequest),
-                ErrorMessage = wrong,
+                ErrorCode = (short)error,
+                ErrorMessage = message,
                 Entity = entry.Entity.ConvertAll(e => new AlterClientQuotasResponse.Entry.EntityPart { EntityType = e.EntityType, EntityName = e.EntityName }),
             };
         }),
     };
+
+    // To remove a quota that is not there changes nothing, in Kafka too.
+    private static (ErrorCode Error, string? Message) Unsupported(List<AlterClientQuotasRequest.Entry.Operation> operations) =>
+        operations.Find(o => !o.Remove) is { } set
+            ? (ErrorCode.UnsupportedVersion, $"Quota {set.Key} is not set: the embedded Kafka throttles no client. Use Apache Kafka where quotas must hold.")
+            : (ErrorCode.None, null);
 
     private static (ErrorCode Error, string Message)? CheckFilter(DescribeClientQuotasRequest request)
     {

@@ -115,9 +115,8 @@ internal sealed class RequestDispatcher
         Add<DescribeAclsRequest>((_, _) => SecurityRequests.DescribeAcls());
         Add<CreateAclsRequest>((_, r) => SecurityRequests.CreateAcls(r));
         Add<DeleteAclsRequest>((_, r) => SecurityRequests.DeleteAcls(r));
-        var quotas = new QuotaRequests(broker.Quotas);
-        Add<DescribeClientQuotasRequest>((_, r) => quotas.Describe(r));
-        Add<AlterClientQuotasRequest>((_, r) => quotas.Alter(r));
+        Add<DescribeClientQuotasRequest>((_, r) => QuotaRequests.Describe(r));
+        Add<AlterClientQuotasRequest>((_, r) => QuotaRequests.Alter(r));
         Add<CreateDelegationTokenRequest>((_, _) => new CreateDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
         Add<RenewDelegationTokenRequest>((_, _) => new RenewDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
         Add<ExpireDelegationTokenRequest>((_, _) => new ExpireDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });

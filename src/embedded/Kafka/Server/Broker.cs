@@ -31,7 +31,6 @@ internal sealed class Broker : IDisposable
         Logs = new LogManager(LogDirectory, time, loggers);
         GroupConfigs = new GroupConfigs(directory, options);
         ClientMetrics = new ClientMetricsConfigs(directory);
-        Quotas = new ClientQuotas(directory);
         Scram = new ScramStore(directory, options.SaslUsers);
         ClusterId = ReadClusterId(Path.Combine(directory, "cluster.id"), time);
         Certificate = options.TlsCertificate is { } certificate ? SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true) : null;
@@ -74,8 +73,6 @@ internal sealed class Broker : IDisposable
     public string LogDirectory { get; }
 
     public ScramStore Scram { get; }
-
-    public ClientQuotas Quotas { get; }
 
     public BrokerConfigs Configs { get; }
 
