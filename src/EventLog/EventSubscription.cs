@@ -12,6 +12,7 @@ namespace KafkaEventSourcing.EventLog;
 public sealed partial class EventSubscription
 {
     private const int MaxHeartbeatMs = 1_000;
+    private const int CommitIntervalMs = 1_000;
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
@@ -71,7 +72,10 @@ public sealed partial class EventSubscription
         config.AutoOffsetReset = AutoOffsetReset.Error; // events that are gone are never passed over silently
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
         config.SessionTimeoutMs ??= (int)_context.Options.SessionTimeout.TotalMilliseconds;
+        config.EnableAutoCommit = _context.Options.KeepsPositions; // of what is stored once it was handled: each interval, before a partition is given away, and at the end
+        config.AutoCommitIntervalMs ??= CommitIntervalMs;
         config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, config.SessionTimeoutMs.Value / 6); // a rebalance is learned by heartbeat
+        GroupPositions? positions = null;
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
             .SetLogHandler((_, line) => KafkaConnection.Log(_context.Logger, line))
             .SetErrorHandler((_, error) =>
@@ -79,17 +83,30 @@ public sealed partial class EventSubscription
                 if (error.IsFatal)
                     Stop(new KafkaException(error));
             })
+            .SetOffsetsCommittedHandler((_, committed) =>
+            {
+                if (committed.Error.IsError)
+                    LogNotCommitted(_context.Logger, _context.Options.GroupId, committed.Error.Reason);
+            })
             .SetPartitionsAssignedHandler((_, partitions) => partitions.ConvertAll(p => new TopicPartitionOffset(p, Start(p.Partition.Value))))
             .SetPartitionsRevokedHandler((_, partitions) => partitions.ForEach(p => Drop(p.Partition.Value)))
             .SetPartitionsLostHandler((_, partitions) => partitions.ForEach(p => Drop(p.Partition.Value)))
             .Build();
+        if (_context.Options.KeepsPositions)
+            positions = new GroupPositions(consumer, _topics.Events, _context);
 
         // Runs inside Consume or Close, on this subscription's own thread, which may block. It must not throw: the group would wait for the assignment that this answers, and Close with it.
         Offset Start(int partition)
         {
             try
             {
-                long? start = startOf(partition, stop.Token).AsTask().GetAwaiter().GetResult();
+                long? start = _context.Options.KeepsPositions ? positions!.Find(partition, stop.Token) : null;
+                if (start is null)
+                {
+                    start = startOf(partition, stop.Token).AsTask().GetAwaiter().GetResult();
+                    positions?.Begin(partition, start, stop.Token);
+                }
+
                 starts[partition] = start ?? 0;
                 return start is { } offset ? new Offset(offset) : Offset.Beginning;
             }
@@ -110,6 +127,8 @@ public sealed partial class EventSubscription
                 return;
             _context.Partitions = feeds.Count;
             feed.Close();
+            if (_context.Options.KeepsPositions)
+                feed.Completion.GetAwaiter().GetResult(); // the next one must not begin before this one has ended, and what it has handled is committed
             _ = feed.Completion.ContinueWith(_ => feed.Dispose(), TaskScheduler.Default);
         }
 
@@ -146,6 +165,13 @@ public sealed partial class EventSubscription
                 }
                 catch (ConsumeException gone) when (gone.Error.Code == ErrorCode.Local_AutoOffsetReset)
                 {
+                    if (_context.Options.KeepsPositions)
+                    {
+                        throw new InvalidDataException(
+                            $"{_topics.Events}, partition {gone.ConsumerRecord.Partition.Value}, does not have the offset that the group {_context.Options.GroupId} is at: events were deleted, or the topic was made anew. " +
+                            "Nothing is skipped or handled again unasked: set the group's offsets (kafka-consumer-groups --reset-offsets), or delete the group to begin where the subscription says.");
+                    }
+
                     LogOutOfRange(_context.Logger, _topics.Events, gone.ConsumerRecord.Partition.Value, gone.Error.Reason);
                     Restart(gone.ConsumerRecord.Partition.Value); // who says where to begin knows what to do
                     continue;
@@ -225,6 +251,9 @@ public sealed partial class EventSubscription
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Topic}, partition {Partition}, does not have the place that is to be read: it was cut, or made anew: {Reason}")]
     private static partial void LogOutOfRange(ILogger logger, string topic, int partition, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Group}: offsets could not be committed now; they are committed with the next ones: {Reason}")]
+    private static partial void LogNotCommitted(ILogger logger, string group, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic} cannot be read now; it is tried again: {Reason}")]
     private static partial void LogReadAgain(ILogger logger, string topic, string reason);

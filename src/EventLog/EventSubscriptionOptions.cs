@@ -3,8 +3,14 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>How a subscription reads.</summary>
 public sealed record EventSubscriptionOptions
 {
-    /// <summary>The consumer group that shares the partitions; positions come from the subscriber, never from Kafka.</summary>
+    /// <summary>The consumer group that shares the partitions; positions come from the subscriber, unless <see cref="KeepsPositions"/> is set.</summary>
     public required string GroupId { get; init; }
+
+    /// <summary>
+    /// Whether the positions are the group's committed offsets: a partition begins where the group has handled it up to, and only one without an offset where the subscriber says. Offsets are committed behind what was
+    /// handled, each second, when a partition is given away, and at the end; a partition is given away when its handler has returned. Default false: positions come from the subscriber, never from Kafka.
+    /// </summary>
+    public bool KeepsPositions { get; init; }
 
     /// <summary>The most events of one batch. Default 10,000.</summary>
     public int MaxBatchEvents { get; init; } = 10_000;

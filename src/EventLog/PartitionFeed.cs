@@ -36,7 +36,9 @@ internal sealed partial class PartitionFeed : IDisposable
         (_context, _consumer, _partition, _handle, _restart, _codec) = (context, consumer, partition, handle, restart, new EventCodec(context.Serde, partitions));
         _from = start;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Completion = Task.Run(() => HandOver(fault, cancellationToken), CancellationToken.None);
+        // A handler whose position is the group's gives its partition up when it is asked to; the read models' are fenced by their checkpoints, and need not.
+        CancellationToken handling = context.Options.KeepsPositions ? _closing.Token : cancellationToken;
+        Completion = Task.Run(() => HandOver(fault, handling), CancellationToken.None);
         SubscriptionTelemetry.Watch(context.Options.GroupId, partition.Partition.Value, this);
     }
 
@@ -203,6 +205,7 @@ internal sealed partial class PartitionFeed : IDisposable
             {
                 await _handle(new EventBatch(_partition.Partition.Value, _from, events, next), cancellationToken).ConfigureAwait(false);
                 _from = next;
+                Store(next);
                 _context.Stops.Clear(_partition.Partition.Value);
                 return;
             }
@@ -228,6 +231,20 @@ internal sealed partial class PartitionFeed : IDisposable
             }
 
             await Task.Delay(DelayOf(attempt), _context.Time, _closing.Token).ConfigureAwait(false);
+        }
+    }
+
+    private void Store(long next)
+    {
+        if (!_context.Options.KeepsPositions)
+            return;
+        try
+        {
+            _consumer.StoreOffset(new TopicPartitionOffset(_partition, next));
+        }
+        catch (KafkaException gone) when (gone.Error.Code is ErrorCode.Local_State or ErrorCode.Local_UnknownPartition)
+        {
+            // It was lost to another member, which handles these events again.
         }
     }
 

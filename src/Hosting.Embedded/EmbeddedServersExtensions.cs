@@ -9,4 +9,11 @@ public static class EmbeddedServersExtensions
         ArgumentNullException.ThrowIfNull(application);
         return application.WithEmbeddedServers(new EmbeddedServers());
     }
+
+    /// <summary>Servers that the options do not name are started in this process, on free ports.</summary>
+    public static KafkaEventSourcingBuilder UseEmbeddedServers(this KafkaEventSourcingBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.UseEmbeddedServers(new EmbeddedServers());
+    }
 }

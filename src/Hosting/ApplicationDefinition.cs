@@ -1,20 +1,29 @@
 using KafkaEventSourcing.Hosting.Http;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
+using KafkaEventSourcing.Subscriptions;
 
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>What an application is made of: its aggregates and its read models. Immutable.</summary>
 public sealed class ApplicationDefinition
 {
-    internal ApplicationDefinition(string name, string summary, IReadOnlyList<AggregateDefinition> aggregates, IReadOnlyList<ProjectionDefinition> projections, IReadOnlyList<MongoIndex> indexes,
-        IReadOnlyList<object> examples)
+    internal ApplicationDefinition(string name, string summary, IReadOnlyList<AggregateDefinition> aggregates, IReadOnlyList<ProjectionDefinition> projections, IReadOnlyList<SubscriptionDefinition> subscriptions,
+        IReadOnlyList<MongoIndex> indexes, IReadOnlyList<object> examples)
     {
-        (Name, Summary, Aggregates, Projections, Indexes, Examples) = (name, summary, aggregates, projections, indexes, examples);
+        (Name, Summary, Aggregates, Projections, Subscriptions, Indexes, Examples) = (name, summary, aggregates, projections, subscriptions, indexes, examples);
         foreach (ProjectionDefinition projection in projections)
         {
             _ = AggregatesOf(projection);
             ReadModelDocuments.Check(projection, SampleValue.Of(projection.DocumentType));
+        }
+
+        if (subscriptions.GroupBy(s => s.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new InvalidOperationException($"Two subscriptions of the application '{name}' are named '{twice.Key}'.");
+        foreach (SubscriptionDefinition subscription in subscriptions)
+        {
+            if (subscription.Aggregates.FirstOrDefault(a => !aggregates.Contains(a)) is { } foreign)
+                throw new InvalidOperationException($"The subscription '{subscription.Name}' reads the events of '{foreign.Name}', which the application '{name}' does not have.");
         }
 
         Type[] known = [.. aggregates.SelectMany(a => a.CommandTypes.Append(a.StateType)), .. projections.Select(p => p.DocumentType)];
@@ -33,6 +42,9 @@ public sealed class ApplicationDefinition
 
     /// <summary>The read models.</summary>
     public IReadOnlyList<ProjectionDefinition> Projections { get; }
+
+    /// <summary>The application code that is called for committed events.</summary>
+    public IReadOnlyList<SubscriptionDefinition> Subscriptions { get; }
 
     /// <summary>The indexes of the read models.</summary>
     public IReadOnlyList<MongoIndex> Indexes { get; }

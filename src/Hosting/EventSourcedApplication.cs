@@ -2,6 +2,7 @@ using System.CommandLine;
 using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
+using KafkaEventSourcing.Subscriptions;
 
 namespace KafkaEventSourcing.Hosting;
 
@@ -15,6 +16,7 @@ public sealed class EventSourcedApplication
     private readonly string _summary;
     private readonly List<AggregateDefinition> _aggregates = [];
     private readonly List<ProjectionDefinition> _projections = [];
+    private readonly List<SubscriptionDefinition> _subscriptions = [];
     private readonly List<MongoIndex> _indexes = [];
     private readonly List<object> _examples = [];
     private readonly List<Func<NodeStarter, Command>> _commands = [];
@@ -48,6 +50,13 @@ public sealed class EventSourcedApplication
         return this;
     }
 
+    /// <summary>Adds application code that is called for committed events.</summary>
+    public EventSourcedApplication With(SubscriptionDefinition subscription)
+    {
+        _subscriptions.Add(subscription);
+        return this;
+    }
+
     /// <summary>
     /// Adds commands, states or documents that show on the API page what they look like, one of a type. Types without an example get one whose values say no more than
     /// their type.
@@ -73,12 +82,12 @@ public sealed class EventSourcedApplication
     }
 
     /// <summary>The application as described so far.</summary>
-    /// <exception cref="InvalidOperationException">It has no aggregate, a projection reads events of none or of several, or an example is of an unknown type.</exception>
+    /// <exception cref="InvalidOperationException">It has no aggregate, a projection reads events of none or of several, a subscription reads an aggregate type that the application does not have or has another's name, or an example is of an unknown type.</exception>
     public ApplicationDefinition Build()
     {
         if (_aggregates.Count == 0)
             throw new InvalidOperationException($"The application '{_name}' has no aggregate: call {nameof(With)} at least once.");
-        return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _indexes], [.. _examples]);
+        return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _subscriptions], [.. _indexes], [.. _examples]);
     }
 
     /// <summary>Runs the command line <paramref name="args"/> and returns the exit code: 0 done, 1 failed, 2 wrong usage.</summary>

@@ -5,6 +5,7 @@ using KafkaEventSourcing.Hosting.Health;
 using KafkaEventSourcing.Processing;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
+using KafkaEventSourcing.Subscriptions;
 using Microsoft.Extensions.Logging;
 using MongoDB.Driver;
 
@@ -34,6 +35,9 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
 
     /// <summary>One part for each aggregate type, in the order of the application.</summary>
     public IReadOnlyList<AggregateNode> Aggregates { get; private set; } = [];
+
+    /// <summary>The subscriptions that run, in the order of the application.</summary>
+    public IReadOnlyList<SubscriptionRunner> Subscriptions { get; private set; } = [];
 
     /// <summary>The database of the read models.</summary>
     public IMongoDatabase ReadModels => _readModels.Database;
@@ -141,6 +145,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             await _broker.DisposeAsync().ConfigureAwait(false);
         if (_registryProbe is not null)
             await _registryProbe.DisposeAsync().ConfigureAwait(false);
+        await Task.WhenAll(Subscriptions.Select(s => s.DisposeAsync().AsTask())).ConfigureAwait(false); // before what their handlers may use
         foreach (AggregateNode aggregate in Aggregates)
             await aggregate.DisposeAsync().ConfigureAwait(false);
         if (_readModelStart is not null)
@@ -167,7 +172,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
                 _byCommand.Add(command, part);
         }
 
-        Completion = Watch(started);
+        Subscriptions = [.. Application.Subscriptions.Select(s => SubscriptionRunner.Start(s, Application.Name, Addresses.KafkaConnection, serde, timeProvider, loggers))];
+        Completion = Watch([.. started.Select(p => p.Completion), .. Subscriptions.Select(s => s.Completion)]);
         entering(() => $"joining its groups and restoring partitions ({string.Join(", ", started.Select(a => $"{a.Definition.Name}: {a.Processor.Partitions.Values.Count(s => s == PartitionStatus.Serving)} of {a.Processor.Partitions.Count} serve"))})");
         Task ready = Task.WhenAll(started.Select(a => a.Processor.Ready));
         if (await Task.WhenAny(ready, Completion).WaitAsync(options.StartTimeout, timeProvider, cancellationToken).ConfigureAwait(false) == Completion)
@@ -192,8 +198,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         }
     }
 
-    private static async Task Watch(List<AggregateNode> parts) =>
-        await (await Task.WhenAny(parts.Select(p => p.Completion)).ConfigureAwait(false)).ConfigureAwait(false);
+    private static async Task Watch(Task[] parts) => await (await Task.WhenAny(parts).ConfigureAwait(false)).ConfigureAwait(false);
 
     internal static AvroRecordType RecordTypeOf(Type type)
     {

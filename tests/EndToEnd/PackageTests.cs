@@ -13,7 +13,7 @@ public sealed class PackageTests(PackageFeed feed)
     [
         "KafkaEventSourcing.Avro", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Core", "KafkaEventSourcing.Embedded.Kafka", "KafkaEventSourcing.Embedded.MongoDB",
         "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.EventLog", "KafkaEventSourcing.Hosting", "KafkaEventSourcing.Hosting.Embedded",
-        "KafkaEventSourcing.Processing", "KafkaEventSourcing.Projections", "KafkaEventSourcing.Projections.MongoDB", "KafkaEventSourcing.Templates", "KafkaEventSourcing.Testing",
+        "KafkaEventSourcing.Processing", "KafkaEventSourcing.Projections", "KafkaEventSourcing.Projections.MongoDB", "KafkaEventSourcing.Subscriptions", "KafkaEventSourcing.Templates", "KafkaEventSourcing.Testing",
     ];
 
     [Fact]

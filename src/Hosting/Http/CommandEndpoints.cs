@@ -3,7 +3,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace KafkaEventSourcing.Hosting.Http;
 
@@ -14,7 +13,7 @@ internal static class CommandEndpoints
     private const string ExpectedVersionHeader = "Expected-Version";
     private const string CorrelationIdHeader = "X-Correlation-Id";
 
-    public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples, TimeProvider time)
+    public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples, HttpOptions options, TimeProvider time)
     {
         foreach (Type command in aggregate.CommandTypes.Where(t => !Avro.ProcessMessages.Is(t)).OrderBy(t => t.Name, StringComparer.Ordinal))
         {
@@ -24,7 +23,7 @@ internal static class CommandEndpoints
                     [FromHeader(Name = IdempotencyKey)] string? idempotencyKey,
                     [FromHeader(Name = ExpectedVersionHeader)] string? expectedVersion,
                     [FromHeader(Name = CorrelationIdHeader)] string? correlationId,
-                    HttpContext context) => Send(context, () => lifecycle.PartOf(aggregate).Commands, command, id, (idempotencyKey, expectedVersion, correlationId), time))
+                    HttpContext context) => Send(context, () => lifecycle.PartOf(aggregate).Commands, command, id, (idempotencyKey, expectedVersion, correlationId), options, time))
                 .WithName($"{aggregate.Name}-{name}")
                 .WithTags(aggregate.Name)
                 .WithSummary($"Decide {command.Name}")
@@ -54,7 +53,8 @@ internal static class CommandEndpoints
     }
 
     private static async Task<IResult> Send(
-        HttpContext context, Func<ICommandClient> commands, Type commandType, string id, (string? IdempotencyKey, string? ExpectedVersion, string? CorrelationId) given, TimeProvider time)
+        HttpContext context, Func<ICommandClient> commands, Type commandType, string id, (string? IdempotencyKey, string? ExpectedVersion, string? CorrelationId) given,
+        HttpOptions options, TimeProvider time)
     {
         IHeaderDictionary headers = context.Request.Headers;
         foreach (string once in (string[])[IdempotencyKey, ExpectedVersionHeader, CorrelationIdHeader])
@@ -76,7 +76,7 @@ internal static class CommandEndpoints
 
         if (context.Request.Query.Count > 0)
             throw new InvalidInputException(context.Request.Query.First().Key, $"A command takes no query parameter; '{context.Request.Query.First().Key}' belongs into the body or a header.");
-        object payload = await JsonBody.Read(context, commandType, context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes).ConfigureAwait(false);
+        object payload = await JsonBody.Read(context, commandType, options.MaxBodyBytes).ConfigureAwait(false);
         var envelope = new CommandEnvelope(aggregateId, commandId, payload)
         {
             ExpectedVersion = expected,

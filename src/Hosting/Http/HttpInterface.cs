@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Scalar.AspNetCore;
@@ -37,7 +38,6 @@ public static class HttpInterface
         });
         builder.Services.AddSingleton(loggers);
         builder.Services.AddLogging();
-        builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(time);
         builder.Services.AddRouting();
         builder.Services.AddProblemDetails();
@@ -49,12 +49,11 @@ public static class HttpInterface
             document.Info.Version = typeof(HttpInterface).Assembly.GetName().Version?.ToString(3) ?? "0";
             return Task.CompletedTask;
         }));
-        var examples = new Examples(lifecycle.Application);
 
         var log = new RequestLog(loggers.CreateLogger("KafkaEventSourcing.Hosting.Http"), time);
         WebApplication web = builder.Build();
         // What is a fault of the node is logged by Answer; a caller's mistake is none.
-        web.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = context => Answer(context, log), SuppressDiagnosticsCallback = _ => true });
+        web.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = context => Answer(context, context.Features.Get<IExceptionHandlerFeature>()!.Error, log, options), SuppressDiagnosticsCallback = _ => true });
         web.UseStatusCodePages(statusCode => Problems.Of(statusCode.HttpContext).ExecuteAsync(statusCode.HttpContext));
         web.Use((context, next) =>
         {
@@ -75,26 +74,39 @@ public static class HttpInterface
         web.MapScalarApiReference("/docs", scalar => scalar.WithOpenApiRoutePattern("/openapi.json").WithTitle(lifecycle.Application.Name));
         HealthEndpoints.Map(web, lifecycle);
         web.MapPrometheusScrapingEndpoint("/metrics", NodeMetrics.Provider, configureBranchedPipeline: null, optionsName: null);
-        foreach (AggregateDefinition aggregate in lifecycle.Application.Aggregates)
-        {
-            CommandEndpoints.Map(web, lifecycle, aggregate, examples, time);
-            AggregateEndpoints.Map(web, lifecycle, aggregate, examples);
-            OwnerDesk.Map(web, aggregate.Name, () => lifecycle.PartOf(aggregate).Desk);
-            ReadModelEndpoints.Map(web, lifecycle, aggregate, examples, options, time);
-        }
-
+        MapApplication(web, lifecycle, options, time);
+        MapNodes(web, lifecycle);
         return web;
     }
 
-    private static async Task Answer(HttpContext context, RequestLog log)
+    /// <summary>Maps what users of the application call: commands, reads of aggregates, read models.</summary>
+    internal static void MapApplication(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, HttpOptions options, TimeProvider time)
     {
-        Exception fault = context.Features.Get<IExceptionHandlerFeature>()!.Error;
+        var examples = new Examples(lifecycle.Application);
+        foreach (AggregateDefinition aggregate in lifecycle.Application.Aggregates)
+        {
+            CommandEndpoints.Map(routes, lifecycle, aggregate, examples, options, time);
+            AggregateEndpoints.Map(routes, lifecycle, aggregate, examples);
+            ReadModelEndpoints.Map(routes, lifecycle, aggregate, examples, options, time);
+        }
+    }
+
+    /// <summary>Maps what the other nodes of the application call.</summary>
+    internal static void MapNodes(IEndpointRouteBuilder routes, NodeLifecycle lifecycle)
+    {
+        foreach (AggregateDefinition aggregate in lifecycle.Application.Aggregates)
+            OwnerDesk.Map(routes, aggregate.Name, () => lifecycle.PartOf(aggregate).Desk);
+    }
+
+    /// <summary>Answers a request that failed with <paramref name="fault"/>, and logs it when it is the node's fault.</summary>
+    internal static async Task Answer(HttpContext context, Exception fault, RequestLog log, HttpOptions options)
+    {
         IResult answer = fault switch
         {
             InvalidInputException invalid => Problems.Invalid(invalid.Field, invalid.Message),
             BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
                 Problems.Of(StatusCodes.Status413PayloadTooLarge, "body-too-large", string.Create(CultureInfo.InvariantCulture,
-                    $"The body is larger than {context.RequestServices.GetRequiredService<HttpOptions>().MaxBodyBytes:N0} bytes.")),
+                    $"The body is larger than {options.MaxBodyBytes:N0} bytes.")),
             UnsupportedBodyException unsupported => Problems.Unsupported(context, unsupported),
             BadHttpRequestException { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problems.NotJson(context),
             BadHttpRequestException bad => Problems.Of(bad.StatusCode, "bad-request", bad.InnerException?.Message ?? bad.Message),

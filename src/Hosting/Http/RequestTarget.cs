@@ -36,7 +36,8 @@ internal static class RequestTarget
             return;
         int place = pattern.PathSegments.TakeWhile(s => s.Parts is not [RoutePatternParameterPart { Name: Id }]).Count();
         bool isRest = ((RoutePatternParameterPart)pattern.PathSegments[place].Parts[0]).IsCatchAll;
-        string[] segments = PathOf(context).Split('/')[1..];
+        int based = (context.Request.PathBase.Value ?? "").Count(c => c == '/'); // routes begin behind it
+        string[] segments = PathOf(context).Split('/')[(1 + based)..];
         // The server resolves "." and ".." before it routes; an id behind them would be another part of the path.
         if (segments.Any(s => TryUnescape(s, out string? plain, out _) && plain is "." or ".."))
             throw new InvalidInputException("url", "The path has the segment '.' or '..', which cannot be told from a step in the path.");

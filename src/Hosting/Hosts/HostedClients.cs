@@ -1,0 +1,17 @@
+namespace KafkaEventSourcing.Hosting.Hosts;
+
+/// <summary>Sends by the node of this host as soon as it serves. Thread-safe.</summary>
+internal sealed class HostedCommandClient(NodeLifecycle lifecycle) : ICommandClient
+{
+    /// <inheritdoc/>
+    public async Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken) =>
+        await lifecycle.Node.Send(command, cancellationToken).ConfigureAwait(false);
+}
+
+/// <summary>Reads aggregates of one type by the node of this host as soon as it serves. Thread-safe.</summary>
+internal sealed class HostedAggregateReader(NodeLifecycle lifecycle, AggregateDefinition aggregate) : IAggregateReader
+{
+    /// <inheritdoc/>
+    public async ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) =>
+        await lifecycle.PartOf(aggregate).Reads.Read(aggregateId, cancellationToken).ConfigureAwait(false);
+}

@@ -1,0 +1,66 @@
+using KafkaEventSourcing.Hosting.Hosts;
+using KafkaEventSourcing.Projections;
+using KafkaEventSourcing.Projections.MongoDB;
+using KafkaEventSourcing.Subscriptions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace KafkaEventSourcing.Hosting;
+
+/// <summary>Describes the application that runs in a host of the user's. Not thread-safe; used once at start-up.</summary>
+public sealed class KafkaEventSourcingBuilder
+{
+    internal KafkaEventSourcingBuilder(IServiceCollection services, string name, string section) =>
+        (Services, Name, Section, Application) = (services, name, section, EventSourcedApplication.Named(name, name));
+
+    /// <summary>The services of the host.</summary>
+    public IServiceCollection Services { get; }
+
+    /// <summary>The application's name: first part of topic names, and the MongoDB database.</summary>
+    public string Name { get; }
+
+    /// <summary>What the application is made of so far.</summary>
+    public EventSourcedApplication Application { get; }
+
+    internal string Section { get; }
+
+    internal IEmbeddedServers? Embedded { get; private set; }
+
+    /// <summary>Adds an aggregate type, and an <see cref="IAggregateReader"/> of it under its name as the key.</summary>
+    public KafkaEventSourcingBuilder AddAggregate(AggregateDefinition aggregate)
+    {
+        ArgumentNullException.ThrowIfNull(aggregate);
+        Application.With(aggregate);
+        Services.TryAddKeyedSingleton<IAggregateReader>(aggregate.Name, (services, _) => new HostedAggregateReader(services.GetRequiredService<NodeLifecycle>(), aggregate));
+        return this;
+    }
+
+    /// <summary>Adds a read model and the indexes that its queries need.</summary>
+    public KafkaEventSourcingBuilder AddReadModel(ProjectionDefinition projection, params ReadOnlySpan<MongoIndex> indexes)
+    {
+        Application.With(projection, indexes);
+        return this;
+    }
+
+    /// <summary>Adds application code that is called for committed events; it starts and ends with the node.</summary>
+    public KafkaEventSourcingBuilder AddSubscription(SubscriptionDefinition subscription)
+    {
+        Application.With(subscription);
+        return this;
+    }
+
+    /// <summary>Adds commands, states or documents that show in the OpenAPI document what they look like, one of a type.</summary>
+    public KafkaEventSourcingBuilder AddExamples(params ReadOnlySpan<object> examples)
+    {
+        Application.WithExamples(examples);
+        return this;
+    }
+
+    /// <summary>Starts servers in this process for those that the options do not name.</summary>
+    public KafkaEventSourcingBuilder UseEmbeddedServers(IEmbeddedServers embedded)
+    {
+        ArgumentNullException.ThrowIfNull(embedded);
+        Embedded = embedded;
+        return this;
+    }
+}

@@ -1,0 +1,77 @@
+namespace KafkaEventSourcing.Subscriptions;
+
+/// <summary>Puts a subscription together. Not thread-safe.</summary>
+public sealed class SubscriptionBuilder
+{
+    private readonly string _name;
+    private readonly List<AggregateDefinition> _aggregates = [];
+    private readonly Dictionary<Type, Func<object, EventContext, CancellationToken, Task>> _handlers = [];
+    private SubscriptionStart _start = SubscriptionStart.Beginning;
+    private SubscriptionOptions _options = new();
+
+    internal SubscriptionBuilder(string name) => _name = name;
+
+    /// <summary>Reads the events of <paramref name="aggregates"/> too.</summary>
+    public SubscriptionBuilder From(params ReadOnlySpan<AggregateDefinition> aggregates)
+    {
+        foreach (AggregateDefinition aggregate in aggregates)
+        {
+            if (_aggregates.Exists(a => a.Name == aggregate.Name))
+                throw new InvalidOperationException($"The subscription '{_name}' already reads the events of '{aggregate.Name}'.");
+            _aggregates.Add(aggregate);
+        }
+
+        return this;
+    }
+
+    /// <summary>Calls <paramref name="handle"/> for each event of <typeparamref name="TEvent"/>, as <see cref="ISubscriptionHandler{TEvent}"/> says.</summary>
+    /// <exception cref="InvalidOperationException">The type has a handler already.</exception>
+    public SubscriptionBuilder On<TEvent>(Func<TEvent, EventContext, CancellationToken, Task> handle)
+        where TEvent : class
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        if (!_handlers.TryAdd(typeof(TEvent), (e, context, cancellationToken) => handle((TEvent)e, context, cancellationToken)))
+            throw new InvalidOperationException($"The subscription '{_name}' already handles {typeof(TEvent).Name}.");
+        return this;
+    }
+
+    /// <summary>Gives <paramref name="handler"/> each event of <typeparamref name="TEvent"/>.</summary>
+    /// <exception cref="InvalidOperationException">The type has a handler already.</exception>
+    public SubscriptionBuilder On<TEvent>(ISubscriptionHandler<TEvent> handler)
+        where TEvent : class
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return On<TEvent>(handler.Handle);
+    }
+
+    /// <summary>Says where to begin when the consumer group has no offset. Default: at the first event.</summary>
+    public SubscriptionBuilder StartingAt(SubscriptionStart start)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        _start = start;
+        return this;
+    }
+
+    /// <summary>Says how to handle.</summary>
+    /// <exception cref="InvalidInputException">An option is out of range.</exception>
+    public SubscriptionBuilder With(SubscriptionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _options = options;
+        return this;
+    }
+
+    /// <summary>The subscription as described so far.</summary>
+    /// <exception cref="InvalidOperationException">It reads no aggregate type, handles nothing, or handles a type that is no event of what it reads.</exception>
+    public SubscriptionDefinition Build()
+    {
+        if (_aggregates.Count == 0)
+            throw new InvalidOperationException($"The subscription '{_name}' reads no aggregate type: call {nameof(From)}.");
+        if (_handlers.Count == 0)
+            throw new InvalidOperationException($"The subscription '{_name}' handles no event: call {nameof(On)}.");
+        if (_handlers.Keys.FirstOrDefault(t => !_aggregates.Exists(a => a.EventTypes.Contains(t))) is { } stranger)
+            throw new InvalidOperationException($"The subscription '{_name}' handles {stranger.Name}, which is not an event of {string.Join(", ", _aggregates.Select(a => $"'{a.Name}'"))}.");
+        return new SubscriptionDefinition(_name, [.. _aggregates], _start, _options, _handlers);
+    }
+}

@@ -1,0 +1,162 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using System.Text.Json.Nodes;
+using Banking.Domain;
+using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Hosting.Embedded;
+using KafkaEventSourcing.Testing;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace KafkaEventSourcing.EndToEnd.Tests;
+
+/// <summary>An ASP.NET application of a user, which adds an event-sourced one.</summary>
+public sealed class ExistingApplicationTests : IDisposable
+{
+    private const string Secret = "a-secret-of-the-nodes-of-this-test";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("kes-existing-").FullName;
+    private readonly string _name = TestServers.UniqueName("bank");
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    // The library had a web application of its own, which nobody could add anything to.
+    [Fact]
+    public async Task Existing_application_sends_commands_by_injection_and_by_http_and_guards_them_as_its_own()
+    {
+        WebApplicationBuilder builder = NewApplication(new() { ["NodeSecret"] = Secret });
+        builder.Services.AddAuthentication(Badge.Scheme).AddScheme<AuthenticationSchemeOptions, Badge>(Badge.Scheme, null);
+        builder.Services.AddAuthorization();
+        Add(builder).UseEmbeddedServers();
+        await using WebApplication app = builder.Build();
+        app.MapGet("/hello", () => new { Greeting = "hello" });
+        app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = c => c.Tags.Contains("ready") });
+        app.MapPost("/open/{id}", async (string id, ICommandClient commands, CancellationToken cancellationToken) =>
+            (await commands.Send(new CommandEnvelope(AggregateId.Parse(id), CommandId.Parse($"open-{id}"), Open()), cancellationToken)).Version);
+        app.MapKafkaEventSourcing("/bank").RequireAuthorization();
+        await app.StartAsync(Cancellation);
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        (await app.Services.GetRequiredService<INodeAccessor>().WaitForNode(Cancellation)).IsReady.ShouldBeTrue();
+
+        (await http.GetStringAsync("/health/ready", Cancellation)).ShouldBe("Healthy");
+        (await http.GetStringAsync("/hello", Cancellation)).ShouldBe("""{"greeting":"hello"}""");
+        (await (await http.PostAsync("/open/a", null, Cancellation)).Content.ReadAsStringAsync(Cancellation)).ShouldBe("1");
+
+        (await http.GetAsync("/bank/account/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await http.PostAsync("/_node/account/commands", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        http.DefaultRequestHeaders.Add("Badge", "teller");
+        var credit = new { amount = 50, currency = "CZK", bookedOn = "2026-01-02", operation = "CashDeposit", category = "None" };
+        HttpResponseMessage credited = await http.PostAsJsonAsync("/bank/account/a/credit", credit, Cancellation);
+        JsonNode problemOrOutcome = (await credited.Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
+        credited.StatusCode.ShouldBe(HttpStatusCode.OK, problemOrOutcome.ToJsonString());
+        problemOrOutcome["version"]!.GetValue<long>().ShouldBe(2);
+        JsonNode unknown = (await (await http.GetAsync("/bank/account/nobody", Cancellation)).Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
+        unknown["code"]!.GetValue<string>().ShouldBe("not-found");
+        JsonNode wrong = (await (await http.PostAsJsonAsync("/bank/account/a/credit", new { amount = "much" }, Cancellation)).Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
+        wrong["code"]!.GetValue<string>().ShouldBe("invalid-input");
+        AggregateView view = (await app.Services.GetRequiredKeyedService<IAggregateReader>("account").Read(AggregateId.Parse("a"), Cancellation))!;
+        view.State.ShouldBeOfType<AccountState>().Balance.ShouldBe(50);
+        await app.StopAsync(Cancellation);
+    }
+
+    [Fact]
+    public async Task Node_that_starts_still_is_unavailable_and_the_host_serves_all_else()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        string address = silent.LocalEndpoint.ToString()!;
+        WebApplicationBuilder builder = NewApplication(new() { ["Kafka"] = address, ["SchemaRegistry"] = $"http://{address}", ["MongoDB"] = $"mongodb://{address}/" });
+        Add(builder);
+        await using WebApplication app = builder.Build();
+        app.MapGet("/hello", () => "hello");
+        app.MapHealthChecks("/health/ready");
+        app.MapKafkaEventSourcing();
+        await app.StartAsync(Cancellation);
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+
+        (await http.GetStringAsync("/hello", Cancellation)).ShouldBe("hello");
+        (await http.GetAsync("/account/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        (await http.GetAsync("/health/ready", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        (await http.PostAsync("/_node/account/commands", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound); // no secret, no door beside the authorization
+        await Should.ThrowAsync<AggregateUnavailableException>(app.Services.GetRequiredService<ICommandClient>().Send(
+            new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), Open()), Cancellation));
+    }
+
+    [Fact]
+    public async Task Fault_of_the_node_stops_the_host_which_ends_with_it()
+    {
+        WebApplicationBuilder builder = NewApplication([]);
+        Add(builder).UseEmbeddedServers(new NoServers());
+        await using WebApplication app = builder.Build();
+        app.MapKafkaEventSourcing();
+        (await Should.ThrowAsync<IOException>(app.RunAsync())).Message.ShouldBe("no disk");
+    }
+
+    [Theory]
+    [InlineData("Partitions", "0", "KafkaEventSourcing:Partitions is 0; it must be from 1 to 10,000.")]
+    [InlineData("NodeId", "a b", "KafkaEventSourcing:NodeId is 'a b'")]
+    [InlineData("NodeSecret", "short", "KafkaEventSourcing:NodeSecret has 5 characters")]
+    [InlineData("SchemaRegistry", "localhost:8081", "KafkaEventSourcing:SchemaRegistry is 'localhost:8081'")]
+    [InlineData("ReadTimeout", "00:00:00", "KafkaEventSourcing:ReadTimeout is 00:00:00; it must be positive.")]
+    [InlineData("MaxBodyBytes", "0", "KafkaEventSourcing:MaxBodyBytes is 0; it must be positive.")]
+    public void Option_out_of_range_is_named_as_in_the_configuration(string property, string value, string message)
+    {
+        WebApplicationBuilder builder = NewApplication(new() { [property] = value });
+        Add(builder).UseEmbeddedServers();
+        using WebApplication app = builder.Build();
+        Should.Throw<OptionsValidationException>(() => app.Services.GetRequiredService<IOptions<KafkaEventSourcingOptions>>().Value).Failures.ShouldHaveSingleItem().ShouldStartWith(message);
+    }
+
+    [Fact]
+    public void Second_application_in_a_host_is_refused_by_name()
+    {
+        WebApplicationBuilder builder = NewApplication([]);
+        Add(builder);
+        Should.Throw<InvalidOperationException>(() => builder.Services.AddKafkaEventSourcing("other")).Message.ShouldContain($"'{_name}' already");
+    }
+
+    private static OpenAccount Open() => new() { Owner = "Ann", Currency = "CZK", OverdraftLimit = 0, OpenedOn = new DateOnly(2026, 1, 1) };
+
+    private WebApplicationBuilder NewApplication(Dictionary<string, string?> options)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        options.TryAdd("DataDirectory", _folder);
+        options.TryAdd("Drain", "00:00:00");
+        options.TryAdd("Partitions", "2");
+        builder.Configuration.AddInMemoryCollection(options.Select(o => KeyValuePair.Create($"KafkaEventSourcing:{o.Key}", o.Value)));
+        return builder;
+    }
+
+    private KafkaEventSourcingBuilder Add(WebApplicationBuilder builder) =>
+        builder.Services.AddKafkaEventSourcing(_name, builder.Configuration.GetSection("KafkaEventSourcing")).AddAggregate(Account.Definition);
+
+    private sealed class NoServers : IEmbeddedServers
+    {
+        public IReadOnlyList<System.CommandLine.Option> Options => [];
+
+        public Task<IServers> Start(
+            ServerAddresses addresses, string dataDirectory, System.CommandLine.ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+            Task.FromException<IServers>(new IOException("no disk"));
+    }
+
+    private sealed class Badge(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder) : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
+    {
+        public new const string Scheme = "Badge";
+
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(
+            Request.Headers.ContainsKey(Scheme) ? AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme)) : AuthenticateResult.NoResult());
+    }
+}
