@@ -46,7 +46,7 @@ public sealed partial class MemoryTests : IAsyncDisposable
         long late = PeakMegabytes();
         TestContext.Current.TestOutputHelper!.WriteLine($"{Commands} commands of {Characters:N0} bytes; at most {early} MB resident after half of them, {late} MB after all, heap limit {Convert.ToInt64(HeapLimit, 16) >> 20} MiB");
         if (OperatingSystem.IsLinux())
-            late.ShouldBeLessThan(early + (early / 4) + 32);
+            late.ShouldBeLessThan(early + (early / 4) + 96); // the heap may be below its limit after half of them; the fault grew by 300 MB in the other half
         (await http.GetAsync("/health/ready", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
     }
 
