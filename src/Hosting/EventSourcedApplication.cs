@@ -82,7 +82,7 @@ public sealed class EventSourcedApplication
     }
 
     /// <summary>The application as described so far.</summary>
-    /// <exception cref="InvalidOperationException">It has no aggregate, a projection reads events of none or of several, a subscription reads an aggregate type that the application does not have or has another's name, or an example is of an unknown type.</exception>
+    /// <exception cref="InvalidOperationException">It has no aggregate, a projection reads an event of none of its aggregates, a subscription reads an aggregate type that the application does not have or has another's name, or an example is of an unknown type.</exception>
     public ApplicationDefinition Build()
     {
         if (_aggregates.Count == 0)
