@@ -38,13 +38,13 @@ internal sealed class DocumentCache<TDocument>(long maxBytes)
         return true;
     }
 
-    /// <summary>Remembers the document of a key, or that it has none.</summary>
-    public void Set(string key, StoredDocument<TDocument> stored)
+    /// <summary>Remembers the document of a key, or that it has none, after so many changes of it.</summary>
+    public void Set(string key, StoredDocument<TDocument> stored, int changes)
     {
         ref Entry entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_young, key, out bool isYoung);
         if (!isYoung && _old.Remove(key, out Entry old))
             (entry, _youngBytes) = (old, _youngBytes + old.Bytes);
-        bool measured = (entry.Stored.Document is null) == (stored.Document is null) && ++entry.Changes < ChangesBetweenMeasures && entry.Bytes > 0;
+        bool measured = (entry.Stored.Document is null) == (stored.Document is null) && (entry.Changes += changes) < ChangesBetweenMeasures && entry.Bytes > 0;
         entry.Stored = stored;
         if (measured)
             return;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
 namespace KafkaEventSourcing.Projections;
@@ -39,6 +40,8 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
 {
     private readonly DocumentCache<TDocument> _cache = new(cachedBytes);
     private readonly Dictionary<string, int> _position = [];
+    private readonly List<FoldedDocument> _documents = [];
+    private readonly List<(int Document, ProjectionHandler<TDocument> Handler, RecordedEvent Recorded)> _work = [];
     private RecordedEvent? _folding; // whose handler runs; null while the store is asked
 
     public override ProjectionDefinition Projection => projection;
@@ -110,12 +113,13 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         return (new DocumentChanges<TDocument>(projection, documents), taken);
     }
 
-    private async Task<(DocumentChanges Changes, int Taken)> FoldOnStored(ArraySegment<RecordedEvent> events, int maxDocuments, IProjectionStore store, CancellationToken cancellationToken)
+    private async Task<(DocumentChanges Changes, int Taken)> FoldOnStored(
+        ArraySegment<RecordedEvent> events, int maxDocuments, IProjectionStore store, CancellationToken cancellationToken)
     {
         _cache.Trim();
-        var work = new List<(string Key, ProjectionHandler<TDocument> Handler, RecordedEvent Recorded)>(events.Count);
-        var keys = new HashSet<string>();
-        HashSet<string>? missing = null;
+        _work.Clear();
+        _documents.Clear();
+        List<string>? missing = null;
         int taken = 0;
         for (; taken < events.Count; taken++)
         {
@@ -125,43 +129,70 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
 
             _folding = recorded;
             string key = handler.Key(recorded);
-            if (keys.Count >= maxDocuments && !keys.Contains(key))
-                break;
-            keys.Add(key);
-            work.Add((key, handler, recorded));
-            if (!_cache.TryGet(key, out _))
-                (missing ??= []).Add(key);
+            if (!_position.TryGetValue(key, out int at))
+            {
+                if (_documents.Count >= maxDocuments)
+                    break;
+                at = _documents.Count;
+                _position.Add(key, at);
+                if (!_cache.TryGet(key, out StoredDocument<TDocument> stored))
+                    (missing ??= []).Add(key);
+                _documents.Add(new FoldedDocument { Key = key, Before = stored, Now = stored.Document });
+            }
+
+            _work.Add((at, handler, recorded));
         }
 
         _folding = null;
         if (missing is not null)
-        {
-            IReadOnlyDictionary<string, StoredDocument<TDocument>> stored = await store.Load(projection, missing, cancellationToken).ConfigureAwait(false);
-            foreach (string key in missing)
-                _cache.Set(key, stored.GetValueOrDefault(key));
-        }
+            await LoadMissing(missing, store, cancellationToken).ConfigureAwait(false);
 
-        var documents = new List<KeyValuePair<string, TDocument?>>();
-        var before = new List<StoredDocument<TDocument>>();
-        long version = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
-        foreach ((string key, ProjectionHandler<TDocument> handler, RecordedEvent recorded) in work)
+        Span<FoldedDocument> folded = CollectionsMarshal.AsSpan(_documents);
+        foreach ((int at, ProjectionHandler<TDocument> handler, RecordedEvent recorded) in _work)
         {
             _folding = recorded;
-            _cache.TryGet(key, out StoredDocument<TDocument> present);
-            TDocument? next = handler.Fold!(present.Document, recorded);
-            _cache.Set(key, next is null ? default : new StoredDocument<TDocument>(next, version));
-            if (_position.TryGetValue(key, out int at))
-            {
-                documents[at] = new(key, next);
-            }
-            else
-            {
-                _position.Add(key, documents.Count);
-                documents.Add(new(key, next));
-                before.Add(present);
-            }
+            folded[at].Now = handler.Fold!(folded[at].Now, recorded);
+            folded[at].Changes++;
         }
 
-        return (new DocumentChanges<TDocument>(projection, documents, before, version), taken);
+        _folding = null;
+        long version = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
+        return (Changes(version), taken);
+    }
+
+    private async Task LoadMissing(List<string> keys, IProjectionStore store, CancellationToken cancellationToken)
+    {
+        IReadOnlyDictionary<string, StoredDocument<TDocument>> found = await store.Load(projection, keys, cancellationToken).ConfigureAwait(false);
+        foreach (string key in keys)
+        {
+            StoredDocument<TDocument> stored = found.GetValueOrDefault(key);
+            _cache.Set(key, stored, changes: 1);
+            ref FoldedDocument document = ref CollectionsMarshal.AsSpan(_documents)[_position[key]];
+            (document.Before, document.Now) = (stored, stored.Document);
+        }
+    }
+
+    private DocumentChanges<TDocument> Changes(long version)
+    {
+        var documents = new List<KeyValuePair<string, TDocument?>>(_documents.Count);
+        var before = new List<StoredDocument<TDocument>>(_documents.Count);
+        foreach (ref readonly FoldedDocument document in CollectionsMarshal.AsSpan(_documents))
+        {
+            documents.Add(new(document.Key, document.Now));
+            before.Add(document.Before);
+            _cache.Set(document.Key, document.Now is null ? default : new StoredDocument<TDocument>(document.Now, version), document.Changes);
+        }
+
+        _work.Clear(); // holds on to no event
+        _documents.Clear();
+        return new DocumentChanges<TDocument>(projection, documents, before, version);
+    }
+
+    private record struct FoldedDocument
+    {
+        public string Key;
+        public StoredDocument<TDocument> Before;
+        public TDocument? Now;
+        public int Changes;
     }
 }

@@ -18,7 +18,7 @@ public sealed class DocumentCacheTests
         long each = ObjectSize.Of(new Text("d00000", words)) + ObjectSize.Of("d00000");
         for (int i = 0; i < 40_000; i++)
         {
-            cache.Set($"d{i:00000}", new(new Text($"d{i:00000}", words), 1));
+            cache.Set($"d{i:00000}", new(new Text($"d{i:00000}", words), 1), changes: 1);
             cache.Trim();
             (cache.Count * each).ShouldBeLessThanOrEqualTo(limit + (2 * each));
         }
@@ -31,10 +31,10 @@ public sealed class DocumentCacheTests
     {
         var cache = new DocumentCache<Text>(10_000);
         var hot = new Text("hot", "kept");
-        cache.Set("hot", new(hot, 1));
+        cache.Set("hot", new(hot, 1), changes: 1);
         for (int i = 0; i < 1_000; i++)
         {
-            cache.Set($"d{i}", new(new Text($"d{i}", "gone"), 1));
+            cache.Set($"d{i}", new(new Text($"d{i}", "gone"), 1), changes: 1);
             cache.TryGet("hot", out StoredDocument<Text> found).ShouldBeTrue();
             found.Document.ShouldBeSameAs(hot);
             cache.Trim();
@@ -48,10 +48,10 @@ public sealed class DocumentCacheTests
     {
         var cache = new DocumentCache<Text>(10_000);
         cache.TryGet("a", out _).ShouldBeFalse();
-        cache.Set("a", default);
+        cache.Set("a", default, changes: 1);
         cache.TryGet("a", out StoredDocument<Text> none).ShouldBeTrue();
         none.Document.ShouldBeNull();
-        cache.Set("a", new(new Text("a", "here"), 7));
+        cache.Set("a", new(new Text("a", "here"), 7), changes: 1);
         cache.TryGet("a", out StoredDocument<Text> here).ShouldBeTrue();
         here.Document!.Words.ShouldBe("here");
         here.Version.ShouldBe(7);

@@ -22,9 +22,8 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
     private const int MoreToCome = 2;
 
     private const int InitialBuffer = 64 * 1024;
-    private const int MaxKeptBuffer = 1024 * 1024;
 
-    private byte[] _buffer = new byte[InitialBuffer];
+    private readonly byte[] _buffer = new byte[InitialBuffer];
     private int _replyId;
 
     public async Task Serve(CancellationToken cancellationToken)
@@ -38,15 +37,21 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
                 if (length < HeaderLength + 5 || length > MaxMessageBytes)
                     throw new InvalidDataException($"A message of {length} bytes is announced; {HeaderLength + 5} to {MaxMessageBytes} are allowed.");
                 int bodyLength = length - HeaderLength;
-                if (_buffer.Length < bodyLength)
-                    _buffer = new byte[Math.Max(bodyLength, _buffer.Length * 2)];
-                if (!await ReadFully(_buffer.AsMemory(0, bodyLength), cancellationToken).ConfigureAwait(false))
-                    return;
-                ReadOnlyMemory<byte> rest = await Answer(header, _buffer.AsMemory(0, bodyLength)).ConfigureAwait(false);
-                while (rest.Length > 0)
-                    rest = rest[await socket.SendAsync(rest, cancellationToken).ConfigureAwait(false)..];
-                if (_buffer.Length > MaxKeptBuffer)
-                    _buffer = new byte[InitialBuffer]; // idle connections do not hold the memory of their largest message
+                // Large ones are borrowed: idle connections do not hold the memory of their largest message, and the next does not pay for it.
+                byte[] buffer = bodyLength <= InitialBuffer ? _buffer : ArrayPool<byte>.Shared.Rent(bodyLength);
+                try
+                {
+                    if (!await ReadFully(buffer.AsMemory(0, bodyLength), cancellationToken).ConfigureAwait(false))
+                        return;
+                    ReadOnlyMemory<byte> rest = await Answer(header, buffer.AsMemory(0, bodyLength)).ConfigureAwait(false);
+                    while (rest.Length > 0)
+                        rest = rest[await socket.SendAsync(rest, cancellationToken).ConfigureAwait(false)..];
+                }
+                finally
+                {
+                    if (buffer != _buffer)
+                        ArrayPool<byte>.Shared.Return(buffer);
+                }
             }
         }
         catch (Exception malformed) when (malformed is InvalidDataException or FormatException or EndOfStreamException or ArgumentException or BsonException)
