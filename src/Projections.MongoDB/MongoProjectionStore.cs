@@ -169,7 +169,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         var documents = new Dictionary<string, StoredDocument<TDocument>>(keys.Count);
         foreach (string[] chunk in keys.Chunk(MaxKeysPerFind))
         {
-            // Not by the driver's builder, which throws and catches an exception for every text it makes a BSON value of.
+            // Not by the driver's builder, which for raw documents throws and catches an exception for every key.
             var filter = new BsonDocument("_id", new BsonDocument("$in", new BsonArray(chunk)));
             List<RawBsonDocument> found = await _retry.ExecuteAsync(
                 async token => await collection.Find(filter).ToListAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
