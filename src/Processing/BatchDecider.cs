@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
-using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
@@ -29,7 +28,7 @@ internal sealed class BatchDecider
     private readonly StateCheck _states = new();
     private readonly Dictionary<AggregateId, Draft> _drafts = [];
     private readonly List<DecidedEvent> _events = [];
-    private readonly List<(IncomingCommand Command, CommandReply Reply)> _replies = [];
+    private readonly List<(IncomingCommand Command, CommandOutcome Outcome)> _answers = [];
     private readonly List<Draft> _changed = [];
     private readonly List<AggregateEntry> _entries = [];
     private readonly List<Message<byte[], byte[]>> _deadLetters = [];
@@ -45,8 +44,8 @@ internal sealed class BatchDecider
     /// <summary>The events, in the order of their offsets, which follow one another.</summary>
     public IReadOnlyList<DecidedEvent> Events => _events;
 
-    /// <summary>One reply a command.</summary>
-    public IReadOnlyList<(IncomingCommand Command, CommandReply Reply)> Replies => _replies;
+    /// <summary>One outcome a command.</summary>
+    public IReadOnlyList<(IncomingCommand Command, CommandOutcome Outcome)> Answers => _answers;
 
     /// <summary>Letters that the batch parks, and what became of earlier ones.</summary>
     public IReadOnlyList<Message<byte[], byte[]>> DeadLetters => _deadLetters;
@@ -76,7 +75,7 @@ internal sealed class BatchDecider
     {
         _drafts.Clear();
         _events.Clear();
-        _replies.Clear();
+        _answers.Clear();
         _deadLetters.Clear();
         _newlyParked.Clear();
         _parkedHere.Clear();
@@ -115,33 +114,33 @@ internal sealed class BatchDecider
             return true;
         }
 
-        CommandReply reply = Answer(command);
-        if (reply.Outcome == ReplyOutcome.Faulted)
+        CommandOutcome outcome = Answer(command);
+        if (outcome is { Kind: OutcomeKind.Faulted, Explanation: { } refusal })
         {
-            LastRefusal = reply.Message!;
-            _deadLetters.Add(DeadLetterFormat.Refused(command.Record!.Message.Key, letter, reply.Code!, reply.Message!, _parked.Now));
+            LastRefusal = refusal.Message!;
+            _deadLetters.Add(DeadLetterFormat.Refused(command.Record!.Message.Key, letter, refusal.Code!, refusal.Message!, _parked.Now));
             return false;
         }
 
-        Answer(command, reply);
-        _deadLetters.Add(DeadLetterFormat.Retried(command.Record!.Message.Key, letter, reply.Outcome.ToString(), request.By, _parked.Now));
+        Answer(command, outcome);
+        _deadLetters.Add(DeadLetterFormat.Retried(command.Record!.Message.Key, letter, outcome.Kind.ToString(), request.By, _parked.Now));
         return true;
     }
 
     /// <summary>Discards the letter at <paramref name="letter"/>; whoever waits for its outcome is told.</summary>
     public bool Discard(IncomingCommand command, long letter, DeadLetterRequest request)
     {
-        Answer(command, Faulted(command, command.AggregateId.IsDefault ? 0 : VersionOf(command.AggregateId), "discarded", $"The command was parked and then discarded by {request.By}: {request.Reason}"));
+        Answer(command, CommandOutcome.Faulted(command.AggregateId.IsDefault ? 0 : VersionOf(command.AggregateId), "discarded", $"The command was parked and then discarded by {request.By}: {request.Reason}"));
         _deadLetters.Add(DeadLetterFormat.Discarded(command.Record!.Message.Key, letter, request.By, request.Reason!, _parked.Now));
         return true;
     }
 
     /// <summary>Adds an answer, and what it leads to.</summary>
-    public void Answer(IncomingCommand command, CommandReply reply)
+    public void Answer(IncomingCommand command, CommandOutcome outcome)
     {
-        _replies.Add((command, reply));
-        _bytes += RefusalText.BytesOf(reply);
-        _outbox.Settle(command, reply);
+        _answers.Add((command, outcome));
+        _bytes += outcome.Explanation?.Bytes ?? 0;
+        _outbox.Settle(command, outcome);
     }
 
     /// <summary>The version of an aggregate as the batch leaves it.</summary>
@@ -190,18 +189,18 @@ internal sealed class BatchDecider
 
     private long OffsetOf(DecidedEvent decided) => _nextOffset - _events.Count + decided.Index;
 
-    private CommandReply Answer(IncomingCommand command)
+    private CommandOutcome Answer(IncomingCommand command)
     {
         if (command.Fault is { } fault)
-            return Faulted(command, 0, fault.Code, fault.Message);
+            return CommandOutcome.Faulted(0, fault.Code, fault.Message);
         if (command.AnswerTo is { } sender && !_outbox.Knows(sender.Process))
-            return Faulted(command, DraftOf(command.AggregateId).Version, "unknown-process", $"The application has no process '{sender.Process}' that could be told the outcome.");
+            return CommandOutcome.Faulted(DraftOf(command.AggregateId).Version, "unknown-process", $"The application has no process '{sender.Process}' that could be told the outcome.");
 
         Draft draft = DraftOf(command.AggregateId);
         if (FirstOutcome(draft, command) is { } first)
             return first;
         if (!command.Expected.IsMetBy(draft.Version))
-            return draft.Remember(command, Reply(command, ReplyOutcome.Conflict, draft.Version) with { ExpectedVersion = command.Expected.ToString() });
+            return draft.Remember(command, CommandOutcome.Conflict(draft.Version, command.Expected));
 
         Decision decision;
         object state = draft.State;
@@ -220,14 +219,14 @@ internal sealed class BatchDecider
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
-            return Faulted(command, draft.Version, "decide-failed", $"{command.Payload!.GetType().Name} could not be decided: {failure.GetType().Name}: {failure.Message}");
+            return CommandOutcome.Faulted(draft.Version, "decide-failed", $"{command.Payload!.GetType().Name} could not be decided: {failure.GetType().Name}: {failure.Message}");
         }
 
         if (decision.Rejection is { } rejection)
-            return draft.Remember(command, RefusalText.Bounded(Reply(command, ReplyOutcome.Rejected, draft.Version) with { Code = rejection.Code, Message = rejection.Message, Details = rejection.Details }));
+            return draft.Remember(command, CommandOutcome.Rejected(draft.Version, rejection.Code, rejection.Message, rejection.Details));
 
         if (decision.Count > 0 && _states.Problem(state) is { } unstorable)
-            return Faulted(command, draft.Version, "state-unencodable", $"The state that {decision[^1].GetType().Name} leads to cannot be encoded: {unstorable}");
+            return CommandOutcome.Faulted(draft.Version, "state-unencodable", $"The state that {decision[^1].GetType().Name} leads to cannot be encoded: {unstorable}");
 
         int decidedBefore = _events.Count;
         (int, int) sentBefore = _outbox.Mark();
@@ -238,7 +237,7 @@ internal sealed class BatchDecider
                 _outbox.Return(sentBefore);
                 draft.Events.RemoveRange(draft.Events.Count - i, i);
                 _events.RemoveRange(decidedBefore, i);
-                return Faulted(command, draft.Version, unusable.Code, unusable.Message);
+                return CommandOutcome.Faulted(draft.Version, unusable.Code, unusable.Message);
             }
 
             draft.Events.Add(_events.Count);
@@ -253,35 +252,24 @@ internal sealed class BatchDecider
         }
 
         draft.State = state;
-        return draft.Remember(command, new CommandReply
-        {
-            CommandId = command.CommandId.Value,
-            AggregateId = command.AggregateId.Value,
-            Outcome = ReplyOutcome.Accepted,
-            Version = draft.Version,
-            EventPartition = draft.EventOffset < 0 ? -1 : _partition,
-            EventOffset = draft.EventOffset,
-        });
+        return draft.Remember(command, new CommandOutcome(OutcomeKind.Accepted, draft.Version, draft.EventOffset));
     }
 
     // The outcome that the id had first; a refusal, when it was that of another command; null, when it had none.
-    private CommandReply? FirstOutcome(Draft draft, IncomingCommand command)
+    private CommandOutcome? FirstOutcome(Draft draft, IncomingCommand command)
     {
-        if (!draft.TryGetOutcome(command.CommandId.Value, out RememberedOutcome first) && !_store.TryGetOutcome(draft.Entry, command.CommandId.Value, _partition, out first))
+        if (!draft.TryGetOutcome(command.CommandId.Value, out RememberedOutcome first) && !_store.TryGetOutcome(draft.Entry, command.CommandId.Value, out first))
             return null;
         if (command.Digest.DifferenceFrom(first.Digest) is not { } difference)
-            return first.Reply with { Duplicate = true };
-        return Reply(command, ReplyOutcome.Rejected, draft.Version) with
-        {
-            Code = Rejection.CommandIdReused,
-            Message = $"The id '{command.CommandId}' was that of another command of the {_definition.Name} '{command.AggregateId}', whose outcome is {first.Reply.Outcome} at version {first.Reply.Version}; this one differs in its {difference}. "
-                + "Nothing was changed. Give a new command a new id, or send the first one again as it was.",
-            Details = new Dictionary<string, string> { ["differs"] = difference },
-        };
+            return first.Outcome with { IsDuplicate = true };
+        string message = $"The id '{command.CommandId}' was that of another command of the {_definition.Name} '{command.AggregateId}', whose outcome is {first.Outcome.Kind} at version {first.Outcome.Version}; this one differs in its {difference}. "
+            + "Nothing was changed. Give a new command a new id, or send the first one again as it was.";
+        return new CommandOutcome(
+            OutcomeKind.Rejected, draft.Version, Explanation: new Explanation(Rejection.CommandIdReused, message, null, new Dictionary<string, string> { ["differs"] = difference }));
     }
 
     // What cannot be read parks its aggregate; without aggregate it stands alone.
-    private CommandReply PutAside(IncomingCommand command)
+    private CommandOutcome PutAside(IncomingCommand command)
     {
         (string code, string message) = command.Fault!.Value;
         if (!command.AggregateId.IsDefault && FindParked(command.AggregateId) is { } parked)
@@ -289,13 +277,13 @@ internal sealed class BatchDecider
         _deadLetters.Add(DeadLetterFormat.Letter(command.Record!, code, message, queued: false, _parked.Now));
         _newlyParked.Add((command.AggregateId, command.CommandId, code, message));
         if (command.AggregateId.IsDefault)
-            return Faulted(command, 0, code, message);
+            return CommandOutcome.Faulted(0, code, message);
         _parkedHere.Add(command.AggregateId, (code, message));
         return Parked(command, code, message, _parked.Now, isQueued: true);
     }
 
     // Null: the aggregate is not parked. An outcome that is known can be told all the same; a command of the direct door is not taken, as its caller is there to be told, but may be waiting already.
-    private CommandReply? TellOrQueue(IncomingCommand command)
+    private CommandOutcome? TellOrQueue(IncomingCommand command)
     {
         if (FindParked(command.AggregateId) is not { } parked)
             return null;
@@ -309,7 +297,7 @@ internal sealed class BatchDecider
     private bool Waits(IncomingCommand command) =>
         (_parked.TryGet(command.AggregateId, out ParkedAggregate? parked) && parked.Commands.Contains(command.CommandId)) || _newlyParked.Exists(n => n.Aggregate == command.AggregateId && n.Command == command.CommandId);
 
-    private CommandReply Queue(IncomingCommand command, (string Cause, string Message, DateTimeOffset Since) parked, string code, string message)
+    private CommandOutcome Queue(IncomingCommand command, (string Cause, string Message, DateTimeOffset Since) parked, string code, string message)
     {
         _deadLetters.Add(DeadLetterFormat.Letter(command.Record!, code, message, queued: code == DeadLetterFormat.Queued, _parked.Now));
         _newlyParked.Add((command.AggregateId, command.CommandId, code, message));
@@ -323,13 +311,12 @@ internal sealed class BatchDecider
         return _parkedHere.TryGetValue(id, out (string Cause, string Message) here) ? (here.Cause, here.Message, _parked.Now) : null;
     }
 
-    private CommandReply Parked(IncomingCommand command, string code, string message, DateTimeOffset since, bool isQueued) =>
-        RefusalText.Bounded(Reply(command, ReplyOutcome.Parked, DraftOf(command.AggregateId).Version) with
-        {
-            Code = code,
-            Message = _parked.Told(command.AggregateId, message, since, isQueued),
-            Details = new Dictionary<string, string> { [CommandReplies.Queued] = isQueued.ToString() },
-        });
+    private CommandOutcome Parked(IncomingCommand command, string code, string message, DateTimeOffset since, bool isQueued)
+    {
+        var details = new Dictionary<string, string> { [CommandReplies.Queued] = isQueued.ToString() };
+        return new CommandOutcome(
+            OutcomeKind.Parked, DraftOf(command.AggregateId).Version, Explanation: Explanation.Bounded(code, _parked.Told(command.AggregateId, message, since, isQueued), details));
+    }
 
     // What cannot be stored is refused here, with a reason, before anything of its batch is on its way.
     private (string Code, string Message)? Encode(object payload, out byte[] value)
@@ -352,18 +339,6 @@ internal sealed class BatchDecider
         _bytes += value.Length;
         return null;
     }
-
-    /// <summary>The beginning of a reply.</summary>
-    public static CommandReply Reply(IncomingCommand command, ReplyOutcome outcome, long version) => new()
-    {
-        CommandId = command.CommandId.Value,
-        AggregateId = command.AggregateId.IsDefault ? command.KeyText : command.AggregateId.Value,
-        Outcome = outcome,
-        Version = version,
-    };
-
-    private static CommandReply Faulted(IncomingCommand command, long version, string code, string message) =>
-        RefusalText.Bounded(Reply(command, ReplyOutcome.Faulted, version) with { Code = code, Message = message });
 
     private Draft DraftOf(AggregateId id)
     {
@@ -397,9 +372,9 @@ internal sealed class BatchDecider
 
         public List<RememberedOutcome> Outcomes { get; } = new(1);
 
-        public CommandReply Remember(IncomingCommand command, CommandReply outcome)
+        public CommandOutcome Remember(IncomingCommand command, CommandOutcome outcome)
         {
-            Outcomes.Add(new RememberedOutcome(outcome, command.Digest));
+            Outcomes.Add(new RememberedOutcome(command.CommandId.Value, outcome, command.Digest));
             return outcome;
         }
 
@@ -409,7 +384,7 @@ internal sealed class BatchDecider
                 return IndexedOutcomes().TryGetValue(commandId, out outcome);
             foreach (RememberedOutcome known in Outcomes)
             {
-                if (known.Reply.CommandId == commandId)
+                if (known.CommandId == commandId)
                 {
                     outcome = known;
                     return true;
@@ -424,7 +399,7 @@ internal sealed class BatchDecider
         {
             _byId ??= [];
             for (; _indexed < Outcomes.Count; _indexed++)
-                _byId.Add(Outcomes[_indexed].Reply.CommandId, Outcomes[_indexed]);
+                _byId.Add(Outcomes[_indexed].CommandId, Outcomes[_indexed]);
             return _byId;
         }
     }

@@ -289,16 +289,8 @@ internal sealed partial class EventReplay
     {
         if (change.Last is not { } last)
             return;
-        var reply = new CommandReply
-        {
-            CommandId = last.CommandId.Value,
-            AggregateId = change.Entry.Id.Value,
-            Outcome = ReplyOutcome.Accepted,
-            Version = last.Version,
-            EventPartition = last.Partition,
-            EventOffset = last.Offset,
-        };
-        _store.PutOutcome(change.Entry, new RememberedOutcome(reply, change.Digest));
+        var outcome = new CommandOutcome(OutcomeKind.Accepted, last.Version, last.Offset);
+        _store.PutOutcome(change.Entry, new RememberedOutcome(last.CommandId.Value, outcome, change.Digest));
     }
 
     private readonly record struct LastEvent(CommandId CommandId, long Version, int Partition, long Offset);

@@ -135,8 +135,9 @@ internal sealed class EventWriter : IDisposable
         return _eventHeaders[_turn] = [];
     }
 
-    public void WriteReply(IncomingCommand command, CommandReply reply, int replyPartitions)
+    public void WriteReply(IncomingCommand command, CommandOutcome outcome, int replyPartitions)
     {
+        CommandReply reply = OutcomeReplies.ToReply(command, outcome, _partition);
         var headers = new Headers
         {
             _replyType,

@@ -1,10 +1,9 @@
 using KafkaEventSourcing.Avro;
-using KafkaEventSourcing.Avro.Messages;
 
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>What came of a command, and what the command was.</summary>
-internal readonly record struct RememberedOutcome(CommandReply Reply, CommandDigest Digest);
+internal readonly record struct RememberedOutcome(string CommandId, CommandOutcome Outcome, CommandDigest Digest);
 
 /// <summary>
 /// Outcomes as the state store and snapshots remember them, in Avro's primitives: outcome, command id, version, event offset; of a refusal also expected version, code, message and
@@ -13,30 +12,17 @@ internal readonly record struct RememberedOutcome(CommandReply Reply, CommandDig
 /// <remarks>What was remembered before there were digests ends before it, and code of that time does not read so far: either reads what the other has written.</remarks>
 internal static class OutcomeCodec
 {
-    public static void Write(ref AvroWriter writer, RememberedOutcome outcome)
+    public static void Write(ref AvroWriter writer, RememberedOutcome remembered)
     {
-        WriteReply(ref writer, outcome.Reply);
-        if (outcome.Digest.IsKnown)
-            outcome.Digest.WriteTo(ref writer);
-    }
-
-    private static void WriteReply(ref AvroWriter writer, CommandReply reply)
-    {
-        writer.WriteInt((int)reply.Outcome);
-        writer.WriteString(reply.CommandId);
-        writer.WriteLong(reply.Version);
-        writer.WriteLong(reply.EventOffset);
-        if (reply.Outcome == ReplyOutcome.Accepted)
-            return;
-        WriteOptional(ref writer, reply.ExpectedVersion);
-        WriteOptional(ref writer, reply.Code);
-        WriteOptional(ref writer, reply.Message);
-        writer.WriteInt(reply.Details.Count);
-        foreach ((string name, string value) in reply.Details)
-        {
-            writer.WriteString(name);
-            writer.WriteString(value);
-        }
+        CommandOutcome outcome = remembered.Outcome;
+        writer.WriteInt((int)outcome.Kind);
+        writer.WriteString(remembered.CommandId);
+        writer.WriteLong(outcome.Version);
+        writer.WriteLong(outcome.EventOffset);
+        if (outcome.Kind != OutcomeKind.Accepted)
+            WriteWords(ref writer, outcome.Explanation);
+        if (remembered.Digest.IsKnown)
+            remembered.Digest.WriteTo(ref writer);
     }
 
     /// <summary>The UTF-8 bytes of the command id alone.</summary>
@@ -47,38 +33,40 @@ internal static class OutcomeCodec
         return reader.ReadSpan();
     }
 
-    public static RememberedOutcome Read(ReadOnlySpan<byte> data, AggregateId aggregateId, int partition)
+    public static RememberedOutcome Read(ReadOnlySpan<byte> data)
     {
         var reader = new AvroReader(data);
-        var outcome = (ReplyOutcome)reader.ReadInt();
+        var kind = (OutcomeKind)reader.ReadInt();
         string commandId = reader.ReadString();
         long version = reader.ReadLong();
         long offset = reader.ReadLong();
-        string? expected = null, code = null, message = null;
-        var details = new Dictionary<string, string>();
-        if (outcome != ReplyOutcome.Accepted)
-        {
-            expected = ReadOptional(ref reader);
-            code = ReadOptional(ref reader);
-            message = ReadOptional(ref reader);
-            for (int left = reader.ReadInt(); left > 0; left--)
-                details.Add(reader.ReadString(), reader.ReadString());
-        }
+        Explanation? words = kind == OutcomeKind.Accepted ? null : ReadWords(ref reader);
+        return new RememberedOutcome(commandId, new CommandOutcome(kind, version, offset, words), reader.Remaining > 0 ? CommandDigest.ReadFrom(ref reader) : default);
+    }
 
-        var reply = new CommandReply
+    private static void WriteWords(ref AvroWriter writer, Explanation? words)
+    {
+        WriteOptional(ref writer, words?.Expected);
+        WriteOptional(ref writer, words?.Code);
+        WriteOptional(ref writer, words?.Message);
+        writer.WriteInt(words?.Details.Count ?? 0);
+        foreach ((string name, string value) in words?.Details ?? Explanation.NoDetails)
         {
-            CommandId = commandId,
-            AggregateId = aggregateId.Value,
-            Outcome = outcome,
-            Version = version,
-            EventPartition = offset < 0 ? -1 : partition,
-            EventOffset = offset,
-            ExpectedVersion = expected,
-            Code = code,
-            Message = message,
-            Details = details,
-        };
-        return new RememberedOutcome(reply, reader.Remaining > 0 ? CommandDigest.ReadFrom(ref reader) : default);
+            writer.WriteString(name);
+            writer.WriteString(value);
+        }
+    }
+
+    private static Explanation ReadWords(ref AvroReader reader)
+    {
+        string? expected = ReadOptional(ref reader);
+        string? code = ReadOptional(ref reader);
+        string? message = ReadOptional(ref reader);
+        int left = reader.ReadInt();
+        Dictionary<string, string>? details = left > 0 ? [] : null;
+        for (; left > 0; left--)
+            details!.Add(reader.ReadString(), reader.ReadString());
+        return new Explanation(code, message, expected, details ?? Explanation.NoDetails);
     }
 
     private static void WriteOptional(ref AvroWriter writer, string? value)

@@ -122,25 +122,24 @@ internal sealed partial class PartitionTask
         LogSettled(_partition, request.IsDiscard ? "discarded" : "processed again", events + done, command?.AggregateId.ToString() ?? letters[0].AggregateId.Value, request.By);
     }
 
-    private CommandReply AnswerTo(IncomingCommand command, int events, int settled, int all)
+    private CommandOutcome AnswerTo(IncomingCommand command, int events, int settled, int all)
     {
         // Of the aggregate, not of the letters that were named: those behind one that is discarded wait until they are processed again.
         long left = !command.AggregateId.IsDefault && _parked.TryGet(command.AggregateId, out ParkedAggregate? parked) ? parked.Records - settled : all - settled;
-        CommandReply reply = BatchDecider.Reply(command, settled == all ? ReplyOutcome.Accepted : ReplyOutcome.Rejected, command.AggregateId.IsDefault ? 0 : _decider.VersionOf(command.AggregateId)) with
+        var figures = new Dictionary<string, string>
         {
-            Details = new Dictionary<string, string>
-            {
-                ["settled"] = (events + settled).ToString(CultureInfo.InvariantCulture),
-                ["left"] = left.ToString(CultureInfo.InvariantCulture),
-            },
+            ["settled"] = (events + settled).ToString(CultureInfo.InvariantCulture),
+            ["left"] = left.ToString(CultureInfo.InvariantCulture),
         };
-        return settled == all ? reply : reply with { Code = StillParked, Message = $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_decider.LastRefusal}" };
+        return settled == all
+            ? new CommandOutcome(OutcomeKind.Accepted, VersionOf(command), Explanation: new Explanation(null, null, null, figures))
+            : CommandOutcome.Rejected(VersionOf(command), StillParked, $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_decider.LastRefusal}", figures);
     }
 
     private void Refuse(IncomingCommand command, long input, string code, string message) =>
-        Commit(
-            () => _decider.Answer(command, BatchDecider.Reply(command, ReplyOutcome.Rejected, command.AggregateId.IsDefault ? 0 : _decider.VersionOf(command.AggregateId)) with { Code = code, Message = message }),
-            () => input);
+        Commit(() => _decider.Answer(command, CommandOutcome.Rejected(VersionOf(command), code, message)), () => input);
+
+    private long VersionOf(IncomingCommand command) => command.AggregateId.IsDefault ? 0 : _decider.VersionOf(command.AggregateId);
 
     // Store first and flushed, then letter and snapshot in one transaction: neither an older store nor an older barrier can bring back the state before the event once the letter is settled.
     private bool SettleEvents(AggregateId id, DeadLetter[] events, DeadLetterRequest request)

@@ -372,12 +372,11 @@ internal sealed partial class PartitionTask : IDisposable
         _fence.Committed();
         if (_answered == 0)
             _addedBeforeAnswers = _queue.Added;
-        foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
+        foreach ((IncomingCommand command, CommandOutcome outcome) in _decider.Answers)
         {
             if (command.Caller is not { } caller)
                 continue;
-            CommandReplies.Settle(caller, reply);
-            caller.Settled();
+            OutcomeReplies.Tell(caller, command, outcome, _partition);
             _answered++;
         }
 
@@ -407,12 +406,12 @@ internal sealed partial class PartitionTask : IDisposable
                 _writer.WriteEvent(events[i], i == events.Count - 1 ? MarkOfEvents(input) : null);
             // An answer of the direct door needs no record, but one transaction that Kafka accepts: a batch without events sends one reply, so that a deposed writer cannot say no either.
             bool fenced = events.Count > 0 || input is not null;
-            foreach ((IncomingCommand command, CommandReply reply) in _decider.Replies)
+            foreach ((IncomingCommand command, CommandOutcome outcome) in _decider.Answers)
             {
                 if (command.Timer is not null)
                     continue; // nobody waits
                 if (command.Caller is null || !fenced)
-                    _writer.WriteReply(command, reply, _context.ReplyPartitions);
+                    _writer.WriteReply(command, outcome, _context.ReplyPartitions);
                 fenced = true;
             }
 

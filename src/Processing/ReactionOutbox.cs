@@ -102,24 +102,24 @@ internal sealed class ReactionOutbox
     public void End(TimerKey timer) => SetTimer(timer, null);
 
     /// <summary>Adds what the outcome of a command leads to: the process that sent it is told.</summary>
-    public void Settle(IncomingCommand command, CommandReply reply)
+    public void Settle(IncomingCommand command, CommandOutcome outcome)
     {
         // Nobody waits for a timer: one that could not be decided is tried again until it can.
-        if (command.Timer is { } timer && reply.Outcome is ReplyOutcome.Faulted or ReplyOutcome.Parked)
+        if (command.Timer is { } timer && outcome.Kind is OutcomeKind.Faulted or OutcomeKind.Parked)
             SetTimer(timer, InMicroseconds(_time.GetUtcNow() + TimerRetryDelay));
-        if (command.AnswerTo is not { } to || reply.Outcome == ReplyOutcome.Parked || !_encoders.Routes.TryFind(to.Process, out TopicEncoder? encoder))
+        if (command.AnswerTo is not { } to || outcome.Kind == OutcomeKind.Parked || !_encoders.Routes.TryFind(to.Process, out TopicEncoder? encoder))
             return;
         var answer = new CommandAnswered
         {
             Step = to.Step,
-            CommandId = reply.CommandId,
-            AggregateId = reply.AggregateId,
-            Outcome = reply.Outcome,
-            Version = reply.Version,
-            Code = reply.Code,
-            Message = reply.Message,
+            CommandId = command.CommandId.Value,
+            AggregateId = OutcomeReplies.AggregateOf(command),
+            Outcome = OutcomeReplies.ToWire(outcome.Kind),
+            Version = outcome.Version,
+            Code = outcome.Explanation?.Code,
+            Message = outcome.Explanation?.Message,
         };
-        byte[] id = IdOf("answer", _topics.Aggregate, reply.AggregateId, reply.CommandId);
+        byte[] id = IdOf("answer", _topics.Aggregate, answer.AggregateId, answer.CommandId);
         _records.Add((new TopicPartition(encoder.Topic, Partition.Any), Record(to.Id, answer, encoder, id, command, answerTo: null)));
     }
 

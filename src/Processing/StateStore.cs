@@ -226,7 +226,7 @@ internal sealed class StateStore : IDisposable
     }
 
     /// <summary>The outcome of a command that the aggregate remembers and that is written; false when there is none.</summary>
-    public bool TryGetOutcome(AggregateEntry entry, string commandId, int partition, out RememberedOutcome outcome)
+    public bool TryGetOutcome(AggregateEntry entry, string commandId, out RememberedOutcome outcome)
     {
         outcome = default;
         Span<byte> idBytes = stackalloc byte[CommandId.MaxBytes];
@@ -238,8 +238,8 @@ internal sealed class StateStore : IDisposable
         {
             if (_database.Get(IndexKey(entry.Key, slot, RecentPrefix)) is not { } value || BinaryPrimitives.ReadInt64BigEndian(value) is var number && number <= newest)
                 continue;
-            RememberedOutcome candidate = OutcomeCodec.Read(value.AsSpan(sizeof(long)), entry.Id, partition);
-            if (candidate.Reply.CommandId != commandId)
+            RememberedOutcome candidate = OutcomeCodec.Read(value.AsSpan(sizeof(long)));
+            if (candidate.CommandId != commandId)
                 continue;
             (outcome, newest) = (candidate, number);
         }

@@ -32,7 +32,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     {
         Decide(100, ("a", "c1", new Add { By = 5 }, null), ("b", "c2", new Add { By = 1 }, null), ("a", "c3", new Add { By = -5 }, null), ("a", "c4", new Add { By = -1 }, null));
         Outcomes().ShouldBe(["c1 Accepted 1 3@100", "c2 Accepted 1 3@101", "c3 Accepted 2 3@102", "c4 Rejected 2 -1@-1"]);
-        CommandReply rejected = _decider.Replies[3].Reply;
+        CommandReply rejected = _decider.Replies(Partition)[3].Reply;
         rejected.Code.ShouldBe("below-zero");
         rejected.Details.ShouldBe(new Dictionary<string, string> { ["total"] = "0", ["by"] = "-1" });
         _decider.Events.Select(e => (e.Aggregate.Id.Value, e.Version, e.Index)).ShouldBe([("a", 1L, 0), ("b", 1L, 1), ("a", 2L, 2)]);
@@ -43,8 +43,8 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     {
         Decide(0, ("a", "c1", new Add { By = 1 }, "new"), ("a", "c2", new Add { By = 1 }, "new"), ("a", "c3", new Add { By = 1 }, "1"), ("a", "c4", new Add { By = 1 }, "1"), ("b", "c5", new Add { By = 1 }, "exists"));
         Outcomes().ShouldBe(["c1 Accepted 1 3@0", "c2 Conflict 1 -1@-1", "c3 Accepted 2 3@1", "c4 Conflict 2 -1@-1", "c5 Conflict 0 -1@-1"]);
-        _decider.Replies[3].Reply.ExpectedVersion.ShouldBe("1");
-        _decider.Replies[4].Reply.ExpectedVersion.ShouldBe("exists");
+        _decider.Replies(Partition)[3].Reply.ExpectedVersion.ShouldBe("1");
+        _decider.Replies(Partition)[4].Reply.ExpectedVersion.ShouldBe("exists");
     }
 
     // A batch was bounded by its commands alone: 2,000 small ones that make large events, or of large aggregates, were all in memory at once.
@@ -59,9 +59,9 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
         Decide(2, ("a", "c2", new Add { By = 1, Times = 500 }, null), ("a", "c3", new Add { By = 1, Times = 500 }, null));
         _decider.Bytes.ShouldBe(state + _decider.Events.Sum(e => (long)e.Value.Length));
         Decide(2, ("a", "c4", new Add { By = -5 }, null));
-        CommandReply refusal = _decider.Replies[0].Reply;
-        _decider.Bytes.ShouldBe(state + RefusalText.BytesOf(refusal));
-        RefusalText.BytesOf(refusal).ShouldBeGreaterThan(refusal.Message!.Length * sizeof(char));
+        Explanation refusal = _decider.Answers[0].Outcome.Explanation.ShouldNotBeNull();
+        _decider.Bytes.ShouldBe(state + refusal.Bytes);
+        refusal.Bytes.ShouldBeGreaterThan(refusal.Message!.Length * sizeof(char));
         _decider.Begin(0);
         _decider.Bytes.ShouldBe(0);
     }
@@ -71,16 +71,16 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     {
         Decide(10, ("a", "c1", new Add { By = 1 }, null), ("a", "c2", new Add { By = 1 }, null), ("a", "c1", new Add { By = 1 }, null));
         _decider.Events.Count.ShouldBe(2);
-        CommandReply first = _decider.Replies[0].Reply;
+        CommandReply first = _decider.Replies(Partition)[0].Reply;
         first.Duplicate.ShouldBeFalse();
-        _decider.Replies[2].Reply.ShouldBe(first with { Duplicate = true });
+        _decider.Replies(Partition)[2].Reply.ShouldBe(first with { Duplicate = true });
     }
 
     [Fact]
     public void Same_command_id_in_a_later_batch_and_after_a_restart_has_the_first_outcome()
     {
         Decide(10, ("a", "c1", new Add { By = 1, Times = 2 }, null), ("a", "r1", new Add { By = -9 }, null), ("a", "x1", new Add { By = 1 }, "7"));
-        CommandReply[] first = [.. _decider.Replies.Select(r => r.Reply)];
+        CommandReply[] first = [.. _decider.Replies(Partition).Select(r => r.Reply)];
         _decider.Apply(13);
 
         foreach (BatchDecider later in (BatchDecider[])[_decider, Decider()])
@@ -89,7 +89,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
             foreach ((string id, int by, int times, string? expected) in (ReadOnlySpan<(string, int, int, string?)>)[("c1", 1, 2, null), ("r1", -9, 1, null), ("x1", 1, 1, "7")])
                 later.Decide(_fixture.Command("a", id, new Add { By = by, Times = times }, expected));
             later.Events.ShouldBeEmpty();
-            later.Replies.Select(r => r.Reply).ShouldBe(first.Select(f => f with { Duplicate = true }));
+            later.Replies(Partition).Select(r => r.Reply).ShouldBe(first.Select(f => f with { Duplicate = true }));
         }
     }
 
@@ -111,13 +111,13 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
             [("c1", new Add { By = 2 }, "new", "body"), ("c1", new Fail(), "new", "type"), ("c1", new Add { By = 1 }, null, "expected version"), ("c1", new Add { By = 2 }, "1", "body, expected version"), ("r1", new Add { By = 9 }, null, "body")])
         {
             _decider.Decide(_fixture.Command("a", id, payload, expected));
-            CommandReply reply = _decider.Replies[^1].Reply;
+            CommandReply reply = _decider.Replies(Partition)[^1].Reply;
             (reply.CommandId, reply.Outcome, reply.Code, reply.Version, reply.Duplicate).ShouldBe((id, ReplyOutcome.Rejected, Rejection.CommandIdReused, 1, false));
             reply.Details.ShouldBe(new Dictionary<string, string> { ["differs"] = differs });
         }
 
         _decider.Decide(_fixture.Command("a", "c1", new Add { By = 1 }, "new"));
-        _decider.Replies[^1].Reply.ShouldBe(new CommandReply { CommandId = "c1", AggregateId = "a", Outcome = ReplyOutcome.Accepted, Version = 1, EventPartition = Partition, EventOffset = 10, Duplicate = true });
+        _decider.Replies(Partition)[^1].Reply.ShouldBe(new CommandReply { CommandId = "c1", AggregateId = "a", Outcome = ReplyOutcome.Accepted, Version = 1, EventPartition = Partition, EventOffset = 10, Duplicate = true });
         _decider.Events.Count.ShouldBe(events);
     }
 
@@ -125,7 +125,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     public void Outcome_that_was_remembered_before_there_were_digests_is_told_to_whoever_asks()
     {
         AggregateEntry entry = new(AggregateId.Parse("a"), Counter.Definition.InitialState);
-        _store.PutOutcome(entry, new RememberedOutcome(new CommandReply { CommandId = "old", AggregateId = "a", Outcome = ReplyOutcome.Accepted, Version = 1, EventPartition = Partition, EventOffset = 3 }, default));
+        _store.PutOutcome(entry, new RememberedOutcome("old", new CommandOutcome(OutcomeKind.Accepted, 1, 3), default));
         _store.PutState(entry);
         _store.Write(4);
         Decide(4, ("a", "old", new Add { By = 7 }, null));
@@ -144,7 +144,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     {
         Decide(0, ("a", "c1", new Fail(), null), ("a", "c1", new Add { By = 1 }, null));
         Outcomes().ShouldBe(["c1 Faulted 0 -1@-1", "c1 Accepted 1 3@0"]);
-        CommandReply fault = _decider.Replies[0].Reply;
+        CommandReply fault = _decider.Replies(Partition)[0].Reply;
         fault.Code.ShouldBe("decide-failed");
         fault.Message!.ShouldContain("out of order");
     }
@@ -155,9 +155,9 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
         _decider.Begin(0);
         _decider.Decide(_fixture.Read("a"u8.ToArray(), [1, 2, 3]));
         _decider.Decide(_fixture.Command("b", "c1", new Add { By = 1 }));
-        _decider.Replies[0].Reply.Outcome.ShouldBe(ReplyOutcome.Parked);
-        _decider.Replies[0].Reply.Code.ShouldBe(IncomingCommand.NotAvro);
-        _decider.Replies[1].Reply.Outcome.ShouldBe(ReplyOutcome.Accepted);
+        _decider.Replies(Partition)[0].Reply.Outcome.ShouldBe(ReplyOutcome.Parked);
+        _decider.Replies(Partition)[0].Reply.Code.ShouldBe(IncomingCommand.NotAvro);
+        _decider.Replies(Partition)[1].Reply.Outcome.ShouldBe(ReplyOutcome.Accepted);
     }
 
     [Fact]
@@ -197,7 +197,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
         decider.Decide(_fixture.Command("a", "c1", new Add { By = 1, Times = 2 }));
         decider.Decide(_fixture.Command("a", "c2", new Add { By = 1_000_000, Times = 2 }));
         decider.Decide(_fixture.Command("a", "c3", new Add { By = 1 }));
-        decider.Replies.Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Code)).ShouldBe(
+        decider.Replies(Partition).Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Code)).ShouldBe(
             [(ReplyOutcome.Accepted, 2, null), (ReplyOutcome.Faulted, 2, "event-too-large"), (ReplyOutcome.Accepted, 3, null)]);
         decider.Events.Select(e => (e.Version, e.Index)).ShouldBe([(1L, 0), (2L, 1), (3L, 2)]);
     }
@@ -213,5 +213,5 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     }
 
     private IEnumerable<string> Outcomes() =>
-        _decider.Replies.Select(r => $"{r.Reply.CommandId} {r.Reply.Outcome} {r.Reply.Version} {r.Reply.EventPartition}@{r.Reply.EventOffset}");
+        _decider.Replies(Partition).Select(r => $"{r.Reply.CommandId} {r.Reply.Outcome} {r.Reply.Version} {r.Reply.EventPartition}@{r.Reply.EventOffset}");
 }

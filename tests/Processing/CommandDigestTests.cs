@@ -56,9 +56,14 @@ public sealed class CommandDigestTests
         CommandDigest digest = CommandDigest.Of(Add, new Add { By = 1 }, ExpectedVersion.Parse(expected));
         CommandDigest.Find(new Headers { { CommandDigest.Header, digest.ToBytes() } }).ShouldBe(digest);
 
-        var reply = new CommandReply { CommandId = "c", AggregateId = "a", Outcome = ReplyOutcome.Rejected, Version = 4, Code = "no", Message = "No.", Details = new Dictionary<string, string> { ["by"] = "1" } };
-        OutcomeCodec.Read(Encode(new RememberedOutcome(reply, digest)), AggregateId.Parse("a"), 0).ShouldBe(new RememberedOutcome(reply, digest));
-        OutcomeCodec.Read(Encode(new RememberedOutcome(reply, default)), AggregateId.Parse("a"), 0).ShouldBe(new RememberedOutcome(reply, default)); // as it was written before
+        CommandOutcome outcome = CommandOutcome.Rejected(4, "no", "No.", new Dictionary<string, string> { ["by"] = "1" });
+        foreach (CommandDigest remembered in (CommandDigest[])[digest, default]) // without one as it was written before
+        {
+            RememberedOutcome read = OutcomeCodec.Read(Encode(new RememberedOutcome("c", outcome, remembered)));
+            (read.CommandId, read.Digest, read.Outcome with { Explanation = null }).ShouldBe(("c", remembered, outcome with { Explanation = null }));
+            (read.Outcome.Explanation!.Code, read.Outcome.Explanation.Message).ShouldBe(("no", "No."));
+            read.Outcome.Explanation.Details.ShouldBe(outcome.Explanation!.Details);
+        }
     }
 
     [Theory]

@@ -87,14 +87,14 @@ public sealed class MisplacedCommandTests(ProcessingFixture fixture) : IClassFix
         decider.Begin(0);
         decider.Decide(command);
         decider.Forwarded.ShouldBe([command]);
-        (decider.Events.Count, decider.Replies.Count, decider.DeadLetters.Count).ShouldBe((0, 0, 0));
+        (decider.Events.Count, decider.Replies().Count, decider.DeadLetters.Count).ShouldBe((0, 0, 0));
 
         command.RefuseForward("too large");
         decider.Begin(0);
         decider.Decide(command);
         decider.Forwarded.ShouldBeEmpty();
         decider.Events.ShouldBeEmpty();
-        (decider.Replies.ShouldHaveSingleItem().Reply.Code, decider.DeadLetters.Count).ShouldBe((IncomingCommand.Misplaced, 1));
+        (decider.Replies().ShouldHaveSingleItem().Reply.Code, decider.DeadLetters.Count).ShouldBe((IncomingCommand.Misplaced, 1));
     }
 
     [Fact]

@@ -67,7 +67,7 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     public void Direct_command_to_a_parked_aggregate_is_told_and_not_taken()
     {
         Decide(Bad("a"), Direct("a", "c1"));
-        CommandReply told = _decider.Replies[1].Reply;
+        CommandReply told = _decider.Replies()[1].Reply;
         (told.Outcome, told.Code).ShouldBe((ReplyOutcome.Parked, "not-avro"));
         told.Details[CommandReplies.Queued].ShouldBe("False");
         told.Message!.ShouldContain("was not taken");
@@ -81,7 +81,7 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     public void Outcome_that_is_known_is_told_by_a_parked_aggregate_too()
     {
         Decide(Good("a", "c1"), Bad("a"), Good("a", "c1"), Direct("a", "c1"));
-        _decider.Replies.Skip(2).Select(r => (r.Reply.Outcome, r.Reply.Duplicate)).ShouldBe([(ReplyOutcome.Accepted, true), (ReplyOutcome.Accepted, true)]);
+        _decider.Replies().Skip(2).Select(r => (r.Reply.Outcome, r.Reply.Duplicate)).ShouldBe([(ReplyOutcome.Accepted, true), (ReplyOutcome.Accepted, true)]);
         _decider.DeadLetters.Count.ShouldBe(1);
     }
 
@@ -90,7 +90,7 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     {
         Decide(_fixture.Read(null, _fixture.Encode(new Add { By = 1 })), _fixture.Read([0xff, 0xfe], [1]), Good("a", "c1"));
         Outcomes().Skip(2).ShouldBe(["a Accepted "]);
-        _decider.Replies[0].Reply.Outcome.ShouldBe(ReplyOutcome.Faulted);
+        _decider.Replies()[0].Reply.Outcome.ShouldBe(ReplyOutcome.Faulted);
         _decider.DeadLetters.Select(l => l.Key).ShouldBe([null, [0xff, 0xfe]]);
         _decider.Apply(2);
         (_parked.Count, _parked.Records).ShouldBe((0, 2));
@@ -105,7 +105,7 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
         _decider.DecideAgain(_fixture.Command("a", "c2", new Add { By = -9 }), 8, Retry).ShouldBeTrue(); // a rejection is an outcome
         _decider.DecideAgain(Good("a", "c1"), 9, Retry).ShouldBeTrue();
         _decider.DecideAgain(_fixture.Command("a", "c3", new Fail()), 10, Retry).ShouldBeFalse();
-        _decider.Replies.Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Duplicate)).ShouldBe([(ReplyOutcome.Accepted, 1, false), (ReplyOutcome.Rejected, 1, false), (ReplyOutcome.Accepted, 1, true)]);
+        _decider.Replies().Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Duplicate)).ShouldBe([(ReplyOutcome.Accepted, 1, false), (ReplyOutcome.Rejected, 1, false), (ReplyOutcome.Accepted, 1, true)]);
         _decider.LastRefusal.ShouldContain("out of order");
         Kinds().ShouldBe(["a retried Accepted", "a retried Rejected", "a retried Accepted", "a refused decide-failed"]);
     }
@@ -116,7 +116,7 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
         Park(Bad("a"));
         _decider.Begin(0);
         _decider.Discard(Bad("a"), 7, Discard).ShouldBeTrue();
-        CommandReply told = _decider.Replies.ShouldHaveSingleItem().Reply;
+        CommandReply told = _decider.Replies().ShouldHaveSingleItem().Reply;
         (told.Outcome, told.Code).ShouldBe((ReplyOutcome.Faulted, "discarded"));
         told.Message.ShouldBe("The command was parked and then discarded by Ada: sent by mistake");
         Kinds().ShouldBe(["a discarded sent by mistake"]);
@@ -168,7 +168,7 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
             _decider.Decide(command);
     }
 
-    private IEnumerable<string> Outcomes() => _decider.Replies.Select(r => $"{r.Reply.AggregateId} {r.Reply.Outcome} {r.Reply.Code}");
+    private IEnumerable<string> Outcomes() => _decider.Replies().Select(r => $"{r.Reply.AggregateId} {r.Reply.Outcome} {r.Reply.Code}");
 
     private IEnumerable<string> Kinds() => _decider.DeadLetters.Select(l =>
     {

@@ -92,7 +92,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
         _clock.Advance(TimeSpan.FromHours(2));
         _timers.TakeDue(10).Count.ShouldBe(1);
         Decide(Elapsed());
-        _decider.Replies.ShouldHaveSingleItem().Reply.Outcome.ShouldBe(ReplyOutcome.Faulted);
+        _decider.Replies().ShouldHaveSingleItem().Reply.Outcome.ShouldBe(ReplyOutcome.Faulted);
         _decider.Apply(2);
         _timers.DueOf(Again)!.Value.ShouldBeGreaterThan(Due);
     }
@@ -101,7 +101,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     public void Command_that_nobody_decides_faults_and_leaves_no_part_of_its_decision()
     {
         Decide(Direct("c1", new Forward { By = 99 }), Direct("c2", new Forward { By = 1 }));
-        _decider.Replies[0].Reply.Code.ShouldBe("unknown-command");
+        _decider.Replies()[0].Reply.Code.ShouldBe("unknown-command");
         _decider.Events.Select(e => e.Version).ShouldBe([1L]);
         Sent("app.counter.commands").Count.ShouldBe(2);
     }
@@ -126,7 +126,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
         string[] ids = [.. outbox.Records.Select(r => Header(r.Message, CloudEventHeaders.Id))];
         ids[0].ShouldBe(ids[2]); // told again it is the same answer
         ids[0].ShouldNotBe(ids[1]);
-        decider.Replies[5].Reply.Code.ShouldBe("unknown-process");
+        decider.Replies()[5].Reply.Code.ShouldBe("unknown-process");
         _fixture.Read("x"u8.ToArray(), [1], new Headers { { CloudEventHeaders.AnswerTo, "relay"u8.ToArray() } }).Fault!.Value.Message.ShouldContain("process/step/id");
     }
 

@@ -29,7 +29,7 @@ public sealed class StateStoreTests : IDisposable
     {
         using StateStore store = Counter.Open(Directory);
         AggregateEntry entry = Entry("a", version: 2, offset: 11, total: 7);
-        store.PutOutcome(entry, Known(Accepted("c1", 2)));
+        store.PutOutcome(entry, Accepted("c1", 2));
         store.PutState(entry);
         store.PutIndex(entry.Key, 1, 10);
         store.PutIndex(entry.Key, 2, 11);
@@ -86,7 +86,7 @@ public sealed class StateStoreTests : IDisposable
         using (StateStore store = Counter.Open(Directory))
         {
             AggregateEntry entry = Entry("ä/1", version: 1, offset: 5, total: -3);
-            store.PutOutcome(entry, Known(Accepted("c1", 1)));
+            store.PutOutcome(entry, Accepted("c1", 1));
             store.PutState(entry);
             store.PutIndex(entry.Key, 1, 5);
             store.Write(6);
@@ -97,8 +97,8 @@ public sealed class StateStoreTests : IDisposable
         again.Checkpoint.ShouldBe(6);
         AggregateEntry loaded = again.Load(AggregateId.Parse("ä/1")).ShouldNotBeNull();
         (loaded.Version, loaded.EventOffset, loaded.State).ShouldBe((1, 5, new Count { Total = -3 }));
-        again.TryGetOutcome(loaded, "c1", 0, out RememberedOutcome outcome).ShouldBeTrue();
-        outcome.Reply.ShouldBe(Accepted("c1", 1) with { AggregateId = "ä/1" });
+        again.TryGetOutcome(loaded, "c1", out RememberedOutcome outcome).ShouldBeTrue();
+        outcome.ShouldBe(Accepted("c1", 1));
     }
 
     // One giant batch held all of a partition twice in memory; pieces without a mark would make half a load look like a store at offset 0, and events be folded twice.
@@ -114,7 +114,7 @@ public sealed class StateStoreTests : IDisposable
             for (int i = 0; i < Aggregates; i++)
             {
                 AggregateEntry entry = Entry($"a{i}", 1, i, i);
-                store.PutOutcome(entry, Known(Accepted($"c{i}", 1) with { Outcome = ReplyOutcome.Rejected, Code = "no", Message = new string('x', 40_000) }));
+                store.PutOutcome(entry, Known($"c{i}", new CommandOutcome(OutcomeKind.Rejected, 1, Explanation: new Explanation("no", new string('x', 40_000), null, Explanation.NoDetails))));
                 store.PutState(entry, isChanged: false);
                 bool before = store.Read(entry.Id, 0) is not null;
                 store.WritePiece();
@@ -147,7 +147,7 @@ public sealed class StateStoreTests : IDisposable
         foreach (string id in (string[])["a", "ab", "a\u00a0"])
         {
             AggregateEntry entry = Entry(id, 1, 1, 1);
-            store.PutOutcome(entry, Known(Accepted($"of {id}", 1)));
+            store.PutOutcome(entry, Accepted($"of {id}", 1));
             store.PutState(entry);
         }
 
@@ -162,11 +162,11 @@ public sealed class StateStoreTests : IDisposable
         using StateStore store = Counter.Open(Directory, recentLimit: 3);
         AggregateEntry entry = Entry("a", 1, 1, 1);
         for (int i = 1; i <= 300; i++) // past 255, so that the order of numbers is not that of their last byte
-            store.PutOutcome(entry, Known(Accepted($"c{i}", i)));
+            store.PutOutcome(entry, Accepted($"c{i}", i));
         store.PutState(entry);
         store.Write(1);
-        store.TryGetOutcome(entry, "c297", 0, out _).ShouldBeFalse();
-        store.TryGetOutcome(entry, "c298", 0, out _).ShouldBeTrue();
+        store.TryGetOutcome(entry, "c297", out _).ShouldBeFalse();
+        store.TryGetOutcome(entry, "c298", out _).ShouldBeTrue();
         Recent(store, "a").ShouldBe(["c298", "c299", "c300"]);
     }
 
@@ -175,13 +175,13 @@ public sealed class StateStoreTests : IDisposable
     {
         using StateStore store = Counter.Open(Directory, recentLimit: 2);
         AggregateEntry entry = Entry("a", 1, 1, 1);
-        store.PutOutcome(entry, Known(Accepted("c1", 1)));
-        store.PutOutcome(entry, Known(Accepted("c2", 2)));
+        store.PutOutcome(entry, Accepted("c1", 1));
+        store.PutOutcome(entry, Accepted("c2", 2));
         store.PutState(entry);
         store.Write(1);
 
         AggregateEntry loaded = store.Load(entry.Id)!;
-        store.PutOutcome(loaded, Known(Accepted("c3", 3)));
+        store.PutOutcome(loaded, Accepted("c3", 3));
         store.PutState(loaded);
         store.Write(2);
         Recent(store, "a").ShouldBe(["c2", "c3"]);
@@ -192,13 +192,13 @@ public sealed class StateStoreTests : IDisposable
     {
         using StateStore store = Counter.Open(Directory);
         AggregateEntry entry = Entry("a", 0, -1, 0);
-        store.PutOutcome(entry, Known(Accepted("c1", 0) with { Outcome = ReplyOutcome.Rejected, EventPartition = -1, EventOffset = -1, Code = "no" }));
+        store.PutOutcome(entry, Known("c1", CommandOutcome.Rejected(0, "no", "No.")));
         store.PutState(entry);
         store.Write(1);
         store.Read(entry.Id, 0).ShouldBeNull();
         store.ReadAll(0).ShouldBeEmpty();
-        store.TryGetOutcome(store.Load(entry.Id)!, "c1", 0, out RememberedOutcome outcome).ShouldBeTrue();
-        (outcome.Reply.Outcome, outcome.Reply.Code, outcome.Reply.EventPartition).ShouldBe((ReplyOutcome.Rejected, "no", -1));
+        store.TryGetOutcome(store.Load(entry.Id)!, "c1", out RememberedOutcome outcome).ShouldBeTrue();
+        (outcome.Outcome.Kind, outcome.Outcome.Explanation?.Code, outcome.Outcome.EventOffset).ShouldBe((OutcomeKind.Rejected, "no", -1L));
     }
 
     [Fact]
@@ -275,7 +275,7 @@ public sealed class StateStoreTests : IDisposable
         foreach (string id in (string[])["a", "b"])
         {
             AggregateEntry entry = store.Load(AggregateId.Parse(id)) ?? new AggregateEntry(AggregateId.Parse(id), new Count { Total = 0 });
-            store.PutOutcome(entry, Known(Accepted($"c{step}", step)));
+            store.PutOutcome(entry, Accepted($"c{step}", step));
             (entry.Version, entry.EventOffset, entry.State) = (step, step - 1, new Count { Total = step });
             store.PutState(entry);
             store.PutIndex(entry.Key, step, step - 1);
@@ -290,8 +290,7 @@ public sealed class StateStoreTests : IDisposable
     private static AggregateEntry Entry(string id, long version, long offset, long total) =>
         new(AggregateId.Parse(id), new Count { Total = 0 }) { Version = version, EventOffset = offset, State = new Count { Total = total } };
 
-    private static RememberedOutcome Known(CommandReply reply) => new(reply, default);
+    private static RememberedOutcome Known(string commandId, CommandOutcome outcome) => new(commandId, outcome, default);
 
-    private static CommandReply Accepted(string commandId, long version) =>
-        new() { CommandId = commandId, AggregateId = "a", Outcome = ReplyOutcome.Accepted, Version = version, EventPartition = 0, EventOffset = version };
+    private static RememberedOutcome Accepted(string commandId, long version) => Known(commandId, new CommandOutcome(OutcomeKind.Accepted, version, version));
 }

@@ -62,8 +62,8 @@ public sealed class UnencodableTests : IClassFixture<ProcessingFixture>, IAsyncL
         Decide("c1", 1);
         Decide("c2", by);
         Decide("c3", 1);
-        _decider.Replies.Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Code)).ShouldBe([(ReplyOutcome.Accepted, 1, null), (ReplyOutcome.Faulted, 1, code), (ReplyOutcome.Accepted, 2, null)]);
-        _decider.Replies[1].Reply.Message.ShouldNotBeNull().ShouldContain(says);
+        _decider.Replies().Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Code)).ShouldBe([(ReplyOutcome.Accepted, 1, null), (ReplyOutcome.Faulted, 1, code), (ReplyOutcome.Accepted, 2, null)]);
+        _decider.Replies()[1].Reply.Message.ShouldNotBeNull().ShouldContain(says);
         _decider.Events.Select(e => e.Version).ShouldBe([1L, 2L]);
         _decider.Apply(12);
         _store.Read(AggregateId.Parse("a"), 3)!.Version.ShouldBe(2);
@@ -75,7 +75,7 @@ public sealed class UnencodableTests : IClassFixture<ProcessingFixture>, IAsyncL
     {
         _decider.Begin(10);
         Decide("c1", 6);
-        CommandReply reply = _decider.Replies.ShouldHaveSingleItem().Reply;
+        CommandReply reply = _decider.Replies().ShouldHaveSingleItem().Reply;
         (reply.Outcome, reply.Code, reply.Message).ShouldBe((ReplyOutcome.Rejected, "half \ufffd", "A message with \ufffd."));
         reply.Details.ShouldBe(new Dictionary<string, string> { ["half \ufffd"] = "\ufffd" });
     }
