@@ -170,7 +170,7 @@ internal sealed class EventWriter : IDisposable
         state.Flush();
         byte[] stateBytes = _buffer.WrittenSpan.ToArray();
         _buffer.Clear();
-        var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = [.. store.RecentOutcomes(entry)] };
+        var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = store.RecentOutcomes(entry) };
         IReadOnlyList<AggregateSnapshot> parts = SnapshotParts.Split(snapshot);
         for (int i = 0; i < parts.Count; i++)
             Produce(_snapshots, i == 0 ? entry.Key : SnapshotParts.KeyOf(entry.Key, i), Encode(_encoders.Snapshots, parts[i]), TypeOnly(snapshot));

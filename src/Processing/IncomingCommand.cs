@@ -27,15 +27,18 @@ internal sealed class IncomingCommand
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    private IncomingCommand()
-    {
-    }
+    // Most commands of a fast producer come by the direct door, and have nothing of this: they share it.
+    private static readonly TopicPart None = new();
+
+    private readonly TopicPart _topic;
+
+    private IncomingCommand(TopicPart topic) => _topic = topic;
 
     /// <summary>The record; null: it came by the direct door.</summary>
-    public ConsumeResult<byte[], byte[]>? Record { get; private set; }
+    public ConsumeResult<byte[], byte[]>? Record => _topic.Record;
 
     /// <summary>What an operator asks of dead letters; null: it is a command.</summary>
-    public DeadLetterRequest? Request { get; private set; }
+    public DeadLetterRequest? Request => _topic.Request;
 
     /// <summary>Who waits for the outcome at the direct door; null: it came by the command topic and is answered in the replies topic.</summary>
     public DirectCaller? Caller { get; private set; }
@@ -43,7 +46,7 @@ internal sealed class IncomingCommand
     public AggregateId AggregateId { get; private set; }
 
     /// <summary>The key as text, for replies to commands whose key is no aggregate id.</summary>
-    public string KeyText { get; private set; } = "";
+    public string KeyText => _topic.KeyText;
 
     public CommandId CommandId { get; private set; }
 
@@ -61,29 +64,28 @@ internal sealed class IncomingCommand
     public byte[]? TraceParent { get; private set; }
 
     /// <summary>The process that sent it and is told the outcome; null: no process did.</summary>
-    public AnswerAddress? AnswerTo { get; private set; }
+    public AnswerAddress? AnswerTo => _topic.AnswerTo;
 
     /// <summary>The timer that has come due; null: it is a command of somebody.</summary>
-    public TimerKey? Timer { get; private set; }
+    public TimerKey? Timer => _topic.Timer;
 
     /// <summary>Where the reply goes; -1: to the partition of the command.</summary>
-    public int ReplyPartition { get; private set; } = -1;
+    public int ReplyPartition => _topic.ReplyPartition;
 
-    public byte[]? ReplyClient { get; private set; }
+    public byte[]? ReplyClient => _topic.ReplyClient;
 
     /// <summary>Code and message of what is wrong; null when the command can be decided.</summary>
-    public (string Code, string Message)? Fault { get; private set; }
+    public (string Code, string Message)? Fault => _topic.Fault;
 
     /// <summary>The partition of the command topic that it is forwarded to, as it lies on another; null: it lies where its key belongs.</summary>
-    public int? ForwardTo { get; private set; }
+    public int? ForwardTo => _topic.ForwardTo;
 
     /// <summary>Reads a record of the command topic whose id is <paramref name="topic"/>.</summary>
     public static IncomingCommand Read(ConsumeResult<byte[], byte[]> record, TopicId topic, AvroMessageSerde serde, AggregateDefinition definition)
     {
         Headers headers = record.Message.Headers;
-        var command = new IncomingCommand
+        var command = new IncomingCommand(new TopicPart { Record = record })
         {
-            Record = record,
             CommandId = IdOfPlace(record.TopicPartitionOffset, topic),
             Expected = ExpectedVersion.Any,
             TraceParent = CloudEventHeaders.Find(headers, CloudEventHeaders.TraceParent),
@@ -96,7 +98,7 @@ internal sealed class IncomingCommand
             return command;
         }
 
-        command.Fault = command.ReadKey(record.Message.Key) ?? command.ReadTimestamp(record.Message.Timestamp) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message, serde, definition);
+        command._topic.Fault = command.ReadKey(record.Message.Key) ?? command.ReadTimestamp(record.Message.Timestamp) ?? command.ReadHeaders(headers) ?? command.ReadValue(record.Message, serde, definition);
         return command;
     }
 
@@ -105,25 +107,29 @@ internal sealed class IncomingCommand
     /// </summary>
     public static IncomingCommand ReadMisplaced(ConsumeResult<byte[], byte[]> record, TopicId topic, int right, string? fault)
     {
-        var command = new IncomingCommand { Record = record, CommandId = IdOfPlace(record.TopicPartitionOffset, topic), Expected = ExpectedVersion.Any, ForwardTo = fault is null ? right : null };
+        var command = new IncomingCommand(new TopicPart { Record = record, ForwardTo = fault is null ? right : null })
+        {
+            CommandId = IdOfPlace(record.TopicPartitionOffset, topic),
+            Expected = ExpectedVersion.Any,
+        };
         command.ReadReplyTo(CloudEventHeaders.Find(record.Message.Headers, CloudEventHeaders.ReplyTo));
         command.ReadKey(record.Message.Key);
         command.ReadHeaders(record.Message.Headers); // what is wrong with them is told where the command is decided
         if (fault is not null)
-            command.Fault = (Misplaced, fault);
+            command._topic.Fault = (Misplaced, fault);
         return command;
     }
 
     /// <summary>Kafka has refused to take the record on the partition where it belongs: it is put aside where it lies.</summary>
     public void RefuseForward(string reason)
     {
-        Fault = (Misplaced, $"The command lies on partition {Record!.Partition.Value} and belongs to partition {ForwardTo}, where Kafka does not take it: {reason}");
-        ForwardTo = null;
+        _topic.Fault = (Misplaced, $"The command lies on partition {Record!.Partition.Value} and belongs to partition {ForwardTo}, where Kafka does not take it: {reason}");
+        _topic.ForwardTo = null;
     }
 
     /// <summary>A command of the direct door. Its payload must be one that the aggregate decides.</summary>
     /// <exception cref="InvalidInputException">The correlation id or the trace context is too long.</exception>
-    public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now, CommandDigest digest, Func<CommandEnvelope, Task<CommandResult>>? elsewhere = null) => new()
+    public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now, CommandDigest digest, Func<CommandEnvelope, Task<CommandResult>>? elsewhere = null) => new(None)
     {
         AggregateId = envelope.AggregateId,
         CommandId = envelope.CommandId,
@@ -137,14 +143,13 @@ internal sealed class IncomingCommand
     };
 
     /// <summary>A timer that has come due; its time is when it was due, so that deciding it again gives the same.</summary>
-    public static IncomingCommand Of(TimerKey timer, CommandId id, Avro.Messages.TimerElapsed elapsed) => new()
+    public static IncomingCommand Of(TimerKey timer, CommandId id, Avro.Messages.TimerElapsed elapsed) => new(new TopicPart { Timer = timer })
     {
         AggregateId = timer.Id,
         CommandId = id,
         Payload = elapsed,
         Expected = ExpectedVersion.Any,
         Time = elapsed.Due,
-        Timer = timer,
     };
 
     /// <summary>Whether a record's timestamp can be told as a time: Kafka keeps whatever 64 bits a producer gave; the .NET type has less room.</summary>
@@ -178,8 +183,8 @@ internal sealed class IncomingCommand
         int slash = value.AsSpan().IndexOf((byte)'/');
         if (CloudEventHeaders.TryDecodeNumber(slash < 0 ? value : value.AsSpan(0, slash), out long partition) && partition is >= 0 and <= int.MaxValue)
         {
-            ReplyPartition = (int)partition;
-            ReplyClient = slash < 0 ? null : value[(slash + 1)..];
+            _topic.ReplyPartition = (int)partition;
+            _topic.ReplyClient = slash < 0 ? null : value[(slash + 1)..];
         }
     }
 
@@ -188,14 +193,14 @@ internal sealed class IncomingCommand
     {
         AggregateId = DeadLetterFormat.AggregateOf(record.Message.Key);
         if (!DeadLetterRequest.TryRead(record.Message.Headers, out DeadLetterRequest? request, out string error))
-            Fault = (InvalidHeader, error);
-        Request = request ?? new DeadLetterRequest(false, null, "", null);
-        Fault ??= ReadHeaders(record.Message.Headers);
+            _topic.Fault = (InvalidHeader, error);
+        _topic.Request = request ?? new DeadLetterRequest(false, null, "", null);
+        _topic.Fault ??= ReadHeaders(record.Message.Headers);
     }
 
     private (string, string)? ReadKey(byte[]? key)
     {
-        KeyText = key is null ? "" : Encoding.UTF8.GetString(key.AsSpan(0, Math.Min(key.Length, AggregateId.MaxBytes)));
+        _topic.KeyText = key is null ? "" : Encoding.UTF8.GetString(key.AsSpan(0, Math.Min(key.Length, AggregateId.MaxBytes)));
         try
         {
             if (!AggregateId.TryParse(key is null ? null : StrictUtf8.GetString(key), out AggregateId id, out string? error))
@@ -253,7 +258,7 @@ internal sealed class IncomingCommand
         {
             if (!AnswerAddress.TryParse(answerBytes, out AnswerAddress? address))
                 return (InvalidHeader, $"The header {CloudEventHeaders.AnswerTo} is '{Encoding.UTF8.GetString(answerBytes)}'; it must be process/step/id.");
-            AnswerTo = address;
+            _topic.AnswerTo = address;
         }
 
         return null;
@@ -287,5 +292,27 @@ internal sealed class IncomingCommand
                 _ => Undecodable,
             }, undecodable.Message);
         }
+    }
+
+    /// <summary>What only commands of the command topic, and timers, have.</summary>
+    private sealed class TopicPart
+    {
+        public ConsumeResult<byte[], byte[]>? Record { get; init; }
+
+        public TimerKey? Timer { get; init; }
+
+        public DeadLetterRequest? Request { get; set; }
+
+        public string KeyText { get; set; } = "";
+
+        public AnswerAddress? AnswerTo { get; set; }
+
+        public int ReplyPartition { get; set; } = -1;
+
+        public byte[]? ReplyClient { get; set; }
+
+        public (string Code, string Message)? Fault { get; set; }
+
+        public int? ForwardTo { get; set; }
     }
 }

@@ -37,6 +37,8 @@ internal static class SnapshotParts
     /// <summary>The records of a snapshot, the first first; a part has all that fits.</summary>
     public static IReadOnlyList<AggregateSnapshot> Split(AggregateSnapshot whole, int maxBytes = MaxBytes)
     {
+        if (whole.State.Length + whole.RecentCommands.Sum(c => (long)c.Length + BytesAroundOutcome) <= maxBytes)
+            return [whole];
         var parts = new List<AggregateSnapshot>();
         int state = 0;
         int outcome = 0;

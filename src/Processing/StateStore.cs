@@ -248,7 +248,12 @@ internal sealed class StateStore : IDisposable
     }
 
     /// <summary>The remembered outcomes of an aggregate, oldest first, as <see cref="OutcomeCodec"/> writes them.</summary>
-    public IEnumerable<byte[]> RecentOutcomes(AggregateEntry entry) => OutcomesOf(entry.Key).OrderBy(o => o.Number).Select(o => o.Data);
+    public List<byte[]> RecentOutcomes(AggregateEntry entry)
+    {
+        List<Outcome> outcomes = OutcomesOf(entry.Key);
+        outcomes.Sort(static (one, other) => one.Number.CompareTo(other.Number));
+        return outcomes.ConvertAll(static o => o.Data);
+    }
 
     /// <summary>Remembers an outcome with its aggregate, in memory at once and in the next write.</summary>
     public void PutOutcome(AggregateEntry entry, RememberedOutcome outcome)
