@@ -50,7 +50,10 @@ public static class CloudEventHeaders
     public const string Input = "kes_input";
 
     private const int WholeSecondsLength = 19;
-    private const int MaxTimeLength = 27;
+
+    /// <summary>The longest time, in bytes.</summary>
+    public const int MaxTimeLength = 27;
+
     private const int Lower = 0x20;
 
     /// <summary><c>1.0</c>, in UTF-8.</summary>
@@ -59,8 +62,14 @@ public static class CloudEventHeaders
     /// <summary>A time as a header's value: RFC 3339 in UTC, with as many digits of a second's fraction as it needs, up to microseconds.</summary>
     public static byte[] Encode(DateTimeOffset time)
     {
-        DateTime utc = time.UtcDateTime;
         Span<byte> text = stackalloc byte[MaxTimeLength];
+        return text[..Encode(time, text)].ToArray();
+    }
+
+    /// <summary>Writes a time as <see cref="Encode(DateTimeOffset)"/> does and returns its length; <paramref name="text"/> has room for <see cref="MaxTimeLength"/> bytes.</summary>
+    public static int Encode(DateTimeOffset time, Span<byte> text)
+    {
+        DateTime utc = time.UtcDateTime;
         WriteDigits(text, utc.Year, 4);
         text[4] = text[7] = (byte)'-';
         WriteDigits(text[5..], utc.Month, 2);
@@ -82,7 +91,7 @@ public static class CloudEventHeaders
         }
 
         text[length++] = (byte)'Z';
-        return text[..length].ToArray();
+        return length;
     }
 
     /// <summary>A number as a header's value.</summary>

@@ -28,7 +28,10 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     public const string Header = "kes_commanddigest";
 
     private const int HashDigits = 32;
-    private const int MaxTextBytes = HashDigits + 1 + 20; // a version has at most 19 digits
+
+    /// <summary>The longest it is as a header's value, in bytes: a version has at most 19 digits.</summary>
+    public const int MaxTextBytes = HashDigits + 1 + 20;
+
     private static readonly ConcurrentDictionary<AvroRecordType, Traits> Types = [];
 
     [ThreadStatic]
@@ -71,8 +74,14 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     public byte[] ToBytes()
     {
         Span<byte> text = stackalloc byte[MaxTextBytes];
+        return text[..Write(text)].ToArray();
+    }
+
+    /// <summary>Writes it as <see cref="ToBytes"/> has it, to at least <see cref="MaxTextBytes"/> bytes, and returns its length.</summary>
+    public int Write(Span<byte> text)
+    {
         Utf8.TryWrite(text, CultureInfo.InvariantCulture, $"{Type:x8}{Schema:x8}{Body:x16}/{Expected.ToString()}", out int length);
-        return text[..length].ToArray();
+        return length;
     }
 
     /// <summary>The digest in the headers of an event; <c>default</c> where there is none, as in those that were written before there were any.</summary>

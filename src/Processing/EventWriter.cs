@@ -31,7 +31,7 @@ internal sealed class EventWriter : IDisposable
     private readonly Header _replyType;
     private readonly Dictionary<TopicPartition, HeldRecord> _held = [];
     private readonly ManualResetEventSlim _delivered = new(initialState: true);
-    private readonly Headers?[] _eventHeaders = new Headers?[2];
+    private readonly EventHeaders[] _eventHeaders = [new(), new()];
     private int _turn;
     private long _transaction;
     private int _awaited;
@@ -99,40 +99,8 @@ internal sealed class EventWriter : IDisposable
     /// <summary>Writes an event; the last one of a batch from the command topic has the batch's <paramref name="input"/>.</summary>
     public void WriteEvent(in DecidedEvent decided, InputMark? input)
     {
-        IncomingCommand cause = decided.Cause;
-        byte[] commandId = Encoding.UTF8.GetBytes(cause.CommandId.Value);
-        byte[] sequence = CloudEventHeaders.Encode(decided.Version);
-        Headers headers = NextEventHeaders();
-        headers.Add(_specVersion);
-        headers.Add(CloudEventHeaders.Id, [.. decided.Aggregate.Key, (byte)'/', .. sequence]);
-        headers.Add(_source);
-        headers.Add(TypeOf(decided.Payload.GetType()));
-        headers.Add(CloudEventHeaders.Subject, decided.Aggregate.Key);
-        headers.Add(CloudEventHeaders.Time, CloudEventHeaders.Encode(cause.Time));
-        headers.Add(CloudEventHeaders.Sequence, sequence);
-        headers.Add(CloudEventHeaders.CausationId, commandId);
-        headers.Add(CloudEventHeaders.CorrelationId, cause.CorrelationId ?? commandId);
-        if (cause.Digest.IsKnown)
-            headers.Add(CommandDigest.Header, cause.Digest.ToBytes());
-        if (cause.TraceParent is { } trace)
-            headers.Add(CloudEventHeaders.TraceParent, trace);
-        if (input is { } mark)
-            headers.Add(CloudEventHeaders.Input, mark.ToBytes()); // last: readers look nowhere else
-        Produce(_events, decided.Aggregate.Key, decided.Value, headers);
-    }
-
-    // The client copies headers when it takes a record, and of the events one at a time is held back here: two lists serve for all. They are emptied through what the client shows them by, as it has no way of its own.
-    private Headers NextEventHeaders()
-    {
-        _turn ^= 1;
-        if (_eventHeaders[_turn] is { BackingList: List<IHeader> used } headers)
-        {
-            used.Clear();
-            if (headers.Count == 0)
-                return headers;
-        }
-
-        return _eventHeaders[_turn] = [];
+        _turn ^= 1; // of the events one at a time is held back here: two are enough
+        Produce(_events, decided.Aggregate.Key, decided.Value, _eventHeaders[_turn].Of(decided, _specVersion, _source, TypeOf(decided.Payload.GetType()), input));
     }
 
     public void WriteReply(IncomingCommand command, CommandOutcome outcome, int replyPartitions)
