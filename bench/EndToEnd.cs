@@ -31,7 +31,7 @@ internal static class EndToEnd
         {
             await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
             ApplicationDefinition bank = Bank(servers, readModels);
-            var options = new NodeOptions { DataDirectory = Path.Combine(servers.Folder, "node") };
+            var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(servers.Folder, "node") };
             await using EventSourcedNode node = await EventSourcedNode.Start(bank, servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             var feedOptions = new CommandFeedOptions { MaxInFlight = load.InFlight };
             using (var openings = new CommandFeed(door(node), feedOptions))

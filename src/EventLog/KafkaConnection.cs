@@ -26,7 +26,7 @@ public sealed record KafkaConnection
             string plain = Protocols.FirstOrDefault(p => address.StartsWith(p, StringComparison.OrdinalIgnoreCase)) is { } protocol ? address[protocol.Length..] : address;
             int colon = plain.LastIndexOf(':');
             if (colon < 1 || !ushort.TryParse(plain[(colon + 1)..], out ushort port) || port == 0 || !IsHost(plain[..colon]))
-                throw new InvalidInputException("--kafka", $"'{Secrets.Redact(address)}' is not a Kafka address of the form host:port.");
+                throw new InvalidInputException("Kafka", $"Kafka: '{Secrets.Redact(address)}' is not a Kafka address of the form host:port.");
         }
 
         if (Settings.Count == 0)
@@ -38,7 +38,7 @@ public sealed record KafkaConnection
         catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or FormatException or KafkaException)
         {
             string message = Settings.Where(s => Secrets.IsSecret(s.Key) && s.Value.Length > 0).Aggregate(refused.Message, (text, secret) => text.Replace(secret.Value, Secrets.Hidden, StringComparison.Ordinal));
-            throw new InvalidInputException("--kafka-setting", $"--kafka-setting has a setting that librdkafka does not take: {message}", refused);
+            throw new InvalidInputException("KafkaSettings", $"KafkaSettings has a setting that librdkafka does not take: {message}", refused);
         }
     }
 

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Hosting.Embedded;
 
-/// <summary>The three servers in this process, for those that no address names. Their data is below the data folder.</summary>
+/// <summary>Kafka, Schema Registry and, where it is needed, MongoDB in this process, for those that no address names. Their data is below the data folder.</summary>
 public sealed class EmbeddedServers : IEmbeddedServers
 {
     private const int MaxBrokers = 9;
@@ -49,7 +49,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
     public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort, _advertisedKafkaPort, _brokers];
 
     /// <inheritdoc/>
-    public async Task<IServers> Start(ServerAddresses addresses, string dataDirectory, ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public async Task<IServers> Start(ServerAddresses addresses, bool mongoDB, string dataDirectory, ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
         var running = new RunningServers();
         try
@@ -86,7 +86,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
                 addresses = addresses with { Registry = registry.Url };
             }
 
-            if (addresses.MongoDB is null)
+            if (mongoDB && addresses.MongoDB is null)
             {
                 EmbeddedMongoDB mongo = await EmbeddedMongoDB.StartAsync(
                     new EmbeddedMongoDBOptions
@@ -114,7 +114,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
 
     // Commands without the option, such as 'kes up', have no result for its name either: asking by name throws.
     private static short ReplicationFactorOf(ParseResult? options) =>
-        options?.CommandResult.Command.Options.OfType<Option<short>>().FirstOrDefault(o => o.Name == ServerOptions.ReplicationFactorName) is { } option ? options.GetValue(option) : (short)-1;
+        options?.CommandResult.Command.Options.OfType<Option<short?>>().FirstOrDefault(o => o.Name == ServerOptions.ReplicationFactorName) is { } option ? options.GetValue(option) ?? -1 : (short)-1;
 
     // Of the memory that this process may have, as the runtime sees it: a limit of its container or of its heap counts. A node and its servers share it.
     private static long Part(int divisor, long leastMiB, long mostMiB) => Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / divisor, leastMiB << 20, mostMiB << 20);

@@ -18,14 +18,14 @@ public sealed class AggregateNode : IAsyncDisposable
 
     private AggregateNode(
         AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, OwnerDirectory owners, NodeCodec codec, CommandClient topic, HistoryReader history, ProjectionEngine? projections,
-        TopicFamilyWatch watch, NodeOptions options, TimeProvider time)
+        TopicFamilyWatch watch, KafkaEventSourcingOptions options, TimeProvider time)
     {
         _watch = watch;
         (Definition, Topics, Processor, Owners, CommandTopic, History, Projections) = (definition, topics, processor, owners, topic, history, projections);
-        _nodes = new NodeClient(definition.Name, processor.NodeId, codec, options.NodeSecret, time);
+        _nodes = new NodeClient(definition.Name, processor.NodeId, codec, options.Secret, time);
         Commands = new TwoDoors(processor, owners, _nodes, topic, options.CommandTimeout, time);
         Reads = new AggregateReads(processor, owners, _nodes, options.ReadTimeout, time);
-        Desk = new OwnerDesk(processor, owners, codec, options.NodeSecret);
+        Desk = new OwnerDesk(processor, owners, codec, options.Secret);
     }
 
     /// <summary>The aggregate type.</summary>
@@ -64,8 +64,8 @@ public sealed class AggregateNode : IAsyncDisposable
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     internal static async Task<AggregateNode> Start(
-        AggregateDefinition definition, IReadOnlyList<ProjectionDefinition> projections, IProjectionStore readModels, Task readModelsReady, AvroMessageSerde serde,
-        ApplicationDefinition application, KafkaConnection kafka, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
+        AggregateDefinition definition, IReadOnlyList<ProjectionDefinition> projections, IProjectionStore? readModels, Task readModelsReady, AvroMessageSerde serde,
+        ApplicationDefinition application, KafkaConnection kafka, KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         var topics = new TopicFamily(application.Name, definition.Name);
         // Those of the types that its read models share, too: how far their logs reach is asked before their parts start.
@@ -83,7 +83,7 @@ public sealed class AggregateNode : IAsyncDisposable
         var processor = new CommandProcessor(definition, topics, kafka, serde,
             new CommandProcessorOptions
             {
-                StateDirectory = Path.Combine(options.DataDirectory, "state", definition.Name),
+                StateDirectory = Path.Combine(options.DataDirectoryOf(application.Name), "state", definition.Name),
                 BarrierEvents = options.BarrierEvents,
                 Standbys = options.Standbys,
                 NodeId = options.NodeId,
@@ -112,7 +112,7 @@ public sealed class AggregateNode : IAsyncDisposable
             var projecting = new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) };
             var feed = new ProjectionFeed(
                 definition.Name, application.SharedReadModels(), sharing.ToDictionary(a => a.Name, IEventLogExtents (a) => new HistoryReader(kafka, new TopicFamily(application.Name, a.Name), serde)));
-            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels, projecting, loggers.CreateLogger<ProjectionEngine>(), history, timeProvider, feed);
+            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels!, projecting, loggers.CreateLogger<ProjectionEngine>(), history, timeProvider, feed);
             node = new AggregateNode(definition, topics, processor, owners, codec, commands, history, engine, watch, options, timeProvider);
         }
         catch

@@ -43,6 +43,9 @@ public sealed class ApplicationDefinition
     /// <summary>The read models.</summary>
     public IReadOnlyList<ProjectionDefinition> Projections { get; }
 
+    /// <summary>Whether its nodes use MongoDB: it has a read model.</summary>
+    public bool NeedsMongoDB => Projections.Count > 0;
+
     /// <summary>The application code that is called for committed events.</summary>
     public IReadOnlyList<SubscriptionDefinition> Subscriptions { get; }
 

@@ -17,14 +17,14 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private static readonly TimeSpan RegistryInterval = TimeSpan.FromSeconds(10);
 
     private readonly CachedSchemaRegistryClient _registry;
-    private readonly MongoProjectionStore _readModels;
+    private readonly MongoProjectionStore? _readModels;
     private readonly Dictionary<Type, AggregateNode> _byCommand = [];
     private readonly CancellationTokenSource _stop = new();
     private ReadModelStart? _readModelStart;
     private BrokerProbe? _broker;
     private ServerProbe? _registryProbe;
 
-    private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry, MongoProjectionStore readModels) =>
+    private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry, MongoProjectionStore? readModels) =>
         (Application, Addresses, _registry, _readModels) = (application, addresses, registry, readModels);
 
     /// <summary>What runs.</summary>
@@ -40,7 +40,9 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     public IReadOnlyList<SubscriptionRunner> Subscriptions { get; private set; } = [];
 
     /// <summary>The database of the read models.</summary>
-    public IMongoDatabase ReadModels => _readModels.Database;
+    /// <exception cref="InvalidOperationException">The application has no read model, so that this node does not use MongoDB.</exception>
+    public IMongoDatabase ReadModels =>
+        _readModels?.Database ?? throw new InvalidOperationException($"The application '{Application.Name}' has no read model, so that its nodes do not use MongoDB.");
 
     /// <summary>Ends when a part of the node stopped: faulted with its fault, or quietly after disposal.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
@@ -54,27 +56,33 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>Why no read model is kept yet; null: they are, or wait for events only.</summary>
     internal string? ReadModelsWait => _readModelStart?.Wait;
 
-    internal MongoProjectionStore ReadModelStore => _readModels;
+    /// <summary>After what silence of a node its partitions go to others.</summary>
+    internal TimeSpan SessionTimeout { get; private init; }
+
+    /// <summary>Null: the application has no read model.</summary>
+    internal MongoProjectionStore? ReadModelStore => _readModels;
 
     /// <summary>Starts a node: registers schemas, creates missing topics and collections, restores, and returns when it serves. Read models follow when MongoDB is there; nothing else waits for it.</summary>
     /// <exception cref="InvalidInputException">An option or an address is unusable.</exception>
-    /// <exception cref="TimeoutException">A partition does not serve within <see cref="NodeOptions.StartTimeout"/>.</exception>
+    /// <exception cref="TimeoutException">A partition does not serve within <see cref="KafkaEventSourcingOptions.StartTimeout"/>.</exception>
     public static Task<EventSourcedNode> Start(
-        ApplicationDefinition application, ServerAddresses addresses, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken) =>
+        ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken) =>
         Start(application, addresses, options, loggers, timeProvider, static _ => { }, cancellationToken);
 
     // entering: is told what the start waits for, as text that may change while it waits.
     internal static async Task<EventSourcedNode> Start(
-        ApplicationDefinition application, ServerAddresses addresses, NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
+        ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         options.Validate();
         addresses.Validate();
-        Directory.CreateDirectory(options.DataDirectory);
+        Directory.CreateDirectory(options.DataDirectoryOf(application.Name));
         var registry = new CachedSchemaRegistryClient(addresses.RegistryConfig());
-        var readModels = new MongoProjectionStore(
-            new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name, Indexes = application.Indexes },
-            timeProvider, loggers.CreateLogger<MongoProjectionStore>());
-        var node = new EventSourcedNode(application, addresses, registry, readModels);
+        MongoProjectionStore? readModels = application.NeedsMongoDB
+            ? new MongoProjectionStore(
+                new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name, Indexes = application.Indexes },
+                timeProvider, loggers.CreateLogger<MongoProjectionStore>())
+            : null;
+        var node = new EventSourcedNode(application, addresses, registry, readModels) { SessionTimeout = options.SessionTimeout };
         try
         {
             await node.StartParts(options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);
@@ -98,7 +106,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(address);
         if (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps))
-            throw new InvalidInputException("--advertise", $"--advertise is '{address}'; it must be an address such as http://node-1:8080.");
+            throw new InvalidInputException("Advertise", $"Advertise is '{address}'; it must be an address such as http://node-1:8080.");
         foreach (AggregateNode aggregate in Aggregates)
             aggregate.Processor.Advertise(address);
     }
@@ -150,12 +158,12 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             await aggregate.DisposeAsync().ConfigureAwait(false);
         if (_readModelStart is not null)
             await _readModelStart.Ready.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _readModels.Dispose();
+        _readModels?.Dispose();
         _registry.Dispose();
         _stop.Dispose();
     }
 
-    private async Task StartParts(NodeOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
+    private async Task StartParts(KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a => a.CommandTypes.Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
         var serde = AvroMessageSerde.Create(_registry, types);

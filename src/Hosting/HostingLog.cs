@@ -7,6 +7,12 @@ internal static partial class HostingLog
     [LoggerMessage(Level = LogLevel.Critical, Message = "A part of the node has stopped; the node ends")]
     public static partial void Stopped(this ILogger logger, Exception? fault);
 
+    [LoggerMessage(Level = LogLevel.Critical, Message = "The node could not start; the host ends")]
+    public static partial void NotStarted(this ILogger logger, Exception fault);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "The node was asked to end while it started, and the start failed")]
+    public static partial void GaveUpStart(this ILogger logger, Exception fault);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "Asked to end: not ready any more, and serving whoever comes for another {Seconds} s")]
     public static partial void Drains(this ILogger logger, double seconds);
 

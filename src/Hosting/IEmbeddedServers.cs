@@ -11,9 +11,10 @@ public interface IEmbeddedServers
 
     /// <summary>Starts what <paramref name="addresses"/> leaves open, and keeps its data in <paramref name="dataDirectory"/>.</summary>
     /// <param name="addresses">What was named.</param>
+    /// <param name="mongoDB">Whether MongoDB is needed; else none is started.</param>
     /// <param name="dataDirectory">The folder; created when it is missing.</param>
     /// <param name="options">The values of <see cref="Options"/>; null: free ports.</param>
     /// <param name="loggers">Where the servers log.</param>
     /// <param name="cancellationToken">Ends the start.</param>
-    Task<IServers> Start(ServerAddresses addresses, string dataDirectory, ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken);
+    Task<IServers> Start(ServerAddresses addresses, bool mongoDB, string dataDirectory, ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken);
 }

@@ -1,11 +1,12 @@
 using KafkaEventSourcing.Hosting.Health;
+using KafkaEventSourcing.Hosting.Hosts;
 
 namespace KafkaEventSourcing.Hosting;
 
-/// <summary>Three servers that can be used until this is disposed.</summary>
+/// <summary>Servers that can be used until this is disposed.</summary>
 public interface IServers : IAsyncDisposable
 {
-    /// <summary>Where they are; complete.</summary>
+    /// <summary>Where they are: Kafka and the Schema Registry, and MongoDB where it was asked for.</summary>
     ServerAddresses Addresses { get; }
 
     /// <summary>What a node on them looks at besides, to say how it is: what these servers know of themselves. None where they run elsewhere.</summary>
@@ -16,14 +17,11 @@ public interface IServers : IAsyncDisposable
 public sealed class ExternalServers : IServers
 {
     /// <summary>Takes the addresses as they are.</summary>
+    /// <param name="addresses">Where they are.</param>
+    /// <param name="mongoDB">Whether MongoDB is needed: only where there is a read model.</param>
     /// <exception cref="InvalidInputException">One is missing; the message names the option.</exception>
-    public ExternalServers(ServerAddresses addresses)
-    {
-        string? missing = addresses.Kafka is null ? "--kafka" : addresses.Registry is null ? "--registry" : addresses.MongoDB is null ? "--mongodb" : null;
-        if (missing is not null)
-            throw new InvalidInputException(missing, $"{missing} is missing. This application has no embedded servers: name all of --kafka, --registry and --mongodb.");
-        Addresses = addresses;
-    }
+    public ExternalServers(ServerAddresses addresses, bool mongoDB = true) =>
+        Addresses = OptionRules.Missing(addresses, mongoDB) is { } missing ? throw missing : addresses;
 
     /// <inheritdoc/>
     public ServerAddresses Addresses { get; }

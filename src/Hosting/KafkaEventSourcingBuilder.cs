@@ -1,3 +1,4 @@
+using System.CommandLine;
 using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
@@ -10,8 +11,14 @@ namespace KafkaEventSourcing.Hosting;
 /// <summary>Describes the application that runs in a host of the user's. Not thread-safe; used once at start-up.</summary>
 public sealed class KafkaEventSourcingBuilder
 {
+    private ApplicationDefinition? _definition;
+
     internal KafkaEventSourcingBuilder(IServiceCollection services, string name, string section) =>
         (Services, Name, Section, Application) = (services, name, section, EventSourcedApplication.Named(name, name));
+
+    // Of an application that the command line runs, whose options are in commandLine.
+    internal KafkaEventSourcingBuilder(IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded, ParseResult commandLine)
+        : this(services, application.Name, KafkaEventSourcingOptions.SectionName) => (_definition, Embedded, CommandLine) = (application, embedded, commandLine);
 
     /// <summary>The services of the host.</summary>
     public IServiceCollection Services { get; }
@@ -23,6 +30,12 @@ public sealed class KafkaEventSourcingBuilder
     public EventSourcedApplication Application { get; }
 
     internal string Section { get; }
+
+    /// <summary>The application, as described when it is first asked for.</summary>
+    internal ApplicationDefinition Definition => _definition ??= Application.Build();
+
+    /// <summary>Where options of embedded servers are; null in a host of the user's.</summary>
+    internal ParseResult? CommandLine { get; }
 
     internal IEmbeddedServers? Embedded { get; private set; }
 
@@ -62,5 +75,12 @@ public sealed class KafkaEventSourcingBuilder
         ArgumentNullException.ThrowIfNull(embedded);
         Embedded = embedded;
         return this;
+    }
+
+    /// <summary>What is wrong with <paramref name="options"/> of this application.</summary>
+    internal IEnumerable<InvalidInputException> FailuresOf(KafkaEventSourcingOptions options)
+    {
+        InvalidInputException? missing = Embedded is null ? OptionRules.Missing(options.Addresses, Definition.NeedsMongoDB) : null;
+        return OptionRules.Failures(options).Concat(missing is null ? [] : [missing]);
     }
 }

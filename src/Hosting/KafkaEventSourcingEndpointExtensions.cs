@@ -28,12 +28,13 @@ public static class KafkaEventSourcingEndpointExtensions
         NodeLifecycle lifecycle = app.ServiceProvider.GetService<NodeLifecycle>()
             ?? throw new InvalidOperationException($"There is no application to map: call services.{nameof(KafkaEventSourcingServiceExtensions.AddKafkaEventSourcing)} first.");
         KafkaEventSourcingOptions options = app.ServiceProvider.GetRequiredService<IOptions<KafkaEventSourcingOptions>>().Value;
+        HttpOptions http = options.HttpFor(new HttpOptions());
         TimeProvider timeProvider = app.ServiceProvider.GetRequiredService<TimeProvider>();
         var log = new RequestLog(app.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("KafkaEventSourcing.Hosting.Http"), timeProvider);
-        var requests = new GuestRequests(lifecycle, options.Http, log);
+        var requests = new GuestRequests(lifecycle, http, log);
         RouteGroupBuilder group = app.MapGroup(prefix);
         requests.Surround(group);
-        HttpInterface.MapApplication(group, lifecycle, options.Http, timeProvider);
+        HttpInterface.MapApplication(group, lifecycle, http, timeProvider);
         if (options.NodeSecret is not null)
         {
             RouteGroupBuilder nodes = app.MapGroup("");

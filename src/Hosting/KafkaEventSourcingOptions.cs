@@ -1,14 +1,15 @@
+using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Hosting.Http;
 
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// How an application runs in a host of the user's, as configuration binds it: from <c>appsettings.json</c>, from variables such as <c>KafkaEventSourcing__Partitions</c>, and from user secrets. It is checked when the host
-/// starts; an error names the property.
+/// How one node of an application runs. Configuration binds it, from <c>appsettings.json</c>, from variables such as <c>KafkaEventSourcing__Partitions</c>, and from user secrets; the command line sets the same properties
+/// by its options. It is checked before anything starts; an error names the property, or the option.
 /// </summary>
 public sealed class KafkaEventSourcingOptions
 {
-    /// <summary>The section of the configuration that errors name when no other was bound.</summary>
+    /// <summary>The section of the configuration that errors name when no other was bound, and that <see cref="EventSourcedApplication.Run"/> reads.</summary>
     public const string SectionName = "KafkaEventSourcing";
 
     /// <summary>The Kafka brokers, <c>host:port</c> with commas between.</summary>
@@ -23,54 +24,56 @@ public sealed class KafkaEventSourcingOptions
     /// <summary>Settings of the registry's client, by Confluent's names.</summary>
     public IDictionary<string, string> SchemaRegistrySettings { get; } = new Dictionary<string, string>();
 
-    /// <summary>The MongoDB connection string.</summary>
+    /// <summary>The MongoDB connection string. Only an application with a read model needs one.</summary>
     public string? MongoDB { get; set; }
 
     /// <summary>The folder of the state stores; created when it is missing. One node a folder. Null, the default: <c>data/</c> and the application's name, below the current folder.</summary>
     public string? DataDirectory { get; set; }
 
-    /// <inheritdoc cref="NodeOptions.Partitions"/>
+    /// <summary>Partitions of a topic that has to be created. Default 4; a keyed topic cannot be given more later.</summary>
     public int Partitions { get; set; } = 4;
 
-    /// <inheritdoc cref="NodeOptions.ReplicationFactor"/>
+    /// <summary>Replicas of a topic that has to be created. Default -1: 3, or as many as there are brokers; where there is one broker, its own default.</summary>
     public short ReplicationFactor { get; set; } = -1;
 
-    /// <inheritdoc cref="NodeOptions.AcceptDataLoss"/>
+    /// <summary>Whether to serve on topics that lose what is the truth, as events that are deleted after a week; they are told all the same. Default false: such a node does not start.</summary>
     public bool AcceptDataLoss { get; set; }
 
-    /// <inheritdoc cref="NodeOptions.CommandTimeout"/>
+    /// <summary>How long a caller waits for the outcome of one command. Default 30 s.</summary>
     public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <inheritdoc cref="NodeOptions.BarrierEvents"/>
+    /// <summary>After how many events of a partition a snapshot barrier is written. Default 50,000.</summary>
     public int BarrierEvents { get; set; } = 50_000;
 
-    /// <inheritdoc cref="NodeOptions.StartTimeout"/>
+    /// <summary>How long start-up may take until every partition serves. Default 5 min.</summary>
     public TimeSpan StartTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <inheritdoc cref="NodeOptions.NodeId"/>
+    /// <summary>The id of this node among its fellows, 1 to 128 letters, digits, dots, hyphens and underscores. Given, the node stays a member of its groups over a restart, and nothing moves when it is back within
+    /// <see cref="SessionTimeout"/>. Null, the default: a new id each time, and its partitions move as soon as it ends.</summary>
     public string? NodeId { get; set; }
 
-    /// <inheritdoc cref="NodeOptions.SessionTimeout"/>
+    /// <summary>After what silence of a node its partitions go to others. Default 20 s.</summary>
     public TimeSpan SessionTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <inheritdoc cref="NodeOptions.MaxWaitingBytes"/>
+    /// <summary>The most bytes of commands that wait on this node, of each aggregate type; beyond it the command topic is paused and the direct door refuses. Null, the default: by the memory that the process may have.</summary>
     public long? MaxWaitingBytes { get; set; }
 
-    /// <inheritdoc cref="NodeOptions.Standbys"/>
+    /// <summary>How many other nodes keep a warm copy of each partition's state. Default 0.</summary>
     public int Standbys { get; set; }
 
-    /// <inheritdoc cref="NodeOptions.ReadTimeout"/>
+    /// <summary>How long a strong read looks for an owner that answers, while partitions move. Default 10 s.</summary>
     public TimeSpan ReadTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// What nodes show one another, 16 to 1,024 visible ASCII characters, the same for all nodes. Null, the default: the paths for other nodes are not mapped, so that nobody passes by the application's authorization.
+    /// What nodes show one another, 16 to 1,024 visible ASCII characters, the same for all nodes. Null, the default: in a host of the user's the paths for other nodes are not mapped, so that nobody passes by the
+    /// application's authorization; a node of the command line answers whoever reaches its <c>/_node/</c> paths.
     /// </summary>
     public string? NodeSecret { get; set; }
 
-    /// <inheritdoc cref="NodeOptions.BrokerSilence"/>
+    /// <summary>For how long Kafka may be silent, or one transaction under way, before the node says that it is not ready. Default 10 s.</summary>
     public TimeSpan BrokerSilence { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <inheritdoc cref="NodeOptions.IgnoreUnknownEvents"/>
+    /// <summary>Whether to serve although the log has events of types that the application does not have. Default false: the start is refused, and names them.</summary>
     public bool IgnoreUnknownEvents { get; set; }
 
     /// <summary>Where other nodes reach this one, such as <c>http://node-1:8080</c>. Null, the default: the first address that the server listens at.</summary>
@@ -100,24 +103,18 @@ public sealed class KafkaEventSourcingOptions
         MongoDB = MongoDB,
     };
 
-    internal HttpOptions Http => new() { MaxBodyBytes = MaxBodyBytes, MaxBodyBytesInFlight = MaxBodyBytesInFlight, TokenTimeout = TokenTimeout };
+    internal NodeSecret? Secret => NodeSecret is { } secret ? Hosting.NodeSecret.Parse(secret) : null;
 
-    internal NodeOptions NodeOptionsOf(string application) => new()
+    /// <summary>Checks the values.</summary>
+    /// <exception cref="InvalidInputException">One is out of range; the message names the property.</exception>
+    public void Validate()
     {
-        DataDirectory = Path.GetFullPath(DataDirectory ?? Path.Combine("data", application)),
-        Partitions = Partitions,
-        ReplicationFactor = ReplicationFactor,
-        AcceptDataLoss = AcceptDataLoss,
-        CommandTimeout = CommandTimeout,
-        BarrierEvents = BarrierEvents,
-        StartTimeout = StartTimeout,
-        NodeId = NodeId,
-        SessionTimeout = SessionTimeout,
-        MaxWaitingBytes = MaxWaitingBytes,
-        Standbys = Standbys,
-        ReadTimeout = ReadTimeout,
-        NodeSecret = NodeSecret is { } secret ? Hosting.NodeSecret.Parse(secret) : null,
-        BrokerSilence = BrokerSilence,
-        IgnoreUnknownEvents = IgnoreUnknownEvents,
-    };
+        foreach (InvalidInputException wrong in OptionRules.Failures(this))
+            throw wrong;
+    }
+
+    internal HttpOptions HttpFor(HttpOptions listening) => listening with { MaxBodyBytes = MaxBodyBytes, MaxBodyBytesInFlight = MaxBodyBytesInFlight, TokenTimeout = TokenTimeout };
+
+    /// <summary>The folder of a node of <paramref name="application"/>.</summary>
+    internal string DataDirectoryOf(string application) => Path.GetFullPath(DataDirectory ?? Path.Combine("data", application));
 }

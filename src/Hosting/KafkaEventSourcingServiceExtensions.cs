@@ -1,3 +1,4 @@
+using System.CommandLine;
 using KafkaEventSourcing.Hosting.Hosts;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -44,18 +45,31 @@ public static class KafkaEventSourcingServiceExtensions
         return builder;
     }
 
+    // The application of the command line, as any other.
+    internal static void AddKafkaEventSourcing(
+        this IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded, ParseResult commandLine, Action<KafkaEventSourcingOptions> configure)
+    {
+        Add(new KafkaEventSourcingBuilder(services, application, embedded, commandLine));
+        services.Configure(configure);
+    }
+
     private static KafkaEventSourcingBuilder Add(IServiceCollection services, string name, string section)
     {
         ArgumentNullException.ThrowIfNull(services);
         if (services.FirstOrDefault(s => s.ServiceType == typeof(KafkaEventSourcingBuilder))?.ImplementationInstance is KafkaEventSourcingBuilder other)
             throw new InvalidOperationException($"The host has the application '{other.Name}' already, and '{name}' would be a second one: a host runs one. Add the aggregates to '{other.Name}', or run '{name}' in a host of its own.");
-        var builder = new KafkaEventSourcingBuilder(services, name, section);
+        return Add(new KafkaEventSourcingBuilder(services, name, section));
+    }
+
+    private static KafkaEventSourcingBuilder Add(KafkaEventSourcingBuilder builder)
+    {
+        IServiceCollection services = builder.Services;
         services.AddSingleton(builder);
         services.AddLogging();
         services.TryAddSingleton(TimeProvider.System);
         services.AddOptions<KafkaEventSourcingOptions>().ValidateOnStart();
         services.AddSingleton<IValidateOptions<KafkaEventSourcingOptions>, OptionsValidator>();
-        services.AddSingleton(s => new NodeLifecycle(s.GetRequiredService<KafkaEventSourcingBuilder>().Application.Build()));
+        services.AddSingleton(s => new NodeLifecycle(s.GetRequiredService<KafkaEventSourcingBuilder>().Definition));
         services.AddSingleton<NodeHost>();
         services.AddSingleton<IHostedService>(s => s.GetRequiredService<NodeHost>());
         services.TryAddSingleton<INodeAccessor>(s => s.GetRequiredService<NodeHost>());

@@ -31,7 +31,7 @@ public sealed class NodeSecret
         ArgumentNullException.ThrowIfNull(secret);
         return secret.Length is >= MinLength and <= MaxLength && secret.All(c => c is > ' ' and < '\u007f')
             ? new NodeSecret(secret)
-            : throw new InvalidInputException("--node-secret", $"--node-secret has {secret.Length} characters, or other ones than visible ASCII; it must have {MinLength} to {MaxLength}, such as those that 'openssl rand -hex 32' prints.");
+            : throw new InvalidInputException("NodeSecret", $"NodeSecret has {secret.Length} characters, or other ones than visible ASCII; it must have {MinLength} to {MaxLength}, such as those that 'openssl rand -hex 32' prints.");
     }
 
     /// <inheritdoc/>

@@ -12,16 +12,15 @@ internal sealed partial class ReadModelStart
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(15);
 
-    private readonly MongoProjectionStore _store;
     private readonly ILogger _logger;
     private volatile bool _nodeServes;
     private volatile string? _wait = "MongoDB has not answered yet: read models are kept from then on.";
 
     /// <summary>Begins, and goes on until <paramref name="cancellationToken"/> is cancelled.</summary>
-    public ReadModelStart(MongoProjectionStore store, IReadOnlyList<ProjectionDefinition> projections, ILogger<ReadModelStart> logger, TimeProvider time, CancellationToken cancellationToken)
+    public ReadModelStart(MongoProjectionStore? store, IReadOnlyList<ProjectionDefinition> projections, ILogger<ReadModelStart> logger, TimeProvider time, CancellationToken cancellationToken)
     {
-        (_store, _logger) = (store, logger);
-        Ready = projections.Count == 0 ? Task.CompletedTask : Task.Run(() => Prepare(projections, time, cancellationToken), CancellationToken.None);
+        _logger = logger;
+        Ready = store is null ? Task.CompletedTask : Task.Run(() => Prepare(store, projections, time, cancellationToken), CancellationToken.None);
     }
 
     /// <summary>Completes when read models can be kept.</summary>
@@ -40,13 +39,13 @@ internal sealed partial class ReadModelStart
             LogWaits();
     }
 
-    private async Task Prepare(IReadOnlyList<ProjectionDefinition> projections, TimeProvider time, CancellationToken cancellationToken)
+    private async Task Prepare(MongoProjectionStore store, IReadOnlyList<ProjectionDefinition> projections, TimeProvider time, CancellationToken cancellationToken)
     {
         while (true)
         {
             try
             {
-                await _store.Prepare(projections, cancellationToken).ConfigureAwait(false);
+                await store.Prepare(projections, cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (Exception refused) when (_nodeServes && !cancellationToken.IsCancellationRequested)

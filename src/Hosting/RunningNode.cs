@@ -1,3 +1,4 @@
+using System.CommandLine;
 using KafkaEventSourcing.Hosting.Health;
 using Microsoft.Extensions.Logging;
 
@@ -7,8 +8,9 @@ namespace KafkaEventSourcing.Hosting;
 public sealed class RunningNode : IAsyncDisposable
 {
     private readonly IServers _servers;
+    private readonly bool _ownsLoggers;
 
-    internal RunningNode(EventSourcedNode node, IServers servers, ILoggerFactory loggers) => (Node, _servers, Loggers) = (node, servers, loggers);
+    private RunningNode(EventSourcedNode node, IServers servers, ILoggerFactory loggers, bool ownsLoggers) => (Node, _servers, Loggers, _ownsLoggers) = (node, servers, loggers, ownsLoggers);
 
     /// <summary>The node.</summary>
     public EventSourcedNode Node { get; }
@@ -18,11 +20,42 @@ public sealed class RunningNode : IAsyncDisposable
     /// <summary>Where it logs.</summary>
     public ILoggerFactory Loggers { get; }
 
+    /// <summary>Starts the servers that <paramref name="options"/> do not name, and a node on them.</summary>
+    /// <param name="application">What runs.</param>
+    /// <param name="embedded">Starts servers; null: all must be named.</param>
+    /// <param name="options">How it runs.</param>
+    /// <param name="commandLine">Where the servers' own options are; null: nowhere.</param>
+    /// <param name="loggers">Where all of it logs.</param>
+    /// <param name="ownsLoggers">Whether they end with the node.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="entering">Is told what the start waits for, as text that may change while it waits.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    internal static async Task<RunningNode> Start(
+        ApplicationDefinition application, IEmbeddedServers? embedded, KafkaEventSourcingOptions options, ParseResult? commandLine, ILoggerFactory loggers, bool ownsLoggers, TimeProvider timeProvider,
+        Action<Func<string>> entering, CancellationToken cancellationToken)
+    {
+        entering(() => "starting the servers that no option names");
+        IServers servers = options.Addresses.AreComplete(application.NeedsMongoDB) || embedded is null
+            ? new ExternalServers(options.Addresses, application.NeedsMongoDB)
+            : await embedded.Start(options.Addresses, application.NeedsMongoDB, options.DataDirectoryOf(application.Name), commandLine, loggers, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            EventSourcedNode node = await EventSourcedNode.Start(application, servers.Addresses, options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);
+            return new RunningNode(node, servers, loggers, ownsLoggers);
+        }
+        catch
+        {
+            await servers.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await Node.DisposeAsync().ConfigureAwait(false);
         await _servers.DisposeAsync().ConfigureAwait(false);
-        Loggers.Dispose();
+        if (_ownsLoggers)
+            Loggers.Dispose();
     }
 }

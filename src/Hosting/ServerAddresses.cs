@@ -22,11 +22,12 @@ public sealed record ServerAddresses
     /// <summary>The MongoDB connection string; null: none was named.</summary>
     public string? MongoDB { get; init; }
 
-    /// <summary>Whether all three are named.</summary>
-    public bool AreComplete => Kafka is not null && Registry is not null && MongoDB is not null;
+    /// <summary>Whether those are named that an application needs.</summary>
+    /// <param name="mongoDB">Whether MongoDB is among them: only where there is a read model.</param>
+    public bool AreComplete(bool mongoDB) => Kafka is not null && Registry is not null && (MongoDB is not null || !mongoDB);
 
     /// <summary>Checks what is named, as far as that needs no server.</summary>
-    /// <exception cref="InvalidInputException">An address or a setting is unusable; the message names the option.</exception>
+    /// <exception cref="InvalidInputException">An address or a setting is unusable; the message names the property of <see cref="KafkaEventSourcingOptions"/>.</exception>
     public void Validate()
     {
         if (Kafka is not null || KafkaSettings.Count > 0) // settings without an address are for a server that is started still
@@ -60,7 +61,7 @@ public sealed record ServerAddresses
         foreach (string address in Registry!.Split(',', StringSplitOptions.TrimEntries))
         {
             if (!Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
-                throw new InvalidInputException("--registry", $"--registry is '{Secrets.Redact(address)}'; it must be an address such as http://localhost:8081.");
+                throw new InvalidInputException("SchemaRegistry", $"SchemaRegistry is '{Secrets.Redact(address)}'; it must be an address such as http://localhost:8081.");
         }
 
         try
@@ -69,7 +70,7 @@ public sealed record ServerAddresses
         }
         catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or FormatException)
         {
-            throw new InvalidInputException("--registry-setting", $"--registry-setting has a setting that Confluent's registry client does not take: {Secrets.Redact(refused.Message)}", refused);
+            throw new InvalidInputException("SchemaRegistrySettings", $"SchemaRegistrySettings has a setting that Confluent's registry client does not take: {Secrets.Redact(refused.Message)}", refused);
         }
     }
 

@@ -15,8 +15,8 @@ public static class MongoAddress
         }
         catch (Exception malformed) when (malformed is MongoConfigurationException or FormatException or ArgumentException)
         {
-            throw new InvalidInputException("mongodb",
-                $"'{Redact(connectionString)}' is not a MongoDB connection string such as mongodb://host:27017/?replicaSet=rs0: {malformed.Message.Replace(connectionString, Redact(connectionString), StringComparison.Ordinal)}");
+            throw new InvalidInputException("MongoDB",
+                $"MongoDB: '{Redact(connectionString)}' is not a MongoDB connection string such as mongodb://host:27017/?replicaSet=rs0: {malformed.Message.Replace(connectionString, Redact(connectionString), StringComparison.Ordinal)}");
         }
     }
 

@@ -20,9 +20,9 @@ internal static class MongoReplicaSet
         {
             if (await NameAt(server, settings, cancellationToken).ConfigureAwait(false) is { } actual && actual != named)
             {
-                throw new InvalidInputException("--mongodb", actual.Length == 0
-                    ? $"--mongodb names the replica set '{named}', and the server at {server} is of none: start it with --replSet {named}, or leave replicaSet out."
-                    : $"--mongodb names the replica set '{named}', and the server at {server} is of '{actual}': name that one with replicaSet={actual}.");
+                throw new InvalidInputException("MongoDB", actual.Length == 0
+                    ? $"MongoDB names the replica set '{named}', and the server at {server} is of none: start it with --replSet {named}, or leave replicaSet out."
+                    : $"MongoDB names the replica set '{named}', and the server at {server} is of '{actual}': name that one with replicaSet={actual}.");
             }
         }
     }

@@ -14,7 +14,7 @@ public sealed class ReadModelComparison : IProjectionStore
     private const int MaxReported = 20;
     private static readonly Guid Build = new("0198a000-0000-7000-8000-000000000001"); // of a fold that nobody else has
 
-    private readonly MongoProjectionStore _stored;
+    private readonly MongoProjectionStore? _stored;
     private readonly IReadOnlyDictionary<string, IReadOnlyList<string>> _aggregates;
     private readonly ConcurrentDictionary<(string Projection, EventPartition Partition), long> _checkpoints = [];
     private readonly ConcurrentDictionary<string, FoldedDocuments> _folded = [];
@@ -24,9 +24,9 @@ public sealed class ReadModelComparison : IProjectionStore
     private long _compared;
 
     /// <summary>Compares with what <paramref name="stored"/> holds.</summary>
-    /// <param name="stored">The read models.</param>
+    /// <param name="stored">The read models; null where none is compared.</param>
     /// <param name="aggregates">Of each read model that is folded from several aggregate types, by its name, these types. An engine each folds them, one after the other.</param>
-    public ReadModelComparison(MongoProjectionStore stored, IReadOnlyDictionary<string, IReadOnlyList<string>>? aggregates = null) =>
+    public ReadModelComparison(MongoProjectionStore? stored, IReadOnlyDictionary<string, IReadOnlyList<string>>? aggregates = null) =>
         (_stored, _aggregates) = (stored, aggregates ?? new Dictionary<string, IReadOnlyList<string>>());
 
     /// <summary>How many documents were found to differ.</summary>
@@ -104,7 +104,7 @@ public sealed class ReadModelComparison : IProjectionStore
             await folded.Compare(this, cancellationToken).ConfigureAwait(false);
         foreach (ProjectionDefinition projection in projections)
         {
-            long stored = await _stored.Database.GetCollection<BsonDocument>(projection.Name).CountDocumentsAsync(new BsonDocument(), cancellationToken: cancellationToken).ConfigureAwait(false);
+            long stored = await _stored!.Database.GetCollection<BsonDocument>(projection.Name).CountDocumentsAsync(new BsonDocument(), cancellationToken: cancellationToken).ConfigureAwait(false);
             long expected = _counts.GetValueOrDefault(projection.Name);
             if (stored != expected)
                 Differ($"{projection.Name}: {stored} documents are stored, {expected} follow from the events.");
@@ -118,7 +118,7 @@ public sealed class ReadModelComparison : IProjectionStore
         _counts.AddOrUpdate(projection.Name, expected.Count, (_, before) => before + expected.Count);
         foreach (KeyValuePair<string, TDocument>[] chunk in expected.Chunk(2_000))
         {
-            IReadOnlyDictionary<string, StoredDocument<TDocument>> stored = await _stored.Load(projection, [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<string, StoredDocument<TDocument>> stored = await _stored!.Load(projection, [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
             foreach ((string key, TDocument document) in chunk)
             {
                 Interlocked.Increment(ref _compared);

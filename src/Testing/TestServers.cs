@@ -59,7 +59,7 @@ public sealed class TestServers : IAsyncDisposable
                 : named;
             // On a broker that tests share the registry of each is its own: several registries on one topic would give the same ids.
             var missing = addresses.Kafka is null ? new EmbeddedServers { Cluster = NamedCluster() } : new EmbeddedServers { SchemasTopic = UniqueName("_schemas") };
-            IServers servers = await missing.Start(addresses, folder, options: null, Loggers, cancellationToken).ConfigureAwait(false);
+            IServers servers = await missing.Start(addresses, mongoDB: true, folder, options: null, Loggers, cancellationToken).ConfigureAwait(false);
             started.Push(servers);
             bool embedded = addresses.Kafka is null && addresses.Registry is null && addresses.MongoDB is null;
             return new TestServers(folder, started, servers.Addresses, embedded);
@@ -84,7 +84,7 @@ public sealed class TestServers : IAsyncDisposable
     /// <summary>Starts a node of <paramref name="application"/> with two partitions, which logs to <paramref name="loggers"/>.</summary>
     public Task<EventSourcedNode> StartNode(ApplicationDefinition application, string? dataDirectory, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var options = new NodeOptions
+        var options = new KafkaEventSourcingOptions
         {
             DataDirectory = dataDirectory ?? Path.Combine(Folder, $"node-{Interlocked.Increment(ref _nodes)}"),
             Partitions = 2,

@@ -106,6 +106,21 @@ public sealed partial class BankProgramTests : IDisposable
         run.ExitCode.ShouldBe(exitCode, run.Output);
     }
 
+    // What only a host of one's own could set by configuration, a program of the library could not set at all.
+    [Theory]
+    [InlineData(2, "--standbys is -1; it must be from 0 to 100.", "Standbys", "-1", "--verbose")]
+    [InlineData(2, "KafkaEventSourcing:ReadTimeout is 00:00:00; it must be positive.", "ReadTimeout", "00:00:00", "--verbose")]
+    [InlineData(2, "The configuration cannot be read: Failed to convert configuration value 'many' at 'KafkaEventSourcing:Partitions'", "Partitions", "many", "--verbose")]
+    [InlineData(1, "Nothing can listen at port 0 of 192.0.2.1", "Standbys", "-1", "--standbys", "0")]
+    public async Task Run_reads_the_configuration_and_an_option_wins_over_it(int exitCode, string told, string property, string value, params string[] arguments)
+    {
+        ProgramRun run = await ProgramRun.Finish("dotnet",
+            [Programs.Bank, "run", "--http-port", "0", "--http-host", "192.0.2.1", "--data", Path.Combine(_folder, "data"), .. arguments],
+            new Dictionary<string, string> { [$"KafkaEventSourcing__{property}"] = value }, Cancellation);
+        run.Output.ShouldContain(told);
+        run.ExitCode.ShouldBe(exitCode, run.Output);
+    }
+
     // A stack trace told of it, with the password.
     [Fact]
     public async Task Run_with_a_registry_that_nobody_answers_at_fails_in_a_line_without_its_password()

@@ -7,6 +7,7 @@ using System.Text.Json.Nodes;
 using Banking.Domain;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Embedded;
+using KafkaEventSourcing.Hosting.Verification;
 using KafkaEventSourcing.Testing;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
@@ -70,13 +71,34 @@ public sealed class ExistingApplicationTests : IDisposable
         await app.StopAsync(Cancellation);
     }
 
+    // MongoDB was started, connected to and watched for applications that keep nothing in it.
+    [Fact]
+    public async Task Application_without_a_read_model_runs_without_MongoDB()
+    {
+        WebApplicationBuilder builder = NewApplication(new() { ["WaitForStart"] = "true" });
+        Add(builder).UseEmbeddedServers();
+        await using WebApplication app = builder.Build();
+        await app.StartAsync(Cancellation);
+        EventSourcedNode node = app.Services.GetRequiredService<INodeAccessor>().Current!;
+        await node.Send(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), Open()), Cancellation);
+
+        node.Addresses.MongoDB.ShouldBeNull();
+        Directory.EnumerateDirectories(_folder).Select(Path.GetFileName).Order().ShouldBe(["kafka", "state"]);
+        node.Checks.Select(c => c.Name).ShouldNotContain(name => name == "mongodb" || name == "read-models");
+        Should.Throw<InvalidOperationException>(() => node.ReadModels).Message.ShouldContain("has no read model");
+        await node.WaitForReadModels(Cancellation);
+        VerificationReport report = await new Verifier(node, node.Aggregates[0]).Run(Cancellation);
+        (report.IsConsistent, report.Aggregates, report.Documents).ShouldBe((true, 1, 0));
+        await app.StopAsync(Cancellation);
+    }
+
     [Fact]
     public async Task Node_that_starts_still_is_unavailable_and_the_host_serves_all_else()
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         string address = silent.LocalEndpoint.ToString()!;
-        WebApplicationBuilder builder = NewApplication(new() { ["Kafka"] = address, ["SchemaRegistry"] = $"http://{address}", ["MongoDB"] = $"mongodb://{address}/" });
+        WebApplicationBuilder builder = NewApplication(new() { ["Kafka"] = address, ["SchemaRegistry"] = $"http://{address}" }); // no read model, no MongoDB
         Add(builder);
         await using WebApplication app = builder.Build();
         app.MapGet("/hello", () => "hello");
@@ -148,7 +170,7 @@ public sealed class ExistingApplicationTests : IDisposable
         public IReadOnlyList<System.CommandLine.Option> Options => [];
 
         public Task<IServers> Start(
-            ServerAddresses addresses, string dataDirectory, System.CommandLine.ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+            ServerAddresses addresses, bool mongoDB, string dataDirectory, System.CommandLine.ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken) =>
             Task.FromException<IServers>(new IOException("no disk"));
     }
 

@@ -81,5 +81,5 @@ public sealed class CloudEventHeadersTests
     [InlineData("host:99999")]
     [InlineData("good:9092,bad")]
     public void Connection_address_that_is_none_is_refused(string address) =>
-        Should.Throw<InvalidInputException>(() => new KafkaConnection { BootstrapServers = address }.Validate()).Field.ShouldBe("--kafka");
+        Should.Throw<InvalidInputException>(() => new KafkaConnection { BootstrapServers = address }.Validate()).Field.ShouldBe("Kafka");
 }

@@ -64,7 +64,7 @@ public sealed class CommandFeedTests
     [InlineData(" ", 4)]
     [InlineData("data", 0)]
     public void Node_options_out_of_range_are_refused(string data, int partitions) =>
-        Should.Throw<InvalidInputException>(() => new NodeOptions { DataDirectory = data, Partitions = partitions }.Validate());
+        Should.Throw<InvalidInputException>(() => new KafkaEventSourcingOptions { DataDirectory = data, Partitions = partitions }.Validate());
 
     [Fact]
     public void Application_names_that_cannot_be_topics_are_refused()

@@ -26,9 +26,9 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
 
     public IReadOnlyList<BankNode> Running => _running;
 
-    public async Task<BankNode> Start(string name, bool isStatic, CancellationToken cancellationToken, int standbys = 0, ILoggerFactory? loggers = null, NodeSecret? secret = null)
+    public async Task<BankNode> Start(string name, bool isStatic, CancellationToken cancellationToken, int standbys = 0, ILoggerFactory? loggers = null, string? secret = null)
     {
-        var options = new NodeOptions
+        var options = new KafkaEventSourcingOptions
         {
             DataDirectory = Path.Combine(servers.Folder, Application.Name, name),
             Partitions = partitions,

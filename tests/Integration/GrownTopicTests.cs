@@ -56,7 +56,7 @@ public sealed class GrownTopicTests(BankFixture bank)
     {
         // A consumer sees by itself that its topic has grown, after five minutes unless told otherwise.
         ServerAddresses addresses = bank.Servers.Addresses with { KafkaSettings = new Dictionary<string, string>(bank.Servers.Addresses.KafkaSettings) { ["topic.metadata.refresh.interval.ms"] = "500" } };
-        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = Partitions };
+        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = Partitions };
         return EventSourcedNode.Start(application, addresses, options, loggers, TimeProvider.System, Cancellation);
     }
 

@@ -16,7 +16,7 @@ public sealed class LargeSnapshotTests(BankFixture bank)
     public async Task Aggregate_larger_than_a_record_is_snapshot_and_comes_back()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1, BarrierEvents = 5 };
+        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1, BarrierEvents = 5 };
         var large = new CommandEnvelope(AggregateId.Parse("large"), CommandId.Parse("open-large"),
             new OpenAccount { Owner = new string('o', 850_000), Currency = "EUR", OverdraftLimit = 0, OpenedOn = new DateOnly(2026, 3, 1) });
         AggregateView before;
@@ -43,7 +43,7 @@ public sealed class LargeSnapshotTests(BankFixture bank)
         (await restarted.Send(Movement.Credit("large", 1), Cancellation)).Version.ShouldBe(before.Version + 1);
     }
 
-    private Task<EventSourcedNode> Start(ApplicationDefinition application, NodeOptions options) =>
+    private Task<EventSourcedNode> Start(ApplicationDefinition application, KafkaEventSourcingOptions options) =>
         EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
 
     private static async Task Refused(EventSourcedNode node, int number, bool isDuplicate)

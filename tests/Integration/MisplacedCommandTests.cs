@@ -97,7 +97,7 @@ public sealed class MisplacedCommandTests(BankFixture bank)
             .Decides<Credit>((_, credit) => Decision.Accept(ParkedCommandTests.Credited(credit.Amount)))
             .Evolves<AccountCredited>((state, credited) => state with { Balance = state.Balance + credited.Amount })
             .Build()).Build();
-        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, name), Partitions = Partitions };
+        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, name), Partitions = Partitions };
         return EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
     }
 

@@ -80,6 +80,6 @@ public sealed class MisplacedEventTests(BankFixture bank)
             .Decides<Credit>((_, credit) => Decision.Accept(ParkedCommandTests.Credited(credit.Amount)))
             .Evolves<AccountCredited>((state, credited) => state with { Balance = state.Balance + credited.Amount })
             .Build()).Build();
-        return EventSourcedNode.Start(application, bank.Servers.Addresses, new NodeOptions { DataDirectory = data, Partitions = 2, BarrierEvents = 2 }, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        return EventSourcedNode.Start(application, bank.Servers.Addresses, new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = 2 }, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
     }
 }

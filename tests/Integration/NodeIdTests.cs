@@ -63,7 +63,7 @@ public sealed class NodeIdTests(BankFixture bank)
     {
         await using var nodes = new BankNodes(bank.Servers, Partitions, SessionTimeout) { MayEnd = true };
         EventSourcedNode one = (await nodes.Start("one", isStatic: true, Cancellation)).Node;
-        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, nodes.Application.Name, "twin"), Partitions = Partitions, NodeId = "one", SessionTimeout = SessionTimeout };
+        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, nodes.Application.Name, "twin"), Partitions = Partitions, NodeId = "one", SessionTimeout = SessionTimeout };
         Task<EventSourcedNode> starting = EventSourcedNode.Start(nodes.Application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
         Task twinEnds = Task.Run(async () => await (await starting).Completion, Cancellation);
 

@@ -248,7 +248,7 @@ public sealed class ParkedEventTests(BankFixture bank)
                 : state with { Balance = state.Balance + credited.Amount })
             .Build());
         ApplicationDefinition application = (projection is null ? described : described.With(projection)).Build();
-        var options = new NodeOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents };
+        var options = new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents };
         return EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
     }
 }

@@ -97,7 +97,7 @@ public sealed class ReadinessTests(BankFixture bank)
 
     private async Task<BankNode> Start(ServerAddresses addresses)
     {
-        var options = new NodeOptions { DataDirectory = Path.Combine(_folder, "node"), Partitions = 1, BrokerSilence = TimeSpan.FromSeconds(3) };
+        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(_folder, "node"), Partitions = 1, BrokerSilence = TimeSpan.FromSeconds(3) };
         EventSourcedNode node = await EventSourcedNode.Start(BankFixture.NewBank(), addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         await web.StartAsync(Cancellation);

@@ -85,7 +85,7 @@ public sealed class RegistryAwayTests(BankFixture bank)
     private Task<EventSourcedNode> StartNode(FragileRegistry registry, WaitingLog log)
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1 };
+        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1 };
         return EventSourcedNode.Start(application, bank.Servers.Addresses with { Registry = registry.Url }, options, log, TimeProvider.System, Cancellation);
     }
 

@@ -53,7 +53,7 @@ public sealed class RestoreTests(BankFixture bank)
     public async Task State_comes_back_from_snapshots_alone_when_the_events_before_them_are_gone()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 2, BarrierEvents = 100 };
+        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 2, BarrierEvents = 100 };
         Dictionary<AggregateId, AggregateView> before;
         await using (EventSourcedNode node = await Start(application, options))
         {
@@ -77,7 +77,7 @@ public sealed class RestoreTests(BankFixture bank)
     public async Task Snapshots_that_were_deleted_by_their_key_are_not_restored()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        var options = new NodeOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1, BarrierEvents = 10 };
+        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1, BarrierEvents = 10 };
         Dictionary<AggregateId, AggregateView> before;
         await using (EventSourcedNode node = await Start(application, options))
         {
@@ -154,7 +154,7 @@ public sealed class RestoreTests(BankFixture bank)
         }
     }
 
-    private Task<EventSourcedNode> Start(ApplicationDefinition application, NodeOptions options) =>
+    private Task<EventSourcedNode> Start(ApplicationDefinition application, KafkaEventSourcingOptions options) =>
         EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
 
     private static IEnumerable<CommandEnvelope> Commands()

@@ -223,7 +223,7 @@ public sealed class UnreadableEventTests(BankFixture bank)
         }
 
         ApplicationDefinition application = EventSourcedApplication.Named(name, "Has debits, or does not.").With(account.Build()).With(Balances(withDebits)).Build();
-        var options = new NodeOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents, IgnoreUnknownEvents = ignore };
+        var options = new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents, IgnoreUnknownEvents = ignore };
         return EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
     }
 

@@ -56,7 +56,7 @@ internal sealed record ChaosOptions
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()
     {
-        Check("--kafka", Servers is null || Servers.AreComplete, "--kafka, --registry and --mongodb go together: give all three, or none to have servers started.");
+        Check("--kafka", Servers is null || Servers.AreComplete(mongoDB: true), "--kafka, --registry and --mongodb go together: give all three, or none to have servers started.");
         Check("--nodes", Nodes is >= 1 and <= 20, $"--nodes is {Nodes}; it must be from 1 to 20.");
         Check("--duration", Duration >= TimeSpan.FromSeconds(1) && Duration <= TimeSpan.FromDays(7), $"--duration is {Duration.TotalSeconds:0.#} s; it must be from 1 s to 7 d.");
         Check("--session-timeout", SessionTimeout >= TimeSpan.FromSeconds(1) && SessionTimeout <= TimeSpan.FromMinutes(5), $"--session-timeout is {SessionTimeout.TotalSeconds:0.#} s; it must be from 1 s to 5 min.");

@@ -3,6 +3,7 @@ using Confluent.Kafka;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Processing;
 using MongoDB.Driver;
 
@@ -14,7 +15,7 @@ internal static class Failure
     public static (int ExitCode, string Message) Of(Exception failure) => failure switch
     {
         AggregateException { InnerExceptions: [var one] } => Of(one),
-        InvalidInputException => (ExitCodes.WrongUsage, failure.Message),
+        InvalidInputException wrong => (ExitCodes.WrongUsage, OptionNames.InCommandLine(wrong).Message),
         CommandFailedException or ReadModelsStoppedException or SchemaRefusedException or DuplicateNodeException or LogRefusedException => (ExitCodes.Failed, failure.Message),
         IOException when IsOutOfDescriptors(failure) => (ExitCodes.Failed, $"{failure.Message} This process has no file descriptor left: raise its limit (ulimit -n, or LimitNOFILE= of a systemd unit)."),
         IOException or UnauthorizedAccessException or TimeoutException or SocketException or DllNotFoundException => (ExitCodes.Failed, failure.Message),

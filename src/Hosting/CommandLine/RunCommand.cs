@@ -10,7 +10,6 @@ namespace KafkaEventSourcing.Hosting.CommandLine;
 internal static class RunCommand
 {
     private const int DefaultHttpPort = 8080;
-    private const double DefaultDrain = 5;
     private const double MaxDrain = 3_600;
 
     public static string DefaultDataDirectory(ApplicationDefinition application) => Path.Combine("data", application.Name);
@@ -23,9 +22,9 @@ internal static class RunCommand
             "--http-port", "KES_HTTP_PORT", $"HTTP port (default {DefaultHttpPort}; 0: a free one)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), DefaultHttpPort);
         Option<string> host = ServerOptions.Named("--http-host", "KES_HTTP_HOST", "address to listen on (default 127.0.0.1)", v => v, "127.0.0.1");
         Option<string?> advertise = ServerOptions.Named<string?>("--advertise", "KES_ADVERTISE", "where other nodes reach this one, such as http://node-1:8080 (default: the address it listens on)", v => v);
-        Option<double> drain = ServerOptions.Named(
-            "--drain", "KES_DRAIN", $"seconds after SIGTERM in which the node still takes requests and is not ready, so that load balancers notice; Ctrl-C, or a second SIGTERM, waits for none (default {DefaultDrain})",
-            v => double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture), DefaultDrain);
+        Option<double?> drain = ServerOptions.Named<double?>(
+            "--drain", "KES_DRAIN", "seconds after SIGTERM in which the node still takes requests and is not ready, so that load balancers notice; Ctrl-C, or a second SIGTERM, waits for none (default 5)",
+            v => double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture));
         foreach (Option option in (Option[])[port, host, advertise, drain])
             command.Options.Add(option);
         command.SetAction(async (result, cancellationToken) =>
@@ -33,14 +32,22 @@ internal static class RunCommand
             var http = new HttpOptions { Host = result.GetValue(host)!, Port = result.GetValue(port) };
             http.Validate();
             Uri? advertised = AddressOf(result.GetValue(advertise));
-            if (result.GetValue(drain) is not (>= 0 and <= MaxDrain) and var wrong)
-                throw new InvalidInputException("--drain", string.Create(CultureInfo.InvariantCulture, $"--drain is {wrong}; it must be from 0 to {MaxDrain} seconds."));
-            NodePlan plan = starter.Plan(result, DefaultDataDirectory(starter.Application));
+            if (result.GetValue(drain) is { } seconds and not (>= 0 and <= MaxDrain))
+                throw new InvalidInputException("--drain", string.Create(CultureInfo.InvariantCulture, $"--drain is {seconds}; it must be from 0 to {MaxDrain} seconds."));
+            var options = new KafkaEventSourcingOptions();
+            Configure(options);
+            starter.Check(options);
             _ = NodeMetrics.Provider; // counts from now on
             using ILoggerFactory loggers = starter.Options.CreateLog(result);
-            var service = new NodeService(starter, plan, http, advertised, TimeSpan.FromSeconds(result.GetValue(drain)), loggers);
-            await service.Run(cancellationToken).ConfigureAwait(false);
+            await new NodeService(starter, result, http, Configure, loggers).Run(cancellationToken).ConfigureAwait(false);
             return ExitCodes.Done;
+
+            void Configure(KafkaEventSourcingOptions given)
+            {
+                starter.Configure(given, result, DefaultDataDirectory(starter.Application));
+                given.Advertise = advertised ?? given.Advertise;
+                given.Drain = result.GetValue(drain) is { } wait ? TimeSpan.FromSeconds(wait) : given.Drain;
+            }
         });
         return command;
     }

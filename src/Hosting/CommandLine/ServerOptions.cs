@@ -29,12 +29,12 @@ public sealed class ServerOptions
     public Option<string?> Data { get; } = Named<string?>("--data", "KES_DATA", "data folder", v => v);
 
     /// <summary>Partitions of topics to create.</summary>
-    public Option<int> Partitions { get; } = Named("--partitions", "KES_PARTITIONS", "partitions of topics that have to be created (default 4)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 4);
+    public Option<int?> Partitions { get; } = Named<int?>("--partitions", "KES_PARTITIONS", "partitions of topics that have to be created (default 4)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture));
 
     /// <summary>Replicas of topics to create.</summary>
-    public Option<short> ReplicationFactor { get; } = Named(
+    public Option<short?> ReplicationFactor { get; } = Named<short?>(
         ReplicationFactorName, "KES_REPLICATION_FACTOR", "replicas of topics that have to be created (default 3, or as many as there are brokers)",
-        v => short.Parse(v, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture), (short)-1);
+        v => short.Parse(v, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture));
 
     /// <summary>Whether to serve on topics that lose data.</summary>
     public Option<bool> AcceptDataLoss { get; } = Named("--accept-data-loss", "KES_ACCEPT_DATA_LOSS", "serve though a topic deletes or refuses what must be kept; it is told all the same", bool.Parse, false);
@@ -46,11 +46,11 @@ public sealed class ServerOptions
     public Option<string?> NodeSecret { get; } = Named<string?>("--node-secret", "KES_NODE_SECRET", "what nodes show one another, 16 characters or more, the same for all; others are refused at /_node/. The variable keeps it out of the list of processes", v => v);
 
     /// <summary>After what silence a node's partitions go to others.</summary>
-    public Option<double> SessionTimeout { get; } = Named(
-        "--session-timeout", "KES_SESSION_TIMEOUT", "seconds of silence after which a node's partitions go to others (default 20)", v => double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture), 20.0);
+    public Option<double?> SessionTimeout { get; } = Named<double?>(
+        "--session-timeout", "KES_SESSION_TIMEOUT", "seconds of silence after which a node's partitions go to others (default 20)", v => double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture));
 
     /// <summary>Warm copies of each partition on other nodes.</summary>
-    public Option<int> Standbys { get; } = Named("--standbys", "KES_STANDBYS", "other nodes that keep a warm copy of each partition's state (default 0)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 0);
+    public Option<int?> Standbys { get; } = Named<int?>("--standbys", "KES_STANDBYS", "other nodes that keep a warm copy of each partition's state (default 0)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture));
 
     /// <summary>Whether to start although the log has events of types that the program does not have.</summary>
     public Option<bool> IgnoreUnknownEvents { get; } = Named("--ignore-unknown-events", "KES_IGNORE_UNKNOWN_EVENTS", "start although the log has events of types that this program does not have; aggregates that have them are parked when they are restored", v => bool.Parse(v));
@@ -75,16 +75,40 @@ public sealed class ServerOptions
         MongoDB = result.GetValue(MongoDB),
     };
 
-    /// <summary>After what silence a node's partitions go to others.</summary>
+    /// <summary>After what silence a node's partitions go to others; null: it is not given.</summary>
     /// <exception cref="InvalidInputException">It is no number of seconds that there can be.</exception>
-    public TimeSpan SessionTimeoutOf(ParseResult result)
+    public TimeSpan? SessionTimeoutOf(ParseResult result)
     {
         const double longest = 3_600; // of librdkafka
         ArgumentNullException.ThrowIfNull(result);
-        double seconds = result.GetValue(SessionTimeout);
+        if (result.GetValue(SessionTimeout) is not { } seconds)
+            return null;
         return seconds is >= 1 and <= longest
             ? TimeSpan.FromSeconds(seconds)
             : throw new InvalidInputException(SessionTimeout.Name, string.Create(CultureInfo.InvariantCulture, $"{SessionTimeout.Name} is {seconds}; it must be from 1 to {longest} seconds, and what the brokers allow."));
+    }
+
+    /// <summary>Sets the properties whose options, or variables, are given.</summary>
+    /// <exception cref="InvalidInputException">A value is none that there can be.</exception>
+    internal void Apply(ParseResult result, KafkaEventSourcingOptions options)
+    {
+        ServerAddresses addresses = AddressesOf(result);
+        options.Kafka = addresses.Kafka ?? options.Kafka;
+        options.SchemaRegistry = addresses.Registry ?? options.SchemaRegistry;
+        options.MongoDB = addresses.MongoDB ?? options.MongoDB;
+        foreach ((string name, string value) in addresses.KafkaSettings)
+            options.KafkaSettings[name] = value;
+        foreach ((string name, string value) in addresses.RegistrySettings)
+            options.SchemaRegistrySettings[name] = value;
+        options.DataDirectory = result.GetValue(Data) ?? options.DataDirectory;
+        options.Partitions = result.GetValue(Partitions) ?? options.Partitions;
+        options.ReplicationFactor = result.GetValue(ReplicationFactor) ?? options.ReplicationFactor;
+        options.AcceptDataLoss |= result.GetValue(AcceptDataLoss);
+        options.NodeId = result.GetValue(NodeId) ?? options.NodeId;
+        options.NodeSecret = result.GetValue(NodeSecret) ?? options.NodeSecret;
+        options.SessionTimeout = SessionTimeoutOf(result) ?? options.SessionTimeout;
+        options.Standbys = result.GetValue(Standbys) ?? options.Standbys;
+        options.IgnoreUnknownEvents |= result.GetValue(IgnoreUnknownEvents);
     }
 
     /// <summary>The option <c>--log-format</c>.</summary>

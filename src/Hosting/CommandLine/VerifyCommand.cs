@@ -18,7 +18,7 @@ internal static class VerifyCommand
             await using RunningNode running = await starter.Start(result, RunCommand.DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
             bool consistent = true;
             foreach (AggregateNode aggregate in running.Node.Aggregates)
-                consistent &= await Verify(running.Node, aggregate, starter.Options.SessionTimeoutOf(result) + Rebalance, starter.Time, cancellationToken).ConfigureAwait(false);
+                consistent &= await Verify(running.Node, aggregate, running.Node.SessionTimeout + Rebalance, starter.Time, cancellationToken).ConfigureAwait(false);
             return consistent ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;

@@ -16,14 +16,14 @@ internal sealed class NodeChecks
     private readonly EventSourcedNode _node;
     private readonly BrokerProbe _broker;
     private readonly ServerProbe _registry;
-    private readonly MongoProjectionStore _readModels;
+    private readonly MongoProjectionStore? _readModels;
     private readonly TimeSpan _brokerSilence;
 
-    public NodeChecks(EventSourcedNode node, BrokerProbe broker, ServerProbe registry, MongoProjectionStore readModels, TimeSpan brokerSilence)
+    public NodeChecks(EventSourcedNode node, BrokerProbe broker, ServerProbe registry, MongoProjectionStore? readModels, TimeSpan brokerSilence)
     {
         (_node, _broker, _registry, _readModels, _brokerSilence) = (node, broker, registry, readModels, brokerSilence);
         All = [new("node", Node), new("kafka", Kafka), new("partitions", Partitions), new("topics", Topics), new("parked", Parked), new("schema-registry", Registry)];
-        if (node.Application.Projections.Count > 0)
+        if (readModels is not null)
             All.AddRange([new("mongodb", MongoDB), new("read-models", ReadModels)]);
     }
 
@@ -85,7 +85,7 @@ internal sealed class NodeChecks
         ? CheckResult.Degraded($"The Schema Registry does not answer: {failure} Messages of schemas that this node has not seen yet wait for it.")
         : CheckResult.Ok;
 
-    private CheckResult MongoDB() => _readModels.IsConnected ? CheckResult.Ok : CheckResult.Degraded("MongoDB does not answer: queries of read models are refused, and read models wait.");
+    private CheckResult MongoDB() => _readModels!.IsConnected ? CheckResult.Ok : CheckResult.Degraded("MongoDB does not answer: queries of read models are refused, and read models wait.");
 
     private CheckResult ReadModels()
     {

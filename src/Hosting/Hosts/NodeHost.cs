@@ -9,17 +9,25 @@ using Microsoft.Extensions.Options;
 namespace KafkaEventSourcing.Hosting.Hosts;
 
 /// <summary>
-/// Runs the node in a host of the user's. It starts in the background; a fault stops the host, which then ends with it. Asked to end, the node is not ready first, while the server still takes requests; it hands its
-/// partitions over when the server has closed.
+/// Runs the node in a host: one of the user's, or that of the command line. It starts in the background once the host's other services run, so that whoever asks meanwhile is answered; a fault stops the host, which then ends
+/// with it. Asked to end, the node is not ready first, while the server still takes requests; it hands its partitions over when the server has closed. For one run.
 /// </summary>
 internal sealed class NodeHost(
     KafkaEventSourcingBuilder builder, NodeLifecycle lifecycle, IOptions<KafkaEventSourcingOptions> options, ILoggerFactory loggerFactory, TimeProvider timeProvider, IHostApplicationLifetime host, IServiceProvider services)
-    : IHostedLifecycleService, INodeAccessor, IDisposable
+    : IHostedLifecycleService, INodeAccessor, IDisposable, IAsyncDisposable
 {
+    // A start that waits for a server, or a hand-over to a Kafka that stands still, must not outlast the patience of a service manager. Nothing is lost: it is as if the process had been killed then.
+    private static readonly TimeSpan LongestUnwind = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestHandOver = TimeSpan.FromSeconds(20);
+
     private readonly ILogger _logger = loggerFactory.CreateLogger("KafkaEventSourcing.Hosting");
     private readonly TaskCompletionSource<EventSourcedNode> _serves = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<EventSourcedNode> _introduced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _hurry = new();
     private Task _running = Task.CompletedTask;
+    private volatile bool _asked;
 
     /// <inheritdoc/>
     public EventSourcedNode? Current => _serves.Task.IsCompletedSuccessfully ? _serves.Task.Result : null;
@@ -27,26 +35,45 @@ internal sealed class NodeHost(
     /// <summary>Whether the paths for other nodes are mapped, so that they may be told where this one is.</summary>
     public bool IsReachable { get; set; }
 
+    /// <summary>Completes with the node when it serves and the others have been told where it is; it fails or is cancelled where that does not come.</summary>
+    public Task<EventSourcedNode> Introduced => _introduced.Task;
+
+    /// <summary>What has stopped the node; null: nothing, or it was asked to end.</summary>
+    public Exception? Fault { get; private set; }
+
     /// <inheritdoc/>
     public Task<EventSourcedNode> WaitForNode(CancellationToken cancellationToken) => _serves.Task.WaitAsync(cancellationToken);
+
+    /// <summary>Whoever asks the node to end does not want it to wait for load balancers.</summary>
+    public void SkipDrain() => _hurry.Cancel();
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        if (!options.Value.WaitForStart)
+            return;
         _running = Task.Run(Run, CancellationToken.None);
-        if (options.Value.WaitForStart)
-            await _serves.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _serves.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        if (!options.Value.WaitForStart)
+            _running = Task.Run(Run, CancellationToken.None);
+        return Task.CompletedTask;
     }
 
     /// <inheritdoc/>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
+        _asked = true;
         lifecycle.Drain();
         TimeSpan drain = options.Value.Drain;
-        if (Current is not { Completion.IsCompleted: false } node || drain == TimeSpan.Zero)
+        if (Current is not { Completion.IsCompleted: false } node || drain == TimeSpan.Zero || _hurry.IsCancellationRequested)
             return;
         _logger.Drains(drain.TotalSeconds);
-        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _hurry.Token);
         await Task.WhenAny(Task.Delay(drain, timeProvider, done.Token), node.Completion).ConfigureAwait(false);
         await done.CancelAsync().ConfigureAwait(false);
     }
@@ -54,21 +81,42 @@ internal sealed class NodeHost(
     /// <inheritdoc/>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _running.WaitAsync(cancellationToken).ConfigureAwait(false); // throws what has stopped the node
+        _asked = true;
+        await End().ConfigureAwait(false);
+        TimeSpan patience = Current is null ? LongestUnwind : LongestHandOver;
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (await Task.WhenAny(_running, Task.Delay(patience, timeProvider, done.Token)).ConfigureAwait(false) == _running)
+        {
+            await done.CancelAsync().ConfigureAwait(false);
+            await _running.ConfigureAwait(false); // throws what has stopped the node
+        }
+        else if (Current is not null)
+        {
+            _logger.NotHandedOver(patience.TotalSeconds);
+        }
     }
 
     /// <inheritdoc/>
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <inheritdoc/>
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public void Dispose() => _stop.Dispose();
+    public async ValueTask DisposeAsync()
+    {
+        if (!_stop.IsCancellationRequested)
+            await StopAsync(CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // of a host that did not start: it has said why
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _ = End(); // whoever cannot wait is not waited for
+
+    private async Task End()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        _stopped.TrySetResult();
+    }
 
     private async Task Run()
     {
@@ -78,51 +126,83 @@ internal sealed class NodeHost(
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
-            _serves.TrySetCanceled(_stop.Token);
+            // Asked to end while it still started.
+        }
+        catch (Exception fault) when (_asked && Current is null)
+        {
+            _logger.GaveUpStart(fault);
         }
         catch (Exception fault)
         {
-            _logger.Stopped(fault);
-            _serves.TrySetException(fault);
-            await Started(_stop.Token).ConfigureAwait(false); // a host that is stopped while it starts tells that alone
-            host.StopApplication();
+            Fault = fault;
+            lifecycle.Drain();
+            if (_serves.TrySetException(fault) && builder.CommandLine is null)
+                _logger.NotStarted(fault);
+            _introduced.TrySetException(fault);
+            await StopHost().ConfigureAwait(false);
             throw;
+        }
+        finally
+        {
+            _serves.TrySetCanceled(CancellationToken.None);
+            _introduced.TrySetCanceled(CancellationToken.None);
         }
     }
 
     private async Task Serve(CancellationToken cancellationToken)
     {
-        KafkaEventSourcingOptions values = options.Value;
-        NodeOptions nodeOptions = values.NodeOptionsOf(builder.Name);
-        lifecycle.Enter(() => "starting the servers that no option names");
-        await using IServers servers = values.Addresses.AreComplete || builder.Embedded is null
-            ? new ExternalServers(values.Addresses)
-            : await builder.Embedded.Start(values.Addresses, nodeOptions.DataDirectory, options: null, loggerFactory, cancellationToken).ConfigureAwait(false);
-        await using EventSourcedNode node = await EventSourcedNode.Start(
-            lifecycle.Application, servers.Addresses, nodeOptions, loggerFactory, timeProvider, lifecycle.Enter, cancellationToken).ConfigureAwait(false);
-        lifecycle.Serve(node, servers.Checks);
-        _serves.TrySetResult(node);
-        if (IsReachable)
-            await Advertise(node, values.Advertise, cancellationToken).ConfigureAwait(false);
-        await node.Completion.WaitAsync(cancellationToken).ConfigureAwait(false);
-        throw new InvalidOperationException("A part of the node ended, and nobody had asked it to.");
+        RunningNode running = await RunningNode.Start(
+            lifecycle.Application, builder.Embedded, options.Value, builder.CommandLine, loggerFactory, ownsLoggers: false, timeProvider, lifecycle.Enter, cancellationToken).ConfigureAwait(false);
+        await using (running.ConfigureAwait(false))
+        {
+            EventSourcedNode node = running.Node;
+            lifecycle.Serve(node, running.ServerChecks);
+            _serves.TrySetResult(node);
+            Task introducing = Introduce(node, cancellationToken);
+            await Task.WhenAny(introducing, node.Completion, _stopped.Task).ConfigureAwait(false);
+            if (introducing.IsFaulted)
+                await introducing.ConfigureAwait(false);
+            if (await Task.WhenAny(node.Completion, _stopped.Task).ConfigureAwait(false) == _stopped.Task)
+                return;
+            Exception fault = node.Completion.Exception?.Flatten().InnerExceptions[0] ?? new InvalidOperationException("A part of the node ended, and nobody had asked it to.");
+            _logger.Stopped(fault);
+            if (_asked)
+            {
+                await _stopped.Task.ConfigureAwait(false);
+                return; // it was ending anyway
+            }
+
+            lifecycle.Drain();
+            Fault = fault;
+            await StopHost().ConfigureAwait(false);
+            await _stopped.Task.ConfigureAwait(false); // the server closes before the node
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
+        }
+    }
+
+    // A host that is stopped while it starts tells that alone.
+    private async Task StopHost()
+    {
+        await Started().ConfigureAwait(false);
+        host.StopApplication();
     }
 
     // Ends when the host has started, or need not be waited for any more.
-    private async Task Started(CancellationToken cancellationToken)
+    private async Task Started()
     {
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using CancellationTokenRegistration listening = host.ApplicationStarted.Register(() => started.TrySetResult());
-        await Task.WhenAny(started.Task, Task.Delay(Timeout.InfiniteTimeSpan, timeProvider, cancellationToken)).ConfigureAwait(false);
+        await Task.WhenAny(started.Task, _stopped.Task).ConfigureAwait(false);
     }
 
     // Which addresses the server has is known when the whole host has started.
-    private async Task Advertise(EventSourcedNode node, Uri? named, CancellationToken cancellationToken)
+    private async Task Introduce(EventSourcedNode node, CancellationToken cancellationToken)
     {
-        await Task.WhenAny(Started(cancellationToken), node.Completion).WaitAsync(cancellationToken).ConfigureAwait(false);
-        string? bound = services.GetService<IServer>()?.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault();
-        if ((named ?? Reachable(bound)) is { } address)
+        await Started().ConfigureAwait(false);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (IsReachable && (options.Value.Advertise ?? Reachable(services.GetService<IServer>()?.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault())) is { } address)
             node.Advertise(address);
+        _introduced.TrySetResult(node);
     }
 
     // Nobody can be reached at "any address": the machine's name is put in its place.

@@ -21,10 +21,11 @@ public static class HttpInterface
     private const int MaxBufferBytes = 64 * 1024;
 
     /// <summary>Makes the web application of a node that serves; the caller starts and stops it.</summary>
-    public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggers, TimeProvider time) => Create(NodeLifecycle.Of(node), options, loggers, time);
+    public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggers, TimeProvider time) =>
+        Create(options, loggers, time, services => services.AddSingleton(NodeLifecycle.Of(node)));
 
-    // Of a node that may still have to come: until then it is live, not ready, and refuses all that needs the node.
-    internal static WebApplication Create(NodeLifecycle lifecycle, HttpOptions options, ILoggerFactory loggers, TimeProvider time)
+    // Add: the lifecycle of a node that may still have to come; until then the web application is live, not ready, and refuses all that needs the node.
+    internal static WebApplication Create(HttpOptions options, ILoggerFactory loggers, TimeProvider time, Action<IServiceCollection> add)
     {
         options.Validate();
         // An empty builder: nothing of this process's own arguments, environment or folder decides how the node listens.
@@ -39,19 +40,22 @@ public static class HttpInterface
         builder.Services.AddSingleton(loggers);
         builder.Services.AddLogging();
         builder.Services.AddSingleton(time);
+        add(builder.Services);
         builder.Services.AddRouting();
         builder.Services.AddProblemDetails();
         builder.Services.ConfigureHttpJsonOptions(json => JsonFormat.Apply(json.SerializerOptions));
-        builder.Services.AddOpenApi(openApi => openApi.AddSchemaTransformer(SingleNameEnums.Describe).AddDocumentTransformer((document, _, _) =>
+        builder.Services.AddOpenApi(openApi => openApi.AddSchemaTransformer(SingleNameEnums.Describe).AddDocumentTransformer((document, context, _) =>
         {
-            document.Info.Title = lifecycle.Application.Name;
-            document.Info.Description = lifecycle.Application.Summary;
+            ApplicationDefinition application = context.ApplicationServices.GetRequiredService<NodeLifecycle>().Application;
+            document.Info.Title = application.Name;
+            document.Info.Description = application.Summary;
             document.Info.Version = typeof(HttpInterface).Assembly.GetName().Version?.ToString(3) ?? "0";
             return Task.CompletedTask;
         }));
 
         var log = new RequestLog(loggers.CreateLogger("KafkaEventSourcing.Hosting.Http"), time);
         WebApplication web = builder.Build();
+        NodeLifecycle lifecycle = web.Services.GetRequiredService<NodeLifecycle>();
         // What is a fault of the node is logged by Answer; a caller's mistake is none.
         web.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = context => Answer(context, context.Features.Get<IExceptionHandlerFeature>()!.Error, log, options), SuppressDiagnosticsCallback = _ => true });
         web.UseStatusCodePages(statusCode => Problems.Of(statusCode.HttpContext).ExecuteAsync(statusCode.HttpContext));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.CommandLine;
+using KafkaEventSourcing.Hosting.Hosts;
 
 namespace KafkaEventSourcing.Hosting.Tests.CommandLine;
 
@@ -60,7 +61,7 @@ public sealed class UsageTests
     {
         var addresses = new ServerAddresses { Kafka = "localhost:1", KafkaSettings = new Dictionary<string, string> { [name] = value, ["sasl.password"] = "soon" } };
         InvalidInputException wrong = Should.Throw<InvalidInputException>(addresses.Validate);
-        wrong.Field.ShouldBe("--kafka-setting");
+        OptionNames.InCommandLine(wrong).Message.ShouldStartWith("--kafka-setting has a setting");
         wrong.Message.ShouldContain(told);
         wrong.Message.ShouldNotContain("\"soon\"");
     }
@@ -69,11 +70,11 @@ public sealed class UsageTests
     [InlineData("localhost")]
     [InlineData("ftp://localhost")]
     public void Registry_address_that_is_none_is_refused(string address) =>
-        Should.Throw<InvalidInputException>(new ServerAddresses { Registry = address }.Validate).Field.ShouldBe("--registry");
+        Should.Throw<InvalidInputException>(new ServerAddresses { Registry = address }.Validate).Field.ShouldBe("SchemaRegistry");
 
     [Fact]
     public void Registry_setting_that_there_is_not_is_refused() =>
-        Should.Throw<InvalidInputException>(new ServerAddresses { Registry = "http://localhost:1", RegistrySettings = new Dictionary<string, string> { ["schema.registry.no.such"] = "1" } }.Validate).Field.ShouldBe("--registry-setting");
+        Should.Throw<InvalidInputException>(new ServerAddresses { Registry = "http://localhost:1", RegistrySettings = new Dictionary<string, string> { ["schema.registry.no.such"] = "1" } }.Validate).Field.ShouldBe("SchemaRegistrySettings");
 
     [Theory]
     [InlineData("NaN")]

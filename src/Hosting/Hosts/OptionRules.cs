@@ -1,0 +1,88 @@
+using System.Globalization;
+
+namespace KafkaEventSourcing.Hosting.Hosts;
+
+/// <summary>What the options of a node must be. Each failure names the property at the beginning of its message, so that whoever shows it can write the name that its reader knows (<see cref="OptionNames"/>).</summary>
+internal static class OptionRules
+{
+    private const int MaxPartitions = 10_000;
+    private const int MaxStandbys = 100;
+    private const int MaxNodeIdLength = 128;
+
+    /// <summary>What is wrong with <paramref name="options"/>, in the order of the properties; none: nothing.</summary>
+    public static IEnumerable<InvalidInputException> Failures(KafkaEventSourcingOptions options) =>
+        Values(options).Concat(Thrown(options.Addresses.Validate)).Concat(Thrown(() => _ = options.Secret));
+
+    /// <summary>What is missing of the addresses that an application needs.</summary>
+    /// <param name="addresses">Those that are named.</param>
+    /// <param name="mongoDB">Whether it needs MongoDB.</param>
+    public static InvalidInputException? Missing(ServerAddresses addresses, bool mongoDB)
+    {
+        string? missing = addresses.Kafka is null ? nameof(KafkaEventSourcingOptions.Kafka)
+            : addresses.Registry is null ? nameof(KafkaEventSourcingOptions.SchemaRegistry)
+            : addresses.MongoDB is null && mongoDB ? nameof(KafkaEventSourcingOptions.MongoDB)
+            : null;
+        return missing is null ? null : new InvalidInputException(missing, $"{missing} is missing. This application has no embedded servers: name Kafka, the Schema Registry{(mongoDB ? ", and MongoDB for its read models" : "")}.");
+    }
+
+    private static IEnumerable<InvalidInputException> Values(KafkaEventSourcingOptions options)
+    {
+        if (options.DataDirectory is { } data)
+        {
+            if (string.IsNullOrWhiteSpace(data))
+                yield return Wrong(nameof(options.DataDirectory), $"is empty; it must be the name of a folder, which is created when it is missing.");
+            else if (data.Contains('\0', StringComparison.Ordinal))
+                yield return Wrong(nameof(options.DataDirectory), $"has a character that names of folders cannot have.");
+        }
+
+        if (options.Partitions is < 1 or > MaxPartitions)
+            yield return Wrong(nameof(options.Partitions), $"is {options.Partitions}; it must be from 1 to {MaxPartitions:N0}.");
+        if (options.ReplicationFactor is not -1 and < 1)
+            yield return Wrong(nameof(options.ReplicationFactor), $"is {options.ReplicationFactor}; it must be at least 1, or be left out.");
+        if (options.CommandTimeout <= TimeSpan.Zero)
+            yield return NotPositive(nameof(options.CommandTimeout), options.CommandTimeout);
+        if (options.BarrierEvents < 1)
+            yield return NotPositive(nameof(options.BarrierEvents), options.BarrierEvents);
+        if (options.StartTimeout <= TimeSpan.Zero)
+            yield return NotPositive(nameof(options.StartTimeout), options.StartTimeout);
+        if (options.NodeId is { } id && (id.Length is 0 or > MaxNodeIdLength || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')))
+            yield return Wrong(nameof(options.NodeId), $"is '{id}'; it must have 1 to {MaxNodeIdLength} letters, digits, dots, hyphens and underscores.");
+        if (options.SessionTimeout < TimeSpan.FromSeconds(1))
+            yield return Wrong(nameof(options.SessionTimeout), $"is {options.SessionTimeout.TotalSeconds:0.#} s; it must be at least 1, and what the brokers allow.");
+        if (options.MaxWaitingBytes is < 1)
+            yield return NotPositive(nameof(options.MaxWaitingBytes), options.MaxWaitingBytes);
+        if (options.Standbys is < 0 or > MaxStandbys)
+            yield return Wrong(nameof(options.Standbys), $"is {options.Standbys}; it must be from 0 to {MaxStandbys}.");
+        if (options.ReadTimeout <= TimeSpan.Zero)
+            yield return NotPositive(nameof(options.ReadTimeout), options.ReadTimeout);
+        if (options.BrokerSilence < TimeSpan.FromSeconds(1))
+            yield return Wrong(nameof(options.BrokerSilence), $"is {options.BrokerSilence}; it must be at least 1 s.");
+        if (options.Advertise is { } address && (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps)))
+            yield return Wrong(nameof(options.Advertise), $"is '{address}'; it must be an address such as http://node-1:8080.");
+        if (options.Drain < TimeSpan.Zero)
+            yield return Wrong(nameof(options.Drain), $"is {options.Drain}; it must not be negative.");
+        if (options.MaxBodyBytes < 1)
+            yield return NotPositive(nameof(options.MaxBodyBytes), options.MaxBodyBytes);
+        if (options.MaxBodyBytesInFlight < 1)
+            yield return NotPositive(nameof(options.MaxBodyBytesInFlight), options.MaxBodyBytesInFlight);
+        if (options.TokenTimeout <= TimeSpan.Zero)
+            yield return NotPositive(nameof(options.TokenTimeout), options.TokenTimeout);
+    }
+
+    private static IEnumerable<InvalidInputException> Thrown(Action check)
+    {
+        try
+        {
+            check();
+            return [];
+        }
+        catch (InvalidInputException wrong)
+        {
+            return [wrong];
+        }
+    }
+
+    private static InvalidInputException NotPositive(string property, object value) => Wrong(property, $"is {value}; it must be positive.");
+
+    private static InvalidInputException Wrong(string property, FormattableString what) => new(property, $"{property} {what.ToString(CultureInfo.InvariantCulture)}");
+}
