@@ -81,7 +81,7 @@ public sealed class AggregateNode : IAsyncDisposable
         }
 
         var processor = new CommandProcessor(definition, topics, kafka, serde,
-            new CommandProcessorOptions
+            options.Processing.Over(new CommandProcessorOptions
             {
                 StateDirectory = Path.Combine(options.DataDirectoryOf(application.Name), "state", definition.Name),
                 BarrierEvents = options.BarrierEvents,
@@ -92,7 +92,8 @@ public sealed class AggregateNode : IAsyncDisposable
                 MaxWaitingBytes = options.MaxWaitingBytes ?? NodeMemory.WaitingBytes(application.Aggregates.Count),
                 IgnoreUnknownEvents = options.IgnoreUnknownEvents,
                 AnswerTimeout = options.CommandTimeout,
-            },
+                StateStores = options.StateStores,
+            }),
             timeProvider, loggers, application.Aggregates);
         TopicFamilyWatch? watch = null;
         OwnerDirectory? owners = null;
@@ -107,9 +108,9 @@ public sealed class AggregateNode : IAsyncDisposable
             NodeCodec codec = await NodeCodec.Create(serde, topics, definition, cancellationToken).ConfigureAwait(false);
             owners = OwnerDirectory.Start(kafka, topics, serde, loggers);
             commands = await CommandClient.Start(
-                kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
+                kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout, MaxCommandBytes = options.Processing.MaxCommandBytes }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
-            var projecting = new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) };
+            ProjectionEngineOptions projecting = options.ReadModels.Over(new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) });
             var feed = new ProjectionFeed(
                 definition.Name, application.SharedReadModels(), sharing.ToDictionary(a => a.Name, IEventLogExtents (a) => new HistoryReader(kafka, new TopicFamily(application.Name, a.Name), serde)));
             engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels!, projecting, loggers.CreateLogger<ProjectionEngine>(), history, timeProvider, feed);
@@ -129,7 +130,7 @@ public sealed class AggregateNode : IAsyncDisposable
             throw;
         }
 
-        node.Completion = node.WatchParts(readModelsReady, kafka, topics, serde, application.Name, options.SessionTimeout, timeProvider, loggers);
+        node.Completion = node.WatchParts(readModelsReady, kafka, topics, serde, application.Name, options, timeProvider, loggers);
         return node;
     }
 
@@ -198,17 +199,17 @@ public sealed class AggregateNode : IAsyncDisposable
     }
 
     private async Task WatchParts(
-        Task readModelsReady, KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, TimeSpan sessionTimeout, TimeProvider time, ILoggerFactory loggers)
+        Task readModelsReady, KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, KafkaEventSourcingOptions options, TimeProvider time, ILoggerFactory loggers)
     {
         var parts = new List<Task> { Processor.Completion, Owners.Completion };
         if (Projections is { } engine)
         {
-            var subscription = new EventSubscriptionOptions
+            EventSubscriptionOptions subscription = options.ReadModels.Over(new EventSubscriptionOptions
             {
                 GroupId = $"{application}-{topics.Aggregate}-projections",
                 MaxWaitingBytes = NodeMemory.WaitingBytes(1),
-                SessionTimeout = sessionTimeout,
-            };
+                SessionTimeout = options.SessionTimeout,
+            });
             _events = new EventSubscription(kafka, topics, serde, subscription, time, loggers);
             engine.Behind += _events.Restart;
             _projecting = Project(_events, engine, readModelsReady);

@@ -2,6 +2,7 @@ using System.Reflection;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Hosting.Health;
+using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Processing;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
@@ -73,13 +74,14 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     internal static async Task<EventSourcedNode> Start(
         ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
-        options.Validate();
+        if (OptionRules.Failures(options, application).FirstOrDefault() is { } wrong)
+            throw wrong;
         addresses.Validate();
         Directory.CreateDirectory(options.DataDirectoryOf(application.Name));
         var registry = new CachedSchemaRegistryClient(addresses.RegistryConfig());
         MongoProjectionStore? readModels = application.NeedsMongoDB
             ? new MongoProjectionStore(
-                new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name, Indexes = application.Indexes },
+                options.ReadModels.Over(new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name, Indexes = application.Indexes }),
                 timeProvider, loggers.CreateLogger<MongoProjectionStore>())
             : null;
         var node = new EventSourcedNode(application, addresses, registry, readModels) { SessionTimeout = options.SessionTimeout };
@@ -180,7 +182,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
                 _byCommand.Add(command, part);
         }
 
-        Subscriptions = [.. Application.Subscriptions.Select(s => SubscriptionRunner.Start(s, Application.Name, Addresses.KafkaConnection, serde, timeProvider, loggers))];
+        Subscriptions = [.. Application.Subscriptions.Select(s => SubscriptionRunner.Start(SubscriptionOverrides.Over(s, options), Application.Name, Addresses.KafkaConnection, serde, timeProvider, loggers))];
         Completion = Watch([.. started.Select(p => p.Completion), .. Subscriptions.Select(s => s.Completion)]);
         entering(() => $"joining its groups and restoring partitions ({string.Join(", ", started.Select(a => $"{a.Definition.Name}: {a.Processor.Partitions.Values.Count(s => s == PartitionStatus.Serving)} of {a.Processor.Partitions.Count} serve"))})");
         Task ready = Task.WhenAll(started.Select(a => a.Processor.Ready));

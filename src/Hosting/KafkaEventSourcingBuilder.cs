@@ -81,6 +81,6 @@ public sealed class KafkaEventSourcingBuilder
     internal IEnumerable<InvalidInputException> FailuresOf(KafkaEventSourcingOptions options)
     {
         InvalidInputException? missing = Embedded is null ? OptionRules.Missing(options.Addresses, Definition.NeedsMongoDB) : null;
-        return OptionRules.Failures(options).Concat(missing is null ? [] : [missing]);
+        return OptionRules.Failures(options, Definition).Concat(missing is null ? [] : [missing]);
     }
 }

@@ -1,5 +1,6 @@
 using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Hosting.Http;
+using KafkaEventSourcing.Processing;
 
 namespace KafkaEventSourcing.Hosting;
 
@@ -93,6 +94,18 @@ public sealed class KafkaEventSourcingOptions
 
     /// <inheritdoc cref="HttpOptions.TokenTimeout"/>
     public TimeSpan TokenTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How commands are decided.</summary>
+    public ProcessingOptions Processing { get; set; } = new();
+
+    /// <summary>How the state stores (RocksDB) use memory and files.</summary>
+    public StateStoreOptions StateStores { get; set; } = new();
+
+    /// <summary>How read models are kept.</summary>
+    public ReadModelOptions ReadModels { get; set; } = new();
+
+    /// <summary>By the name of a subscription, the options that are others than its definition says, as <c>Subscriptions:mailer:Attempts</c>: those of <see cref="KafkaEventSourcing.Subscriptions.SubscriptionOptions"/>.</summary>
+    public IDictionary<string, Dictionary<string, string>> Subscriptions { get; } = new Dictionary<string, Dictionary<string, string>>();
 
     internal ServerAddresses Addresses => new()
     {

@@ -74,7 +74,8 @@ public sealed class NodeStarter
     /// <exception cref="InvalidInputException">One is unusable.</exception>
     internal void Check(KafkaEventSourcingOptions options)
     {
-        options.Validate();
+        if (OptionRules.Failures(options, Application).FirstOrDefault() is { } wrong)
+            throw wrong;
         if (Embedded is null && OptionRules.Missing(options.Addresses, Application.NeedsMongoDB) is { } missing)
             throw missing;
         FileDescriptors.Check(FileDescriptors.Needed(Application.Aggregates.Count, options.Partitions));

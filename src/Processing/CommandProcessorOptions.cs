@@ -63,6 +63,9 @@ public sealed record CommandProcessorOptions
     /// <summary>Whether to serve although the log has events of types that the code does not have. Default false: the start is refused. Set, aggregates that have such events are parked when they are restored.</summary>
     public bool IgnoreUnknownEvents { get; init; }
 
+    /// <summary>How the state stores use memory and files.</summary>
+    public StateStoreOptions StateStores { get; init; } = new();
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()
@@ -77,6 +80,7 @@ public sealed record CommandProcessorOptions
         Check(BarrierBytes, nameof(BarrierBytes));
         Check(CachedBytes, nameof(CachedBytes));
         Check(MaxWaitingBytes, nameof(MaxWaitingBytes));
+        StateStores.Validate();
         if (Standbys < 0)
             throw new InvalidInputException(nameof(Standbys), $"{nameof(Standbys)} is {Standbys}; it must not be negative.");
         if (SessionTimeout < TimeSpan.FromSeconds(1))

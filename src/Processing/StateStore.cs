@@ -72,17 +72,17 @@ internal sealed class StateStore : IDisposable
     /// first, as its content follows from the events. <paramref name="memory"/> is shared with other stores; null: with all of the process.
     /// </summary>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
-    public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, StoreMemory? memory = null)
+    public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, StoreMemory? memory = null, int maxOpenFiles = 256)
     {
         memory ??= StoreMemory.OfProcess;
-        StateStore store = OpenAsIs(directory, definition, stateType, recentLimit, memory);
+        StateStore store = OpenAsIs(directory, definition, stateType, recentLimit, memory, maxOpenFiles);
         byte[] schema = Encoding.UTF8.GetBytes($"{FormatVersion}/{recentLimit}/{stateType.Fingerprint}");
         byte[]? present = store._database.Get(SchemaKey);
         if ((present is not null && !present.AsSpan().SequenceEqual(schema)) || store._database.Get(LoadingKey) is not null)
         {
             store.Dispose();
             Directory.Delete(directory, recursive: true);
-            store = OpenAsIs(directory, definition, stateType, recentLimit, memory);
+            store = OpenAsIs(directory, definition, stateType, recentLimit, memory, maxOpenFiles);
         }
 
         store._database.Put(SchemaKey, schema, writeOptions: store._write);
@@ -345,12 +345,12 @@ internal sealed class StateStore : IDisposable
         _database.Dispose();
     }
 
-    private static StateStore OpenAsIs(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, StoreMemory memory)
+    private static StateStore OpenAsIs(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, StoreMemory memory, int maxOpenFiles)
     {
         Directory.CreateDirectory(directory);
         DbOptions options = memory.Share(new DbOptions())
             .SetCreateIfMissing(true)
-            .SetMaxOpenFiles(256)
+            .SetMaxOpenFiles(maxOpenFiles)
             .SetKeepLogFileNum(2)
             .SetMaxLogFileSize(1024UL * 1024)
             .SetCompression(Compression.No);

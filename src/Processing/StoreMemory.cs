@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using RocksDbSharp;
 
 namespace KafkaEventSourcing.Processing;
@@ -10,6 +11,9 @@ internal sealed class StoreMemory
 {
     private const int LargestAcrossStores = 2; // RocksDB's WriteBufferFlushPolicy::kFlushLargestAcrossDBs
     private const long MiB = 1024 * 1024;
+
+    private static readonly long DefaultWriteBuffers = Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 16, 8 * MiB, 256 * MiB);
+    private static readonly ConcurrentDictionary<(long WriteBuffers, long Blocks), Lazy<StoreMemory>> OfSizes = [];
 
     private readonly IntPtr _writeBuffers;
     private readonly Cache _blocks;
@@ -25,7 +29,7 @@ internal sealed class StoreMemory
     /// <summary>
     /// That of all stores of this process: for memory tables a sixteenth of the memory that the process may have (a limit of its container or of its heap counts, as the runtime sees it), from 8 to 256 MiB; for blocks half of that.
     /// </summary>
-    public static StoreMemory OfProcess { get; } = ShareOf(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+    public static StoreMemory OfProcess => With(new StateStoreOptions());
 
     /// <summary>What the memory tables may take.</summary>
     public long WriteBufferBytes { get; }
@@ -42,9 +46,10 @@ internal sealed class StoreMemory
             .SetBlockBasedTableFactory(new BlockBasedTableOptions().SetBlockCache(_blocks).SetCacheIndexAndFilterBlocks(true));
     }
 
-    private static StoreMemory ShareOf(long available)
+    /// <summary>That of all stores of this process whose options have the same sizes.</summary>
+    public static StoreMemory With(StateStoreOptions options)
     {
-        long writeBuffers = Math.Clamp(available / 16, 8 * MiB, 256 * MiB);
-        return new StoreMemory(writeBuffers, writeBuffers / 2);
+        (long WriteBuffers, long Blocks) sizes = (options.WriteBufferBytes ?? DefaultWriteBuffers, options.BlockCacheBytes ?? DefaultWriteBuffers / 2);
+        return OfSizes.GetOrAdd(sizes, static s => new Lazy<StoreMemory>(() => new StoreMemory(s.WriteBuffers, s.Blocks))).Value;
     }
 }

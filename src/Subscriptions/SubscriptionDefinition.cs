@@ -26,13 +26,22 @@ public sealed class SubscriptionDefinition
     public SubscriptionStart Start { get; }
 
     /// <summary>How it handles.</summary>
-    public SubscriptionOptions Options { get; }
+    public SubscriptionOptions Options { get; private set; }
 
     /// <summary>The consumer group that shares the events of <paramref name="aggregate"/>: <c>application.subscription.name.aggregate</c>.</summary>
     public string GroupOf(string application, AggregateDefinition aggregate)
     {
         ArgumentNullException.ThrowIfNull(aggregate);
         return $"{application}.subscription.{Name}.{aggregate.Name}";
+    }
+
+    /// <summary>The same with other options, as those of the configuration.</summary>
+    public SubscriptionDefinition With(SubscriptionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var other = (SubscriptionDefinition)MemberwiseClone();
+        other.Options = options;
+        return other;
     }
 
     internal bool Handles(RecordedEvent recorded) => _handlers.ContainsKey(recorded.Payload.GetType());

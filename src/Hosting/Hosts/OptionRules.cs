@@ -10,8 +10,29 @@ internal static class OptionRules
     private const int MaxNodeIdLength = 128;
 
     /// <summary>What is wrong with <paramref name="options"/>, in the order of the properties; none: nothing.</summary>
-    public static IEnumerable<InvalidInputException> Failures(KafkaEventSourcingOptions options) =>
-        Values(options).Concat(Thrown(options.Addresses.Validate)).Concat(Thrown(() => _ = options.Secret));
+    /// <param name="options">The options.</param>
+    /// <param name="application">Whose they are; null: of any, whose subscriptions are not known.</param>
+    public static IEnumerable<InvalidInputException> Failures(KafkaEventSourcingOptions options, ApplicationDefinition? application = null) =>
+    [
+        .. Values(options), .. Thrown(options.Addresses.Validate), .. Thrown(() => _ = options.Secret),
+        .. Thrown(() => Within(nameof(options.Processing), options.Processing.Validate)),
+        .. Thrown(() => Within(nameof(options.StateStores), options.StateStores.Validate)),
+        .. Thrown(() => Within(nameof(options.ReadModels), options.ReadModels.Validate)),
+        .. application is null ? [] : Thrown(() => SubscriptionOverrides.Check(application, options)),
+    ];
+
+    /// <summary>Runs <paramref name="check"/> of a section within the options, and names what is wrong by it.</summary>
+    public static void Within(string section, Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (InvalidInputException wrong)
+        {
+            throw new InvalidInputException($"{section}:{wrong.Field}", wrong.Message.StartsWith(wrong.Field, StringComparison.Ordinal) ? $"{section}:{wrong.Message}" : $"{section}:{wrong.Field}: {wrong.Message}", wrong);
+        }
+    }
 
     /// <summary>What is missing of the addresses that an application needs.</summary>
     /// <param name="addresses">Those that are named.</param>

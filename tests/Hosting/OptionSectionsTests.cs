@@ -1,0 +1,110 @@
+using System.Globalization;
+using System.Reflection;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.Hosts;
+using KafkaEventSourcing.Processing;
+using KafkaEventSourcing.Projections;
+using KafkaEventSourcing.Projections.MongoDB;
+using KafkaEventSourcing.Subscriptions;
+using Microsoft.Extensions.Configuration;
+
+namespace KafkaEventSourcing.Hosting.Tests;
+
+/// <summary>What the parts of a node can be told, configuration can say: an option that is added to a part and forgotten here fails these tests.</summary>
+public sealed class OptionSectionsTests
+{
+    // Those that the node sets itself, by options of its own or as there is only one right value.
+    private static readonly Dictionary<Type, string[]> OfTheNode = new()
+    {
+        [typeof(CommandProcessorOptions)] = ["StateDirectory", "MaxWaitingBytes", "BarrierEvents", "Standbys", "NodeId", "SessionTimeout", "AnswerTimeout", "IgnoreUnknownEvents", "StateStores"],
+        [typeof(ProjectionEngineOptions)] = [],
+        [typeof(EventSubscriptionOptions)] = ["GroupId", "KeepsPositions", "SessionTimeout"],
+        [typeof(MongoProjectionOptions)] = ["ConnectionString", "Database", "Indexes"],
+        [typeof(StateStoreOptions)] = [],
+    };
+
+    [Fact]
+    public void Every_option_of_the_parts_is_set_by_configuration()
+    {
+        KafkaEventSourcingOptions options = Bind(new Dictionary<string, string>(
+            Values("Processing", typeof(ProcessingOptions)).Concat(Values("StateStores", typeof(StateStoreOptions))).Concat(Values("ReadModels", typeof(ReadModelOptions)))));
+        OptionRules.Failures(options).ShouldBeEmpty();
+        ShouldHaveValues(options.Processing.Over(new CommandProcessorOptions { StateDirectory = "." }));
+        ShouldHaveValues(options.StateStores);
+        ShouldHaveValues(options.ReadModels.Over(new ProjectionEngineOptions()));
+        ShouldHaveValues(options.ReadModels.Over(new EventSubscriptionOptions { GroupId = "g" }));
+        ShouldHaveValues(options.ReadModels.Over(new MongoProjectionOptions { ConnectionString = "c", Database = "d" }));
+    }
+
+    [Fact]
+    public void Sections_that_say_nothing_leave_the_parts_as_they_are()
+    {
+        var options = new KafkaEventSourcingOptions();
+        var processor = new CommandProcessorOptions { StateDirectory = "." };
+        options.Processing.Over(processor).ShouldBe(processor);
+        options.StateStores.ShouldBe(new StateStoreOptions());
+        options.ReadModels.Over(new ProjectionEngineOptions()).ShouldBe(new ProjectionEngineOptions());
+        var feed = new EventSubscriptionOptions { GroupId = "g" };
+        options.ReadModels.Over(feed).ShouldBe(feed);
+    }
+
+    [Theory]
+    [InlineData("Processing:MaxBatchCommands", "0", "Processing:MaxBatchCommands is 0; it must be at least 1.")]
+    [InlineData("Processing:TransactionTimeout", "00:00:00.5", "Processing:TransactionTimeout is 00:00:00.5000000")]
+    [InlineData("StateStores:MaxOpenFiles", "3", "StateStores:MaxOpenFiles is 3; it must be at least 16, or -1 for all.")]
+    [InlineData("StateStores:WriteBufferBytes", "1000", "StateStores:WriteBufferBytes is 1000; it must be at least 1 MiB")]
+    [InlineData("ReadModels:CheckInterval", "00:00:00", "ReadModels:CheckInterval is 00:00:00; it must be positive.")]
+    [InlineData("ReadModels:RetryDelay", "00:00:00", "ReadModels:RetryDelay is 00:00:00 and MaxRetryDelay")]
+    public void Value_out_of_range_is_named_with_its_section(string key, string value, string told)
+    {
+        InvalidInputException wrong = OptionRules.Failures(Bind(new() { [key] = value })).ShouldHaveSingleItem();
+        wrong.Message.ShouldStartWith(told);
+        OptionNames.InConfiguration(wrong, "Bank").Message.ShouldStartWith($"Bank:{told}");
+        OptionNames.InCommandLine(wrong).Message.ShouldStartWith($"KafkaEventSourcing:{told}");
+    }
+
+    [Fact]
+    public void Subscription_has_what_the_configuration_says_over_its_definition()
+    {
+        KafkaEventSourcingOptions options = Bind(new() { ["Subscriptions:mailer:Attempts"] = "9", ["Subscriptions:mailer:RetryDelay"] = "00:00:01" });
+        SubscriptionDefinition mailer = Mailer();
+        SubscriptionDefinition merged = SubscriptionOverrides.Over(mailer, options);
+        merged.Options.ShouldBe(mailer.Options with { Attempts = 9, RetryDelay = TimeSpan.FromSeconds(1) });
+        (merged.Name, merged.Start, mailer.Options.Attempts).ShouldBe((mailer.Name, mailer.Start, new SubscriptionOptions().Attempts));
+    }
+
+    [Theory]
+    [InlineData("Attempts", "0", "Subscriptions:mailer:Attempts is 0")]
+    [InlineData("Attempts", "many", "Subscriptions:mailer: Failed to convert configuration value 'many' at 'Attempts'")]
+    [InlineData("Atempts", "1", "Subscriptions:mailer: 'ErrorOnUnknownConfiguration' was set")]
+    public void Value_of_a_subscription_that_it_cannot_take_is_named(string option, string value, string told) =>
+        Should.Throw<InvalidInputException>(() => SubscriptionOverrides.Over(Mailer(), Bind(new() { [$"Subscriptions:mailer:{option}"] = value }))).Message.ShouldStartWith(told);
+
+    private static SubscriptionDefinition Mailer() => Subscription.Named("mailer")
+        .From(AggregateDefinition.Define("tally", new object()).Decides<string>((_, _) => Decision.Accept(new Tallied())).Evolves<Tallied>((state, _) => state).Build())
+        .On<Tallied>((_, _, _) => Task.CompletedTask)
+        .Build();
+
+    private static KafkaEventSourcingOptions Bind(Dictionary<string, string> values)
+    {
+        var options = new KafkaEventSourcingOptions();
+        new ConfigurationBuilder().AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value))).Build().Bind(options);
+        return options;
+    }
+
+    private static void ShouldHaveValues(object part)
+    {
+        foreach (PropertyInfo property in part.GetType().GetProperties().Where(p => p.CanWrite && !OfTheNode[part.GetType()].Contains(p.Name)))
+            string.Format(CultureInfo.InvariantCulture, "{0}", property.GetValue(part)).ShouldBe(ValueOf(property), $"{part.GetType().Name}.{property.Name}");
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> Values(string section, Type type) => type.GetProperties().Select(p => KeyValuePair.Create($"{section}:{p.Name}", ValueOf(p)));
+
+    // One that no default is, by the name.
+    private static string ValueOf(PropertyInfo property) =>
+        property.PropertyType == typeof(TimeSpan) ? $"00:00:{10 + property.Name.Length}"
+        : property.PropertyType == typeof(string) ? $"value-of-{property.Name}"
+        : (3_000_000 + property.Name.Length).ToString(CultureInfo.InvariantCulture);
+
+    private sealed record Tallied;
+}
