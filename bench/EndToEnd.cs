@@ -21,6 +21,9 @@ internal static class EndToEnd
     /// <summary>The direct door without read models.</summary>
     public static Task Process(Load load, CancellationToken cancellationToken) => Run("decide, append, store", load, readModels: false, node => node, cancellationToken);
 
+    /// <summary>The command topic without read models.</summary>
+    public static Task ProcessTopic(Load load, CancellationToken cancellationToken) => Run("decide, append, store, by the topic", load, readModels: false, node => node.Aggregates[0].CommandTopic, cancellationToken);
+
     private static async Task Run(string name, Load load, bool readModels, Func<EventSourcedNode, ICommandClient> door, CancellationToken cancellationToken)
     {
         var answered = new Sample($"{name}: commands answered", "cmd/s");
