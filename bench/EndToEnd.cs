@@ -78,9 +78,9 @@ internal static class EndToEnd
         EventSourcedApplication bank = EventSourcedApplication.Named(servers.Application, "bench").With(Account.Definition);
         return readModels
             ? bank.With(BankReadModels.Accounts)
-                .With(BankReadModels.Statements, BankReadModels.StatementIndexes)
-                .With(BankReadModels.Movements, BankReadModels.MovementsByAccountAndDay, BankReadModels.MovementsByCategoryAndDay)
-                .With(BankReadModels.DailyTotals, BankReadModels.DailyTotalsByDay)
+                .With(BankReadModels.Statements)
+                .With(BankReadModels.Movements)
+                .With(BankReadModels.DailyTotals)
                 .Build()
             : bank.Build();
     }

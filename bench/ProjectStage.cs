@@ -27,7 +27,6 @@ internal static class ProjectStage
                 {
                     ConnectionString = servers.Addresses.MongoDB!,
                     Database = $"{servers.Application}-project-{run}",
-                    Indexes = [.. BankReadModels.StatementIndexes, BankReadModels.MovementsByAccountAndDay, BankReadModels.MovementsByCategoryAndDay, BankReadModels.DailyTotalsByDay],
                 },
                 TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
             await store.Prepare(projections, cancellationToken).ConfigureAwait(false);

@@ -1,5 +1,6 @@
 using Banking.Domain;
 using Banking.ReadModels;
+using KafkaEventSourcing.Hosting;
 
 namespace Banking;
 
@@ -9,8 +10,8 @@ internal static class BankExamples
     private static readonly DateOnly Opened = new(2026, 1, 31);
     private static readonly DateOnly Booked = new(2026, 3, 1);
 
-    public static object[] All { get; } =
-    [
+    /// <summary>Adds one example of each command, state and document of accounts.</summary>
+    public static EventSourcedApplication WithBankExamples(this EventSourcedApplication application) => application.WithExamples(
         new OpenAccount { Owner = "Ada Lovelace", Currency = "EUR", OverdraftLimit = 50_000, OpenedOn = Opened },
         new Credit { Amount = 120_000, Currency = "EUR", BookedOn = Booked, Operation = Operation.CashDeposit, Category = Category.None },
         new Debit
@@ -39,8 +40,7 @@ internal static class BankExamples
         new DailyTotalDocument
         {
             Id = "2026-03-01/household/debit/EUR", Day = Midnight(Booked), Category = Names.Of(Banking.Domain.Category.Household), Direction = BankReadModels.Debit, Currency = "EUR", Count = 1, Amount = 8_050,
-        },
-    ];
+        });
 
     private static DateTime Midnight(DateOnly day) => day.ToDateTime(TimeOnly.MinValue, DateTimeKind.Utc);
 }

@@ -39,7 +39,7 @@ public sealed class AvroMessageSerde
 
     /// <summary>A serde of <paramref name="types"/>, with schema ids from <paramref name="registry"/>; it knows the engine's own messages besides.</summary>
     public static AvroMessageSerde Create(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types) =>
-        new(registry, types.Concat([AvroRecordType.Of<CommandReply>(), AvroRecordType.Of<AggregateSnapshot>(), AvroRecordType.Of<SnapshotBarrier>(), AvroRecordType.Of<PartitionPosition>(), AvroRecordType.Of<PartitionOwner>(), AvroRecordType.Of<CommandAnswered>(), AvroRecordType.Of<TimerElapsed>()]));
+        new(registry, types.Concat([AvroRecordType.Of<CommandReply>(), AvroRecordType.Of<AggregateSnapshot>(), AvroRecordType.Of<SnapshotBarrier>(), AvroRecordType.Of<PartitionPosition>(), AvroRecordType.Of<PartitionOwner>(), AvroRecordType.Of<CommandAnswered>(), AvroRecordType.Of<Messages.TimerElapsed>()]));
 
     /// <summary>The type that <paramref name="type"/> was declared as.</summary>
     /// <exception cref="InvalidOperationException">It was not declared.</exception>

@@ -53,7 +53,7 @@ public sealed class AggregateBuilder<TState>
 
     /// <summary>
     /// Declares what <typeparamref name="TEvent"/> causes, given the state after it: an aggregate that reacts is a process. The outcomes of its commands come back as commands that it decides
-    /// (<c>CommandAnswered</c>), its timers as well (<c>TimerElapsed</c>). Pure.
+    /// (<see cref="CommandCompleted"/>), its timers as well (<see cref="TimerElapsed"/>). Pure.
     /// </summary>
     /// <exception cref="InvalidOperationException">The type is declared already.</exception>
     public AggregateBuilder<TState> Reacts<TEvent>(Func<TState, TEvent, Reaction> react)
@@ -66,7 +66,7 @@ public sealed class AggregateBuilder<TState>
 
     /// <summary>Finishes the definition.</summary>
     /// <exception cref="InvalidOperationException">It decides no command or evolves by no event.</exception>
-    public AggregateDefinition Build()
+    public AggregateDefinition<TState> Build()
     {
         if (_deciders.Count == 0)
             throw new InvalidOperationException($"The aggregate '{_name}' decides no command: call {nameof(Decides)} at least once.");

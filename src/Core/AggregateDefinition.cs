@@ -3,8 +3,7 @@ using System.Collections.Frozen;
 namespace KafkaEventSourcing;
 
 /// <summary>
-/// One aggregate type as the engine sees it: its name, its message types, and its two pure functions. Built with
-/// <see cref="Define{TState}"/>. Immutable and thread-safe.
+/// One aggregate type as the engine sees it, which knows types only at run time. Applications hold an <see cref="AggregateDefinition{TState}"/>, built with <see cref="Define{TState}"/>. Immutable and thread-safe.
 /// </summary>
 public abstract class AggregateDefinition
 {
@@ -39,6 +38,18 @@ public abstract class AggregateDefinition
     /// <summary>What <paramref name="event"/> causes, given the state after it: pure. Nothing when it reacts to none of its type.</summary>
     public abstract Reaction React(object state, object @event);
 
+    /// <summary>Whether callers may send <paramref name="commandType"/>: the aggregate type decides it, and it is not one that only the engine sends.</summary>
+    public bool Accepts(Type commandType) => CommandTypes.Contains(commandType) && !ProcessMessages.Is(commandType);
+
+    /// <summary>Checks that callers may send <paramref name="command"/>.</summary>
+    /// <exception cref="InvalidInputException">They may not; the message names what the aggregate type decides.</exception>
+    public void CheckAccepts(object command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        if (!Accepts(command.GetType()))
+            throw new InvalidInputException("command", $"The aggregate '{Name}' does not decide {command.GetType().Name}; it decides {string.Join(", ", CommandTypes.Where(Accepts).Select(t => t.Name).Order(StringComparer.Ordinal))}.");
+    }
+
     /// <summary>Starts the definition of an aggregate type.</summary>
     /// <param name="name">The name in topic names: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>
     /// <param name="initialState">The state of an aggregate without events.</param>
@@ -47,7 +58,9 @@ public abstract class AggregateDefinition
         where TState : class => new(name, initialState);
 }
 
-internal sealed class AggregateDefinition<TState> : AggregateDefinition
+/// <summary>One aggregate type: its name, its message types, and its two pure functions. Immutable and thread-safe.</summary>
+/// <typeparam name="TState">The state that commands are decided against and events are folded into.</typeparam>
+public sealed class AggregateDefinition<TState> : AggregateDefinition
     where TState : class
 {
     private readonly FrozenDictionary<Type, Decider<TState>> _deciders;
@@ -63,26 +76,43 @@ internal sealed class AggregateDefinition<TState> : AggregateDefinition
         _reactors = reactors.ToFrozenDictionary();
     }
 
+    /// <inheritdoc/>
     public override IReadOnlyCollection<Type> CommandTypes => _deciders.Keys;
 
+    /// <inheritdoc/>
     public override IReadOnlyCollection<Type> EventTypes => _evolvers.Keys;
 
+    /// <inheritdoc/>
     public override bool Reacts => _reactors.Count > 0;
 
-    public override object InitialState { get; }
+    /// <inheritdoc/>
+    public override TState InitialState { get; }
 
+    /// <inheritdoc/>
     public override Decision Decide(object state, object command, in CommandContext context) =>
         _deciders.TryGetValue(command.GetType(), out Decider<TState>? decide)
             ? decide((TState)state, command, context)
             : throw new UnknownMessageTypeException(Name, "command", command.GetType(), CommandTypes);
 
-    public override object Evolve(object state, object @event) =>
+    /// <inheritdoc/>
+    public override TState Evolve(object state, object @event) =>
         _evolvers.TryGetValue(@event.GetType(), out Evolver<TState>? evolve)
             ? evolve((TState)state, @event)
             : throw new UnknownMessageTypeException(Name, "event", @event.GetType(), EventTypes);
 
+    /// <inheritdoc/>
     public override Reaction React(object state, object @event) =>
         _reactors.TryGetValue(@event.GetType(), out Reactor<TState>? react) ? react((TState)state, @event) : Reaction.None;
+
+    /// <summary>What the engine has read of one of these aggregates, with the type of its state.</summary>
+    /// <exception cref="ArgumentException">It is of another aggregate type.</exception>
+    public AggregateView<TState> Typed(AggregateView view)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        return view.State is TState state
+            ? new AggregateView<TState>(view.AggregateId, view.Version, state, view.Token)
+            : throw new ArgumentException($"The state of '{view.AggregateId}' is a {view.State.GetType().Name}; that of the aggregate '{Name}' is a {typeof(TState).Name}.", nameof(view));
+    }
 }
 
 internal delegate Decision Decider<TState>(TState state, object command, in CommandContext context);

@@ -6,7 +6,7 @@ namespace KafkaEventSourcing;
 /// The identity of one command: a command that is sent again with the same id takes effect once. One to 128 bytes of UTF-8
 /// without control characters and lone surrogates. <c>default</c> holds no id and is rejected wherever an id is used.
 /// </summary>
-public readonly struct CommandId : IEquatable<CommandId>
+public readonly struct CommandId : IEquatable<CommandId>, IParsable<CommandId>
 {
     /// <summary>The longest id, in bytes of UTF-8.</summary>
     public const int MaxBytes = 128;
@@ -37,6 +37,13 @@ public readonly struct CommandId : IEquatable<CommandId>
 
     /// <summary>A new time-ordered id (UUID version 7, RFC 9562).</summary>
     public static CommandId New(TimeProvider time) => new(Guid.CreateVersion7(time.GetUtcNow()).ToString());
+
+    /// <summary>Takes <paramref name="s"/> as an id; the provider says nothing. It is what web frameworks bind by.</summary>
+    /// <exception cref="InvalidInputException">It is not one.</exception>
+    public static CommandId Parse(string s, IFormatProvider? provider) => Parse(s);
+
+    /// <summary>Takes <paramref name="s"/> as an id; the provider says nothing. It is what web frameworks bind by.</summary>
+    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out CommandId result) => TryParse(s, out result, out _);
 
     /// <inheritdoc/>
     public bool Equals(CommandId other) => string.Equals(_value, other._value, StringComparison.Ordinal);

@@ -1,12 +1,20 @@
 namespace KafkaEventSourcing;
 
-/// <summary>Strong reads from the partition owner's state. Thread-safe.</summary>
+/// <summary>Reads of aggregates of one type as the engine sees them. Applications use <see cref="IAggregateClient{TState}"/>. Thread-safe.</summary>
 public interface IAggregateReader
 {
-    /// <summary>
-    /// Reads one aggregate, with every event that was committed before the call; null when it has none.
-    /// </summary>
-    /// <exception cref="AggregateParkedException">An event of the aggregate cannot be folded, so its state is not known.</exception>
-    /// <exception cref="AggregateUnavailableException">This node does not own the aggregate's partition, or is still restoring it.</exception>
+    /// <summary>A strong read: the aggregate with every event that was committed before the call; null when it has none.</summary>
+    /// <inheritdoc cref="Read(AggregateId, ReadConsistency, CancellationToken)"/>
     ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken);
+
+    /// <summary>Reads one aggregate; null when it has no events.</summary>
+    /// <exception cref="AggregateParkedException">An event of the aggregate cannot be folded, so its state is not known.</exception>
+    /// <exception cref="AggregateUnavailableException">Nobody who could answer did.</exception>
+    ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken);
+
+    /// <summary>Reads one aggregate with at least the write of <paramref name="atLeast"/>; null when it has no events.</summary>
+    /// <exception cref="AggregateParkedException">An event of the aggregate cannot be folded, so its state is not known.</exception>
+    /// <exception cref="AggregateUnavailableException">Nobody had come as far.</exception>
+    /// <exception cref="InvalidInputException">The token is default, or of another partition than the aggregate.</exception>
+    ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken);
 }

@@ -108,7 +108,7 @@ public sealed class AggregateNode : IAsyncDisposable
             NodeCodec codec = await NodeCodec.Create(serde, topics, definition, cancellationToken).ConfigureAwait(false);
             owners = OwnerDirectory.Start(kafka, topics, serde, loggers);
             commands = await CommandClient.Start(
-                kafka, topics, serde, definition.CommandTypes, new CommandClientOptions { Timeout = options.CommandTimeout, MaxCommandBytes = options.Processing.MaxCommandBytes }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
+                kafka, topics, serde, definition.CommandTypes.Where(definition.Accepts), new CommandClientOptions { Timeout = options.CommandTimeout, MaxCommandBytes = options.Processing.MaxCommandBytes }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
             ProjectionEngineOptions projecting = options.ReadModels.Over(new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) });
             var feed = new ProjectionFeed(

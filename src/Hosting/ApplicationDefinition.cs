@@ -9,14 +9,16 @@ namespace KafkaEventSourcing.Hosting;
 public sealed class ApplicationDefinition
 {
     internal ApplicationDefinition(string name, string summary, IReadOnlyList<AggregateDefinition> aggregates, IReadOnlyList<ProjectionDefinition> projections, IReadOnlyList<SubscriptionDefinition> subscriptions,
-        IReadOnlyList<MongoIndex> indexes, IReadOnlyList<object> examples)
+        IReadOnlyList<object> examples)
     {
-        (Name, Summary, Aggregates, Projections, Subscriptions, Indexes, Examples) = (name, summary, aggregates, projections, subscriptions, indexes, examples);
+        (Name, Summary, Aggregates, Projections, Subscriptions, Examples) = (name, summary, aggregates, projections, subscriptions, examples);
         foreach (ProjectionDefinition projection in projections)
         {
             _ = AggregatesOf(projection);
             ReadModelDocuments.Check(projection, SampleValue.Of(projection.DocumentType));
         }
+
+        Indexes = [.. projections.SelectMany(MongoIndex.Of)];
 
         if (subscriptions.GroupBy(s => s.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new InvalidOperationException($"Two subscriptions of the application '{name}' are named '{twice.Key}'.");
@@ -49,7 +51,7 @@ public sealed class ApplicationDefinition
     /// <summary>The application code that is called for committed events.</summary>
     public IReadOnlyList<SubscriptionDefinition> Subscriptions { get; }
 
-    /// <summary>The indexes of the read models.</summary>
+    /// <summary>The indexes of the read models, as they are stored.</summary>
     public IReadOnlyList<MongoIndex> Indexes { get; }
 
     /// <summary>Commands, states and documents that show what they look like, for the API page.</summary>

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Projections;
-using KafkaEventSourcing.Projections.MongoDB;
 using KafkaEventSourcing.Subscriptions;
 
 namespace KafkaEventSourcing.Hosting;
@@ -17,7 +16,6 @@ public sealed class EventSourcedApplication
     private readonly List<AggregateDefinition> _aggregates = [];
     private readonly List<ProjectionDefinition> _projections = [];
     private readonly List<SubscriptionDefinition> _subscriptions = [];
-    private readonly List<MongoIndex> _indexes = [];
     private readonly List<object> _examples = [];
     private readonly List<Func<NodeStarter, Command>> _commands = [];
     private IEmbeddedServers? _embedded;
@@ -42,11 +40,10 @@ public sealed class EventSourcedApplication
         return this;
     }
 
-    /// <summary>Adds a read model and the indexes that its queries need.</summary>
-    public EventSourcedApplication With(ProjectionDefinition projection, params ReadOnlySpan<MongoIndex> indexes)
+    /// <summary>Adds a read model.</summary>
+    public EventSourcedApplication With(ProjectionDefinition projection)
     {
         _projections.Add(projection);
-        _indexes.AddRange(indexes);
         return this;
     }
 
@@ -87,7 +84,7 @@ public sealed class EventSourcedApplication
     {
         if (_aggregates.Count == 0)
             throw new InvalidOperationException($"The application '{_name}' has no aggregate: call {nameof(With)} at least once.");
-        return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _subscriptions], [.. _indexes], [.. _examples]);
+        return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _subscriptions], [.. _examples]);
     }
 
     /// <summary>Runs the command line <paramref name="args"/> and returns the exit code: 0 done, 1 failed, 2 wrong usage.</summary>

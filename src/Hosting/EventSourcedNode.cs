@@ -19,14 +19,15 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
 
     private readonly CachedSchemaRegistryClient _registry;
     private readonly MongoProjectionStore? _readModels;
+    private readonly TimeProvider _timeProvider;
     private readonly Dictionary<Type, AggregateNode> _byCommand = [];
     private readonly CancellationTokenSource _stop = new();
     private ReadModelStart? _readModelStart;
     private BrokerProbe? _broker;
     private ServerProbe? _registryProbe;
 
-    private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry, MongoProjectionStore? readModels) =>
-        (Application, Addresses, _registry, _readModels) = (application, addresses, registry, readModels);
+    private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry, MongoProjectionStore? readModels, TimeProvider timeProvider) =>
+        (Application, Addresses, _registry, _readModels, _timeProvider) = (application, addresses, registry, readModels, timeProvider);
 
     /// <summary>What runs.</summary>
     public ApplicationDefinition Application { get; }
@@ -81,10 +82,10 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         var registry = new CachedSchemaRegistryClient(addresses.RegistryConfig());
         MongoProjectionStore? readModels = application.NeedsMongoDB
             ? new MongoProjectionStore(
-                options.ReadModels.Over(new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name, Indexes = application.Indexes }),
+                options.ReadModels.Over(new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name }),
                 timeProvider, loggers.CreateLogger<MongoProjectionStore>())
             : null;
-        var node = new EventSourcedNode(application, addresses, registry, readModels) { SessionTimeout = options.SessionTimeout };
+        var node = new EventSourcedNode(application, addresses, registry, readModels, timeProvider) { SessionTimeout = options.SessionTimeout };
         try
         {
             await node.StartParts(options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);
@@ -111,6 +112,38 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             throw new InvalidInputException("Advertise", $"Advertise is '{address}'; it must be an address such as http://node-1:8080.");
         foreach (AggregateNode aggregate in Aggregates)
             aggregate.Processor.Advertise(address);
+    }
+
+    /// <summary>Sends commands to the aggregates of <paramref name="definition"/> and reads them, whichever node owns them.</summary>
+    /// <exception cref="InvalidInputException">The application does not have this aggregate type.</exception>
+    public IAggregateClient<TState> ClientOf<TState>(AggregateDefinition<TState> definition)
+        where TState : class
+    {
+        AggregateNode aggregate = AggregateOf(definition);
+        return new AggregateClient<TState>(definition, aggregate.Commands, aggregate.Reads, _timeProvider);
+    }
+
+    /// <summary>The documents of <paramref name="projection"/>, for queries.</summary>
+    public IMongoCollection<TDocument> DocumentsOf<TDocument>(Projections.ProjectionDefinition<TDocument> projection)
+        where TDocument : class
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        return ReadModels.GetCollection<TDocument>(projection.Name);
+    }
+
+    /// <summary>All aggregates of <paramref name="definition"/> in this node's partitions that have events.</summary>
+    /// <exception cref="InvalidInputException">The application does not have this aggregate type.</exception>
+    /// <exception cref="AggregateUnavailableException">A partition does not serve.</exception>
+    public IAsyncEnumerable<AggregateView<TState>> ReadAll<TState>(AggregateDefinition<TState> definition, CancellationToken cancellationToken)
+        where TState : class => AggregateOf(definition).Processor.ReadAll(cancellationToken).Select(definition.Typed);
+
+    /// <summary>The part of <paramref name="definition"/>.</summary>
+    /// <exception cref="InvalidInputException">The application does not have this aggregate type.</exception>
+    public AggregateNode AggregateOf(AggregateDefinition definition)
+    {
+        ArgumentNullException.ThrowIfNull(definition);
+        return Aggregates.FirstOrDefault(a => a.Definition == definition)
+            ?? throw new InvalidInputException("aggregate", $"The application '{Application.Name}' does not have the aggregate type '{definition.Name}'.");
     }
 
     /// <summary>The part that decides commands of <paramref name="commandType"/>.</summary>
@@ -167,7 +200,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
 
     private async Task StartParts(KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
-        AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a => a.CommandTypes.Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
+        AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
         var serde = AvroMessageSerde.Create(_registry, types);
         _readModelStart = new ReadModelStart(_readModels, Application.Projections, loggers.CreateLogger<ReadModelStart>(), timeProvider, _stop.Token);
         var started = new List<AggregateNode>();
@@ -178,7 +211,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             AggregateNode part = await AggregateNode.Start(
                 aggregate, [.. Application.Projections.Where(p => Application.AggregatesOf(p).Contains(aggregate))], _readModels, _readModelStart.Ready, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
             started.Add(part);
-            foreach (Type command in aggregate.CommandTypes.Where(t => !ProcessMessages.Is(t)))
+            foreach (Type command in aggregate.CommandTypes.Where(aggregate.Accepts))
                 _byCommand.Add(command, part);
         }
 

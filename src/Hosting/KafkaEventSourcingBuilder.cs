@@ -1,7 +1,6 @@
 using System.CommandLine;
 using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Projections;
-using KafkaEventSourcing.Projections.MongoDB;
 using KafkaEventSourcing.Subscriptions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -39,19 +38,24 @@ public sealed class KafkaEventSourcingBuilder
 
     internal IEmbeddedServers? Embedded { get; private set; }
 
-    /// <summary>Adds an aggregate type, and an <see cref="IAggregateReader"/> of it under its name as the key.</summary>
-    public KafkaEventSourcingBuilder AddAggregate(AggregateDefinition aggregate)
+    /// <summary>
+    /// Adds an aggregate type, and an <see cref="IAggregateClient{TState}"/> of it to be injected; also under its name as the key, for an application with several aggregate types of the same state.
+    /// </summary>
+    public KafkaEventSourcingBuilder AddAggregate<TState>(AggregateDefinition<TState> aggregate)
+        where TState : class
     {
         ArgumentNullException.ThrowIfNull(aggregate);
         Application.With(aggregate);
-        Services.TryAddKeyedSingleton<IAggregateReader>(aggregate.Name, (services, _) => new HostedAggregateReader(services.GetRequiredService<NodeLifecycle>(), aggregate));
+        Services.TryAddKeyedSingleton<IAggregateClient<TState>>(aggregate.Name, (services, _) => new AggregateClient<TState>(
+            aggregate, services.GetRequiredService<ICommandClient>(), new HostedAggregateReader(services.GetRequiredService<NodeLifecycle>(), aggregate), services.GetRequiredService<TimeProvider>()));
+        Services.TryAddSingleton(OnlyClient<TState>);
         return this;
     }
 
-    /// <summary>Adds a read model and the indexes that its queries need.</summary>
-    public KafkaEventSourcingBuilder AddReadModel(ProjectionDefinition projection, params ReadOnlySpan<MongoIndex> indexes)
+    /// <summary>Adds a read model.</summary>
+    public KafkaEventSourcingBuilder AddReadModel(ProjectionDefinition projection)
     {
-        Application.With(projection, indexes);
+        Application.With(projection);
         return this;
     }
 
@@ -82,5 +86,15 @@ public sealed class KafkaEventSourcingBuilder
     {
         InvalidInputException? missing = Embedded is null ? OptionRules.Missing(options.Addresses, Definition.NeedsMongoDB) : null;
         return OptionRules.Failures(options, Definition).Concat(missing is null ? [] : [missing]);
+    }
+
+    // Whose client is meant cannot be guessed where several aggregate types have the same state.
+    private static IAggregateClient<TState> OnlyClient<TState>(IServiceProvider services)
+        where TState : class
+    {
+        string[] names = [.. services.GetRequiredService<NodeLifecycle>().Application.Aggregates.Where(a => a.StateType == typeof(TState)).Select(a => a.Name)];
+        return names is [var name]
+            ? services.GetRequiredKeyedService<IAggregateClient<TState>>(name)
+            : throw new InvalidOperationException($"The aggregate types {string.Join(" and ", names.Select(n => $"'{n}'"))} have the state {typeof(TState).Name}: inject IAggregateClient<{typeof(TState).Name}> by the name as key, as in [FromKeyedServices(\"{names[0]}\")].");
     }
 }

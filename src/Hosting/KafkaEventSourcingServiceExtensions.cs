@@ -16,7 +16,7 @@ public static class KafkaEventSourcingServiceExtensions
     public const string HealthCheckName = "kafka-event-sourcing";
 
     /// <summary>
-    /// Adds an application: a hosted service that runs its node, <see cref="ICommandClient"/>, <see cref="INodeAccessor"/>, an <see cref="IAggregateReader"/> under the name of each aggregate type, and a health check.
+    /// Adds an application: a hosted service that runs its node, <see cref="ICommandClient"/>, <see cref="INodeAccessor"/>, an <see cref="IAggregateClient{TState}"/> of each aggregate type, and a health check.
     /// </summary>
     /// <param name="services">The services of the host.</param>
     /// <param name="name">The application's name: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>

@@ -101,10 +101,10 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             await _serde.Prepare(_topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], cancellationToken).ConfigureAwait(false),
             await _serde.Prepare(_topics.Owners, [typeof(PartitionOwner)], cancellationToken).ConfigureAwait(false),
-            _definition.Reacts ? await _serde.Prepare(_topics.Timers, [typeof(TimerElapsed)], cancellationToken).ConfigureAwait(false) : null,
+            _definition.Reacts ? await _serde.Prepare(_topics.Timers, [typeof(Avro.Messages.TimerElapsed)], cancellationToken).ConfigureAwait(false) : null,
             await ProcessRoutes.Prepare(_definition, _topics.Application, _application, _serde, cancellationToken).ConfigureAwait(false));
         await new UnknownEventTypes(_serde, _topics, _connection, _definition, _logger).Check(_options.IgnoreUnknownEvents, cancellationToken).ConfigureAwait(false);
-        _commandEncoder = await _serde.Prepare(_topics.Commands, _definition.CommandTypes, cancellationToken).ConfigureAwait(false);
+        _commandEncoder = await _serde.Prepare(_topics.Commands, _definition.CommandTypes.Select(ProcessMessageCodec.RecordTypeOf), cancellationToken).ConfigureAwait(false);
         if (_options.AnswerTimeout is { } limit)
         {
             TimeSpan interval = TimeSpan.FromTicks(Math.Clamp(limit.Ticks / LooksPerTimeout, ShortestLook.Ticks, LongestLook.Ticks));
@@ -193,6 +193,8 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             return copy.Read(aggregateId);
         throw task is null ? NotHere(partition) : new AggregateUnavailableException(partition, $"Partition {partition} has not reached {atLeast} on this node; try again.");
     }
+
+    ValueTask<AggregateView?> IAggregateReader.Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) => ValueTask.FromResult(Read(aggregateId, atLeast));
 
     /// <summary>All aggregates of this node's partitions that have events.</summary>
     /// <exception cref="AggregateUnavailableException">A partition does not serve.</exception>

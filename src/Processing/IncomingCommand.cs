@@ -143,7 +143,7 @@ internal sealed class IncomingCommand
     };
 
     /// <summary>A timer that has come due; its time is when it was due, so that deciding it again gives the same.</summary>
-    public static IncomingCommand Of(TimerKey timer, CommandId id, Avro.Messages.TimerElapsed elapsed) => new(new TopicPart { Timer = timer })
+    public static IncomingCommand Of(TimerKey timer, CommandId id, TimerElapsed elapsed) => new(new TopicPart { Timer = timer })
     {
         AggregateId = timer.Id,
         CommandId = id,
@@ -276,9 +276,11 @@ internal sealed class IncomingCommand
         try
         {
             IAvroRecord payload = serde.Decode(message.Value, CloudEventHeaders.Find(message.Headers, WireFormat.ValueSchemaIdHeader));
-            if (!definition.CommandTypes.Contains(payload.GetType()))
-                return (UnknownCommand, $"The aggregate '{definition.Name}' does not decide {payload.GetType().Name}; it decides {string.Join(", ", definition.CommandTypes.Select(t => t.Name).Order(StringComparer.Ordinal))}.");
-            Payload = payload;
+            if (!ProcessMessageCodec.TryDecode(payload, out object? command, out string? error))
+                return (Undecodable, error);
+            if (!definition.CommandTypes.Contains(command.GetType()))
+                return (UnknownCommand, $"The aggregate '{definition.Name}' does not decide {command.GetType().Name}; it decides {string.Join(", ", definition.CommandTypes.Select(t => t.Name).Order(StringComparer.Ordinal))}.");
+            Payload = command;
             Digest = CommandDigest.Of(serde.TypeOf(payload.GetType()), payload, Expected);
             return null;
         }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using KafkaEventSourcing.Avro.Messages;
 
 namespace KafkaEventSourcing.Processing;
 
@@ -23,7 +22,7 @@ internal sealed partial class PartitionTask
         foreach ((TimerKey key, DateTimeOffset due) in _timers!.TakeDue(_context.Options.MaxBatchCommands))
         {
             var id = CommandId.Parse(string.Create(CultureInfo.InvariantCulture, $"timer-{key.Name}-{due.UtcTicks / TimeSpan.TicksPerMicrosecond}"));
-            _deciding.Add(IncomingCommand.Of(key, id, new TimerElapsed { Name = key.Name, Due = due }));
+            _deciding.Add(IncomingCommand.Of(key, id, new TimerElapsed(key.Name, due)));
         }
 
         _timers.Arm();

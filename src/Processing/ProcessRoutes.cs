@@ -26,13 +26,13 @@ internal sealed class ProcessRoutes
             string commands = new TopicFamily(application, other.Name).Commands;
             if (definition.Reacts)
             {
-                Type[] types = [.. other.CommandTypes.Where(t => !ProcessMessages.Is(t))];
+                Type[] types = [.. other.CommandTypes.Where(other.Accepts)];
                 TopicEncoder encoder = await serde.Prepare(commands, types, cancellationToken).ConfigureAwait(false);
                 foreach (Type type in types)
                     byCommand.Add(type, encoder);
             }
 
-            if (other.Reacts && other.CommandTypes.Contains(typeof(CommandAnswered)))
+            if (other.Reacts && other.CommandTypes.Contains(typeof(CommandCompleted)))
                 byProcess.Add(other.Name, await serde.Prepare(commands, [typeof(CommandAnswered)], cancellationToken).ConfigureAwait(false));
         }
 

@@ -1,7 +1,6 @@
 using System.Text;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
-using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
@@ -59,7 +58,7 @@ internal sealed class ProcessTimers : IDisposable
                 return;
             if (TimerKey.Read(record.Message.Key) is not { } key)
                 throw new InvalidDataException($"The record {record.Topic} {record.Partition.Value}@{record.Offset.Value} is no timer. Somebody else has written there.");
-            Set(key, record.Message.Value is { } value ? ((TimerElapsed)serde.Decode(value)).Due : null);
+            Set(key, record.Message.Value is { } value ? ((Avro.Messages.TimerElapsed)serde.Decode(value)).Due : null);
         }
     }
 

@@ -128,7 +128,7 @@ internal sealed class ReactionOutbox
         if (!_encoders.Routes.TryFind(send.Command.GetType(), out TopicEncoder? encoder))
             return ("unknown-command", $"No aggregate of the application decides {send.Command.GetType().Name}, which the step '{send.Step}' sends.");
         byte[] commandId = IdOf("command", _topics.Aggregate, id.Value, string.Create(CultureInfo.InvariantCulture, $"{version}/{index}"));
-        AnswerAddress? answerTo = _definition.CommandTypes.Contains(typeof(CommandAnswered)) ? new AnswerAddress(_topics.Aggregate, send.Step, id) : null;
+        AnswerAddress? answerTo = _definition.CommandTypes.Contains(typeof(CommandCompleted)) ? new AnswerAddress(_topics.Aggregate, send.Step, id) : null;
         Message<byte[], byte[]> record;
         try
         {
@@ -154,7 +154,7 @@ internal sealed class ReactionOutbox
         if (due is { } time)
         {
             _buffer.Clear();
-            _encoders.Timers!.Encode(new TimerElapsed { Name = key.Name, Due = time }, _buffer);
+            _encoders.Timers!.Encode(new Avro.Messages.TimerElapsed { Name = key.Name, Due = time }, _buffer);
             message.Value = _buffer.WrittenSpan.ToArray();
         }
 

@@ -9,9 +9,6 @@ public sealed record MongoProjectionOptions
     /// <summary>The database's name.</summary>
     public required string Database { get; init; }
 
-    /// <summary>The indexes that queries need besides <c>_id</c>. Default none.</summary>
-    public IReadOnlyList<MongoIndex> Indexes { get; init; } = [];
-
     /// <summary>The collection of the checkpoints. Default <c>checkpoints</c>.</summary>
     public string CheckpointCollection { get; init; } = "checkpoints";
 

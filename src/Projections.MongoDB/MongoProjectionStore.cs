@@ -39,7 +39,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         _client = new MongoClient(settings);
         _database = _client.GetDatabase(options.Database);
         _checkpoints = _database.GetCollection<BsonDocument>(options.CheckpointCollection);
-        _register = new ReadModelRegister(_database, _checkpoints, options.Indexes);
+        _register = new ReadModelRegister(_database, _checkpoints);
         _retry = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions
             {
@@ -71,12 +71,6 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     /// <inheritdoc/>
     public async Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken)
     {
-        foreach (MongoIndex index in _options.Indexes)
-        {
-            if (projections.All(p => p.Name != index.Projection))
-                throw new InvalidInputException("index", $"An index names the projection '{index.Projection}', which does not exist.");
-        }
-
         foreach (ProjectionDefinition projection in projections)
             DocumentConventions.Apply(projection.DocumentType);
 
@@ -88,7 +82,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
             foreach (ProjectionDefinition projection in projections)
             {
                 if (await _register.Load(projection.Name, token).ConfigureAwait(false) is { HasDocuments: true })
-                    await _register.CreateIndexes(projection.Name, token).ConfigureAwait(false);
+                    await _register.CreateIndexes(projection, token).ConfigureAwait(false);
             }
         }, cancellationToken).ConfigureAwait(false);
     }
@@ -103,7 +97,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
             try
             {
                 if (state is { HasDocuments: true })
-                    await _register.CreateIndexes(projection.Name, token).ConfigureAwait(false); // somebody may have dropped one
+                    await _register.CreateIndexes(projection, token).ConfigureAwait(false); // somebody may have dropped one
             }
             catch (MongoCommandException refused) when (!MayPass(refused))
             {
@@ -148,7 +142,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
             return false; // another node was first
         }
 
-        return begun && await _retry.ExecuteAsync(async token => await _register.Clear(projection.Name, build, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        return begun && await _retry.ExecuteAsync(async token => await _register.Clear(projection, build, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 /// One document a read model among the checkpoints: which build is current, and in which collection, by the id that MongoDB gives a collection when it is created. A collection that was dropped, replaced or restored has another
 /// id. Thread-safe.
 /// </summary>
-internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollection<BsonDocument> checkpoints, IReadOnlyList<MongoIndex> indexes)
+internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollection<BsonDocument> checkpoints)
 {
     private const string Collection = "collection";
     private const string Partitions = "partitions";
@@ -68,20 +68,21 @@ internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollectio
     }
 
     /// <summary>Puts an empty collection in the place of the documents, and lets <paramref name="build"/> begin. False: another build has begun meanwhile.</summary>
-    public async Task<bool> Clear(string name, Guid build, CancellationToken cancellationToken)
+    public async Task<bool> Clear(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken)
     {
+        string name = projection.Name;
         await database.DropCollectionAsync(name, cancellationToken).ConfigureAwait(false);
         await Create(name, cancellationToken).ConfigureAwait(false);
-        await CreateIndexes(name, cancellationToken).ConfigureAwait(false);
+        await CreateIndexes(projection, cancellationToken).ConfigureAwait(false);
         UpdateResult begun = await checkpoints.UpdateOneAsync(
             OfBuild(name, build), Builders<BsonDocument>.Update.Set(Collection, await IdOf(name, cancellationToken).ConfigureAwait(false)), cancellationToken: cancellationToken).ConfigureAwait(false);
         return begun.MatchedCount == 1;
     }
 
-    public Task CreateIndexes(string name, CancellationToken cancellationToken)
+    public Task CreateIndexes(ProjectionDefinition projection, CancellationToken cancellationToken)
     {
-        CreateIndexModel<BsonDocument>[] models = [.. indexes.Where(i => i.Projection == name).Select(i => i.ToModel())];
-        return models.Length == 0 ? Task.CompletedTask : database.GetCollection<BsonDocument>(name).Indexes.CreateManyAsync(models, cancellationToken);
+        CreateIndexModel<BsonDocument>[] models = [.. MongoIndex.Of(projection).Select(i => i.ToModel())];
+        return models.Length == 0 ? Task.CompletedTask : database.GetCollection<BsonDocument>(projection.Name).Indexes.CreateManyAsync(models, cancellationToken);
     }
 
     public async Task Create(string name, CancellationToken cancellationToken)

@@ -21,13 +21,16 @@ public enum ProjectionKind
 /// </summary>
 public abstract class ProjectionDefinition
 {
-    private protected ProjectionDefinition(string name, ProjectionKind kind) => (Name, Kind) = (name, kind);
+    private protected ProjectionDefinition(string name, ProjectionKind kind, IReadOnlyList<ReadModelIndex> indexes) => (Name, Kind, Indexes) = (name, kind, indexes);
 
     /// <summary>The name: that of the collection which analysts query.</summary>
     public string Name { get; }
 
     /// <summary>How the documents come to be.</summary>
     public ProjectionKind Kind { get; }
+
+    /// <summary>The indexes that its queries need, besides that of the key.</summary>
+    public IReadOnlyList<ReadModelIndex> Indexes { get; }
 
     /// <summary>The event types that the projection reads; others pass by.</summary>
     public abstract IReadOnlyCollection<Type> EventTypes { get; }
@@ -37,8 +40,9 @@ public abstract class ProjectionDefinition
 
     /// <summary>Starts the definition of a read model.</summary>
     /// <param name="name">A collection name: a letter, then letters, digits, hyphens and underscores, at most 64.</param>
-    /// <typeparam name="TDocument">The document; its <c>Id</c> is the key that events name.</typeparam>
+    /// <typeparam name="TDocument">The document; its <c>Id</c>, a string, is its key.</typeparam>
     /// <exception cref="InvalidInputException">The name is not of that form.</exception>
+    /// <exception cref="InvalidOperationException">The document has no such <c>Id</c>.</exception>
     public static ProjectionBuilder<TDocument> Define<TDocument>(string name)
         where TDocument : class => new(name);
 
@@ -62,10 +66,14 @@ public sealed class ProjectionDefinition<TDocument> : ProjectionDefinition
 {
     private readonly FrozenDictionary<Type, ProjectionHandler<TDocument>> _handlers;
 
-    internal ProjectionDefinition(string name, ProjectionKind kind, Dictionary<Type, ProjectionHandler<TDocument>> handlers, Func<TDocument, TDocument, TDocument>? plus)
-        : base(name, kind)
+    private readonly Func<TDocument, string> _idOf;
+
+    internal ProjectionDefinition(
+        string name, ProjectionKind kind, Dictionary<Type, ProjectionHandler<TDocument>> handlers, Func<TDocument, string> idOf, Func<TDocument, TDocument, TDocument>? plus, IReadOnlyList<ReadModelIndex> indexes)
+        : base(name, kind, indexes)
     {
         _handlers = handlers.ToFrozenDictionary();
+        _idOf = idOf;
         Plus = plus;
     }
 
@@ -85,14 +93,18 @@ public sealed class ProjectionDefinition<TDocument> : ProjectionDefinition
     /// <inheritdoc/>
     public override TResult Accept<TResult>(IProjectionVisitor<TResult> visitor) => visitor.Visit(this);
 
+    internal string IdOf(TDocument document) => _idOf(document);
+
     internal bool TryGetHandler(Type eventType, out ProjectionHandler<TDocument> handler) => _handlers.TryGetValue(eventType, out handler);
 
     internal override ProjectionFold StartFold(long cachedBytes) => new ProjectionFold<TDocument>(this, cachedBytes);
 }
 
-/// <summary>What one event type does: the key that it names, and one of the two functions.</summary>
+/// <summary>What one event type does: one of the two functions, and the key of the document that it folds into.</summary>
 internal readonly record struct ProjectionHandler<TDocument>(
-    Func<RecordedEvent, string> Key,
-    Func<TDocument?, RecordedEvent, TDocument?>? Fold,
+    Func<TDocument?, string, RecordedEvent, TDocument?>? Fold,
     Func<RecordedEvent, TDocument>? Create)
-    where TDocument : class;
+    where TDocument : class
+{
+    public Func<RecordedEvent, string> Key { get; init; } = static r => r.AggregateId.Value;
+}

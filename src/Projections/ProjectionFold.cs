@@ -78,7 +78,8 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
             _folding = recorded;
-            documents.Add(new(handler.Key(recorded), handler.Create!(recorded)));
+            TDocument document = handler.Create!(recorded);
+            documents.Add(new(projection.IdOf(document), document));
         }
 
         return (new DocumentChanges<TDocument>(projection, documents), taken);
@@ -95,10 +96,10 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
                 continue;
 
             _folding = recorded;
-            string key = handler.Key(recorded);
+            TDocument delta = handler.Create!(recorded);
+            string key = projection.IdOf(delta);
             if (documents.Count >= maxDocuments && !_position.ContainsKey(key))
                 break;
-            TDocument delta = handler.Create!(recorded);
             if (_position.TryGetValue(key, out int at))
             {
                 documents[at] = new(key, projection.Plus!(documents[at].Value!, delta));
@@ -151,7 +152,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         foreach ((int at, ProjectionHandler<TDocument> handler, RecordedEvent recorded) in _work)
         {
             _folding = recorded;
-            folded[at].Now = handler.Fold!(folded[at].Now, recorded);
+            folded[at].Now = handler.Fold!(folded[at].Now, folded[at].Key, recorded);
             folded[at].Changes++;
         }
 

@@ -3,11 +3,12 @@ using System.Globalization;
 namespace KafkaEventSourcing.Testing;
 
 /// <summary>What a scenario's command led to. Each <c>Then</c> throws <see cref="ScenarioException"/> when it was something else.</summary>
-public sealed class ScenarioOutcome
+public sealed class ScenarioOutcome<TState>
+    where TState : class
 {
     private readonly Decision _decision;
 
-    internal ScenarioOutcome(Decision decision, object state, IReadOnlyList<Reaction> reactions)
+    internal ScenarioOutcome(Decision decision, TState state, IReadOnlyList<Reaction> reactions)
     {
         (_decision, State) = (decision, state);
         Sent = [.. reactions.SelectMany(r => r.Commands)];
@@ -21,10 +22,10 @@ public sealed class ScenarioOutcome
     public IReadOnlyList<ReactionTimer> Timers { get; }
 
     /// <summary>The aggregate's state after the command.</summary>
-    public object State { get; }
+    public TState State { get; }
 
     /// <summary>The command led to exactly these events, in this order.</summary>
-    public ScenarioOutcome Then(params IReadOnlyList<object> events)
+    public ScenarioOutcome<TState> Then(params IReadOnlyList<object> events)
     {
         ArgumentNullException.ThrowIfNull(events);
         if (_decision.IsRejected || !_decision.Events.SequenceEqual(events))
@@ -33,7 +34,7 @@ public sealed class ScenarioOutcome
     }
 
     /// <summary>The events of the process cause exactly these commands, in this order.</summary>
-    public ScenarioOutcome ThenSends(params IReadOnlyList<ReactionCommand> commands)
+    public ScenarioOutcome<TState> ThenSends(params IReadOnlyList<ReactionCommand> commands)
     {
         ArgumentNullException.ThrowIfNull(commands);
         if (!Sent.SequenceEqual(commands))
@@ -42,7 +43,7 @@ public sealed class ScenarioOutcome
     }
 
     /// <summary>The events of the process set and cancel exactly these timers, in this order.</summary>
-    public ScenarioOutcome ThenTimers(params IReadOnlyList<ReactionTimer> timers)
+    public ScenarioOutcome<TState> ThenTimers(params IReadOnlyList<ReactionTimer> timers)
     {
         ArgumentNullException.ThrowIfNull(timers);
         if (!Timers.SequenceEqual(timers))
@@ -51,10 +52,10 @@ public sealed class ScenarioOutcome
     }
 
     /// <summary>The command was accepted and changed nothing.</summary>
-    public ScenarioOutcome ThenNothing() => Then();
+    public ScenarioOutcome<TState> ThenNothing() => Then();
 
     /// <summary>The command was rejected under this code, with at least these figures among its details.</summary>
-    public ScenarioOutcome ThenRejected(string code, params IReadOnlyList<(string Name, object Value)> details)
+    public ScenarioOutcome<TState> ThenRejected(string code, params IReadOnlyList<(string Name, object Value)> details)
     {
         ArgumentNullException.ThrowIfNull(details);
         if (_decision.Rejection is not { } rejection || rejection.Code != code)

@@ -10,9 +10,9 @@ public sealed class AccountTests
 
     private static readonly AccountOpened Opened = new() { Owner = "Ada", Currency = "EUR", OverdraftLimit = 100, OpenedOn = Day };
 
-    private static Scenario Account => Scenario.Of(Domain.Account.Definition);
+    private static Scenario<AccountState> Account => Scenario.Of(Domain.Account.Definition);
 
-    private static Scenario OpenAccount => Account.Given(Opened);
+    private static Scenario<AccountState> OpenAccount => Account.Given(Opened);
 
     [Fact]
     public void Open_new_account_is_opened() =>

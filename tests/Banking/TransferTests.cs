@@ -1,6 +1,5 @@
 using Banking.Domain;
 using KafkaEventSourcing;
-using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.Testing;
 
 namespace Banking.Tests;
@@ -11,10 +10,10 @@ public sealed class TransferTests
     private static readonly DateOnly Day = new(2026, 4, 1);
     private static readonly AggregateId Payer = AggregateId.Parse("payer");
     private static readonly AggregateId Receiver = AggregateId.Parse("receiver");
-    private static readonly Scenario New = Scenario.Of(Transfer.Definition).In(AggregateId.Parse("t1"), Now);
-    private static readonly Scenario Requested = New.Given(Request(Now.AddHours(1)));
-    private static readonly Scenario Crediting = Requested.Given(new TransferDebited());
-    private static readonly Scenario Refunding = Crediting.Given(new TransferCreditRefused { Code = "account-closed", Reason = "closed" });
+    private static readonly Scenario<TransferState> New = Scenario.Of(Transfer.Definition).In(AggregateId.Parse("t1"), Now);
+    private static readonly Scenario<TransferState> Requested = New.Given(Request(Now.AddHours(1)));
+    private static readonly Scenario<TransferState> Crediting = Requested.Given(new TransferDebited());
+    private static readonly Scenario<TransferState> Refunding = Crediting.Given(new TransferCreditRefused { Code = "account-closed", Reason = "closed" });
 
     private static Debit Debit { get; } = new() { Amount = 7, Currency = "EUR", BookedOn = Day, Operation = Operation.TransferOut, Category = Category.None, PartnerAccount = "receiver" };
 
@@ -44,41 +43,41 @@ public sealed class TransferTests
 
     [Fact]
     public void Debited_credits_the_receiver_and_cancels_the_deadline() =>
-        Requested.When(Answer("debit", ReplyOutcome.Accepted)).Then(new TransferDebited()).ThenSends(new ReactionCommand("credit", Receiver, Credit)).ThenTimers(new ReactionTimer("deadline", null));
+        Requested.When(Answer("debit", CommandResultKind.Accepted)).Then(new TransferDebited()).ThenSends(new ReactionCommand("credit", Receiver, Credit)).ThenTimers(new ReactionTimer("deadline", null));
 
     [Fact]
     public void Debit_refused_ends_it_with_the_reason() =>
-        Requested.When(Answer("debit", ReplyOutcome.Rejected)).Then(new TransferRefused { Code = "no", Reason = "because" }).ThenSends().ThenTimers(new ReactionTimer("deadline", null));
+        Requested.When(Answer("debit", CommandResultKind.Rejected)).Then(new TransferRefused { Code = "no", Reason = "because" }).ThenSends().ThenTimers(new ReactionTimer("deadline", null));
 
     [Fact]
-    public void Debit_that_faulted_ends_it_too() => Requested.When(Answer("debit", ReplyOutcome.Faulted)).Then(new TransferRefused { Code = "no", Reason = "because" });
+    public void Debit_that_faulted_ends_it_too() => Requested.When(Answer("debit", CommandResultKind.Faulted)).Then(new TransferRefused { Code = "no", Reason = "because" });
 
     [Fact]
-    public void Credited_completes_it() => Crediting.When(Answer("credit", ReplyOutcome.Accepted)).Then(new TransferCompleted()).ThenSends();
+    public void Credited_completes_it() => Crediting.When(Answer("credit", CommandResultKind.Accepted)).Then(new TransferCompleted()).ThenSends();
 
     [Fact]
     public void Credit_refused_gives_the_money_back() =>
-        Crediting.When(Answer("credit", ReplyOutcome.Rejected)).Then(new TransferCreditRefused { Code = "no", Reason = "because" })
+        Crediting.When(Answer("credit", CommandResultKind.Rejected)).Then(new TransferCreditRefused { Code = "no", Reason = "because" })
             .ThenSends(new ReactionCommand("refund", Payer, Credit with { PartnerAccount = "receiver" }));
 
     [Fact]
-    public void Refunded_ends_it() => Refunding.When(Answer("refund", ReplyOutcome.Accepted)).Then(new TransferRefunded());
+    public void Refunded_ends_it() => Refunding.When(Answer("refund", CommandResultKind.Accepted)).Then(new TransferRefunded());
 
     [Fact]
     public void Refund_refused_keeps_the_money_with_the_transfer()
     {
-        ScenarioOutcome outcome = Refunding.When(Answer("refund", ReplyOutcome.Rejected)).Then(new TransferSuspended { Code = "no", Reason = "because" });
-        Transfer.Holds((TransferState)outcome.State).ShouldBe(7);
+        ScenarioOutcome<TransferState> outcome = Refunding.When(Answer("refund", CommandResultKind.Rejected)).Then(new TransferSuspended { Code = "no", Reason = "because" });
+        Transfer.Holds(outcome.State).ShouldBe(7);
     }
 
     [Fact]
     public void Deadline_before_the_debit_expires_it_and_a_late_debit_is_given_back()
     {
         Requested.When(Elapsed()).Then(new TransferExpired()).ThenSends();
-        Scenario expired = Requested.Given(new TransferExpired());
+        Scenario<TransferState> expired = Requested.Given(new TransferExpired());
         expired.When(Elapsed()).ThenNothing();
-        expired.When(Answer("debit", ReplyOutcome.Accepted)).Then(new TransferDebited()).ThenSends(new ReactionCommand("refund", Payer, Credit with { PartnerAccount = "receiver" }));
-        expired.When(Answer("debit", ReplyOutcome.Rejected)).Then(new TransferRefused { Code = "no", Reason = "because" });
+        expired.When(Answer("debit", CommandResultKind.Accepted)).Then(new TransferDebited()).ThenSends(new ReactionCommand("refund", Payer, Credit with { PartnerAccount = "receiver" }));
+        expired.When(Answer("debit", CommandResultKind.Rejected)).Then(new TransferRefused { Code = "no", Reason = "because" });
     }
 
     [Fact]
@@ -87,22 +86,14 @@ public sealed class TransferTests
     [Theory]
     [InlineData("credit")]
     [InlineData("refund")]
-    public void Answer_out_of_turn_changes_nothing(string step) => Requested.When(Answer(step, ReplyOutcome.Accepted)).ThenNothing();
+    public void Answer_out_of_turn_changes_nothing(string step) => Requested.When(Answer(step, CommandResultKind.Accepted)).ThenNothing();
 
     private static RequestTransfer Command() => new() { Payer = "payer", Receiver = "receiver", Amount = 7, Currency = "EUR", BookedOn = Day };
 
     private static TransferRequested Request(DateTimeOffset deadline) => new() { Payer = "payer", Receiver = "receiver", Amount = 7, Currency = "EUR", BookedOn = Day, Deadline = deadline };
 
-    private static CommandAnswered Answer(string step, ReplyOutcome outcome) => new()
-    {
-        Step = step,
-        CommandId = "c",
-        AggregateId = "a",
-        Outcome = outcome,
-        Version = 1,
-        Code = outcome == ReplyOutcome.Accepted ? null : "no",
-        Message = outcome == ReplyOutcome.Accepted ? null : "because",
-    };
+    private static CommandCompleted Answer(string step, CommandResultKind outcome) =>
+        new(step, outcome) { Code = outcome == CommandResultKind.Accepted ? "" : "no", Message = outcome == CommandResultKind.Accepted ? "" : "because" };
 
-    private static TimerElapsed Elapsed() => new() { Name = "deadline", Due = Now.AddHours(1) };
+    private static TimerElapsed Elapsed() => new("deadline", Now.AddHours(1));
 }

@@ -43,8 +43,8 @@ public sealed class ExistingApplicationTests : IDisposable
         await using WebApplication app = builder.Build();
         app.MapGet("/hello", () => new { Greeting = "hello" });
         app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = c => c.Tags.Contains("ready") });
-        app.MapPost("/open/{id}", async (string id, ICommandClient commands, CancellationToken cancellationToken) =>
-            (await commands.Send(new CommandEnvelope(AggregateId.Parse(id), CommandId.Parse($"open-{id}"), Open()), cancellationToken)).Version);
+        app.MapPost("/open/{id}", async (AggregateId id, IAggregateClient<AccountState> accounts, CancellationToken cancellationToken) =>
+            (await accounts.SendAsync(id, Open(), new SendOptions { CommandId = CommandId.Parse($"open-{id}") }, cancellationToken)).Version);
         app.MapKafkaEventSourcing("/bank").RequireAuthorization();
         await app.StartAsync(Cancellation);
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
@@ -66,8 +66,9 @@ public sealed class ExistingApplicationTests : IDisposable
         unknown["code"]!.GetValue<string>().ShouldBe("not-found");
         JsonNode wrong = (await (await http.PostAsJsonAsync("/bank/account/a/credit", new { amount = "much" }, Cancellation)).Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
         wrong["code"]!.GetValue<string>().ShouldBe("invalid-input");
-        AggregateView view = (await app.Services.GetRequiredKeyedService<IAggregateReader>("account").Read(AggregateId.Parse("a"), Cancellation))!;
-        view.State.ShouldBeOfType<AccountState>().Balance.ShouldBe(50);
+        var accounts = app.Services.GetRequiredService<IAggregateClient<AccountState>>();
+        (await accounts.ReadAsync(AggregateId.Parse("a"), Cancellation))!.State.Balance.ShouldBe(50);
+        (await app.Services.GetRequiredKeyedService<IAggregateClient<AccountState>>("account").ReadAsync(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(2);
         await app.StopAsync(Cancellation);
     }
 
@@ -111,8 +112,7 @@ public sealed class ExistingApplicationTests : IDisposable
         (await http.GetAsync("/account/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
         (await http.GetAsync("/health/ready", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
         (await http.PostAsync("/_node/account/commands", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound); // no secret, no door beside the authorization
-        await Should.ThrowAsync<AggregateUnavailableException>(app.Services.GetRequiredService<ICommandClient>().Send(
-            new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), Open()), Cancellation));
+        await Should.ThrowAsync<AggregateUnavailableException>(app.Services.GetRequiredService<IAggregateClient<AccountState>>().SendAsync(AggregateId.Parse("a"), Open(), Cancellation));
     }
 
     [Fact]
@@ -138,6 +138,20 @@ public sealed class ExistingApplicationTests : IDisposable
         Add(builder).UseEmbeddedServers();
         using WebApplication app = builder.Build();
         Should.Throw<OptionsValidationException>(() => app.Services.GetRequiredService<IOptions<KafkaEventSourcingOptions>>().Value).Failures.ShouldHaveSingleItem().ShouldStartWith(message);
+    }
+
+    // The first one that was added would have got the commands of both.
+    [Fact]
+    public void Client_of_a_state_that_two_aggregate_types_have_is_injected_by_name_only()
+    {
+        WebApplicationBuilder builder = NewApplication([]);
+        AggregateDefinition<AccountState> vault = AggregateDefinition.Define("vault", Account.Definition.InitialState)
+            .Decides<RequestTransfer>((_, _) => Decision.Nothing).Evolves<AccountFrozen>((state, _) => state).Build();
+        Add(builder).AddAggregate(vault).UseEmbeddedServers();
+        using WebApplication app = builder.Build();
+        app.Services.GetRequiredKeyedService<IAggregateClient<AccountState>>("vault").ShouldNotBeNull();
+        Should.Throw<InvalidOperationException>(() => app.Services.GetRequiredService<IAggregateClient<AccountState>>()).Message
+            .ShouldBe("The aggregate types 'account' and 'vault' have the state AccountState: inject IAggregateClient<AccountState> by the name as key, as in [FromKeyedServices(\"account\")].");
     }
 
     [Fact]

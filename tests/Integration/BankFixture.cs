@@ -25,8 +25,8 @@ public sealed class BankFixture : IAsyncLifetime
     public static ApplicationDefinition NewBank() => EventSourcedApplication.Named(TestServers.UniqueName("bank"), "A bank of a test.")
         .With(Account.Definition)
         .With(BankReadModels.Accounts)
-        .With(BankReadModels.Statements, BankReadModels.StatementIndexes)
-        .With(BankReadModels.Movements, BankReadModels.MovementsByAccountAndDay)
+        .With(BankReadModels.Statements)
+        .With(BankReadModels.Movements)
         .With(BankReadModels.DailyTotals)
         .Build();
 

@@ -195,7 +195,7 @@ public sealed class ParkedEventTests(BankFixture bank)
     private static ProjectionDefinition PickyBalances { get; } = BalancesThat(take: amount => amount != Unlucky);
 
     private static ProjectionDefinition BalancesThat(Func<long, bool> take) => ProjectionDefinition.Define<BalanceDocument>("balances")
-        .Folds<AccountCredited>((_, r) => r.AggregateId.Value, (document, credited, r) => take(credited.Amount)
+        .Folds<AccountCredited>((document, credited, r) => take(credited.Amount)
             ? new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) + credited.Amount)
             : throw new InvalidOperationException("thirteen"))
         .Build();

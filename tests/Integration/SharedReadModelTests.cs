@@ -33,7 +33,8 @@ public sealed class SharedReadModelTests(BankFixture bank) : IAsyncDisposable
     private static readonly ProjectionDefinition Activities = ProjectionDefinition.Define<Activity>("activities")
         .Folds<AccountCredited>((activity, _, r) => (activity ?? New(r.AggregateId.Value)) with { Credits = (activity?.Credits ?? 0) + 1 })
         .Folds<AccountDebited>((activity, _, r) => (activity ?? New(r.AggregateId.Value)) with { Debits = (activity?.Debits ?? 0) + 1 })
-        .Folds<TransferRequested>((requested, _) => requested.Payer, (activity, requested, _) => (activity ?? New(requested.Payer)) with { Asked = (activity?.Asked ?? 0) + 1 })
+        .Key<TransferRequested>(requested => requested.Payer)
+        .Folds<TransferRequested>((activity, requested, _) => (activity ?? New(requested.Payer)) with { Asked = (activity?.Asked ?? 0) + 1 })
         .Build();
 
     private readonly BankNodes _nodes = new(bank.Servers, partitions: 3, sessionTimeout: TimeSpan.FromSeconds(10))

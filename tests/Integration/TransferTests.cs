@@ -165,7 +165,7 @@ public sealed class TransferTests(BankFixture bank)
         .With(Account.Definition)
         .With(Banking.Domain.Transfer.Definition)
         .With(BankReadModels.Accounts)
-        .With(TransferReadModels.Transfers, TransferReadModels.TransferIndexes)
+        .With(TransferReadModels.Transfers)
         .Build();
 
     private static CommandEnvelope Random(Random random, int i)

@@ -206,8 +206,8 @@ public sealed class UnreadableEventTests(BankFixture bank)
     private static ProjectionDefinition Balances(bool withDebits)
     {
         ProjectionBuilder<BalanceDocument> balances = ProjectionDefinition.Define<BalanceDocument>("balances")
-            .Folds<AccountCredited>((_, r) => r.AggregateId.Value, (document, credited, r) => new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) + credited.Amount));
-        return (withDebits ? balances.Folds<AccountDebited>((_, r) => r.AggregateId.Value, (document, debited, r) => new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) - debited.Amount)) : balances).Build();
+            .Folds<AccountCredited>((document, credited, r) => new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) + credited.Amount));
+        return (withDebits ? balances.Folds<AccountDebited>((document, debited, r) => new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) - debited.Amount)) : balances).Build();
     }
 
     private Task<EventSourcedNode> Start(string name, string data, bool withDebits, bool ignore = false, int barrierEvents = 50_000, bool fails = false)

@@ -18,7 +18,7 @@ internal static class Counter
     /// <summary>Adds to another counter, and once more when its timer elapses: a process over the same messages.</summary>
     public static AggregateDefinition Process { get; } = AggregateDefinition.Define("relay", new Count { Total = 0 })
         .Decides<Forward>((_, command) => Decision.Accept(new Added { By = command.By }))
-        .Decides<CommandAnswered>((_, answer) => answer.Outcome == ReplyOutcome.Accepted ? Decision.Nothing : Decision.Accept(new Added { By = 0 }))
+        .Decides<CommandCompleted>((_, answer) => answer.IsAccepted ? Decision.Nothing : Decision.Accept(new Added { By = 0 }))
         .Decides<TimerElapsed>((state, _) => state.Total < 0 ? throw new InvalidOperationException("out of order") : Decision.Accept(new Added { By = 1 }))
         .Evolves<Added>((state, added) => state with { Total = state.Total + added.By })
         .Reacts<Added>((state, added) => added.By switch

@@ -77,7 +77,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     {
         Decide(Direct("c1", new Forward { By = 5 }));
         _decider.Apply(2);
-        Decide(Direct("a1", new CommandAnswered { Step = "first", CommandId = "x", AggregateId = "x", Outcome = ReplyOutcome.Rejected, Version = 0 }), Elapsed());
+        Decide(Direct("a1", new CommandCompleted("first", CommandResultKind.Rejected)), Elapsed());
         _decider.Events.Count.ShouldBe(1);
         _outbox.Records.ShouldHaveSingleItem().Message.Value.ShouldBeNull();
         _decider.Apply(4);
@@ -133,7 +133,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     private static IncomingCommand Direct(string id, object payload) =>
         IncomingCommand.Of(new CommandEnvelope(AggregateId.Parse("p"), CommandId.Parse(id), payload), ProcessingFixture.RecordTime, default);
 
-    private static IncomingCommand Elapsed() => IncomingCommand.Of(Again, CommandId.Parse("timer-again"), new TimerElapsed { Name = "again", Due = Due });
+    private static IncomingCommand Elapsed() => IncomingCommand.Of(Again, CommandId.Parse("timer-again"), new TimerElapsed("again", Due));
 
     private IncomingCommand FromProcess(string aggregate, IAvroRecord payload, string id, string answerTo) =>
         _fixture.Read(Encoding.UTF8.GetBytes(aggregate), _fixture.Encode(payload), new Headers { { CloudEventHeaders.Id, Encoding.UTF8.GetBytes(id) }, { CloudEventHeaders.AnswerTo, Encoding.UTF8.GetBytes(answerTo) } });

@@ -73,8 +73,8 @@ public sealed class DocumentTypeTests : IAsyncLifetime
     [Fact]
     public async Task Sum_adds_spans_and_leaves_times_of_day()
     {
-        ProjectionDefinition projection = ProjectionDefinition.Define<Worked>("worked")
-            .Sums<Added>((_, _) => "w", (a, _) => new Worked { Id = "w", Spent = TimeSpan.FromMinutes(a.By), Begins = new TimeOnly(8, 0), Cost = 1.5m })
+        ProjectionDefinition<Worked> projection = ProjectionDefinition.Define<Worked>("worked")
+            .Sums<Added>((a, _) => new Worked { Id = "w", Spent = TimeSpan.FromMinutes(a.By), Begins = new TimeOnly(8, 0), Cost = 1.5m })
             .Adding((a, b) => a with { Spent = a.Spent + b.Spent, Cost = a.Cost + b.Cost })
             .Build();
         using var store = new MongoProjectionStore(
@@ -82,21 +82,20 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         await using var engine = new ProjectionEngine([projection], store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
         await engine.Project(0, 0, [Tally.Event(0, 0, "a", 1, new Added(30))], 1, Cancellation);
         await engine.Project(0, 1, [Tally.Event(0, 1, "a", 2, new Added(45))], 2, Cancellation);
-        (await store.Load((ProjectionDefinition<Worked>)projection, ["w"], Cancellation))["w"].Document.ShouldBe(new Worked { Id = "w", Spent = TimeSpan.FromMinutes(75), Begins = new TimeOnly(8, 0), Cost = 3m });
+        (await store.Load(projection, ["w"], Cancellation))["w"].Document.ShouldBe(new Worked { Id = "w", Spent = TimeSpan.FromMinutes(75), Begins = new TimeOnly(8, 0), Cost = 3m });
     }
 
     [Fact]
     public void Attribute_of_the_driver_goes_first() =>
-        ReadModelDocuments.ToBson(ProjectionDefinition.Define<Textual>("textual").Inserts<Added>((_, _) => "", (_, _) => null!).Build(), new Textual { Id = "1", Key = Guid.Empty })["key"].BsonType.ShouldBe(BsonType.String);
+        ReadModelDocuments.ToBson(ProjectionDefinition.Define<Textual>("textual").Inserts<Added>((_, _) => null!).Build(), new Textual { Id = "1", Key = Guid.Empty })["key"].BsonType.ShouldBe(BsonType.String);
 
     [Fact]
     public void Type_that_cannot_be_stored_is_refused_with_the_name_of_the_property()
     {
-        ProjectionDefinition unusable = ProjectionDefinition.Define<Unusable>("unusable").Inserts<Added>((_, _) => "", (_, _) => null!).Build();
+        ProjectionDefinition unusable = ProjectionDefinition.Define<Unusable>("unusable").Inserts<Added>((_, _) => null!).Build();
         string message = Should.Throw<InvalidOperationException>(() => ReadModelDocuments.Check(unusable, new Unusable { Id = "1", Pairs = new() { [new Inner(1, Guid.Empty)] = 1 } })).Message;
         message.ShouldContain("The document type Unusable of the read model 'unusable', property Pairs");
-        ProjectionDefinition keyless = ProjectionDefinition.Define<Keyless>("keyless").Inserts<Added>((_, _) => "", (_, _) => null!).Build();
-        Should.Throw<InvalidOperationException>(() => ReadModelDocuments.Check(keyless, new Keyless())).Message.ShouldContain("needs a property 'Id' of type string");
+        Should.Throw<InvalidOperationException>(() => ProjectionDefinition.Define<Keyless>("keyless")).Message.ShouldContain("needs a property 'Id' of type string");
     }
 
     private static Rich Sample(int i, Random random) => new()
@@ -158,8 +157,8 @@ public sealed class DocumentTypeTests : IAsyncLifetime
 
         public Dictionary<DayOfWeek, Guid> ByWeekday { get; init; } = [];
 
-        public static ProjectionDefinition<Rich> Projection(Rich[] documents) => (ProjectionDefinition<Rich>)ProjectionDefinition.Define<Rich>("rich")
-            .Inserts<Added>((a, _) => documents[a.By].Id, (a, _) => documents[a.By]).Build();
+        public static ProjectionDefinition<Rich> Projection(Rich[] documents) => ProjectionDefinition.Define<Rich>("rich")
+            .Inserts<Added>((a, _) => documents[a.By]).Build();
     }
 
     public sealed record Worked

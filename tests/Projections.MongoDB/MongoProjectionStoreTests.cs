@@ -119,7 +119,7 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
     }
 
     private MongoProjectionStore NewStore() =>
-        new(new MongoProjectionOptions { ConnectionString = _servers.Addresses.MongoDB!, Database = _database, Indexes = [] }, TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
+        new(new MongoProjectionOptions { ConnectionString = _servers.Addresses.MongoDB!, Database = _database }, TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
 
     private async Task<IEnumerable<string>> Documents(string collection) =>
         (await _store.Database.GetCollection<BsonDocument>(collection).Find("{}").Sort("{ _id: 1 }").ToListAsync(Cancellation)).Select(d => $"{d["_id"]}:{d["sum"]}:{d["events"]}");

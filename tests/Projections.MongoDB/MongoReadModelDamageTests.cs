@@ -24,7 +24,6 @@ public sealed class MongoReadModelDamageTests : ReadModelDamageContract, IAsyncL
         {
             ConnectionString = _servers.Addresses.MongoDB!,
             Database = TestServers.UniqueName("damage"),
-            Indexes = [new MongoIndex("totals", "sum"), new MongoIndex("days", "sum", "-_id")],
         };
         _store = new MongoProjectionStore(options, TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
         await _store.Prepare(Tally.All, Cancellation);

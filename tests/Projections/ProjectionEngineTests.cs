@@ -138,7 +138,7 @@ public class ProjectionEngineTests
     {
         var store = new InMemoryProjectionStore();
         ProjectionDefinition picky = ProjectionDefinition.Define<Total>("totals")
-            .Folds<Added>((_, r) => r.AggregateId.Value, (total, added, r) => added.By == 13 ? throw new InvalidOperationException("thirteen") : new(r.AggregateId.Value, (total?.Sum ?? 0) + added.By, (total?.Events ?? 0) + 1))
+            .Folds<Added>((total, added, r) => added.By == 13 ? throw new InvalidOperationException("thirteen") : new(r.AggregateId.Value, (total?.Sum ?? 0) + added.By, (total?.Events ?? 0) + 1))
             .Build();
         await using ProjectionEngine engine = Start(store, picky);
         // Side by side, so that some of them wait together and are written in one transaction if they can.

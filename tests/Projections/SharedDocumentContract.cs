@@ -14,8 +14,9 @@ public abstract class SharedDocumentContract
     private const int Keys = 3;
 
     internal static readonly ProjectionDefinition Purses = ProjectionDefinition.Define<Purse>("purses")
-        .Folds<Sent>((sent, _) => sent.To, (purse, sent, _) => new(sent.To, (purse?.Balance ?? 0) + sent.Amount, (purse?.Events ?? 0) + 1))
-        .Folds<Cleared>((_, r) => r.AggregateId.Value, (_, _, _) => null)
+        .Key<Sent>(sent => sent.To)
+        .Folds<Sent>((purse, sent, _) => new(sent.To, (purse?.Balance ?? 0) + sent.Amount, (purse?.Events ?? 0) + 1))
+        .Deletes<Cleared>()
         .Build();
 
     protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;

@@ -15,18 +15,20 @@ public sealed record Day(string Id, long Sum);
 /// <summary>A read model of each kind over the same events.</summary>
 internal static class Tally
 {
-    public static readonly ProjectionDefinition Totals = ProjectionDefinition.Define<Total>("totals")
-        .Folds<Added>((_, r) => r.AggregateId.Value, (total, added, r) => total is null ? new(r.AggregateId.Value, added.By, 1) : new(total.Id, total.Sum + added.By, total.Events + 1))
-        .Folds<Cleared>((_, r) => r.AggregateId.Value, (_, _, _) => null)
+    public static readonly ProjectionDefinition<Total> Totals = ProjectionDefinition.Define<Total>("totals")
+        .Folds<Added>((total, added, r) => total is null ? new(r.AggregateId.Value, added.By, 1) : new(total.Id, total.Sum + added.By, total.Events + 1))
+        .Deletes<Cleared>()
+        .Index(t => t.Sum)
         .Build();
 
-    public static readonly ProjectionDefinition Entries = ProjectionDefinition.Define<Entry>("entries")
-        .Inserts<Added>((_, r) => $"{r.AggregateId}/{r.Version}", (added, r) => new($"{r.AggregateId}/{r.Version}", added.By))
+    public static readonly ProjectionDefinition<Entry> Entries = ProjectionDefinition.Define<Entry>("entries")
+        .Inserts<Added>((added, r) => new($"{r.AggregateId}/{r.Version}", added.By))
         .Build();
 
-    public static readonly ProjectionDefinition Days = ProjectionDefinition.Define<Day>("days")
-        .Sums<Added>((_, r) => $"{r.Time:yyyy-MM-dd}", (added, r) => new($"{r.Time:yyyy-MM-dd}", added.By))
+    public static readonly ProjectionDefinition<Day> Days = ProjectionDefinition.Define<Day>("days")
+        .Sums<Added>((added, r) => new($"{r.Time:yyyy-MM-dd}", added.By))
         .Adding((a, b) => a with { Sum = a.Sum + b.Sum })
+        .Index(i => i.Ascending(d => d.Sum).Descending(d => d.Id))
         .Build();
 
     public static readonly ProjectionDefinition[] All = [Totals, Entries, Days];

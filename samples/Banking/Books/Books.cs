@@ -11,11 +11,11 @@ internal sealed record Books(string Source, long Accounts, long Movements, long 
     /// <summary>Computes the books three ways: from the events, from the state stores, from MongoDB.</summary>
     public static async Task<IReadOnlyList<Books>> ComputeThreeWays(EventSourcedNode node, CancellationToken cancellationToken)
     {
-        AggregateNode accounts = node.AggregateOf(typeof(Credit));
+        AggregateNode accounts = node.AggregateOf(Account.Definition);
         return
         [
             await FromEvents(accounts, cancellationToken).ConfigureAwait(false),
-            await FromStateStores(accounts, cancellationToken).ConfigureAwait(false),
+            await FromStateStores(node, cancellationToken).ConfigureAwait(false),
             await FromMongoDB(node, cancellationToken).ConfigureAwait(false),
         ];
     }
@@ -52,17 +52,16 @@ internal sealed record Books(string Source, long Accounts, long Movements, long 
         return new Books("events", accounts, movements, sum);
     }
 
-    private static async Task<Books> FromStateStores(AggregateNode node, CancellationToken cancellationToken)
+    private static async Task<Books> FromStateStores(EventSourcedNode node, CancellationToken cancellationToken)
     {
         long accounts = 0;
         long movements = 0;
         long sum = 0;
-        await foreach (AggregateView view in node.Processor.ReadAll(cancellationToken).ConfigureAwait(false))
+        await foreach (AggregateView<AccountState> view in node.ReadAll(Account.Definition, cancellationToken).ConfigureAwait(false))
         {
-            var state = (AccountState)view.State;
             accounts++;
-            movements += state.Credits + state.Debits;
-            sum = checked(sum + state.Balance);
+            movements += view.State.Credits + view.State.Debits;
+            sum = checked(sum + view.State.Balance);
         }
 
         return new Books("state stores", accounts, movements, sum);

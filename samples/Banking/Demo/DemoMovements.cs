@@ -39,15 +39,16 @@ internal sealed class DemoMovements(int accounts, int movements, int seed)
             long amount = random.NextInt64(100, 500_000);
             Category category = Categories[random.Next(Categories.Length)];
             bool credit = random.Next(100) < 55;
-            object payload = credit
-                ? new Credit { Amount = amount, Currency = Currency, BookedOn = day, Operation = Incoming[random.Next(Incoming.Length)], Category = category }
-                : new Debit { Amount = amount, Currency = Currency, BookedOn = day, Operation = Outgoing[random.Next(Outgoing.Length)], Category = category };
-            yield return Envelope(account, string.Create(CultureInfo.InvariantCulture, $"movement-{i}"), day, payload);
+            string id = string.Create(CultureInfo.InvariantCulture, $"movement-{i}");
+            yield return credit
+                ? Envelope(account, id, day, new Credit { Amount = amount, Currency = Currency, BookedOn = day, Operation = Incoming[random.Next(Incoming.Length)], Category = category })
+                : Envelope(account, id, day, new Debit { Amount = amount, Currency = Currency, BookedOn = day, Operation = Outgoing[random.Next(Outgoing.Length)], Category = category });
         }
     }
 
-    private static CommandEnvelope Envelope(int account, string commandId, DateOnly day, object payload) =>
-        new(AggregateId.Parse(string.Create(CultureInfo.InvariantCulture, $"account-{account:D6}")), CommandId.Parse(commandId), payload)
+    private static CommandEnvelope Envelope<TCommand>(int account, string commandId, DateOnly day, TCommand command)
+        where TCommand : class =>
+        new(AggregateId.Parse(string.Create(CultureInfo.InvariantCulture, $"account-{account:D6}")), CommandId.Parse(commandId), command)
         {
             Time = new DateTimeOffset(day.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero),
         };

@@ -17,7 +17,7 @@ public static class Account
     };
 
     /// <summary>The account as an aggregate type.</summary>
-    public static AggregateDefinition Definition { get; } = AggregateDefinition.Define("account", Nothing)
+    public static AggregateDefinition<AccountState> Definition { get; } = AggregateDefinition.Define("account", Nothing)
         .Decides<OpenAccount>(Open)
         .Decides<Credit>(Credit)
         .Decides<Debit>(Debit)

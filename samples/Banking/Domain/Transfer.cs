@@ -1,5 +1,4 @@
 using KafkaEventSourcing;
-using KafkaEventSourcing.Avro.Messages;
 
 namespace Banking.Domain;
 
@@ -18,9 +17,9 @@ public static class Transfer
     private static TransferState Nothing { get; } = new() { Status = TransferStatus.None, Payer = "", Receiver = "", Amount = 0, Currency = "", BookedOn = default, Expired = false };
 
     /// <summary>The transfer as an aggregate type that reacts.</summary>
-    public static AggregateDefinition Definition { get; } = AggregateDefinition.Define("transfer", Nothing)
+    public static AggregateDefinition<TransferState> Definition { get; } = AggregateDefinition.Define("transfer", Nothing)
         .Decides<RequestTransfer>(Request)
-        .Decides<CommandAnswered>(Answered)
+        .Decides<CommandCompleted>(Answered)
         .Decides<TimerElapsed>((state, _) => state is { Status: TransferStatus.Debiting, Expired: false } ? Decision.Accept(new TransferExpired()) : Decision.Nothing)
         .Evolves<TransferRequested>((_, requested) => new TransferState
         {
@@ -75,18 +74,13 @@ public static class Transfer
         });
     }
 
-    private static Decision Answered(TransferState state, CommandAnswered answer)
+    private static Decision Answered(TransferState state, CommandCompleted answer) => (state.Status, answer.Step) switch
     {
-        bool accepted = answer.Outcome == ReplyOutcome.Accepted;
-        (string code, string reason) = (answer.Code ?? "", answer.Message ?? "");
-        return (state.Status, answer.Step) switch
-        {
-            (TransferStatus.Debiting, DebitStep) => Decision.Accept(accepted ? new TransferDebited() : new TransferRefused { Code = code, Reason = reason }),
-            (TransferStatus.Crediting, CreditStep) => Decision.Accept(accepted ? new TransferCompleted() : new TransferCreditRefused { Code = code, Reason = reason }),
-            (TransferStatus.Refunding, RefundStep) => Decision.Accept(accepted ? new TransferRefunded() : new TransferSuspended { Code = code, Reason = reason }),
-            _ => Decision.Nothing,
-        };
-    }
+        (TransferStatus.Debiting, DebitStep) => Decision.Accept(answer.IsAccepted ? new TransferDebited() : new TransferRefused { Code = answer.Code, Reason = answer.Message }),
+        (TransferStatus.Crediting, CreditStep) => Decision.Accept(answer.IsAccepted ? new TransferCompleted() : new TransferCreditRefused { Code = answer.Code, Reason = answer.Message }),
+        (TransferStatus.Refunding, RefundStep) => Decision.Accept(answer.IsAccepted ? new TransferRefunded() : new TransferSuspended { Code = answer.Code, Reason = answer.Message }),
+        _ => Decision.Nothing,
+    };
 
     private static Reaction Refund(TransferState state) => Reaction.None.Send(RefundStep, AggregateId.Parse(state.Payer), Credit(state) with { PartnerAccount = state.Receiver });
 

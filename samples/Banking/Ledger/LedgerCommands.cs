@@ -56,23 +56,23 @@ internal sealed class LedgerCommands
     {
         foreach (LedgerRow row in reader.Read())
         {
-            object payload = row.IsCredit
-                ? new Credit
+            yield return row.IsCredit
+                ? Envelope(row.AccountId, row.TransactionId, row.Date, new Credit
                 {
                     Amount = row.Amount, Currency = Currency, BookedOn = row.Date, Operation = row.Operation, Category = row.Category,
                     PartnerBank = row.PartnerBank, PartnerAccount = row.PartnerAccount,
-                }
-                : new Debit
+                })
+                : Envelope(row.AccountId, row.TransactionId, row.Date, new Debit
                 {
                     Amount = row.Amount, Currency = Currency, BookedOn = row.Date, Operation = row.Operation, Category = row.Category,
                     PartnerBank = row.PartnerBank, PartnerAccount = row.PartnerAccount,
-                };
-            yield return Envelope(row.AccountId, row.TransactionId, row.Date, payload);
+                });
         }
     }
 
-    private static CommandEnvelope Envelope(string accountId, string commandId, DateOnly day, object payload) =>
-        new(AggregateId.Parse(accountId), CommandId.Parse(commandId), payload) { Time = new DateTimeOffset(day.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) };
+    private static CommandEnvelope Envelope<TCommand>(string accountId, string commandId, DateOnly day, TCommand command)
+        where TCommand : class =>
+        new(AggregateId.Parse(accountId), CommandId.Parse(commandId), command) { Time = new DateTimeOffset(day.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) };
 
     private sealed class Account(DateOnly openedOn)
     {

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Banking.Domain;
 using KafkaEventSourcing.Projections;
-using KafkaEventSourcing.Projections.MongoDB;
 
 namespace Banking.ReadModels;
 
@@ -12,8 +11,8 @@ internal static class BankReadModels
     public const string Debit = "debit";
 
     /// <summary>One document an account: its state now and its counts.</summary>
-    public static ProjectionDefinition Accounts { get; } = ProjectionDefinition.Define<AccountDocument>("accounts")
-        .Folds<AccountOpened>(AccountKey, (_, opened, r) => new AccountDocument
+    public static ProjectionDefinition<AccountDocument> Accounts { get; } = ProjectionDefinition.Define<AccountDocument>("accounts")
+        .Creates<AccountOpened>((opened, r) => new AccountDocument
         {
             Id = r.AggregateId.Value,
             Owner = opened.Owner,
@@ -27,7 +26,7 @@ internal static class BankReadModels
             DebitTotal = 0,
             Version = r.Version,
         })
-        .Folds<AccountCredited>(AccountKey, (account, credited, r) => account! with
+        .Changes<AccountCredited>((account, credited, r) => account with
         {
             Balance = credited.BalanceAfter,
             Credits = account.Credits + 1,
@@ -35,7 +34,7 @@ internal static class BankReadModels
             LastMovementOn = Day(credited.BookedOn),
             Version = r.Version,
         })
-        .Folds<AccountDebited>(AccountKey, (account, debited, r) => account! with
+        .Changes<AccountDebited>((account, debited, r) => account with
         {
             Balance = debited.BalanceAfter,
             Debits = account.Debits + 1,
@@ -43,29 +42,33 @@ internal static class BankReadModels
             LastMovementOn = Day(debited.BookedOn),
             Version = r.Version,
         })
-        .Folds<OverdraftLimitSet>(AccountKey, (account, set, r) => account! with { OverdraftLimit = set.OverdraftLimit, Version = r.Version })
-        .Folds<AccountFrozen>(AccountKey, (account, _, r) => account! with { Status = "frozen", Version = r.Version })
-        .Folds<AccountUnfrozen>(AccountKey, (account, _, r) => account! with { Status = "open", Version = r.Version })
-        .Folds<AccountClosed>(AccountKey, (account, _, r) => account! with { Status = "closed", Version = r.Version })
+        .Changes<OverdraftLimitSet>((account, set, r) => account with { OverdraftLimit = set.OverdraftLimit, Version = r.Version })
+        .Changes<AccountFrozen>((account, _, r) => account with { Status = "frozen", Version = r.Version })
+        .Changes<AccountUnfrozen>((account, _, r) => account with { Status = "open", Version = r.Version })
+        .Changes<AccountClosed>((account, _, r) => account with { Status = "closed", Version = r.Version })
         .Build();
 
     /// <summary>One document an account and month. A month opens with what the movement that opens it found.</summary>
-    public static ProjectionDefinition Statements { get; } = ProjectionDefinition.Define<StatementDocument>("statements")
-        .Folds<AccountCredited>((c, r) => StatementKey(r, c.BookedOn), (statement, c, r) =>
+    public static ProjectionDefinition<StatementDocument> Statements { get; } = ProjectionDefinition.Define<StatementDocument>("statements")
+        .Key<AccountCredited>((credited, r) => StatementKey(r, credited.BookedOn))
+        .Key<AccountDebited>((debited, r) => StatementKey(r, debited.BookedOn))
+        .Folds<AccountCredited>((statement, c, r) =>
         {
             StatementDocument open = statement ?? Opened(r, c.BookedOn, c.Currency, c.BalanceAfter - c.Amount);
             return open with { Credits = open.Credits + 1, CreditTotal = open.CreditTotal + c.Amount, Closing = open.Closing + c.Amount };
         })
-        .Folds<AccountDebited>((d, r) => StatementKey(r, d.BookedOn), (statement, d, r) =>
+        .Folds<AccountDebited>((statement, d, r) =>
         {
             StatementDocument open = statement ?? Opened(r, d.BookedOn, d.Currency, d.BalanceAfter + d.Amount);
             return open with { Debits = open.Debits + 1, DebitTotal = open.DebitTotal + d.Amount, Closing = open.Closing - d.Amount };
         })
+        .Index(s => s.AccountId, s => s.Month)
+        .Index(s => s.Month)
         .Build();
 
     /// <summary>One document a movement.</summary>
-    public static ProjectionDefinition Movements { get; } = ProjectionDefinition.Define<MovementDocument>("movements")
-        .Inserts<AccountCredited>((_, r) => MovementKey(r), (c, r) => new MovementDocument
+    public static ProjectionDefinition<MovementDocument> Movements { get; } = ProjectionDefinition.Define<MovementDocument>("movements")
+        .Inserts<AccountCredited>((c, r) => new MovementDocument
         {
             Id = MovementKey(r),
             AccountId = r.AggregateId.Value,
@@ -80,7 +83,7 @@ internal static class BankReadModels
             PartnerBank = c.PartnerBank,
             PartnerAccount = c.PartnerAccount,
         })
-        .Inserts<AccountDebited>((_, r) => MovementKey(r), (d, r) => new MovementDocument
+        .Inserts<AccountDebited>((d, r) => new MovementDocument
         {
             Id = MovementKey(r),
             AccountId = r.AggregateId.Value,
@@ -95,28 +98,17 @@ internal static class BankReadModels
             PartnerBank = d.PartnerBank,
             PartnerAccount = d.PartnerAccount,
         })
+        .Index(m => m.AccountId, m => m.BookedOn) // what tellers page through
+        .Index(m => m.Category, m => m.BookedOn) // what analysts slice by
         .Build();
 
     /// <summary>One document a day, category and direction, over all accounts.</summary>
-    public static ProjectionDefinition DailyTotals { get; } = ProjectionDefinition.Define<DailyTotalDocument>("daily_totals")
-        .Sums<AccountCredited>((c, _) => DayKey(c.BookedOn, c.Category, Credit, c.Currency), (c, _) => DayTotal(c.BookedOn, c.Category, Credit, c.Currency, c.Amount))
-        .Sums<AccountDebited>((d, _) => DayKey(d.BookedOn, d.Category, Debit, d.Currency), (d, _) => DayTotal(d.BookedOn, d.Category, Debit, d.Currency, d.Amount))
+    public static ProjectionDefinition<DailyTotalDocument> DailyTotals { get; } = ProjectionDefinition.Define<DailyTotalDocument>("daily_totals")
+        .Sums<AccountCredited>((c, _) => DayTotal(c.BookedOn, c.Category, Credit, c.Currency, c.Amount))
+        .Sums<AccountDebited>((d, _) => DayTotal(d.BookedOn, d.Category, Debit, d.Currency, d.Amount))
         .Adding((a, b) => a with { Count = a.Count + b.Count, Amount = a.Amount + b.Amount })
+        .Index(t => t.Day, t => t.Category)
         .Build();
-
-    /// <summary>What tellers page through: an account's movements by day.</summary>
-    public static MongoIndex MovementsByAccountAndDay { get; } = new("movements", "accountId", "bookedOn");
-
-    /// <summary>What analysts slice by.</summary>
-    public static MongoIndex MovementsByCategoryAndDay { get; } = new("movements", "category", "bookedOn");
-
-    /// <summary>All statements of an account, and of a month.</summary>
-    public static MongoIndex[] StatementIndexes { get; } = [new("statements", "accountId", "month"), new("statements", "month")];
-
-    /// <summary>The days in order.</summary>
-    public static MongoIndex DailyTotalsByDay { get; } = new("daily_totals", "day", "category");
-
-    private static string AccountKey<TEvent>(TEvent _, RecordedEvent recorded) => recorded.AggregateId.Value;
 
     // Ten digits: versions of one account sort as text in their order.
     private static string MovementKey(RecordedEvent recorded) => string.Create(CultureInfo.InvariantCulture, $"{recorded.AggregateId}/{recorded.Version:D10}");

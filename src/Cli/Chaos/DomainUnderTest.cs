@@ -66,7 +66,7 @@ internal sealed record DomainUnderTest
         [
             .. types.Where(t => !t.ContainsGenericParameters)
                 .SelectMany(t => t.GetProperties(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
-                .Where(p => p.PropertyType == typeof(AggregateDefinition) && p.GetMethod is not null)
+                .Where(p => typeof(AggregateDefinition).IsAssignableFrom(p.PropertyType) && p.GetMethod is not null)
                 .Select(p => (AggregateDefinition)p.GetValue(null)!)
                 .DistinctBy(d => d.Name)
                 .OrderBy(d => d.Name, StringComparer.Ordinal),

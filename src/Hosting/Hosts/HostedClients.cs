@@ -14,4 +14,12 @@ internal sealed class HostedAggregateReader(NodeLifecycle lifecycle, AggregateDe
     /// <inheritdoc/>
     public async ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) =>
         await lifecycle.PartOf(aggregate).Reads.Read(aggregateId, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
+        await lifecycle.PartOf(aggregate).Reads.Read(aggregateId, consistency, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
+        await lifecycle.PartOf(aggregate).Reads.Read(aggregateId, atLeast, cancellationToken).ConfigureAwait(false);
 }

@@ -15,7 +15,7 @@ internal static class CommandEndpoints
 
     public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples, HttpOptions options, TimeProvider time)
     {
-        foreach (Type command in aggregate.CommandTypes.Where(t => !Avro.ProcessMessages.Is(t)).OrderBy(t => t.Name, StringComparer.Ordinal))
+        foreach (Type command in aggregate.CommandTypes.Where(aggregate.Accepts).OrderBy(t => t.Name, StringComparer.Ordinal))
         {
             string name = Names.InUrl(command);
             routes.MapPost($"/{aggregate.Name}/{{id}}/{name}", (

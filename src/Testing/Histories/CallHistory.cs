@@ -27,10 +27,7 @@ public sealed class CallHistory
     public ICommandClient Record(ICommandClient client, string caller) => new RecordingCommandClient(client, this, caller);
 
     /// <summary>A reader that reads through <paramref name="reader"/> and records each read as one of <paramref name="caller"/>.</summary>
-    public IAggregateReader Record(IAggregateReader reader, string caller) => Record(reader, caller, ReadConsistency.Strong);
-
-    /// <summary>A reader that reads through <paramref name="reader"/>, whose reads promise <paramref name="consistency"/>, and records each read as one of <paramref name="caller"/>.</summary>
-    public IAggregateReader Record(IAggregateReader reader, string caller, ReadConsistency consistency) => new RecordingAggregateReader(reader, this, caller, consistency);
+    public IAggregateReader Record(IAggregateReader reader, string caller) => new RecordingAggregateReader(reader, this, caller);
 
     /// <summary>The calls as they are now, in the order in which they began.</summary>
     public IReadOnlyList<RecordedCall> Take()

@@ -6,19 +6,28 @@ public sealed class RecordingAggregateReader : IAggregateReader
     private readonly IAggregateReader _inner;
     private readonly CallHistory _history;
     private readonly string _caller;
-    private readonly ReadConsistency _consistency;
 
-    /// <summary>Records the reads from <paramref name="inner"/>, which promise <paramref name="consistency"/>, in <paramref name="history"/> as those of <paramref name="caller"/>.</summary>
-    public RecordingAggregateReader(IAggregateReader inner, CallHistory history, string caller, ReadConsistency consistency = ReadConsistency.Strong) =>
-        (_inner, _history, _caller, _consistency) = (inner, history, caller, consistency);
+    /// <summary>Records the reads from <paramref name="inner"/> in <paramref name="history"/> as those of <paramref name="caller"/>.</summary>
+    public RecordingAggregateReader(IAggregateReader inner, CallHistory history, string caller) => (_inner, _history, _caller) = (inner, history, caller);
 
     /// <inheritdoc/>
-    public async ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken)
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) => Read(aggregateId, ReadConsistency.Strong, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
+        Record(aggregateId, consistency, () => _inner.Read(aggregateId, consistency, cancellationToken));
+
+    /// <summary>Recorded as an eventual read, as which it promises no less.</summary>
+    /// <inheritdoc/>
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
+        Record(aggregateId, ReadConsistency.Eventual, () => _inner.Read(aggregateId, atLeast, cancellationToken));
+
+    private async ValueTask<AggregateView?> Record(AggregateId aggregateId, ReadConsistency consistency, Func<ValueTask<AggregateView?>> read)
     {
-        CallHistory.OpenCall call = _history.Begin(_caller, aggregateId, command: null, _consistency);
+        CallHistory.OpenCall call = _history.Begin(_caller, aggregateId, command: null, consistency);
         try
         {
-            AggregateView? view = await _inner.Read(aggregateId, cancellationToken).ConfigureAwait(false);
+            AggregateView? view = await read().ConfigureAwait(false);
             call.Answer = new CallAnswer.Seen(_history.Time.GetTimestamp(), view);
             return view;
         }

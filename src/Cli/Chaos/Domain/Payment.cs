@@ -1,5 +1,3 @@
-using KafkaEventSourcing.Avro.Messages;
-
 namespace KafkaEventSourcing.Cli.Chaos.Domain;
 
 /// <summary>A payment from purse to purse: a process over two aggregates, with a timer that must ring whatever happens.</summary>
@@ -14,9 +12,9 @@ internal static class Payment
 
     private static PaymentState Nothing { get; } = new() { Status = PaymentStatus.None, From = "", To = "", Amount = 0, Rang = false };
 
-    public static AggregateDefinition Definition { get; } = AggregateDefinition.Define("payment", Nothing)
+    public static AggregateDefinition<PaymentState> Definition { get; } = AggregateDefinition.Define("payment", Nothing)
         .Decides<Pay>(Begin)
-        .Decides<CommandAnswered>(Answered)
+        .Decides<CommandCompleted>(Answered)
         .Decides<TimerElapsed>((state, _) => state.Rang ? Decision.Nothing : Decision.Accept(new PaymentRang()))
         .Evolves<PaymentBegun>((_, begun) => new PaymentState { Status = PaymentStatus.Taking, From = begun.From, To = begun.To, Amount = begun.Amount, Rang = false })
         .Evolves<PaymentTaken>((state, _) => state with { Status = PaymentStatus.Giving })
@@ -45,14 +43,12 @@ internal static class Payment
         return Decision.Accept(new PaymentBegun { From = command.From, To = command.To, Amount = command.Amount, RingsAt = context.Time + RingsAfter });
     }
 
-    private static Decision Answered(PaymentState state, CommandAnswered answer)
+    private static Decision Answered(PaymentState state, CommandCompleted answer)
     {
-        bool accepted = answer.Outcome == ReplyOutcome.Accepted;
-        string code = answer.Code ?? "";
         return (state.Status, answer.Step) switch
         {
-            (PaymentStatus.Taking, TakeStep) => Decision.Accept(accepted ? new PaymentTaken() : new PaymentRefused { Code = code }),
-            (PaymentStatus.Giving, GiveStep) => Decision.Accept(accepted ? new PaymentDone() : new PaymentReturning { Code = code }),
+            (PaymentStatus.Taking, TakeStep) => Decision.Accept(answer.IsAccepted ? new PaymentTaken() : new PaymentRefused { Code = answer.Code }),
+            (PaymentStatus.Giving, GiveStep) => Decision.Accept(answer.IsAccepted ? new PaymentDone() : new PaymentReturning { Code = answer.Code }),
             (PaymentStatus.Returning, ReturnStep) => Decision.Accept(new PaymentReturned()),
             _ => Decision.Nothing,
         };

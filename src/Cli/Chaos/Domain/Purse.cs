@@ -8,7 +8,7 @@ internal static class Purse
 
     private static PurseState Empty { get; } = new() { Balance = 0, Movements = 0, Digest = 0 };
 
-    public static AggregateDefinition Definition { get; } = AggregateDefinition.Define("purse", Empty)
+    public static AggregateDefinition<PurseState> Definition { get; } = AggregateDefinition.Define("purse", Empty)
         .Decides<PutIn>(Put)
         .Decides<TakeOut>(Take)
         .Decides<GiveBack>((state, command) => Decision.Accept(new MoneyPutIn { Amount = command.Amount, BalanceAfter = state.Balance + command.Amount }))

@@ -5,9 +5,10 @@ namespace KafkaEventSourcing.Cli.Chaos.Domain;
 /// <summary>A purse as its read model has it: a movement that was projected twice, or not, shows in its count and its sum.</summary>
 internal sealed record PurseDocument
 {
-    public static ProjectionDefinition Projection { get; } = ProjectionDefinition.Define<PurseDocument>("purses")
-        .Folds<MoneyPutIn>((_, r) => r.AggregateId.Value, (purse, moved, r) => Moved(purse, r, moved.Amount))
-        .Folds<MoneyTakenOut>((_, r) => r.AggregateId.Value, (purse, moved, r) => Moved(purse, r, -moved.Amount))
+    public static ProjectionDefinition<PurseDocument> Projection { get; } = ProjectionDefinition.Define<PurseDocument>("purses")
+        .Initially(id => new PurseDocument { Id = id, Sum = 0, Movements = 0, Version = 0 })
+        .Changes<MoneyPutIn>((purse, moved, r) => purse.Moved(r, moved.Amount))
+        .Changes<MoneyTakenOut>((purse, moved, r) => purse.Moved(r, -moved.Amount))
         .Build();
 
     public required string Id { get; init; }
@@ -18,11 +19,5 @@ internal sealed record PurseDocument
 
     public required long Version { get; init; }
 
-    private static PurseDocument Moved(PurseDocument? purse, RecordedEvent recorded, long amount) => new()
-    {
-        Id = recorded.AggregateId.Value,
-        Sum = (purse?.Sum ?? 0) + amount,
-        Movements = (purse?.Movements ?? 0) + 1,
-        Version = recorded.Version,
-    };
+    private PurseDocument Moved(RecordedEvent recorded, long amount) => this with { Sum = Sum + amount, Movements = Movements + 1, Version = recorded.Version };
 }

@@ -90,7 +90,8 @@ internal sealed class Callers
         long started = _time.GetTimestamp();
         try
         {
-            AggregateView? view = await Histories[aggregate.Name].Record(new HttpDoor(http, aggregate, consistency), $"{caller} at {node.Name}", consistency).Read(id, cancellationToken).ConfigureAwait(false);
+            IAggregateReader reader = new HttpDoor(http, aggregate);
+            AggregateView? view = await Histories[aggregate.Name].Record(reader, $"{caller} at {node.Name}").Read(id, consistency, cancellationToken).ConfigureAwait(false);
             if (consistency == ReadConsistency.Strong)
             {
                 ReadLatency.Record(_time.GetElapsedTime(started));

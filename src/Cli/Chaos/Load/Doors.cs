@@ -28,12 +28,12 @@ internal sealed class Doors : IAsyncDisposable
         var doors = new Doors(registry);
         try
         {
-            var serde = AvroMessageSerde.Create(registry, domain.Aggregates.SelectMany(a => a.CommandTypes.Concat(a.EventTypes)).Distinct().Select(EventSourcedNode.RecordTypeOf));
+            var serde = AvroMessageSerde.Create(registry, domain.Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes)).Distinct().Select(EventSourcedNode.RecordTypeOf));
             foreach (AggregateDefinition aggregate in domain.Aggregates)
             {
                 var topics = new TopicFamily(application, aggregate.Name);
                 doors._topics[aggregate.Name] = await CommandClient.Start(
-                    servers.KafkaConnection, topics, serde, aggregate.CommandTypes, new CommandClientOptions { Timeout = CallTimeout }, time, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
+                    servers.KafkaConnection, topics, serde, aggregate.CommandTypes.Where(aggregate.Accepts), new CommandClientOptions { Timeout = CallTimeout }, time, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
                 doors._logs[aggregate.Name] = new HistoryReader(servers.KafkaConnection, topics, serde);
             }
 

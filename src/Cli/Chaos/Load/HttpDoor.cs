@@ -9,7 +9,7 @@ using KafkaEventSourcing.Hosting.Http;
 namespace KafkaEventSourcing.Cli.Chaos.Load;
 
 /// <summary>One aggregate type at the HTTP interface of one node, as any caller would use it. Thread-safe.</summary>
-internal sealed class HttpDoor(HttpClient http, AggregateDefinition aggregate, ReadConsistency consistency = ReadConsistency.Strong) : ICommandClient, IAggregateReader
+internal sealed class HttpDoor(HttpClient http, AggregateDefinition aggregate) : ICommandClient, IAggregateReader
 {
     /// <exception cref="HttpRequestException">The node did not answer; the outcome is not known.</exception>
     /// <exception cref="AggregateUnavailableException">It answered that it has no answer now.</exception>
@@ -37,9 +37,18 @@ internal sealed class HttpDoor(HttpClient http, AggregateDefinition aggregate, R
     }
 
     /// <inheritdoc cref="Send"/>
-    public async ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken)
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) => Read(aggregateId, ReadConsistency.Strong, cancellationToken);
+
+    /// <inheritdoc cref="Send"/>
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
+        Read(aggregateId, consistency == ReadConsistency.Strong ? "" : "?consistency=eventual", cancellationToken);
+
+    /// <inheritdoc cref="Send"/>
+    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
+        Read(aggregateId, $"?token={Uri.EscapeDataString(atLeast.ToString())}", cancellationToken);
+
+    private async ValueTask<AggregateView?> Read(AggregateId aggregateId, string query, CancellationToken cancellationToken)
     {
-        string query = consistency == ReadConsistency.Strong ? "" : "?consistency=eventual";
         using HttpResponseMessage answer = await http.GetAsync($"/{aggregate.Name}/{Uri.EscapeDataString(aggregateId.Value)}{query}", cancellationToken).ConfigureAwait(false);
         JsonNode body = await BodyOf(answer, cancellationToken).ConfigureAwait(false);
         return answer.StatusCode switch

@@ -67,7 +67,7 @@ internal sealed record Workload(IReadOnlyList<CommandTemplate> Templates)
         var templates = new List<CommandTemplate>();
         foreach (AggregateDefinition aggregate in aggregates)
         {
-            foreach (Type command in aggregate.CommandTypes.OrderBy(t => t.Name, StringComparer.Ordinal))
+            foreach (Type command in aggregate.CommandTypes.Where(aggregate.Accepts).OrderBy(t => t.Name, StringComparer.Ordinal))
             {
                 JsonNode? content = openApi["paths"]?[$"/{aggregate.Name}/{{id}}/{Names.InUrl(command)}"]?["post"]?["requestBody"]?["content"]?["application/json"];
                 if ((content?["example"] ?? content?["examples"]?.AsObject().FirstOrDefault().Value?["value"]) is JsonObject example)
@@ -81,8 +81,8 @@ internal sealed record Workload(IReadOnlyList<CommandTemplate> Templates)
     private static CommandTemplate ReadCommand(AggregateDefinition aggregate, int count, JsonNode command)
     {
         string name = command["name"]!.GetValue<string>();
-        Type type = aggregate.CommandTypes.FirstOrDefault(t => Names.InUrl(t) == name)
-            ?? throw Wrong($"The aggregate '{aggregate.Name}' has no command '{name}'; it has {string.Join(", ", aggregate.CommandTypes.Select(Names.InUrl).Order(StringComparer.Ordinal))}.");
+        Type type = aggregate.CommandTypes.Where(aggregate.Accepts).FirstOrDefault(t => Names.InUrl(t) == name)
+            ?? throw Wrong($"The aggregate '{aggregate.Name}' has no command '{name}'; it has {string.Join(", ", aggregate.CommandTypes.Where(aggregate.Accepts).Select(Names.InUrl).Order(StringComparer.Ordinal))}.");
         int weight = command["weight"]?.GetValue<int>() ?? 1;
         return weight >= 0 ? new CommandTemplate(aggregate, type, weight, count, command["body"]?.AsObject() ?? []) : throw Wrong($"The weight of '{name}' is {weight}; it must not be negative.");
     }

@@ -15,12 +15,10 @@ public sealed record BasketDocument
 /// <summary>The baskets as queries see them.</summary>
 public static class Baskets
 {
-    public static ProjectionDefinition Definition { get; } = ProjectionDefinition.Define<BasketDocument>("baskets")
-        .Folds<ItemAdded>((_, e) => e.AggregateId.Value, (basket, added, e) =>
-        {
-            BasketDocument before = basket ?? new BasketDocument { Id = e.AggregateId.Value, Quantity = 0, IsCheckedOut = false };
-            return before with { Quantity = before.Quantity + added.Quantity };
-        })
-        .Folds<CheckedOut>((_, e) => e.AggregateId.Value, (basket, _, _) => basket! with { IsCheckedOut = true })
+    public static ProjectionDefinition<BasketDocument> Definition { get; } = ProjectionDefinition.Define<BasketDocument>("baskets")
+        .Initially(id => new BasketDocument { Id = id, Quantity = 0, IsCheckedOut = false })
+        .Changes<ItemAdded>((basket, added) => basket with { Quantity = basket.Quantity + added.Quantity })
+        .Changes<CheckedOut>((basket, _) => basket with { IsCheckedOut = true })
+        .Index(basket => basket.IsCheckedOut)
         .Build();
 }
