@@ -26,9 +26,11 @@ public sealed partial class PackageFeed : IAsyncLifetime
 
         string shared = SharedFolder().Match((await Succeed(null, cancellation, "nuget", "locals", "global-packages", "--list")).Output).Groups[1].Value.Trim();
         string[] sources = [.. Source().Matches((await Succeed(null, cancellation, "nuget", "list", "source", "--format", "detailed")).Output).Select(m => m.Groups[1].Value)];
+        // Packages of ours that somebody has restored there, under the same version, would win over those of this feed.
+        bool hasOurs = Directory.Exists(shared) && Directory.EnumerateDirectories(shared, "kafkaeventsourcing.*").Any();
         var configuration = new XElement("configuration",
             new XElement("packageSources", Add("these", Packages)),
-            new XElement("fallbackPackageFolders", Add("shared", shared)),
+            hasOurs ? null : new XElement("fallbackPackageFolders", Add("shared", shared)),
             new XElement("packageSourceMapping",
                 new XElement("packageSource", new XAttribute("key", "these"), Pattern("KafkaEventSourcing.*")),
                 sources.Select(s => new XElement("packageSource", new XAttribute("key", s), Pattern("*")))));
