@@ -12,13 +12,13 @@ namespace KafkaEventSourcing.EventLog;
 public sealed partial class EventSubscription
 {
     private const int MaxHeartbeatMs = 1_000;
-    private const int CommitIntervalMs = 1_000;
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     private readonly KafkaConnection _connection;
     private readonly TopicFamily _topics;
-    private readonly SubscriptionContext _context;
+    private readonly HashSet<int> _halted = []; // of the subscription's own thread
+    private SubscriptionContext _context;
     private readonly ConcurrentQueue<int> _restarts = [];
     private readonly Lock _wakeLock = new();
     private CancellationTokenSource? _wake; // ends the consumer's wait; null while the subscription does not run
@@ -32,7 +32,7 @@ public sealed partial class EventSubscription
         options.Validate();
         (_connection, _topics) = (connection, topics);
         Stops = new SubscriptionStops(options.GroupId);
-        _context = new SubscriptionContext(serde, options, new DiscardedEvents(connection, topics), Stops, time, loggers.CreateLogger<EventSubscription>());
+        _context = new SubscriptionContext(serde, options, new DiscardedEvents(connection, topics), Stops, time, loggers.CreateLogger<EventSubscription>(), null);
     }
 
     /// <summary>The partitions that stand still.</summary>
@@ -46,6 +46,18 @@ public sealed partial class EventSubscription
     /// <exception cref="KafkaException">The cluster refuses this client for good.</exception>
     public Task Run(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken) =>
         Task.Factory.StartNew(() => Consume(startOf, handle, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+
+    /// <summary>Reads until <paramref name="cancellationToken"/> is cancelled, then returns; a partition is given up only when its handler has returned, or has not within <see cref="EventSubscriptionOptions.StopTimeout"/>.</summary>
+    /// <param name="positions">Where to begin, and who is told what is handled. A partition that it refuses to begin stands still.</param>
+    /// <param name="handle">Takes the next batch of a partition, as above.</param>
+    /// <param name="cancellationToken">Ends the subscription.</param>
+    /// <exception cref="KafkaException">The cluster refuses this client for good.</exception>
+    internal Task Run(IPositionKeeper positions, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(positions);
+        _context = _context with { Keeper = positions };
+        return Run((_, _) => default, handle, cancellationToken);
+    }
 
     /// <summary>Reads <paramref name="partition"/> anew, from where <c>startOf</c> says, if this subscription has it. It returns at once.</summary>
     public void Restart(int partition)
@@ -72,10 +84,7 @@ public sealed partial class EventSubscription
         config.AutoOffsetReset = AutoOffsetReset.Error; // events that are gone are never passed over silently
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
         config.SessionTimeoutMs ??= (int)_context.Options.SessionTimeout.TotalMilliseconds;
-        config.EnableAutoCommit = _context.Options.KeepsPositions; // of what is stored once it was handled: each interval, before a partition is given away, and at the end
-        config.AutoCommitIntervalMs ??= CommitIntervalMs;
         config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, config.SessionTimeoutMs.Value / 6); // a rebalance is learned by heartbeat
-        GroupPositions? positions = null;
         using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
             .SetLogHandler((_, line) => KafkaConnection.Log(_context.Logger, line))
             .SetErrorHandler((_, error) =>
@@ -83,36 +92,30 @@ public sealed partial class EventSubscription
                 if (error.IsFatal)
                     Stop(new KafkaException(error));
             })
-            .SetOffsetsCommittedHandler((_, committed) =>
-            {
-                if (committed.Error.IsError)
-                    LogNotCommitted(_context.Logger, _context.Options.GroupId, committed.Error.Reason);
-            })
-            .SetPartitionsAssignedHandler((_, partitions) => partitions.ConvertAll(p => new TopicPartitionOffset(p, Start(p.Partition.Value))))
-            .SetPartitionsRevokedHandler((_, partitions) => partitions.ForEach(p => Drop(p.Partition.Value)))
-            .SetPartitionsLostHandler((_, partitions) => partitions.ForEach(p => Drop(p.Partition.Value)))
+            .SetPartitionsAssignedHandler((member, partitions) => partitions.ConvertAll(p => new TopicPartitionOffset(p, Start(member, p.Partition.Value))))
+            .SetPartitionsRevokedHandler((_, partitions) => DropAll(partitions))
+            .SetPartitionsLostHandler((_, partitions) => DropAll(partitions))
             .Build();
-        if (_context.Options.KeepsPositions)
-            positions = new GroupPositions(consumer, _topics.Events, _context);
 
         // Runs inside Consume or Close, on this subscription's own thread, which may block. It must not throw: the group would wait for the assignment that this answers, and Close with it.
-        Offset Start(int partition)
+        Offset Start(IConsumer<byte[], byte[]> member, int partition)
         {
             try
             {
-                long? start = _context.Options.KeepsPositions ? positions!.Find(partition, stop.Token) : null;
-                if (start is null)
-                {
-                    start = startOf(partition, stop.Token).AsTask().GetAwaiter().GetResult();
-                    positions?.Begin(partition, start, stop.Token);
-                }
-
+                long? start = _context.Keeper is { } keeper
+                    ? keeper.Begin(partition, member, stop.Token)
+                    : startOf(partition, stop.Token).AsTask().GetAwaiter().GetResult();
                 starts[partition] = start ?? 0;
                 return start is { } offset ? new Offset(offset) : Offset.Beginning;
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 return Offset.End; // nothing more is handed over
+            }
+            catch (PartitionHaltedException halted)
+            {
+                Halt(partition, halted.Message);
+                return Offset.End;
             }
             catch (Exception failure)
             {
@@ -121,15 +124,37 @@ public sealed partial class EventSubscription
             }
         }
 
+        void Halt(int partition, string reason)
+        {
+            _halted.Add(partition);
+            Stops.Set(partition, reason);
+            LogHalted(_context.Logger, _context.Options.GroupId, partition, reason);
+        }
+
         void Drop(int partition)
         {
-            if (!feeds.Remove(partition, out PartitionFeed? feed))
-                return;
-            _context.Partitions = feeds.Count;
-            feed.Close();
-            if (_context.Options.KeepsPositions)
-                feed.Completion.GetAwaiter().GetResult(); // the next one must not begin before this one has ended, and what it has handled is committed
-            _ = feed.Completion.ContinueWith(_ => feed.Dispose(), TaskScheduler.Default);
+            if (_halted.Remove(partition))
+                Stops.Clear(partition);
+            if (feeds.Remove(partition, out PartitionFeed? feed))
+            {
+                _context.Partitions = feeds.Count;
+                feed.Close();
+            }
+
+            if (_context.Keeper is { } keeper)
+            {
+                Leave(partition, feed); // the next one must not begin before this one has ended
+                keeper.End(partition, _context.Options.StopTimeout);
+            }
+
+            _ = feed?.Completion.ContinueWith(_ => feed.Dispose(), TaskScheduler.Default);
+        }
+
+        void DropAll(List<TopicPartitionOffset> partitions)
+        {
+            foreach (TopicPartitionOffset partition in partitions)
+                feeds.GetValueOrDefault(partition.Partition.Value)?.Close(); // all at once, so that the slowest decides
+            partitions.ForEach(p => Drop(p.Partition.Value));
         }
 
         void StartAnew(int partition)
@@ -137,8 +162,8 @@ public sealed partial class EventSubscription
             if (!consumer.Assignment.Exists(p => p.Partition.Value == partition))
                 return;
             Drop(partition);
-            var from = new TopicPartitionOffset(_topics.Events, partition, Start(partition));
-            if (stop.IsCancellationRequested)
+            var from = new TopicPartitionOffset(_topics.Events, partition, Start(consumer, partition));
+            if (stop.IsCancellationRequested || _halted.Contains(partition))
                 return;
             consumer.Seek(from);
             consumer.Resume([from.TopicPartition]); // the feed that is gone may have paused it
@@ -165,11 +190,14 @@ public sealed partial class EventSubscription
                 }
                 catch (ConsumeException gone) when (gone.Error.Code == ErrorCode.Local_AutoOffsetReset)
                 {
-                    if (_context.Options.KeepsPositions)
+                    int cut = gone.ConsumerRecord.Partition.Value;
+                    if (_context.Keeper is not null)
                     {
-                        throw new InvalidDataException(
-                            $"{_topics.Events}, partition {gone.ConsumerRecord.Partition.Value}, does not have the offset that the group {_context.Options.GroupId} is at: events were deleted, or the topic was made anew. " +
-                            "Nothing is skipped or handled again unasked: set the group's offsets (kafka-consumer-groups --reset-offsets), or delete the group to begin where the subscription says.");
+                        Drop(cut);
+                        Halt(cut, $"{_topics.Events}, partition {cut}, does not have the offset that the group {_context.Options.GroupId} is at any more: events were deleted, or the topic was made anew. " +
+                            "A restart looks again, and says how to go on.");
+                        consumer.Pause([gone.ConsumerRecord.TopicPartition]);
+                        continue;
                     }
 
                     LogOutOfRange(_context.Logger, _topics.Events, gone.ConsumerRecord.Partition.Value, gone.Error.Reason);
@@ -183,6 +211,12 @@ public sealed partial class EventSubscription
                 }
 
                 int partition = record.Partition.Value;
+                if (_halted.Contains(partition))
+                {
+                    consumer.Pause([record.TopicPartition]);
+                    continue;
+                }
+
                 if (!feeds.TryGetValue(partition, out PartitionFeed? feed))
                 {
                     feeds.Add(partition, feed = new PartitionFeed(_context, consumer, record.TopicPartition, starts[partition], Partitions(consumer, stop.Token), handle, Restart, Stop, stop.Token));
@@ -200,14 +234,21 @@ public sealed partial class EventSubscription
         {
             await stop.CancelAsync().ConfigureAwait(false);
             foreach (PartitionFeed feed in feeds.Values)
-            {
                 feed.Close();
-                await feed.Completion.ConfigureAwait(false);
-                feed.Dispose();
+            if (_context.Keeper is null)
+            {
+                foreach (PartitionFeed feed in feeds.Values)
+                {
+                    await feed.Completion.ConfigureAwait(false);
+                    feed.Dispose();
+                }
+
+                feeds.Clear(); // Close revokes what they read
             }
 
-            feeds.Clear(); // Close revokes what they read
             consumer.Close();
+            foreach (int partition in feeds.Keys.Concat(_halted).ToArray())
+                Drop(partition); // revoked by nobody: the group was lost before
             lock (_wakeLock)
                 _wake = null;
             wake.Dispose();
@@ -215,6 +256,14 @@ public sealed partial class EventSubscription
 
         if (fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
+    }
+
+    private void Leave(int partition, PartitionFeed? feed)
+    {
+        if (feed is null || feed.HasEnded(_context.Options.StopTimeout))
+            return;
+        feed.Abandon();
+        LogAbandoned(_context.Logger, _context.Options.GroupId, partition, _context.Options.StopTimeout);
     }
 
     // On the subscription's own thread. Records come from a topic that is there: whoever does not tell its partitions now does so later.
@@ -252,8 +301,11 @@ public sealed partial class EventSubscription
     [LoggerMessage(Level = LogLevel.Error, Message = "{Topic}, partition {Partition}, does not have the place that is to be read: it was cut, or made anew: {Reason}")]
     private static partial void LogOutOfRange(ILogger logger, string topic, int partition, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Group}: offsets could not be committed now; they are committed with the next ones: {Reason}")]
-    private static partial void LogNotCommitted(ILogger logger, string group, string reason);
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: partition {Partition} is halted: {Reason}")]
+    private static partial void LogHalted(ILogger logger, string group, int partition, string reason);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: the handler of partition {Partition} goes on {Patience} after its cancellation. The partition is given up without it: its next owner may handle the same events at the same time")]
+    private static partial void LogAbandoned(ILogger logger, string group, int partition, TimeSpan patience);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic} cannot be read now; it is tried again: {Reason}")]
     private static partial void LogReadAgain(ILogger logger, string topic, string reason);

@@ -3,14 +3,8 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>How a subscription reads.</summary>
 public sealed record EventSubscriptionOptions
 {
-    /// <summary>The consumer group that shares the partitions; positions come from the subscriber, unless <see cref="KeepsPositions"/> is set.</summary>
+    /// <summary>The consumer group that shares the partitions; positions come from the subscriber, never from Kafka alone.</summary>
     public required string GroupId { get; init; }
-
-    /// <summary>
-    /// Whether the positions are the group's committed offsets: a partition begins where the group has handled it up to, and only one without an offset where the subscriber says. Offsets are committed behind what was
-    /// handled, each second, when a partition is given away, and at the end; a partition is given away when its handler has returned. Default false: positions come from the subscriber, never from Kafka.
-    /// </summary>
-    public bool KeepsPositions { get; init; }
 
     /// <summary>The most events of one batch. Default 10,000.</summary>
     public int MaxBatchEvents { get; init; } = 10_000;
@@ -23,6 +17,12 @@ public sealed record EventSubscriptionOptions
 
     /// <summary>After what silence of a subscriber its partitions go to others of the group. Default 20 s; brokers allow from 6 s to 30 min unless told otherwise.</summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>
+    /// Where somebody keeps the positions of what is handled: how long a partition that moves, or the end, waits for a handler that goes on though its token is cancelled. After that it is left alone, which is logged as an error, and the next
+    /// owner may handle the same events at the same time. Default 30 s.
+    /// </summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
@@ -38,5 +38,7 @@ public sealed record EventSubscriptionOptions
             throw new InvalidInputException(nameof(MaxWaitingBytes), $"{nameof(MaxWaitingBytes)} is {MaxWaitingBytes}; it must be positive.");
         if (SessionTimeout < TimeSpan.FromSeconds(1))
             throw new InvalidInputException(nameof(SessionTimeout), $"{nameof(SessionTimeout)} is {SessionTimeout}; it must be at least a second.");
+        if (StopTimeout <= TimeSpan.Zero || StopTimeout > TimeSpan.FromDays(1))
+            throw new InvalidInputException(nameof(StopTimeout), $"{nameof(StopTimeout)} is {StopTimeout}; it must be positive and at most a day.");
     }
 }

@@ -79,14 +79,19 @@ public sealed class HistoryReader : IEventLogExtents
     /// <summary>The events of one aggregate, in the order of their versions.</summary>
     /// <exception cref="InvalidDataException">A record of the aggregate is not an event.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public async IAsyncEnumerable<RecordedEvent> ReadAggregate(AggregateId aggregateId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<RecordedEvent> ReadAggregate(AggregateId aggregateId, CancellationToken cancellationToken) => ReadAggregate(aggregateId, 0, cancellationToken);
+
+    /// <summary>The events of one aggregate from <paramref name="fromOffset"/> of its partition on, in the order of their versions.</summary>
+    /// <exception cref="InvalidDataException">A record of the aggregate is not an event.</exception>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    internal async IAsyncEnumerable<RecordedEvent> ReadAggregate(AggregateId aggregateId, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         byte[] key = Encoding.UTF8.GetBytes(aggregateId.Value);
         int partitions = (await EndOffsets(cancellationToken).ConfigureAwait(false)).Count;
         int partition = Murmur2.Partition(key, partitions);
         var codec = new EventCodec(_serde, partitions);
         IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
-        await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, 0, cancellationToken).ConfigureAwait(false))
+        await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
         {
             if (IsKey(record, key) && Decode(record, codec, discarded, null) is { } recorded)
                 yield return recorded;

@@ -27,6 +27,8 @@ internal sealed partial class PartitionFeed : IDisposable
     private long _from; // of the next batch
     private long _oldest; // in milliseconds since 1970, of what waits or is being handed over; 0: nothing
     private bool _paused;
+    private volatile bool _isAbandoned;
+    private long _closedAt;
     private IReadOnlyDictionary<long, DeadLetterResolution> _discarded = new Dictionary<long, DeadLetterResolution>(); // of the task that hands over
 
     public PartitionFeed(
@@ -36,8 +38,8 @@ internal sealed partial class PartitionFeed : IDisposable
         (_context, _consumer, _partition, _handle, _restart, _codec) = (context, consumer, partition, handle, restart, new EventCodec(context.Serde, partitions));
         _from = start;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        // A handler whose position is the group's gives its partition up when it is asked to; the read models' are fenced by their checkpoints, and need not.
-        CancellationToken handling = context.Options.KeepsPositions ? _closing.Token : cancellationToken;
+        // A handler whose position is kept gives its partition up when it is asked to; the read models' are fenced by their checkpoints, and need not.
+        CancellationToken handling = context.Keeper is not null ? _closing.Token : cancellationToken;
         Completion = Task.Run(() => HandOver(fault, handling), CancellationToken.None);
         SubscriptionTelemetry.Watch(context.Options.GroupId, partition.Partition.Value, this);
     }
@@ -67,10 +69,19 @@ internal sealed partial class PartitionFeed : IDisposable
 
     public void Close()
     {
+        if (_closing.IsCancellationRequested && _closedAt != 0)
+            return;
+        _closedAt = _context.Time.GetTimestamp();
         SubscriptionTelemetry.Unwatch(_context.Options.GroupId, _partition.Partition.Value, this);
         _closing.Cancel();
         _records.Writer.TryComplete();
     }
+
+    /// <summary>Waits until the handler has returned, at most for <paramref name="patience"/> after the feed was closed; blocks. False: it has not.</summary>
+    public bool HasEnded(TimeSpan patience) => patience - _context.Time.GetElapsedTime(_closedAt) is { Ticks: > 0 } left ? Completion.Wait(left) : Completion.IsCompleted;
+
+    /// <summary>Nobody waits for the handler any more: the partition has another owner, and what this one does still counts for nothing.</summary>
+    public void Abandon() => _isAbandoned = true;
 
     /// <summary>Frees what is left once <see cref="Completion"/> has ended.</summary>
     public void Dispose() => _closing.Dispose();
@@ -205,7 +216,8 @@ internal sealed partial class PartitionFeed : IDisposable
             {
                 await _handle(new EventBatch(_partition.Partition.Value, _from, events, next), cancellationToken).ConfigureAwait(false);
                 _from = next;
-                Store(next);
+                if (!_isAbandoned)
+                    _context.Keeper?.Handled(_partition.Partition.Value, next);
                 _context.Stops.Clear(_partition.Partition.Value);
                 return;
             }
@@ -231,20 +243,6 @@ internal sealed partial class PartitionFeed : IDisposable
             }
 
             await Task.Delay(DelayOf(attempt), _context.Time, _closing.Token).ConfigureAwait(false);
-        }
-    }
-
-    private void Store(long next)
-    {
-        if (!_context.Options.KeepsPositions)
-            return;
-        try
-        {
-            _consumer.StoreOffset(new TopicPartitionOffset(_partition, next));
-        }
-        catch (KafkaException gone) when (gone.Error.Code is ErrorCode.Local_State or ErrorCode.Local_UnknownPartition)
-        {
-            // It was lost to another member, which handles these events again.
         }
     }
 
@@ -279,7 +277,7 @@ internal sealed partial class PartitionFeed : IDisposable
 }
 
 /// <summary>What the feeds of one subscription share.</summary>
-internal sealed record SubscriptionContext(AvroMessageSerde Serde, EventSubscriptionOptions Options, DiscardedEvents Discarded, SubscriptionStops Stops, TimeProvider Time, ILogger Logger)
+internal sealed record SubscriptionContext(AvroMessageSerde Serde, EventSubscriptionOptions Options, DiscardedEvents Discarded, SubscriptionStops Stops, TimeProvider Time, ILogger Logger, IPositionKeeper? Keeper)
 {
     private const long MinShare = 256 * 1024;
 

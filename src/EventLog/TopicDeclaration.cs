@@ -13,7 +13,7 @@ public sealed class TopicDeclaration
     /// <summary>The topics, in the order of their declaration.</summary>
     public IReadOnlyList<TopicSpecification> Topics { get; }
 
-    /// <summary>The topics of one aggregate type with their customary configs; a process has timers besides. Three replicas and more that are asked for have two in sync before a record is acknowledged.</summary>
+    /// <summary>The topics of one aggregate type with their customary configs; a process has timers besides, and each subscription has a topic. Three replicas and more that are asked for have two in sync before a record is acknowledged.</summary>
     public static TopicDeclaration For(TopicFamily family, int partitions, short replicationFactor, bool isProcess = false)
     {
         ArgumentNullException.ThrowIfNull(family);
@@ -33,6 +33,7 @@ public sealed class TopicDeclaration
             Topic(family.Owners, ("cleanup.policy", "compact")),
             Topic(family.DeadLetters, ("retention.ms", "-1"), ("max.message.bytes", "2097152")), // whatever fits the command topic, and our headers
             .. isProcess ? (TopicSpecification[])[Topic(family.Timers, ("cleanup.policy", "compact"))] : [],
+            .. family.Subscriptions.Select(s => Topic(family.Subscription(s), ("cleanup.policy", "compact"))),
         ]);
     }
 

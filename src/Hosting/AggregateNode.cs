@@ -67,14 +67,14 @@ public sealed class AggregateNode : IAsyncDisposable
         AggregateDefinition definition, IReadOnlyList<ProjectionDefinition> projections, IProjectionStore? readModels, Task readModelsReady, AvroMessageSerde serde,
         ApplicationDefinition application, KafkaConnection kafka, KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
-        var topics = new TopicFamily(application.Name, definition.Name);
+        TopicFamily topics = application.TopicsOf(definition);
         // Those of the types that its read models share, too: how far their logs reach is asked before their parts start.
         AggregateDefinition[] sharing = [.. projections.SelectMany(application.AggregatesOf).Where(a => a != definition).Distinct()];
         using (var provisioner = new TopicProvisioner(kafka))
         {
             foreach (AggregateDefinition aggregate in (AggregateDefinition[])[definition, .. sharing])
             {
-                var family = new TopicFamily(application.Name, aggregate.Name);
+                TopicFamily family = application.TopicsOf(aggregate);
                 TopicPlan plan = await provisioner.PlanMissing(family, options.Partitions, options.ReplicationFactor, aggregate.Reacts, cancellationToken).ConfigureAwait(false);
                 await provisioner.Apply(plan, cancellationToken).ConfigureAwait(false);
             }

@@ -1,3 +1,4 @@
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.Http;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
@@ -65,6 +66,10 @@ public sealed class ApplicationDefinition
             throw new InvalidOperationException($"The projection '{projection.Name}' reads {stranger.Name}, which is an event of no aggregate type of the application '{Name}'.");
         return [.. Aggregates.Where(a => projection.EventTypes.Any(a.EventTypes.Contains))];
     }
+
+    /// <summary>The topics of <paramref name="aggregate"/>, those of the subscriptions to its events among them.</summary>
+    internal TopicFamily TopicsOf(AggregateDefinition aggregate) =>
+        new(Name, aggregate.Name) { Subscriptions = [.. Subscriptions.Where(s => s.Aggregates.Contains(aggregate)).Select(s => s.Name)] };
 
     /// <summary>The read models that are folded from several aggregate types, by their names, and these types.</summary>
     internal IReadOnlyDictionary<string, IReadOnlyList<string>> SharedReadModels() =>

@@ -218,7 +218,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         Subscriptions = [.. Application.Subscriptions.Select(s => SubscriptionRunner.Start(SubscriptionOverrides.Over(s, options), Application.Name, Addresses.KafkaConnection, serde, timeProvider, loggers))];
         Completion = Watch([.. started.Select(p => p.Completion), .. Subscriptions.Select(s => s.Completion)]);
         entering(() => $"joining its groups and restoring partitions ({string.Join(", ", started.Select(a => $"{a.Definition.Name}: {a.Processor.Partitions.Values.Count(s => s == PartitionStatus.Serving)} of {a.Processor.Partitions.Count} serve"))})");
-        Task ready = Task.WhenAll(started.Select(a => a.Processor.Ready));
+        Task ready = Task.WhenAll([.. started.Select(a => a.Processor.Ready), .. Subscriptions.Select(s => s.Ready)]);
         if (await Task.WhenAny(ready, Completion).WaitAsync(options.StartTimeout, timeProvider, cancellationToken).ConfigureAwait(false) == Completion)
             await Completion.ConfigureAwait(false);
         await ready.ConfigureAwait(false);

@@ -1,111 +1,85 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
-using Polly;
-using Polly.Retry;
 
 namespace KafkaEventSourcing.Subscriptions;
 
 /// <summary>
-/// Hands the events of a batch to the handlers: those of one aggregate one after the other, several aggregates side by side. A batch that is not taken comes again; what was handled of it is not handled again by this node.
-/// Thread-safe for several partitions; batches of one partition come one after the other.
+/// Hands the events of a batch to the handlers: those of one aggregate one after the other, several aggregates side by side. An event that is not handled after all attempts parks its aggregate; where there is no room for one
+/// more, the batch is not taken and comes again, and what was handled of it is not handled again by this node. Thread-safe for several partitions; batches of one partition come one after the other.
 /// </summary>
-internal sealed partial class EventDispatcher
+internal sealed partial class EventDispatcher(SubscriptionDefinition subscription, EventHandling handling, SubscriptionLedger ledger, string group, ILogger logger)
 {
-    private readonly SubscriptionDefinition _subscription;
-    private readonly string _aggregateType;
-    private readonly string _group;
-    private readonly ILogger _logger;
-    private readonly ResiliencePipeline _retry;
-    private readonly ConcurrentDictionary<int, ConcurrentDictionary<long, bool>> _handled = []; // offsets behind the position, by partition: at most one batch
-
-    public EventDispatcher(SubscriptionDefinition subscription, string aggregateType, string group, TimeProvider time, ILogger logger)
-    {
-        (_subscription, _aggregateType, _group, _logger) = (subscription, aggregateType, group, logger);
-        SubscriptionOptions options = subscription.Options;
-        var pipeline = new ResiliencePipelineBuilder { TimeProvider = time };
-        if (options.Attempts > 1)
-        {
-            pipeline.AddRetry(new RetryStrategyOptions
-            {
-                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is not null && !arguments.Context.CancellationToken.IsCancellationRequested),
-                MaxRetryAttempts = options.Attempts - 1,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                Delay = options.RetryDelay,
-                MaxDelay = options.MaxRetryDelay,
-            });
-        }
-
-        _retry = pipeline.Build();
-    }
-
     public async Task Handle(EventBatch batch, CancellationToken cancellationToken)
     {
-        ConcurrentDictionary<long, bool> handled = _handled.GetOrAdd(batch.Partition, _ => new());
-        foreach (long offset in handled.Keys.Where(o => o < batch.FromOffset))
-            handled.TryRemove(offset, out _);
-        IEnumerable<IGrouping<AggregateId, RecordedEvent>> aggregates = batch.Events.Where(e => _subscription.Handles(e) && !handled.ContainsKey(e.Offset)).GroupBy(e => e.AggregateId);
+        SubscriptionPartition partition = ledger.Find(batch.Partition) ?? throw new OperationCanceledException("The partition has gone.", cancellationToken);
+        foreach (long offset in partition.Taken.Keys.Where(o => o < batch.FromOffset))
+            partition.Taken.TryRemove(offset, out _);
+        IEnumerable<IGrouping<AggregateId, RecordedEvent>> aggregates = batch.Events.Where(e => subscription.Handles(e) && !partition.Taken.ContainsKey(e.Offset)).GroupBy(e => e.AggregateId);
         var failures = new ConcurrentQueue<(long Offset, Exception Failure)>();
         await Parallel.ForEachAsync(
             aggregates,
-            new ParallelOptions { MaxDegreeOfParallelism = _subscription.Options.MaxAggregatesPerPartition, CancellationToken = cancellationToken },
+            new ParallelOptions { MaxDegreeOfParallelism = subscription.Options.MaxAggregatesPerPartition, CancellationToken = cancellationToken },
             async (aggregate, token) =>
             {
                 foreach (RecordedEvent recorded in aggregate)
                 {
-                    if (await Failure(recorded, token).ConfigureAwait(false) is { } failure)
+                    if (!partition.Keeps(recorded))
                     {
-                        failures.Enqueue((recorded.Offset, failure));
-                        return; // its later events wait for this one; other aggregates go on
+                        HandlingFailure? failure = await handling.Handle(recorded, token).ConfigureAwait(false);
+                        if (failure is null)
+                        {
+                            await Unpark(partition, recorded.AggregateId, token).ConfigureAwait(false);
+                        }
+                        else if (!await TryPark(partition, recorded, failure, token).ConfigureAwait(false))
+                        {
+                            failures.Enqueue((recorded.Offset, failure.Exception));
+                            return; // its later events wait for this one; other aggregates go on
+                        }
                     }
 
-                    handled[recorded.Offset] = true;
-                    HandlerTelemetry.Handled(_group, batch.Partition);
+                    partition.Taken[recorded.Offset] = true;
                 }
             }).ConfigureAwait(false);
         if (!failures.IsEmpty)
         {
             (_, Exception first) = failures.MinBy(f => f.Offset);
-            throw new InvalidOperationException($"The subscription '{_subscription.Name}' does not take it after {_subscription.Options.Attempts} attempts: {first.Message}", first);
+            throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
+                $"The subscription '{subscription.Name}' does not take it after {subscription.Options.Attempts} attempts, and {subscription.Options.MaxParkedAggregates} aggregates of the partition are parked already, which is as many as may be: {first.Message}"), first);
         }
     }
 
-    // Null: it was handled.
-    private async Task<Exception?> Failure(RecordedEvent recorded, CancellationToken cancellationToken)
+    // The letter is in the log before the position moves past the event. A crash between the two has the event come again, and its aggregate is parked then already.
+    private async Task<bool> TryPark(SubscriptionPartition partition, RecordedEvent recorded, HandlingFailure failure, CancellationToken cancellationToken)
     {
-        int attempt = 0;
+        ParkedAggregate? before = partition.Find(recorded.AggregateId);
+        ParkedAggregate parked = handling.ParkedAt(recorded, partition.Position.Topic, failure, before);
+        if (!partition.TryPark(recorded.AggregateId, parked, subscription.Options.MaxParkedAggregates))
+            return false;
         try
         {
-            await _retry.ExecuteAsync(
-                async token =>
-                {
-                    if (++attempt > 1)
-                        HandlerTelemetry.Retried(_group, recorded.Partition);
-                    var context = new EventContext { Subscription = _subscription.Name, AggregateType = _aggregateType, Event = recorded, Attempt = attempt };
-                    try
-                    {
-                        await _subscription.Handle(context, token).ConfigureAwait(false);
-                    }
-                    catch (Exception failed) when (!token.IsCancellationRequested)
-                    {
-                        LogFailed(_logger, failed, _group, recorded.Partition, recorded.Offset, attempt);
-                        throw;
-                    }
-                },
-                cancellationToken).ConfigureAwait(false);
-            return null;
+            await ledger.Write(partition, [LedgerFormat.ParkedAt(parked)], cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        catch
         {
-            throw new OperationCanceledException(cancellationToken); // whatever the handler made of it
+            partition.Doubt(recorded.AggregateId, before);
+            throw;
         }
-        catch (Exception failed)
-        {
-            return failed;
-        }
+
+        LogParked(logger, failure.Exception, group, recorded.AggregateId.Value, recorded.Partition, recorded.Offset, failure.Attempts);
+        return true;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Group}: the event of partition {Partition} at {Offset} was not handled in attempt {Attempt}")]
-    private static partial void LogFailed(ILogger logger, Exception failed, string group, int partition, long offset, int attempt);
+    // A letter whose write failed may be in the log all the same; once its event is handled, it must not be.
+    private async Task Unpark(SubscriptionPartition partition, AggregateId aggregate, CancellationToken cancellationToken)
+    {
+        if (!partition.IsDoubtful(aggregate))
+            return;
+        await ledger.Write(partition, [LedgerFormat.Unparked(aggregate)], cancellationToken).ConfigureAwait(false);
+        partition.Trust(aggregate);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: '{Aggregate}' is parked at the event of partition {Partition} at {Offset}, which was not handled in {Attempts} attempts; its later events wait, those of others go on")]
+    private static partial void LogParked(ILogger logger, Exception failed, string group, string aggregate, int partition, long offset, int attempts);
 }

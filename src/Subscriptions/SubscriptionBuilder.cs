@@ -44,7 +44,7 @@ public sealed class SubscriptionBuilder
         return On<TEvent>(handler.Handle);
     }
 
-    /// <summary>Says where to begin when the consumer group has no offset. Default: at the first event.</summary>
+    /// <summary>Says where to begin when the subscription is new. Default: at the first event.</summary>
     public SubscriptionBuilder StartingAt(SubscriptionStart start)
     {
         ArgumentNullException.ThrowIfNull(start);

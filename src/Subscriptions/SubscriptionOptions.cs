@@ -12,8 +12,16 @@ public sealed record SubscriptionOptions
     /// <summary>The most bytes that wait, shared by the partitions of an aggregate type. Default 16 MiB.</summary>
     public long MaxWaitingBytes { get; init; } = 16 * 1024 * 1024;
 
-    /// <summary>How often an event is handed over before its partition is reported as standing still. Default 5.</summary>
+    /// <summary>How often an event is handed over before its aggregate is parked. Default 5.</summary>
     public int Attempts { get; init; } = 5;
+
+    /// <summary>How many aggregates of one partition may be parked. At an event that would park one more the partition stands still, and tries again. Default 100; 0: none is parked.</summary>
+    public int MaxParkedAggregates { get; init; } = 100;
+
+    /// <summary>
+    /// The revision of the handlers. Raise it in a version that can handle what the one before could not: aggregates that are parked under a lower revision are tried again, once, when their partition is assigned. Default 0.
+    /// </summary>
+    public int Revision { get; init; }
 
     /// <summary>The delay before the second attempt; it doubles from then on, with jitter. Default 200 ms.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(200);
@@ -24,6 +32,9 @@ public sealed record SubscriptionOptions
     /// <summary>After what silence of a node its partitions go to others. Default 20 s.</summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>How long a partition that moves, or a node that stops, waits for a handler that goes on though its token is cancelled. After that the next owner may handle the same event at the same time. Default 30 s.</summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()
@@ -32,6 +43,12 @@ public sealed record SubscriptionOptions
         Positive(MaxBatchEvents, nameof(MaxBatchEvents));
         Positive(MaxWaitingBytes, nameof(MaxWaitingBytes));
         Positive(Attempts, nameof(Attempts));
+        if (MaxParkedAggregates < 0)
+            throw new InvalidInputException(nameof(MaxParkedAggregates), $"{nameof(MaxParkedAggregates)} is {MaxParkedAggregates}; it must not be negative.");
+        if (Revision < 0)
+            throw new InvalidInputException(nameof(Revision), $"{nameof(Revision)} is {Revision}; it must not be negative.");
+        if (StopTimeout <= TimeSpan.Zero || StopTimeout > TimeSpan.FromDays(1))
+            throw new InvalidInputException(nameof(StopTimeout), $"{nameof(StopTimeout)} is {StopTimeout}; it must be positive and at most a day.");
         if (RetryDelay <= TimeSpan.Zero || RetryDelay > TimeSpan.FromDays(1))
             throw new InvalidInputException(nameof(RetryDelay), $"{nameof(RetryDelay)} is {RetryDelay}; it must be positive and at most a day.");
         if (MaxRetryDelay < RetryDelay || MaxRetryDelay > TimeSpan.FromDays(1))

@@ -8,18 +8,25 @@ namespace KafkaEventSourcing.Subscriptions;
 /// <summary>A subscription that runs on this node. Thread-safe.</summary>
 public sealed class SubscriptionRunner : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly Dictionary<string, SubscriptionStops> _stops = [];
+    private readonly Dictionary<string, SubscriptionLedger> _ledgers = [];
 
     private SubscriptionRunner(SubscriptionDefinition definition) => Definition = definition;
 
     /// <summary>What runs.</summary>
     public SubscriptionDefinition Definition { get; }
 
-    /// <summary>By the name of an aggregate type, its partitions that stand still at an event that is not handled.</summary>
+    /// <summary>By the name of an aggregate type, its partitions that stand still, at an event that is not handled or as their log is not the one before.</summary>
     public IReadOnlyDictionary<string, SubscriptionStops> Stops => _stops;
+
+    /// <summary>By the name of an aggregate type, how many of its aggregates are parked in the partitions that this node has.</summary>
+    public IReadOnlyDictionary<string, int> Parked => _ledgers.ToDictionary(l => l.Key, l => l.Value.Partitions.Sum(p => p.ParkedCount));
+
+    /// <summary>Ends when it is in the log where the subscription begins, or faults; a subscription from now on has every event that is appended after that.</summary>
+    public Task Ready { get; private set; } = Task.CompletedTask;
 
     /// <summary>Ends when the subscription was disposed, or faults with what stopped it.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
@@ -30,43 +37,57 @@ public sealed class SubscriptionRunner : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(definition);
         ArgumentNullException.ThrowIfNull(connection);
+        ArgumentNullException.ThrowIfNull(loggerFactory);
         var runner = new SubscriptionRunner(definition);
         var running = new List<Task>();
+        var ready = new List<Task>();
         foreach (AggregateDefinition aggregate in definition.Aggregates)
         {
             var topics = new TopicFamily(application, aggregate.Name);
             var options = new EventSubscriptionOptions
             {
                 GroupId = definition.GroupOf(application, aggregate),
-                KeepsPositions = true,
                 MaxBatchEvents = definition.Options.MaxBatchEvents,
                 MaxWaitingBytes = definition.Options.MaxWaitingBytes,
                 SessionTimeout = definition.Options.SessionTimeout,
+                StopTimeout = definition.Options.StopTimeout,
             };
             var events = new EventSubscription(connection, topics, serde, options, timeProvider, loggerFactory);
-            var dispatcher = new EventDispatcher(definition, aggregate.Name, options.GroupId, timeProvider, loggerFactory.CreateLogger<EventDispatcher>());
+            var handling = new EventHandling(definition, aggregate.Name, options.GroupId, serde, timeProvider, loggerFactory.CreateLogger<EventHandling>());
+            SubscriptionLedger? ledger = null;
+            var resolver = new ParkedResolver(definition, handling, new HistoryReader(connection, topics, serde), options.GroupId, timeProvider, loggerFactory.CreateLogger<ParkedResolver>()) { Ledger = () => ledger! };
+            ledger = new SubscriptionLedger(connection, options.GroupId, topics, definition.Name, timeProvider, loggerFactory.CreateLogger<SubscriptionLedger>()) { Work = resolver.Run };
+            var dispatcher = new EventDispatcher(definition, handling, ledger, options.GroupId, loggerFactory.CreateLogger<EventDispatcher>());
             runner._stops.Add(aggregate.Name, events.Stops);
-            running.Add(events.Run((partition, token) => new(StartOf(definition.Start, connection, new TopicPartition(topics.Events, partition), token)), dispatcher.Handle, runner._stop.Token));
+            runner._ledgers.Add(aggregate.Name, ledger);
+            Task prepared = Task.Factory.StartNew(
+                () => ledger.Prepare(partition => StartOf(definition.Start, connection, partition, runner._stop.Token), runner._stop.Token), runner._stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            ready.Add(prepared);
+            running.Add(Run(prepared, events, ledger, dispatcher, runner._stop.Token));
         }
 
+        runner.Ready = Task.WhenAll(ready);
         runner.Completion = runner.Watch(running);
         return runner;
     }
 
-    /// <summary>Cancels what is being handled, commits what was, gives the partitions to others, and returns when all of it is done.</summary>
+    /// <summary>Cancels what is being handled, writes what was, gives the partitions to others, and returns when all of it is done.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (SubscriptionLedger ledger in _ledgers.Values)
+            await ledger.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
     }
 
-    // Null: at the first event. On the subscription's own thread.
-    private static long? StartOf(SubscriptionStart start, KafkaConnection connection, TopicPartition partition, CancellationToken cancellationToken)
+    // On a thread that may block.
+    private static long StartOf(SubscriptionStart start, KafkaConnection connection, TopicPartition partition, CancellationToken cancellationToken)
     {
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(connection.Consumer("kes-subscription-start")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, partition, Patience, cancellationToken);
         if (start is { IsNow: false, Time: null })
-            return null;
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(connection.Consumer("kes-subscription-start")).Build();
+            return bounds.Low.Value;
         if (start.Time is { } time)
         {
             long at = PartitionOffsets.At(consumer, [new TopicPartitionTimestamp(partition, new Timestamp(time))], Patience, cancellationToken)[partition];
@@ -74,7 +95,21 @@ public sealed class SubscriptionRunner : IAsyncDisposable
                 return at;
         }
 
-        return PartitionOffsets.Query(consumer, partition, Patience, cancellationToken).High.Value;
+        return bounds.High.Value;
+    }
+
+    private static async Task Run(Task prepared, EventSubscription events, SubscriptionLedger ledger, EventDispatcher dispatcher, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await prepared.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return;
+        }
+
+        await events.Run(ledger, dispatcher.Handle, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task Watch(List<Task> running)

@@ -1,6 +1,6 @@
 namespace KafkaEventSourcing.Subscriptions;
 
-/// <summary>Where a subscription begins in a partition that its consumer group has no offset for.</summary>
+/// <summary>Where a subscription begins when it is new.</summary>
 public sealed record SubscriptionStart
 {
     private SubscriptionStart(DateTimeOffset? time, bool isNow) => (Time, IsNow) = (time, isNow);
@@ -8,7 +8,7 @@ public sealed record SubscriptionStart
     /// <summary>At the first event.</summary>
     public static SubscriptionStart Beginning { get; } = new(null, false);
 
-    /// <summary>Behind what is in the log when the first node gets the partition.</summary>
+    /// <summary>Behind what is in the log when its first node starts.</summary>
     public static SubscriptionStart Now { get; } = new(null, true);
 
     internal DateTimeOffset? Time { get; }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using KafkaEventSourcing.Subscriptions;
+
 namespace KafkaEventSourcing.Planted;
 
 /// <summary>Goods come and go, and never more go than there are; unless a node was started with a planted bug: then its functions are not pure, and the node decides or folds now and then what they do not say.</summary>
@@ -16,6 +19,15 @@ internal static class Warehouse
             : Decision.Reject("too-little", $"There are {state.Total}; {command.Amount} cannot be shipped."))
         .Evolves<Received>((state, received) => Shows("fold") ? state : new Stock { Total = state.Total + received.Amount })
         .Evolves<Shipped>((state, shipped) => new Stock { Total = state.Total - shipped.Amount })
+        .Build();
+
+    /// <summary>Says on standard output what it handles, and does not return from the version <paramref name="hangsAt"/> on.</summary>
+    public static SubscriptionDefinition Mailer(string hangsAt) => Subscription.Named("mailer").From(Definition)
+        .On<Received>((_, context, token) =>
+        {
+            Console.WriteLine($"handled {context.Event.AggregateId.Value} {context.Event.Version}.");
+            return context.Event.Version.ToString(CultureInfo.InvariantCulture) == hangsAt ? Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token) : Task.CompletedTask;
+        })
         .Build();
 
     private static bool Shows(string bug) => Bug == bug && Interlocked.Increment(ref s_calls) % Now == 0;

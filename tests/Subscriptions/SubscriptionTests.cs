@@ -38,7 +38,7 @@ public sealed class SubscriptionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Handler_that_fails_is_called_again_and_events_that_were_handled_are_not()
+    public async Task Handler_that_fails_is_called_again_where_nothing_may_be_parked_and_events_that_were_handled_are_not()
     {
         var failures = new ConcurrentDictionary<long, int>();
         await using EventSourcedNode node = await Start((context, token) =>
@@ -110,7 +110,7 @@ public sealed class SubscriptionTests : IAsyncLifetime
         SubscriptionDefinition mailer = Subscription.Named("mailer").From(Account.Definition)
             .On<AccountCredited>((_, context, token) => handle(context, token))
             .StartingAt(start ?? SubscriptionStart.Beginning)
-            .With(new SubscriptionOptions { Attempts = 2, RetryDelay = TimeSpan.FromMilliseconds(5) })
+            .With(new SubscriptionOptions { Attempts = 2, MaxParkedAggregates = 0, RetryDelay = TimeSpan.FromMilliseconds(5) })
             .Build();
         return _servers.StartNode(EventSourcedApplication.Named(_name, "A bank with a mailer.").With(Account.Definition).With(mailer).Build(), null, Cancellation);
     }

@@ -25,6 +25,8 @@ internal sealed class NodeChecks
         All = [new("node", Node), new("kafka", Kafka), new("partitions", Partitions), new("topics", Topics), new("parked", Parked), new("schema-registry", Registry)];
         if (readModels is not null)
             All.AddRange([new("mongodb", MongoDB), new("read-models", ReadModels)]);
+        if (node.Application.Subscriptions.Count > 0)
+            All.Add(new("subscriptions", Subscriptions));
     }
 
     /// <summary>The checks; another one is a line more.</summary>
@@ -96,6 +98,18 @@ internal sealed class NodeChecks
             .. _node.Aggregates.SelectMany(a => a.StoppedReadModels.OrderBy(s => s.Key).Select(s => string.Create(CultureInfo.InvariantCulture, $"{a.Definition.Name} {s.Key} stands still: {s.Value}"))),
         ];
         return stopped.Length == 0 ? CheckResult.Ok : CheckResult.Degraded(string.Join(" ", stopped));
+    }
+
+    private CheckResult Subscriptions()
+    {
+        string[] waiting =
+        [
+            .. _node.Subscriptions.SelectMany(s => s.Stops.SelectMany(t => t.Value.All().OrderBy(p => p.Key)
+                .Select(p => string.Create(CultureInfo.InvariantCulture, $"{s.Definition.Name}: {t.Key} {p.Key} stands still: {p.Value}")))),
+            .. _node.Subscriptions.SelectMany(s => s.Parked.Where(p => p.Value > 0)
+                .Select(p => string.Create(CultureInfo.InvariantCulture, $"{s.Definition.Name}: {p.Value:N0} aggregates '{p.Key}' of this node are parked. 'kes subscriptions show {_node.Application.Name}.{s.Definition.Name}' says why."))),
+        ];
+        return waiting.Length == 0 ? CheckResult.Ok : CheckResult.Degraded(string.Join(" ", waiting));
     }
 
     private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:N0} s");
