@@ -3,6 +3,7 @@ using KafkaEventSourcing.Cli;
 using KafkaEventSourcing.Cli.Chaos;
 using KafkaEventSourcing.Cli.Chaos.Domain;
 using KafkaEventSourcing.Cli.DeadLetters;
+using KafkaEventSourcing.Cli.Subscriptions;
 using KafkaEventSourcing.Cli.Topics;
 using KafkaEventSourcing.Hosting.CommandLine;
 
@@ -13,5 +14,6 @@ var root = new RootCommand("kes: everything about an event store that needs no d
 root.Subcommands.Add(UpCommand.Create());
 root.Subcommands.Add(TopicsCommand.Create());
 root.Subcommands.Add(DeadLettersCommand.Create());
+root.Subcommands.Add(SubscriptionsCommand.Create());
 root.Subcommands.Add(ChaosCommand.Create());
 return await CommandLineRunner.Run(root, args);
