@@ -126,7 +126,7 @@ internal sealed class Mailroom : IDisposable
         EventSourcedApplication application = EventSourcedApplication.Named(Name, "A bank with a mailer.").With(Account.Definition);
         if (mailer is not null)
             application.With(mailer);
-        var options = new NodeOptions { DataDirectory = Path.Combine(_servers.Folder, $"{Name}-{_nodes++}"), Partitions = Partitions };
+        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(_servers.Folder, $"{Name}-{_nodes++}"), Partitions = Partitions };
         return EventSourcedNode.Start(application.Build(), _servers.Addresses, options, TestServers.Loggers, TimeProvider.System, Cancellation);
     }
 }
