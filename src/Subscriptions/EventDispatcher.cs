@@ -18,35 +18,46 @@ internal sealed partial class EventDispatcher(SubscriptionDefinition subscriptio
             partition.Taken.TryRemove(offset, out _);
         IEnumerable<IGrouping<AggregateId, RecordedEvent>> aggregates = batch.Events.Where(e => subscription.Handles(e) && !partition.Taken.ContainsKey(e.Offset)).GroupBy(e => e.AggregateId);
         var failures = new ConcurrentQueue<(long Offset, Exception Failure)>();
-        await Parallel.ForEachAsync(
-            aggregates,
-            new ParallelOptions { MaxDegreeOfParallelism = subscription.Options.MaxAggregatesPerPartition, CancellationToken = cancellationToken },
-            async (aggregate, token) =>
-            {
-                foreach (RecordedEvent recorded in aggregate)
-                {
-                    if (!partition.Keeps(recorded))
-                    {
-                        HandlingFailure? failure = await handling.Handle(recorded, token).ConfigureAwait(false);
-                        if (failure is null)
-                        {
-                            await Unpark(partition, recorded.AggregateId, token).ConfigureAwait(false);
-                        }
-                        else if (!await TryPark(partition, recorded, failure, token).ConfigureAwait(false))
-                        {
-                            failures.Enqueue((recorded.Offset, failure.Exception));
-                            return; // its later events wait for this one; other aggregates go on
-                        }
-                    }
+        try
+        {
+            await Parallel.ForEachAsync(
+                aggregates,
+                new ParallelOptions { MaxDegreeOfParallelism = subscription.Options.MaxAggregatesPerPartition, CancellationToken = cancellationToken },
+                (aggregate, token) => HandleInOrder(partition, aggregate, failures, token)).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            partition.Advance(batch.Events.FirstOrDefault(e => subscription.Handles(e) && !partition.Taken.ContainsKey(e.Offset))?.Offset ?? batch.NextOffset); // what was handled need not come again
+            throw;
+        }
 
-                    partition.Taken[recorded.Offset] = true;
-                }
-            }).ConfigureAwait(false);
         if (!failures.IsEmpty)
         {
             (_, Exception first) = failures.MinBy(f => f.Offset);
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
                 $"The subscription '{subscription.Name}' does not take it after {subscription.Options.Attempts} attempts, and {subscription.Options.MaxParkedAggregates} aggregates of the partition are parked already, which is as many as may be: {first.Message}"), first);
+        }
+    }
+
+    private async ValueTask HandleInOrder(SubscriptionPartition partition, IGrouping<AggregateId, RecordedEvent> aggregate, ConcurrentQueue<(long Offset, Exception Failure)> failures, CancellationToken cancellationToken)
+    {
+        foreach (RecordedEvent recorded in aggregate)
+        {
+            if (!partition.Keeps(recorded))
+            {
+                HandlingFailure? failure = await handling.Handle(recorded, cancellationToken).ConfigureAwait(false);
+                if (failure is null)
+                {
+                    await Unpark(partition, recorded.AggregateId, cancellationToken).ConfigureAwait(false);
+                }
+                else if (!await TryPark(partition, recorded, failure, cancellationToken).ConfigureAwait(false))
+                {
+                    failures.Enqueue((recorded.Offset, failure.Exception));
+                    return; // its later events wait for this one; other aggregates go on
+                }
+            }
+
+            partition.Taken[recorded.Offset] = true;
         }
     }
 

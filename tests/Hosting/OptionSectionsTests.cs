@@ -18,7 +18,7 @@ public sealed class OptionSectionsTests
     {
         [typeof(CommandProcessorOptions)] = ["StateDirectory", "MaxWaitingBytes", "BarrierEvents", "Standbys", "NodeId", "SessionTimeout", "AnswerTimeout", "IgnoreUnknownEvents", "StateStores"],
         [typeof(ProjectionEngineOptions)] = [],
-        [typeof(EventSubscriptionOptions)] = ["GroupId", "KeepsPositions", "SessionTimeout"],
+        [typeof(EventSubscriptionOptions)] = ["GroupId", "SessionTimeout", "StopTimeout"],
         [typeof(MongoProjectionOptions)] = ["ConnectionString", "Database", "Indexes"],
         [typeof(StateStoreOptions)] = [],
     };

@@ -44,6 +44,7 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
             health.Status.ShouldBe(CheckStatus.Degraded);
             health.Reason.ShouldBe($"mailer: 1 aggregates 'account' of this node are parked. 'kes subscriptions show {_room.Name}.mailer' says why.");
             Measured("kes_subscription_parked").ShouldBe([1]);
+            await Parked();
         }
 
         ParkedAggregate parked = _room.Read().Parked.ShouldHaveSingleItem();
@@ -123,6 +124,7 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
         {
             await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Open("b"), Movement.Credit("b", 1), Movement.Open("c"), Movement.Credit("c", 1));
             (await _room.Handled(1)).ShouldBe([("c", 2)]);
+            await Parked(2);
         }
 
         _room.Read().Parked.Count.ShouldBe(2);
@@ -190,13 +192,13 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
     }
 
     // Others may be handled before it is written.
-    private async Task<ParkedAggregate> Parked()
+    private async Task<ParkedAggregate> Parked(int count = 1)
     {
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
         while (true)
         {
-            if (_room.Read().Parked.FirstOrDefault() is { } parked)
-                return parked;
+            if (_room.Read().Parked is { Count: var parked } all && parked >= count)
+                return all.First();
             await look.WaitForNextTickAsync(Cancellation);
         }
     }
