@@ -10,7 +10,7 @@ var inFlight = new Option<int>("--in-flight") { Description = "commands without 
 var rate = new Option<int>("--rate") { Description = "commands a second that are offered while nodes come and go", DefaultValueFactory = _ => 2_000 };
 var aggregates = new Option<int>("--aggregates") { Description = "aggregates that are restored", DefaultValueFactory = _ => 1_000_000 };
 var gigabytes = new Option<int>("--gigabytes") { Description = "log of the broker that is restarted, in GB", DefaultValueFactory = _ => 2 };
-var only = new Option<string>("--only") { Description = "one of encode, decode, append, decide, fold, project, process, process-topic, end-to-end, topic, doors, reads, moves, restore, broker, restart", DefaultValueFactory = _ => "" };
+var only = new Option<string>("--only") { Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, end-to-end, topic, doors, reads, moves, restore, broker, restart", DefaultValueFactory = _ => "" };
 
 var kafkaServers = new Option<string?>("--kafka") { Description = "Kafka brokers to measure on, host:port[,host:port]; topics stay behind (default: embedded)" };
 var registry = new Option<string?>("--registry") { Description = "Schema Registry to use (default: embedded)" };
@@ -27,6 +27,7 @@ root.SetAction(async (result, cancellationToken) =>
         ("encode", Stages.Encode),
         ("decode", Stages.Decode),
         ("decide", Stages.Decide),
+        ("engine", EngineBenchmarks.Run),
         ("fold", Stages.Fold),
         ("append", AppendStage.Run),
         ("project", ProjectStage.Run),
