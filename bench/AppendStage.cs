@@ -21,7 +21,7 @@ internal static class AppendStage
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = servers.Addresses.Kafka }).Build();
         await admin.CreateTopicsAsync([new TopicSpecification { Name = Topic(servers), NumPartitions = 4, ReplicationFactor = 1 }]).ConfigureAwait(false);
         AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [AvroRecordType.Of<Credit>()]);
-        TopicEncoder encoder = await serde.Prepare(Topic(servers), [typeof(Credit)], cancellationToken).ConfigureAwait(false);
+        TopicEncoder encoder = await serde.PrepareAsync(Topic(servers), [typeof(Credit)], cancellationToken).ConfigureAwait(false);
         var buffer = new ArrayBufferWriter<byte>();
         (byte[] Key, byte[] Value)[] messages = [.. load.Movements(40_000).Movements().Where(m => m.Payload is Credit).Select(m =>
         {

@@ -20,7 +20,7 @@ internal static class BenchAccounts
     {
         var opening = new OpenAccount { Owner = "bench", Currency = "CZK", OverdraftLimit = 0, OpenedOn = Day };
         using var feed = new CommandFeed(door, new CommandFeedOptions { MaxInFlight = 10_000 });
-        await feed.Send(Enumerable.Range(0, count).Select(n => new CommandEnvelope(Id(n), CommandId.Parse($"open-{Id(n)}"), opening)), cancellationToken).ConfigureAwait(false);
+        await feed.SendAsync(Enumerable.Range(0, count).Select(n => new CommandEnvelope(Id(n), CommandId.Parse($"open-{Id(n)}"), opening)), cancellationToken).ConfigureAwait(false);
         if (feed.Accepted != count)
             throw new InvalidOperationException($"{feed.Accepted:N0} of {count:N0} accounts were opened.");
     }
@@ -29,7 +29,7 @@ internal static class BenchAccounts
 
     public static async Task Send(ICommandClient door, int account, CancellationToken cancellationToken)
     {
-        if (await door.Send(Credit(account), cancellationToken).ConfigureAwait(false) is not CommandResult.Accepted)
+        if (await door.SendAsync(Credit(account), cancellationToken).ConfigureAwait(false) is not CommandResult.Accepted)
             throw new InvalidOperationException($"The credit of {Id(account)} was not accepted.");
     }
 

@@ -35,19 +35,19 @@ internal static class EndToEnd
             await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
             ApplicationDefinition bank = Bank(servers, readModels);
             var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(servers.Folder, "node") };
-            await using EventSourcedNode node = await EventSourcedNode.Start(bank, servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            await using EventSourcedNode node = await EventSourcedNode.StartAsync(bank, servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             var feedOptions = new CommandFeedOptions { MaxInFlight = load.InFlight };
             using (var openings = new CommandFeed(door(node), feedOptions))
-                await openings.Send(load.Movements().Openings(), cancellationToken).ConfigureAwait(false);
-            await node.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+                await openings.SendAsync(load.Movements().Openings(), cancellationToken).ConfigureAwait(false);
+            await node.WaitForReadModelsAsync(cancellationToken).ConfigureAwait(false);
 
             using var feed = new CommandFeed(door(node), feedOptions);
             TimeSpan cpu = Environment.CpuUsage.TotalTime;
             long allocated = GC.GetTotalAllocatedBytes();
             long started = Stopwatch.GetTimestamp();
-            await feed.Send(load.Movements().Movements(), cancellationToken).ConfigureAwait(false);
+            await feed.SendAsync(load.Movements().Movements(), cancellationToken).ConfigureAwait(false);
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-            await node.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+            await node.WaitForReadModelsAsync(cancellationToken).ConfigureAwait(false);
             double complete = Stopwatch.GetElapsedTime(started).TotalSeconds;
             cpu = Environment.CpuUsage.TotalTime - cpu;
             allocated = GC.GetTotalAllocatedBytes() - allocated;

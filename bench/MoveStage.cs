@@ -146,7 +146,7 @@ internal static class MoveStage
             long commands = 0;
             for (int account = 0; account < Accounts; account++)
             {
-                long version = (await node.Accounts.Reads.Read(BenchAccounts.Id(account), cancellationToken).ConfigureAwait(false))!.Version;
+                long version = (await node.Accounts.Reads.ReadAsync(BenchAccounts.Id(account), cancellationToken).ConfigureAwait(false))!.Version;
                 if (version != _versions[account])
                     throw new InvalidOperationException($"{BenchAccounts.Id(account)} is at version {version}; with the accepted commands it must be {_versions[account]}.");
                 commands += version - 1;
@@ -165,7 +165,7 @@ internal static class MoveStage
             {
                 try
                 {
-                    if (await node.Node.Send(command, CancellationToken.None).ConfigureAwait(false) is not CommandResult.Accepted)
+                    if (await node.Node.SendAsync(command, CancellationToken.None).ConfigureAwait(false) is not CommandResult.Accepted)
                         throw new InvalidOperationException($"The credit of {command.AggregateId} was not accepted.");
                     break;
                 }

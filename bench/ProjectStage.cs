@@ -29,7 +29,7 @@ internal static class ProjectStage
                     Database = $"{servers.Application}-project-{run}",
                 },
                 TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
-            await store.Prepare(projections, cancellationToken).ConfigureAwait(false);
+            await store.PrepareAsync(projections, cancellationToken).ConfigureAwait(false);
             await using var engine = new ProjectionEngine(projections, store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
             TimeSpan cpu = Environment.CpuUsage.TotalTime;
             long allocated = GC.GetTotalAllocatedBytes();
@@ -37,7 +37,7 @@ internal static class ProjectStage
             for (int at = 0; at < events.Count; at += BatchEvents)
             {
                 List<RecordedEvent> batch = events.GetRange(at, Math.Min(BatchEvents, events.Count - at));
-                await engine.Project(0, at == 0 ? 0 : events[at - 1].Offset + 1, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
+                await engine.ProjectAsync(0, at == 0 ? 0 : events[at - 1].Offset + 1, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
             }
 
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;

@@ -33,7 +33,7 @@ internal static class ReadStage
 
     private static Func<int, CancellationToken, Task> Read(BenchNode node, ReadConsistency consistency) => async (account, stop) =>
     {
-        if (await node.Accounts.Reads.Read(BenchAccounts.Id(account), consistency, stop).ConfigureAwait(false) is null)
+        if (await node.Accounts.Reads.ReadAsync(BenchAccounts.Id(account), consistency, stop).ConfigureAwait(false) is null)
             throw new InvalidOperationException($"{BenchAccounts.Id(account)} was not found.");
     };
 }

@@ -17,7 +17,7 @@ internal static class Stages
     {
         await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
         AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [AvroRecordType.Of<Credit>()]);
-        TopicEncoder encoder = await serde.Prepare(Topic, [typeof(Credit)], cancellationToken).ConfigureAwait(false);
+        TopicEncoder encoder = await serde.PrepareAsync(Topic, [typeof(Credit)], cancellationToken).ConfigureAwait(false);
         var confluent = new AvroSerializer<Credit>(servers.Registry, new AvroSerializerConfig { AutoRegisterSchemas = true, SubjectNameStrategy = Confluent.SchemaRegistry.SubjectNameStrategy.TopicRecord });
         Credit[] credits = [.. load.Movements(20_000).Movements().Select(m => m.Payload).OfType<Credit>()];
         var context = new SerializationContext(MessageComponentType.Value, Topic);
@@ -53,7 +53,7 @@ internal static class Stages
         AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [type]);
         string earlier = type.SchemaJson.Replace("\"fields\":[", "\"fields\":[{\"name\":\"Gone\",\"type\":\"string\"},", StringComparison.Ordinal);
         int earlierId = await servers.Registry.RegisterSchemaAsync($"{EventTopic}-{type.FullName}", new Confluent.SchemaRegistry.Schema(earlier, Confluent.SchemaRegistry.SchemaType.Avro)).ConfigureAwait(false);
-        TopicEncoder encoder = await serde.Prepare(EventTopic, [typeof(AccountCredited)], cancellationToken).ConfigureAwait(false);
+        TopicEncoder encoder = await serde.PrepareAsync(EventTopic, [typeof(AccountCredited)], cancellationToken).ConfigureAwait(false);
         byte[][] plain = [.. load.Movements(20_000).Movements().Select(m => m.Payload).OfType<Credit>().Select(c => Bytes(type, c))];
         byte[][] now = [.. plain.Select(value => Framed(encoder, (IAvroRecord)type.Read(value)))];
         byte[][] before = [.. plain.Select(value => Framed(earlierId, [2, (byte)'x', .. value]))];

@@ -9,7 +9,7 @@ internal static class ServersOrSkip
     {
         try
         {
-            return await TestServers.Start(cancellationToken);
+            return await TestServers.StartAsync(cancellationToken);
         }
         catch (TestServersUnavailableException unavailable)
         {

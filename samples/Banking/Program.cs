@@ -18,4 +18,4 @@ return await EventSourcedApplication.Named("bank", "A bank on KafkaEventSourcing
     .WithEmbeddedServers()
     .WithCommand(DemoCommand.Create)
     .WithCommand(ImportCommand.Create)
-    .Run(args);
+    .RunAsync(args);

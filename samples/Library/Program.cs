@@ -10,4 +10,4 @@ return await EventSourcedApplication.Named("library", "A library: copies, loans,
     .With(ReadModels.PastLoans)
     .With(ReadModels.BusyDays)
     .WithEmbeddedServers()
-    .Run(args);
+    .RunAsync(args);

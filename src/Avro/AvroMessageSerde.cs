@@ -52,7 +52,7 @@ public sealed class AvroMessageSerde
     /// </summary>
     /// <exception cref="SchemaRefusedException">The registry refuses a schema, such as an incompatible one.</exception>
     /// <exception cref="SchemaRegistryException">The registry fails.</exception>
-    public async Task<TopicEncoder> Prepare(string topic, IEnumerable<Type> types, CancellationToken cancellationToken)
+    public async Task<TopicEncoder> PrepareAsync(string topic, IEnumerable<Type> types, CancellationToken cancellationToken = default)
     {
         var ids = new Dictionary<Type, int>();
         foreach (Type type in types)
@@ -70,7 +70,7 @@ public sealed class AvroMessageSerde
     /// <summary>The types that the registry has for <paramref name="topic"/> (subjects <c>topic-record</c>), and whose values cannot be decoded as one of <paramref name="known"/>: they were renamed or removed.</summary>
     /// <exception cref="SchemaRegistryException">The registry does not tell its subjects.</exception>
     /// <exception cref="HttpRequestException">The registry cannot be reached.</exception>
-    public async Task<IReadOnlyList<UnknownMessageType>> FindUnknownTypes(string topic, IReadOnlyCollection<Type> known, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<UnknownMessageType>> FindUnknownTypesAsync(string topic, IReadOnlyCollection<Type> known, CancellationToken cancellationToken = default)
     {
         string prefix = topic + "-";
         HashSet<string> names = [.. known.Select(t => TypeOf(t).FullName)];

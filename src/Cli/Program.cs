@@ -8,7 +8,7 @@ using KafkaEventSourcing.Cli.Topics;
 using KafkaEventSourcing.Hosting.CommandLine;
 
 if (args is [PurseApplication.Argument, .. string[] ofNode])
-    return await PurseApplication.Create().Run(ofNode); // a child process of 'kes chaos'
+    return await PurseApplication.Create().RunAsync(ofNode); // a child process of 'kes chaos'
 
 var root = new RootCommand("kes: everything about an event store that needs no domain code.");
 root.Subcommands.Add(UpCommand.Create());
@@ -16,4 +16,4 @@ root.Subcommands.Add(TopicsCommand.Create());
 root.Subcommands.Add(DeadLettersCommand.Create());
 root.Subcommands.Add(SubscriptionsCommand.Create());
 root.Subcommands.Add(ChaosCommand.Create());
-return await CommandLineRunner.Run(root, args);
+return await CommandLineRunner.RunAsync(root, args);

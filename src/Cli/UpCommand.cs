@@ -33,7 +33,7 @@ internal static class UpCommand
             using ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(verbose), result.GetValue(logFormat) == LogFormatter.Json);
             try
             {
-                await using IServers running = await servers.Start(new ServerAddresses(), mongoDB: true, result.GetValue(data)!, result, loggers, cancellationToken).ConfigureAwait(false);
+                await using IServers running = await servers.StartAsync(new ServerAddresses(), mongoDB: true, result.GetValue(data)!, result, loggers, cancellationToken).ConfigureAwait(false);
                 Console.WriteLine($"Kafka            {running.Addresses.Kafka}");
                 Console.WriteLine($"Schema Registry  {running.Addresses.Registry}");
                 Console.WriteLine($"MongoDB          {running.Addresses.MongoDB}");

@@ -37,20 +37,20 @@ public sealed class AggregateClient<TState> : IAggregateClient<TState>
             CorrelationId = options.CorrelationId is { } correlation ? CorrelationId.Parse(correlation) : null,
             TraceParent = options.TraceParent,
         };
-        return _commands.Send(envelope, cancellationToken);
+        return _commands.SendAsync(envelope, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) =>
-        Typed(await _reader.Read(aggregateId, cancellationToken).ConfigureAwait(false));
+        Typed(await _reader.ReadAsync(aggregateId, cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public async ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default) =>
-        Typed(await _reader.Read(aggregateId, consistency, cancellationToken).ConfigureAwait(false));
+        Typed(await _reader.ReadAsync(aggregateId, consistency, cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public async ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default) =>
-        Typed(await _reader.Read(aggregateId, atLeast, cancellationToken).ConfigureAwait(false));
+        Typed(await _reader.ReadAsync(aggregateId, atLeast, cancellationToken).ConfigureAwait(false));
 
     private AggregateView<TState>? Typed(AggregateView? view) => view is null ? null : _definition.Typed(view);
 }

@@ -36,7 +36,7 @@ public readonly struct AggregateId : IEquatable<AggregateId>, IParsable<Aggregat
     }
 
     /// <summary>A new time-ordered id (UUID version 7, RFC 9562).</summary>
-    public static AggregateId New(TimeProvider time) => new(Guid.CreateVersion7(time.GetUtcNow()).ToString());
+    public static AggregateId New(TimeProvider timeProvider) => new(Guid.CreateVersion7(timeProvider.GetUtcNow()).ToString());
 
     /// <summary>Takes <paramref name="s"/> as an id; the provider says nothing. It is what web frameworks bind by.</summary>
     /// <exception cref="InvalidInputException">It is not one.</exception>

@@ -4,17 +4,17 @@ namespace KafkaEventSourcing;
 public interface IAggregateReader
 {
     /// <summary>A strong read: the aggregate with every event that was committed before the call; null when it has none.</summary>
-    /// <inheritdoc cref="Read(AggregateId, ReadConsistency, CancellationToken)"/>
-    ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken);
+    /// <inheritdoc cref="ReadAsync(AggregateId, ReadConsistency, CancellationToken)"/>
+    ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default);
 
     /// <summary>Reads one aggregate; null when it has no events.</summary>
     /// <exception cref="AggregateParkedException">An event of the aggregate cannot be folded, so its state is not known.</exception>
     /// <exception cref="AggregateUnavailableException">Nobody who could answer did.</exception>
-    ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken);
+    ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default);
 
     /// <summary>Reads one aggregate with at least the write of <paramref name="atLeast"/>; null when it has no events.</summary>
     /// <exception cref="AggregateParkedException">An event of the aggregate cannot be folded, so its state is not known.</exception>
     /// <exception cref="AggregateUnavailableException">Nobody had come as far.</exception>
     /// <exception cref="InvalidInputException">The token is default, or of another partition than the aggregate.</exception>
-    ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken);
+    ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default);
 }

@@ -11,5 +11,5 @@ public interface ICommandClient
     /// <exception cref="AggregateParkedException">The aggregate is parked until an operator acts; the exception tells whether the command is kept.</exception>
     /// <exception cref="TimeoutException">No answer came within the client's time-out.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
-    Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken);
+    Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken = default);
 }

@@ -58,14 +58,14 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
     /// <summary>Starts a client; it returns when replies can arrive.</summary>
     /// <exception cref="TimeoutException">The cluster does not answer, or has not the topics.</exception>
-    public static async Task<CommandClient> Start(
+    public static async Task<CommandClient> StartAsync(
         KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, IEnumerable<Type> commandTypes, CommandClientOptions options, TimeProvider timeProvider,
-        ILoggerFactory loggers, CancellationToken cancellationToken)
+        ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
     {
-        TopicEncoder encoder = await serde.Prepare(topics.Commands, commandTypes, cancellationToken).ConfigureAwait(false);
+        TopicEncoder encoder = await serde.PrepareAsync(topics.Commands, commandTypes, cancellationToken).ConfigureAwait(false);
         (int commands, int replies) = await Task.Run(() => PartitionCounts(connection, topics), cancellationToken).ConfigureAwait(false);
         var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var client = new CommandClient(connection, topics, serde, encoder, commands, replies, options, timeProvider, loggers.CreateLogger<CommandClient>(), listening);
+        var client = new CommandClient(connection, topics, serde, encoder, commands, replies, options, timeProvider, loggerFactory.CreateLogger<CommandClient>(), listening);
         try
         {
             await listening.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -79,7 +79,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken)
+    public Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(command);
         ObjectDisposedException.ThrowIf(_stop.IsCancellationRequested, this);
@@ -132,7 +132,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
     {
         await ((Task)first.Outcome.Task).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         cancellationToken.ThrowIfCancellationRequested();
-        return await Send(command, cancellationToken).ConfigureAwait(false);
+        return await SendAsync(command, cancellationToken).ConfigureAwait(false);
     }
 
     private static (int Commands, int Replies) PartitionCounts(KafkaConnection connection, TopicFamily topics)

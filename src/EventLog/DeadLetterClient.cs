@@ -20,13 +20,13 @@ public sealed class DeadLetterClient : IDisposable
 
     /// <summary>A client of <paramref name="topics"/>.</summary>
     /// <exception cref="KafkaException">The cluster does not answer, or has not the topics.</exception>
-    public DeadLetterClient(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, TimeProvider time)
+    public DeadLetterClient(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, TimeProvider timeProvider)
     {
-        (_topics, _serde, _time) = (topics, serde, time);
+        (_topics, _serde, _time) = (topics, serde, timeProvider);
         _producer = new ProducerBuilder<byte[]?, byte[]?>(connection.Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
         _replies = new ConsumerBuilder<byte[], byte[]>(connection.Consumer($"{topics.Application}-dead-letters")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
         var source = new TopicPartition(topics.Replies, 0);
-        _replyTo = string.Create(CultureInfo.InvariantCulture, $"0/{Guid.CreateVersion7(time.GetUtcNow()):N}");
+        _replyTo = string.Create(CultureInfo.InvariantCulture, $"0/{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
         _replies.Assign(new TopicPartitionOffset(source, PartitionOffsets.Query(_replies, source, MetadataTimeout, CancellationToken.None).High));
     }
 

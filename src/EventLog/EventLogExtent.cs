@@ -15,5 +15,5 @@ public interface IEventLogExtents
 {
     /// <summary>The extent at the time of the call.</summary>
     /// <exception cref="Confluent.Kafka.KafkaException">The cluster does not answer, or the topic is gone.</exception>
-    Task<EventLogExtent> Extent(CancellationToken cancellationToken);
+    Task<EventLogExtent> ExtentAsync(CancellationToken cancellationToken = default);
 }

@@ -25,14 +25,14 @@ public sealed partial class EventSubscription
 
     /// <summary>A subscription to the events of <paramref name="topics"/>.</summary>
     /// <exception cref="InvalidInputException">An option is out of range.</exception>
-    public EventSubscription(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, EventSubscriptionOptions options, TimeProvider time, ILoggerFactory loggers)
+    public EventSubscription(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, EventSubscriptionOptions options, TimeProvider timeProvider, ILoggerFactory loggerFactory)
     {
-        ArgumentNullException.ThrowIfNull(loggers);
+        ArgumentNullException.ThrowIfNull(loggerFactory);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         (_connection, _topics) = (connection, topics);
         Stops = new SubscriptionStops(options.GroupId);
-        _context = new SubscriptionContext(serde, options, new DiscardedEvents(connection, topics), Stops, time, loggers.CreateLogger<EventSubscription>(), null);
+        _context = new SubscriptionContext(serde, options, new DiscardedEvents(connection, topics), Stops, timeProvider, loggerFactory.CreateLogger<EventSubscription>(), null);
     }
 
     /// <summary>The partitions that stand still.</summary>
@@ -44,7 +44,7 @@ public sealed partial class EventSubscription
     /// <see cref="EventsNeededAgainException"/> the partition is read anew from where <paramref name="startOf"/> says.</param>
     /// <param name="cancellationToken">Ends the subscription.</param>
     /// <exception cref="KafkaException">The cluster refuses this client for good.</exception>
-    public Task Run(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken) =>
+    public Task RunAsync(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken = default) =>
         Task.Factory.StartNew(() => Consume(startOf, handle, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
 
     /// <summary>Reads until <paramref name="cancellationToken"/> is cancelled, then returns; a partition is given up only when its handler has returned, or has not within <see cref="EventSubscriptionOptions.StopTimeout"/>.</summary>
@@ -52,11 +52,11 @@ public sealed partial class EventSubscription
     /// <param name="handle">Takes the next batch of a partition, as above.</param>
     /// <param name="cancellationToken">Ends the subscription.</param>
     /// <exception cref="KafkaException">The cluster refuses this client for good.</exception>
-    internal Task Run(IPositionKeeper positions, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken)
+    internal Task RunAsync(IPositionKeeper positions, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(positions);
         _context = _context with { Keeper = positions };
-        return Run((_, _) => default, handle, cancellationToken);
+        return RunAsync((_, _) => default, handle, cancellationToken);
     }
 
     /// <summary>Reads <paramref name="partition"/> anew, from where <c>startOf</c> says, if this subscription has it. It returns at once.</summary>

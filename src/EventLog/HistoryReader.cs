@@ -27,25 +27,25 @@ public sealed class HistoryReader : IEventLogExtents
 
     /// <summary>The end of every partition: the offset that the next record will have. Records of a transaction that is not committed yet, or whose commit was answered a moment ago, are before it.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public Task<IReadOnlyDictionary<int, long>> EndOffsets(CancellationToken cancellationToken) => Task.Run<IReadOnlyDictionary<int, long>>(
+    public Task<IReadOnlyDictionary<int, long>> EndOffsetsAsync(CancellationToken cancellationToken = default) => Task.Run<IReadOnlyDictionary<int, long>>(
         async () =>
         {
             using IAdminClient admin = BuildAdmin();
             TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p => new TopicPartition(_topics.Events, p))];
-            return await PartitionOffsets.List(admin, partitions, OffsetSpec.Latest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            return await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Latest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
         },
         cancellationToken);
 
     /// <inheritdoc/>
-    public Task<EventLogExtent> Extent(CancellationToken cancellationToken) => Task.Run(
+    public Task<EventLogExtent> ExtentAsync(CancellationToken cancellationToken = default) => Task.Run(
         async () =>
         {
             using IAdminClient admin = BuildAdmin();
             TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p => new TopicPartition(_topics.Events, p))];
             // The start first: a log that is cut meanwhile must not seem to end before it begins.
-            IReadOnlyDictionary<int, long> starts = await PartitionOffsets.List(admin, partitions, OffsetSpec.Earliest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
-            IReadOnlyDictionary<int, long> ends = await PartitionOffsets.List(admin, partitions, OffsetSpec.Latest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
-            IReadOnlyDictionary<string, TopicId> ids = await TopicIds.Of(admin, [_topics.Events], MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<int, long> starts = await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Earliest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<int, long> ends = await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Latest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<string, TopicId> ids = await TopicIds.OfAsync(admin, [_topics.Events], MetadataTimeout, cancellationToken).ConfigureAwait(false);
             return new EventLogExtent(
                 ids.TryGetValue(_topics.Events, out TopicId id) && !id.IsUnknown ? id.ToString() : null,
                 starts.Where(s => ends.ContainsKey(s.Key)).ToDictionary(s => s.Key, s => new PartitionExtent(s.Value, ends[s.Key])));
@@ -55,7 +55,7 @@ public sealed class HistoryReader : IEventLogExtents
     /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
     /// <exception cref="InvalidDataException">A record is not an event, or cannot be read. Records that were discarded are passed over.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public IAsyncEnumerable<RecordedEvent> ReadPartition(int partition, long fromOffset, CancellationToken cancellationToken) => ReadPartition(partition, fromOffset, null, cancellationToken);
+    public IAsyncEnumerable<RecordedEvent> ReadPartitionAsync(int partition, long fromOffset, CancellationToken cancellationToken = default) => ReadPartitionAsync(partition, fromOffset, null, cancellationToken);
 
     /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
     /// <param name="partition">The partition.</param>
@@ -64,9 +64,9 @@ public sealed class HistoryReader : IEventLogExtents
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="InvalidDataException">A record is not an event, or cannot be read, and nobody is told of it.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public async IAsyncEnumerable<RecordedEvent> ReadPartition(int partition, long fromOffset, Action<PassedOverEvent>? passedOver, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<RecordedEvent> ReadPartitionAsync(int partition, long fromOffset, Action<PassedOverEvent>? passedOver, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        int partitions = (await EndOffsets(cancellationToken).ConfigureAwait(false)).Count;
+        int partitions = (await EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Count;
         var codec = new EventCodec(_serde, partitions);
         IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
         await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
@@ -79,15 +79,15 @@ public sealed class HistoryReader : IEventLogExtents
     /// <summary>The events of one aggregate, in the order of their versions.</summary>
     /// <exception cref="InvalidDataException">A record of the aggregate is not an event.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public IAsyncEnumerable<RecordedEvent> ReadAggregate(AggregateId aggregateId, CancellationToken cancellationToken) => ReadAggregate(aggregateId, 0, cancellationToken);
+    public IAsyncEnumerable<RecordedEvent> ReadAggregateAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) => ReadAggregateAsync(aggregateId, 0, cancellationToken);
 
     /// <summary>The events of one aggregate from <paramref name="fromOffset"/> of its partition on, in the order of their versions.</summary>
     /// <exception cref="InvalidDataException">A record of the aggregate is not an event.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    internal async IAsyncEnumerable<RecordedEvent> ReadAggregate(AggregateId aggregateId, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
+    internal async IAsyncEnumerable<RecordedEvent> ReadAggregateAsync(AggregateId aggregateId, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         byte[] key = Encoding.UTF8.GetBytes(aggregateId.Value);
-        int partitions = (await EndOffsets(cancellationToken).ConfigureAwait(false)).Count;
+        int partitions = (await EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Count;
         int partition = Murmur2.Partition(key, partitions);
         var codec = new EventCodec(_serde, partitions);
         IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);

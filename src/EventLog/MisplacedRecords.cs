@@ -17,13 +17,13 @@ public sealed class MisplacedRecords(KafkaConnection connection, TopicFamily top
     /// <param name="by">Who asks.</param>
     /// <param name="reason">Why; it is recorded with each event.</param>
     /// <param name="told">Told of each record once it is discarded.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ends it after the record that is under way.</param>
     /// <exception cref="KafkaException">The cluster does not answer, or does not take a record.</exception>
-    public (int Events, int Snapshots) Discard(string by, string reason, Action<ConsumeResult<byte[], byte[]>> told, TimeProvider time, CancellationToken cancellationToken)
+    public (int Events, int Snapshots) Discard(string by, string reason, Action<ConsumeResult<byte[], byte[]>> told, TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(told);
-        ArgumentNullException.ThrowIfNull(time);
+        ArgumentNullException.ThrowIfNull(timeProvider);
         (IReadOnlyList<ConsumeResult<byte[], byte[]>> events, IReadOnlyList<ConsumeResult<byte[], byte[]>> snapshots) = new EventScan(connection, topics).FindMisplaced(AggregateKeyOf, cancellationToken);
         ProducerConfig config = connection.Producer();
         config.MessageMaxBytes = MaxMessageBytes;
@@ -31,9 +31,9 @@ public sealed class MisplacedRecords(KafkaConnection connection, TopicFamily top
         foreach (ConsumeResult<byte[], byte[]> record in events)
         {
             var letters = new TopicPartition(topics.DeadLetters, record.Partition);
-            Message<byte[], byte[]> letter = DeadLetterFormat.Letter(record, Cause, "The event lies on another partition than that of its key.", queued: false, time.GetUtcNow());
+            Message<byte[], byte[]> letter = DeadLetterFormat.Letter(record, Cause, "The event lies on another partition than that of its key.", queued: false, timeProvider.GetUtcNow());
             long offset = Send(producer, letters, letter.Key, letter.Value, letter.Headers, cancellationToken);
-            Message<byte[], byte[]> discarded = DeadLetterFormat.Discarded(record.Message.Key, offset, by, reason, time.GetUtcNow(), foldedTo: -1);
+            Message<byte[], byte[]> discarded = DeadLetterFormat.Discarded(record.Message.Key, offset, by, reason, timeProvider.GetUtcNow(), foldedTo: -1);
             Send(producer, letters, discarded.Key, null, discarded.Headers, CancellationToken.None);
             told(record);
         }

@@ -52,7 +52,7 @@ public static class PartitionOffsets
     /// <param name="patience">How long to ask.</param>
     /// <param name="cancellationToken">Ends the asking between two attempts.</param>
     /// <exception cref="KafkaException">There is no answer; the error's reason names the partitions, their leader, and what Kafka said.</exception>
-    public static async Task<IReadOnlyDictionary<int, long>> List(IAdminClient admin, IReadOnlyList<TopicPartition> partitions, OffsetSpec which, TimeSpan patience, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyDictionary<int, long>> ListAsync(IAdminClient admin, IReadOnlyList<TopicPartition> partitions, OffsetSpec which, TimeSpan patience, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(admin);
         ArgumentNullException.ThrowIfNull(partitions);

@@ -50,18 +50,18 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
     /// <param name="family">The topics.</param>
     /// <param name="isProcess">Whether it is a process, which has timers.</param>
     /// <param name="acceptsLoss">Whether to go on though a topic loses data; it is logged and told all the same.</param>
-    /// <param name="time">The clock of the watch.</param>
+    /// <param name="timeProvider">The clock of the watch.</param>
     /// <param name="logger">Where findings go.</param>
     /// <param name="cancellationToken">Ends the first look.</param>
     /// <exception cref="InvalidInputException">A topic cannot be worked on, or loses data; the message names it, what is wrong, and what mends it.</exception>
     /// <exception cref="TimeoutException">The cluster cannot be reached.</exception>
-    public static async Task<TopicFamilyWatch> Start(
-        KafkaConnection connection, TopicFamily family, bool isProcess, bool acceptsLoss, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<TopicFamilyWatch> StartAsync(
+        KafkaConnection connection, TopicFamily family, bool isProcess, bool acceptsLoss, TimeProvider timeProvider, ILogger logger, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(family);
-        ArgumentNullException.ThrowIfNull(time);
+        ArgumentNullException.ThrowIfNull(timeProvider);
         ArgumentNullException.ThrowIfNull(logger);
-        var watch = new TopicFamilyWatch(connection, family, isProcess, time, logger);
+        var watch = new TopicFamilyWatch(connection, family, isProcess, timeProvider, logger);
         try
         {
             TopicFamilyState state = await watch.Read(cancellationToken).ConfigureAwait(false);
@@ -83,7 +83,7 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
 
     /// <summary>Looks now, and returns what is seen.</summary>
     /// <exception cref="TimeoutException">The cluster cannot be reached; <see cref="Status"/> stays what it was.</exception>
-    public async Task<TopicStatus> Look(CancellationToken cancellationToken)
+    public async Task<TopicStatus> LookAsync(CancellationToken cancellationToken = default)
     {
         await _looking.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -126,7 +126,7 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
             return; // the look before has not ended
         try
         {
-            await Look(_stop.Token).ConfigureAwait(false);
+            await LookAsync(_stop.Token).ConfigureAwait(false);
             _isAway = false;
         }
         catch (Exception ended) when (ended is OperationCanceledException or ObjectDisposedException)

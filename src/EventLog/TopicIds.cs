@@ -15,7 +15,7 @@ public static class TopicIds
     /// <param name="patience">How long to ask brokers that do not answer, or do not know a topic (yet): they learn of a new one one after the other.</param>
     /// <param name="cancellationToken">Ends the asking.</param>
     /// <exception cref="KafkaException">The cluster does not answer, or refuses to.</exception>
-    public static async Task<IReadOnlyDictionary<string, TopicId>> Of(IAdminClient admin, IEnumerable<string> topics, TimeSpan patience, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyDictionary<string, TopicId>> OfAsync(IAdminClient admin, IEnumerable<string> topics, TimeSpan patience, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(admin);
         string[] names = [.. topics.Distinct()];

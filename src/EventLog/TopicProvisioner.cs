@@ -23,7 +23,7 @@ public sealed class TopicProvisioner : IDisposable
     /// <summary>What has to change.</summary>
     /// <exception cref="InvalidInputException">The cluster does not tell a topic's configs; the message has its reason.</exception>
     /// <exception cref="TimeoutException">The cluster cannot be reached.</exception>
-    public async Task<TopicPlan> Plan(TopicDeclaration declaration, CancellationToken cancellationToken)
+    public async Task<TopicPlan> PlanAsync(TopicDeclaration declaration, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(declaration);
         Metadata cluster = await _admin.ReadMetadata(cancellationToken).ConfigureAwait(false);
@@ -61,7 +61,7 @@ public sealed class TopicProvisioner : IDisposable
     /// What the topics of one aggregate type lack. Where some of them are there, the others get as many partitions as these have, and not <paramref name="partitions"/>: a key must lie on one number in all of them.
     /// </summary>
     /// <exception cref="TimeoutException">The cluster cannot be reached.</exception>
-    public async Task<TopicPlan> PlanMissing(TopicFamily family, int partitions, short replicationFactor, bool isProcess, CancellationToken cancellationToken)
+    public async Task<TopicPlan> PlanMissingAsync(TopicFamily family, int partitions, short replicationFactor, bool isProcess, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(family);
         Metadata cluster = await _admin.ReadMetadata(cancellationToken).ConfigureAwait(false);
@@ -76,7 +76,7 @@ public sealed class TopicProvisioner : IDisposable
     /// </summary>
     /// <exception cref="InvalidInputException">The plan has refused differences, or the cluster refuses a topic or a config; the message has its reason.</exception>
     /// <exception cref="TimeoutException">The cluster does not answer, or has taken the changes and does not show them.</exception>
-    public async Task Apply(TopicPlan plan, CancellationToken cancellationToken)
+    public async Task ApplyAsync(TopicPlan plan, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(plan);
         if (plan.Refused.Count > 0)

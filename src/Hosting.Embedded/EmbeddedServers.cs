@@ -49,7 +49,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
     public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort, _advertisedKafkaPort, _brokers];
 
     /// <inheritdoc/>
-    public async Task<IServers> Start(ServerAddresses addresses, bool mongoDB, string dataDirectory, ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public async Task<IServers> StartAsync(ServerAddresses addresses, bool mongoDB, string dataDirectory, ParseResult? options, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
     {
         var running = new RunningServers();
         try
@@ -65,7 +65,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
                         MaxInFlightBytes = Part(8, 32, 256),
                         Cluster = options?.GetValue(_brokers) is > 1 and int brokers ? new EmbeddedClusterOptions { Brokers = brokers } : Cluster,
                     },
-                    loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
+                    loggerFactory, cancellationToken: cancellationToken).ConfigureAwait(false);
                 running.Add(kafka);
                 addresses = addresses with { Kafka = kafka.BootstrapServers };
             }
@@ -81,7 +81,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
                         ReplicationFactor = ReplicationFactorOf(options),
                         Port = options?.GetValue(_registryPort) ?? 0,
                     },
-                    loggers, cancellationToken).ConfigureAwait(false);
+                    loggerFactory, cancellationToken).ConfigureAwait(false);
                 running.Add(registry);
                 addresses = addresses with { Registry = registry.Url };
             }
@@ -97,7 +97,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
                         BlockCacheBytes = Part(32, 8, 64),
                         MaxTransactionBytes = Part(4, 64, 512),
                     },
-                    loggers, cancellationToken: cancellationToken).ConfigureAwait(false);
+                    loggerFactory, cancellationToken: cancellationToken).ConfigureAwait(false);
                 running.Add(mongo);
                 addresses = addresses with { MongoDB = mongo.ConnectionString };
             }

@@ -75,8 +75,8 @@ public sealed class AggregateNode : IAsyncDisposable
             foreach (AggregateDefinition aggregate in (AggregateDefinition[])[definition, .. sharing])
             {
                 TopicFamily family = application.TopicsOf(aggregate);
-                TopicPlan plan = await provisioner.PlanMissing(family, options.Partitions, options.ReplicationFactor, aggregate.Reacts, cancellationToken).ConfigureAwait(false);
-                await provisioner.Apply(plan, cancellationToken).ConfigureAwait(false);
+                TopicPlan plan = await provisioner.PlanMissingAsync(family, options.Partitions, options.ReplicationFactor, aggregate.Reacts, cancellationToken).ConfigureAwait(false);
+                await provisioner.ApplyAsync(plan, cancellationToken).ConfigureAwait(false);
             }
         }
 
@@ -103,11 +103,11 @@ public sealed class AggregateNode : IAsyncDisposable
         AggregateNode node;
         try
         {
-            watch = await TopicFamilyWatch.Start(kafka, topics, definition.Reacts, options.AcceptDataLoss, timeProvider, loggers.CreateLogger<TopicFamilyWatch>(), cancellationToken).ConfigureAwait(false);
-            await processor.Start(cancellationToken).ConfigureAwait(false);
+            watch = await TopicFamilyWatch.StartAsync(kafka, topics, definition.Reacts, options.AcceptDataLoss, timeProvider, loggers.CreateLogger<TopicFamilyWatch>(), cancellationToken).ConfigureAwait(false);
+            await processor.StartAsync(cancellationToken).ConfigureAwait(false);
             NodeCodec codec = await NodeCodec.Create(serde, topics, definition, cancellationToken).ConfigureAwait(false);
             owners = OwnerDirectory.Start(kafka, topics, serde, loggers);
-            commands = await CommandClient.Start(
+            commands = await CommandClient.StartAsync(
                 kafka, topics, serde, definition.CommandTypes.Where(definition.Accepts), new CommandClientOptions { Timeout = options.CommandTimeout, MaxCommandBytes = options.Processing.MaxCommandBytes }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
             ProjectionEngineOptions projecting = options.ReadModels.Over(new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) });
@@ -148,23 +148,23 @@ public sealed class AggregateNode : IAsyncDisposable
 
     /// <summary>Completes once the read models include every event that is committed at the time of the call.</summary>
     /// <exception cref="ReadModelsStoppedException">A partition stands still at an event.</exception>
-    public async Task WaitForReadModels(CancellationToken cancellationToken)
+    public async Task WaitForReadModelsAsync(CancellationToken cancellationToken = default)
     {
         if (Projections is null)
             return;
-        await Projections.Inspect(cancellationToken).ConfigureAwait(false); // what was deleted behind the node's back is missed now, not at the next check
-        IReadOnlyDictionary<int, long> ends = await History.EndOffsets(cancellationToken).ConfigureAwait(false);
+        await Projections.InspectAsync(cancellationToken).ConfigureAwait(false); // what was deleted behind the node's back is missed now, not at the next check
+        IReadOnlyDictionary<int, long> ends = await History.EndOffsetsAsync(cancellationToken).ConfigureAwait(false);
         foreach ((int partition, long end) in ends)
         {
             if (end == 0)
                 continue;
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            Task reached = Projections.WaitFor(new ConsistencyToken(partition, end - 1), stop.Token);
+            Task reached = Projections.WaitForAsync(new ConsistencyToken(partition, end - 1), stop.Token);
             await UnlessStopped(reached, stop).ConfigureAwait(false);
         }
 
         using var stopWhole = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await UnlessStopped(Projections.WaitUntilWhole(stopWhole.Token), stopWhole).ConfigureAwait(false);
+        await UnlessStopped(Projections.WaitUntilWholeAsync(stopWhole.Token), stopWhole).ConfigureAwait(false);
     }
 
     /// <summary>Stops all parts; what is in flight is finished or given up, never half done.</summary>
@@ -223,9 +223,9 @@ public sealed class AggregateNode : IAsyncDisposable
     private async Task Project(EventSubscription events, ProjectionEngine engine, Task readModelsReady)
     {
         await readModelsReady.WaitAsync(_stop.Token).ConfigureAwait(false);
-        await events.Run(
-            async (partition, token) => await engine.StartOf(partition, token).ConfigureAwait(false),
-            (batch, token) => engine.Project(batch.Partition, batch.FromOffset, batch.Events, batch.NextOffset, token),
+        await events.RunAsync(
+            async (partition, token) => await engine.StartOfAsync(partition, token).ConfigureAwait(false),
+            (batch, token) => engine.ProjectAsync(batch.Partition, batch.FromOffset, batch.Events, batch.NextOffset, token),
             _stop.Token).ConfigureAwait(false);
     }
 }

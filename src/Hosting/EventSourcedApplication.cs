@@ -6,7 +6,7 @@ using KafkaEventSourcing.Subscriptions;
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// Puts an application together: its aggregates, its read models, its own commands. <see cref="Run"/> then gives it a command line (<c>run</c>,
+/// Puts an application together: its aggregates, its read models, its own commands. <see cref="RunAsync"/> then gives it a command line (<c>run</c>,
 /// <c>verify</c>, and what was added) and an HTTP interface. Not thread-safe; used once at start-up.
 /// </summary>
 public sealed class EventSourcedApplication
@@ -88,5 +88,5 @@ public sealed class EventSourcedApplication
     }
 
     /// <summary>Runs the command line <paramref name="args"/> and returns the exit code: 0 done, 1 failed, 2 wrong usage.</summary>
-    public Task<int> Run(string[] args) => ApplicationCommandLine.Run(Build(), _embedded, _commands, args);
+    public Task<int> RunAsync(string[] args) => ApplicationCommandLine.Run(Build(), _embedded, _commands, args);
 }

@@ -67,9 +67,9 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>Starts a node: registers schemas, creates missing topics and collections, restores, and returns when it serves. Read models follow when MongoDB is there; nothing else waits for it.</summary>
     /// <exception cref="InvalidInputException">An option or an address is unusable.</exception>
     /// <exception cref="TimeoutException">A partition does not serve within <see cref="KafkaEventSourcingOptions.StartTimeout"/>.</exception>
-    public static Task<EventSourcedNode> Start(
-        ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken) =>
-        Start(application, addresses, options, loggers, timeProvider, static _ => { }, cancellationToken);
+    public static Task<EventSourcedNode> StartAsync(
+        ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggerFactory, TimeProvider timeProvider, CancellationToken cancellationToken = default) =>
+        Start(application, addresses, options, loggerFactory, timeProvider, static _ => { }, cancellationToken);
 
     // entering: is told what the start waits for, as text that may change while it waits.
     internal static async Task<EventSourcedNode> Start(
@@ -100,8 +100,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
 
     /// <summary>Sends a command to the aggregate type that decides its type.</summary>
     /// <inheritdoc/>
-    public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken) =>
-        AggregateOf(command.Payload.GetType()).Commands.Send(command, cancellationToken);
+    public Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken = default) =>
+        AggregateOf(command.Payload.GetType()).Commands.SendAsync(command, cancellationToken);
 
     /// <summary>Tells the other nodes where this one can be reached: the base of its HTTP interface, once it listens. Until then they send it commands by the topic, and reads wait.</summary>
     /// <exception cref="InvalidInputException">It is no http or https address.</exception>
@@ -134,8 +134,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>All aggregates of <paramref name="definition"/> in this node's partitions that have events.</summary>
     /// <exception cref="InvalidInputException">The application does not have this aggregate type.</exception>
     /// <exception cref="AggregateUnavailableException">A partition does not serve.</exception>
-    public IAsyncEnumerable<AggregateView<TState>> ReadAll<TState>(AggregateDefinition<TState> definition, CancellationToken cancellationToken)
-        where TState : class => AggregateOf(definition).Processor.ReadAll(cancellationToken).Select(definition.Typed);
+    public IAsyncEnumerable<AggregateView<TState>> ReadAllAsync<TState>(AggregateDefinition<TState> definition, CancellationToken cancellationToken = default)
+        where TState : class => AggregateOf(definition).Processor.ReadAllAsync(cancellationToken).Select(definition.Typed);
 
     /// <summary>The part of <paramref name="definition"/>.</summary>
     /// <exception cref="InvalidInputException">The application does not have this aggregate type.</exception>
@@ -154,11 +154,11 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             : throw new InvalidInputException("command", $"The application '{Application.Name}' has no aggregate that decides {commandType.Name}.");
 
     /// <summary>Completes once all read models include every event that is committed at the time of the call.</summary>
-    public async Task WaitForReadModels(CancellationToken cancellationToken)
+    public async Task WaitForReadModelsAsync(CancellationToken cancellationToken = default)
     {
         // A part that stopped must not look like a slow one, nor hold up those whose read models it shares.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        List<Task> parts = [.. Aggregates.Select(a => a.WaitForReadModels(stop.Token))];
+        List<Task> parts = [.. Aggregates.Select(a => a.WaitForReadModelsAsync(stop.Token))];
         Task all = Task.WhenAll(parts);
         try
         {

@@ -14,7 +14,7 @@ public interface IEmbeddedServers
     /// <param name="mongoDB">Whether MongoDB is needed; else none is started.</param>
     /// <param name="dataDirectory">The folder; created when it is missing.</param>
     /// <param name="options">The values of <see cref="Options"/>; null: free ports.</param>
-    /// <param name="loggers">Where the servers log.</param>
+    /// <param name="loggerFactory">Where the servers log.</param>
     /// <param name="cancellationToken">Ends the start.</param>
-    Task<IServers> Start(ServerAddresses addresses, bool mongoDB, string dataDirectory, ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken);
+    Task<IServers> StartAsync(ServerAddresses addresses, bool mongoDB, string dataDirectory, ParseResult? options, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default);
 }

@@ -8,5 +8,5 @@ public interface INodeAccessor
 
     /// <summary>Completes with the node once it serves. It fails with the fault of the start.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled, or the host ended before the node served.</exception>
-    Task<EventSourcedNode> WaitForNode(CancellationToken cancellationToken);
+    Task<EventSourcedNode> WaitForNodeAsync(CancellationToken cancellationToken = default);
 }

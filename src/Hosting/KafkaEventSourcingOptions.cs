@@ -10,7 +10,7 @@ namespace KafkaEventSourcing.Hosting;
 /// </summary>
 public sealed class KafkaEventSourcingOptions
 {
-    /// <summary>The section of the configuration that errors name when no other was bound, and that <see cref="EventSourcedApplication.Run"/> reads.</summary>
+    /// <summary>The section of the configuration that errors name when no other was bound, and that <see cref="EventSourcedApplication.RunAsync"/> reads.</summary>
     public const string SectionName = "KafkaEventSourcing";
 
     /// <summary>The Kafka brokers, <c>host:port</c> with commas between.</summary>

@@ -36,7 +36,7 @@ public sealed class NodeStarter
     /// <param name="dataDirectory">Where the data is when neither <c>--data</c> nor the configuration says it.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     /// <exception cref="InvalidInputException">An option is unusable.</exception>
-    public async Task<RunningNode> Start(ParseResult result, string dataDirectory, CancellationToken cancellationToken)
+    public async Task<RunningNode> StartAsync(ParseResult result, string dataDirectory, CancellationToken cancellationToken = default)
     {
         var options = new KafkaEventSourcingOptions();
         Configure(options, result, dataDirectory);

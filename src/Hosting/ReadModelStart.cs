@@ -45,7 +45,7 @@ internal sealed partial class ReadModelStart
         {
             try
             {
-                await store.Prepare(projections, cancellationToken).ConfigureAwait(false);
+                await store.PrepareAsync(projections, cancellationToken).ConfigureAwait(false);
                 return;
             }
             catch (Exception refused) when (_nodeServes && !cancellationToken.IsCancellationRequested)

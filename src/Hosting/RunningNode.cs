@@ -37,7 +37,7 @@ public sealed class RunningNode : IAsyncDisposable
         entering(() => "starting the servers that no option names");
         IServers servers = options.Addresses.AreComplete(application.NeedsMongoDB) || embedded is null
             ? new ExternalServers(options.Addresses, application.NeedsMongoDB)
-            : await embedded.Start(options.Addresses, application.NeedsMongoDB, options.DataDirectoryOf(application.Name), commandLine, loggers, cancellationToken).ConfigureAwait(false);
+            : await embedded.StartAsync(options.Addresses, application.NeedsMongoDB, options.DataDirectoryOf(application.Name), commandLine, loggers, cancellationToken).ConfigureAwait(false);
         try
         {
             EventSourcedNode node = await EventSourcedNode.Start(application, servers.Addresses, options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);

@@ -16,7 +16,7 @@ internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners
     private Func<CommandEnvelope, Task<CommandResult>>? _elsewhere;
 
     /// <inheritdoc/>
-    public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken)
+    public Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken)
     {
         try
         {
@@ -67,7 +67,7 @@ internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners
                     break;
             }
 
-            return await topic.Send(command, cancellationToken).WaitAsync(search.Left, time, cancellationToken).ConfigureAwait(false);
+            return await topic.SendAsync(command, cancellationToken).WaitAsync(search.Left, time, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException late) when (search.Left == TimeSpan.Zero)
         {

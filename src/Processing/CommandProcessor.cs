@@ -47,16 +47,16 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// <summary>A processor of <paramref name="definition"/>, one of <paramref name="application"/>'s aggregates: those that processes send commands to. Null: it is the only one.</summary>
     /// <exception cref="InvalidInputException">An option is out of range.</exception>
     public CommandProcessor(
-        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde, CommandProcessorOptions options, TimeProvider timeProvider, ILoggerFactory loggers,
+        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde, CommandProcessorOptions options, TimeProvider timeProvider, ILoggerFactory loggerFactory,
         IReadOnlyList<AggregateDefinition>? application = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(loggers);
+        ArgumentNullException.ThrowIfNull(loggerFactory);
         options.Validate();
         (_definition, _topics, _connection, _serde, _options, _time) = (definition, topics, connection, serde, options, timeProvider);
         _application = application ?? [definition];
         _commandTypes = definition.CommandTypes.ToFrozenSet();
-        _logger = loggers.CreateLogger<CommandProcessor>();
+        _logger = loggerFactory.CreateLogger<CommandProcessor>();
         _node = new NodeIdentity(options.NodeId ?? $"node-{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
     }
 
@@ -94,17 +94,17 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// <summary>Registers schemas, joins the group and returns; <see cref="Ready"/> tells when it serves.</summary>
     /// <exception cref="KafkaException">The topics cannot be found.</exception>
     /// <exception cref="LogRefusedException">The log has events of types that the code does not have, and <see cref="CommandProcessorOptions.IgnoreUnknownEvents"/> is not set.</exception>
-    public async Task Start(CancellationToken cancellationToken)
+    public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         var encoders = new ProcessorEncoders(
-            await _serde.Prepare(_topics.Events, _definition.EventTypes, cancellationToken).ConfigureAwait(false),
-            await _serde.Prepare(_topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
-            await _serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], cancellationToken).ConfigureAwait(false),
-            await _serde.Prepare(_topics.Owners, [typeof(PartitionOwner)], cancellationToken).ConfigureAwait(false),
-            _definition.Reacts ? await _serde.Prepare(_topics.Timers, [typeof(Avro.Messages.TimerElapsed)], cancellationToken).ConfigureAwait(false) : null,
+            await _serde.PrepareAsync(_topics.Events, _definition.EventTypes, cancellationToken).ConfigureAwait(false),
+            await _serde.PrepareAsync(_topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
+            await _serde.PrepareAsync(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], cancellationToken).ConfigureAwait(false),
+            await _serde.PrepareAsync(_topics.Owners, [typeof(PartitionOwner)], cancellationToken).ConfigureAwait(false),
+            _definition.Reacts ? await _serde.PrepareAsync(_topics.Timers, [typeof(Avro.Messages.TimerElapsed)], cancellationToken).ConfigureAwait(false) : null,
             await ProcessRoutes.Prepare(_definition, _topics.Application, _application, _serde, cancellationToken).ConfigureAwait(false));
         await new UnknownEventTypes(_serde, _topics, _connection, _definition, _logger).Check(_options.IgnoreUnknownEvents, cancellationToken).ConfigureAwait(false);
-        _commandEncoder = await _serde.Prepare(_topics.Commands, _definition.CommandTypes.Select(ProcessMessageCodec.RecordTypeOf), cancellationToken).ConfigureAwait(false);
+        _commandEncoder = await _serde.PrepareAsync(_topics.Commands, _definition.CommandTypes.Select(ProcessMessageCodec.RecordTypeOf), cancellationToken).ConfigureAwait(false);
         if (_options.AnswerTimeout is { } limit)
         {
             TimeSpan interval = TimeSpan.FromTicks(Math.Clamp(limit.Ticks / LooksPerTimeout, ShortestLook.Ticks, LongestLook.Ticks));
@@ -161,11 +161,11 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     }
 
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) => Read(aggregateId, ReadConsistency.Strong, cancellationToken);
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) => ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
 
     /// <summary>Reads one aggregate of a partition of this node; null when it has no events.</summary>
     /// <exception cref="AggregateUnavailableException">This node does not own the aggregate's partition (any more), or is still restoring it.</exception>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken)
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default)
     {
         if (_partitions == 0)
             throw new AggregateUnavailableException(-1, "This node has not joined its group yet; try again.");
@@ -194,11 +194,11 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         throw task is null ? NotHere(partition) : new AggregateUnavailableException(partition, $"Partition {partition} has not reached {atLeast} on this node; try again.");
     }
 
-    ValueTask<AggregateView?> IAggregateReader.Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) => ValueTask.FromResult(Read(aggregateId, atLeast));
+    ValueTask<AggregateView?> IAggregateReader.ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) => ValueTask.FromResult(Read(aggregateId, atLeast));
 
     /// <summary>All aggregates of this node's partitions that have events.</summary>
     /// <exception cref="AggregateUnavailableException">A partition does not serve.</exception>
-    public async IAsyncEnumerable<AggregateView> ReadAll([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<AggregateView> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         foreach ((_, PartitionTask task) in _tasks.OrderBy(t => t.Key))
         {

@@ -31,8 +31,8 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
     public Task Completion { get; }
 
     /// <summary>Starts to read the owners topic.</summary>
-    public static OwnerDirectory Start(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, ILoggerFactory loggers) =>
-        new(connection, topics, serde, loggers.CreateLogger<OwnerDirectory>());
+    public static OwnerDirectory Start(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, ILoggerFactory loggerFactory) =>
+        new(connection, topics, serde, loggerFactory.CreateLogger<OwnerDirectory>());
 
     /// <summary>The owner of <paramref name="partition"/>; null when none is known.</summary>
     public PartitionOwnership? Find(int partition) => EntryOf(partition).Current;
@@ -41,7 +41,7 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
     public IReadOnlyList<PartitionOwnership> All() => [.. _entries.Values.Select(e => e.Current).OfType<PartitionOwnership>().OrderBy(o => o.Partition)];
 
     /// <summary>Completes once an owner of <paramref name="partition"/> is known that was published after <paramref name="generation"/> (-1: any).</summary>
-    public Task<PartitionOwnership> After(int partition, long generation) => EntryOf(partition).After(generation);
+    public Task<PartitionOwnership> AfterAsync(int partition, long generation) => EntryOf(partition).After(generation);
 
     /// <summary>Takes what another node has told, if it is newer than what is known.</summary>
     public void Learn(PartitionOwnership told) => EntryOf(told.Partition).Update(told);

@@ -27,13 +27,13 @@ internal sealed class ProcessRoutes
             if (definition.Reacts)
             {
                 Type[] types = [.. other.CommandTypes.Where(other.Accepts)];
-                TopicEncoder encoder = await serde.Prepare(commands, types, cancellationToken).ConfigureAwait(false);
+                TopicEncoder encoder = await serde.PrepareAsync(commands, types, cancellationToken).ConfigureAwait(false);
                 foreach (Type type in types)
                     byCommand.Add(type, encoder);
             }
 
             if (other.Reacts && other.CommandTypes.Contains(typeof(CommandCompleted)))
-                byProcess.Add(other.Name, await serde.Prepare(commands, [typeof(CommandAnswered)], cancellationToken).ConfigureAwait(false));
+                byProcess.Add(other.Name, await serde.PrepareAsync(commands, [typeof(CommandAnswered)], cancellationToken).ConfigureAwait(false));
         }
 
         return new ProcessRoutes(byCommand, byProcess);

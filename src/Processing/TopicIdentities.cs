@@ -16,7 +16,7 @@ internal sealed record TopicIdentities(TopicId Commands, TopicId Events, TopicId
     {
         using IAdminClient admin = new DependentAdminClientBuilder(context.Consumer.Handle).Build();
         string[] names = NamesOf(context);
-        IReadOnlyDictionary<string, TopicId> ids = TopicIds.Of(admin, names, Patience, cancellationToken).GetAwaiter().GetResult(); // callers have a thread of their own
+        IReadOnlyDictionary<string, TopicId> ids = TopicIds.OfAsync(admin, names, Patience, cancellationToken).GetAwaiter().GetResult(); // callers have a thread of their own
         return Array.Find(names, n => !ids.ContainsKey(n)) is { } missing
             ? throw new KafkaException(new Error(ErrorCode.UnknownTopicOrPart, $"The topic {missing} is not there."))
             : From(context.Topics, ids);

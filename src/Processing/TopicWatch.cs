@@ -68,7 +68,7 @@ internal sealed partial class TopicWatch : IAsyncDisposable
         if (watched.Length == 0)
             return;
         string[] names = TopicIdentities.NamesOf(_context);
-        IReadOnlyDictionary<string, TopicId> ids = await TopicIds.Of(admin, names, TimeSpan.Zero, _stop.Token).ConfigureAwait(false);
+        IReadOnlyDictionary<string, TopicId> ids = await TopicIds.OfAsync(admin, names, TimeSpan.Zero, _stop.Token).ConfigureAwait(false);
         string? missing = Array.Find(names, n => !ids.ContainsKey(n));
         if (missing is not null && missing != _missing)
             LogMissing(_context.Logger, missing);
@@ -97,7 +97,7 @@ internal sealed partial class TopicWatch : IAsyncDisposable
     private async Task LookAtEnds(IAdminClient admin, (PartitionTask Task, TopicIdentities Topics, long Next)[] watched)
     {
         string topic = _context.Topics.Events;
-        IReadOnlyDictionary<int, long> byPartition = await PartitionOffsets.List(
+        IReadOnlyDictionary<int, long> byPartition = await PartitionOffsets.ListAsync(
             admin, [.. watched.Select(w => new TopicPartition(topic, w.Task.Partition))], OffsetSpec.Latest(), RequestTimeout, _stop.Token).ConfigureAwait(false);
         foreach ((PartitionTask task, _, long next) in watched)
         {

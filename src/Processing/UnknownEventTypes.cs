@@ -20,7 +20,7 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
         IReadOnlyList<UnknownMessageType> unknown;
         try
         {
-            unknown = await serde.FindUnknownTypes(topics.Events, definition.EventTypes, cancellationToken).ConfigureAwait(false);
+            unknown = await serde.FindUnknownTypesAsync(topics.Events, definition.EventTypes, cancellationToken).ConfigureAwait(false);
         }
         catch (SchemaRegistryException refused)
         {

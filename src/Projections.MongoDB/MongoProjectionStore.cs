@@ -69,7 +69,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     public IMongoDatabase Database => _database;
 
     /// <inheritdoc/>
-    public async Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken)
+    public async Task PrepareAsync(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken = default)
     {
         foreach (ProjectionDefinition projection in projections)
             DocumentConventions.Apply(projection.DocumentType);
@@ -88,7 +88,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken)
+    public async Task<ReadModelState?> LoadStateAsync(ProjectionDefinition projection, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
         return await _retry.ExecuteAsync(async token =>
@@ -109,14 +109,14 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <summary>Whether queries of <paramref name="projection"/> see all that there was when it was begun; not while it is being built. A MongoDB that is away throws at once.</summary>
-    public Task<bool> IsWhole(ProjectionDefinition projection, CancellationToken cancellationToken)
+    public Task<bool> IsWholeAsync(ProjectionDefinition projection, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
         return _register.IsWhole(projection.Name, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken)
+    public async Task<ReadModelCheckpoint?> LoadCheckpointAsync(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
         string id = Checkpoint.IdOf(projection.Name, partition);
@@ -126,8 +126,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<bool> StartAnew(
-        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
+    public async Task<bool> StartAnewAsync(
+        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
         Guid build = Guid.CreateVersion7(_time.GetUtcNow());
@@ -146,15 +146,15 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken)
+    public async Task CompleteAsync(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
         await _retry.ExecuteAsync(async token => await _register.Complete(projection.Name, build, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(
-        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> LoadAsync<TDocument>(
+        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken = default)
         where TDocument : class
     {
         ArgumentNullException.ThrowIfNull(projection);
@@ -178,7 +178,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    public async Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken = default)
     {
         var writes = new List<IDocumentWrite>(changes.Count);
         foreach (DocumentChanges change in changes)

@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 /// <summary>
 /// Folds events again, apart from what is stored, and compares the outcome with the stored read models, document by document. It is a
 /// <see cref="IProjectionStore"/> for a <see cref="ProjectionEngine"/> of its own: documents that never change are compared as they come, the others when
-/// <see cref="Finish"/> is called. The read models must stand still meanwhile. Several projections can be committed at a time, as an engine does, each in one batch after the other.
+/// <see cref="FinishAsync"/> is called. The read models must stand still meanwhile. Several projections can be committed at a time, as an engine does, each in one batch after the other.
 /// </summary>
 public sealed class ReadModelComparison : IProjectionStore
 {
@@ -39,10 +39,10 @@ public sealed class ReadModelComparison : IProjectionStore
     public long Compared => Interlocked.Read(ref _compared);
 
     /// <inheritdoc/>
-    public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task PrepareAsync(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken = default) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken) =>
+    public Task<ReadModelState?> LoadStateAsync(ProjectionDefinition projection, CancellationToken cancellationToken = default) =>
         Task.FromResult<ReadModelState?>(new ReadModelState
         {
             Build = Build,
@@ -54,23 +54,23 @@ public sealed class ReadModelComparison : IProjectionStore
         });
 
     /// <inheritdoc/>
-    public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken)
+    public Task<ReadModelCheckpoint?> LoadCheckpointAsync(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
         return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out long next) ? new ReadModelCheckpoint(Build, next, null, IsGenuine: true) : (ReadModelCheckpoint?)null);
     }
 
     /// <inheritdoc/>
-    public Task<bool> StartAnew(
-        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken) =>
+    public Task<bool> StartAnewAsync(
+        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken = default) =>
         throw new NotSupportedException("What is compared is folded once.");
 
     /// <inheritdoc/>
-    public Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task CompleteAsync(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken = default) => Task.CompletedTask;
 
     /// <inheritdoc/>
-    public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(
-        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> LoadAsync<TDocument>(
+        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken = default)
         where TDocument : class
     {
         ArgumentNullException.ThrowIfNull(projection);
@@ -88,7 +88,7 @@ public sealed class ReadModelComparison : IProjectionStore
     }
 
     /// <inheritdoc/>
-    public async Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    public async Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken = default)
     {
         foreach (DocumentChanges change in changes)
             await change.Projection.Accept(new Take(this, change, cancellationToken)).ConfigureAwait(false);
@@ -98,7 +98,7 @@ public sealed class ReadModelComparison : IProjectionStore
     }
 
     /// <summary>Compares what has been folded, and the number of documents of each of <paramref name="projections"/>.</summary>
-    public async Task Finish(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken)
+    public async Task FinishAsync(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken = default)
     {
         foreach (FoldedDocuments folded in _folded.Values)
             await folded.Compare(this, cancellationToken).ConfigureAwait(false);
@@ -118,7 +118,7 @@ public sealed class ReadModelComparison : IProjectionStore
         _counts.AddOrUpdate(projection.Name, expected.Count, (_, before) => before + expected.Count);
         foreach (KeyValuePair<string, TDocument>[] chunk in expected.Chunk(2_000))
         {
-            IReadOnlyDictionary<string, StoredDocument<TDocument>> stored = await _stored!.Load(projection, [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<string, StoredDocument<TDocument>> stored = await _stored!.LoadAsync(projection, [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
             foreach ((string key, TDocument document) in chunk)
             {
                 Interlocked.Increment(ref _compared);

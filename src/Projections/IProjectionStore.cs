@@ -4,17 +4,17 @@ namespace KafkaEventSourcing.Projections;
 public interface IProjectionStore
 {
     /// <summary>Makes ready what all projections need. Safe to repeat.</summary>
-    Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken);
+    Task PrepareAsync(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken = default);
 
     /// <summary>What is stored of the read model as a whole; null when nothing is, or nothing that can be read.</summary>
-    Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken);
+    Task<ReadModelState?> LoadStateAsync(ProjectionDefinition projection, CancellationToken cancellationToken = default);
 
     /// <summary>How far the read model is in <paramref name="partition"/>; null when nothing is stored.</summary>
-    Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken);
+    Task<ReadModelCheckpoint?> LoadCheckpointAsync(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken = default);
 
     /// <summary>The stored documents among <paramref name="keys"/>, with their versions.</summary>
-    Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(
-        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> LoadAsync<TDocument>(
+        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken = default)
         where TDocument : class;
 
     /// <summary>
@@ -25,7 +25,7 @@ public interface IProjectionStore
     /// <exception cref="CheckpointMovedException">A checkpoint is not where the batch believes, or is of another build: another node has taken over, somebody has deleted or changed it, or this very
     /// batch was committed although its answer was lost. Nothing was written.</exception>
     /// <exception cref="DocumentsChangedException">Another engine wrote a document since it was folded on. Nothing was written.</exception>
-    Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken);
+    Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Deletes the documents and checkpoints of the read model and begins a new build, unless it is not as <paramref name="seen"/> any more. Whoever writes for the build before is refused from then on.
@@ -36,11 +36,11 @@ public interface IProjectionStore
     /// <param name="aggregates">The aggregate types whose events it is folded from, when they are several; else empty.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <returns>False: something has changed meanwhile, and nothing was done.</returns>
-    Task<bool> StartAnew(
-        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken);
+    Task<bool> StartAnewAsync(
+        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken = default);
 
     /// <summary>Notes that <paramref name="build"/> has come as far as it had to before it is whole.</summary>
-    Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken);
+    Task CompleteAsync(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken = default);
 }
 
 /// <summary>What of a read model somebody has seen who wants it built anew.</summary>

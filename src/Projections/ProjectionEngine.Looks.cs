@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.Projections;
 public sealed partial class ProjectionEngine
 {
     /// <summary>Where to begin reading <paramref name="partition"/>: the lowest checkpoint of the projections; null when one has none. Read models that were damaged are begun anew.</summary>
-    public async Task<long?> StartOf(int partition, CancellationToken cancellationToken)
+    public async Task<long?> StartOfAsync(int partition, CancellationToken cancellationToken = default)
     {
         // Another node may have written since this one last did: what is remembered of documents is stale.
         _partitionsMoved = true;
@@ -40,7 +40,7 @@ public sealed partial class ProjectionEngine
     }
 
     /// <summary>Looks at all that this node writes: what was damaged is begun anew, and its partitions are read again.</summary>
-    public async Task Inspect(CancellationToken cancellationToken)
+    public async Task InspectAsync(CancellationToken cancellationToken = default)
     {
         await _looking.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -78,7 +78,7 @@ public sealed partial class ProjectionEngine
 
     /// <summary>Completes once no read model is being built anew, on this node or another.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first.</exception>
-    public async Task WaitUntilWhole(CancellationToken cancellationToken)
+    public async Task WaitUntilWholeAsync(CancellationToken cancellationToken = default)
     {
         foreach (ProjectionDefinition projection in Projections)
         {
@@ -89,9 +89,9 @@ public sealed partial class ProjectionEngine
 
     /// <summary>Completes once the read models include the event that <paramref name="token"/> names, whichever node writes it: what this one does not read, it looks up in the store.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first, or the engine was disposed.</exception>
-    public async Task WaitFor(ConsistencyToken token, CancellationToken cancellationToken)
+    public async Task WaitForAsync(ConsistencyToken token, CancellationToken cancellationToken = default)
     {
-        Task reached = Positions.WaitFor(token, cancellationToken);
+        Task reached = Positions.WaitForAsync(token, cancellationToken);
         for (TimeSpan pause = FirstLook; !reached.IsCompleted && !cancellationToken.IsCancellationRequested; pause = pause < LastLook ? pause * 2 : LastLook)
         {
             if (await Task.WhenAny(reached, Task.Delay(pause, TimeProvider.System, cancellationToken)).ConfigureAwait(false) != reached && !cancellationToken.IsCancellationRequested)
@@ -118,7 +118,7 @@ public sealed partial class ProjectionEngine
         long lowest = long.MaxValue;
         foreach (ProjectionDefinition projection in Projections)
         {
-            if (await _store.LoadCheckpoint(projection, _feed.Of(projection.Name, partition), cancellationToken).ConfigureAwait(false) is not { } checkpoint)
+            if (await _store.LoadCheckpointAsync(projection, _feed.Of(projection.Name, partition), cancellationToken).ConfigureAwait(false) is not { } checkpoint)
                 return;
             lowest = Math.Min(lowest, checkpoint.NextOffset);
         }
@@ -133,7 +133,7 @@ public sealed partial class ProjectionEngine
         {
             try
             {
-                await Inspect(_stop.Token).ConfigureAwait(false);
+                await InspectAsync(_stop.Token).ConfigureAwait(false);
             }
             catch (Exception failed) when (!_stop.IsCancellationRequested)
             {

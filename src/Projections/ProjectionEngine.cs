@@ -40,17 +40,17 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     /// <param name="options">How to batch and to check.</param>
     /// <param name="logger">The log.</param>
     /// <param name="log">Tells which log the events come from; null: it is not compared with the one that was left.</param>
-    /// <param name="time">The clock; the system's by default.</param>
+    /// <param name="timeProvider">The clock; the system's by default.</param>
     /// <param name="feed">Whose events it reads, when read models are folded from those of other aggregate types too; null: all are folded from what this engine reads.</param>
     public ProjectionEngine(
-        IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ProjectionEngineOptions options, ILogger<ProjectionEngine> logger, IEventLogExtents? log = null, TimeProvider? time = null,
+        IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ProjectionEngineOptions options, ILogger<ProjectionEngine> logger, IEventLogExtents? log = null, TimeProvider? timeProvider = null,
         ProjectionFeed? feed = null)
     {
         options.Validate();
         if (projections.GroupBy(p => p.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new InvalidInputException("projections", $"Two projections are named '{twice.Key}'.");
 
-        (_store, _options, _logger, _time) = (store, options, logger, time ?? TimeProvider.System);
+        (_store, _options, _logger, _time) = (store, options, logger, timeProvider ?? TimeProvider.System);
         _feed = feed ?? ProjectionFeed.Only;
         _checkpoints = new ReadModelCheckpoints(store, log, _feed, options, _time, logger);
         Projections = projections;
@@ -61,7 +61,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         _watching = Task.Run(Watch);
     }
 
-    /// <summary>Raised with a partition whose events are needed again from <see cref="StartOf"/> on, as a read model is built anew.</summary>
+    /// <summary>Raised with a partition whose events are needed again from <see cref="StartOfAsync"/> on, as a read model is built anew.</summary>
     public event Action<int>? Behind;
 
     /// <summary>The projections that are kept.</summary>
@@ -81,9 +81,9 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     /// them, transaction markers included. Batches of one partition must come in order. When it throws, no read model is changed but those that could be; the same batch may come again, and the other partitions go on.
     /// </summary>
     /// <exception cref="InvalidDataException">A projection does not take an event; the message says which.</exception>
-    /// <exception cref="EventsNeededAgainException">A read model needs events from before this batch: begin again where <see cref="StartOf"/> says.</exception>
+    /// <exception cref="EventsNeededAgainException">A read model needs events from before this batch: begin again where <see cref="StartOfAsync"/> says.</exception>
     /// <exception cref="InvalidOperationException">The engine stopped; its <see cref="Completion"/> says why.</exception>
-    public async Task Project(int partition, long fromOffset, IReadOnlyList<RecordedEvent> events, long nextOffset, CancellationToken cancellationToken)
+    public async Task ProjectAsync(int partition, long fromOffset, IReadOnlyList<RecordedEvent> events, long nextOffset, CancellationToken cancellationToken = default)
     {
         var batch = new PendingBatch(partition, fromOffset, events, nextOffset);
         try
@@ -245,7 +245,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
             long bytes;
             try
             {
-                bytes = await _store.Commit(changes is { Count: > 0 } ? [changes] : [], now, cancellationToken).ConfigureAwait(false);
+                bytes = await _store.CommitAsync(changes is { Count: > 0 } ? [changes] : [], now, cancellationToken).ConfigureAwait(false);
             }
             catch (DocumentsChangedException)
             {

@@ -163,7 +163,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
 
     private async Task LoadMissing(List<string> keys, IProjectionStore store, CancellationToken cancellationToken)
     {
-        IReadOnlyDictionary<string, StoredDocument<TDocument>> found = await store.Load(projection, keys, cancellationToken).ConfigureAwait(false);
+        IReadOnlyDictionary<string, StoredDocument<TDocument>> found = await store.LoadAsync(projection, keys, cancellationToken).ConfigureAwait(false);
         foreach (string key in keys)
         {
             StoredDocument<TDocument> stored = found.GetValueOrDefault(key);

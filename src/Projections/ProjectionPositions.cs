@@ -23,9 +23,9 @@ public sealed class ProjectionPositions
             return new Dictionary<int, long>(_next);
     }
 
-    /// <summary>Completes once this node knows that the read models include the event that <paramref name="token"/> names; <see cref="ProjectionEngine.WaitFor"/> looks, too, at what other nodes write.</summary>
+    /// <summary>Completes once this node knows that the read models include the event that <paramref name="token"/> names; <see cref="ProjectionEngine.WaitForAsync"/> looks, too, at what other nodes write.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first.</exception>
-    public async Task WaitFor(ConsistencyToken token, CancellationToken cancellationToken)
+    public async Task WaitForAsync(ConsistencyToken token, CancellationToken cancellationToken = default)
     {
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)

@@ -74,7 +74,7 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
                 return null;
             }
 
-            ReadModelCheckpoint? stored = await store.LoadCheckpoint(projection, feed.Of(projection.Name, partition), cancellationToken).ConfigureAwait(false);
+            ReadModelCheckpoint? stored = await store.LoadCheckpointAsync(projection, feed.Of(projection.Name, partition), cancellationToken).ConfigureAwait(false);
             if (DamageOf(state, stored, believed, feed.Of(projection.Name, partition)) is { } damage)
             {
                 await StartAnew(projection, new SeenReadModel(state.Build, feed.Of(projection.Name, partition), stored?.NextOffset), damage, cancellationToken).ConfigureAwait(false);
@@ -113,7 +113,7 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
         long since = 0;
         while (true)
         {
-            ReadModelState? state = await store.LoadState(projection, cancellationToken).ConfigureAwait(false);
+            ReadModelState? state = await store.LoadStateAsync(projection, cancellationToken).ConfigureAwait(false);
             if (state is { IsBeingCleared: true })
             {
                 if (state.Build != cleared)
@@ -147,15 +147,15 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
     /// <summary>Notes that a build is whole once all partitions have come as far as they had to.</summary>
     public async Task CompleteIfWhole(ProjectionDefinition projection, CancellationToken cancellationToken)
     {
-        if (await store.LoadState(projection, cancellationToken).ConfigureAwait(false) is not { Until.Count: > 0, IsBeingCleared: false } state)
+        if (await store.LoadStateAsync(projection, cancellationToken).ConfigureAwait(false) is not { Until.Count: > 0, IsBeingCleared: false } state)
             return;
         foreach ((EventPartition partition, long until) in state.Until)
         {
-            if (await store.LoadCheckpoint(projection, partition, cancellationToken).ConfigureAwait(false) is not { } checkpoint || checkpoint.Build != state.Build || checkpoint.NextOffset < until)
+            if (await store.LoadCheckpointAsync(projection, partition, cancellationToken).ConfigureAwait(false) is not { } checkpoint || checkpoint.Build != state.Build || checkpoint.NextOffset < until)
                 return;
         }
 
-        await store.Complete(projection, state.Build, cancellationToken).ConfigureAwait(false);
+        await store.CompleteAsync(projection, state.Build, cancellationToken).ConfigureAwait(false);
         LogWhole(logger, projection.Name);
     }
 
@@ -166,7 +166,7 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
     {
         try
         {
-            return await of.Extent(cancellationToken).ConfigureAwait(false);
+            return await of.ExtentAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (KafkaException away)
         {
@@ -209,7 +209,7 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
         IReadOnlyDictionary<EventPartition, long> until = await Ends(projection.Name, cancellationToken).ConfigureAwait(false);
         if (damage is not null)
             LogDamaged(logger, projection.Name, damage);
-        if (await store.StartAnew(projection, seen, until, feed.AggregatesOf(projection.Name), cancellationToken).ConfigureAwait(false))
+        if (await store.StartAnewAsync(projection, seen, until, feed.AggregatesOf(projection.Name), cancellationToken).ConfigureAwait(false))
             LogStarted(logger, projection.Name);
     }
 

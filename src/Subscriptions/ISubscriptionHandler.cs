@@ -8,5 +8,5 @@ public interface ISubscriptionHandler<in TEvent>
     /// <param name="event">The event.</param>
     /// <param name="context">What is known about it.</param>
     /// <param name="cancellationToken">Is cancelled when the node stops or the partition moves; the event then comes again, here or at another node.</param>
-    Task Handle(TEvent @event, EventContext context, CancellationToken cancellationToken);
+    Task HandleAsync(TEvent @event, EventContext context, CancellationToken cancellationToken = default);
 }

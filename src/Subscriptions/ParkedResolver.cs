@@ -63,7 +63,7 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
             return await Answer(partition, request, [], new SubscriptionAnswer(false, 0, "It is not parked.")).ConfigureAwait(false);
         if (request.IsSkip && request.Offset != parked.Offset)
             return await Answer(partition, request, [], new SubscriptionAnswer(false, 0, string.Create(CultureInfo.InvariantCulture, $"It is parked at {parked.Partition}@{parked.Offset}, not at {parked.Partition}@{request.Offset}."))).ConfigureAwait(false);
-        EventLogExtent log = await history.Extent(partition.Closing).ConfigureAwait(false);
+        EventLogExtent log = await history.ExtentAsync(partition.Closing).ConfigureAwait(false);
         long first = log.Partitions.TryGetValue(partition.Number, out PartitionExtent extent) ? extent.Start : 0;
         if (first > parked.Offset && !request.IsSkip)
             return await Answer(partition, request, [], new SubscriptionAnswer(false, 0, string.Create(CultureInfo.InvariantCulture, $"The event log begins at {partition.Number}@{first}: the event at {parked.Offset} was deleted. It can be skipped only."))).ConfigureAwait(false);
@@ -76,7 +76,7 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
         do
         {
             long end = partition.KeptUpTo(aggregate);
-            await foreach (RecordedEvent recorded in history.ReadAggregate(aggregate, next, partition.Closing).ConfigureAwait(false))
+            await foreach (RecordedEvent recorded in history.ReadAggregateAsync(aggregate, next, partition.Closing).ConfigureAwait(false))
             {
                 if (recorded.Offset >= end)
                     break;

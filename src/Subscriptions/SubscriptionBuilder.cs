@@ -41,7 +41,7 @@ public sealed class SubscriptionBuilder
         where TEvent : class
     {
         ArgumentNullException.ThrowIfNull(handler);
-        return On<TEvent>(handler.Handle);
+        return On<TEvent>(handler.HandleAsync);
     }
 
     /// <summary>Says where to begin when the subscription is new. Default: at the first event.</summary>

@@ -189,7 +189,7 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
     }
 
     private TopicId TopicOf(CancellationToken cancellationToken) =>
-        TopicIds.Of(_admin, [_events], Patience, cancellationToken).GetAwaiter().GetResult().TryGetValue(_events, out TopicId id)
+        TopicIds.OfAsync(_admin, [_events], Patience, cancellationToken).GetAwaiter().GetResult().TryGetValue(_events, out TopicId id)
             ? id
             : throw new KafkaException(new Error(ErrorCode.UnknownTopicOrPart, $"The topic {_events} is not there."));
 
@@ -239,7 +239,7 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
         try
         {
             TopicPartition[] mine = [.. _partitions.Keys.Select(p => new TopicPartition(_events, p))];
-            foreach ((int partition, long end) in await PartitionOffsets.List(_admin, mine, OffsetSpec.Latest(), Attempt, _stop.Token).ConfigureAwait(false))
+            foreach ((int partition, long end) in await PartitionOffsets.ListAsync(_admin, mine, OffsetSpec.Latest(), Attempt, _stop.Token).ConfigureAwait(false))
             {
                 if (Find(partition) is { } still)
                     Lags[partition] = Math.Max(0, end - still.Position.Next);

@@ -109,7 +109,7 @@ public sealed class SubscriptionRunner : IAsyncDisposable
             return;
         }
 
-        await events.Run(ledger, dispatcher.Handle, cancellationToken).ConfigureAwait(false);
+        await events.RunAsync(ledger, dispatcher.Handle, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task Watch(List<Task> running)

@@ -49,16 +49,16 @@ public sealed class ProgramRun : IAsyncDisposable
     public static ProgramRun Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) => new(program, arguments, environment);
 
     /// <summary>Starts <paramref name="program"/> and waits for its end; cancelled, it is killed.</summary>
-    public static async Task<ProgramRun> Finish(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken)
+    public static async Task<ProgramRun> FinishAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken = default)
     {
         var run = new ProgramRun(program, arguments, environment);
-        await run.WaitForExit(cancellationToken).ConfigureAwait(false);
+        await run.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
         return run;
     }
 
     /// <summary>Waits for the next line that fits.</summary>
     /// <exception cref="InvalidOperationException">The program ended without it; the message has its output.</exception>
-    public async Task<Match> WaitForLine(Regex pattern, CancellationToken cancellationToken)
+    public async Task<Match> WaitForLineAsync(Regex pattern, CancellationToken cancellationToken = default)
     {
         await foreach (string line in _lines.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -70,29 +70,29 @@ public sealed class ProgramRun : IAsyncDisposable
     }
 
     /// <summary>Asks it to end (SIGTERM), waits, and returns its exit code.</summary>
-    public async Task<int> Terminate(CancellationToken cancellationToken)
+    public async Task<int> TerminateAsync(CancellationToken cancellationToken = default)
     {
-        await Signal("TERM", cancellationToken).ConfigureAwait(false);
-        await WaitForExit(cancellationToken).ConfigureAwait(false);
+        await SignalAsync("TERM", cancellationToken).ConfigureAwait(false);
+        await WaitForExitAsync(cancellationToken).ConfigureAwait(false);
         return _process.ExitCode;
     }
 
     /// <summary>Sends a signal by its short name, such as STOP or CONT.</summary>
-    public async Task Signal(string name, CancellationToken cancellationToken)
+    public async Task SignalAsync(string name, CancellationToken cancellationToken = default)
     {
         using Process kill = Process.Start("kill", [$"-{name}", Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
         await kill.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary><c>kill -9</c>: no farewell.</summary>
-    public async Task Kill(CancellationToken cancellationToken)
+    public async Task KillAsync(CancellationToken cancellationToken = default)
     {
         _process.Kill();
-        await WaitForExit(cancellationToken).ConfigureAwait(false);
+        await WaitForExitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Waits until it has ended by itself; cancelled, it is killed.</summary>
-    public async Task WaitForExit(CancellationToken cancellationToken)
+    public async Task WaitForExitAsync(CancellationToken cancellationToken = default)
     {
         try
         {

@@ -23,12 +23,12 @@ public sealed class TcpProxy : IAsyncDisposable
     private volatile IPEndPoint? _target;
 
     /// <summary>Listens on a free port of the loopback interface.</summary>
-    /// <param name="time">The clock of delays.</param>
+    /// <param name="timeProvider">The clock of delays.</param>
     /// <param name="naming">Tells the names of connections; null: all have the empty name.</param>
-    public TcpProxy(TimeProvider time, TcpProxyNaming? naming = null)
+    public TcpProxy(TimeProvider timeProvider, TcpProxyNaming? naming = null)
     {
-        ArgumentNullException.ThrowIfNull(time);
-        (_time, _naming) = (time, naming);
+        ArgumentNullException.ThrowIfNull(timeProvider);
+        (_time, _naming) = (timeProvider, naming);
         _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _listener.Listen(512);
         Port = ((IPEndPoint)_listener.LocalEndPoint!).Port;

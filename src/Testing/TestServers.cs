@@ -42,7 +42,7 @@ public sealed class TestServers : IAsyncDisposable
 
     /// <summary>Starts what the environment asks for.</summary>
     /// <exception cref="TestServersUnavailableException">Containers are asked for and there is no Docker engine.</exception>
-    public static async Task<TestServers> Start(CancellationToken cancellationToken)
+    public static async Task<TestServers> StartAsync(CancellationToken cancellationToken = default)
     {
         var named = new ServerAddresses
         {
@@ -59,7 +59,7 @@ public sealed class TestServers : IAsyncDisposable
                 : named;
             // On a broker that tests share the registry of each is its own: several registries on one topic would give the same ids.
             var missing = addresses.Kafka is null ? new EmbeddedServers { Cluster = NamedCluster() } : new EmbeddedServers { SchemasTopic = UniqueName("_schemas") };
-            IServers servers = await missing.Start(addresses, mongoDB: true, folder, options: null, Loggers, cancellationToken).ConfigureAwait(false);
+            IServers servers = await missing.StartAsync(addresses, mongoDB: true, folder, options: null, Loggers, cancellationToken).ConfigureAwait(false);
             started.Push(servers);
             bool embedded = addresses.Kafka is null && addresses.Registry is null && addresses.MongoDB is null;
             return new TestServers(folder, started, servers.Addresses, embedded);
@@ -78,18 +78,18 @@ public sealed class TestServers : IAsyncDisposable
     /// <param name="application">The application; its name should be unique, see <see cref="UniqueName"/>.</param>
     /// <param name="dataDirectory">The folder of the state stores; null: a new one in <see cref="Folder"/>.</param>
     /// <param name="cancellationToken">Ends the start.</param>
-    public Task<EventSourcedNode> StartNode(ApplicationDefinition application, string? dataDirectory, CancellationToken cancellationToken) =>
-        StartNode(application, dataDirectory, Loggers, cancellationToken);
+    public Task<EventSourcedNode> StartNodeAsync(ApplicationDefinition application, string? dataDirectory, CancellationToken cancellationToken = default) =>
+        StartNodeAsync(application, dataDirectory, Loggers, cancellationToken);
 
-    /// <summary>Starts a node of <paramref name="application"/> with two partitions, which logs to <paramref name="loggers"/>.</summary>
-    public Task<EventSourcedNode> StartNode(ApplicationDefinition application, string? dataDirectory, ILoggerFactory loggers, CancellationToken cancellationToken)
+    /// <summary>Starts a node of <paramref name="application"/> with two partitions, which logs to <paramref name="loggerFactory"/>.</summary>
+    public Task<EventSourcedNode> StartNodeAsync(ApplicationDefinition application, string? dataDirectory, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
     {
         var options = new KafkaEventSourcingOptions
         {
             DataDirectory = dataDirectory ?? Path.Combine(Folder, $"node-{Interlocked.Increment(ref _nodes)}"),
             Partitions = 2,
         };
-        return EventSourcedNode.Start(application, Addresses, options, loggers, TimeProvider.System, cancellationToken);
+        return EventSourcedNode.StartAsync(application, Addresses, options, loggerFactory, TimeProvider.System, cancellationToken);
     }
 
     private static EmbeddedClusterOptions? NamedCluster() => Named("KES_TEST_CLUSTER") is { } brokers

@@ -179,10 +179,10 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     {
         await Produce("follow", partitions: 1, ("k", "before"));
         await using ProgramRun tail = Start("topics", "tail", "follow", "--follow", "--json");
-        await tail.WaitForLine(ValueLine("before"), Cancellation);
+        await tail.WaitForLineAsync(ValueLine("before"), Cancellation);
         await Append("follow", ("k", "after"));
-        await tail.WaitForLine(ValueLine("after"), Cancellation);
-        (await tail.Terminate(Cancellation)).ShouldBe(0);
+        await tail.WaitForLineAsync(ValueLine("after"), Cancellation);
+        (await tail.TerminateAsync(Cancellation)).ShouldBe(0);
     }
 
     [Fact]
@@ -191,10 +191,10 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         await Produce("news", partitions: 1, ("k", "old"));
         await using ProgramRun tail = Start("topics", "tail", "news", "--from", "end", "--follow", "--limit", "2", "--json");
         // It says so once it knows where the end is.
-        await tail.WaitForLine(new Regex("^Following news"), Cancellation);
+        await tail.WaitForLineAsync(new Regex("^Following news"), Cancellation);
         await Append("news", ("k", "new 1"), ("k", "new 2"), ("k", "new 3"));
-        await tail.WaitForLine(ValueLine("new 2"), Cancellation);
-        await tail.WaitForExit(Cancellation);
+        await tail.WaitForLineAsync(ValueLine("new 2"), Cancellation);
+        await tail.WaitForExitAsync(Cancellation);
         tail.ExitCode.ShouldBe(0);
         tail.Output.ShouldNotContain("old");
         tail.Output.ShouldNotContain("new 3");
@@ -205,9 +205,9 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     {
         await Produce("enough", partitions: 1, ("k", "one"));
         await using ProgramRun head = ProgramRun.Start("sh", ["-c", $"dotnet {Kes} topics tail enough --follow --json | head -n 1"], Environment);
-        await head.WaitForLine(ValueLine("one"), Cancellation);
+        await head.WaitForLineAsync(ValueLine("one"), Cancellation);
         // It is found out by writing, as everywhere on Unix.
-        Task ended = head.WaitForExit(Cancellation);
+        Task ended = head.WaitForExitAsync(Cancellation);
         while (!ended.IsCompleted)
             await Append("enough", ("k", "more"));
         await ended;
@@ -261,7 +261,7 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     {
         await Produce("shared", partitions: 1, ("k", "one"));
         string file = Path.Combine(_folder, "shared.txt");
-        ProgramRun run = await ProgramRun.Finish("sh", ["-c", $"(echo before; dotnet {Kes} topics tail shared --json; echo after) > {file}"], Environment, Cancellation);
+        ProgramRun run = await ProgramRun.FinishAsync("sh", ["-c", $"(echo before; dotnet {Kes} topics tail shared --json; echo after) > {file}"], Environment, Cancellation);
         run.ExitCode.ShouldBe(0, run.Output);
         string[] lines = await File.ReadAllLinesAsync(file, Cancellation);
         lines.Length.ShouldBe(3);
@@ -283,7 +283,7 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     public async Task Up_on_a_port_in_use_says_so()
     {
         string port = servers.Kafka[(servers.Kafka.LastIndexOf(':') + 1)..];
-        ProgramRun second = await ProgramRun.Finish("dotnet", [Kes, "up", "--kafka-port", port, "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "other")], null, Cancellation);
+        ProgramRun second = await ProgramRun.FinishAsync("dotnet", [Kes, "up", "--kafka-port", port, "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "other")], null, Cancellation);
         second.ExitCode.ShouldBe(1);
         second.Output.ShouldContain(port);
         second.Output.ShouldContain("in use");
@@ -293,8 +293,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     public async Task Up_ends_on_request_with_exit_code_0()
     {
         await using ProgramRun up = ProgramRun.Start("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")]);
-        await up.WaitForLine(RegistryLine(), Cancellation);
-        (await up.Terminate(Cancellation)).ShouldBe(0);
+        await up.WaitForLineAsync(RegistryLine(), Cancellation);
+        (await up.TerminateAsync(Cancellation)).ShouldBe(0);
     }
 
     private static Timestamp TimeOf(int day) => new(new DateTime(2026, 3, 1, 0, 0, 0, DateTimeKind.Utc).AddDays(day));
@@ -369,7 +369,7 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
 
     private ProgramRun Start(params string[] arguments) => ProgramRun.Start("dotnet", [Kes, .. arguments], Environment);
 
-    private Task<ProgramRun> Run(params string[] arguments) => ProgramRun.Finish("dotnet", [Kes, .. arguments], Environment, Cancellation);
+    private Task<ProgramRun> Run(params string[] arguments) => ProgramRun.FinishAsync("dotnet", [Kes, .. arguments], Environment, Cancellation);
 
     [GeneratedRegex(@"Kafka\D*((?:127\.0\.0\.1|localhost):\d+)")]
     private static partial Regex KafkaLine();
@@ -390,8 +390,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         public async ValueTask InitializeAsync()
         {
             _servers = ProgramRun.Start("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")]);
-            Kafka = (await _servers.WaitForLine(KafkaLine(), CancellationToken.None)).Groups[1].Value;
-            Registry = (await _servers.WaitForLine(RegistryLine(), CancellationToken.None)).Groups[1].Value;
+            Kafka = (await _servers.WaitForLineAsync(KafkaLine(), CancellationToken.None)).Groups[1].Value;
+            Registry = (await _servers.WaitForLineAsync(RegistryLine(), CancellationToken.None)).Groups[1].Value;
         }
 
         public async ValueTask DisposeAsync()

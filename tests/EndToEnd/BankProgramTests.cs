@@ -38,7 +38,7 @@ public sealed partial class BankProgramTests : IDisposable
         await using (ProgramRun killed = ProgramRun.Start("dotnet", [Programs.Bank, "import", ledger, "--data", data]))
         {
             await WaitForEvents(data);
-            await killed.Kill(Cancellation);
+            await killed.KillAsync(Cancellation);
         }
 
         ProgramRun again = await Bank("import", ledger, "--data", data);
@@ -114,7 +114,7 @@ public sealed partial class BankProgramTests : IDisposable
     [InlineData(1, "Nothing can listen at port 0 of 192.0.2.1", "Standbys", "-1", "--standbys", "0")]
     public async Task Run_reads_the_configuration_and_an_option_wins_over_it(int exitCode, string told, string property, string value, params string[] arguments)
     {
-        ProgramRun run = await ProgramRun.Finish("dotnet",
+        ProgramRun run = await ProgramRun.FinishAsync("dotnet",
             [Programs.Bank, "run", "--http-port", "0", "--http-host", "192.0.2.1", "--data", Path.Combine(_folder, "data"), .. arguments],
             new Dictionary<string, string> { [$"KafkaEventSourcing__{property}"] = value }, Cancellation);
         run.Output.ShouldContain(told);
@@ -186,7 +186,7 @@ public sealed partial class BankProgramTests : IDisposable
         sums.ShouldAllBe(s => decimal.Parse(s, CultureInfo.InvariantCulture) == sum);
     }
 
-    private static Task<ProgramRun> Bank(params string[] arguments) => ProgramRun.Finish("dotnet", [Programs.Bank, .. arguments], null, Cancellation);
+    private static Task<ProgramRun> Bank(params string[] arguments) => ProgramRun.FinishAsync("dotnet", [Programs.Bank, .. arguments], null, Cancellation);
 
     // Wakes when a segment of the events has grown; the import is in its middle then.
     private static async Task WaitForEvents(string data)

@@ -53,9 +53,9 @@ public sealed partial class ChaosTests : IDisposable
     {
         await using ProgramRun up = ProgramRun.Start("dotnet",
             [Programs.Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "servers")]);
-        string kafka = (await up.WaitForLine(KafkaLine(), Cancellation)).Groups[1].Value;
-        string registry = (await up.WaitForLine(RegistryLine(), Cancellation)).Groups[1].Value;
-        string mongo = (await up.WaitForLine(MongoLine(), Cancellation)).Groups[1].Value;
+        string kafka = (await up.WaitForLineAsync(KafkaLine(), Cancellation)).Groups[1].Value;
+        string registry = (await up.WaitForLineAsync(RegistryLine(), Cancellation)).Groups[1].Value;
+        string mongo = (await up.WaitForLineAsync(MongoLine(), Cancellation)).Groups[1].Value;
         string[] outside = ["--kafka", kafka, "--registry", registry, "--mongodb", mongo];
         string[] small = ["--seed", "5", "--nodes", "2", "--duration", "3s", "--session-timeout", "2s", "--fault-every", "700ms", "--faults", "kill-node,cut-nodes"];
 
@@ -70,7 +70,7 @@ public sealed partial class ChaosTests : IDisposable
         ProgramRun incomplete = await Chaos("", "--kafka", kafka);
         incomplete.ExitCode.ShouldBe(2, incomplete.Output);
         incomplete.Output.ShouldContain("go together");
-        (await up.Terminate(Cancellation)).ShouldBe(0, "the servers were left alone");
+        (await up.TerminateAsync(Cancellation)).ShouldBe(0, "the servers were left alone");
     }
 
     [Fact]
@@ -99,5 +99,5 @@ public sealed partial class ChaosTests : IDisposable
     private static partial Regex MongoLine();
 
     private Task<ProgramRun> Chaos(string bug, params string[] arguments) =>
-        ProgramRun.Finish("dotnet", [Programs.Kes, "chaos", "--output", _folder, "--patience", Patience, .. arguments], new Dictionary<string, string> { ["PLANTED"] = bug, ["DOTNET_EnableDiagnostics"] = "0" }, Cancellation);
+        ProgramRun.FinishAsync("dotnet", [Programs.Kes, "chaos", "--output", _folder, "--patience", Patience, .. arguments], new Dictionary<string, string> { ["PLANTED"] = bug, ["DOTNET_EnableDiagnostics"] = "0" }, Cancellation);
 }

@@ -30,8 +30,8 @@ public sealed partial class DeadLetterTests : IAsyncDisposable
         [
             Programs.Bank, "run", "--http-port", "0", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--partitions", "2", "--node-id", "teller", "--data", Path.Combine(_folder, "data"),
         ]);
-        _serves = new Uri((await _bank.WaitForLine(ServesLine(), Cancellation)).Groups[1].Value);
-        Match servers = await _bank.WaitForLine(ServersLine(), Cancellation);
+        _serves = new Uri((await _bank.WaitForLineAsync(ServesLine(), Cancellation)).Groups[1].Value);
+        Match servers = await _bank.WaitForLineAsync(ServersLine(), Cancellation);
         (_kafka, _registry) = (servers.Groups[1].Value, servers.Groups[2].Value);
     }
 
@@ -121,7 +121,7 @@ public sealed partial class DeadLetterTests : IAsyncDisposable
         long letter = await WaitUntilParked("a");
         var topics = new TopicFamily("bank", "account");
         await using (TopicDoor door = await TopicDoor.Open(_kafka, _registry))
-            await Task.WhenAll(Enumerable.Range(0, queued).Select(async i => (await Should.ThrowAsync<AggregateParkedException>(door.Client.Send(CreditOf1($"c{i}"), Cancellation))).IsQueued.ShouldBeTrue()));
+            await Task.WhenAll(Enumerable.Range(0, queued).Select(async i => (await Should.ThrowAsync<AggregateParkedException>(door.Client.SendAsync(CreditOf1($"c{i}"), Cancellation))).IsQueued.ShouldBeTrue()));
 
         ProgramRun discard = await Kes("dead-letters", "discard", "bank.account", "--letter", $"{PartitionOf("a")}@{letter}", "--reason", "a test of the killer's");
         discard.ExitCode.ShouldBe(0, discard.Output);
@@ -133,13 +133,13 @@ public sealed partial class DeadLetterTests : IAsyncDisposable
         }
 
         await Task.Delay(TimeSpan.FromMilliseconds(milliseconds), TimeProvider.System, Cancellation);
-        await _bank!.Kill(Cancellation);
+        await _bank!.KillAsync(Cancellation);
         await _bank.DisposeAsync();
         await StartBank();
 
         // By the command topic, where it is behind the request: the account serves again when that has been done.
         await using (TopicDoor door = await TopicDoor.Open(_kafka, _registry))
-            (await door.Client.Send(CreditOf1("last"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await door.Client.SendAsync(CreditOf1("last"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         JsonNode account = JsonNode.Parse(await _http.GetStringAsync(At("account/a"), Cancellation))!;
         (account["version"]!.GetValue<long>(), account["state"]!["balance"]!.GetValue<long>()).ShouldBe((1 + queued + 1, queued + 1));
         foreach (int i in (int[])[0, queued / 2, queued - 1])
@@ -159,7 +159,7 @@ public sealed partial class DeadLetterTests : IAsyncDisposable
         public static async Task<TopicDoor> Open(string kafka, string registryUrl)
         {
             var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = registryUrl });
-            CommandClient client = await CommandClient.Start(
+            CommandClient client = await CommandClient.StartAsync(
                 new KafkaConnection { BootstrapServers = kafka }, new TopicFamily("bank", "account"), AvroMessageSerde.Create(registry, [AvroRecordType.Of<Banking.Domain.Credit>()]), [typeof(Banking.Domain.Credit)],
                 new CommandClientOptions { Timeout = TimeSpan.FromMinutes(2) }, TimeProvider.System, NullLoggerFactory.Instance, Cancellation);
             return new TopicDoor(registry, client);
@@ -216,7 +216,7 @@ public sealed partial class DeadLetterTests : IAsyncDisposable
     }
 
     private Task<ProgramRun> Kes(params string[] arguments) =>
-        ProgramRun.Finish("dotnet", [Programs.Kes, .. arguments], new Dictionary<string, string> { ["KES_KAFKA"] = _kafka, ["KES_REGISTRY"] = _registry }, Cancellation);
+        ProgramRun.FinishAsync("dotnet", [Programs.Kes, .. arguments], new Dictionary<string, string> { ["KES_KAFKA"] = _kafka, ["KES_REGISTRY"] = _registry }, Cancellation);
 
     [GeneratedRegex(@"serves at (http://\S+:\d+)")]
     private static partial Regex ServesLine();

@@ -21,7 +21,7 @@ public sealed class EndWhileStartingTests : IDisposable
             [Programs.Bank, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data"), "--kafka", address, "--registry", $"http://{address}", "--mongodb", $"mongodb://{address}/"]);
         using Socket asked = await silent.AcceptSocketAsync(cancellation); // it has begun, and nobody will answer
 
-        (await node.Terminate(cancellation)).ShouldBe(0, node.Output);
+        (await node.TerminateAsync(cancellation)).ShouldBe(0, node.Output);
         node.Output.ShouldNotContain("This should not have happened");
     }
 }

@@ -48,7 +48,7 @@ public sealed class ExistingApplicationTests : IDisposable
         app.MapKafkaEventSourcing("/bank").RequireAuthorization();
         await app.StartAsync(Cancellation);
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
-        (await app.Services.GetRequiredService<INodeAccessor>().WaitForNode(Cancellation)).IsReady.ShouldBeTrue();
+        (await app.Services.GetRequiredService<INodeAccessor>().WaitForNodeAsync(Cancellation)).IsReady.ShouldBeTrue();
 
         (await http.GetStringAsync("/health/ready", Cancellation)).ShouldBe("Healthy");
         (await http.GetStringAsync("/hello", Cancellation)).ShouldBe("""{"greeting":"hello"}""");
@@ -81,14 +81,14 @@ public sealed class ExistingApplicationTests : IDisposable
         await using WebApplication app = builder.Build();
         await app.StartAsync(Cancellation);
         EventSourcedNode node = app.Services.GetRequiredService<INodeAccessor>().Current!;
-        await node.Send(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), Open()), Cancellation);
+        await node.SendAsync(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), Open()), Cancellation);
 
         node.Addresses.MongoDB.ShouldBeNull();
         Directory.EnumerateDirectories(_folder).Select(Path.GetFileName).Order().ShouldBe(["kafka", "state"]);
         node.Checks.Select(c => c.Name).ShouldNotContain(name => name == "mongodb" || name == "read-models");
         Should.Throw<InvalidOperationException>(() => node.ReadModels).Message.ShouldContain("has no read model");
-        await node.WaitForReadModels(Cancellation);
-        VerificationReport report = await new Verifier(node, node.Aggregates[0]).Run(Cancellation);
+        await node.WaitForReadModelsAsync(Cancellation);
+        VerificationReport report = await new Verifier(node, node.Aggregates[0]).RunAsync(Cancellation);
         (report.IsConsistent, report.Aggregates, report.Documents).ShouldBe((true, 1, 0));
         await app.StopAsync(Cancellation);
     }
@@ -183,7 +183,7 @@ public sealed class ExistingApplicationTests : IDisposable
     {
         public IReadOnlyList<System.CommandLine.Option> Options => [];
 
-        public Task<IServers> Start(
+        public Task<IServers> StartAsync(
             ServerAddresses addresses, bool mongoDB, string dataDirectory, System.CommandLine.ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken) =>
             Task.FromException<IServers>(new IOException("no disk"));
     }

@@ -377,7 +377,7 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         public async ValueTask InitializeAsync()
         {
             _program = ProgramRun.Start("dotnet", [Programs.Bank, "run", "--http-port", "0", "--data", _folder]);
-            Http.BaseAddress = new Uri((await _program.WaitForLine(ServesAt(), CancellationToken.None)).Groups[1].Value);
+            Http.BaseAddress = new Uri((await _program.WaitForLineAsync(ServesAt(), CancellationToken.None)).Groups[1].Value);
         }
 
         public async ValueTask DisposeAsync()

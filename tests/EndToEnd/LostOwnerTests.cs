@@ -49,7 +49,7 @@ public sealed partial class LostOwnerTests : IAsyncLifetime
         await Until(two.Http, account, "Eventual", HttpStatusCode.OK);
         int before = two.Program.Output.Length;
 
-        await one.Program.Kill(Cancellation);
+        await one.Program.KillAsync(Cancellation);
         long killed = TimeProvider.System.GetTimestamp();
 
         // Sent again, the command tells its first outcome; a new one is decided once.
@@ -71,11 +71,11 @@ public sealed partial class LostOwnerTests : IAsyncLifetime
         string account = await AccountOwnedBy(one.Http, two.Http);
         await Open(one.Http, account);
         await Credit(one.Http, account, "before");
-        await one.Program.Signal("STOP", Cancellation);
+        await one.Program.SignalAsync("STOP", Cancellation);
         (await Credit(two.Http, account, "meanwhile"))["version"]!.GetValue<long>().ShouldBe(3);
 
         Task<JsonObject> read = Read(one.Http, account); // it waits in the socket until the node goes on
-        await one.Program.Signal("CONT", Cancellation);
+        await one.Program.SignalAsync("CONT", Cancellation);
         (await read)["version"]!.GetValue<long>().ShouldBe(3);
         JsonObject credit = await Credit(one.Http, account, "from-the-grave");
         credit["version"]!.GetValue<long>().ShouldBe(4);
@@ -92,7 +92,7 @@ public sealed partial class LostOwnerTests : IAsyncLifetime
         ]);
         var http = new HttpClient();
         _nodes.Add((program, http));
-        http.BaseAddress = new Uri((await program.WaitForLine(ServesAt(), Cancellation)).Groups[1].Value);
+        http.BaseAddress = new Uri((await program.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value);
         return (program, http);
     }
 

@@ -33,7 +33,7 @@ public sealed partial class MemoryTests : IAsyncDisposable
         _bank = ProgramRun.Start("dotnet",
             [Programs.Bank, "run", "--http-port", "0", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")],
             new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = HeapLimit });
-        using var http = new HttpClient { BaseAddress = new Uri((await _bank.WaitForLine(ServesLine(), Cancellation)).Groups[1].Value), Timeout = TimeSpan.FromMinutes(2) };
+        using var http = new HttpClient { BaseAddress = new Uri((await _bank.WaitForLineAsync(ServesLine(), Cancellation)).Groups[1].Value), Timeout = TimeSpan.FromMinutes(2) };
         string owner = new('x', Characters);
         long early = 0;
         for (int i = 0; i < Commands; i++)

@@ -51,7 +51,7 @@ public sealed partial class PackageFeed : IAsyncLifetime
 
     private static async Task<ProgramRun> Succeed(Dictionary<string, string>? environment, CancellationToken cancellation, params string[] arguments)
     {
-        ProgramRun run = await ProgramRun.Finish("dotnet", arguments, environment, cancellation);
+        ProgramRun run = await ProgramRun.FinishAsync("dotnet", arguments, environment, cancellation);
         run.ExitCode.ShouldBe(0, $"dotnet {string.Join(' ', arguments)}{System.Environment.NewLine}{run.Output}");
         return run;
     }

@@ -50,7 +50,7 @@ public sealed class PackageTests(PackageFeed feed)
         string folder = feed.NewFolder("tool");
         string configuration = Path.Combine(Path.GetDirectoryName(folder)!, "nuget.config");
         await feed.Dotnet(cancellation, "tool", "install", "KafkaEventSourcing.Cli", "--tool-path", folder, "--configfile", configuration);
-        ProgramRun version = await ProgramRun.Finish(Path.Combine(folder, "kes"), ["--version"], null, cancellation);
+        ProgramRun version = await ProgramRun.FinishAsync(Path.Combine(folder, "kes"), ["--version"], null, cancellation);
         version.ExitCode.ShouldBe(0, version.Output);
         version.Output.ShouldContain(NuspecOf(PackageOf("KafkaEventSourcing.Cli"))["version"]);
     }

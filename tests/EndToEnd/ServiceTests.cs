@@ -40,7 +40,7 @@ public sealed partial class ServiceTests : IDisposable
         command.Headers.RetryAfter.ShouldNotBeNull();
         (await command.Content.ReadAsStringAsync(Cancellation)).ShouldContain("asking Kafka");
 
-        (await node.Terminate(Cancellation)).ShouldBe(0, node.Output);
+        (await node.TerminateAsync(Cancellation)).ShouldBe(0, node.Output);
         node.Output.ShouldNotContain("This should not have happened");
     }
 
@@ -50,7 +50,7 @@ public sealed partial class ServiceTests : IDisposable
     {
         await using ProgramRun node = Start("--drain", "4");
         using HttpClient http = await Listening(node);
-        await node.WaitForLine(ServesAt(), Cancellation);
+        await node.WaitForLineAsync(ServesAt(), Cancellation);
         (await Open(http)).StatusCode.ShouldBe(HttpStatusCode.OK);
         using var balanced = new CancellationTokenSource();
         int answered = 0;
@@ -74,7 +74,7 @@ public sealed partial class ServiceTests : IDisposable
                 }
             },
             Cancellation);
-        Task<int> ended = node.Terminate(Cancellation);
+        Task<int> ended = node.TerminateAsync(Cancellation);
         using (var everySecond = new PeriodicTimer(TimeSpan.FromSeconds(1), TimeProvider.System))
         {
             while ((await http.GetAsync("/health/ready", Cancellation)).StatusCode == HttpStatusCode.OK)
@@ -95,8 +95,8 @@ public sealed partial class ServiceTests : IDisposable
     {
         await using ProgramRun node = Start("--drain", "3600");
         using HttpClient http = await Listening(node);
-        await node.WaitForLine(ServesAt(), Cancellation);
-        await node.Signal("TERM", Cancellation);
+        await node.WaitForLineAsync(ServesAt(), Cancellation);
+        await node.SignalAsync("TERM", Cancellation);
         using (var timer = new PeriodicTimer(Look, TimeProvider.System))
         {
             while ((await http.GetAsync("/health/ready", Cancellation)).StatusCode == HttpStatusCode.OK)
@@ -104,13 +104,13 @@ public sealed partial class ServiceTests : IDisposable
         }
 
         (await http.GetFromJsonAsync<JsonNode>("/health/live", Cancellation))!["status"]!.GetValue<string>().ShouldBe("live");
-        (await node.Terminate(Cancellation)).ShouldBe(0, node.Output);
+        (await node.TerminateAsync(Cancellation)).ShouldBe(0, node.Output);
     }
 
     private ProgramRun Start(params string[] options) =>
         ProgramRun.Start("dotnet", [Programs.Bank, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data"), .. options]);
 
-    private static async Task<HttpClient> Listening(ProgramRun node) => new() { BaseAddress = new Uri((await node.WaitForLine(ListensAt(), Cancellation)).Groups[1].Value) };
+    private static async Task<HttpClient> Listening(ProgramRun node) => new() { BaseAddress = new Uri((await node.WaitForLineAsync(ListensAt(), Cancellation)).Groups[1].Value) };
 
     private static Task<HttpResponseMessage> Open(HttpClient http)
     {

@@ -26,7 +26,7 @@ public sealed partial class TutorialTests(PackageFeed feed)
         Directory.GetDirectories(feed.Restored).Select(Path.GetFileName).ShouldContain("kafkaeventsourcing.hosting.embedded", "The packages came from elsewhere.");
 
         await using ProgramRun program = ProgramRun.Start("dotnet", [Program, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data")], OfAnotherCulture);
-        string url = (await program.WaitForLine(ServesAt(), cancellation)).Groups[1].Value;
+        string url = (await program.WaitForLineAsync(ServesAt(), cancellation)).Groups[1].Value;
         using var http = new HttpClient { BaseAddress = new Uri(url) };
 
         (await Send(http, "receive-goods", new { quantity = 10 }, cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
@@ -45,8 +45,8 @@ public sealed partial class TutorialTests(PackageFeed feed)
         problem["code"]!.GetValue<string>().ShouldBe("out-of-stock");
         problem["details"]!["onHand"]!.GetValue<string>().ShouldBe("7");
 
-        (await program.Terminate(cancellation)).ShouldBe(0);
-        ProgramRun verified = await ProgramRun.Finish("dotnet", [Program, "verify", "--data", Path.Combine(_folder, "data")], OfAnotherCulture, cancellation);
+        (await program.TerminateAsync(cancellation)).ShouldBe(0);
+        ProgramRun verified = await ProgramRun.FinishAsync("dotnet", [Program, "verify", "--data", Path.Combine(_folder, "data")], OfAnotherCulture, cancellation);
         verified.ExitCode.ShouldBe(0, verified.Output);
     }
 

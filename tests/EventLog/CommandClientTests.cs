@@ -39,17 +39,17 @@ public sealed class CommandClientTests : IAsyncLifetime
     {
         AvroMessageSerde serde = AvroMessageSerde.Create(_registry, [AvroRecordType.Of<CommandReply>()]);
         using var log = new ReplyLog();
-        await using CommandClient client = await CommandClient.Start(
+        await using CommandClient client = await CommandClient.StartAsync(
             _cluster.Connection, _topics, serde, [typeof(CommandReply)], new CommandClientOptions { Timeout = TimeSpan.FromMinutes(2) }, TimeProvider.System, log, Cancellation);
         var aggregate = AggregateId.Parse("one");
         var first = CommandId.New(TimeProvider.System);
-        Task<CommandResult> unread = client.Send(new CommandEnvelope(aggregate, first, Reply(aggregate, first)), Cancellation);
+        Task<CommandResult> unread = client.SendAsync(new CommandEnvelope(aggregate, first, Reply(aggregate, first)), Cancellation);
         _cluster.Refuse(MockCluster.Fetch, ErrorCode.TopicAuthorizationFailed, 1);
         await log.Told.WaitAsync(Cancellation);
         (await Should.ThrowAsync<TimeoutException>(unread.WaitAsync(Cancellation))).Message.ShouldContain("The outcome is not known");
 
         var second = CommandId.New(TimeProvider.System);
-        Task<CommandResult> outcome = client.Send(new CommandEnvelope(aggregate, second, Reply(aggregate, second)), Cancellation);
+        Task<CommandResult> outcome = client.SendAsync(new CommandEnvelope(aggregate, second, Reply(aggregate, second)), Cancellation);
         await Answer(serde, Reply(aggregate, second));
         (await outcome.WaitAsync(Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(7);
     }
@@ -59,7 +59,7 @@ public sealed class CommandClientTests : IAsyncLifetime
     private async Task Answer(AvroMessageSerde serde, CommandReply reply)
     {
         var value = new ArrayBufferWriter<byte>();
-        (await serde.Prepare(_topics.Replies, [typeof(CommandReply)], Cancellation)).Encode(reply, value);
+        (await serde.PrepareAsync(_topics.Replies, [typeof(CommandReply)], Cancellation)).Encode(reply, value);
         using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(_cluster.Connection.Producer()).Build();
         await producer.ProduceAsync(new TopicPartition(_topics.Replies, 0), new Message<Null, byte[]> { Value = value.WrittenSpan.ToArray() }, Cancellation);
     }

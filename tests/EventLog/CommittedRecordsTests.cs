@@ -24,7 +24,7 @@ public sealed class CommittedRecordsTests : IAsyncLifetime
 
         _topics = new TopicFamily(TestServers.UniqueName("app"), "thing");
         using var provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection);
-        await provisioner.Apply(await provisioner.Plan(TopicDeclaration.For(_topics, 1, -1), Cancellation), Cancellation);
+        await provisioner.ApplyAsync(await provisioner.PlanAsync(TopicDeclaration.For(_topics, 1, -1), Cancellation), Cancellation);
     }
 
     public ValueTask DisposeAsync() => _servers.DisposeAsync();
@@ -66,7 +66,7 @@ public sealed class CommittedRecordsTests : IAsyncLifetime
         await Produce(producer, _topics.Events, "open");
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _servers.Addresses.Registry });
         var history = new HistoryReader(_servers.Addresses.KafkaConnection, _topics, AvroMessageSerde.Create(registry, []));
-        (await history.EndOffsets(Cancellation))[0].ShouldBe(1);
+        (await history.EndOffsetsAsync(Cancellation))[0].ShouldBe(1);
         producer.AbortTransaction(TransactionTimeout);
     }
 

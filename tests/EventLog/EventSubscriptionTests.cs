@@ -25,7 +25,7 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _servers.Addresses.Registry });
         _topics = new TopicFamily(TestServers.UniqueName("app"), "thing");
         using var provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection);
-        await provisioner.Apply(await provisioner.Plan(TopicDeclaration.For(_topics, Partitions, -1), Cancellation), Cancellation);
+        await provisioner.ApplyAsync(await provisioner.PlanAsync(TopicDeclaration.For(_topics, Partitions, -1), Cancellation), Cancellation);
     }
 
     public async ValueTask DisposeAsync()
@@ -91,7 +91,7 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
         var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var options = new EventSubscriptionOptions { GroupId = $"{_topics.Application}-large", MaxBatchBytes = 350_000, MaxWaitingBytes = 1_000_000 };
         var subscription = new EventSubscription(_servers.Addresses.KafkaConnection, _topics, serde, options, TimeProvider.System, NullLoggerFactory.Instance);
-        Task running = subscription.Run(
+        Task running = subscription.RunAsync(
             (_, _) => default,
             (batch, _) =>
             {
@@ -113,7 +113,7 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
     // Events of one partition, as a node writes them; their type is one of the engine's own.
     private async Task Produce(int count, string text, AvroMessageSerde serde)
     {
-        TopicEncoder encoder = await serde.Prepare(_topics.Events, [typeof(CommandReply)], Cancellation);
+        TopicEncoder encoder = await serde.PrepareAsync(_topics.Events, [typeof(CommandReply)], Cancellation);
         var buffer = new PooledBuffer();
         encoder.Encode(new CommandReply { CommandId = "c", AggregateId = "a", Outcome = ReplyOutcome.Rejected, Version = 1, EventPartition = -1, EventOffset = -1, Message = text }, buffer);
         byte[] value = buffer.WrittenSpan.ToArray();
@@ -136,6 +136,6 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
     {
         var options = new EventSubscriptionOptions { GroupId = $"{_topics.Application}-readers" };
         var subscription = new EventSubscription(_servers.Addresses.KafkaConnection, _topics, AvroMessageSerde.Create(_registry, []), options, TimeProvider.System, NullLoggerFactory.Instance);
-        return subscription.Run((_, token) => startOf(token), (_, _) => Task.CompletedTask, stop);
+        return subscription.RunAsync((_, token) => startOf(token), (_, _) => Task.CompletedTask, stop);
     }
 }

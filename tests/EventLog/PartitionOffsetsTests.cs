@@ -55,7 +55,7 @@ public sealed class PartitionOffsetsTests : IDisposable
     {
         _cluster.Refuse(MockCluster.ListOffsets, ErrorCode.NotLeaderForPartition, 9);
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = "http://127.0.0.1:9" });
-        IReadOnlyDictionary<int, long> ends = await new HistoryReader(_cluster.Connection, _topics, AvroMessageSerde.Create(registry, [])).EndOffsets(Cancellation);
+        IReadOnlyDictionary<int, long> ends = await new HistoryReader(_cluster.Connection, _topics, AvroMessageSerde.Create(registry, [])).EndOffsetsAsync(Cancellation);
         ends.OrderBy(e => e.Key).ShouldBe([new(0, 0), new(1, 0)]);
     }
 

@@ -29,7 +29,7 @@ public sealed class SessionTimeoutTests
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = "http://127.0.0.1:9" });
         var connection = new KafkaConnection { BootstrapServers = $"127.0.0.1:{proxy.Port}" };
         using (var provisioner = new TopicProvisioner(connection))
-            await provisioner.Apply(await provisioner.Plan(TopicDeclaration.For(_topics, Partitions, -1), Cancellation), Cancellation);
+            await provisioner.ApplyAsync(await provisioner.PlanAsync(TopicDeclaration.For(_topics, Partitions, -1), Cancellation), Cancellation);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
 
         (Task silent, Task hasAll) = Subscribe("silent");
@@ -53,7 +53,7 @@ public sealed class SessionTimeoutTests
                 new EventSubscriptionOptions { GroupId = "app-readers", SessionTimeout = SessionTimeout },
                 TimeProvider.System,
                 NullLoggerFactory.Instance);
-            Task running = subscription.Run(
+            Task running = subscription.RunAsync(
                 (partition, _) =>
                 {
                     asked.Add(partition);

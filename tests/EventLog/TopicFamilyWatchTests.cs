@@ -22,7 +22,7 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
     {
         _admin = new AdminClientBuilder(_servers.Addresses.KafkaConnection.Admin()).Build();
         using var provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection);
-        await provisioner.Apply(await provisioner.PlanMissing(_topics, Partitions, -1, isProcess: true, Cancellation), Cancellation);
+        await provisioner.ApplyAsync(await provisioner.PlanMissingAsync(_topics, Partitions, -1, isProcess: true, Cancellation), Cancellation);
     }
 
     public ValueTask DisposeAsync()
@@ -87,10 +87,10 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
         clock.Advance(TimeSpan.FromHours(1));
         string line = await log.First.WaitAsync(Cancellation);
         line.ShouldContain($"{_topics.Events}: retention.ms is 3600000; it must be -1.");
-        (await watch.Look(Cancellation)).IsSafe.ShouldBeFalse();
+        (await watch.LookAsync(Cancellation)).IsSafe.ShouldBeFalse();
         log.Lines.ShouldBe(1);
         await Set(_topics.Events, "retention.ms", "-1");
-        (await watch.Look(Cancellation)).IsSafe.ShouldBeTrue();
+        (await watch.LookAsync(Cancellation)).IsSafe.ShouldBeTrue();
     }
 
     [Fact]
@@ -108,7 +108,7 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
         await using TopicFamilyWatch watch = await Start();
         foreach (string topic in _topics.All(isProcess: true))
             await Grow(topic, 8);
-        TopicStatus status = await watch.Look(Cancellation);
+        TopicStatus status = await watch.LookAsync(Cancellation);
         status.IsUsable.ShouldBeFalse();
         status.Of(TopicRisk.Unusable).First().ToString()
             .ShouldStartWith($"{_topics.Commands}: partitions is 8; it must be 2. It has got more since this node started: keys have moved, and nobody reads the partitions 2 to 7.");
@@ -119,18 +119,18 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
     {
         await using TopicFamilyWatch watch = await Start();
         await _admin.DeleteTopicsAsync([_topics.Events]);
-        TopicStatus status = await watch.Look(Cancellation);
+        TopicStatus status = await watch.LookAsync(Cancellation);
         status.Of(TopicRisk.Unusable).Select(f => f.ToString()).ShouldBe([$"{_topics.Events}: partitions is 0; it must be more. The cluster says: Broker: Unknown topic or partition"]);
     }
 
     private Task<TopicFamilyWatch> Start(bool acceptsLoss = false, TimeProvider? time = null, ILogger? logger = null) =>
-        TopicFamilyWatch.Start(_servers.Addresses.KafkaConnection, _topics, isProcess: true, acceptsLoss, time ?? TimeProvider.System, logger ?? NullLogger.Instance, Cancellation);
+        TopicFamilyWatch.StartAsync(_servers.Addresses.KafkaConnection, _topics, isProcess: true, acceptsLoss, time ?? TimeProvider.System, logger ?? NullLogger.Instance, Cancellation);
 
     // By the provisioner, which returns when the brokers show it.
     private async Task Set(string topic, string config, string value)
     {
         using var provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection);
-        await provisioner.Apply(new TopicPlan([], [(topic, config, null, value)], []), Cancellation);
+        await provisioner.ApplyAsync(new TopicPlan([], [(topic, config, null, value)], []), Cancellation);
     }
 
     private async Task Grow(string topic, int partitions) => await _admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = topic, IncreaseTo = partitions }]);

@@ -23,7 +23,7 @@ public sealed class TopicIdsTests : IAsyncLifetime
         string topic = TestServers.UniqueName("again");
         string other = TestServers.UniqueName("other");
         await Create(topic, other);
-        IReadOnlyDictionary<string, TopicId> before = await TopicIds.Of(admin, [topic, other], Patience, Cancellation);
+        IReadOnlyDictionary<string, TopicId> before = await TopicIds.OfAsync(admin, [topic, other], Patience, Cancellation);
         before.Keys.ShouldBe([topic, other], ignoreOrder: true);
         before[topic].IsUnknown.ShouldBeFalse();
         before[topic].Differs(before[other]).ShouldBeTrue();
@@ -31,7 +31,7 @@ public sealed class TopicIdsTests : IAsyncLifetime
         await admin.DeleteTopicsAsync([topic]);
         while (!await TryCreate(topic))
             Cancellation.ThrowIfCancellationRequested();
-        IReadOnlyDictionary<string, TopicId> after = await TopicIds.Of(admin, [topic, other], Patience, Cancellation);
+        IReadOnlyDictionary<string, TopicId> after = await TopicIds.OfAsync(admin, [topic, other], Patience, Cancellation);
         after[topic].Differs(before[topic]).ShouldBeTrue();
         after[other].ShouldBe(before[other]);
 
@@ -58,8 +58,8 @@ public sealed class TopicIdsTests : IAsyncLifetime
         using IAdminClient admin = new AdminClientBuilder(_servers.Addresses.KafkaConnection.Admin()).Build();
         string topic = TestServers.UniqueName("present");
         await admin.CreateTopicsAsync([new Confluent.Kafka.Admin.TopicSpecification { Name = topic, NumPartitions = 1 }]);
-        await TopicIds.Of(admin, [topic], Patience, Cancellation); // every broker that is asked knows it from here on
-        (await TopicIds.Of(admin, [topic, TestServers.UniqueName("missing")], TimeSpan.Zero, Cancellation)).Keys.ShouldBe([topic]);
+        await TopicIds.OfAsync(admin, [topic], Patience, Cancellation); // every broker that is asked knows it from here on
+        (await TopicIds.OfAsync(admin, [topic, TestServers.UniqueName("missing")], TimeSpan.Zero, Cancellation)).Keys.ShouldBe([topic]);
     }
 
     [Fact]

@@ -17,10 +17,10 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
     public async Task Apply_creates_what_is_missing_and_a_second_plan_is_empty()
     {
         TopicDeclaration declaration = TopicDeclaration.For(new TopicFamily(TestServers.UniqueName("app"), "thing"), 3, -1);
-        TopicPlan plan = await _provisioner.Plan(declaration, Cancellation);
+        TopicPlan plan = await _provisioner.PlanAsync(declaration, Cancellation);
         plan.Missing.Count.ShouldBe(6);
-        await _provisioner.Apply(plan, Cancellation);
-        (await _provisioner.Plan(declaration, Cancellation)).IsEmpty.ShouldBeTrue();
+        await _provisioner.ApplyAsync(plan, Cancellation);
+        (await _provisioner.PlanAsync(declaration, Cancellation)).IsEmpty.ShouldBeTrue();
     }
 
     [Fact]
@@ -28,21 +28,21 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
     {
         string name = TestServers.UniqueName("topic");
         TopicDeclaration before = Declare(name, 1, ("retention.ms", "1000"));
-        await _provisioner.Apply(await _provisioner.Plan(before, Cancellation), Cancellation);
-        TopicPlan plan = await _provisioner.Plan(Declare(name, 1, ("retention.ms", "2000")), Cancellation);
+        await _provisioner.ApplyAsync(await _provisioner.PlanAsync(before, Cancellation), Cancellation);
+        TopicPlan plan = await _provisioner.PlanAsync(Declare(name, 1, ("retention.ms", "2000")), Cancellation);
         plan.Drifted.ShouldBe([(name, "retention.ms", "1000", "2000")]);
-        await _provisioner.Apply(plan, Cancellation);
-        (await _provisioner.Plan(Declare(name, 1, ("retention.ms", "2000")), Cancellation)).IsEmpty.ShouldBeTrue();
+        await _provisioner.ApplyAsync(plan, Cancellation);
+        (await _provisioner.PlanAsync(Declare(name, 1, ("retention.ms", "2000")), Cancellation)).IsEmpty.ShouldBeTrue();
     }
 
     [Fact]
     public async Task Other_partition_count_is_refused_because_keys_would_move()
     {
         string name = TestServers.UniqueName("topic");
-        await _provisioner.Apply(await _provisioner.Plan(Declare(name, 2), Cancellation), Cancellation);
-        TopicPlan plan = await _provisioner.Plan(Declare(name, 4), Cancellation);
+        await _provisioner.ApplyAsync(await _provisioner.PlanAsync(Declare(name, 2), Cancellation), Cancellation);
+        TopicPlan plan = await _provisioner.PlanAsync(Declare(name, 4), Cancellation);
         plan.Refused.ShouldHaveSingleItem().ShouldContain("has 2 partitions, 4 are declared");
-        await Should.ThrowAsync<InvalidInputException>(() => _provisioner.Apply(plan, Cancellation));
+        await Should.ThrowAsync<InvalidInputException>(() => _provisioner.ApplyAsync(plan, Cancellation));
     }
 
     // A broker tells 0.10 as 0.1, and "compact, delete" as "compact,delete": endless drift, and apply waited 30 s for a text that never came.
@@ -55,8 +55,8 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
     public async Task Config_that_is_told_in_other_words_is_no_drift_and_is_not_waited_for(string config, string told, string declared)
     {
         string name = TestServers.UniqueName("topic");
-        await _provisioner.Apply(await _provisioner.Plan(Declare(name, 1, (config, told)), Cancellation), Cancellation);
-        (await _provisioner.Plan(Declare(name, 1, (config, declared)), Cancellation)).IsEmpty.ShouldBeTrue();
+        await _provisioner.ApplyAsync(await _provisioner.PlanAsync(Declare(name, 1, (config, told)), Cancellation), Cancellation);
+        (await _provisioner.PlanAsync(Declare(name, 1, (config, declared)), Cancellation)).IsEmpty.ShouldBeTrue();
     }
 
     [Theory]
@@ -66,13 +66,13 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
     public async Task Config_that_the_cluster_refuses_is_named_and_nothing_else_is_changed(string config, string value, string reason)
     {
         (string good, string bad) = (TestServers.UniqueName("topic"), TestServers.UniqueName("topic"));
-        await _provisioner.Apply(await _provisioner.Plan(new([.. Declare(good, 1).Topics, .. Declare(bad, 1).Topics]), Cancellation), Cancellation);
+        await _provisioner.ApplyAsync(await _provisioner.PlanAsync(new([.. Declare(good, 1).Topics, .. Declare(bad, 1).Topics]), Cancellation), Cancellation);
         TopicDeclaration declared = new([.. Declare(good, 1, ("retention.ms", "5000")).Topics, .. Declare(bad, 1, ("segment.ms", "5000"), (config, value)).Topics]);
-        TopicPlan plan = await _provisioner.Plan(declared, Cancellation);
-        InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(_provisioner.Apply(plan, Cancellation));
+        TopicPlan plan = await _provisioner.PlanAsync(declared, Cancellation);
+        InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(_provisioner.ApplyAsync(plan, Cancellation));
         refused.Message.ShouldStartWith($"The topic {bad} cannot have {config}={value}: ");
         refused.Message.ShouldContain(reason);
-        (await _provisioner.Plan(declared, Cancellation)).Drifted.ShouldContain(d => d.Topic == good);
+        (await _provisioner.PlanAsync(declared, Cancellation)).Drifted.ShouldContain(d => d.Topic == good);
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
         using var cluster = new MockCluster(brokers: 3);
         cluster.CreateTopic("bank.account.events", partitions: 2, replicas: 1);
         using var provisioner = new TopicProvisioner(cluster.Connection);
-        TopicPlan plan = await provisioner.Plan(new([new TopicSpecification { Name = "bank.account.events", Partitions = 2, ReplicationFactor = 3 }]), Cancellation);
+        TopicPlan plan = await provisioner.PlanAsync(new([new TopicSpecification { Name = "bank.account.events", Partitions = 2, ReplicationFactor = 3 }]), Cancellation);
         plan.Replicas.ShouldBe([("bank.account.events", 1, 3)]);
         plan.IsEmpty.ShouldBeFalse();
         plan.OnlyMissingTopics().IsEmpty.ShouldBeTrue();
@@ -93,7 +93,7 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
     {
         using var cluster = new MockCluster(brokers: 3);
         using var provisioner = new TopicProvisioner(cluster.Connection);
-        TopicPlan plan = await provisioner.PlanMissing(new TopicFamily("bank", "account"), 2, -1, isProcess: false, Cancellation);
+        TopicPlan plan = await provisioner.PlanMissingAsync(new TopicFamily("bank", "account"), 2, -1, isProcess: false, Cancellation);
         plan.Missing.ShouldAllBe(t => t.ReplicationFactor == 3 && t.Configs["min.insync.replicas"] == "2");
         plan.Missing.Count.ShouldBe(6);
     }
@@ -116,8 +116,8 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
         })
         { Target = controller.Target };
         using var provisioner = new TopicProvisioner(new KafkaConnection { BootstrapServers = $"127.0.0.1:{bootstrap.Port}" });
-        await provisioner.Apply(new TopicPlan([new TopicSpecification { Name = "late", Partitions = 1 }], [], []), Cancellation);
-        (await provisioner.Plan(Declare("late", 1), Cancellation)).IsEmpty.ShouldBeTrue();
+        await provisioner.ApplyAsync(new TopicPlan([new TopicSpecification { Name = "late", Partitions = 1 }], [], []), Cancellation);
+        (await provisioner.PlanAsync(Declare("late", 1), Cancellation)).IsEmpty.ShouldBeTrue();
     }
 
     [Theory]

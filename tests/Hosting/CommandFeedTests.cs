@@ -11,7 +11,7 @@ public sealed class CommandFeedTests
     {
         var client = new ManualClient();
         using var feed = new CommandFeed(client, new CommandFeedOptions { MaxInFlight = 3 });
-        Task sending = feed.Send(Commands(10), Cancellation);
+        Task sending = feed.SendAsync(Commands(10), Cancellation);
         for (int answered = 0; answered < 10; answered++)
         {
             TaskCompletionSource<CommandResult> oldest = await client.Next(Cancellation);
@@ -29,7 +29,7 @@ public sealed class CommandFeedTests
     {
         var client = new ManualClient();
         using var feed = new CommandFeed(client, new CommandFeedOptions { Attempts = 2 });
-        Task sending = feed.Send(Commands(1), Cancellation);
+        Task sending = feed.SendAsync(Commands(1), Cancellation);
         client.Fail(await client.Next(Cancellation), new TimeoutException());
         client.Answer(await client.Next(Cancellation), new CommandResult.Accepted(CommandId.Parse("c"), AggregateId.Parse("a"), 1, new ConsistencyToken(0, 0)) { IsDuplicate = true });
         await sending;
@@ -42,7 +42,7 @@ public sealed class CommandFeedTests
     {
         var client = new ManualClient();
         using var feed = new CommandFeed(client, new CommandFeedOptions { Attempts = 2 });
-        Task sending = feed.Send(Commands(1), Cancellation);
+        Task sending = feed.SendAsync(Commands(1), Cancellation);
         client.Fail(await client.Next(Cancellation), new TimeoutException());
         client.Fail(await client.Next(Cancellation), new TimeoutException("still unknown"));
         (await Should.ThrowAsync<TimeoutException>(sending)).Message.ShouldBe("still unknown");
@@ -88,7 +88,7 @@ public sealed class CommandFeedTests
 
         public List<string> Sent { get; } = [];
 
-        public Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken)
+        public Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken)
         {
             var call = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously);
             lock (_lock)

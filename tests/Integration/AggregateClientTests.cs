@@ -30,7 +30,7 @@ public sealed class NodeAggregateClientTests(BankFixture bank) : AggregateClient
 
     private protected override IAggregateClient<AccountState> Accounts => _node.ClientOf(Account.Definition);
 
-    public async ValueTask InitializeAsync() => _node = await bank.Servers.StartNode(BankFixture.NewBank(), null, TestContext.Current.CancellationToken);
+    public async ValueTask InitializeAsync() => _node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, TestContext.Current.CancellationToken);
 
     public ValueTask DisposeAsync() => _node.DisposeAsync();
 

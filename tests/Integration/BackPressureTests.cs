@@ -32,15 +32,15 @@ public sealed class BackPressureTests(BankFixture bank) : IDisposable
         BankNode owner = nodes.Running.Single(n => n.Part.Processor.NodeId == owners[0]);
         BankNode other = nodes.Running.Single(n => n != owner);
 
-        List<Task<CommandResult>> taken = [owner.Node.Send(Open("first", 1), Cancellation)];
+        List<Task<CommandResult>> taken = [owner.Node.SendAsync(Open("first", 1), Cancellation)];
         await _held.Task.WaitAsync(Cancellation);
-        while (taken.Count < MoreThanMayWait && owner.Node.Send(Open($"a{taken.Count}", Large), Cancellation) is { IsFaulted: false } waits)
+        while (taken.Count < MoreThanMayWait && owner.Node.SendAsync(Open($"a{taken.Count}", Large), Cancellation) is { IsFaulted: false } waits)
             taken.Add(waits);
         (taken.Count * (long)Large).ShouldBeInRange(15_000_000, 18_000_000);
 
         foreach (BankNode node in nodes.Running)
         {
-            (await Should.ThrowAsync<OverloadedException>(node.Node.Send(Open("late", 1), Cancellation))).Message.ShouldContain("wait for partition 0");
+            (await Should.ThrowAsync<OverloadedException>(node.Node.SendAsync(Open("late", 1), Cancellation))).Message.ShouldContain("wait for partition 0");
             using HttpResponseMessage answer = await node.Http.PostAsJsonAsync("/account/late/open-account", new { owner = "Ada", currency = "EUR", overdraftLimit = 0, openedOn = "2026-05-01" }, Cancellation);
             answer.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
             answer.Headers.RetryAfter!.Delta!.Value.ShouldBe(TimeSpan.FromSeconds(1));
@@ -50,7 +50,7 @@ public sealed class BackPressureTests(BankFixture bank) : IDisposable
         _gate.Set();
         foreach (CommandResult result in await Task.WhenAll(taken).WaitAsync(Cancellation))
             result.ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe("gate-was-open");
-        (await other.Node.Send(Open("late", 1), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
+        (await other.Node.SendAsync(Open("late", 1), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
     }
 
     [Fact]
@@ -60,11 +60,11 @@ public sealed class BackPressureTests(BankFixture bank) : IDisposable
         using var opened = new Opened(_gate);
         BankNode node = await nodes.Start("one", isStatic: false, Cancellation);
         await nodes.AllServed(Cancellation);
-        Task<CommandResult> first = node.Part.CommandTopic.Send(Open("first", 1), Cancellation);
+        Task<CommandResult> first = node.Part.CommandTopic.SendAsync(Open("first", 1), Cancellation);
         await _held.Task.WaitAsync(Cancellation); // it is decided alone: all that follows waits
-        Task<CommandResult>[] sent = [first, .. Enumerable.Range(0, MoreThanMayWait).Select(i => node.Part.CommandTopic.Send(Open($"a{i}", Large), Cancellation))];
+        Task<CommandResult>[] sent = [first, .. Enumerable.Range(0, MoreThanMayWait).Select(i => node.Part.CommandTopic.SendAsync(Open($"a{i}", Large), Cancellation))];
         // The other door is shut once as much has been read as may wait.
-        while (!node.Node.Send(Open("late", 1), Cancellation).IsFaulted)
+        while (!node.Node.SendAsync(Open("late", 1), Cancellation).IsFaulted)
             await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, Cancellation);
         _gate.Set();
         foreach (CommandResult result in await Task.WhenAll(sent).WaitAsync(Cancellation))

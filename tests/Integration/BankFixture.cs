@@ -34,7 +34,7 @@ public sealed class BankFixture : IAsyncLifetime
     {
         try
         {
-            _servers = await TestServers.Start(CancellationToken.None);
+            _servers = await TestServers.StartAsync(CancellationToken.None);
         }
         catch (TestServersUnavailableException unavailable)
         {

@@ -39,7 +39,7 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             BarrierEvents = BarrierEvents,
             MaxWaitingBytes = MaxWaitingBytes,
         };
-        EventSourcedNode node = await EventSourcedNode.Start(Application, servers.Addresses, options, loggers ?? TestServers.Loggers, TimeProvider.System, cancellationToken);
+        EventSourcedNode node = await EventSourcedNode.StartAsync(Application, servers.Addresses, options, loggers ?? TestServers.Loggers, TimeProvider.System, cancellationToken);
         if (!MayEnd)
             _ = node.Completion.ContinueWith(Failed, TestContext.Current, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
@@ -66,7 +66,7 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             IReadOnlyDictionary<int, string> owners = await AllServed(cancellationToken);
             if (owners.Values.Distinct().Count() == Math.Min(_running.Count, partitions))
                 return owners;
-            await (await Task.WhenAny(seen.Select((generation, p) => directory.After(p, generation))).WaitAsync(cancellationToken));
+            await (await Task.WhenAny(seen.Select((generation, p) => directory.AfterAsync(p, generation))).WaitAsync(cancellationToken));
         }
     }
 
@@ -79,7 +79,7 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             OwnerDirectory directory = _running[0].Part.Owners;
             PartitionOwnership? owner = directory.Find(partition);
             while (owner is not { Status: OwnerStatus.Serving, Address: not null } || !_running.Any(n => n.Part.Processor.NodeId == owner.Node && n.Part.Processor.CanRead(partition, ReadConsistency.Strong)))
-                owner = await directory.After(partition, owner?.Generation ?? -1).WaitAsync(cancellationToken);
+                owner = await directory.AfterAsync(partition, owner?.Generation ?? -1).WaitAsync(cancellationToken);
             owners[partition] = owner.Node;
         }
 

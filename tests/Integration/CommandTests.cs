@@ -12,33 +12,33 @@ public sealed class CommandTests(BankFixture bank)
     [Fact]
     public async Task Two_writers_with_the_same_expected_version_one_wins_and_the_other_learns_the_version()
     {
-        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
         for (int round = 0; round < 20; round++)
         {
             var expected = ExpectedVersion.Exactly(1 + round);
             CommandResult[] results = await Task.WhenAll(
-                node.Send(Movement.Credit("a", 10) with { ExpectedVersion = expected }, Cancellation),
-                node.Send(Movement.Credit("a", 20) with { ExpectedVersion = expected }, Cancellation));
+                node.SendAsync(Movement.Credit("a", 10) with { ExpectedVersion = expected }, Cancellation),
+                node.SendAsync(Movement.Credit("a", 20) with { ExpectedVersion = expected }, Cancellation));
             results.OfType<CommandResult.Accepted>().ShouldHaveSingleItem().Version.ShouldBe(2 + round);
             CommandResult.Conflict conflict = results.OfType<CommandResult.Conflict>().ShouldHaveSingleItem();
             conflict.Version.ShouldBe(2 + round);
             conflict.Expected.ShouldBe(expected);
         }
 
-        (await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(21);
+        (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(21);
     }
 
     [Fact]
     public async Task Same_command_id_from_two_clients_has_one_effect_and_one_answer()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
-        await using EventSourcedNode other = await bank.Servers.StartNode(application, null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
+        await using EventSourcedNode other = await bank.Servers.StartNodeAsync(application, null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
         CommandResult[] results = await Task.WhenAll(
-            node.Send(Movement.Credit("a", 10, "once"), Cancellation),
-            other.Send(Movement.Credit("a", 10, "once"), Cancellation));
+            node.SendAsync(Movement.Credit("a", 10, "once"), Cancellation),
+            other.SendAsync(Movement.Credit("a", 10, "once"), Cancellation));
 
         var first = (CommandResult.Accepted)results[0];
         var second = (CommandResult.Accepted)results[1];
@@ -50,11 +50,11 @@ public sealed class CommandTests(BankFixture bank)
     [Fact]
     public async Task Rejected_command_sent_again_gets_its_first_answer_even_when_it_would_be_accepted_now()
     {
-        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
-        var first = (CommandResult.Rejected)await node.Send(Movement.Debit("a", 5, "too-early"), Cancellation);
-        await node.Send(Movement.Credit("a", 100), Cancellation);
-        var again = (CommandResult.Rejected)await node.Send(Movement.Debit("a", 5, "too-early"), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
+        var first = (CommandResult.Rejected)await node.SendAsync(Movement.Debit("a", 5, "too-early"), Cancellation);
+        await node.SendAsync(Movement.Credit("a", 100), Cancellation);
+        var again = (CommandResult.Rejected)await node.SendAsync(Movement.Debit("a", 5, "too-early"), Cancellation);
         again.IsDuplicate.ShouldBeTrue();
         again.Rejection.ShouldBe(first.Rejection);
         first.Rejection.Details["available"].ShouldBe("0");
@@ -64,11 +64,11 @@ public sealed class CommandTests(BankFixture bank)
     [Fact]
     public async Task Command_that_its_schema_cannot_hold_is_refused_with_the_field()
     {
-        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
         CommandEnvelope credit = Movement.Credit("a", 10);
         InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(
-            async () => await node.Send(credit with { Payload = (Credit)credit.Payload with { Operation = (Operation)99 } }, Cancellation));
+            async () => await node.SendAsync(credit with { Payload = (Credit)credit.Payload with { Operation = (Operation)99 } }, Cancellation));
         refused.Message.ShouldContain("Credit.Operation: The enum has no symbol of the number 99");
         (await Events(node, "a")).Select(e => e.Version).ShouldBe([1L]);
     }
@@ -76,12 +76,12 @@ public sealed class CommandTests(BankFixture bank)
     [Fact]
     public async Task Read_after_an_answer_sees_its_write()
     {
-        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
         for (int i = 1; i <= 50; i++)
         {
-            CommandResult answer = await node.Send(Movement.Credit("a", 1), Cancellation);
-            AggregateView view = (await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!;
+            CommandResult answer = await node.SendAsync(Movement.Credit("a", 1), Cancellation);
+            AggregateView view = (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!;
             view.Version.ShouldBe(answer.Version);
             ((AccountState)view.State).Balance.ShouldBe(i);
         }
@@ -103,7 +103,7 @@ public sealed class CommandTests(BankFixture bank)
     public async Task Unusable_record_is_answered_and_the_next_command_is_decided(string key, byte[]? value, (string Name, string Value)? header, string code)
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         string id = $"unusable-{code}";
         var headers = new Headers { { "ce_id", Encoding.UTF8.GetBytes(id) }, { "kes_replyto", "0/test"u8.ToArray() } };
         if (header is { } more)
@@ -114,7 +114,7 @@ public sealed class CommandTests(BankFixture bank)
         Avro.Messages.CommandReply reply = ReadReply(application, node);
         reply.Outcome.ShouldBe(code == "invalid-aggregate-id" ? Avro.Messages.ReplyOutcome.Faulted : Avro.Messages.ReplyOutcome.Parked);
         reply.Code.ShouldBe(code);
-        (await node.Send(Movement.Open("b"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await node.SendAsync(Movement.Open("b"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
     }
 
     private Avro.Messages.CommandReply ReadReply(ApplicationDefinition application, EventSourcedNode node)
@@ -128,7 +128,7 @@ public sealed class CommandTests(BankFixture bank)
     private static async Task<List<RecordedEvent>> Events(EventSourcedNode node, string account)
     {
         var events = new List<RecordedEvent>();
-        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse(account), Cancellation))
+        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregateAsync(AggregateId.Parse(account), Cancellation))
             events.Add(recorded);
         return events;
     }

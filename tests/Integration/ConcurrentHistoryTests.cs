@@ -22,7 +22,7 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
         ApplicationDefinition application = BankFixture.NewBank();
         string data = Path.Combine(bank.Servers.Folder, application.Name);
         var history = new CallHistory(TimeProvider.System);
-        var place = new Place(await bank.Servers.StartNode(application, data, Cancellation));
+        var place = new Place(await bank.Servers.StartNodeAsync(application, data, Cancellation));
         try
         {
             Task[] callers = [.. Enumerable.Range(0, Callers).Select(n => Task.Run(() => new Caller(n, seed, place, history).Run(), Cancellation))];
@@ -30,13 +30,13 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
             await place.Node.DisposeAsync(); // under its callers' hands
             if (deleteStores)
                 Directory.Delete(data, recursive: true);
-            place.Enter(await bank.Servers.StartNode(application, data, Cancellation));
+            place.Enter(await bank.Servers.StartNodeAsync(application, data, Cancellation));
             await Task.WhenAll(callers);
 
             EventSourcedNode node = place.Node;
             var conserved = new HistoryInvariant("money is what was accepted", finals => Balance(finals) == Accepted(history) ? null : $"balances give {Balance(finals)}, accepted movements {Accepted(history)}");
             var checker = new HistoryChecker(Account.Definition, new HistoryCheckerOptions { RefusalsAreRemembered = !deleteStores }, conserved);
-            HistoryVerdict verdict = await checker.Check(node.Aggregates[0].History, history, Cancellation);
+            HistoryVerdict verdict = await checker.CheckAsync(node.Aggregates[0].History, history, Cancellation);
             verdict.IsLegal.ShouldBeTrue($"seed {seed}: {verdict}");
             TestContext.Current.TestOutputHelper?.WriteLine(verdict.ToString());
 
@@ -132,7 +132,7 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
                 : history.Record(node.Aggregates[0].CommandTopic, $"caller {number}, topic");
             try
             {
-                return await door.Send(command, Cancellation);
+                return await door.SendAsync(command, Cancellation);
             }
             catch (TimeoutException)
             {
@@ -150,7 +150,7 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
             EventSourcedNode node = place.Node;
             try
             {
-                AggregateView? view = await history.Record(node.Aggregates[0].Processor, $"caller {number}, read").Read(AggregateId.Parse(Name(account)), Cancellation);
+                AggregateView? view = await history.Record(node.Aggregates[0].Processor, $"caller {number}, read").ReadAsync(AggregateId.Parse(Name(account)), Cancellation);
                 _seen[account] = view?.Version ?? 0;
             }
             catch (AggregateUnavailableException)

@@ -18,7 +18,7 @@ public sealed class ConfluentSerdesTests(BankFixture bank)
     public async Task Foreign_producer_sends_a_command_and_reads_reply_and_event()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = bank.Servers.Addresses.Registry });
         var serializer = new AvroSerializer<OpenAccount>(registry, new AvroSerializerConfig { SubjectNameStrategy = SubjectNameStrategy.TopicRecord, AutoRegisterSchemas = false });
         using IProducer<string, OpenAccount> producer = new ProducerBuilder<string, OpenAccount>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, Partitioner = Partitioner.Murmur2Random })
@@ -50,7 +50,7 @@ public sealed class ConfluentSerdesTests(BankFixture bank)
     public async Task Foreign_producer_that_names_the_schema_in_a_header_is_understood()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = bank.Servers.Addresses.Registry });
         var serializer = new AvroSerializer<OpenAccount>(registry, new AvroSerializerConfig
         {

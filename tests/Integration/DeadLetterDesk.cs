@@ -61,7 +61,7 @@ internal sealed class DeadLetterDesk : IDisposable
     /// <summary>A command as the value of its record.</summary>
     public async Task<byte[]> Encode(object command)
     {
-        TopicEncoder encoder = await _serde.Prepare(Topics.Commands, [command.GetType()], Cancellation);
+        TopicEncoder encoder = await _serde.PrepareAsync(Topics.Commands, [command.GetType()], Cancellation);
         var value = new System.Buffers.ArrayBufferWriter<byte>();
         encoder.Encode((IAvroRecord)command, value);
         return value.WrittenSpan.ToArray();

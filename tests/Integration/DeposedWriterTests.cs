@@ -22,20 +22,20 @@ public sealed class DeposedWriterTests(BankFixture bank)
     public async Task Deposed_writer_cannot_answer_a_strong_read()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
-        await node.Send(Movement.Credit("a", 10, "first"), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
+        await node.SendAsync(Movement.Credit("a", 10, "first"), Cancellation);
         AggregateNode part = node.Aggregates[0];
         var id = AggregateId.Parse("a");
-        (await part.Processor.Read(id, Cancellation))!.Version.ShouldBe(2);
+        (await part.Processor.ReadAsync(id, Cancellation))!.Version.ShouldBe(2);
         Usurp(application, part.Processor.PartitionOf(id));
 
         // It does not know yet. An eventual read may tell of the past, a strong one finds out.
-        (await part.Processor.Read(id, ReadConsistency.Eventual, Cancellation))!.Version.ShouldBe(2);
-        await Should.ThrowAsync<AggregateUnavailableException>(async () => await part.Processor.Read(id, Cancellation).AsTask().WaitAsync(Cancellation));
+        (await part.Processor.ReadAsync(id, ReadConsistency.Eventual, Cancellation))!.Version.ShouldBe(2);
+        await Should.ThrowAsync<AggregateUnavailableException>(async () => await part.Processor.ReadAsync(id, Cancellation).AsTask().WaitAsync(Cancellation));
 
         // Asked by the way that looks for the owner, the writer after it answers.
-        (await part.Reads.Read(id, Cancellation))!.Version.ShouldBe(2);
+        (await part.Reads.ReadAsync(id, Cancellation))!.Version.ShouldBe(2);
     }
 
     [Fact]
@@ -43,11 +43,11 @@ public sealed class DeposedWriterTests(BankFixture bank)
     {
         const int reads = 300;
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
         AggregateNode part = node.Aggregates[0];
         long before = await RepliesEnd(part);
-        Task<AggregateView?>[] reading = [.. Enumerable.Range(0, reads).Select(_ => part.Processor.Read(AggregateId.Parse("a"), Cancellation).AsTask())];
+        Task<AggregateView?>[] reading = [.. Enumerable.Range(0, reads).Select(_ => part.Processor.ReadAsync(AggregateId.Parse("a"), Cancellation).AsTask())];
         foreach (AggregateView? view in await Task.WhenAll(reading))
             view!.Version.ShouldBe(1);
 
@@ -60,9 +60,9 @@ public sealed class DeposedWriterTests(BankFixture bank)
     public async Task Deposed_writer_cannot_answer_at_the_direct_door(string what, CommandEnvelope command, Type answer)
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
-        await node.Send(Movement.Credit("a", 10, "first"), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
+        await node.SendAsync(Movement.Credit("a", 10, "first"), Cancellation);
         CommandProcessor processor = node.Aggregates[0].Processor;
         foreach (int partition in processor.Partitions.Keys)
             Usurp(application, partition);
@@ -71,9 +71,9 @@ public sealed class DeposedWriterTests(BankFixture bank)
         await Should.ThrowAsync<AggregateUnavailableException>(() => outcome!.WaitAsync(Cancellation), what);
 
         // Sent again, the writer after it answers: it has restored, and is not deposed.
-        (await node.Send(command, Cancellation)).ShouldBeOfType(answer, what);
+        (await node.SendAsync(command, Cancellation)).ShouldBeOfType(answer, what);
         var events = new List<string>();
-        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse("a"), Cancellation))
+        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregateAsync(AggregateId.Parse("a"), Cancellation))
             events.Add(recorded.CommandId.Value);
         events.ShouldBe(command.CommandId.Value == "yes" ? ["open-a", "first", "yes"] : ["open-a", "first"]);
     }

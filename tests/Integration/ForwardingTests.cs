@@ -20,17 +20,17 @@ public sealed class ForwardingTests(BankFixture bank)
         await using BankNodes nodes = await TwoNodes();
         for (int i = 0; i < Accounts; i++)
         {
-            await nodes.Running[0].Node.Send(Movement.Open($"a{i}"), Cancellation);
+            await nodes.Running[0].Node.SendAsync(Movement.Open($"a{i}"), Cancellation);
             foreach (BankNode node in nodes.Running)
             {
                 CommandEnvelope credit = Movement.Credit($"a{i}", 5, $"{node.Name}-{i}");
-                CommandResult result = await node.Node.Send(credit, Cancellation);
+                CommandResult result = await node.Node.SendAsync(credit, Cancellation);
                 result.ShouldBeOfType<CommandResult.Accepted>();
                 foreach (BankNode other in nodes.Running)
                 {
-                    CommandResult again = await other.Node.Send(credit, Cancellation);
+                    CommandResult again = await other.Node.SendAsync(credit, Cancellation);
                     again.ShouldBe(result with { IsDuplicate = true });
-                    AggregateView view = (await other.Part.Reads.Read(AggregateId.Parse($"a{i}"), Cancellation))!;
+                    AggregateView view = (await other.Part.Reads.ReadAsync(AggregateId.Parse($"a{i}"), Cancellation))!;
                     (view.Version, ((AccountState)view.State).Balance).ShouldBe((result.Version, 5 * (result.Version - 1)));
                 }
             }
@@ -39,12 +39,12 @@ public sealed class ForwardingTests(BankFixture bank)
         // Every refusal comes back whole.
         foreach (BankNode node in nodes.Running)
         {
-            var rejected = (await node.Node.Send(Movement.Debit("a0", 500, $"{node.Name}-much"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
+            var rejected = (await node.Node.SendAsync(Movement.Debit("a0", 500, $"{node.Name}-much"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
             (rejected.Rejection.Code, rejected.Rejection.Details["amount"]).ShouldBe(("insufficient-funds", "500"));
             CommandEnvelope stale = Movement.Credit("a0", 5, $"{node.Name}-stale") with { ExpectedVersion = ExpectedVersion.Exactly(1) };
-            (await node.Node.Send(stale, Cancellation)).ShouldBeOfType<CommandResult.Conflict>().Expected.ShouldBe(ExpectedVersion.Exactly(1));
-            (await node.Part.Reads.Read(AggregateId.Parse("nobody"), Cancellation)).ShouldBeNull();
-            (await node.Part.Reads.Read(AggregateId.Parse("a0"), ReadConsistency.Eventual, Cancellation))!.Version.ShouldBe(3);
+            (await node.Node.SendAsync(stale, Cancellation)).ShouldBeOfType<CommandResult.Conflict>().Expected.ShouldBe(ExpectedVersion.Exactly(1));
+            (await node.Part.Reads.ReadAsync(AggregateId.Parse("nobody"), Cancellation)).ShouldBeNull();
+            (await node.Part.Reads.ReadAsync(AggregateId.Parse("a0"), ReadConsistency.Eventual, Cancellation))!.Version.ShouldBe(3);
         }
 
         (await CommandsInTheTopic(nodes)).ShouldBe(0);
@@ -59,7 +59,7 @@ public sealed class ForwardingTests(BankFixture bank)
             for (int i = 0; i < Accounts; i++)
             {
                 string account = $"{node.Name}-ä{i}"; // beyond ASCII: it travels in a header
-                await node.Node.Send(Movement.Open(account), Cancellation);
+                await node.Node.SendAsync(Movement.Open(account), Cancellation);
                 HttpRequestMessage request = CreditOf7(account);
                 request.Headers.Add("Idempotency-Key", "once");
                 HttpResponseMessage answer = await node.Http.SendAsync(request, Cancellation);
@@ -82,8 +82,8 @@ public sealed class ForwardingTests(BankFixture bank)
         IReadOnlyDictionary<int, string> owners = await nodes.AllServed(Cancellation);
         BankNode idle = nodes.Running.Single(n => n.Part.Processor.NodeId != owners[0]);
         idle.Node.IsReady.ShouldBeTrue();
-        (await idle.Node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-        (await idle.Part.Reads.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(1);
+        (await idle.Node.SendAsync(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await idle.Part.Reads.ReadAsync(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(1);
     }
 
     [Fact]
@@ -113,8 +113,8 @@ public sealed class ForwardingTests(BankFixture bank)
         IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
         for (int i = 0; i < Accounts; i++)
         {
-            (await nodes.Running[i % 2].Node.Send(Movement.Open($"a{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            (await nodes.Running[(i + 1) % 2].Part.Reads.Read(AggregateId.Parse($"a{i}"), Cancellation))!.Version.ShouldBe(1);
+            (await nodes.Running[i % 2].Node.SendAsync(Movement.Open($"a{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await nodes.Running[(i + 1) % 2].Part.Reads.ReadAsync(AggregateId.Parse($"a{i}"), Cancellation))!.Version.ShouldBe(1);
         }
 
         (await CommandsInTheTopic(nodes)).ShouldBe(0);
@@ -127,9 +127,9 @@ public sealed class ForwardingTests(BankFixture bank)
         await using var stranger = new BankNodes(bank.Servers, Partitions, TimeSpan.FromSeconds(20)) { Application = nodes.Application };
         BankNode third = await stranger.Start("three", isStatic: false, Cancellation, secret: "another-secret-of-a-node");
         AggregateId elsewhere = AccountOn(nodes.Running[0], await Settled(nodes, third));
-        (await third.Node.Send(Movement.Credit(elsewhere.Value, 1, "stranger"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>(); // not open, which the owner alone knows
+        (await third.Node.SendAsync(Movement.Credit(elsewhere.Value, 1, "stranger"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>(); // not open, which the owner alone knows
         (await CommandsInTheTopic(nodes)).ShouldBeGreaterThan(0);
-        (await Should.ThrowAsync<AggregateUnavailableException>(async () => await third.Part.Reads.Read(elsewhere, Cancellation))).Message.ShouldContain("--node-secret");
+        (await Should.ThrowAsync<AggregateUnavailableException>(async () => await third.Part.Reads.ReadAsync(elsewhere, Cancellation))).Message.ShouldContain("--node-secret");
         NodeSecret.Parse(secret).ToString().ShouldNotContain("0123");
     }
 
@@ -153,22 +153,22 @@ public sealed class ForwardingTests(BankFixture bank)
         IReadOnlyDictionary<int, string> owners = await nodes.AllServed(Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, nodes.Application.Name);
         string account = AccountOn(nodes.Running[0], owners).Value;
-        await nodes.Running[0].Node.Send(Movement.Open(account), Cancellation);
+        await nodes.Running[0].Node.SendAsync(Movement.Open(account), Cancellation);
         await desk.Produce(account, "not avro"u8.ToArray());
-        await Should.ThrowAsync<AggregateParkedException>(nodes.Running[0].Part.CommandTopic.Send(Movement.Credit(account, 1), Cancellation)); // behind it in the topic
+        await Should.ThrowAsync<AggregateParkedException>(nodes.Running[0].Part.CommandTopic.SendAsync(Movement.Credit(account, 1), Cancellation)); // behind it in the topic
 
         foreach (BankNode node in nodes.Running)
         {
-            AggregateParkedException told = await Should.ThrowAsync<AggregateParkedException>(node.Node.Send(Movement.Credit(account, 5), Cancellation));
+            AggregateParkedException told = await Should.ThrowAsync<AggregateParkedException>(node.Node.SendAsync(Movement.Credit(account, 5), Cancellation));
             (told.AggregateId.Value, told.Cause, told.IsQueued).ShouldBe((account, "not-avro", false));
             HttpResponseMessage answer = await node.Http.SendAsync(CreditOf7(account), Cancellation);
             answer.StatusCode.ShouldBe(HttpStatusCode.Locked);
             (await answer.Content.ReadFromJsonAsync<JsonObject>(Cancellation))!["cause"]!.GetValue<string>().ShouldBe("not-avro");
-            (await node.Part.Reads.Read(AggregateId.Parse(account), Cancellation))!.Version.ShouldBe(1); // its state is known
+            (await node.Part.Reads.ReadAsync(AggregateId.Parse(account), Cancellation))!.Version.ShouldBe(1); // its state is known
         }
 
         desk.Discard(account).Outcome.ShouldBe(Avro.Messages.ReplyOutcome.Accepted);
-        (await nodes.Running[1].Node.Send(Movement.Credit(account, 5), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await nodes.Running[1].Node.SendAsync(Movement.Credit(account, 5), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
     }
 
     [Fact]
@@ -177,7 +177,7 @@ public sealed class ForwardingTests(BankFixture bank)
         await using BankNodes nodes = await TwoNodes();
         await nodes.AllServed(Cancellation);
         for (int i = 0; i < Accounts; i++)
-            await nodes.Running[0].Node.Send(Movement.Open($"a{i}"), Cancellation);
+            await nodes.Running[0].Node.SendAsync(Movement.Open($"a{i}"), Cancellation);
         using (var nobody = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0))
         {
             nobody.Start();
@@ -188,12 +188,12 @@ public sealed class ForwardingTests(BankFixture bank)
             {
                 PartitionOwnership owner = nodes.Running[0].Part.Owners.Find(partition)!;
                 while (owner.Address != gone)
-                    owner = await nodes.Running[0].Part.Owners.After(partition, owner.Generation).WaitAsync(Cancellation);
+                    owner = await nodes.Running[0].Part.Owners.AfterAsync(partition, owner.Generation).WaitAsync(Cancellation);
             }
         }
 
         for (int i = 0; i < Accounts; i++)
-            (await nodes.Running[0].Node.Send(Movement.Credit($"a{i}", 5, $"m{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
+            (await nodes.Running[0].Node.SendAsync(Movement.Credit($"a{i}", 5, $"m{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
         (await CommandsInTheTopic(nodes)).ShouldBeGreaterThan(0);
     }
 
@@ -210,7 +210,7 @@ public sealed class ForwardingTests(BankFixture bank)
             PartitionOwnership?[] owners = [.. Enumerable.Range(0, Partitions).Select(directory.Find)];
             if (owners.All(o => o is { Status: Avro.Messages.OwnerStatus.Serving, Address: not null }) && owners.Select(o => o!.Node).Distinct().Count() == nodes.Running.Count + 1)
                 return owners.ToDictionary(o => o!.Partition, o => o!.Node);
-            await (await Task.WhenAny(seen.Select((generation, p) => directory.After(p, generation))).WaitAsync(Cancellation));
+            await (await Task.WhenAny(seen.Select((generation, p) => directory.AfterAsync(p, generation))).WaitAsync(Cancellation));
         }
     }
 

@@ -46,9 +46,9 @@ public sealed class GrownTopicTests(BankFixture bank)
         KafkaConnection kafka = bank.Servers.Addresses.KafkaConnection;
         using var provisioner = new TopicProvisioner(kafka);
         var earlier = new TopicDeclaration([.. TopicDeclaration.For(topics, 3, -1).Topics.Where(t => t.Name != topics.Owners)]);
-        await provisioner.Apply(await provisioner.Plan(earlier, Cancellation), Cancellation);
+        await provisioner.ApplyAsync(await provisioner.PlanAsync(earlier, Cancellation), Cancellation);
         await using EventSourcedNode node = await Start(application, NullLoggerFactory.Instance);
-        (await provisioner.Plan(TopicDeclaration.For(topics, 3, -1), Cancellation)).IsEmpty.ShouldBeTrue();
+        (await provisioner.PlanAsync(TopicDeclaration.For(topics, 3, -1), Cancellation)).IsEmpty.ShouldBeTrue();
         node.Aggregates[0].TopicStatus.Findings.ShouldBeEmpty();
     }
 
@@ -57,7 +57,7 @@ public sealed class GrownTopicTests(BankFixture bank)
         // A consumer sees by itself that its topic has grown, after five minutes unless told otherwise.
         ServerAddresses addresses = bank.Servers.Addresses with { KafkaSettings = new Dictionary<string, string>(bank.Servers.Addresses.KafkaSettings) { ["topic.metadata.refresh.interval.ms"] = "500" } };
         var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = Partitions };
-        return EventSourcedNode.Start(application, addresses, options, loggers, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, addresses, options, loggers, TimeProvider.System, Cancellation);
     }
 
     /// <summary>Completes with the line that tells of more partitions.</summary>

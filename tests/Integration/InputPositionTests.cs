@@ -50,7 +50,7 @@ public sealed class InputPositionTests(BankFixture bank)
             await desk.Decide(node, [Movement.Open("a")], Movement.Credit("a", 1, "first"));
             // Nothing but refusals, more than are remembered; then what would let them pass, by the door that has no offsets.
             await desk.Decide(node, Many(() => Movement.Debit("a", 50), Credits), Movement.Debit("a", 50, "refused"));
-            (await node.Send(Movement.Credit("a", 1_000_000, "rich"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
+            (await node.SendAsync(Movement.Credit("a", 1_000_000, "rich"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
         }
 
         await desk.DeleteGroup();
@@ -87,7 +87,7 @@ public sealed class InputPositionTests(BankFixture bank)
         await desk.Decide(one.Node, [Movement.Open("a"), .. Many(() => Movement.Credit("a", 1), Credits)], Movement.Credit("a", 1, "last"));
         BankNode two = await nodes.Start("two", isStatic: false, Cancellation, standbys: 1);
         while (!two.Part.Processor.CanRead(0, ReadConsistency.Eventual))
-            await one.Node.Send(Movement.Credit("b", 1), Cancellation);
+            await one.Node.SendAsync(Movement.Credit("b", 1), Cancellation);
         await nodes.Stop(one);
         await nodes.AllServed(Cancellation);
         await nodes.Stop(two);

@@ -22,13 +22,13 @@ public sealed class LargeSnapshotTests(BankFixture bank)
         AggregateView before;
         await using (EventSourcedNode node = await Start(application, options))
         {
-            (await node.Send(large, Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await node.SendAsync(large, Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
             for (int i = 0; i < Refusals; i++)
                 await Refused(node, i, isDuplicate: false);
             for (int i = 0; i < 8; i++)
-                (await node.Send(Movement.Credit("large", 1, $"credit-{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2 + i);
-            before = (await node.Aggregates[0].Processor.Read(large.AggregateId, Cancellation))!;
-            await node.WaitForReadModels(Cancellation);
+                (await node.SendAsync(Movement.Credit("large", 1, $"credit-{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2 + i);
+            before = (await node.Aggregates[0].Processor.ReadAsync(large.AggregateId, Cancellation))!;
+            await node.WaitForReadModelsAsync(Cancellation);
         }
 
         // Without its store and the events before the barrier, the account is what its snapshot says.
@@ -36,20 +36,20 @@ public sealed class LargeSnapshotTests(BankFixture bank)
         using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
             await admin.DeleteRecordsAsync([new TopicPartitionOffset($"{application.Name}.account.events", 0, 6)]);
         await using EventSourcedNode restarted = await Start(application, options);
-        (await restarted.Aggregates[0].Processor.Read(large.AggregateId, Cancellation)).ShouldBe(before);
-        (await restarted.Send(large, Cancellation)).IsDuplicate.ShouldBeTrue();
+        (await restarted.Aggregates[0].Processor.ReadAsync(large.AggregateId, Cancellation)).ShouldBe(before);
+        (await restarted.SendAsync(large, Cancellation)).IsDuplicate.ShouldBeTrue();
         await Refused(restarted, 0, isDuplicate: true);
         await Refused(restarted, Refusals - 1, isDuplicate: true);
-        (await restarted.Send(Movement.Credit("large", 1), Cancellation)).Version.ShouldBe(before.Version + 1);
+        (await restarted.SendAsync(Movement.Credit("large", 1), Cancellation)).Version.ShouldBe(before.Version + 1);
     }
 
     private Task<EventSourcedNode> Start(ApplicationDefinition application, KafkaEventSourcingOptions options) =>
-        EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
 
     private static async Task Refused(EventSourcedNode node, int number, bool isDuplicate)
     {
         var debit = new Debit { Amount = 1, Currency = new string('€', 20_000), BookedOn = new DateOnly(2026, 3, 1), Operation = Operation.CashWithdrawal, Category = Category.None };
-        CommandResult.Rejected refused = (await node.Send(new CommandEnvelope(AggregateId.Parse("large"), CommandId.Parse($"refused-{number}"), debit), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
+        CommandResult.Rejected refused = (await node.SendAsync(new CommandEnvelope(AggregateId.Parse("large"), CommandId.Parse($"refused-{number}"), debit), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
         refused.IsDuplicate.ShouldBe(isDuplicate);
         refused.Rejection.Message.Length.ShouldBeLessThanOrEqualTo(2_000);
         refused.Rejection.Details.Values.ShouldAllBe(v => v.Length <= 2_000);

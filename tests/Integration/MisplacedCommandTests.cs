@@ -57,7 +57,7 @@ public sealed class MisplacedCommandTests(BankFixture bank)
         events.Select(e => e.Command).Where(c => c.StartsWith('c')).ShouldBe(Enumerable.Range(0, 20).Select(i => $"c{i:00}"));
         events.Select(e => e.Command).Where(c => !c.StartsWith('c')).Order(StringComparer.Ordinal).Select(c => (c.StartsWith(desk.Topics.Commands, StringComparison.Ordinal), string.Join('-', c.Split('-')[^2..]))).ShouldBe(Enumerable.Range(0, Partitions).Select(p => (true, $"{p}-0")), ignoreOrder: true);
         // Sent again under the id that its place gave it, at the direct door: the first outcome.
-        (await node.Send(Movement.Credit(Account, 5, events.First(e => e.Command.EndsWith($"-{wrong}-0", StringComparison.Ordinal)).Command), Cancellation)).IsDuplicate.ShouldBeTrue();
+        (await node.SendAsync(Movement.Credit(Account, 5, events.First(e => e.Command.EndsWith($"-{wrong}-0", StringComparison.Ordinal)).Command), Cancellation)).IsDuplicate.ShouldBeTrue();
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class MisplacedCommandTests(BankFixture bank)
         (int partition, CommandReply reply) = desk.Replies(Partitions, count: 1).Single();
         (partition, reply.CommandId, reply.Outcome, reply.Code).ShouldBe(((Right + 1) % Partitions, "poison", ReplyOutcome.Parked, "not-avro"));
         desk.Letters(Partitions).Select(l => (l.Partition, l.AggregateId.Value, l.Cause)).ShouldBe([(Right, Account, "not-avro")]);
-        await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit(Account, 1), Cancellation));
+        await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit(Account, 1), Cancellation));
     }
 
     // Its partition would decide the batch again and again, and never come past it.
@@ -98,7 +98,7 @@ public sealed class MisplacedCommandTests(BankFixture bank)
             .Evolves<AccountCredited>((state, credited) => state with { Balance = state.Balance + credited.Amount })
             .Build()).Build();
         var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, name), Partitions = Partitions };
-        return EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
     }
 
     private static async Task<List<(int Partition, long Version, string Command)>> Events(EventSourcedNode node)
@@ -106,7 +106,7 @@ public sealed class MisplacedCommandTests(BankFixture bank)
         var events = new List<(int, long, string)>();
         for (int partition = 0; partition < Partitions; partition++)
         {
-            await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadPartition(partition, 0, Cancellation))
+            await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadPartitionAsync(partition, 0, Cancellation))
                 events.Add((partition, recorded.Version, recorded.CommandId.Value));
         }
 

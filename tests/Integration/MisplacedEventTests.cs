@@ -28,7 +28,7 @@ public sealed class MisplacedEventTests(BankFixture bank)
             for (int i = 0; i < 4; i++)
             {
                 foreach (string account in (string[])["a", Other])
-                    (await node.Send(Movement.Credit(account, 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+                    (await node.SendAsync(Movement.Credit(account, 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
             }
         }
 
@@ -43,7 +43,7 @@ public sealed class MisplacedEventTests(BankFixture bank)
             string reason = halted.Aggregates[0].Processor.HaltedPartitions[1 - right];
             reason.ShouldContain($"{topic} {1 - right}@{offset} of 'a'");
             reason.ShouldContain($"discard {name}.account --misplaced");
-            (await halted.Send(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(5 + start);
+            (await halted.SendAsync(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(5 + start);
         }
 
         var told = new List<string>();
@@ -55,9 +55,9 @@ public sealed class MisplacedEventTests(BankFixture bank)
 
         await using EventSourcedNode again = await Start(name, data);
         again.Aggregates[0].Processor.HaltedPartitions.ShouldBeEmpty();
-        (await again.Send(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(7);
-        (await again.Send(Movement.Credit(Other, 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(5);
-        (await new Hosting.Verification.Verifier(again, again.Aggregates[0]).Run(Cancellation)).Differences.ShouldBeEmpty();
+        (await again.SendAsync(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(7);
+        (await again.SendAsync(Movement.Credit(Other, 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(5);
+        (await new Hosting.Verification.Verifier(again, again.Aggregates[0]).RunAsync(Cancellation)).Differences.ShouldBeEmpty();
         desk.Letters().ShouldBeEmpty();
     }
 
@@ -80,6 +80,6 @@ public sealed class MisplacedEventTests(BankFixture bank)
             .Decides<Credit>((_, credit) => Decision.Accept(ParkedCommandTests.Credited(credit.Amount)))
             .Evolves<AccountCredited>((state, credited) => state with { Balance = state.Balance + credited.Amount })
             .Build()).Build();
-        return EventSourcedNode.Start(application, bank.Servers.Addresses, new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = 2 }, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = 2 }, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
     }
 }

@@ -39,7 +39,7 @@ public sealed class MovingNodesTests(BankFixture bank)
         EventSourcedNode node = nodes.Running[0].Node;
         // A node that takes a partition over from events alone does not know the refusals before it.
         var checker = new HistoryChecker(Account.Definition, new HistoryCheckerOptions { RefusalsAreRemembered = false });
-        HistoryVerdict verdict = await checker.Check(node.Aggregates[0].History, history, Cancellation);
+        HistoryVerdict verdict = await checker.CheckAsync(node.Aggregates[0].History, history, Cancellation);
         verdict.IsLegal.ShouldBeTrue(verdict.ToString());
         TestContext.Current.TestOutputHelper?.WriteLine(verdict.ToString());
         verdict.Aggregates.ShouldBe(Accounts);
@@ -63,14 +63,14 @@ public sealed class MovingNodesTests(BankFixture bank)
         {
             PartitionOwnership owner = directory.Find(partition)!;
             while (owner.Status != Avro.Messages.OwnerStatus.Released)
-                owner = await directory.After(partition, owner.Generation).WaitAsync(Cancellation);
+                owner = await directory.AfterAsync(partition, owner.Generation).WaitAsync(Cancellation);
         }
 
         await nodes.Start("two", isStatic: true, Cancellation);
         (await nodes.AllServed(Cancellation)).ShouldBe(before);
         foreach ((int partition, long generation) in generations)
             directory.Find(partition)!.Generation.ShouldBe(generation, $"partition {partition} was not touched");
-        (await nodes.Running[0].Node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await nodes.Running[0].Node.SendAsync(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
     }
 
     /// <summary>Callers that go on until they are told to end; each call at a node and a door of its own choice.</summary>
@@ -139,7 +139,7 @@ public sealed class MovingNodesTests(BankFixture bank)
                 ICommandClient door = random.Next(3) == 0 ? history.Record(at.Part.CommandTopic, $"caller {caller}, topic at {at.Name}") : history.Record(at.Node, $"caller {caller}, direct at {at.Name}");
                 try
                 {
-                    await door.Send(command, Cancellation);
+                    await door.SendAsync(command, Cancellation);
                     if (!again)
                         return;
                     again = false;
@@ -156,7 +156,7 @@ public sealed class MovingNodesTests(BankFixture bank)
             BankNode at = Any(random);
             try
             {
-                await history.Record(at.Part.Reads, $"caller {caller}, read at {at.Name}").Read(AggregateId.Parse(account), Cancellation);
+                await history.Record(at.Part.Reads, $"caller {caller}, read at {at.Name}").ReadAsync(AggregateId.Parse(account), Cancellation);
             }
             catch (Exception unknown) when (unknown is AggregateUnavailableException or ObjectDisposedException)
             {

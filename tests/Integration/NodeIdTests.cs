@@ -23,7 +23,7 @@ public sealed class NodeIdTests(BankFixture bank)
         BankNode node = await nodes.Start("one", isStatic: true, Cancellation);
         string[] accounts = [.. Enumerable.Range(0, Callers).Select(n => $"a{n}")];
         foreach (string account in accounts)
-            await node.Node.Send(Movement.Open(account), Cancellation);
+            await node.Node.SendAsync(Movement.Open(account), Cancellation);
         bool ended = false;
         long[] sent = new long[Callers];
         // By the topic: their offsets are of the transactions, and Kafka refuses those of a member that has lost its place.
@@ -31,7 +31,7 @@ public sealed class NodeIdTests(BankFixture bank)
         {
             while (!Volatile.Read(ref ended))
             {
-                (await node.Part.CommandTopic.Send(Movement.Credit(account, 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+                (await node.Part.CommandTopic.SendAsync(Movement.Credit(account, 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
                 Interlocked.Increment(ref sent[n]);
             }
         }, Cancellation))];
@@ -44,7 +44,7 @@ public sealed class NodeIdTests(BankFixture bank)
 
         node.Node.Completion.IsCompleted.ShouldBeFalse();
         for (int n = 0; n < Callers; n++)
-            (await node.Part.Reads.Read(AggregateId.Parse(accounts[n]), Cancellation))!.Version.ShouldBe(1 + sent[n]);
+            (await node.Part.Reads.ReadAsync(AggregateId.Parse(accounts[n]), Cancellation))!.Version.ShouldBe(1 + sent[n]);
 
         async Task Answered(int more)
         {
@@ -64,7 +64,7 @@ public sealed class NodeIdTests(BankFixture bank)
         await using var nodes = new BankNodes(bank.Servers, Partitions, SessionTimeout) { MayEnd = true };
         EventSourcedNode one = (await nodes.Start("one", isStatic: true, Cancellation)).Node;
         var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, nodes.Application.Name, "twin"), Partitions = Partitions, NodeId = "one", SessionTimeout = SessionTimeout };
-        Task<EventSourcedNode> starting = EventSourcedNode.Start(nodes.Application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        Task<EventSourcedNode> starting = EventSourcedNode.StartAsync(nodes.Application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
         Task twinEnds = Task.Run(async () => await (await starting).Completion, Cancellation);
 
         Task first = await Task.WhenAny(one.Completion, twinEnds).WaitAsync(Cancellation);
@@ -75,7 +75,7 @@ public sealed class NodeIdTests(BankFixture bank)
         said.Message.ShouldContain("--node-id");
         said.NodeId.ShouldBe("one");
         EventSourcedNode other = first == twinEnds ? one : await starting;
-        (await other.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await other.SendAsync(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         if (starting.IsCompletedSuccessfully)
             await (await starting).DisposeAsync();
     }

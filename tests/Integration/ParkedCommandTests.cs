@@ -17,23 +17,23 @@ public sealed class ParkedCommandTests(BankFixture bank)
     public async Task Record_that_cannot_be_read_parks_its_aggregate_both_doors_tell_and_everything_else_flows_on()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
-        await node.Send(Movement.Open("a"), Cancellation);
-        await node.Send(Movement.Credit("a", 5, "before"), Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
+        await node.SendAsync(Movement.Credit("a", 5, "before"), Cancellation);
         await desk.Produce("a", Poison, ("ce_id", "poison"), ("x-own", "kept"));
 
         // The command topic is in order: what is answered behind the poison has seen it.
-        AggregateParkedException queued = await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.Send(Movement.Credit("a", 10, "behind"), Cancellation));
+        AggregateParkedException queued = await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 10, "behind"), Cancellation));
         (queued.AggregateId.Value, queued.Cause, queued.IsQueued).ShouldBe(("a", "not-avro", true));
-        AggregateParkedException direct = await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 20, "direct"), Cancellation));
+        AggregateParkedException direct = await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 20, "direct"), Cancellation));
         (direct.AggregateId.Value, direct.Cause, direct.IsQueued).ShouldBe(("a", "not-avro", false));
         // What waits already is not refused: whoever sent it under another id then could have it twice.
-        AggregateParkedException waiting = await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 10, "behind"), Cancellation));
+        AggregateParkedException waiting = await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 10, "behind"), Cancellation));
         waiting.IsQueued.ShouldBeTrue();
         waiting.Message.ShouldContain("is kept in its place");
-        (await node.Send(Movement.Credit("a", 5, "before"), Cancellation)).IsDuplicate.ShouldBeTrue();
-        (await node.Send(Movement.Open("b"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await node.SendAsync(Movement.Credit("a", 5, "before"), Cancellation)).IsDuplicate.ShouldBeTrue();
+        (await node.SendAsync(Movement.Open("b"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         (await Balance(node, "a")).ShouldBe(5);
         node.IsReady.ShouldBeTrue();
 
@@ -56,27 +56,27 @@ public sealed class ParkedCommandTests(BankFixture bank)
         ApplicationDefinition application = BankFixture.NewBank();
         string data = Path.Combine(bank.Servers.Folder, application.Name);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
-        await using (EventSourcedNode node = await bank.Servers.StartNode(application, data, Cancellation))
+        await using (EventSourcedNode node = await bank.Servers.StartNodeAsync(application, data, Cancellation))
         {
-            await node.Send(Movement.Open("a"), Cancellation);
+            await node.SendAsync(Movement.Open("a"), Cancellation);
             await desk.Produce("a", Poison);
             await desk.Post(Movement.Credit("a", 10, "c1"));
             await desk.Post(Movement.Debit("a", 10, "d1")); // only after c1 is there something to take
             await desk.Post(Movement.Debit("a", 10, "d2"));
-            await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.Send(Movement.Credit("a", 7, "c2"), Cancellation));
+            await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 7, "c2"), Cancellation));
         }
 
         if (deleteStores)
             Directory.Delete(data, recursive: true);
-        await using EventSourcedNode restarted = await bank.Servers.StartNode(application, data, Cancellation);
-        (await Should.ThrowAsync<AggregateParkedException>(restarted.Send(Movement.Credit("a", 1), Cancellation))).Cause.ShouldBe("not-avro");
-        (await Should.ThrowAsync<AggregateParkedException>(restarted.Send(Movement.Credit("a", 10, "c1"), Cancellation))).IsQueued.ShouldBeTrue();
+        await using EventSourcedNode restarted = await bank.Servers.StartNodeAsync(application, data, Cancellation);
+        (await Should.ThrowAsync<AggregateParkedException>(restarted.SendAsync(Movement.Credit("a", 1), Cancellation))).Cause.ShouldBe("not-avro");
+        (await Should.ThrowAsync<AggregateParkedException>(restarted.SendAsync(Movement.Credit("a", 10, "c1"), Cancellation))).IsQueued.ShouldBeTrue();
 
         CommandReply still = desk.Retry("a");
         (still.Outcome, still.Code, still.Details["left"]).ShouldBe((ReplyOutcome.Rejected, "still-parked", "5"));
         DeadLetter poison = desk.Letters().First(l => !l.IsQueued);
         desk.Discard("a", poison.Offset).Outcome.ShouldBe(ReplyOutcome.Accepted);
-        await Should.ThrowAsync<AggregateParkedException>(restarted.Send(Movement.Credit("a", 1), Cancellation)); // what waits comes first
+        await Should.ThrowAsync<AggregateParkedException>(restarted.SendAsync(Movement.Credit("a", 1), Cancellation)); // what waits comes first
         CommandReply done = desk.Retry("a");
         (done.Outcome, done.Details["settled"], done.Details["left"]).ShouldBe((ReplyOutcome.Accepted, "4", "0"));
 
@@ -84,8 +84,8 @@ public sealed class ParkedCommandTests(BankFixture bank)
         desk.Letters().ShouldBeEmpty();
         desk.Letters(withResolved: true).Select(l => l.Resolution!.IsDiscarded ? $"discarded: {l.Resolution.Reason}" : l.Resolution.Outcome).ShouldBe(["discarded: a test", "Accepted", "Accepted", "Rejected", "Accepted"]);
         foreach (string id in (string[])["c1", "c2"])
-            (await restarted.Send(Movement.Credit("a", id == "c1" ? 10 : 7, id), Cancellation)).IsDuplicate.ShouldBeTrue(id);
-        (await restarted.Send(Movement.Credit("a", 1, "after"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await restarted.SendAsync(Movement.Credit("a", id == "c1" ? 10 : 7, id), Cancellation)).IsDuplicate.ShouldBeTrue(id);
+        (await restarted.SendAsync(Movement.Credit("a", 1, "after"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         desk.Retry("a").Code.ShouldBe("not-parked");
         (await Movements(restarted, "a")).Count.ShouldBe(4);
     }
@@ -94,13 +94,13 @@ public sealed class ParkedCommandTests(BankFixture bank)
     public async Task Discarding_all_of_an_aggregate_opens_it_again()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
-        await node.Send(Movement.Open("a"), Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
         await desk.Produce("a", Poison);
-        await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.Send(Movement.Credit("a", 10, "c1"), Cancellation));
+        await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 10, "c1"), Cancellation));
         desk.Discard("a").Details["settled"].ShouldBe("2");
-        (await node.Send(Movement.Credit("a", 10, "c1"), Cancellation)).IsDuplicate.ShouldBeFalse(); // a discarded id may be sent anew
+        (await node.SendAsync(Movement.Credit("a", 10, "c1"), Cancellation)).IsDuplicate.ShouldBeFalse(); // a discarded id may be sent anew
         desk.Letters(withResolved: true).ShouldAllBe(l => l.Resolution!.IsDiscarded && l.Resolution.By == "Ada" && l.Resolution.Reason == "a test");
     }
 
@@ -108,9 +108,9 @@ public sealed class ParkedCommandTests(BankFixture bank)
     public async Task Schema_that_the_registry_learns_later_lets_the_record_through()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
-        await node.Send(Movement.Open("a"), Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
 
         // A producer was quicker than the registration of its schema.
         string older = Avro.AvroRecordType.Of<Credit>().SchemaJson.Replace("Minor units of the currency; positive.", Guid.CreateVersion7().ToString(), StringComparison.Ordinal);
@@ -119,7 +119,7 @@ public sealed class ParkedCommandTests(BankFixture bank)
         int early = last + 10_000;
         byte[] value = [0, (byte)(early >> 24), (byte)(early >> 16), (byte)(early >> 8), (byte)early, .. Encode(new Credit { Amount = 3, Currency = "EUR", BookedOn = new DateOnly(2026, 1, 1), Operation = Operation.CashDeposit, Category = Category.None })];
         await desk.Produce("a", value, ("ce_id", "early"));
-        (await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.Send(Movement.Credit("a", 4, "behind"), Cancellation))).Cause.ShouldBe("unknown-schema");
+        (await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 4, "behind"), Cancellation))).Cause.ShouldBe("unknown-schema");
         desk.Retry("a").Code.ShouldBe("still-parked");
 
         using var http = new HttpClient();
@@ -136,10 +136,10 @@ public sealed class ParkedCommandTests(BankFixture bank)
     public async Task Record_without_usable_key_stands_alone_and_can_only_be_discarded()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
         await desk.Produce(null, Poison);
-        await node.Aggregates[0].CommandTopic.Send(Movement.Open(KeyOfPartition0()), Cancellation);
+        await node.Aggregates[0].CommandTopic.SendAsync(Movement.Open(KeyOfPartition0()), Cancellation);
         DeadLetter lone = desk.Letters().ShouldHaveSingleItem();
         (lone.AggregateId.IsDefault, lone.Cause).ShouldBe((true, "invalid-aggregate-id"));
         desk.Ask(0, default, new DeadLetterRequest(false, lone.Offset, "Ada", null)).Code.ShouldBe("invalid-request");
@@ -154,12 +154,12 @@ public sealed class ParkedCommandTests(BankFixture bank)
             .Decides<Credit>((_, credit) => credit.Amount == 13 ? throw new InvalidOperationException("thirteen") : Decision.Accept(Credited(credit.Amount)))
             .Evolves<AccountCredited>((state, credited) => state with { Balance = state.Balance + credited.Amount })
             .Build()).Build();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
         foreach (ICommandClient door in (ICommandClient[])[node, node.Aggregates[0].CommandTopic])
         {
-            (await door.Send(Movement.Credit("a", 13), Cancellation)).ShouldBeOfType<CommandResult.Faulted>().Code.ShouldBe("decide-failed");
-            (await door.Send(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await door.SendAsync(Movement.Credit("a", 13), Cancellation)).ShouldBeOfType<CommandResult.Faulted>().Code.ShouldBe("decide-failed");
+            (await door.SendAsync(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         }
 
         desk.Letters(withResolved: true).ShouldBeEmpty();
@@ -182,12 +182,12 @@ public sealed class ParkedCommandTests(BankFixture bank)
     private static string KeyOfPartition0() => Enumerable.Range(0, 100).Select(i => $"k{i}").First(k => DeadLetterDesk.PartitionOf(k) == 0);
 
     private static async Task<long> Balance(EventSourcedNode node, string account) =>
-        ((AccountState)(await node.Aggregates[0].Processor.Read(AggregateId.Parse(account), Cancellation))!.State).Balance;
+        ((AccountState)(await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(account), Cancellation))!.State).Balance;
 
     private static async Task<List<string>> Movements(EventSourcedNode node, string account)
     {
         var movements = new List<string>();
-        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse(account), Cancellation))
+        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregateAsync(AggregateId.Parse(account), Cancellation))
         {
             if (recorded.Payload is AccountCredited credited)
                 movements.Add($"{recorded.CommandId} {credited.Amount}");

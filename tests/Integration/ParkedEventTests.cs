@@ -28,22 +28,22 @@ public sealed class ParkedEventTests(BankFixture bank)
         await using (EventSourcedNode sound = await Start(name, data, fails: false, barrierEvents: 1_000)) // no snapshot may save the account from being folded
         {
             foreach ((string account, long amount) in ((string, long)[])[("a", 1), ("a", Unlucky), ("a", 2), ("b", 4)])
-                (await sound.Send(Movement.Credit(account, amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+                (await sound.SendAsync(Movement.Credit(account, amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         }
 
         Directory.Delete(data, recursive: true);
         for (int start = 0; start < 2; start++)
         {
             await using EventSourcedNode failing = await Start(name, data, fails: true);
-            AggregateParkedException read = await Should.ThrowAsync<AggregateParkedException>(async () => await failing.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation));
+            AggregateParkedException read = await Should.ThrowAsync<AggregateParkedException>(async () => await failing.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation));
             (read.Cause, read.IsQueued).ShouldBe(("unfoldable-event", false));
             read.Message.ShouldContain("thirteen");
-            await Should.ThrowAsync<AggregateParkedException>(failing.Send(Movement.Credit("a", 100), Cancellation));
-            (await Should.ThrowAsync<AggregateParkedException>(failing.Aggregates[0].CommandTopic.Send(Movement.Credit("a", 10, $"queued-{start}"), Cancellation))).IsQueued.ShouldBeTrue();
+            await Should.ThrowAsync<AggregateParkedException>(failing.SendAsync(Movement.Credit("a", 100), Cancellation));
+            (await Should.ThrowAsync<AggregateParkedException>(failing.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 10, $"queued-{start}"), Cancellation))).IsQueued.ShouldBeTrue();
 
             // Enough of another account to have barriers written while this one is parked.
             for (int i = 0; i < 4; i++)
-                (await failing.Send(Movement.Credit(SamePartitionAs("a"), 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+                (await failing.SendAsync(Movement.Credit(SamePartitionAs("a"), 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
             (await Balance(failing, "b")).ShouldBe(4);
         }
 
@@ -60,9 +60,9 @@ public sealed class ParkedEventTests(BankFixture bank)
         AggregateView after;
         await using (EventSourcedNode repaired = await Start(name, data, fails: false))
         {
-            await Should.ThrowAsync<AggregateParkedException>(async () => await repaired.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation)); // until the operator says so
+            await Should.ThrowAsync<AggregateParkedException>(async () => await repaired.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation)); // until the operator says so
             desk.Retry("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
-            after = (await repaired.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!;
+            after = (await repaired.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!;
             (after.Version, ((AccountState)after.State).Balance).ShouldBe((5, 1 + Unlucky + 2 + 10 + 10));
             desk.Letters().ShouldBeEmpty();
         }
@@ -71,7 +71,7 @@ public sealed class ParkedEventTests(BankFixture bank)
         for (int start = 0; start < 2; start++)
         {
             await using (EventSourcedNode again = await Start(name, data, fails: false))
-                (await again.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation)).ShouldBe(after);
+                (await again.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation)).ShouldBe(after);
             Directory.Delete(data, recursive: true);
         }
     }
@@ -85,18 +85,18 @@ public sealed class ParkedEventTests(BankFixture bank)
         await using (EventSourcedNode sound = await Start(name, there, fails: false, barrierEvents: 1_000))
         {
             foreach (long amount in (long[])[1, Unlucky, 2])
-                (await sound.Send(Movement.Credit("a", amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+                (await sound.SendAsync(Movement.Credit("a", amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         }
 
         await using (EventSourcedNode failing = await Start(name, here, fails: true, barrierEvents: 1_000))
-            await Should.ThrowAsync<AggregateParkedException>(async () => await failing.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation));
+            await Should.ThrowAsync<AggregateParkedException>(async () => await failing.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation));
         Directory.Delete(there, recursive: true);
         await using (EventSourcedNode repaired = await Start(name, there, fails: false, barrierEvents: 1_000))
             desk.Retry("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
 
         await using EventSourcedNode back = await Start(name, here, fails: false, barrierEvents: 1_000);
         (await Balance(back, "a")).ShouldBe(1 + Unlucky + 2);
-        (await back.Send(Movement.Credit("a", 4), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(4);
+        (await back.SendAsync(Movement.Credit("a", 4), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(4);
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class ParkedEventTests(BankFixture bank)
         string data = Path.Combine(bank.Servers.Folder, name);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
         await using (EventSourcedNode node = await Start(name, data, fails: false))
-            await node.Send(Movement.Credit("a", 1), Cancellation);
+            await node.SendAsync(Movement.Credit("a", 1), Cancellation);
         await desk.Produce(desk.Topics.Events, "a", [1, 2, 3]);
         await desk.Produce(desk.Topics.Events, null, [1, 2, 3]);
         for (int start = 0; start < 3; start++)
@@ -114,8 +114,8 @@ public sealed class ParkedEventTests(BankFixture bank)
             if (start == 2)
                 Directory.Delete(data, recursive: true);
             await using EventSourcedNode node = await Start(name, data, fails: false);
-            (await node.Send(Movement.Credit("b", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 1), Cancellation));
+            (await node.SendAsync(Movement.Credit("b", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 1), Cancellation));
         }
 
         desk.Letters().Select(l => (l.AggregateId.ToString(), l.Cause)).ShouldBe([("", "foreign-record"), ("a", "foreign-record")], ignoreOrder: true);
@@ -129,11 +129,11 @@ public sealed class ParkedEventTests(BankFixture bank)
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
         await using (EventSourcedNode node = await Start(name, data, fails: false, barrierEvents: 1_000, projection: Balances))
         {
-            await node.Send(Movement.Credit("a", 1), Cancellation);
+            await node.SendAsync(Movement.Credit("a", 1), Cancellation);
             await desk.Produce(desk.Topics.Events, "a", [1, 2, 3]);
             await desk.Produce(desk.Topics.Events, "a", [4, 5, 6]);
-            await node.Send(Movement.Credit("a", 2), Cancellation); // the writer does not read its own topic
-            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModels(Cancellation))).Message.ShouldContain("is not an event");
+            await node.SendAsync(Movement.Credit("a", 2), Cancellation); // the writer does not read its own topic
+            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModelsAsync(Cancellation))).Message.ShouldContain("is not an event");
             node.Aggregates[0].StoppedReadModels.Keys.ShouldBe([DeadLetterDesk.PartitionOf("a")]);
             CheckResult told = node.Checks.Single(c => c.Name == "read-models").Look(); // it was healthy without a word
             told.Status.ShouldBe(CheckStatus.Degraded);
@@ -143,15 +143,15 @@ public sealed class ParkedEventTests(BankFixture bank)
         Directory.Delete(data, recursive: true);
         await using (EventSourcedNode node = await Start(name, data, fails: false, barrierEvents: 1_000, projection: Balances))
         {
-            await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 4), Cancellation));
+            await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 4), Cancellation));
             desk.Retry("a").Code.ShouldBe("still-parked");
             desk.Discard("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
-            await Should.ThrowAsync<AggregateParkedException>(node.Send(Movement.Credit("a", 4), Cancellation)); // by the second one, which is met only now
+            await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 4), Cancellation)); // by the second one, which is met only now
             desk.Discard("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
             desk.Letters().ShouldBeEmpty();
-            (await node.Send(Movement.Credit("a", 4), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
+            (await node.SendAsync(Movement.Credit("a", 4), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
             await ReadModelsGoOn(node);
-            (await new Verifier(node, node.Aggregates[0]).Run(Cancellation)).IsConsistent.ShouldBeTrue();
+            (await new Verifier(node, node.Aggregates[0]).RunAsync(Cancellation)).IsConsistent.ShouldBeTrue();
         }
 
         for (int start = 0; start < 2; start++)
@@ -159,7 +159,7 @@ public sealed class ParkedEventTests(BankFixture bank)
             await using (EventSourcedNode node = await Start(name, data, fails: false, barrierEvents: 1_000, projection: Balances))
             {
                 (await Balance(node, "a")).ShouldBe(7);
-                (await new Verifier(node, node.Aggregates[0]).Run(Cancellation)).IsConsistent.ShouldBeTrue();
+                (await new Verifier(node, node.Aggregates[0]).RunAsync(Cancellation)).IsConsistent.ShouldBeTrue();
             }
 
             Directory.Delete(data, recursive: true);
@@ -175,10 +175,10 @@ public sealed class ParkedEventTests(BankFixture bank)
         await using (EventSourcedNode node = await Start(name, data, fails: false, projection: PickyBalances))
         {
             foreach ((string account, long amount) in ((string, long)[])[("a", 1), (other, 2), ("a", Unlucky), ("a", 3), (other, 4)])
-                (await node.Send(Movement.Credit(account, amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModels(Cancellation))).Message.ShouldContain("thirteen");
-            ConsistencyToken last = (await node.Aggregates[0].Processor.Read(AggregateId.Parse(other), Cancellation))!.Token;
-            await node.Aggregates[0].Projections!.Positions.WaitFor(last, Cancellation);
+                (await node.SendAsync(Movement.Credit(account, amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModelsAsync(Cancellation))).Message.ShouldContain("thirteen");
+            ConsistencyToken last = (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(other), Cancellation))!.Token;
+            await node.Aggregates[0].Projections!.Positions.WaitForAsync(last, Cancellation);
             (await Document(node, other)).ShouldBe(6);
             (await Document(node, "a")).ShouldBe(1); // all before the event that is not taken
             node.Completion.IsCompleted.ShouldBeFalse();
@@ -186,7 +186,7 @@ public sealed class ParkedEventTests(BankFixture bank)
         }
 
         await using EventSourcedNode mended = await Start(name, data, fails: false, projection: Balances);
-        await mended.WaitForReadModels(Cancellation);
+        await mended.WaitForReadModelsAsync(Cancellation);
         (await Document(mended, "a")).ShouldBe(1 + Unlucky + 3);
     }
 
@@ -209,7 +209,7 @@ public sealed class ParkedEventTests(BankFixture bank)
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
         while (node.Aggregates[0].StoppedReadModels.Count > 0)
             await look.WaitForNextTickAsync(Cancellation);
-        await node.WaitForReadModels(Cancellation);
+        await node.WaitForReadModelsAsync(Cancellation);
     }
 
     private sealed record BalanceDocument(string Id, long Balance);
@@ -223,21 +223,21 @@ public sealed class ParkedEventTests(BankFixture bank)
         await using (EventSourcedNode node = await Start(name, data, fails: false))
         {
             for (int i = 0; i < 5; i++)
-                await node.Send(Movement.Credit("a", 1), Cancellation);
+                await node.SendAsync(Movement.Credit("a", 1), Cancellation);
         }
 
         await desk.Produce(desk.Topics.Snapshots, "a", [1, 2, 3]);
         Directory.Delete(data, recursive: true);
         await using EventSourcedNode again = await Start(name, data, fails: false);
         (await Balance(again, "a")).ShouldBe(5);
-        (await again.Send(Movement.Credit("a", 1), Cancellation)).Version.ShouldBe(6);
+        (await again.SendAsync(Movement.Credit("a", 1), Cancellation)).Version.ShouldBe(6);
     }
 
     private static string SamePartitionAs(string account) =>
         Enumerable.Range(0, 100).Select(i => $"other-{i}").First(o => DeadLetterDesk.PartitionOf(o) == DeadLetterDesk.PartitionOf(account));
 
     private static async Task<long> Balance(EventSourcedNode node, string account) =>
-        ((AccountState)(await node.Aggregates[0].Processor.Read(AggregateId.Parse(account), Cancellation))!.State).Balance;
+        ((AccountState)(await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(account), Cancellation))!.State).Balance;
 
     private Task<EventSourcedNode> Start(string name, string data, bool fails, int barrierEvents = 2, ProjectionDefinition? projection = null)
     {
@@ -249,6 +249,6 @@ public sealed class ParkedEventTests(BankFixture bank)
             .Build());
         ApplicationDefinition application = (projection is null ? described : described.With(projection)).Build();
         var options = new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents };
-        return EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
     }
 }

@@ -29,7 +29,7 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
     {
         BankNode node = await _nodes.Start("one", isStatic: false, Cancellation);
         await OpenAndCredit(node, accounts: 12);
-        await node.Node.WaitForReadModels(Cancellation);
+        await node.Node.WaitForReadModelsAsync(Cancellation);
 
         IMongoDatabase database = node.Node.ReadModels;
         IMongoCollection<BsonDocument> checkpoints = database.GetCollection<BsonDocument>("checkpoints");
@@ -53,10 +53,10 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
                 break;
         }
 
-        (await node.Part.Commands.Send(Movement.Credit("acc-1", 7), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-        await node.Node.WaitForReadModels(Cancellation);
+        (await node.Part.Commands.SendAsync(Movement.Credit("acc-1", 7), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        await node.Node.WaitForReadModelsAsync(Cancellation);
         (await database.GetCollection<BsonDocument>("accounts").CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(12);
-        VerificationReport report = await new Verifier(node.Node, node.Part).Run(Cancellation);
+        VerificationReport report = await new Verifier(node.Node, node.Part).RunAsync(Cancellation);
         report.Differences.ShouldBeEmpty();
         report.IsConsistent.ShouldBeTrue();
     }
@@ -67,16 +67,16 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
         BankNode one = await _nodes.Start("one", isStatic: false, Cancellation);
         BankNode two = await _nodes.Start("two", isStatic: false, Cancellation);
         await OpenAndCredit(one, accounts: 12);
-        await one.Node.WaitForReadModels(Cancellation);
+        await one.Node.WaitForReadModelsAsync(Cancellation);
         await one.Node.ReadModels.Client.DropDatabaseAsync(one.Node.ReadModels.DatabaseNamespace.DatabaseName, Cancellation);
-        (await one.Part.Commands.Send(Movement.Credit("acc-1", 7), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-        await one.Node.WaitForReadModels(Cancellation);
-        await two.Node.WaitForReadModels(Cancellation);
+        (await one.Part.Commands.SendAsync(Movement.Credit("acc-1", 7), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        await one.Node.WaitForReadModelsAsync(Cancellation);
+        await two.Node.WaitForReadModelsAsync(Cancellation);
 
         await _nodes.Stop(two);
         var verifier = new Verifier(one.Node, one.Part);
-        await verifier.WaitForAllPartitions(TimeSpan.FromMinutes(1), TimeProvider.System, Cancellation);
-        VerificationReport report = await verifier.Run(Cancellation);
+        await verifier.WaitForAllPartitionsAsync(TimeSpan.FromMinutes(1), TimeProvider.System, Cancellation);
+        VerificationReport report = await verifier.RunAsync(Cancellation);
         report.Differences.ShouldBeEmpty();
     }
 
@@ -85,7 +85,7 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
     {
         BankNode node = await _nodes.Start("one", isStatic: false, Cancellation);
         await OpenAndCredit(node, accounts: 1);
-        await node.Node.WaitForReadModels(Cancellation);
+        await node.Node.WaitForReadModelsAsync(Cancellation);
         IMongoCollection<BsonDocument> checkpoints = node.Node.ReadModels.GetCollection<BsonDocument>("checkpoints");
         (await node.Http.GetAsync("/models/accounts", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         await checkpoints.UpdateOneAsync("{ _id: 'accounts' }", "{ $set: { until: { '0': NumberLong(1000000) } } }", cancellationToken: Cancellation);
@@ -107,7 +107,7 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
         await using (EventSourcedNode node = await desk.Start())
         {
             await desk.Decide(node, [Movement.Open("a")], Movement.Credit("a", 1));
-            await node.WaitForReadModels(Cancellation);
+            await node.WaitForReadModelsAsync(Cancellation);
             if (what == "made again")
             {
                 await desk.MakeAgain(desk.Topics.Events);
@@ -133,7 +133,7 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
             AggregateNode part = node.Aggregates[0];
             (await part.Projections!.Stops.Any.WaitAsync(Cancellation)).ShouldContain(why);
             part.StoppedReadModels.ShouldNotBeEmpty();
-            (await Should.ThrowAsync<ReadModelsStoppedException>(() => part.WaitForReadModels(Cancellation))).Message.ShouldContain(why);
+            (await Should.ThrowAsync<ReadModelsStoppedException>(() => part.WaitForReadModelsAsync(Cancellation))).Message.ShouldContain(why);
             (await node.ReadModels.GetCollection<BsonDocument>("movements").CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(1);
         }
     }
@@ -142,8 +142,8 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
     {
         for (int i = 0; i < accounts; i++)
         {
-            (await node.Part.Commands.Send(Movement.Open($"acc-{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            (await node.Part.Commands.Send(Movement.Credit($"acc-{i}", 10 + i), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await node.Part.Commands.SendAsync(Movement.Open($"acc-{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await node.Part.Commands.SendAsync(Movement.Credit($"acc-{i}", 10 + i), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         }
     }
 }

@@ -41,7 +41,7 @@ public sealed class ReadinessTests(BankFixture bank)
 
         proxy.Line().Mend();
         await Ready(node, HttpStatusCode.OK);
-        (await node.Node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await node.Node.SendAsync(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
     }
 
     // Two thirds of all aggregates were parked, and the node was Healthy without a word.
@@ -50,13 +50,13 @@ public sealed class ReadinessTests(BankFixture bank)
     {
         await using BankNode node = await Start(bank.Servers.Addresses);
         foreach (string account in (string[])["a", "b", "c"])
-            await node.Node.Send(Movement.Open(account), Cancellation);
+            await node.Node.SendAsync(Movement.Open(account), Cancellation);
         (await Ready(node, HttpStatusCode.OK))["checks"]!["parked"]!["status"]!.GetValue<string>().ShouldBe("ok");
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, node.Node.Application.Name);
         foreach (string account in (string[])["a", "b"])
         {
             await desk.Produce(account, "not avro"u8.ToArray());
-            await Should.ThrowAsync<AggregateParkedException>(node.Part.CommandTopic.Send(Movement.Credit(account, 1), Cancellation));
+            await Should.ThrowAsync<AggregateParkedException>(node.Part.CommandTopic.SendAsync(Movement.Credit(account, 1), Cancellation));
         }
 
         JsonNode report = await Ready(node, HttpStatusCode.OK);
@@ -71,14 +71,14 @@ public sealed class ReadinessTests(BankFixture bank)
         MongoUrl mongo = MongoUrl.Create(bank.Servers.Addresses.MongoDB!);
         await using var proxy = new TcpProxy(TimeProvider.System);
         await using BankNode node = await Start(bank.Servers.Addresses with { MongoDB = $"mongodb://127.0.0.1:{proxy.Port}/?directConnection=true" });
-        (await node.Node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await node.Node.SendAsync(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         JsonNode report = await Ready(node, HttpStatusCode.OK);
         report["status"]!.GetValue<string>().ShouldBe("degraded");
         report["checks"]!["mongodb"]!["status"]!.GetValue<string>().ShouldBe("degraded");
         report["checks"]!["read-models"]!["reason"]!.GetValue<string>().ShouldContain("MongoDB has not answered yet");
 
         proxy.Target = new IPEndPoint((await Dns.GetHostAddressesAsync(mongo.Server.Host, System.Net.Sockets.AddressFamily.InterNetwork, Cancellation))[0], mongo.Server.Port);
-        await node.Node.WaitForReadModels(Cancellation);
+        await node.Node.WaitForReadModelsAsync(Cancellation);
         (await node.Http.GetAsync("/models/accounts/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         node.Node.Checks.Single(c => c.Name == "read-models").Look().ShouldBe(CheckResult.Ok);
     }
@@ -98,7 +98,7 @@ public sealed class ReadinessTests(BankFixture bank)
     private async Task<BankNode> Start(ServerAddresses addresses)
     {
         var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(_folder, "node"), Partitions = 1, BrokerSilence = TimeSpan.FromSeconds(3) };
-        EventSourcedNode node = await EventSourcedNode.Start(BankFixture.NewBank(), addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        EventSourcedNode node = await EventSourcedNode.StartAsync(BankFixture.NewBank(), addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         await web.StartAsync(Cancellation);
         return new BankNode("one", node, web);

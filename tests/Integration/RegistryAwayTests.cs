@@ -33,7 +33,7 @@ public sealed class RegistryAwayTests(BankFixture bank)
         await using var registry = await FragileRegistry.Start(bank.Servers.Addresses.Kafka!);
         using var log = new WaitingLog();
         await using EventSourcedNode node = await StartNode(registry, log);
-        (await node.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await node.SendAsync(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         byte[] value = await Encode(registry.Url, node.Application);
 
         await registry.Stop();
@@ -41,7 +41,7 @@ public sealed class RegistryAwayTests(BankFixture bank)
             await producer.ProduceAsync($"{node.Application.Name}.account.commands", new Message<string, byte[]> { Key = "a", Value = value }, Cancellation);
         await log.Waits.WaitAsync(Cancellation);
         // Behind the one that waits: nothing is skipped, and nothing has stopped.
-        Task<CommandResult> behind = node.Send(Movement.Credit("a", 5, "behind"), Cancellation);
+        Task<CommandResult> behind = node.SendAsync(Movement.Credit("a", 5, "behind"), Cancellation);
         await log.WaitsAgain.WaitAsync(Cancellation);
         node.Completion.IsCompleted.ShouldBeFalse();
         behind.IsCompleted.ShouldBeFalse();
@@ -49,7 +49,7 @@ public sealed class RegistryAwayTests(BankFixture bank)
         await registry.StartAgain();
         (await behind).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
         var events = new List<object>();
-        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse("a"), Cancellation))
+        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregateAsync(AggregateId.Parse("a"), Cancellation))
             events.Add(recorded.Payload);
         events[1..].Cast<AccountCredited>().Select(e => e.Amount).ShouldBe([70, 5]);
     }
@@ -60,8 +60,8 @@ public sealed class RegistryAwayTests(BankFixture bank)
         await using var registry = await FragileRegistry.Start(bank.Servers.Addresses.Kafka!);
         using var log = new WaitingLog();
         await using EventSourcedNode node = await StartNode(registry, log);
-        await node.Send(Movement.Open("a"), Cancellation);
-        await node.Send(Movement.Credit("a", 70), Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
+        await node.SendAsync(Movement.Credit("a", 70), Cancellation);
         Message<byte[], byte[]> newer = await CreditOfNewerVersion(registry.Url, node.Aggregates[0].Topics.Events);
         await registry.Stop();
         using (IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
@@ -71,22 +71,22 @@ public sealed class RegistryAwayTests(BankFixture bank)
         using (IProducer<byte[], byte[]> usurper = new ProducerBuilder<byte[], byte[]>(
             new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{node.Application.Name}-account-0" }).Build())
             usurper.InitTransactions(TimeSpan.FromSeconds(30));
-        Task<CommandResult> behind = node.Send(Movement.Credit("a", 5, "behind"), Cancellation);
+        Task<CommandResult> behind = node.SendAsync(Movement.Credit("a", 5, "behind"), Cancellation);
         await log.Restoring.WaitAsync(Cancellation);
         node.Completion.IsCompleted.ShouldBeFalse();
         behind.IsCompleted.ShouldBeFalse();
 
         await registry.StartAgain();
         (await behind).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(4);
-        await node.WaitForReadModels(Cancellation); // they have waited for it too
-        ((AccountState)(await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!.State).Balance.ShouldBe(70 + 5); // the event that was copied says what the balance is after it
+        await node.WaitForReadModelsAsync(Cancellation); // they have waited for it too
+        ((AccountState)(await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!.State).Balance.ShouldBe(70 + 5); // the event that was copied says what the balance is after it
     }
 
     private Task<EventSourcedNode> StartNode(FragileRegistry registry, WaitingLog log)
     {
         ApplicationDefinition application = BankFixture.NewBank();
         var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1 };
-        return EventSourcedNode.Start(application, bank.Servers.Addresses with { Registry = registry.Url }, options, log, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses with { Registry = registry.Url }, options, log, TimeProvider.System, Cancellation);
     }
 
     // The last event once more, with the next version, and with one field more at the end of the record.

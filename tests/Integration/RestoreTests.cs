@@ -23,7 +23,7 @@ public sealed class RestoreTests(BankFixture bank)
         ApplicationDefinition application = BankFixture.NewBank();
         string data = Path.Combine(bank.Servers.Folder, application.Name);
         Dictionary<AggregateId, AggregateView> before;
-        await using (EventSourcedNode node = await bank.Servers.StartNode(application, data, Cancellation))
+        await using (EventSourcedNode node = await bank.Servers.StartNodeAsync(application, data, Cancellation))
         {
             await Post(node);
             before = await Views(node);
@@ -36,7 +36,7 @@ public sealed class RestoreTests(BankFixture bank)
         if (deleteReadModels)
             await new MongoClient(bank.Servers.Addresses.MongoDB).DropDatabaseAsync(application.Name, Cancellation);
 
-        await using EventSourcedNode restarted = await bank.Servers.StartNode(application, data, Cancellation);
+        await using EventSourcedNode restarted = await bank.Servers.StartNodeAsync(application, data, Cancellation);
         (await Views(restarted)).ShouldBe(before, ignoreOrder: true);
         VerificationReport report = await Verify(restarted);
         report.IsConsistent.ShouldBeTrue(string.Join(Environment.NewLine, report.Differences));
@@ -44,7 +44,7 @@ public sealed class RestoreTests(BankFixture bank)
 
         // Commands that were decided before are known, however the state came back.
         using var again = new CommandFeed(restarted, new CommandFeedOptions());
-        await again.Send(Commands(), Cancellation);
+        await again.SendAsync(Commands(), Cancellation);
         again.Accepted.ShouldBe(0);
         again.Duplicates.ShouldBe(Accounts + Movements);
     }
@@ -59,7 +59,7 @@ public sealed class RestoreTests(BankFixture bank)
         {
             await Post(node);
             before = await Views(node);
-            await node.WaitForReadModels(Cancellation);
+            await node.WaitForReadModelsAsync(Cancellation);
         }
 
         Directory.Delete(options.DataDirectory, recursive: true);
@@ -69,7 +69,7 @@ public sealed class RestoreTests(BankFixture bank)
         await using EventSourcedNode restarted = await Start(application, options);
         (await Views(restarted)).ShouldBe(before, ignoreOrder: true);
         using var again = new CommandFeed(restarted, new CommandFeedOptions());
-        await again.Send(Commands(), Cancellation);
+        await again.SendAsync(Commands(), Cancellation);
         (again.Accepted, again.Duplicates).ShouldBe((0, Accounts + Movements));
     }
 
@@ -82,9 +82,9 @@ public sealed class RestoreTests(BankFixture bank)
         await using (EventSourcedNode node = await Start(application, options))
         {
             for (int i = 0; i < 10; i++)
-                await node.Send(Movement.Open($"account-{i}"), Cancellation);
+                await node.SendAsync(Movement.Open($"account-{i}"), Cancellation);
             before = await Views(node);
-            await node.WaitForReadModels(Cancellation);
+            await node.WaitForReadModelsAsync(Cancellation);
         }
 
         Directory.Delete(options.DataDirectory, recursive: true);
@@ -108,9 +108,9 @@ public sealed class RestoreTests(BankFixture bank)
     [Fact]
     public async Task Verify_finds_a_read_model_that_was_changed_by_hand()
     {
-        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
-        await node.Send(Movement.Credit("a", 5), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
+        await node.SendAsync(Movement.Credit("a", 5), Cancellation);
         (await Verify(node)).IsConsistent.ShouldBeTrue();
         await node.ReadModels.GetCollection<MongoDB.Bson.BsonDocument>("accounts")
             .UpdateOneAsync(Builders<MongoDB.Bson.BsonDocument>.Filter.Eq("_id", "a"), Builders<MongoDB.Bson.BsonDocument>.Update.Set("balance", 6L), cancellationToken: Cancellation);
@@ -123,8 +123,8 @@ public sealed class RestoreTests(BankFixture bank)
     public async Task Deposed_writer_cannot_append()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
 
         // Somebody else becomes the writer of each partition; the node's own producers are zombies from here on.
         foreach (int partition in node.Aggregates[0].Processor.Partitions.Keys)
@@ -135,8 +135,8 @@ public sealed class RestoreTests(BankFixture bank)
         }
 
         // The batch is refused; the node notices, joins again, restores, and decides the command once.
-        (await node.Send(Movement.Credit("a", 5, "after"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
-        (await node.Send(Movement.Credit("a", 5, "after"), Cancellation)).IsDuplicate.ShouldBeTrue();
+        (await node.SendAsync(Movement.Credit("a", 5, "after"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
+        (await node.SendAsync(Movement.Credit("a", 5, "after"), Cancellation)).IsDuplicate.ShouldBeTrue();
         (await Verify(node)).IsConsistent.ShouldBeTrue();
     }
 
@@ -155,7 +155,7 @@ public sealed class RestoreTests(BankFixture bank)
     }
 
     private Task<EventSourcedNode> Start(ApplicationDefinition application, KafkaEventSourcingOptions options) =>
-        EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
 
     private static IEnumerable<CommandEnvelope> Commands()
     {
@@ -171,16 +171,16 @@ public sealed class RestoreTests(BankFixture bank)
     private static async Task Post(EventSourcedNode node)
     {
         using var feed = new CommandFeed(node, new CommandFeedOptions());
-        await feed.Send(Commands(), Cancellation);
+        await feed.SendAsync(Commands(), Cancellation);
         feed.Accepted.ShouldBe(Accounts + Movements);
     }
 
-    private static Task<VerificationReport> Verify(EventSourcedNode node) => new Verifier(node, node.Aggregates[0]).Run(Cancellation);
+    private static Task<VerificationReport> Verify(EventSourcedNode node) => new Verifier(node, node.Aggregates[0]).RunAsync(Cancellation);
 
     private static async Task<Dictionary<AggregateId, AggregateView>> Views(EventSourcedNode node)
     {
         var views = new Dictionary<AggregateId, AggregateView>();
-        await foreach (AggregateView view in node.Aggregates[0].Processor.ReadAll(Cancellation))
+        await foreach (AggregateView view in node.Aggregates[0].Processor.ReadAllAsync(Cancellation))
             views.Add(view.AggregateId, view);
         return views;
     }

@@ -17,12 +17,12 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
     [Fact]
     public async Task Idempotency_key_with_another_body_command_or_expected_version_is_422_and_says_what_differs()
     {
-        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
         await using WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         await web.StartAsync(Cancellation);
         using var http = new HttpClient { BaseAddress = new Uri(web.Urls.First()) };
-        await node.Send(Movement.Open("a"), Cancellation);
-        await node.Send(Movement.Open("b"), Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
+        await node.SendAsync(Movement.Open("b"), Cancellation);
 
         (HttpStatusCode status, JsonElement first) = await Post(http, "a", "credit", Body(5), null);
         (status, first.GetProperty("version").GetInt64()).ShouldBe((HttpStatusCode.OK, 2));
@@ -41,7 +41,7 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
         // Ids are of an aggregate: at another one it is another command.
         (status, JsonElement other) = await Post(http, "b", "credit", Body(6), null);
         (status, other.GetProperty("duplicate").GetBoolean()).ShouldBe((HttpStatusCode.OK, false));
-        (await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(2);
+        (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(2);
     }
 
     [Theory]
@@ -51,27 +51,27 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
     {
         ApplicationDefinition application = BankFixture.NewBank();
         string data = Path.Combine(bank.Servers.Folder, application.Name);
-        EventSourcedNode node = await bank.Servers.StartNode(application, data, Cancellation);
+        EventSourcedNode node = await bank.Servers.StartNodeAsync(application, data, Cancellation);
         try
         {
-            await node.Send(Movement.Open("a"), Cancellation);
-            (await node.Send(Movement.Credit("a", 5, "direct"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            (await node.Aggregates[0].CommandTopic.Send(Movement.Credit("a", 5, "topic"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            await node.SendAsync(Movement.Open("a"), Cancellation);
+            (await node.SendAsync(Movement.Credit("a", 5, "direct"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 5, "topic"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
             if (restored)
             {
                 await node.DisposeAsync();
                 Directory.Delete(data, recursive: true);
-                node = await bank.Servers.StartNode(application, data, Cancellation);
+                node = await bank.Servers.StartNodeAsync(application, data, Cancellation);
             }
 
             foreach (ICommandClient door in (ICommandClient[])[node, node.Aggregates[0].CommandTopic])
             {
                 foreach (string id in (string[])["direct", "topic"])
                 {
-                    (await door.Send(Movement.Credit("a", 5, id), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().IsDuplicate.ShouldBeTrue(id);
-                    CommandResult.Rejected reused = (await door.Send(Movement.Credit("a", 6, id), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
+                    (await door.SendAsync(Movement.Credit("a", 5, id), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().IsDuplicate.ShouldBeTrue(id);
+                    CommandResult.Rejected reused = (await door.SendAsync(Movement.Credit("a", 6, id), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
                     (reused.Rejection.Code, reused.Rejection.Details["differs"], reused.Version).ShouldBe((Rejection.CommandIdReused, "body", 3));
-                    (await door.Send(Movement.Debit("a", 5, id), Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Details["differs"].ShouldBe("type");
+                    (await door.SendAsync(Movement.Debit("a", 5, id), Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Details["differs"].ShouldBe("type");
                 }
             }
         }
@@ -85,9 +85,9 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
     [Fact]
     public async Task Two_commands_under_one_id_at_the_same_time_have_an_answer_each()
     {
-        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
-        await node.Send(Movement.Open("a"), Cancellation);
-        CommandResult[] results = await Task.WhenAll(new[] { 5, 6, 5 }.Select(amount => node.Aggregates[0].CommandTopic.Send(Movement.Credit("a", amount, "same"), Cancellation)));
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
+        CommandResult[] results = await Task.WhenAll(new[] { 5, 6, 5 }.Select(amount => node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", amount, "same"), Cancellation)));
         results[0].ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
         results[1].ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe(Rejection.CommandIdReused);
         results[2].ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
@@ -101,16 +101,16 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
     [InlineData(3)]
     public async Task Enum_of_a_body_that_is_not_one_name_is_400_and_appends_nothing(object operation)
     {
-        await using EventSourcedNode node = await bank.Servers.StartNode(BankFixture.NewBank(), null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
         await using WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         await web.StartAsync(Cancellation);
         using var http = new HttpClient { BaseAddress = new Uri(web.Urls.First()) };
-        await node.Send(Movement.Open("a"), Cancellation);
+        await node.SendAsync(Movement.Open("a"), Cancellation);
         Dictionary<string, object> body = Body(5);
         body["operation"] = operation;
         (HttpStatusCode status, JsonElement problem) = await Post(http, "a", "credit", body, null);
         (status, problem.GetProperty("field").GetString()).ShouldBe((HttpStatusCode.BadRequest, "$.operation"));
-        (await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(1);
+        (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(1);
         string document = await http.GetStringAsync(new Uri("/openapi.json", UriKind.Relative), Cancellation);
         document.ShouldContain("\"CardWithdrawal\""); // the names that there are
     }

@@ -55,14 +55,14 @@ public sealed class SharedReadModelTests(BankFixture bank) : IAsyncDisposable
         var credited = new List<ConsistencyToken>();
         for (int i = 0; i < Accounts; i++)
         {
-            await one.Node.Send(Movement.Open($"a{i}"), Cancellation);
-            credited.Add(((CommandResult.Accepted)await one.Node.Send(Movement.Credit($"a{i}", 10_000), Cancellation)).Token);
+            await one.Node.SendAsync(Movement.Open($"a{i}"), Cancellation);
+            credited.Add(((CommandResult.Accepted)await one.Node.SendAsync(Movement.Credit($"a{i}", 10_000), Cancellation)).Token);
         }
 
-        CommandResult[] asked = await Task.WhenAll(Enumerable.Range(0, Transfers).Select(i => (i % 2 == 0 ? one : two).Node.Send(Request($"t{i}", $"a{i % Accounts}", $"a{(i + 1) % Accounts}"), Cancellation)));
+        CommandResult[] asked = await Task.WhenAll(Enumerable.Range(0, Transfers).Select(i => (i % 2 == 0 ? one : two).Node.SendAsync(Request($"t{i}", $"a{i % Accounts}", $"a{(i + 1) % Accounts}"), Cancellation)));
         asked.ShouldAllBe(r => r is CommandResult.Accepted);
-        await one.Node.WaitForReadModels(Cancellation);
-        await two.Node.WaitForReadModels(Cancellation);
+        await one.Node.WaitForReadModelsAsync(Cancellation);
+        await two.Node.WaitForReadModelsAsync(Cancellation);
         (await Documents(one)).Sum(d => d["asked"].ToInt64()).ShouldBe(Transfers);
         await ShouldAnswerTokens(one, ((CommandResult.Accepted)asked[^1]).Token, credited[0]);
 
@@ -70,14 +70,14 @@ public sealed class SharedReadModelTests(BankFixture bank) : IAsyncDisposable
         await Until(one, documents => documents.Sum(d => d["debits"].ToInt64()) == Transfers && documents.Sum(d => d["credits"].ToInt64()) == Transfers + Accounts);
         await _nodes.Stop(two);
         var verifier = new Verifier(one.Node, one.Part);
-        await verifier.WaitForAllPartitions(TimeSpan.FromMinutes(1), TimeProvider.System, Cancellation);
-        VerificationReport report = await verifier.Run(Cancellation);
+        await verifier.WaitForAllPartitionsAsync(TimeSpan.FromMinutes(1), TimeProvider.System, Cancellation);
+        VerificationReport report = await verifier.RunAsync(Cancellation);
         report.Differences.ShouldBeEmpty();
         report.Documents.ShouldBe(Accounts);
 
         // One that verifies nothing would find no difference either.
         await one.Node.ReadModels.GetCollection<BsonDocument>("activities").UpdateOneAsync("{ _id: 'a1' }", "{ $inc: { asked: 1 } }", cancellationToken: Cancellation);
-        (await new Verifier(one.Node, one.Part).Run(Cancellation)).Differences.ShouldHaveSingleItem().ShouldStartWith("activities/a1 differs: asked");
+        (await new Verifier(one.Node, one.Part).RunAsync(Cancellation)).Differences.ShouldHaveSingleItem().ShouldStartWith("activities/a1 differs: asked");
     }
 
     private static async Task ShouldAnswerTokens(BankNode node, ConsistencyToken token, ConsistencyToken credited)
@@ -103,6 +103,6 @@ public sealed class SharedReadModelTests(BankFixture bank) : IAsyncDisposable
     private static async Task Until(BankNode node, Func<List<BsonDocument>, bool> reached)
     {
         while (!reached(await Documents(node)))
-            await node.Node.WaitForReadModels(Cancellation);
+            await node.Node.WaitForReadModelsAsync(Cancellation);
     }
 }

@@ -21,9 +21,9 @@ public sealed class StandbyTests(BankFixture bank)
         var restores = new Restores();
         BankNode one = await nodes.Start("one", isStatic: false, Cancellation, standbys: 1);
         for (int p = 0; p < Partitions; p++)
-            await one.Node.Send(Movement.Open(AccountOf(one, p)), Cancellation);
+            await one.Node.SendAsync(Movement.Open(AccountOf(one, p)), Cancellation);
         for (int i = 0; i < Movements; i++)
-            await one.Node.Send(Movement.Credit(AccountOf(one, i % Partitions), 1, $"m{i}"), Cancellation);
+            await one.Node.SendAsync(Movement.Credit(AccountOf(one, i % Partitions), 1, $"m{i}"), Cancellation);
         BankNode two = await nodes.Start("two", isStatic: false, Cancellation, standbys: 1, restores);
         IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
         int moved = owners.First(o => o.Value == one.Part.Processor.NodeId).Key;
@@ -33,19 +33,19 @@ public sealed class StandbyTests(BankFixture bank)
         ((AccountState)copy.State).Balance.ShouldBe(Movements / Partitions);
         two.Part.Processor.StatusOf(moved).ShouldBeNull();
         two.Part.Processor.Standbys.ShouldBe([moved]);
-        (await two.Part.Reads.Read(AggregateId.Parse(account), ReadConsistency.Eventual, Cancellation)).ShouldBe(copy);
-        await Should.ThrowAsync<AggregateUnavailableException>(async () => await two.Part.Processor.Read(AggregateId.Parse(account), Cancellation));
+        (await two.Part.Reads.ReadAsync(AggregateId.Parse(account), ReadConsistency.Eventual, Cancellation)).ShouldBe(copy);
+        await Should.ThrowAsync<AggregateUnavailableException>(async () => await two.Part.Processor.ReadAsync(AggregateId.Parse(account), Cancellation));
 
         // The copy follows.
-        await two.Node.Send(Movement.Credit(account, 1, "late"), Cancellation);
+        await two.Node.SendAsync(Movement.Credit(account, 1, "late"), Cancellation);
         await Warm(two, account, copy.Version + 1);
 
         await nodes.Stop(one);
         (await nodes.AllServed(Cancellation))[moved].ShouldBe(two.Part.Processor.NodeId);
         restores.Events[moved].ShouldBe(0);
-        (await two.Part.Reads.Read(AggregateId.Parse(account), Cancellation))!.Version.ShouldBe(copy.Version + 1);
-        (await two.Node.Send(Movement.Credit(account, 1, "late"), Cancellation)).IsDuplicate.ShouldBeTrue();
-        (await two.Node.Send(Movement.Credit(account, 1, "last"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(copy.Version + 2);
+        (await two.Part.Reads.ReadAsync(AggregateId.Parse(account), Cancellation))!.Version.ShouldBe(copy.Version + 1);
+        (await two.Node.SendAsync(Movement.Credit(account, 1, "late"), Cancellation)).IsDuplicate.ShouldBeTrue();
+        (await two.Node.SendAsync(Movement.Credit(account, 1, "last"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(copy.Version + 2);
     }
 
     [Fact]
@@ -55,9 +55,9 @@ public sealed class StandbyTests(BankFixture bank)
         BankNode one = await nodes.Start("one", isStatic: false, Cancellation, standbys: 1);
         string[] accounts = [.. Enumerable.Range(0, Partitions).Select(p => AccountOf(one, p))];
         foreach (string account in accounts)
-            await one.Node.Send(Movement.Open(account), Cancellation);
+            await one.Node.SendAsync(Movement.Open(account), Cancellation);
         for (int i = 0; i < Movements; i++)
-            await one.Node.Send(Movement.Credit(accounts[i % Partitions], 1, $"m{i}"), Cancellation);
+            await one.Node.SendAsync(Movement.Credit(accounts[i % Partitions], 1, $"m{i}"), Cancellation);
         using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
             await admin.DeleteRecordsAsync([.. Enumerable.Range(0, Partitions).Select(p => new TopicPartitionOffset(one.Part.Topics.Events, p, 50))]);
 
@@ -65,7 +65,7 @@ public sealed class StandbyTests(BankFixture bank)
         IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
         int kept = owners.First(o => o.Value == one.Part.Processor.NodeId).Key;
         AggregateView copy = await Warm(two, accounts[kept], version: 1 + (Movements / Partitions));
-        copy.ShouldBe(await one.Part.Processor.Read(AggregateId.Parse(accounts[kept]), Cancellation));
+        copy.ShouldBe(await one.Part.Processor.ReadAsync(AggregateId.Parse(accounts[kept]), Cancellation));
         two.Part.Processor.Standbys.ShouldBe([kept]);
     }
 
@@ -78,7 +78,7 @@ public sealed class StandbyTests(BankFixture bank)
         IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
         int kept = owners.First(o => o.Value == one.Part.Processor.NodeId).Key;
         var account = AggregateId.Parse(AccountOf(one, kept));
-        var opened = (CommandResult.Accepted)await one.Node.Send(Movement.Open(account.Value), Cancellation);
+        var opened = (CommandResult.Accepted)await one.Node.SendAsync(Movement.Open(account.Value), Cancellation);
         await Warm(two, account.Value, version: 1);
 
         two.Part.Processor.CanRead(opened.Token).ShouldBeTrue();
@@ -91,8 +91,8 @@ public sealed class StandbyTests(BankFixture bank)
         // At once after a write, at the other node, by HTTP: whether its copy or the owner answers, the write is there.
         for (int i = 0; i < Movements; i++)
         {
-            var credited = (CommandResult.Accepted)await one.Node.Send(Movement.Credit(account.Value, 1, $"t{i}"), Cancellation);
-            (await two.Part.Reads.Read(account, credited.Token, Cancellation))!.Version.ShouldBe(credited.Version);
+            var credited = (CommandResult.Accepted)await one.Node.SendAsync(Movement.Credit(account.Value, 1, $"t{i}"), Cancellation);
+            (await two.Part.Reads.ReadAsync(account, credited.Token, Cancellation))!.Version.ShouldBe(credited.Version);
         }
 
         HttpResponseMessage read = await two.Http.GetAsync($"/account/{account.Value}?token={opened.Token}", Cancellation);
@@ -112,7 +112,7 @@ public sealed class StandbyTests(BankFixture bank)
         {
             try
             {
-                if (await node.Part.Processor.Read(AggregateId.Parse(account), ReadConsistency.Eventual, Cancellation) is { } view && view.Version == version)
+                if (await node.Part.Processor.ReadAsync(AggregateId.Parse(account), ReadConsistency.Eventual, Cancellation) is { } view && view.Version == version)
                     return view;
             }
             catch (AggregateUnavailableException)

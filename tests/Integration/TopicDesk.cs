@@ -44,7 +44,7 @@ internal sealed class TopicDesk : IDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public Task<EventSourcedNode> Start(NodeLog? log = null, int barrierEvents = 50_000) => EventSourcedNode.Start(
+    public Task<EventSourcedNode> Start(NodeLog? log = null, int barrierEvents = 50_000) => EventSourcedNode.StartAsync(
         Application, _servers.Addresses, new KafkaEventSourcingOptions { DataDirectory = Data, Partitions = 1, BarrierEvents = barrierEvents }, log ?? (Microsoft.Extensions.Logging.ILoggerFactory)NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
 
     /// <summary>Puts commands into the command topic, without command ids unless they are said; they are there when it returns.</summary>
@@ -53,7 +53,7 @@ internal sealed class TopicDesk : IDisposable
         var sent = new List<Task>();
         foreach (CommandEnvelope command in commands)
         {
-            TopicEncoder encoder = await _serde.Prepare(Topics.Commands, [command.Payload.GetType()], Cancellation);
+            TopicEncoder encoder = await _serde.PrepareAsync(Topics.Commands, [command.Payload.GetType()], Cancellation);
             var value = new System.Buffers.ArrayBufferWriter<byte>();
             encoder.Encode((IAvroRecord)command.Payload, value);
             var headers = new Headers();
@@ -69,10 +69,10 @@ internal sealed class TopicDesk : IDisposable
     public async Task Decide(EventSourcedNode node, IEnumerable<CommandEnvelope> commands, CommandEnvelope last)
     {
         await Post(commands);
-        await node.Aggregates[0].CommandTopic.Send(last, Cancellation);
+        await node.Aggregates[0].CommandTopic.SendAsync(last, Cancellation);
     }
 
-    public async Task<long> Version(EventSourcedNode node, string account) => (await node.Aggregates[0].Processor.Read(AggregateId.Parse(account), Cancellation))?.Version ?? 0;
+    public async Task<long> Version(EventSourcedNode node, string account) => (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(account), Cancellation))?.Version ?? 0;
 
     public void DeleteStore() => Directory.Delete(Data, recursive: true);
 
@@ -86,11 +86,11 @@ internal sealed class TopicDesk : IDisposable
     /// <summary>Deletes a topic and makes it again, as it was declared.</summary>
     public async Task MakeAgain(string topic)
     {
-        TopicId before = (await TopicIds.Of(_admin, [topic], TimeSpan.FromSeconds(30), Cancellation))[topic];
+        TopicId before = (await TopicIds.OfAsync(_admin, [topic], TimeSpan.FromSeconds(30), Cancellation))[topic];
         await _admin.DeleteTopicsAsync([topic]);
         TopicDeclaration declaration = TopicDeclaration.For(Topics, 1, -1);
-        while (!(await TopicIds.Of(_admin, [topic], TimeSpan.Zero, Cancellation)).TryGetValue(topic, out TopicId now) || !now.Differs(before))
-            await _provisioner.Apply((await _provisioner.Plan(declaration, Cancellation)).OnlyMissingTopics(), Cancellation);
+        while (!(await TopicIds.OfAsync(_admin, [topic], TimeSpan.Zero, Cancellation)).TryGetValue(topic, out TopicId now) || !now.Differs(before))
+            await _provisioner.ApplyAsync((await _provisioner.PlanAsync(declaration, Cancellation)).OnlyMissingTopics(), Cancellation);
     }
 
     public async Task<long> EndOf(string topic) => (await _admin.ListOffsetsAsync(

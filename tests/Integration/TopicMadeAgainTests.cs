@@ -121,7 +121,7 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
             // Another barrier, and one aggregate that has changed.
             long before = await desk.EndOf(desk.Topics.Events);
             for (int i = 0; i < 25; i++)
-                (await node.Send(Movement.Credit("last", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+                (await node.SendAsync(Movement.Credit("last", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
             await node.DisposeAsync();
             desk.DeleteStore();
             await desk.DeleteRecords(desk.Topics.Events, before);
@@ -149,7 +149,7 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
         health.Status.ShouldBe(CheckStatus.Failing);
         health.Reason.ShouldNotBeNull().ShouldContain(reason);
         processor.TrySend(Movement.Credit("a", 1), out _).ShouldBeFalse();
-        (await Should.ThrowAsync<AggregateUnavailableException>(async () => await processor.Read(AggregateId.Parse("a"), Cancellation))).Message.ShouldContain(topic);
+        (await Should.ThrowAsync<AggregateUnavailableException>(async () => await processor.ReadAsync(AggregateId.Parse("a"), Cancellation))).Message.ShouldContain(topic);
     }
 
     // Records that a reader sees: a writer that learns of the other topic by its own event has aborted it.

@@ -26,23 +26,23 @@ public sealed class TransferTests(BankFixture bank)
         ApplicationDefinition application = NewBank();
         string data = Path.Combine(bank.Servers.Folder, application.Name);
         var random = new Random(20260331);
-        await using (EventSourcedNode node = await bank.Servers.StartNode(application, data, Cancellation))
+        await using (EventSourcedNode node = await bank.Servers.StartNodeAsync(application, data, Cancellation))
         {
             for (int i = 0; i < Accounts; i++)
             {
-                await node.Send(Movement.Open($"a{i}"), Cancellation);
-                await node.Send(Movement.Credit($"a{i}", Funds), Cancellation);
+                await node.SendAsync(Movement.Open($"a{i}"), Cancellation);
+                await node.SendAsync(Movement.Credit($"a{i}", Funds), Cancellation);
             }
 
-            await node.Send(Movement.Open("closed"), Cancellation);
-            await node.Send(Close("closed"), Cancellation);
-            await Task.WhenAll(Enumerable.Range(0, Transfers / 2).Select(i => node.Send(Random(random, i), Cancellation)));
+            await node.SendAsync(Movement.Open("closed"), Cancellation);
+            await node.SendAsync(Close("closed"), Cancellation);
+            await Task.WhenAll(Enumerable.Range(0, Transfers / 2).Select(i => node.SendAsync(Random(random, i), Cancellation)));
         }
 
         // The node was stopped with transfers under way; stores and all are gone, the log is not.
         Directory.Delete(data, recursive: true);
-        await using EventSourcedNode again = await bank.Servers.StartNode(application, data, Cancellation);
-        await Task.WhenAll(Enumerable.Range(Transfers / 2, Transfers / 2).Select(i => again.Send(Random(random, i), Cancellation)));
+        await using EventSourcedNode again = await bank.Servers.StartNodeAsync(application, data, Cancellation);
+        await Task.WhenAll(Enumerable.Range(Transfers / 2, Transfers / 2).Select(i => again.SendAsync(Random(random, i), Cancellation)));
         await WaitForEnds(application, Transfers);
 
         List<TransferState> transfers = await States<TransferState>(again, "transfer");
@@ -56,7 +56,7 @@ public sealed class TransferTests(BankFixture bank)
         await ShouldHaveOneMovementAStep(again, transfers.Count(t => t.Status == TransferStatus.Completed), transfers.Count(t => t.Status == TransferStatus.Refunded));
         foreach (AggregateNode aggregate in again.Aggregates)
         {
-            VerificationReport report = await new Verifier(again, aggregate).Run(Cancellation);
+            VerificationReport report = await new Verifier(again, aggregate).RunAsync(Cancellation);
             report.IsConsistent.ShouldBeTrue(string.Join(Environment.NewLine, report.Differences));
         }
     }
@@ -69,13 +69,13 @@ public sealed class TransferTests(BankFixture bank)
         BankNode one = await nodes.Start("one", isStatic: false, Cancellation, standbys: 1);
         for (int i = 0; i < Accounts; i++)
         {
-            await one.Node.Send(Movement.Open($"a{i}"), Cancellation);
-            await one.Node.Send(Movement.Credit($"a{i}", Funds), Cancellation);
+            await one.Node.SendAsync(Movement.Open($"a{i}"), Cancellation);
+            await one.Node.SendAsync(Movement.Credit($"a{i}", Funds), Cancellation);
         }
 
         var random = new Random(20261125);
         int sent = 0;
-        Task Send(IReadOnlyList<BankNode> at) => Task.WhenAll([.. Enumerable.Range(0, each).Select(_ => at[sent % at.Count].Node.Send(Random(random, sent++), Cancellation))]);
+        Task Send(IReadOnlyList<BankNode> at) => Task.WhenAll([.. Enumerable.Range(0, each).Select(_ => at[sent % at.Count].Node.SendAsync(Random(random, sent++), Cancellation))]);
         Task first = Send([one]);
         await nodes.Start("two", isStatic: false, Cancellation, standbys: 1);
         await first;
@@ -91,10 +91,10 @@ public sealed class TransferTests(BankFixture bank)
         EventSourcedNode node = nodes.Running[0].Node;
         var transfers = new List<TransferState>();
         for (int i = 0; i < sent; i++)
-            transfers.Add((TransferState)(await node.AggregateOf(typeof(RequestTransfer)).Reads.Read(AggregateId.Parse(string.Create(CultureInfo.InvariantCulture, $"t{i}")), Cancellation))!.State);
+            transfers.Add((TransferState)(await node.AggregateOf(typeof(RequestTransfer)).Reads.ReadAsync(AggregateId.Parse(string.Create(CultureInfo.InvariantCulture, $"t{i}")), Cancellation))!.State);
         long balances = 0;
         for (int i = 0; i < Accounts; i++)
-            balances += ((AccountState)(await node.Aggregates[0].Reads.Read(AggregateId.Parse($"a{i}"), Cancellation))!.State).Balance;
+            balances += ((AccountState)(await node.Aggregates[0].Reads.ReadAsync(AggregateId.Parse($"a{i}"), Cancellation))!.State).Balance;
         balances.ShouldBe(Accounts * Funds);
         await ShouldHaveOneMovementAStep(node, transfers.Count(t => t.Status == TransferStatus.Completed), transfers.Count(t => t.Status == TransferStatus.Refunded));
     }
@@ -105,16 +105,16 @@ public sealed class TransferTests(BankFixture bank)
         ApplicationDefinition application = NewBank();
         string data = Path.Combine(bank.Servers.Folder, application.Name);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
-        await using (EventSourcedNode node = await bank.Servers.StartNode(application, data, Cancellation))
+        await using (EventSourcedNode node = await bank.Servers.StartNodeAsync(application, data, Cancellation))
         {
             foreach (string account in (string[])["payer", "receiver"])
-                await node.Send(Movement.Open(account, limit: 100), Cancellation);
+                await node.SendAsync(Movement.Open(account, limit: 100), Cancellation);
             await desk.Produce("payer", "poison"u8.ToArray()); // its debit has to wait
-            await node.Send(Request("t", "payer", "receiver", 10, TimeProvider.System.GetUtcNow() + TimeSpan.FromSeconds(2)), Cancellation);
+            await node.SendAsync(Request("t", "payer", "receiver", 10, TimeProvider.System.GetUtcNow() + TimeSpan.FromSeconds(2)), Cancellation);
         }
 
         Directory.Delete(data, recursive: true);
-        await using EventSourcedNode again = await bank.Servers.StartNode(application, data, Cancellation);
+        await using EventSourcedNode again = await bank.Servers.StartNodeAsync(application, data, Cancellation);
         await WaitFor(application, "TransferExpired", 1);
         (await Transfer(again, "t")).Status.ShouldBe(TransferStatus.Debiting);
         desk.Discard("payer", desk.Letters().First(l => !l.IsQueued).Offset).Outcome.ShouldBe(ReplyOutcome.Accepted);
@@ -124,7 +124,7 @@ public sealed class TransferTests(BankFixture bank)
         (await States<AccountState>(again, "account")).ShouldAllBe(a => a.Balance == 0);
         Counts(application, "transfer").ShouldBe(new Dictionary<string, int> { ["TransferRequested"] = 1, ["TransferExpired"] = 1, ["TransferDebited"] = 1, ["TransferRefunded"] = 1 }, ignoreOrder: true);
 
-        await again.WaitForReadModels(Cancellation);
+        await again.WaitForReadModelsAsync(Cancellation);
         BsonDocument document = await again.ReadModels.GetCollection<BsonDocument>("transfers").Find(new BsonDocument("_id", "t")).SingleAsync(Cancellation);
         document["status"].AsString.ShouldBe("refunded");
     }
@@ -133,11 +133,11 @@ public sealed class TransferTests(BankFixture bank)
     public async Task Discarding_a_parked_debit_refuses_the_transfer()
     {
         ApplicationDefinition application = NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
-        await node.Send(Movement.Open("payer", limit: 100), Cancellation);
+        await node.SendAsync(Movement.Open("payer", limit: 100), Cancellation);
         await desk.Produce("payer", "poison"u8.ToArray());
-        await node.Send(Request("t", "payer", "receiver", 10, null), Cancellation);
+        await node.SendAsync(Request("t", "payer", "receiver", 10, null), Cancellation);
         await WaitForLetters(desk, 2);
         desk.Discard("payer").Outcome.ShouldBe(ReplyOutcome.Accepted);
         await WaitFor(application, "TransferRefused", 1);
@@ -148,14 +148,14 @@ public sealed class TransferTests(BankFixture bank)
     public async Task Refund_to_an_account_that_was_closed_meanwhile_is_kept_by_the_transfer()
     {
         ApplicationDefinition application = NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
-        await node.Send(Movement.Open("payer"), Cancellation);
-        await node.Send(Movement.Credit("payer", 10), Cancellation);
+        await node.SendAsync(Movement.Open("payer"), Cancellation);
+        await node.SendAsync(Movement.Credit("payer", 10), Cancellation);
         await desk.Produce("unknown", "poison"u8.ToArray()); // holds the credit up
-        await node.Send(Request("t", "payer", "unknown", 10, null), Cancellation);
+        await node.SendAsync(Request("t", "payer", "unknown", 10, null), Cancellation);
         await WaitForLetters(desk, 2);
-        (await node.Send(Close("payer"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await node.SendAsync(Close("payer"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         desk.Discard("unknown").Outcome.ShouldBe(ReplyOutcome.Accepted);
         await WaitFor(application, "TransferSuspended", 1);
         Banking.Domain.Transfer.Holds(await Transfer(node, "t")).ShouldBe(10);
@@ -183,12 +183,12 @@ public sealed class TransferTests(BankFixture bank)
     private static CommandEnvelope Close(string account) => new(AggregateId.Parse(account), CommandId.New(TimeProvider.System), new CloseAccount());
 
     private static async Task<TransferState> Transfer(EventSourcedNode node, string id) =>
-        (TransferState)(await node.AggregateOf(typeof(RequestTransfer)).Processor.Read(AggregateId.Parse(id), Cancellation))!.State;
+        (TransferState)(await node.AggregateOf(typeof(RequestTransfer)).Processor.ReadAsync(AggregateId.Parse(id), Cancellation))!.State;
 
     private static async Task<List<TState>> States<TState>(EventSourcedNode node, string aggregate)
     {
         var states = new List<TState>();
-        await foreach (AggregateView view in node.Aggregates.Single(a => a.Definition.Name == aggregate).Processor.ReadAll(Cancellation))
+        await foreach (AggregateView view in node.Aggregates.Single(a => a.Definition.Name == aggregate).Processor.ReadAllAsync(Cancellation))
             states.Add((TState)view.State);
         return states;
     }
@@ -199,9 +199,9 @@ public sealed class TransferTests(BankFixture bank)
         int debits = 0;
         int credits = 0;
         var commands = new HashSet<(AggregateId, CommandId)>();
-        foreach (int partition in (await node.Aggregates[0].History.EndOffsets(Cancellation)).Keys)
+        foreach (int partition in (await node.Aggregates[0].History.EndOffsetsAsync(Cancellation)).Keys)
         {
-            await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadPartition(partition, 0, Cancellation))
+            await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadPartitionAsync(partition, 0, Cancellation))
             {
                 debits += recorded.Payload is AccountDebited ? 1 : 0;
                 credits += recorded.Payload is AccountCredited { Operation: Operation.TransferIn } ? 1 : 0;

@@ -23,9 +23,9 @@ public sealed class UnreadableEventTests(BankFixture bank)
         string data = Path.Combine(bank.Servers.Folder, name);
         await using (EventSourcedNode whole = await Start(name, data, withDebits: true))
         {
-            await whole.Send(Movement.Credit("a", 10), Cancellation);
+            await whole.SendAsync(Movement.Credit("a", 10), Cancellation);
             for (int i = 0; i < 3; i++)
-                (await whole.Send(Movement.Debit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+                (await whole.SendAsync(Movement.Debit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         }
 
         LogRefusedException refused = await Should.ThrowAsync<LogRefusedException>(Start(name, data, withDebits: false));
@@ -33,8 +33,8 @@ public sealed class UnreadableEventTests(BankFixture bank)
         refused.Message.ShouldContain("--ignore-unknown-events");
 
         await using EventSourcedNode told = await Start(name, data, withDebits: false, ignore: true);
-        (await told.Send(Movement.Credit("b", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-        VerificationReport report = await new Verifier(told, told.Aggregates[0]).Run(Cancellation);
+        (await told.SendAsync(Movement.Credit("b", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        VerificationReport report = await new Verifier(told, told.Aggregates[0]).RunAsync(Cancellation);
         report.IsConsistent.ShouldBeFalse();
         report.Differences.ShouldContain(d => d.Contains("AccountDebited", StringComparison.Ordinal));
     }
@@ -45,9 +45,9 @@ public sealed class UnreadableEventTests(BankFixture bank)
         string name = Testing.TestServers.UniqueName("unused");
         string data = Path.Combine(bank.Servers.Folder, name);
         await using (EventSourcedNode whole = await Start(name, data, withDebits: true))
-            await whole.Send(Movement.Credit("a", 10), Cancellation);
+            await whole.SendAsync(Movement.Credit("a", 10), Cancellation);
         await using EventSourcedNode part = await Start(name, data, withDebits: false);
-        (await part.Send(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        (await part.SendAsync(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
     }
 
     [Fact]
@@ -61,9 +61,9 @@ public sealed class UnreadableEventTests(BankFixture bank)
         {
             foreach (string account in accounts)
             {
-                await whole.Send(Movement.Credit(account, 10), Cancellation);
-                await whole.Send(Movement.Debit(account, 1), Cancellation);
-                await whole.Send(Movement.Credit(account, 5), Cancellation);
+                await whole.SendAsync(Movement.Credit(account, 10), Cancellation);
+                await whole.SendAsync(Movement.Debit(account, 1), Cancellation);
+                await whole.SendAsync(Movement.Credit(account, 5), Cancellation);
             }
         }
 
@@ -72,7 +72,7 @@ public sealed class UnreadableEventTests(BankFixture bank)
         {
             await using EventSourcedNode part = await Start(name, data, withDebits: false, ignore: true);
             foreach (string account in accounts)
-                (await Should.ThrowAsync<AggregateParkedException>(part.Aggregates[0].CommandTopic.Send(Movement.Credit(account, 100, $"queued-{start}"), Cancellation))).Cause.ShouldBe("unknown-event");
+                (await Should.ThrowAsync<AggregateParkedException>(part.Aggregates[0].CommandTopic.SendAsync(Movement.Credit(account, 100, $"queued-{start}"), Cancellation))).Cause.ShouldBe("unknown-event");
         }
 
         desk.Letters().Count.ShouldBe(accounts.Length * 3);
@@ -83,7 +83,7 @@ public sealed class UnreadableEventTests(BankFixture bank)
             views.Select(v => (v!.Version, ((AccountState)v.State).Balance)).ShouldBe(accounts.Select(_ => (5L, 214L)));
             desk.Letters().ShouldBeEmpty();
             desk.Letters(withResolved: true).Where(l => l.OriginTopic == desk.Topics.Events).ShouldAllBe(l => l.Resolution!.Outcome == "Folded" && l.Resolution.By.Contains("which can read it", StringComparison.Ordinal));
-            (await whole.Send(Movement.Credit("a", 100, "queued-1"), Cancellation)).IsDuplicate.ShouldBeTrue();
+            (await whole.SendAsync(Movement.Credit("a", 100, "queued-1"), Cancellation)).IsDuplicate.ShouldBeTrue();
         }
 
         Directory.Delete(data, recursive: true);
@@ -99,10 +99,10 @@ public sealed class UnreadableEventTests(BankFixture bank)
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
         await using (EventSourcedNode whole = await Start(name, data, withDebits: true))
         {
-            await whole.Send(Movement.Credit("a", 10), Cancellation);
-            await whole.Send(Movement.Debit("a", 1), Cancellation);
-            await whole.Send(Movement.Debit("a", 13), Cancellation);
-            await whole.Send(Movement.Credit("a", 5), Cancellation);
+            await whole.SendAsync(Movement.Credit("a", 10), Cancellation);
+            await whole.SendAsync(Movement.Debit("a", 1), Cancellation);
+            await whole.SendAsync(Movement.Debit("a", 13), Cancellation);
+            await whole.SendAsync(Movement.Credit("a", 5), Cancellation);
         }
 
         Directory.Delete(data, recursive: true);
@@ -116,7 +116,7 @@ public sealed class UnreadableEventTests(BankFixture bank)
 
         await using EventSourcedNode mended = await Start(name, data, withDebits: true);
         desk.Retry("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
-        AggregateView view = (await mended.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!;
+        AggregateView view = (await mended.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!;
         (view.Version, ((AccountState)view.State).Balance).ShouldBe((4, 1));
     }
 
@@ -129,10 +129,10 @@ public sealed class UnreadableEventTests(BankFixture bank)
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
         await using (EventSourcedNode whole = await Start(name, data, withDebits: true, barrierEvents: 1_000))
         {
-            await whole.Send(Movement.Credit("a", 10, "c1"), Cancellation);
-            await whole.Send(Movement.Debit("a", 1, "d1"), Cancellation);
-            await whole.Send(Movement.Credit("a", 5, "c2"), Cancellation);
-            await whole.Send(Movement.Debit("a", 2, "d2"), Cancellation);
+            await whole.SendAsync(Movement.Credit("a", 10, "c1"), Cancellation);
+            await whole.SendAsync(Movement.Debit("a", 1, "d1"), Cancellation);
+            await whole.SendAsync(Movement.Credit("a", 5, "c2"), Cancellation);
+            await whole.SendAsync(Movement.Debit("a", 2, "d2"), Cancellation);
         }
 
         Directory.Delete(data, recursive: true);
@@ -143,7 +143,7 @@ public sealed class UnreadableEventTests(BankFixture bank)
             desk.Discard("a").Outcome.ShouldBe(ReplyOutcome.Accepted); // the second one, which is met only now
             desk.Letters().ShouldBeEmpty();
             await Holds(part, version: 4, balance: 15);
-            (await part.Send(Movement.Credit("a", 1, "c3"), Cancellation)).Version.ShouldBe(5);
+            (await part.SendAsync(Movement.Credit("a", 1, "c3"), Cancellation)).Version.ShouldBe(5);
         }
 
         // Also by code that can read it, from the store, from the snapshots and from the events: what was given up stays so.
@@ -152,7 +152,7 @@ public sealed class UnreadableEventTests(BankFixture bank)
             await using (EventSourcedNode whole = await Start(name, data, withDebits: true, barrierEvents: 1_000))
             {
                 await Holds(whole, version: 5, balance: 16);
-                (await whole.Send(Movement.Debit("a", 1, "d1"), Cancellation)).IsDuplicate.ShouldBeTrue(); // its outcome stays known
+                (await whole.SendAsync(Movement.Debit("a", 1, "d1"), Cancellation)).IsDuplicate.ShouldBeTrue(); // its outcome stays known
             }
 
             if (start > 0)
@@ -168,8 +168,8 @@ public sealed class UnreadableEventTests(BankFixture bank)
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
         await using (EventSourcedNode whole = await Start(name, data, withDebits: true))
         {
-            await whole.Send(Movement.Credit("a", 10), Cancellation);
-            await whole.Send(Movement.Debit("a", 13), Cancellation);
+            await whole.SendAsync(Movement.Credit("a", 10), Cancellation);
+            await whole.SendAsync(Movement.Debit("a", 13), Cancellation);
         }
 
         Directory.Delete(data, recursive: true);
@@ -182,22 +182,22 @@ public sealed class UnreadableEventTests(BankFixture bank)
     {
         var views = new List<AggregateView?>();
         foreach (string account in accounts)
-            views.Add(await node.Aggregates[0].Processor.Read(AggregateId.Parse(account), Cancellation));
+            views.Add(await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(account), Cancellation));
         return [.. views];
     }
 
     private static async Task Holds(EventSourcedNode node, long version, long balance)
     {
-        AggregateView view = (await node.Aggregates[0].Processor.Read(AggregateId.Parse("a"), Cancellation))!;
+        AggregateView view = (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!;
         (view.Version, ((AccountState)view.State).Balance).ShouldBe((version, balance));
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
         while (node.Aggregates[0].StoppedReadModels.Count > 0) // they find out at their next try
             await look.WaitForNextTickAsync(Cancellation);
-        await node.WaitForReadModels(Cancellation);
+        await node.WaitForReadModelsAsync(Cancellation);
         (await node.ReadModels.GetCollection<BsonDocument>("balances").Find(new BsonDocument("_id", "a")).SingleAsync(Cancellation))["balance"].ToInt64().ShouldBe(balance);
-        (await new Verifier(node, node.Aggregates[0]).Run(Cancellation)).Differences.ShouldBeEmpty();
+        (await new Verifier(node, node.Aggregates[0]).RunAsync(Cancellation)).Differences.ShouldBeEmpty();
         var history = new List<long>();
-        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregate(AggregateId.Parse("a"), Cancellation))
+        await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregateAsync(AggregateId.Parse("a"), Cancellation))
             history.Add(recorded.Version);
         List<long> read = version == 4 ? [1, 3] : [1, 3, 5];
         history.ShouldBe(read);
@@ -224,7 +224,7 @@ public sealed class UnreadableEventTests(BankFixture bank)
 
         ApplicationDefinition application = EventSourcedApplication.Named(name, "Has debits, or does not.").With(account.Build()).With(Balances(withDebits)).Build();
         var options = new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents, IgnoreUnknownEvents = ignore };
-        return EventSourcedNode.Start(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
     }
 
     private sealed record BalanceDocument(string Id, long Balance);

@@ -9,4 +9,4 @@ EventSourcedApplication warehouse = EventSourcedApplication.Named("warehouse", "
     .WithExamples(new Receive { Amount = 20 }, new Ship { Amount = 15 });
 if (Environment.GetEnvironmentVariable("PLANTED_MAILER") is { } mailer) // for tests of subscriptions
     warehouse.With(Warehouse.Mailer(hangsAt: mailer));
-return await warehouse.Run(args);
+return await warehouse.RunAsync(args);

@@ -24,7 +24,7 @@ public sealed class HeirTests(ProcessingFixture fixture) : IClassFixture<Process
     {
         using IAdminClient admin = new AdminClientBuilder(fixture.Kafka.Admin()).Build();
         using (var provisioner = new TopicProvisioner(fixture.Kafka))
-            await provisioner.Apply(new TopicPlan([new TopicSpecification { Name = _name, Partitions = partitions, ReplicationFactor = 1 }], [], []), Cancellation);
+            await provisioner.ApplyAsync(new TopicPlan([new TopicSpecification { Name = _name, Partitions = partitions, ReplicationFactor = 1 }], [], []), Cancellation);
         var running = new Dictionary<string, Member>();
         try
         {

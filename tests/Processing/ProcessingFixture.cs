@@ -36,9 +36,9 @@ public sealed class ProcessingFixture : IAsyncLifetime
 
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _servers.Addresses.Registry });
         _serde = AvroMessageSerde.Create(_registry, Counter.Types);
-        Encoders = new ProcessorEncoders(null!, null!, null!, null!, await _serde.Prepare("app.counter.timers", [typeof(Avro.Messages.TimerElapsed)], TestContext.Current.CancellationToken),
+        Encoders = new ProcessorEncoders(null!, null!, null!, null!, await _serde.PrepareAsync("app.counter.timers", [typeof(Avro.Messages.TimerElapsed)], TestContext.Current.CancellationToken),
             await ProcessRoutes.Prepare(Counter.Process, "app", [Counter.Definition, Counter.Process], _serde, TestContext.Current.CancellationToken));
-        Encoder = await _serde.Prepare(Topic, [typeof(Add), typeof(Fail), typeof(Added)], TestContext.Current.CancellationToken);
+        Encoder = await _serde.PrepareAsync(Topic, [typeof(Add), typeof(Fail), typeof(Added)], TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()

@@ -17,7 +17,7 @@ public sealed class SettledEndTests(ProcessingFixture fixture) : IClassFixture<P
     {
         var partition = new TopicPartition(TestServers.UniqueName("events"), 0);
         using (var provisioner = new TopicProvisioner(fixture.Kafka))
-            await provisioner.Apply(new TopicPlan([new TopicSpecification { Name = partition.Topic, Partitions = 1 }], [], []), Cancellation);
+            await provisioner.ApplyAsync(new TopicPlan([new TopicSpecification { Name = partition.Topic, Partitions = 1 }], [], []), Cancellation);
         (await Task.Run(() => EventReplay.SettledEnd(fixture.Kafka, partition, Cancellation), Cancellation)).ShouldBe(0);
         ProducerConfig config = fixture.Kafka.Producer();
         config.TransactionalId = TestServers.UniqueName("writer");

@@ -74,7 +74,7 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
     public async Task Snapshots_that_are_fewer_than_the_barrier_says_are_not_loaded()
     {
         PartitionContext context = await Context();
-        TopicEncoder encoder = await context.Serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier)], Cancellation);
+        TopicEncoder encoder = await context.Serde.PrepareAsync(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier)], Cancellation);
         Produce(_topics.Events, "a"u8.ToArray(), [0]);
         var snapshot = new AggregateSnapshot { Version = 1, EventOffset = 0, StateSchema = Counter.State.Fingerprint, State = StateOf(3), RecentCommands = [] };
         Produce(_topics.Snapshots, "a"u8.ToArray(), Encode(encoder, snapshot));
@@ -91,7 +91,7 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
     public async Task Newest_position_is_found_from_the_end_of_the_topic_whatever_is_behind_it()
     {
         PartitionContext context = await Context();
-        TopicEncoder encoder = await context.Serde.Prepare(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], Cancellation);
+        TopicEncoder encoder = await context.Serde.PrepareAsync(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], Cancellation);
         PartitionPosition? Read() => new PositionReader(context, 0, new RegistryWait(NullLogger.Instance, 0)).Read(Cancellation);
         Read().ShouldBeNull();
 
@@ -131,7 +131,7 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
     private async Task<PartitionContext> Context()
     {
         using (var provisioner = new TopicProvisioner(fixture.Kafka))
-            await provisioner.Apply(await provisioner.Plan(TopicDeclaration.For(_topics, 1, -1), Cancellation), Cancellation);
+            await provisioner.ApplyAsync(await provisioner.PlanAsync(TopicDeclaration.For(_topics, 1, -1), Cancellation), Cancellation);
         var options = new CommandProcessorOptions { StateDirectory = _folder.Child("state") };
         return new PartitionContext(Counter.Definition, _topics, fixture.Kafka, fixture.Serde, fixture.Encoders, new NodeIdentity("n"), 1, 1, null!, options, TimeProvider.System, NullLogger.Instance);
     }

@@ -40,7 +40,7 @@ public sealed class UnencodableTests : IClassFixture<ProcessingFixture>, IAsyncL
     public async ValueTask InitializeAsync()
     {
         var serde = AvroMessageSerde.Create(_fixture.Registry, [AvroRecordType.Of<Tagged>()]);
-        TopicEncoder encoder = await serde.Prepare("app.tag.events", [typeof(Tagged)], TestContext.Current.CancellationToken);
+        TopicEncoder encoder = await serde.PrepareAsync("app.tag.events", [typeof(Tagged)], TestContext.Current.CancellationToken);
         _decider = new BatchDecider(Definition, 3, _store, new AggregateCache(_store, Definition, 100), encoder, 1_000, new ParkedAggregates(new TopicFamily("app", "tag"), 3, TimeProvider.System), _fixture.Outbox(Definition));
     }
 
@@ -85,7 +85,7 @@ public sealed class UnencodableTests : IClassFixture<ProcessingFixture>, IAsyncL
     public async Task Command_that_is_nested_without_end_is_undecodable()
     {
         var serde = AvroMessageSerde.Create(_fixture.Registry, [AvroRecordType.Of<PutTree>()]);
-        await serde.Prepare("app.trees.commands", [typeof(PutTree)], TestContext.Current.CancellationToken);
+        await serde.PrepareAsync("app.trees.commands", [typeof(PutTree)], TestContext.Current.CancellationToken);
         int id = await _fixture.Registry.GetSchemaIdAsync("app.trees.commands-Counting.PutTree", new Confluent.SchemaRegistry.Schema(AvroRecordType.Of<PutTree>().SchemaJson, Confluent.SchemaRegistry.SchemaType.Avro));
         byte[] value = [0, 0, 0, 0, 0, .. Enumerable.Repeat((byte)2, 400_000), 2, 0];
         BinaryPrimitives.WriteInt32BigEndian(value.AsSpan(1), id);

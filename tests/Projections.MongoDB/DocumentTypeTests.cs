@@ -27,11 +27,11 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         ReadModelDocuments.Check(projection, documents[0]);
         using var store = new MongoProjectionStore(
             new MongoProjectionOptions { ConnectionString = _server.ConnectionString, Database = "types" }, TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
-        await store.Prepare([projection], Cancellation);
+        await store.PrepareAsync([projection], Cancellation);
         await using (var engine = new ProjectionEngine([projection], store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance))
-            await engine.Project(0, 0, [.. documents.Select((_, i) => Tally.Event(0, i, $"a{i}", 1, new Added(i)))], documents.Length, Cancellation);
+            await engine.ProjectAsync(0, 0, [.. documents.Select((_, i) => Tally.Event(0, i, $"a{i}", 1, new Added(i)))], documents.Length, Cancellation);
 
-        IReadOnlyDictionary<string, StoredDocument<Rich>> stored = await store.Load(projection, [.. documents.Select(d => d.Id)], Cancellation);
+        IReadOnlyDictionary<string, StoredDocument<Rich>> stored = await store.LoadAsync(projection, [.. documents.Select(d => d.Id)], Cancellation);
         foreach (Rich document in documents)
             ReadModelDocuments.ToBson(projection, stored[document.Id].Document!).ShouldBe(ReadModelDocuments.ToBson(projection, document));
 
@@ -80,9 +80,9 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         using var store = new MongoProjectionStore(
             new MongoProjectionOptions { ConnectionString = _server.ConnectionString, Database = "sums" }, TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
         await using var engine = new ProjectionEngine([projection], store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
-        await engine.Project(0, 0, [Tally.Event(0, 0, "a", 1, new Added(30))], 1, Cancellation);
-        await engine.Project(0, 1, [Tally.Event(0, 1, "a", 2, new Added(45))], 2, Cancellation);
-        (await store.Load(projection, ["w"], Cancellation))["w"].Document.ShouldBe(new Worked { Id = "w", Spent = TimeSpan.FromMinutes(75), Begins = new TimeOnly(8, 0), Cost = 3m });
+        await engine.ProjectAsync(0, 0, [Tally.Event(0, 0, "a", 1, new Added(30))], 1, Cancellation);
+        await engine.ProjectAsync(0, 1, [Tally.Event(0, 1, "a", 2, new Added(45))], 2, Cancellation);
+        (await store.LoadAsync(projection, ["w"], Cancellation))["w"].Document.ShouldBe(new Worked { Id = "w", Spent = TimeSpan.FromMinutes(75), Begins = new TimeOnly(8, 0), Cost = 3m });
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
 
         _database = TestServers.UniqueName("tally");
         _store = NewStore();
-        await _store.Prepare(Tally.All, Cancellation);
+        await _store.PrepareAsync(Tally.All, Cancellation);
     }
 
     public async ValueTask DisposeAsync()
@@ -67,7 +67,7 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
     public async Task Inserted_document_that_is_stored_already_is_refused_and_nothing_is_written()
     {
         await using var engine = new ProjectionEngine([Tally.Entries], _store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         await _store.Database.GetCollection<BsonDocument>("entries").InsertOneAsync(BsonDocument.Parse("{ _id: 'a/1', by: 99 }"), cancellationToken: Cancellation);
         (await Should.ThrowAsync<DocumentWriteException>(() => engine.Project(0, [Event(0, "a", 1, 5), Event(1, "a", 2, 5)], 2, Cancellation))).Code.ShouldBe(11000);
         (await _store.Database.GetCollection<BsonDocument>("entries").CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(1);
@@ -87,10 +87,10 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
     public async Task Checkpoint_that_another_writer_moved_writes_nothing()
     {
         await Project(_store, [Event(0, "a", 1, 5)], next: 1);
-        Guid build = (await _store.LoadState(Tally.Totals, Cancellation))!.Build;
-        CheckpointMovedException moved = await Should.ThrowAsync<CheckpointMovedException>(() => _store.Commit([], [new CheckpointMove("totals", 0, build, From: 0, To: 9, TopicId: null)], Cancellation));
+        Guid build = (await _store.LoadStateAsync(Tally.Totals, Cancellation))!.Build;
+        CheckpointMovedException moved = await Should.ThrowAsync<CheckpointMovedException>(() => _store.CommitAsync([], [new CheckpointMove("totals", 0, build, From: 0, To: 9, TopicId: null)], Cancellation));
         moved.Move.Projection.ShouldBe("totals");
-        await Should.ThrowAsync<CheckpointMovedException>(() => _store.Commit([], [new CheckpointMove("totals", 0, build, From: null, To: 9, TopicId: null)], Cancellation));
+        await Should.ThrowAsync<CheckpointMovedException>(() => _store.CommitAsync([], [new CheckpointMove("totals", 0, build, From: null, To: 9, TopicId: null)], Cancellation));
         (await _store.NextOf(Tally.Totals, 0, Cancellation)).ShouldBe(1);
     }
 
@@ -127,25 +127,25 @@ public sealed class MongoProjectionStoreTests : IAsyncLifetime
     /// <summary>Somebody else writes right before each commit.</summary>
     private sealed class PuttingStore(IProjectionStore inner, Func<Task> put) : IProjectionStore
     {
-        public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => inner.Prepare(projections, cancellationToken);
+        public Task PrepareAsync(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => inner.PrepareAsync(projections, cancellationToken);
 
-        public Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken) => inner.LoadState(projection, cancellationToken);
+        public Task<ReadModelState?> LoadStateAsync(ProjectionDefinition projection, CancellationToken cancellationToken) => inner.LoadStateAsync(projection, cancellationToken);
 
-        public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken) =>
-            inner.LoadCheckpoint(projection, partition, cancellationToken);
+        public Task<ReadModelCheckpoint?> LoadCheckpointAsync(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken) =>
+            inner.LoadCheckpointAsync(projection, partition, cancellationToken);
 
-        public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
-            where TDocument : class => inner.Load(projection, keys, cancellationToken);
+        public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> LoadAsync<TDocument>(ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+            where TDocument : class => inner.LoadAsync(projection, keys, cancellationToken);
 
-        public async Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+        public async Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
         {
             await put();
-            return await inner.Commit(changes, checkpoints, cancellationToken);
+            return await inner.CommitAsync(changes, checkpoints, cancellationToken);
         }
 
-        public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken) =>
-            inner.StartAnew(projection, seen, until, aggregates, cancellationToken);
+        public Task<bool> StartAnewAsync(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken) =>
+            inner.StartAnewAsync(projection, seen, until, aggregates, cancellationToken);
 
-        public Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken) => inner.Complete(projection, build, cancellationToken);
+        public Task CompleteAsync(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken) => inner.CompleteAsync(projection, build, cancellationToken);
     }
 }

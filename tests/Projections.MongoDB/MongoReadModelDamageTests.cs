@@ -26,7 +26,7 @@ public sealed class MongoReadModelDamageTests : ReadModelDamageContract, IAsyncL
             Database = TestServers.UniqueName("damage"),
         };
         _store = new MongoProjectionStore(options, TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
-        await _store.Prepare(Tally.All, Cancellation);
+        await _store.PrepareAsync(Tally.All, Cancellation);
     }
 
     public async ValueTask DisposeAsync()
@@ -39,10 +39,10 @@ public sealed class MongoReadModelDamageTests : ReadModelDamageContract, IAsyncL
     public async Task Index_that_somebody_dropped_is_made_again()
     {
         await using var engine = new ProjectionEngine(Tally.All, _store, new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance);
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         (await Indexes("totals")).ShouldBe(["_id_", "sum_1__id_1"]);
         await _store.Database.GetCollection<BsonDocument>("totals").Indexes.DropAllAsync(Cancellation);
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         (await Indexes("totals")).ShouldBe(["_id_", "sum_1__id_1"]);
     }
 
@@ -53,7 +53,7 @@ public sealed class MongoReadModelDamageTests : ReadModelDamageContract, IAsyncL
         await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], 1, Cancellation);
         await _store.Database.RenameCollectionAsync("totals", "totals_old", cancellationToken: Cancellation);
         await _store.Database.CreateCollectionAsync("totals", cancellationToken: Cancellation);
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], 1, Cancellation);
         (await Documents("totals")).ShouldBe(["Total { Id = a, Sum = 5, Events = 1 }"]);
         (await Documents("totals_old")).ShouldBe(["Total { Id = a, Sum = 5, Events = 1 }"]);
@@ -67,7 +67,7 @@ public sealed class MongoReadModelDamageTests : ReadModelDamageContract, IAsyncL
         await using var engine = new ProjectionEngine(Tally.All, _store, options, NullLogger<ProjectionEngine>.Instance);
         await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], 1, Cancellation);
         await Checkpoints.UpdateOneAsync("{ _id: 'totals' }", "{ $set: { collection: null } }", cancellationToken: Cancellation);
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], 1, Cancellation);
         (await Documents("totals")).ShouldBe(["Total { Id = a, Sum = 5, Events = 1 }"]);
     }

@@ -19,7 +19,7 @@ public sealed class MongoSharedDocumentTests : SharedDocumentContract, IAsyncLif
         _store = new MongoProjectionStore(
             new MongoProjectionOptions { ConnectionString = _servers.Addresses.MongoDB!, Database = TestServers.UniqueName("shared"), RetryDelay = TimeSpan.FromMilliseconds(5) },
             TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
-        await _store.Prepare([Purses], Cancellation);
+        await _store.PrepareAsync([Purses], Cancellation);
     }
 
     public async ValueTask DisposeAsync()
@@ -34,9 +34,9 @@ public sealed class MongoSharedDocumentTests : SharedDocumentContract, IAsyncLif
     {
         IMongoCollection<BsonDocument> purses = _store.Database.GetCollection<BsonDocument>("purses");
         await using ProjectionEngine engine = Start();
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         await purses.InsertOneAsync(BsonDocument.Parse("{ _id: 'k0', balance: 4, events: 2 }"), cancellationToken: Cancellation);
-        await engine.Project(0, 0, [Tally.Event(0, 0, "s", 1, new Sent("s", "k0", 3))], 1, Cancellation);
+        await engine.ProjectAsync(0, 0, [Tally.Event(0, 0, "s", 1, new Sent("s", "k0", 3))], 1, Cancellation);
         (await Documents()).ShouldBe(["k0:7:3"]);
         (await purses.Find("{ _id: 'k0' }").SingleAsync(Cancellation))[DocumentVersion.Field].ShouldBeOfType<BsonInt64>();
     }

@@ -19,7 +19,7 @@ public sealed class MongoSharedReadModelTests : SharedReadModelContract, IAsyncL
         _store = new MongoProjectionStore(
             new MongoProjectionOptions { ConnectionString = _servers.Addresses.MongoDB!, Database = TestServers.UniqueName("several"), RetryDelay = TimeSpan.FromMilliseconds(5) },
             TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
-        await _store.Prepare([Totals], Cancellation);
+        await _store.PrepareAsync([Totals], Cancellation);
     }
 
     public async ValueTask DisposeAsync()

@@ -27,9 +27,9 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
             return new Dictionary<string, object>(_documents.GetValueOrDefault(projection) ?? []);
     }
 
-    public Task Prepare(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task PrepareAsync(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task<ReadModelState?> LoadState(ProjectionDefinition projection, CancellationToken cancellationToken)
+    public Task<ReadModelState?> LoadStateAsync(ProjectionDefinition projection, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -45,13 +45,13 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
         }
     }
 
-    public Task<ReadModelCheckpoint?> LoadCheckpoint(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken)
+    public Task<ReadModelCheckpoint?> LoadCheckpointAsync(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken)
     {
         lock (_lock)
             return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out ReadModelCheckpoint stored) ? stored : (ReadModelCheckpoint?)null);
     }
 
-    public Task<bool> StartAnew(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
+    public Task<bool> StartAnewAsync(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -71,7 +71,7 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
         }
     }
 
-    public Task Complete(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken)
+    public Task CompleteAsync(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -115,7 +115,7 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
         }
     }
 
-    public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> Load<TDocument>(
+    public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> LoadAsync<TDocument>(
         ProjectionDefinition<TDocument> projection, IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
         where TDocument : class
     {
@@ -134,7 +134,7 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
     /// <summary>The bytes of each commit.</summary>
     public List<long> Sizes { get; } = [];
 
-    public Task<long> Commit(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    public Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
     {
         BeforeCommit?.Invoke();
         long bytes = changes.Sum(c => c.Projection.Accept(new Sum(SizeOf, c)));

@@ -15,7 +15,7 @@ public class ProjectionEngineTests
     {
         var store = new InMemoryProjectionStore();
         await using ProjectionEngine engine = Start(store);
-        (await engine.StartOf(0, None)).ShouldBeNull();
+        (await engine.StartOfAsync(0, None)).ShouldBeNull();
 
         await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5)), Tally.Event(0, 1, "a", 2, new Added(2)), Tally.Event(0, 3, "b", 1, new Added(1))], 5, None);
 
@@ -57,7 +57,7 @@ public class ProjectionEngineTests
             await first.Project(0, events[..2], 2, None);
 
         await using ProjectionEngine both = Start(store, Tally.Totals, Tally.Entries);
-        (await both.StartOf(0, None)).ShouldBeNull();
+        (await both.StartOfAsync(0, None)).ShouldBeNull();
         await both.Project(0, events, 3, None);
 
         store.Documents("totals")["a"].ShouldBe(new Total("a", 8, 3));
@@ -95,7 +95,7 @@ public class ProjectionEngineTests
         await using ProjectionEngine owner = Start(store);
         RecordedEvent[] events = [.. Enumerable.Range(0, 20).Select(i => Tally.Event(0, i, "a", i + 1, new Added(1)))];
         await stale.Project(0, events[..5], 5, None);
-        await owner.StartOf(0, None);
+        await owner.StartOfAsync(0, None);
         await owner.Project(0, events[5..10], 10, None);
         await stale.Project(0, events[5..12], 12, None);
         await owner.Project(0, events[10..], 20, None);
@@ -110,10 +110,10 @@ public class ProjectionEngineTests
         await using ProjectionEngine first = Start(store, Tally.Totals);
         await using ProjectionEngine second = Start(store, Tally.Totals);
         await first.Project(0, [Tally.Event(0, 0, "a", 1, new Added(1))], 1, None);
-        await second.StartOf(0, None);
+        await second.StartOfAsync(0, None);
         await second.Project(0, [Tally.Event(0, 1, "a", 2, new Added(10))], 2, None);
 
-        (await first.StartOf(0, None)).ShouldBe(2);
+        (await first.StartOfAsync(0, None)).ShouldBe(2);
         await first.Project(0, [Tally.Event(0, 2, "a", 3, new Added(100))], 3, None);
 
         store.Documents("totals")["a"].ShouldBe(new Total("a", 111, 3));
@@ -178,12 +178,12 @@ public class ProjectionEngineTests
     {
         var store = new InMemoryProjectionStore();
         await using ProjectionEngine engine = Start(store);
-        Task waiting = engine.Positions.WaitFor(new ConsistencyToken(0, 1), None);
+        Task waiting = engine.Positions.WaitForAsync(new ConsistencyToken(0, 1), None);
         await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(1))], 1, None);
         waiting.IsCompleted.ShouldBeFalse();
         await engine.Project(0, [Tally.Event(0, 1, "a", 2, new Added(1))], 2, None);
         await waiting;
-        await engine.Positions.WaitFor(new ConsistencyToken(0, 0), None);
+        await engine.Positions.WaitForAsync(new ConsistencyToken(0, 0), None);
     }
 
     [Fact]
@@ -192,7 +192,7 @@ public class ProjectionEngineTests
         var store = new InMemoryProjectionStore();
         await using ProjectionEngine here = Start(store);
         await using ProjectionEngine other = Start(store);
-        Task waiting = here.WaitFor(new ConsistencyToken(0, 1), None);
+        Task waiting = here.WaitForAsync(new ConsistencyToken(0, 1), None);
         await other.Project(0, [Tally.Event(0, 0, "a", 1, new Added(1))], 1, None);
         await Should.ThrowAsync<TimeoutException>(() => waiting.WaitAsync(TimeSpan.FromMilliseconds(100), None));
         await other.Project(0, [Tally.Event(0, 1, "a", 2, new Added(1))], 2, None);
@@ -205,7 +205,7 @@ public class ProjectionEngineTests
     {
         await using ProjectionEngine engine = Start(new InMemoryProjectionStore());
         using var cancel = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
-        await Should.ThrowAsync<OperationCanceledException>(() => engine.WaitFor(new ConsistencyToken(7, 1), cancel.Token));
+        await Should.ThrowAsync<OperationCanceledException>(() => engine.WaitForAsync(new ConsistencyToken(7, 1), cancel.Token));
     }
 
     [Fact]
@@ -213,8 +213,8 @@ public class ProjectionEngineTests
     {
         var positions = new ProjectionPositions();
         using var cancel = new CancellationTokenSource();
-        Task cancelled = positions.WaitFor(new ConsistencyToken(0, 4), cancel.Token);
-        Task other = positions.WaitFor(new ConsistencyToken(0, 4), None);
+        Task cancelled = positions.WaitForAsync(new ConsistencyToken(0, 4), cancel.Token);
+        Task other = positions.WaitForAsync(new ConsistencyToken(0, 4), None);
         await cancel.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(() => cancelled);
         positions.Advance(0, 5);
@@ -241,7 +241,7 @@ public class ProjectionEngineTests
         {
             // Each round is a new node that reads again some of what the one before it wrote.
             await using ProjectionEngine engine = Start(store);
-            await engine.StartOf(0, None);
+            await engine.StartOfAsync(0, None);
             int round = 0;
             store.AfterCommit = () =>
             {

@@ -50,11 +50,11 @@ public abstract class ReadModelDamageContract
                 (engine, reader) = Restart();
             _log.Append(0, 1);
             await reader.Read(Cancellation);
-            await engine.Inspect(Cancellation);
+            await engine.InspectAsync(Cancellation);
             await reader.Read(Cancellation);
             await ShouldBeFoldOfAllEvents();
             (await BuildOf(Tally.Totals)).ShouldNotBe(before);
-            await engine.WaitUntilWhole(Cancellation);
+            await engine.WaitUntilWholeAsync(Cancellation);
         }
         finally
         {
@@ -76,7 +76,7 @@ public abstract class ReadModelDamageContract
         TallyReader reader = _log.Reader(engine);
         await reader.Read(Cancellation);
         await Do(Damage.EverythingDropped, "totals");
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         await reader.Read(Cancellation);
         await ShouldBeFoldOfAllEvents();
     }
@@ -104,12 +104,12 @@ public abstract class ReadModelDamageContract
         await using ProjectionEngine engine = Start();
         await _log.Reader(engine).Read(Cancellation);
         Guid before = await BuildOf(Tally.Totals);
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeTrue();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeTrue();
 
         foreach (long? from in (long?[])[null, 10])
-            await Should.ThrowAsync<CheckpointMovedException>(() => Store.Commit([], [new CheckpointMove("totals", 0, before, from, 20, null)], Cancellation));
-        (await Store.LoadCheckpoint(Tally.Totals, 0, Cancellation)).ShouldBeNull();
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
+            await Should.ThrowAsync<CheckpointMovedException>(() => Store.CommitAsync([], [new CheckpointMove("totals", 0, before, from, 20, null)], Cancellation));
+        (await Store.LoadCheckpointAsync(Tally.Totals, 0, Cancellation)).ShouldBeNull();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
     }
 
     [Fact]
@@ -119,9 +119,9 @@ public abstract class ReadModelDamageContract
         await using ProjectionEngine engine = Start();
         await _log.Reader(engine).Read(Cancellation);
         Guid build = await BuildOf(Tally.Totals);
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(build, 0, NextOffset: 3), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(build, 0, NextOffset: null), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
-        (await Store.StartAnew(Tally.Totals, new SeenReadModel(null), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(build, 0, NextOffset: 3), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(build, 0, NextOffset: null), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(null), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
         (await BuildOf(Tally.Totals)).ShouldBe(build);
         await ShouldBeFoldOfAllEvents();
     }
@@ -135,10 +135,10 @@ public abstract class ReadModelDamageContract
         TallyReader reader = _log.Reader(engine);
         await reader.Read(Cancellation);
         await Do(Damage.EverythingDropped, "totals");
-        await engine.Inspect(Cancellation);
-        (await Store.LoadState(Tally.Totals, Cancellation))!.Until.ShouldBe(new Dictionary<EventPartition, long> { [0] = 20, [1] = 20 }, ignoreOrder: true);
+        await engine.InspectAsync(Cancellation);
+        (await Store.LoadStateAsync(Tally.Totals, Cancellation))!.Until.ShouldBe(new Dictionary<EventPartition, long> { [0] = 20, [1] = 20 }, ignoreOrder: true);
         await reader.Read(Cancellation);
-        (await Store.LoadState(Tally.Totals, Cancellation))!.Until.ShouldBeEmpty();
+        (await Store.LoadStateAsync(Tally.Totals, Cancellation))!.Until.ShouldBeEmpty();
     }
 
     [Theory]
@@ -166,17 +166,17 @@ public abstract class ReadModelDamageContract
             _log.Start = 30;
         }
 
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         engine.Stops.All()[("totals", 0)].ShouldContain(reason);
         (await engine.Stops.Any).ShouldContain("is stopped in partition");
         if (what != "cut")
             _log.Append(0, 20); // whoever owns a log that was cut appends nothing to it
-        await engine.Project(0, 0, _log.From(0, Math.Max(0, _log.End(0) - 7)), _log.End(0), Cancellation);
+        await engine.ProjectAsync(0, 0, _log.From(0, Math.Max(0, _log.End(0) - 7)), _log.End(0), Cancellation);
         (await Documents("totals")).ShouldBe(before);
-        (await engine.StartOf(0, Cancellation)).ShouldBe(_log.End(0)); // nothing is to be read
+        (await engine.StartOfAsync(0, Cancellation)).ShouldBe(_log.End(0)); // nothing is to be read
 
         await using ProjectionEngine restarted = Start();
-        (await restarted.StartOf(0, Cancellation)).ShouldBe(_log.End(0));
+        (await restarted.StartOfAsync(0, Cancellation)).ShouldBe(_log.End(0));
         restarted.Stops.All()[("totals", 0)].ShouldContain(reason);
         (await Documents("totals")).ShouldBe(before);
     }
@@ -189,7 +189,7 @@ public abstract class ReadModelDamageContract
         await using ProjectionEngine engine = Start();
         await _log.Reader(engine).Read(Cancellation);
         _log.EndedBefore = 5;
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         engine.Stops.All().ShouldBeEmpty();
     }
 
@@ -203,11 +203,11 @@ public abstract class ReadModelDamageContract
         _log.TopicId = "second";
         _log.Truncate(0);
         _log.Append(0, 12);
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         engine.Stops.All().Count.ShouldBe(3 * 1);
 
         await Do(Damage.AllCheckpointsGone, "totals");
-        await engine.Inspect(Cancellation);
+        await engine.InspectAsync(Cancellation);
         await reader.Read(Cancellation);
         engine.Stops.All().ShouldBeEmpty();
         await ShouldBeFoldOfAllEvents();
@@ -219,7 +219,7 @@ public abstract class ReadModelDamageContract
         _log.Append(0, 20);
         _log.Start = 4;
         await using ProjectionEngine engine = Start();
-        (await engine.StartOf(0, Cancellation)).ShouldBe(20);
+        (await engine.StartOfAsync(0, Cancellation)).ShouldBe(20);
         engine.Stops.All()[("totals", 0)].ShouldBe("The read model 'totals' is stopped in partition 0: it has to be folded from the first event, and the log begins at 4.");
     }
 
@@ -236,7 +236,7 @@ public abstract class ReadModelDamageContract
     private ProjectionEngine Start() =>
         new(Tally.All, Store, new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance, _log);
 
-    private async Task<Guid> BuildOf(ProjectionDefinition projection) => (await Store.LoadState(projection, Cancellation))!.Build;
+    private async Task<Guid> BuildOf(ProjectionDefinition projection) => (await Store.LoadStateAsync(projection, Cancellation))!.Build;
 
     private async Task ShouldBeFoldOfAllEvents()
     {

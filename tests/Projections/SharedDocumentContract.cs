@@ -60,11 +60,11 @@ public abstract class SharedDocumentContract
         await using ProjectionEngine one = Start();
         await using ProjectionEngine two = Start();
         await Project(one, 0, 0, 5);
-        await two.Project(1, 0, [Tally.Event(1, 0, "k0", 1, new Cleared()), Tally.Event(1, 1, "x", 1, new Sent("x", "k0", 100))], 2, Cancellation);
-        await one.Project(0, 1, [Tally.Event(0, 1, "y", 2, new Sent("y", "k0", 1))], 2, Cancellation);
+        await two.ProjectAsync(1, 0, [Tally.Event(1, 0, "k0", 1, new Cleared()), Tally.Event(1, 1, "x", 1, new Sent("x", "k0", 100))], 2, Cancellation);
+        await one.ProjectAsync(0, 1, [Tally.Event(0, 1, "y", 2, new Sent("y", "k0", 1))], 2, Cancellation);
         (await Documents()).ShouldBe(["k0:101:2"]);
-        await two.Project(1, 2, [Tally.Event(1, 2, "k0", 2, new Cleared())], 3, Cancellation);
-        await one.Project(0, 2, [Tally.Event(0, 2, "y", 3, new Sent("y", "k0", 7))], 3, Cancellation);
+        await two.ProjectAsync(1, 2, [Tally.Event(1, 2, "k0", 2, new Cleared())], 3, Cancellation);
+        await one.ProjectAsync(0, 2, [Tally.Event(0, 2, "y", 3, new Sent("y", "k0", 7))], 3, Cancellation);
         (await Documents()).ShouldBe(["k0:7:1"]);
     }
 
@@ -75,5 +75,5 @@ public abstract class SharedDocumentContract
         new([Purses], Store, new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance);
 
     private static Task Project(ProjectionEngine engine, int partition, int offset, int amount) =>
-        engine.Project(partition, offset, [Tally.Event(partition, offset, $"s{partition}", offset + 1, new Sent($"s{partition}", $"k{offset % Keys}", amount))], offset + 1, Cancellation);
+        engine.ProjectAsync(partition, offset, [Tally.Event(partition, offset, $"s{partition}", offset + 1, new Sent($"s{partition}", $"k{offset % Keys}", amount))], offset + 1, Cancellation);
 }

@@ -32,8 +32,8 @@ public abstract class SharedReadModelContract
         Append(9);
         await ReadBoth();
         await ShouldBeFoldOfBoth();
-        (await Store.LoadCheckpoint(Totals, new EventPartition("transfer", 1), Cancellation))!.Value.NextOffset.ShouldBe(29);
-        (await Store.LoadState(Totals, Cancellation))!.Until.ShouldBeEmpty();
+        (await Store.LoadCheckpointAsync(Totals, new EventPartition("transfer", 1), Cancellation))!.Value.NextOffset.ShouldBe(29);
+        (await Store.LoadStateAsync(Totals, Cancellation))!.Until.ShouldBeEmpty();
     }
 
     [Fact]
@@ -47,14 +47,14 @@ public abstract class SharedReadModelContract
         await first.Read(Cancellation);
         await second.Read(Cancellation);
         await DeleteCheckpoint("totals", new EventPartition("transfer", 0));
-        await transfers.Inspect(Cancellation);
-        (await Store.LoadState(Totals, Cancellation))!.Until.Keys.Select(p => p.ToString()).Order(StringComparer.Ordinal).ShouldBe(["account/0", "account/1", "transfer/0", "transfer/1"]);
+        await transfers.InspectAsync(Cancellation);
+        (await Store.LoadStateAsync(Totals, Cancellation))!.Until.Keys.Select(p => p.ToString()).Order(StringComparer.Ordinal).ShouldBe(["account/0", "account/1", "transfer/0", "transfer/1"]);
         await second.Read(Cancellation);
-        (await Store.LoadState(Totals, Cancellation))!.Until.ShouldNotBeEmpty(); // half of it is no read model
-        await accounts.Inspect(Cancellation);
+        (await Store.LoadStateAsync(Totals, Cancellation))!.Until.ShouldNotBeEmpty(); // half of it is no read model
+        await accounts.InspectAsync(Cancellation);
         await first.Read(Cancellation);
         await ShouldBeFoldOfBoth();
-        (await Store.LoadState(Totals, Cancellation))!.Until.ShouldBeEmpty();
+        (await Store.LoadStateAsync(Totals, Cancellation))!.Until.ShouldBeEmpty();
     }
 
     [Fact]
@@ -64,10 +64,10 @@ public abstract class SharedReadModelContract
         await ReadBoth();
         _transfers.TopicId = "made anew";
         await using ProjectionEngine transfers = Start("transfer");
-        await transfers.StartOf(0, Cancellation);
+        await transfers.StartOfAsync(0, Cancellation);
         transfers.Stops.All()[("totals", 0)].ShouldStartWith("The read model 'totals' is stopped in partition 0 of transfer: the events topic was made anew");
         await using ProjectionEngine accounts = Start("account");
-        await accounts.StartOf(0, Cancellation);
+        await accounts.StartOfAsync(0, Cancellation);
         accounts.Stops.All().ShouldBeEmpty();
     }
 
@@ -77,11 +77,11 @@ public abstract class SharedReadModelContract
         _accounts.Append(0, 10);
         await using (ProjectionEngine engine = Start("account", several: false))
             await _accounts.Reader(engine).Read(Cancellation);
-        Guid before = (await Store.LoadState(Totals, Cancellation))!.Build;
-        (await Store.LoadCheckpoint(Totals, 0, Cancellation))!.Value.NextOffset.ShouldBe(10);
+        Guid before = (await Store.LoadStateAsync(Totals, Cancellation))!.Build;
+        (await Store.LoadCheckpointAsync(Totals, 0, Cancellation))!.Value.NextOffset.ShouldBe(10);
         await using ProjectionEngine again = new([Totals], Store, Options, NullLogger<ProjectionEngine>.Instance, _accounts);
-        (await again.StartOf(0, Cancellation)).ShouldBe(10);
-        (await Store.LoadState(Totals, Cancellation))!.Build.ShouldBe(before);
+        (await again.StartOfAsync(0, Cancellation)).ShouldBe(10);
+        (await Store.LoadStateAsync(Totals, Cancellation))!.Build.ShouldBe(before);
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public abstract class SharedReadModelContract
         await _accounts.Reader(old).Read(Cancellation);
         await ReadBoth();
         await ShouldBeFoldOfBoth();
-        await old.Inspect(Cancellation);
+        await old.InspectAsync(Cancellation);
         old.Stops.All()[("totals", 0)].ShouldBe(
             "The read model 'totals' is stopped: another release of the application keeps it, folded from the events of account and transfer and not of one aggregate type. End the nodes of one of the two.");
         await ShouldBeFoldOfBoth();

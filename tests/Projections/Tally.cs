@@ -49,8 +49,8 @@ internal static class ProjectionEngineExtensions
 {
     /// <summary>A batch of a reader that began at the start.</summary>
     public static Task Project(this ProjectionEngine engine, int partition, IReadOnlyList<RecordedEvent> events, long nextOffset, CancellationToken cancellationToken) =>
-        engine.Project(partition, 0, events, nextOffset, cancellationToken);
+        engine.ProjectAsync(partition, 0, events, nextOffset, cancellationToken);
 
     public static async Task<long?> NextOf(this IProjectionStore store, ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken) =>
-        (await store.LoadCheckpoint(projection, partition, cancellationToken))?.NextOffset;
+        (await store.LoadCheckpointAsync(projection, partition, cancellationToken))?.NextOffset;
 }

@@ -18,7 +18,7 @@ internal sealed class TallyLog(int partitions) : IEventLogExtents
     /// <summary>Where the log ended when it is asked next, and not any more when it is asked again; null: where it ends.</summary>
     public long? EndedBefore { get; set; }
 
-    public Task<EventLogExtent> Extent(CancellationToken cancellationToken)
+    public Task<EventLogExtent> ExtentAsync(CancellationToken cancellationToken)
     {
         long? before = EndedBefore;
         EndedBefore = null;
@@ -74,13 +74,13 @@ internal sealed class TallyReader
 
     private async Task Read(int partition, CancellationToken cancellationToken)
     {
-        long from = _next[partition] ??= await _engine.StartOf(partition, cancellationToken) ?? 0;
+        long from = _next[partition] ??= await _engine.StartOfAsync(partition, cancellationToken) ?? 0;
         if (from >= _log.End(partition))
             return;
         IReadOnlyList<RecordedEvent> events = _log.From(partition, from);
         try
         {
-            await _engine.Project(partition, from, events, from + events.Count, cancellationToken);
+            await _engine.ProjectAsync(partition, from, events, from + events.Count, cancellationToken);
             _next[partition] = from + events.Count;
         }
         catch (EventsNeededAgainException)

@@ -30,10 +30,10 @@ public sealed partial class CrashTests : IAsyncLifetime
         {
             using HttpClient http = await Serving(killed);
             await Receive(http, "x");
-            await killed.WaitForLine(Handled(), Cancellation);
+            await killed.WaitForLineAsync(Handled(), Cancellation);
             await Receive(http, "x");
-            (await killed.WaitForLine(Handled(), Cancellation)).Value.ShouldBe("handled x 2.");
-            await killed.Kill(Cancellation);
+            (await killed.WaitForLineAsync(Handled(), Cancellation)).Value.ShouldBe("handled x 2.");
+            await killed.KillAsync(Cancellation);
         }
 
         await using ProgramRun next = Start("two", hangsAt: "0");
@@ -41,7 +41,7 @@ public sealed partial class CrashTests : IAsyncLifetime
         await Receive(again, "x");
         var versions = new List<string>();
         while (!versions.Contains("handled x 3."))
-            versions.Add((await next.WaitForLine(Handled(), Cancellation)).Value);
+            versions.Add((await next.WaitForLineAsync(Handled(), Cancellation)).Value);
         versions[^2..].ShouldBe(["handled x 2.", "handled x 3."]); // the first may come again too: its position may not have been written
         versions.Count.ShouldBeInRange(2, 3);
     }
@@ -52,7 +52,7 @@ public sealed partial class CrashTests : IAsyncLifetime
         answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync(Cancellation));
     }
 
-    private static async Task<HttpClient> Serving(ProgramRun program) => new() { BaseAddress = new Uri((await program.WaitForLine(ServesAt(), Cancellation)).Groups[1].Value) };
+    private static async Task<HttpClient> Serving(ProgramRun program) => new() { BaseAddress = new Uri((await program.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value) };
 
     private ProgramRun Start(string name, string hangsAt) => ProgramRun.Start("dotnet",
         [

@@ -84,7 +84,7 @@ internal sealed class Mailroom : IDisposable
     public static async Task Send(EventSourcedNode node, params CommandEnvelope[] commands)
     {
         foreach (CommandEnvelope command in commands)
-            await node.Send(command, Cancellation);
+            await node.SendAsync(command, Cancellation);
     }
 
     public LedgerState Read(int partition = 0)
@@ -108,11 +108,11 @@ internal sealed class Mailroom : IDisposable
     /// <summary>Deletes topics and makes them again, as they were declared.</summary>
     public async Task MakeAgain(params string[] topics)
     {
-        IReadOnlyDictionary<string, TopicId> before = await TopicIds.Of(_admin, topics, TimeSpan.FromSeconds(30), Cancellation);
+        IReadOnlyDictionary<string, TopicId> before = await TopicIds.OfAsync(_admin, topics, TimeSpan.FromSeconds(30), Cancellation);
         await _admin.DeleteTopicsAsync(topics);
         TopicDeclaration declaration = TopicDeclaration.For(Topics, Partitions, -1);
-        while (await TopicIds.Of(_admin, topics, TimeSpan.Zero, Cancellation) is var now && !topics.All(t => now.TryGetValue(t, out TopicId id) && id.Differs(before[t])))
-            await _provisioner.Apply((await _provisioner.Plan(declaration, Cancellation)).OnlyMissingTopics(), Cancellation);
+        while (await TopicIds.OfAsync(_admin, topics, TimeSpan.Zero, Cancellation) is var now && !topics.All(t => now.TryGetValue(t, out TopicId id) && id.Differs(before[t])))
+            await _provisioner.ApplyAsync((await _provisioner.PlanAsync(declaration, Cancellation)).OnlyMissingTopics(), Cancellation);
     }
 
     public void Dispose()
@@ -127,6 +127,6 @@ internal sealed class Mailroom : IDisposable
         if (mailer is not null)
             application.With(mailer);
         var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(_servers.Folder, $"{Name}-{_nodes++}"), Partitions = Partitions };
-        return EventSourcedNode.Start(application.Build(), _servers.Addresses, options, TestServers.Loggers, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application.Build(), _servers.Addresses, options, TestServers.Loggers, TimeProvider.System, Cancellation);
     }
 }

@@ -141,7 +141,7 @@ public sealed class PositionTests : IAsyncLifetime
         using (var provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection))
         {
             var careless = new TopicDeclaration([new TopicSpecification { Name = _room.Ledger, Partitions = 1, Configs = new Dictionary<string, string> { ["cleanup.policy"] = "delete" } }]);
-            await provisioner.Apply(await provisioner.Plan(careless, Cancellation), Cancellation);
+            await provisioner.ApplyAsync(await provisioner.PlanAsync(careless, Cancellation), Cancellation);
         }
 
         InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(_room.Start());

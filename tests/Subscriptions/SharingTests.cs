@@ -88,7 +88,7 @@ public sealed class SharingTests : IAsyncLifetime
             .With(new SubscriptionOptions { Attempts = 1 })
             .Build();
         string name = TestServers.UniqueName("bank");
-        await using EventSourcedNode node = await _servers.StartNode(EventSourcedApplication.Named(name, "A bank.").With(Account.Definition).With(Transfer.Definition).With(both).Build(), null, Cancellation);
+        await using EventSourcedNode node = await _servers.StartNodeAsync(EventSourcedApplication.Named(name, "A bank.").With(Account.Definition).With(Transfer.Definition).With(both).Build(), null, Cancellation);
         await Mailroom.Send(node, Movement.Open("poison"), Movement.Open("b"), Transferred("poison"), Transferred("t"));
         var all = new List<(string, string, long)>();
         while (all.Count < 3)

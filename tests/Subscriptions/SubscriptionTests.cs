@@ -73,7 +73,7 @@ public sealed class SubscriptionTests : IAsyncLifetime
     [Fact]
     public async Task Subscription_from_a_time_on_does_not_handle_what_was_before()
     {
-        await using (EventSourcedNode before = await _servers.StartNode(EventSourcedApplication.Named(_name, "Before.").With(Account.Definition).Build(), null, Cancellation))
+        await using (EventSourcedNode before = await _servers.StartNodeAsync(EventSourcedApplication.Named(_name, "Before.").With(Account.Definition).Build(), null, Cancellation))
             await Send(before, Movement.Open("a"), Movement.Credit("a", 1));
 
         await using EventSourcedNode node = await Start(Take, SubscriptionStart.At(TimeProvider.System.GetUtcNow()));
@@ -92,7 +92,7 @@ public sealed class SubscriptionTests : IAsyncLifetime
     private static async Task Send(EventSourcedNode node, params CommandEnvelope[] commands)
     {
         foreach (CommandEnvelope command in commands)
-            await node.Send(command, Cancellation);
+            await node.SendAsync(command, Cancellation);
     }
 
     private Task Take(EventContext context, CancellationToken cancellationToken) => _handled.Writer.WriteAsync((context.Event.AggregateId.Value, context.Event.Version), cancellationToken).AsTask();
@@ -112,6 +112,6 @@ public sealed class SubscriptionTests : IAsyncLifetime
             .StartingAt(start ?? SubscriptionStart.Beginning)
             .With(new SubscriptionOptions { Attempts = 2, MaxParkedAggregates = 0, RetryDelay = TimeSpan.FromMilliseconds(5) })
             .Build();
-        return _servers.StartNode(EventSourcedApplication.Named(_name, "A bank with a mailer.").With(Account.Definition).With(mailer).Build(), null, Cancellation);
+        return _servers.StartNodeAsync(EventSourcedApplication.Named(_name, "A bank with a mailer.").With(Account.Definition).With(mailer).Build(), null, Cancellation);
     }
 }

@@ -95,7 +95,7 @@ public sealed class SubscriptionsCommandTests : IAsyncLifetime
 
     private async Task<(int ExitCode, string Output)> Run(params string[] arguments)
     {
-        ProgramRun run = await ProgramRun.Finish("dotnet", [Kes, "subscriptions", .. arguments, "--kafka", _servers.Addresses.Kafka!], null, Cancellation);
+        ProgramRun run = await ProgramRun.FinishAsync("dotnet", [Kes, "subscriptions", .. arguments, "--kafka", _servers.Addresses.Kafka!], null, Cancellation);
         return (run.ExitCode, run.Output);
     }
 

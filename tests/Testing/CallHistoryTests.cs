@@ -9,11 +9,11 @@ public sealed class CallHistoryTests
     {
         var history = new CallHistory(TimeProvider.System);
         var answer = new CommandResult.Accepted(Command.CommandId, Command.AggregateId, 1, new ConsistencyToken(0, 0));
-        (await history.Record(new Door(_ => Task.FromResult<CommandResult>(answer)), "one").Send(Command, TestContext.Current.CancellationToken)).ShouldBe(answer);
-        await Should.ThrowAsync<TimeoutException>(() => history.Record(new Door(_ => throw new TimeoutException()), "two").Send(Command, TestContext.Current.CancellationToken));
-        await Should.ThrowAsync<OverloadedException>(() => history.Record(new Door(_ => throw new OverloadedException("full")), "three").Send(Command, TestContext.Current.CancellationToken));
+        (await history.Record(new Door(_ => Task.FromResult<CommandResult>(answer)), "one").SendAsync(Command, TestContext.Current.CancellationToken)).ShouldBe(answer);
+        await Should.ThrowAsync<TimeoutException>(() => history.Record(new Door(_ => throw new TimeoutException()), "two").SendAsync(Command, TestContext.Current.CancellationToken));
+        await Should.ThrowAsync<OverloadedException>(() => history.Record(new Door(_ => throw new OverloadedException("full")), "three").SendAsync(Command, TestContext.Current.CancellationToken));
         var open = new TaskCompletionSource<CommandResult>();
-        Task<CommandResult> waiting = history.Record(new Door(_ => open.Task), "four").Send(Command, TestContext.Current.CancellationToken);
+        Task<CommandResult> waiting = history.Record(new Door(_ => open.Task), "four").SendAsync(Command, TestContext.Current.CancellationToken);
 
         IReadOnlyList<RecordedCall> calls = history.Take();
         calls.Select(c => c.Caller).ShouldBe(["one", "two", "three", "four"]);
@@ -37,13 +37,13 @@ public sealed class CallHistoryTests
             seen = command;
             return Task.FromResult<CommandResult>(new CommandResult.Faulted(command.CommandId, command.AggregateId, 0, "no", "no"));
         });
-        await history.Record(door, "one").Send(Command, TestContext.Current.CancellationToken);
+        await history.Record(door, "one").SendAsync(Command, TestContext.Current.CancellationToken);
         seen!.Time.ShouldNotBeNull();
         history.Take()[0].Command.ShouldBeSameAs(seen);
     }
 
     private sealed class Door(Func<CommandEnvelope, Task<CommandResult>> answer) : ICommandClient
     {
-        public async Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken) => await answer(command);
+        public async Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken) => await answer(command);
     }
 }

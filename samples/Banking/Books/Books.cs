@@ -28,9 +28,9 @@ internal sealed record Books(string Source, long Accounts, long Movements, long 
         long accounts = 0;
         long movements = 0;
         long sum = 0;
-        foreach (int partition in (await node.History.EndOffsets(cancellationToken).ConfigureAwait(false)).Keys)
+        foreach (int partition in (await node.History.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Keys)
         {
-            await foreach (RecordedEvent recorded in node.History.ReadPartition(partition, 0, cancellationToken).ConfigureAwait(false))
+            await foreach (RecordedEvent recorded in node.History.ReadPartitionAsync(partition, 0, cancellationToken).ConfigureAwait(false))
             {
                 switch (recorded.Payload)
                 {
@@ -57,7 +57,7 @@ internal sealed record Books(string Source, long Accounts, long Movements, long 
         long accounts = 0;
         long movements = 0;
         long sum = 0;
-        await foreach (AggregateView<AccountState> view in node.ReadAll(Account.Definition, cancellationToken).ConfigureAwait(false))
+        await foreach (AggregateView<AccountState> view in node.ReadAllAsync(Account.Definition, cancellationToken).ConfigureAwait(false))
         {
             accounts++;
             movements += view.State.Credits + view.State.Debits;

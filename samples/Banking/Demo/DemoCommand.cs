@@ -35,7 +35,7 @@ internal static class DemoCommand
             DirectoryInfo? temporary = result.GetValue(starter.Options.Data) is null ? Directory.CreateTempSubdirectory("bank-demo-") : null;
             try
             {
-                await using RunningNode running = await starter.Start(result, temporary?.FullName ?? "", cancellationToken).ConfigureAwait(false);
+                await using RunningNode running = await starter.StartAsync(result, temporary?.FullName ?? "", cancellationToken).ConfigureAwait(false);
                 var bank = new DemoMovements(result.GetValue(accounts), result.GetValue(movements), result.GetValue(seed));
                 return await Run(running.Node, bank, result.GetValue(movements), new CommandFeedOptions { MaxInFlight = result.GetValue(inFlight) }, starter.Time, cancellationToken).ConfigureAwait(false);
             }
@@ -50,14 +50,14 @@ internal static class DemoCommand
     private static async Task<int> Run(EventSourcedNode node, DemoMovements bank, int movements, CommandFeedOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         using (var openings = new CommandFeed(node, options))
-            await openings.Send(bank.Openings(), cancellationToken).ConfigureAwait(false);
-        await node.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+            await openings.SendAsync(bank.Openings(), cancellationToken).ConfigureAwait(false);
+        await node.WaitForReadModelsAsync(cancellationToken).ConfigureAwait(false);
 
         using var feed = new CommandFeed(node, options);
         long started = Stopwatch.GetTimestamp();
-        await Progress.Show("posting", "movements", movements, () => feed.Answered, () => feed.Send(bank.Movements(), cancellationToken), time).ConfigureAwait(false);
+        await Progress.ShowAsync("posting", "movements", movements, () => feed.Answered, () => feed.SendAsync(bank.Movements(), cancellationToken), time).ConfigureAwait(false);
         TimeSpan answered = Stopwatch.GetElapsedTime(started);
-        await node.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+        await node.WaitForReadModelsAsync(cancellationToken).ConfigureAwait(false);
         TimeSpan projected = Stopwatch.GetElapsedTime(started);
         IReadOnlyList<Books.Books> books = await Books.Books.ComputeThreeWays(node, cancellationToken).ConfigureAwait(false);
 

@@ -28,7 +28,7 @@ internal static class ImportCommand
             ExpectedFigures? figures = result.GetValue(expected) is { } given ? ExpectedFigures.Load(given) : null;
             var reader = new LedgerReader(ledger.FullName);
             LedgerCommands commands = Survey(reader);
-            await using RunningNode running = await starter.Start(result, Path.Combine("data", starter.Application.Name), cancellationToken).ConfigureAwait(false);
+            await using RunningNode running = await starter.StartAsync(result, Path.Combine("data", starter.Application.Name), cancellationToken).ConfigureAwait(false);
             int outcome = await Import(running.Node, reader, commands, starter.Time, cancellationToken).ConfigureAwait(false);
             return figures is null || await Compare(figures, running.Node, cancellationToken).ConfigureAwait(false) ? outcome : ExitCodes.Failed;
         });
@@ -61,11 +61,11 @@ internal static class ImportCommand
                 }
             },
         };
-        await feed.Send(commands.Openings(), cancellationToken).ConfigureAwait(false);
+        await feed.SendAsync(commands.Openings(), cancellationToken).ConfigureAwait(false);
         long openings = feed.Answered;
-        await Progress.Show("importing", "movements", commands.MovementCount, () => feed.Answered - openings,
-            () => feed.Send(LedgerCommands.Movements(reader), cancellationToken), time).ConfigureAwait(false);
-        await node.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+        await Progress.ShowAsync("importing", "movements", commands.MovementCount, () => feed.Answered - openings,
+            () => feed.SendAsync(LedgerCommands.Movements(reader), cancellationToken), time).ConfigureAwait(false);
+        await node.WaitForReadModelsAsync(cancellationToken).ConfigureAwait(false);
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{commands.MovementCount:N0} movements on {commands.AccountCount:N0} accounts read."));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,

@@ -41,7 +41,7 @@ internal sealed class ChaosRun
     {
         Dictionary<string, IReadOnlyDictionary<int, long>> starts = [];
         foreach (AggregateDefinition aggregate in _domain.Aggregates)
-            starts[aggregate.Name] = await _doors.Logs[aggregate.Name].EndOffsets(cancellationToken).ConfigureAwait(false);
+            starts[aggregate.Name] = await _doors.Logs[aggregate.Name].EndOffsetsAsync(cancellationToken).ConfigureAwait(false);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task calling = _callers.Run(enough.Token, stop.Token);
@@ -101,7 +101,7 @@ internal sealed class ChaosRun
             await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false);
             long end = 0;
             foreach (HistoryReader log in _doors.Logs.Values)
-                end += (await log.EndOffsets(cancellationToken).ConfigureAwait(false)).Values.Sum();
+                end += (await log.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Values.Sum();
             int open = await OpenProcesses(cancellationToken).ConfigureAwait(false);
             still = open == 0 && (end, open) == before ? still + 1 : 0;
             before = (end, open);
@@ -170,7 +170,7 @@ internal sealed class ChaosRun
         var events = new List<RecordedEvent>();
         foreach ((int partition, long start) in starts.OrderBy(s => s.Key))
         {
-            await foreach (RecordedEvent recorded in _doors.Logs[aggregate.Name].ReadPartition(partition, start, cancellationToken).ConfigureAwait(false))
+            await foreach (RecordedEvent recorded in _doors.Logs[aggregate.Name].ReadPartitionAsync(partition, start, cancellationToken).ConfigureAwait(false))
             {
                 if (recorded.AggregateId.Value.StartsWith($"{_run}-", StringComparison.Ordinal))
                     events.Add(recorded);

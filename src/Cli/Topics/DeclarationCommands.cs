@@ -22,7 +22,7 @@ internal static class DeclarationCommands
         {
             TopicDeclaration declaration = TopicDeclaration.Load(result.GetValue(file)!.FullName);
             using var provisioner = new TopicProvisioner(cluster.KafkaOf(result));
-            TopicPlan plan = await provisioner.Plan(declaration, cancellationToken).ConfigureAwait(false);
+            TopicPlan plan = await provisioner.PlanAsync(declaration, cancellationToken).ConfigureAwait(false);
             foreach (TopicSpecification missing in plan.Missing)
                 Console.WriteLine($"create {missing.Name}: {missing.Partitions} partitions, {ReplicasOf(missing)}{string.Concat(missing.Configs.Select(c => $", {c.Key}={c.Value}"))}");
             foreach ((string topic, string config, string? present, string declared) in plan.Drifted)
@@ -38,7 +38,7 @@ internal static class DeclarationCommands
             if (plan.IsEmpty)
                 Console.WriteLine("Nothing to do: the cluster is as declared.");
             if (apply)
-                await provisioner.Apply(plan, cancellationToken).ConfigureAwait(false);
+                await provisioner.ApplyAsync(plan, cancellationToken).ConfigureAwait(false);
             return plan.Refused.Count + plan.Replicas.Count > 0 ? ExitCodes.Failed : ExitCodes.Done;
         });
         return command;

@@ -53,7 +53,7 @@ internal static class DescribeCommand
     {
         try
         {
-            return await PartitionOffsets.List(admin, partitions, which, RequestTimeout, cancellationToken).ConfigureAwait(false);
+            return await PartitionOffsets.ListAsync(admin, partitions, which, RequestTimeout, cancellationToken).ConfigureAwait(false);
         }
         catch (KafkaException failed)
         {

@@ -13,6 +13,6 @@ internal static class ApplicationCommandLine
             root.Subcommands.Add(command(starter));
         root.Subcommands.Add(RunCommand.Create(starter));
         root.Subcommands.Add(VerifyCommand.Create(starter));
-        return CommandLineRunner.Run(root, args);
+        return CommandLineRunner.RunAsync(root, args);
     }
 }

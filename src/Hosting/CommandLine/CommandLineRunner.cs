@@ -13,7 +13,7 @@ public static class CommandLineRunner
     private static readonly ParserConfiguration Parser = new() { ResponseFileTokenReplacer = null };
 
     /// <summary>Parses <paramref name="args"/>, runs the command that they name, and returns the exit code.</summary>
-    public static async Task<int> Run(RootCommand root, string[] args)
+    public static async Task<int> RunAsync(RootCommand root, string[] args)
     {
         ArgumentNullException.ThrowIfNull(root);
         foreach (VersionOption version in root.Options.OfType<VersionOption>())

@@ -20,7 +20,7 @@ public static class Progress
     /// <param name="done">How many are done; called from another thread.</param>
     /// <param name="work">The work.</param>
     /// <param name="timeProvider">The clock of the refreshes.</param>
-    public static async Task Show(string what, string unit, long? total, Func<long> done, Func<Task> work, TimeProvider timeProvider)
+    public static async Task ShowAsync(string what, string unit, long? total, Func<long> done, Func<Task> work, TimeProvider timeProvider)
     {
         ArgumentNullException.ThrowIfNull(work);
         if (IsTerminal)

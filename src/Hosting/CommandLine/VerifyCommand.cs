@@ -15,7 +15,7 @@ internal static class VerifyCommand
         starter.AddOptions(command);
         command.SetAction(async (result, cancellationToken) =>
         {
-            await using RunningNode running = await starter.Start(result, RunCommand.DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
+            await using RunningNode running = await starter.StartAsync(result, RunCommand.DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
             bool consistent = true;
             foreach (AggregateNode aggregate in running.Node.Aggregates)
                 consistent &= await Verify(running.Node, aggregate, running.Node.SessionTimeout + Rebalance, starter.Time, cancellationToken).ConfigureAwait(false);
@@ -27,10 +27,10 @@ internal static class VerifyCommand
     private static async Task<bool> Verify(EventSourcedNode node, AggregateNode aggregate, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
     {
         var verifier = new Verifier(node, aggregate);
-        await verifier.WaitForAllPartitions(patience, time, cancellationToken).ConfigureAwait(false);
+        await verifier.WaitForAllPartitionsAsync(patience, time, cancellationToken).ConfigureAwait(false);
         VerificationReport report = null!;
-        await Progress.Show($"verifying {aggregate.Definition.Name}", "events", null, () => verifier.EventsRead,
-            async () => report = await verifier.Run(cancellationToken).ConfigureAwait(false), time).ConfigureAwait(false);
+        await Progress.ShowAsync($"verifying {aggregate.Definition.Name}", "events", null, () => verifier.EventsRead,
+            async () => report = await verifier.RunAsync(cancellationToken).ConfigureAwait(false), time).ConfigureAwait(false);
         foreach (string difference in report.Differences)
             Console.WriteLine(difference);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,

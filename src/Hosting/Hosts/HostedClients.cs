@@ -4,22 +4,22 @@ namespace KafkaEventSourcing.Hosting.Hosts;
 internal sealed class HostedCommandClient(NodeLifecycle lifecycle) : ICommandClient
 {
     /// <inheritdoc/>
-    public async Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken) =>
-        await lifecycle.Node.Send(command, cancellationToken).ConfigureAwait(false);
+    public async Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken) =>
+        await lifecycle.Node.SendAsync(command, cancellationToken).ConfigureAwait(false);
 }
 
 /// <summary>Reads aggregates of one type by the node of this host as soon as it serves. Thread-safe.</summary>
 internal sealed class HostedAggregateReader(NodeLifecycle lifecycle, AggregateDefinition aggregate) : IAggregateReader
 {
     /// <inheritdoc/>
-    public async ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) =>
-        await lifecycle.PartOf(aggregate).Reads.Read(aggregateId, cancellationToken).ConfigureAwait(false);
+    public async ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken) =>
+        await lifecycle.PartOf(aggregate).Reads.ReadAsync(aggregateId, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public async ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
-        await lifecycle.PartOf(aggregate).Reads.Read(aggregateId, consistency, cancellationToken).ConfigureAwait(false);
+    public async ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
+        await lifecycle.PartOf(aggregate).Reads.ReadAsync(aggregateId, consistency, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public async ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
-        await lifecycle.PartOf(aggregate).Reads.Read(aggregateId, atLeast, cancellationToken).ConfigureAwait(false);
+    public async ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
+        await lifecycle.PartOf(aggregate).Reads.ReadAsync(aggregateId, atLeast, cancellationToken).ConfigureAwait(false);
 }

@@ -42,7 +42,7 @@ internal sealed class NodeHost(
     public Exception? Fault { get; private set; }
 
     /// <inheritdoc/>
-    public Task<EventSourcedNode> WaitForNode(CancellationToken cancellationToken) => _serves.Task.WaitAsync(cancellationToken);
+    public Task<EventSourcedNode> WaitForNodeAsync(CancellationToken cancellationToken) => _serves.Task.WaitAsync(cancellationToken);
 
     /// <summary>Whoever asks the node to end does not want it to wait for load balancers.</summary>
     public void SkipDrain() => _hurry.Cancel();

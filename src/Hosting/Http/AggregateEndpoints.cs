@@ -35,8 +35,8 @@ internal static class AggregateEndpoints
             throw new InvalidInputException("token", "token and consistency are given: a read takes one of them.");
         AggregateId aggregateId = CommandEndpoints.Of("id", () => AggregateId.Parse(id));
         ValueTask<AggregateView?> reading = token is null
-            ? aggregate.Reads.Read(aggregateId, ConsistencyOf(consistency), context.RequestAborted)
-            : aggregate.Reads.Read(aggregateId, ConsistencyToken.Parse(token), context.RequestAborted);
+            ? aggregate.Reads.ReadAsync(aggregateId, ConsistencyOf(consistency), context.RequestAborted)
+            : aggregate.Reads.ReadAsync(aggregateId, ConsistencyToken.Parse(token), context.RequestAborted);
         AggregateView? view = await reading.ConfigureAwait(false);
         if (view is null)
             return Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no {aggregate.Definition.Name} '{id}'.");

@@ -83,7 +83,7 @@ internal static class CommandEndpoints
             CorrelationId = correlation,
             TraceParent = Activity.Current?.Id,
         };
-        return Answer(context, await commands().Send(envelope, context.RequestAborted).ConfigureAwait(false));
+        return Answer(context, await commands().SendAsync(envelope, context.RequestAborted).ConfigureAwait(false));
     }
 
     // A new id that only looks like another one would be another aggregate, or another command. What is in the log already can still be read, and written to by the command topic.

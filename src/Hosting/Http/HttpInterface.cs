@@ -21,8 +21,8 @@ public static class HttpInterface
     private const int MaxBufferBytes = 64 * 1024;
 
     /// <summary>Makes the web application of a node that serves; the caller starts and stops it.</summary>
-    public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggers, TimeProvider time) =>
-        Create(options, loggers, time, services => services.AddSingleton(NodeLifecycle.Of(node)));
+    public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggerFactory, TimeProvider timeProvider) =>
+        Create(options, loggerFactory, timeProvider, services => services.AddSingleton(NodeLifecycle.Of(node)));
 
     // Add: the lifecycle of a node that may still have to come; until then the web application is live, not ready, and refuses all that needs the node.
     internal static WebApplication Create(HttpOptions options, ILoggerFactory loggers, TimeProvider time, Action<IServiceCollection> add)

@@ -131,7 +131,7 @@ internal static class ReadModelEndpoints
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, aborted);
         try
         {
-            await projections.WaitFor(position, stop.Token).ConfigureAwait(false);
+            await projections.WaitForAsync(position, stop.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested && !aborted.IsCancellationRequested)
         {
@@ -147,7 +147,7 @@ internal static class ReadModelEndpoints
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, context.RequestAborted);
         try
         {
-            if (!await node.ReadModelStore!.IsWhole(projection, stop.Token).ConfigureAwait(false))
+            if (!await node.ReadModelStore!.IsWholeAsync(projection, stop.Token).ConfigureAwait(false))
                 return Problems.Unavailable(context, $"The read model {projection.Name} is being built anew from the events; ask again.");
             return await read(stop.Token).ConfigureAwait(false);
         }

@@ -55,7 +55,7 @@ public sealed class CommandFeed : IDisposable
 
     /// <summary>Sends all <paramref name="commands"/> and returns when each has its answer.</summary>
     /// <exception cref="TimeoutException">A command got no answer in all its attempts.</exception>
-    public async Task Send(IEnumerable<CommandEnvelope> commands, CancellationToken cancellationToken)
+    public async Task SendAsync(IEnumerable<CommandEnvelope> commands, CancellationToken cancellationToken = default)
     {
         foreach (CommandEnvelope command in commands)
         {
@@ -107,7 +107,7 @@ public sealed class CommandFeed : IDisposable
         {
             try
             {
-                return await _client.Send(command, cancellationToken).ConfigureAwait(false);
+                return await _client.SendAsync(command, cancellationToken).ConfigureAwait(false);
             }
             catch (TimeoutException) when (attempt < _options.Attempts)
             {

@@ -16,14 +16,14 @@ public sealed class AggregateReads : IAggregateReader
 
     /// <summary>A strong read.</summary>
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) => Read(aggregateId, ReadConsistency.Strong, cancellationToken);
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) => ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
 
     /// <summary>Reads one aggregate; null when it has no events. While its partition moves, it waits for the new owner.</summary>
     /// <exception cref="AggregateUnavailableException">No owner answered within the read time-out.</exception>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) => Find(
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default) => Find(
         aggregateId,
         partition => _processor.CanRead(partition, consistency),
-        stop => _processor.Read(aggregateId, consistency, stop),
+        stop => _processor.ReadAsync(aggregateId, consistency, stop),
         (owner, stop) => _nodes.Read(owner, aggregateId, consistency, stop),
         cancellationToken);
 
@@ -32,7 +32,7 @@ public sealed class AggregateReads : IAggregateReader
     /// </summary>
     /// <exception cref="AggregateUnavailableException">Nobody had come as far within the read time-out.</exception>
     /// <exception cref="InvalidInputException">The token is default, or of another partition than the aggregate.</exception>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) => atLeast.IsDefault
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default) => atLeast.IsDefault
         ? throw new InvalidInputException("token", "The consistency token is default: no position was given.")
         : Find(
             aggregateId,

@@ -18,8 +18,8 @@ internal sealed class NodeCodec
 
     public static async Task<NodeCodec> Create(AvroMessageSerde serde, TopicFamily topics, AggregateDefinition definition, CancellationToken cancellationToken) => new(
         serde,
-        await serde.Prepare(topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
-        await serde.Prepare(topics.Snapshots, [typeof(AggregateSnapshot)], cancellationToken).ConfigureAwait(false),
+        await serde.PrepareAsync(topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
+        await serde.PrepareAsync(topics.Snapshots, [typeof(AggregateSnapshot)], cancellationToken).ConfigureAwait(false),
         serde.TypeOf(definition.StateType));
 
     /// <summary>The payload of a command.</summary>

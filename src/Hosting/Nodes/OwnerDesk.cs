@@ -75,7 +75,7 @@ internal sealed class OwnerDesk(CommandProcessor processor, OwnerDirectory owner
             return Answer(processor.Read(id, ConsistencyToken.Parse(token)));
         if (!Enum.TryParse(Header(context, NodeProtocol.Consistency), out ReadConsistency consistency) || !Enum.IsDefined(consistency))
             throw Missing(NodeProtocol.Consistency);
-        return Answer(await processor.Read(id, consistency, context.RequestAborted).ConfigureAwait(false));
+        return Answer(await processor.ReadAsync(id, consistency, context.RequestAborted).ConfigureAwait(false));
     }
 
     private IResult Answer(AggregateView? view) => view is null ? Results.NoContent() : Results.Bytes(codec.Encode(view), NodeProtocol.ContentType);

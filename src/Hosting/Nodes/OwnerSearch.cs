@@ -86,7 +86,7 @@ internal sealed class OwnerSearch(OwnerDirectory owners, string self, int partit
         _wait = TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, _wait.Ticks * 2));
         try
         {
-            await owners.After(partition, owners.Find(partition)?.Generation ?? -1).WaitAsync(wait, time, cancellationToken).ConfigureAwait(false);
+            await owners.AfterAsync(partition, owners.Find(partition)?.Generation ?? -1).WaitAsync(wait, time, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
@@ -101,6 +101,6 @@ internal sealed class OwnerSearch(OwnerDirectory owners, string self, int partit
     {
         PartitionOwnership now = owner;
         while (now.Node == owner.Node)
-            now = await owners.After(partition, now.Generation).WaitAsync(cancellationToken).ConfigureAwait(false);
+            now = await owners.AfterAsync(partition, now.Generation).WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 }

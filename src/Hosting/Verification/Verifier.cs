@@ -31,18 +31,18 @@ public sealed class Verifier
 
     /// <summary>Completes when this node has all partitions and serves them: state stores that other nodes hold cannot be compared.</summary>
     /// <param name="patience">How long others, which may be gone and not missed yet, may take to leave.</param>
-    /// <param name="time">The clock.</param>
+    /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="TimeoutException">Others have partitions still; the message names them.</exception>
-    public async Task WaitForAllPartitions(TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    public async Task WaitForAllPartitionsAsync(TimeSpan patience, TimeProvider timeProvider, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(time);
-        long started = time.GetTimestamp();
-        int partitions = (await _aggregate.History.EndOffsets(cancellationToken).ConfigureAwait(false)).Count;
-        using var timer = new PeriodicTimer(Look, time);
+        ArgumentNullException.ThrowIfNull(timeProvider);
+        long started = timeProvider.GetTimestamp();
+        int partitions = (await _aggregate.History.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Count;
+        using var timer = new PeriodicTimer(Look, timeProvider);
         while (_aggregate.Processor.Partitions.Count < partitions || !_aggregate.Processor.IsReady)
         {
-            if (time.GetElapsedTime(started) > patience)
+            if (timeProvider.GetElapsedTime(started) > patience)
             {
                 string[] others = [.. _aggregate.Owners.All().Where(o => o.Node != _aggregate.Processor.NodeId && _aggregate.Processor.StatusOf(o.Partition) is null).Select(o => o.Node).Distinct().Order(StringComparer.Ordinal)];
                 throw new TimeoutException(
@@ -55,11 +55,11 @@ public sealed class Verifier
     }
 
     /// <summary>Reads, folds and compares. For one call.</summary>
-    public async Task<VerificationReport> Run(CancellationToken cancellationToken)
+    public async Task<VerificationReport> RunAsync(CancellationToken cancellationToken = default)
     {
         try
         {
-            await _aggregate.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+            await _aggregate.WaitForReadModelsAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (ReadModelsStoppedException stopped)
         {
@@ -73,13 +73,13 @@ public sealed class Verifier
         ProjectionEngine engine = EngineOf(_aggregate, projections, comparison);
         await using (engine.ConfigureAwait(false))
         {
-            foreach (int partition in (await _aggregate.History.EndOffsets(cancellationToken).ConfigureAwait(false)).Keys.Order())
+            foreach (int partition in (await _aggregate.History.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Keys.Order())
                 await FoldPartition(partition, engine, cancellationToken).ConfigureAwait(false);
         }
 
         foreach (AggregateNode other in _node.Aggregates.Where(a => a != _aggregate))
             await FoldOther(other, [.. projections.Where(p => application.AggregatesOf(p).Contains(other.Definition))], comparison, cancellationToken).ConfigureAwait(false);
-        await comparison.Finish(projections, cancellationToken).ConfigureAwait(false);
+        await comparison.FinishAsync(projections, cancellationToken).ConfigureAwait(false);
         await CompareStateStores(cancellationToken).ConfigureAwait(false);
         return new VerificationReport
         {
@@ -103,7 +103,7 @@ public sealed class Verifier
             return;
         try
         {
-            await aggregate.WaitForReadModels(cancellationToken).ConfigureAwait(false);
+            await aggregate.WaitForReadModelsAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (ReadModelsStoppedException stopped)
         {
@@ -113,12 +113,12 @@ public sealed class Verifier
         ProjectionEngine engine = EngineOf(aggregate, projections, comparison);
         await using (engine.ConfigureAwait(false))
         {
-            foreach (int partition in (await aggregate.History.EndOffsets(cancellationToken).ConfigureAwait(false)).Keys.Order())
+            foreach (int partition in (await aggregate.History.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Keys.Order())
             {
                 long from = 0;
-                await foreach (RecordedEvent[] batch in aggregate.History.ReadPartition(partition, 0, static _ => { }, cancellationToken).Chunk(BatchEvents).WithCancellation(cancellationToken).ConfigureAwait(false))
+                await foreach (RecordedEvent[] batch in aggregate.History.ReadPartitionAsync(partition, 0, static _ => { }, cancellationToken).Chunk(BatchEvents).WithCancellation(cancellationToken).ConfigureAwait(false))
                 {
-                    await engine.Project(partition, from, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
+                    await engine.ProjectAsync(partition, from, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
                     from = batch[^1].Offset + 1;
                 }
             }
@@ -129,20 +129,20 @@ public sealed class Verifier
     {
         var batch = new List<RecordedEvent>(BatchEvents);
         long from = 0;
-        await foreach (RecordedEvent recorded in _aggregate.History.ReadPartition(partition, 0, PassOver, cancellationToken).ConfigureAwait(false))
+        await foreach (RecordedEvent recorded in _aggregate.History.ReadPartitionAsync(partition, 0, PassOver, cancellationToken).ConfigureAwait(false))
         {
             Fold(recorded);
             batch.Add(recorded);
             if (batch.Count == BatchEvents)
             {
-                await engine.Project(partition, from, batch, recorded.Offset + 1, cancellationToken).ConfigureAwait(false);
+                await engine.ProjectAsync(partition, from, batch, recorded.Offset + 1, cancellationToken).ConfigureAwait(false);
                 from = recorded.Offset + 1;
                 batch = new List<RecordedEvent>(BatchEvents);
             }
         }
 
         if (batch.Count > 0)
-            await engine.Project(partition, from, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
+            await engine.ProjectAsync(partition, from, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
     }
 
     private void Fold(RecordedEvent recorded)
@@ -188,7 +188,7 @@ public sealed class Verifier
     private async Task CompareStateStores(CancellationToken cancellationToken)
     {
         var seen = new HashSet<AggregateId>(_folded.Count);
-        await foreach (AggregateView view in _aggregate.Processor.ReadAll(cancellationToken).ConfigureAwait(false))
+        await foreach (AggregateView view in _aggregate.Processor.ReadAllAsync(cancellationToken).ConfigureAwait(false))
         {
             seen.Add(view.AggregateId);
             if (_unknown.Contains(view.AggregateId))

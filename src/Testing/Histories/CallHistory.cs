@@ -11,11 +11,11 @@ public sealed class CallHistory
     private readonly TimeProvider _time;
     private readonly ConcurrentQueue<OpenCall> _calls = [];
 
-    /// <summary>An empty history, on the clock of <paramref name="time"/>.</summary>
-    public CallHistory(TimeProvider time)
+    /// <summary>An empty history, on the clock of <paramref name="timeProvider"/>.</summary>
+    public CallHistory(TimeProvider timeProvider)
     {
-        ArgumentNullException.ThrowIfNull(time);
-        _time = time;
+        ArgumentNullException.ThrowIfNull(timeProvider);
+        _time = timeProvider;
     }
 
     /// <summary>How many timestamps a second has.</summary>

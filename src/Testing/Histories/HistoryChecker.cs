@@ -38,15 +38,15 @@ public sealed class HistoryChecker
     /// <summary>Takes <paramref name="calls"/> as they are now, reads <paramref name="log"/> to its end, and decides. Calls that have not returned count as unknown.</summary>
     /// <exception cref="InvalidDataException">A record of the log is not an event.</exception>
     /// <exception cref="Confluent.Kafka.KafkaException">The cluster does not answer.</exception>
-    public async Task<HistoryVerdict> Check(HistoryReader log, CallHistory calls, CancellationToken cancellationToken)
+    public async Task<HistoryVerdict> CheckAsync(HistoryReader log, CallHistory calls, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(log);
         ArgumentNullException.ThrowIfNull(calls);
         IReadOnlyList<RecordedCall> taken = calls.Take(); // before the log: whatever they were told stands in it by now
         var events = new List<RecordedEvent>();
-        foreach (int partition in (await log.EndOffsets(cancellationToken).ConfigureAwait(false)).Keys.Order())
+        foreach (int partition in (await log.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Keys.Order())
         {
-            await foreach (RecordedEvent recorded in log.ReadPartition(partition, 0, cancellationToken).ConfigureAwait(false))
+            await foreach (RecordedEvent recorded in log.ReadPartitionAsync(partition, 0, cancellationToken).ConfigureAwait(false))
                 events.Add(recorded);
         }
 

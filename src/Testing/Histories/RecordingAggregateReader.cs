@@ -11,16 +11,16 @@ public sealed class RecordingAggregateReader : IAggregateReader
     public RecordingAggregateReader(IAggregateReader inner, CallHistory history, string caller) => (_inner, _history, _caller) = (inner, history, caller);
 
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) => Read(aggregateId, ReadConsistency.Strong, cancellationToken);
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) => ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
-        Record(aggregateId, consistency, () => _inner.Read(aggregateId, consistency, cancellationToken));
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default) =>
+        Record(aggregateId, consistency, () => _inner.ReadAsync(aggregateId, consistency, cancellationToken));
 
     /// <summary>Recorded as an eventual read, as which it promises no less.</summary>
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
-        Record(aggregateId, ReadConsistency.Eventual, () => _inner.Read(aggregateId, atLeast, cancellationToken));
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default) =>
+        Record(aggregateId, ReadConsistency.Eventual, () => _inner.ReadAsync(aggregateId, atLeast, cancellationToken));
 
     private async ValueTask<AggregateView?> Record(AggregateId aggregateId, ReadConsistency consistency, Func<ValueTask<AggregateView?>> read)
     {

@@ -11,14 +11,14 @@ public sealed class RecordingCommandClient : ICommandClient
     public RecordingCommandClient(ICommandClient inner, CallHistory history, string caller) => (_inner, _history, _caller) = (inner, history, caller);
 
     /// <inheritdoc/>
-    public async Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken)
+    public async Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(command);
         CommandEnvelope sent = command.Time is null ? command with { Time = _history.Time.GetUtcNow() } : command;
         CallHistory.OpenCall call = _history.Begin(_caller, sent.AggregateId, sent);
         try
         {
-            CommandResult result = await _inner.Send(sent, cancellationToken).ConfigureAwait(false);
+            CommandResult result = await _inner.SendAsync(sent, cancellationToken).ConfigureAwait(false);
             call.Answer = new CallAnswer.Told(_history.Time.GetTimestamp(), result);
             return result;
         }

@@ -81,7 +81,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
         ];
         try
         {
-            ProgramRun run = await ProgramRun.Finish(_domain.Command[0], arguments, new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0" }, either.Token).ConfigureAwait(false);
+            ProgramRun run = await ProgramRun.FinishAsync(_domain.Command[0], arguments, new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0" }, either.Token).ConfigureAwait(false);
             await using (run.ConfigureAwait(false))
             {
                 await File.WriteAllTextAsync(Path.Combine(_logs, "verify.log"), run.Output, cancellationToken).ConfigureAwait(false);

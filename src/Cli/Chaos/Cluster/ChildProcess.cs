@@ -68,7 +68,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     public Task Kill(CancellationToken cancellationToken) => Down(run =>
     {
         _killed = run;
-        return run.Kill(cancellationToken);
+        return run.KillAsync(cancellationToken);
     });
 
     /// <summary>Holds it down from now on, and asks it to end.</summary>
@@ -82,7 +82,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
             try
             {
-                inOrder = await run.Terminate(either.Token).ConfigureAwait(false) == 0 || _killed == run;
+                inOrder = await run.TerminateAsync(either.Token).ConfigureAwait(false) == 0 || _killed == run;
             }
             catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
@@ -105,7 +105,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     public async Task Signal(string name, CancellationToken cancellationToken)
     {
         if (Current is { } run)
-            await run.Signal(name, cancellationToken).ConfigureAwait(false);
+            await run.SignalAsync(name, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Does something with the process id of the present incarnation, if there is one.</summary>
@@ -208,7 +208,7 @@ internal sealed class ChildProcess : IAsyncDisposable
 
         try
         {
-            Match serving = await run.WaitForLine(_serving, _stop.Token).ConfigureAwait(false);
+            Match serving = await run.WaitForLineAsync(_serving, _stop.Token).ConfigureAwait(false);
             _served(serving);
             lock (_lock)
             {
@@ -216,7 +216,7 @@ internal sealed class ChildProcess : IAsyncDisposable
                     _serves.TrySetResult();
             }
 
-            await run.WaitForExit(_stop.Token).ConfigureAwait(false);
+            await run.WaitForExitAsync(_stop.Token).ConfigureAwait(false);
         }
         catch (InvalidOperationException)
         {

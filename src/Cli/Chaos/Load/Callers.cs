@@ -91,7 +91,7 @@ internal sealed class Callers
         try
         {
             IAggregateReader reader = new HttpDoor(http, aggregate);
-            AggregateView? view = await Histories[aggregate.Name].Record(reader, $"{caller} at {node.Name}").Read(id, consistency, cancellationToken).ConfigureAwait(false);
+            AggregateView? view = await Histories[aggregate.Name].Record(reader, $"{caller} at {node.Name}").ReadAsync(id, consistency, cancellationToken).ConfigureAwait(false);
             if (consistency == ReadConsistency.Strong)
             {
                 ReadLatency.Record(_time.GetElapsedTime(started));
@@ -201,7 +201,7 @@ internal sealed class Callers
 
         try
         {
-            return await door.Send(command, stop).ConfigureAwait(false);
+            return await door.SendAsync(command, stop).ConfigureAwait(false);
         }
         catch (Exception failure) when (IsExpected(failure, stop))
         {

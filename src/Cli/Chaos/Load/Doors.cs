@@ -32,7 +32,7 @@ internal sealed class Doors : IAsyncDisposable
             foreach (AggregateDefinition aggregate in domain.Aggregates)
             {
                 var topics = new TopicFamily(application, aggregate.Name);
-                doors._topics[aggregate.Name] = await CommandClient.Start(
+                doors._topics[aggregate.Name] = await CommandClient.StartAsync(
                     servers.KafkaConnection, topics, serde, aggregate.CommandTypes.Where(aggregate.Accepts), new CommandClientOptions { Timeout = CallTimeout }, time, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
                 doors._logs[aggregate.Name] = new HistoryReader(servers.KafkaConnection, topics, serde);
             }

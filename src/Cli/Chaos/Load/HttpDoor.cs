@@ -14,7 +14,7 @@ internal sealed class HttpDoor(HttpClient http, AggregateDefinition aggregate) :
     /// <exception cref="HttpRequestException">The node did not answer; the outcome is not known.</exception>
     /// <exception cref="AggregateUnavailableException">It answered that it has no answer now.</exception>
     /// <exception cref="UnexpectedAnswerException">It answered with what no caller expects.</exception>
-    public async Task<CommandResult> Send(CommandEnvelope command, CancellationToken cancellationToken)
+    public async Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/{aggregate.Name}/{Uri.EscapeDataString(command.AggregateId.Value)}/{Names.InUrl(command.Payload.GetType())}");
         request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(command.Payload, command.Payload.GetType(), JsonFormat.Options)) { Headers = { ContentType = new("application/json") } };
@@ -36,15 +36,15 @@ internal sealed class HttpDoor(HttpClient http, AggregateDefinition aggregate) :
         };
     }
 
-    /// <inheritdoc cref="Send"/>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, CancellationToken cancellationToken) => Read(aggregateId, ReadConsistency.Strong, cancellationToken);
+    /// <inheritdoc cref="SendAsync"/>
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken) => ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
 
-    /// <inheritdoc cref="Send"/>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
+    /// <inheritdoc cref="SendAsync"/>
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
         Read(aggregateId, consistency == ReadConsistency.Strong ? "" : "?consistency=eventual", cancellationToken);
 
-    /// <inheritdoc cref="Send"/>
-    public ValueTask<AggregateView?> Read(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
+    /// <inheritdoc cref="SendAsync"/>
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
         Read(aggregateId, $"?token={Uri.EscapeDataString(atLeast.ToString())}", cancellationToken);
 
     private async ValueTask<AggregateView?> Read(AggregateId aggregateId, string query, CancellationToken cancellationToken)

@@ -6,4 +6,4 @@ return await EventSourcedApplication.Named("application-name", "Baskets, from th
     .With(Basket.Definition)
     .With(Baskets.Definition)
     .WithEmbeddedServers()
-    .Run(args);
+    .RunAsync(args);
