@@ -72,11 +72,11 @@ public class EngineBenchmarks
         ];
         _serde = AvroMessageSerde.Create(_servers.Registry, types);
         var topics = new TopicFamily("bank", "account");
-        TopicEncoder events = await _serde.Prepare(topics.Events, [typeof(AccountOpened), typeof(AccountCredited)], CancellationToken.None).ConfigureAwait(false);
-        TopicEncoder commands = await _serde.Prepare(topics.Commands, [typeof(OpenAccount), typeof(Credit)], CancellationToken.None).ConfigureAwait(false);
-        _replies = await _serde.Prepare(topics.Replies, [typeof(CommandReply)], CancellationToken.None).ConfigureAwait(false);
+        TopicEncoder events = await _serde.PrepareAsync(topics.Events, [typeof(AccountOpened), typeof(AccountCredited)], CancellationToken.None).ConfigureAwait(false);
+        TopicEncoder commands = await _serde.PrepareAsync(topics.Commands, [typeof(OpenAccount), typeof(Credit)], CancellationToken.None).ConfigureAwait(false);
+        _replies = await _serde.PrepareAsync(topics.Replies, [typeof(CommandReply)], CancellationToken.None).ConfigureAwait(false);
         _credit = AvroRecordType.Of<Credit>();
-        ProcessRoutes routes = await ProcessRoutes.Prepare(Account.Definition, "bank", [Account.Definition], _serde, CancellationToken.None).ConfigureAwait(false);
+        ProcessRoutes routes = await ProcessRoutes.PrepareAsync(Account.Definition, "bank", [Account.Definition], _serde, CancellationToken.None).ConfigureAwait(false);
         _store = StateStore.Open(Path.Combine(_servers.Folder, "state"), Account.Definition, AvroRecordType.Of<AccountState>(), Remembered);
         var encoders = new ProcessorEncoders(events, _replies, null!, null!, null, routes);
         BatchDecider Decider() => new(
