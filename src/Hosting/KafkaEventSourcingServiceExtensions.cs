@@ -12,11 +12,14 @@ namespace KafkaEventSourcing.Hosting;
 /// <summary>Adds an event-sourced application to a host of the user's.</summary>
 public static class KafkaEventSourcingServiceExtensions
 {
-    /// <summary>The name of the health check, which has the tag <c>ready</c>.</summary>
+    /// <summary>The name of the health check that says whether the node can decide and answer now; it has the tag <c>ready</c>.</summary>
     public const string HealthCheckName = "kafka-event-sourcing";
 
+    /// <summary>The name of the health check that says whether the node has not failed, whatever its servers do; it has the tag <c>live</c>.</summary>
+    public const string LiveHealthCheckName = "kafka-event-sourcing-live";
+
     /// <summary>
-    /// Adds an application: a hosted service that runs its node, <see cref="ICommandClient"/>, <see cref="INodeAccessor"/>, an <see cref="IAggregateClient{TState}"/> of each aggregate type, and a health check.
+    /// Adds an application: a hosted service that runs its node, <see cref="ICommandClient"/>, <see cref="INodeAccessor"/>, an <see cref="IAggregateClient{TState}"/> of each aggregate type, and two health checks.
     /// </summary>
     /// <param name="services">The services of the host.</param>
     /// <param name="name">The application's name: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>
@@ -74,7 +77,7 @@ public static class KafkaEventSourcingServiceExtensions
         services.AddSingleton<IHostedService>(s => s.GetRequiredService<NodeHost>());
         services.TryAddSingleton<INodeAccessor>(s => s.GetRequiredService<NodeHost>());
         services.TryAddSingleton<ICommandClient, HostedCommandClient>();
-        services.AddHealthChecks().AddCheck<NodeHealthCheck>(HealthCheckName, HealthStatus.Unhealthy, ["ready"]);
+        services.AddHealthChecks().AddCheck<NodeHealthCheck>(HealthCheckName, HealthStatus.Unhealthy, ["ready"]).AddCheck<NodeLiveCheck>(LiveHealthCheckName, HealthStatus.Unhealthy, ["live"]);
         return builder;
     }
 }

@@ -103,7 +103,8 @@ public sealed class ExistingApplicationTests : IDisposable
         Add(builder);
         await using WebApplication app = builder.Build();
         app.MapGet("/hello", () => "hello");
-        app.MapHealthChecks("/health/ready");
+        app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = c => c.Tags.Contains("ready") });
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = c => c.Tags.Contains("live") });
         app.MapKafkaEventSourcing();
         await app.StartAsync(Cancellation);
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
@@ -111,8 +112,61 @@ public sealed class ExistingApplicationTests : IDisposable
         (await http.GetStringAsync("/hello", Cancellation)).ShouldBe("hello");
         (await http.GetAsync("/account/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
         (await http.GetAsync("/health/ready", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        (await http.GetAsync("/health/live", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK); // a restart would not bring its servers back
         (await http.PostAsync("/_node/account/commands", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound); // no secret, no door beside the authorization
         await Should.ThrowAsync<AggregateUnavailableException>(app.Services.GetRequiredService<IAggregateClient<AccountState>>().SendAsync(AggregateId.Parse("a"), Open(), Cancellation));
+    }
+
+    [Fact]
+    public async Task Two_nodes_with_a_secret_answer_for_one_another_below_a_path_base()
+    {
+        await using TestServers servers = await ServersOrSkip.Start(Cancellation);
+        await using WebApplication one = await StartBelowBase(servers, "one");
+        await using WebApplication two = await StartBelowBase(servers, "two");
+        EventSourcedNode[] nodes = [await NodeOf(one), await NodeOf(two)];
+        using (var look = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System))
+        {
+            while (!nodes.All(n => n.Aggregates[0].Processor.Partitions.Count == 1 && n.IsReady))
+                await look.WaitForNextTickAsync(Cancellation);
+        }
+
+        for (int i = 0; i < 8; i++)
+        {
+            var command = new CommandEnvelope(AggregateId.Parse($"a{i}"), CommandId.Parse($"open-{i}"), Open());
+            (await nodes[i % 2].Send(command, Cancellation)).Version.ShouldBe(1);
+            foreach (WebApplication app in (WebApplication[])[one, two])
+            {
+                using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+                using HttpResponseMessage answer = await http.GetAsync($"/shop/bank/account/a{i}", Cancellation);
+                answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync(Cancellation)); // a strong read, of which one node has to ask the other
+            }
+        }
+
+        using var stranger = new HttpClient { BaseAddress = new Uri(one.Urls.First()) };
+        (await stranger.PostAsync("/_node/account/commands", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        (await stranger.PostAsync("/shop/_node/account/commands", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        await one.StopAsync(Cancellation);
+        await two.StopAsync(Cancellation);
+    }
+
+    private static Task<EventSourcedNode> NodeOf(WebApplication app) => app.Services.GetRequiredService<INodeAccessor>().WaitForNode(Cancellation);
+
+    private async Task<WebApplication> StartBelowBase(TestServers servers, string node)
+    {
+        WebApplicationBuilder builder = NewApplication(new()
+        {
+            ["NodeSecret"] = Secret,
+            ["DataDirectory"] = Path.Combine(_folder, node),
+            ["Kafka"] = servers.Addresses.Kafka,
+            ["SchemaRegistry"] = servers.Addresses.Registry,
+        });
+        Add(builder);
+        WebApplication app = builder.Build();
+        app.UsePathBase("/shop");
+        app.UseRouting();
+        app.MapKafkaEventSourcing("/bank");
+        await app.StartAsync(Cancellation);
+        return app;
     }
 
     [Fact]
