@@ -37,6 +37,9 @@ public static class CloudEventHeaders
     /// <summary>W3C trace context.</summary>
     public const string TraceParent = "traceparent";
 
+    /// <summary>What vendors have to say beside <see cref="TraceParent"/>.</summary>
+    public const string TraceState = "tracestate";
+
     /// <summary>Of a command: any, new, exists, or a version.</summary>
     public const string ExpectedVersion = "kes_expectedversion";
 

@@ -187,12 +187,16 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
             headers.Add(CloudEventHeaders.ExpectedVersion, Encoding.UTF8.GetBytes(command.ExpectedVersion.ToString()));
         if (command.CorrelationId is { } correlation)
             headers.Add(CloudEventHeaders.CorrelationId, Encoding.UTF8.GetBytes(correlation));
-        if ((command.TraceParent ?? Activity.Current?.Id) is { } trace)
+        using Activity? sending = Tracing.IsOn ? StartSending(command) : null;
+        if ((sending?.Id ?? command.TraceParent ?? Activity.Current?.Id) is { } trace)
             headers.Add(CloudEventHeaders.TraceParent, Encoding.UTF8.GetBytes(trace));
+        if ((sending is null ? Tracing.StateOf(command) : sending.TraceStateString) is { } traceState)
+            headers.Add(CloudEventHeaders.TraceState, Encoding.UTF8.GetBytes(traceState));
 
         var message = new Message<byte[]?, byte[]> { Key = aggregateId, Value = buffer.WrittenSpan.ToArray(), Headers = headers };
         buffer.Clear();
         var partition = new TopicPartition(_topics.Commands, Murmur2.Partition(aggregateId, _partitions));
+        Tracing.SetTopic(sending, _topics.Commands, partition.Partition.Value);
         while (true)
         {
             try
@@ -209,6 +213,14 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
                 _producer.Flush(SweepInterval); // waits until there is room, or a while
             }
         }
+    }
+
+    private Activity? StartSending(CommandEnvelope command)
+    {
+        Activity? sending = Tracing.Start("send", "send", ActivityKind.Producer, _topics.Commands, Tracing.ContextOf(command.TraceParent, command.TraceState));
+        sending?.SetTag("messaging.message.id", command.CommandId.Value);
+        sending?.SetTag("messaging.kafka.message.key", command.AggregateId.Value);
+        return sending;
     }
 
     private byte[] TypeName(IAvroRecord payload) => _typeNames.GetOrAdd(payload.GetType(), (type, serde) => Encoding.UTF8.GetBytes(serde.TypeOf(type).FullName), _serde);

@@ -33,6 +33,8 @@ public sealed class EventCodec
                 CommandId = head.CommandId,
                 Bytes = record.Message.Value?.Length ?? 0,
                 CorrelationId = head.CorrelationId,
+                TraceParent = Traced(record, CloudEventHeaders.TraceParent),
+                TraceState = Traced(record, CloudEventHeaders.TraceState),
             };
         }
         catch (UndecodableMessageException unreadable)
@@ -104,6 +106,9 @@ public sealed class EventCodec
             return false;
         }
     }
+
+    private static string? Traced(ConsumeResult<byte[], byte[]> record, string header) =>
+        Tracing.IsOn && CloudEventHeaders.Find(record.Message.Headers, header) is { } value ? Encoding.UTF8.GetString(value) : null;
 
     private static void Need([NotNull] byte[]? value, string name)
     {

@@ -32,7 +32,7 @@ internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners
 
     private async Task<CommandResult> SendElsewhere(CommandEnvelope command, CancellationToken cancellationToken)
     {
-        command = command with { Time = command.Time ?? time.GetUtcNow(), TraceParent = command.TraceParent ?? System.Diagnostics.Activity.Current?.Id };
+        command = command with { Time = command.Time ?? time.GetUtcNow(), TraceParent = command.TraceParent ?? System.Diagnostics.Activity.Current?.Id, TraceState = Tracing.StateOf(command) };
         int partition = processor.PartitionOf(command.AggregateId);
         var search = new OwnerSearch(owners, processor.NodeId, partition, timeout, time);
         byte[]? payload = null;

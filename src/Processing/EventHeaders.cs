@@ -49,6 +49,8 @@ internal sealed class EventHeaders
             _headers.Add(_digest.With(cause.Digest));
         if (cause.TraceParent is { } trace)
             _headers.Add(CloudEventHeaders.TraceParent, trace);
+        if (cause.TraceState is { } traceState)
+            _headers.Add(CloudEventHeaders.TraceState, traceState);
         if (input is { } mark)
             _headers.Add(CloudEventHeaders.Input, mark.ToBytes()); // last: readers look nowhere else
         return _headers;

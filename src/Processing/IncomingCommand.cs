@@ -31,6 +31,7 @@ internal sealed class IncomingCommand
     private static readonly TopicPart None = new();
 
     private readonly TopicPart _topic;
+    private TracePart? _trace;
 
     private IncomingCommand(TopicPart topic) => _topic = topic;
 
@@ -61,7 +62,17 @@ internal sealed class IncomingCommand
 
     public byte[]? CorrelationId { get; private set; }
 
+    /// <summary>The trace context that its events have: of its decision, where that is traced, else of whoever sent it.</summary>
     public byte[]? TraceParent { get; private set; }
+
+    /// <summary>What belongs to <see cref="TraceParent"/>.</summary>
+    public byte[]? TraceState => _trace?.State;
+
+    /// <summary>The context of whoever sent it; default: it has none. Asked only while somebody listens.</summary>
+    public ActivityContext Sender => _trace?.Decided?.Sender ?? Tracing.ContextOf(TraceParent, TraceState);
+
+    /// <summary>The context that its events have. Asked only while somebody listens.</summary>
+    public ActivityContext Context => _trace?.Decided?.Decision ?? Tracing.ContextOf(TraceParent, TraceState);
 
     /// <summary>The process that sent it and is told the outcome; null: no process did.</summary>
     public AnswerAddress? AnswerTo => _topic.AnswerTo;
@@ -89,6 +100,7 @@ internal sealed class IncomingCommand
             CommandId = IdOfPlace(record.TopicPartitionOffset, topic),
             Expected = ExpectedVersion.Any,
             TraceParent = CloudEventHeaders.Find(headers, CloudEventHeaders.TraceParent),
+            _trace = TraceOf(CloudEventHeaders.Find(headers, CloudEventHeaders.TraceState)),
             CorrelationId = CloudEventHeaders.Find(headers, CloudEventHeaders.CorrelationId),
         };
         command.ReadReplyTo(CloudEventHeaders.Find(headers, CloudEventHeaders.ReplyTo));
@@ -139,6 +151,7 @@ internal sealed class IncomingCommand
         Time = envelope.Time ?? now,
         CorrelationId = HandedOn("correlationId", envelope.CorrelationId),
         TraceParent = HandedOn("traceParent", envelope.TraceParent ?? Activity.Current?.Id),
+        _trace = TraceOf(Tracing.StateOf(envelope) is { } state ? Encoding.UTF8.GetBytes(state) : null),
         Caller = new DirectCaller(envelope, elsewhere),
     };
 
@@ -151,6 +164,15 @@ internal sealed class IncomingCommand
         Expected = ExpectedVersion.Any,
         Time = elapsed.Due,
     };
+
+    /// <summary>It is decided within <paramref name="deciding"/>, to which whoever reads its events links; null: it is not traced. A command whose batch was aborted is decided again.</summary>
+    public void Trace(Activity? deciding)
+    {
+        if (deciding?.Id is not { } id)
+            return;
+        _trace = new TracePart(deciding.TraceStateString is { } state ? Bounded(Encoding.UTF8.GetBytes(state)) : null, new DecisionTrace(Sender, deciding.Context));
+        TraceParent = Encoding.UTF8.GetBytes(id);
+    }
 
     /// <summary>Whether a record's timestamp can be told as a time: Kafka keeps whatever 64 bits a producer gave; the .NET type has less room.</summary>
     public static bool IsTime(Timestamp timestamp) =>
@@ -175,6 +197,11 @@ internal sealed class IncomingCommand
         byte[]? bytes = text is null ? null : Encoding.UTF8.GetBytes(text);
         return !(bytes?.Length > MaxHandedOnBytes) ? bytes : throw new InvalidInputException(field, $"The {field} has {bytes.Length} bytes of UTF-8; at most {MaxHandedOnBytes} are allowed.");
     }
+
+    private static TracePart? TraceOf(byte[]? traceState) => Bounded(traceState) is { } state ? new TracePart(state, null) : null;
+
+    // What is too long is left out, as its specification allows.
+    private static byte[]? Bounded(byte[]? traceState) => traceState?.Length > MaxHandedOnBytes ? null : traceState;
 
     private void ReadReplyTo(byte[]? value)
     {
@@ -317,4 +344,9 @@ internal sealed class IncomingCommand
 
         public int? ForwardTo { get; set; }
     }
+
+    // What few commands have.
+    private sealed record TracePart(byte[]? State, DecisionTrace? Decided);
+
+    private sealed record DecisionTrace(ActivityContext Sender, ActivityContext Decision);
 }

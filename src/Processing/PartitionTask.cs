@@ -31,6 +31,7 @@ internal sealed partial class PartitionTask : IDisposable
     private readonly List<IncomingCommand> _deciding = [];
     private readonly ILogger _logger;
     private readonly RegistryWait _registry;
+    private readonly CommandTracing _tracing;
     private readonly Func<ConsumeResult<byte[], byte[]>, IncomingCommand> _read;
     private IProducer<byte[], byte[]> _producer = null!;
     private EventWriter _writer = null!;
@@ -59,6 +60,7 @@ internal sealed partial class PartitionTask : IDisposable
         _fence = new ReadFence(partition);
         _logger = context.Logger;
         _registry = new RegistryWait(_logger, partition);
+        _tracing = new CommandTracing(context.Topics, partition);
         _read = record => MisplacedCommand.RightPartition(record, context.Partitions) is { } right
             ? IncomingCommand.ReadMisplaced(record, TopicOf(record), right, MisplacedCommand.ReasonToKeep(record, right, context.Partitions))
             : IncomingCommand.Read(record, TopicOf(record), context.Serde, context.Definition);
@@ -133,6 +135,7 @@ internal sealed partial class PartitionTask : IDisposable
 
     private void Run()
     {
+        Activity.Current = null; // whoever started the node is not who sends commands
         try
         {
             Fence();
@@ -286,26 +289,31 @@ internal sealed partial class PartitionTask : IDisposable
     {
         _deciding.Clear();
         long input = -1;
-        foreach (QueuedCommand queued in batch)
+        using (Activity? receiving = Tracing.IsOn ? _tracing.Receive(batch) : null)
         {
-            if (queued == default)
+            foreach (QueuedCommand queued in batch)
             {
-                AddDueTimers();
-                continue;
-            }
+                if (queued == default)
+                {
+                    AddDueTimers();
+                    continue;
+                }
 
-            IncomingCommand command = queued.Direct ?? Read(queued.Record!);
-            if (command.Request is not null)
-            {
-                DecideWaiting(input);
-                Settle(command, queued.Record!.Offset.Value + 1);
-                input = -1;
-                continue;
-            }
+                IncomingCommand command = queued.Direct ?? Read(queued.Record!);
+                if (receiving is not null)
+                    CommandTracing.Link(receiving, command);
+                if (command.Request is not null)
+                {
+                    DecideWaiting(input);
+                    Settle(command, queued.Record!.Offset.Value + 1);
+                    input = -1;
+                    continue;
+                }
 
-            _deciding.Add(command);
-            if (queued.Record is { } record)
-                input = record.Offset.Value + 1;
+                _deciding.Add(command);
+                if (queued.Record is { } record)
+                    input = record.Offset.Value + 1;
+            }
         }
 
         DecideWaiting(input);
@@ -321,12 +329,20 @@ internal sealed partial class PartitionTask : IDisposable
                 () =>
                 {
                     for (next = first; next < _deciding.Count && (next == first || _decider.Bytes < _context.Options.MaxBatchBytes); next++)
-                        _decider.Decide(_deciding[next]);
+                        Decide(_deciding[next]);
                 },
                 () => next == _deciding.Count ? input : InputOf(first, next));
         }
 
         _deciding.Clear();
+    }
+
+    private void Decide(IncomingCommand command)
+    {
+        if (Tracing.IsOn)
+            _tracing.Decide(_decider, command);
+        else
+            _decider.Decide(command);
     }
 
     // The offset behind the last record of the command topic among those; -1: they are all of the direct door.
@@ -349,8 +365,13 @@ internal sealed partial class PartitionTask : IDisposable
             _decider.Begin(_nextEventOffset);
             decide();
             next = input() is >= 0 and var decided ? new InputMark(_topics.Commands, decided) : null;
-            if (TryCommit(next))
-                break;
+            using (Activity? appending = Tracing.IsOn ? _tracing.Append(_decider.Events) : null)
+            {
+                if (TryCommit(next))
+                    break;
+                appending?.SetStatus(ActivityStatusCode.Error, "aborted; it is decided again");
+            }
+
             ProcessingTelemetry.Aborted(_context.Topics);
             PauseAfterAbort(attempt);
             long end = EventReplay.SettledEnd(_context.Connection, _events, _stop.Token);

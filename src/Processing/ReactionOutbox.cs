@@ -182,6 +182,8 @@ internal sealed class ReactionOutbox
             headers.Add(CloudEventHeaders.AnswerTo, answerTo.ToBytes());
         if (cause.TraceParent is { } trace)
             headers.Add(CloudEventHeaders.TraceParent, trace);
+        if (cause.TraceState is { } traceState)
+            headers.Add(CloudEventHeaders.TraceState, traceState);
         return new Message<byte[], byte[]> { Key = IncomingCommand.KeyOf(to), Value = _buffer.WrittenSpan.ToArray(), Headers = headers };
     }
 

@@ -225,7 +225,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
                 fold.Forget();
         }
 
-        return Task.WhenAll(_folds.Select(fold => Task.Run(() => FoldAndCommit(fold, batches, cancellationToken), cancellationToken)));
+        return Task.WhenAll(_folds.Select(fold => Task.Run(() => Tracing.IsOn ? ProjectionTracing.Around(fold.Projection.Name, [.. batches.SelectMany(b => b.Events)], () => FoldAndCommit(fold, batches, cancellationToken)) : FoldAndCommit(fold, batches, cancellationToken), cancellationToken)));
     }
 
     private async Task FoldAndCommit(ProjectionFold fold, List<PendingBatch> batches, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
@@ -53,12 +54,14 @@ internal sealed partial class EventHandling
                     if (++attempt > 1)
                         HandlerTelemetry.Retried(_group, recorded.Partition);
                     var context = new EventContext { Subscription = _subscription.Name, AggregateType = _aggregateType, Event = recorded, Attempt = attempt };
+                    using Activity? handling = Tracing.IsOn ? Traced(context) : null;
                     try
                     {
                         await _subscription.Handle(context, token).ConfigureAwait(false);
                     }
                     catch (Exception failed) when (!token.IsCancellationRequested)
                     {
+                        Tracing.Fail(handling, failed);
                         LogFailed(_logger, failed, _group, recorded.Partition, recorded.Offset, attempt);
                         throw;
                     }
@@ -97,6 +100,19 @@ internal sealed partial class EventHandling
             LastAttempt = now,
             Revision = _subscription.Options.Revision,
         };
+    }
+
+    // A part of what made the event.
+    private static Activity? Traced(EventContext context)
+    {
+        RecordedEvent recorded = context.Event;
+        Activity? handling = Tracing.Start("handle", "process", ActivityKind.Consumer, context.Subscription, Tracing.ContextOf(recorded.TraceParent, recorded.TraceState));
+        handling?.SetTag("kes.subscription", context.Subscription);
+        handling?.SetTag("kes.subscription.attempt", context.Attempt);
+        handling?.SetTag("kes.aggregate.type", context.AggregateType);
+        handling?.SetTag("kes.aggregate.id", recorded.AggregateId.Value);
+        handling?.SetTag("messaging.kafka.offset", recorded.Offset);
+        return handling;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Group}: the event of partition {Partition} at {Offset} was not handled in attempt {Attempt}")]

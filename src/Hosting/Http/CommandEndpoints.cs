@@ -82,6 +82,7 @@ internal static class CommandEndpoints
             ExpectedVersion = expected,
             CorrelationId = correlation,
             TraceParent = Activity.Current?.Id,
+            TraceState = Activity.Current?.TraceStateString,
         };
         return Answer(context, await commands().SendAsync(envelope, context.RequestAborted).ConfigureAwait(false));
     }

@@ -41,6 +41,7 @@ internal sealed class NodeClient : IDisposable
         Add(request, NodeProtocol.Time, command.Time is { } time ? Encoding.UTF8.GetString(CloudEventHeaders.Encode(time)) : null);
         Add(request, NodeProtocol.CorrelationId, command.CorrelationId);
         Add(request, NodeProtocol.TraceParent, command.TraceParent);
+        Add(request, NodeProtocol.TraceState, command.TraceState);
         return await Ask(owner, request, (_, body) => new NodeAnswer<CommandResult>.Answered(_codec.DecodeResult(body)), cancellationToken).ConfigureAwait(false);
     }
 

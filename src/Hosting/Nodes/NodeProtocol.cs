@@ -19,6 +19,7 @@ internal static class NodeProtocol
     public const string Time = "ce-time";
     public const string CorrelationId = "ce-correlationid";
     public const string TraceParent = "kes-traceparent";
+    public const string TraceState = "kes-tracestate";
     public const string ExpectedVersion = "kes-expectedversion";
     public const string Consistency = "kes-consistency";
     public const string Token = "kes-consistencytoken";

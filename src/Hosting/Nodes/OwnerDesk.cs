@@ -102,6 +102,7 @@ internal sealed class OwnerDesk(CommandProcessor processor, OwnerDirectory owner
                 Time = at,
                 CorrelationId = Header(context, NodeProtocol.CorrelationId),
                 TraceParent = Header(context, NodeProtocol.TraceParent),
+                TraceState = Header(context, NodeProtocol.TraceState),
             }
             : throw new InvalidInputException(NodeProtocol.Time, $"The header {NodeProtocol.Time} is '{time}'; it must be a time as in RFC 3339.");
     }
