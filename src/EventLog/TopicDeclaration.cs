@@ -1,7 +1,3 @@
-using YamlDotNet.Core;
-using YamlDotNet.Serialization;
-using YamlDotNet.Serialization.NamingConventions;
-
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>The topics that shall exist: from a file, or those of one aggregate type. Topics are never auto-created.</summary>
@@ -41,49 +37,9 @@ public sealed class TopicDeclaration
     /// <exception cref="InvalidInputException">It is not one; the message names line and column.</exception>
     public static TopicDeclaration Load(string path)
     {
-        IDeserializer yaml = new DeserializerBuilder().WithNamingConvention(CamelCaseNamingConvention.Instance).Build();
-        FileContent content;
-        try
-        {
-            content = yaml.Deserialize<FileContent?>(File.ReadAllText(path)) ?? new FileContent();
-        }
-        catch (YamlException malformed)
-        {
-            throw new InvalidInputException("topics", $"{path}, line {malformed.Start.Line}, column {malformed.Start.Column}: {malformed.InnerException?.Message ?? malformed.Message}", malformed);
-        }
-
-        TopicSpecification[] topics = [.. (content.Topics ?? throw new InvalidInputException("topics", $"{path} has no list 'topics'.")).Select((t, i) => t.Checked(path, i))];
+        TopicSpecification[] topics = new TopicDeclarationFile(path).Read();
         return topics.GroupBy(t => t.Name).FirstOrDefault(g => g.Count() > 1) is { Key: var twice }
             ? throw new InvalidInputException("topics", $"{path}: the topic {twice} is declared twice.")
             : new TopicDeclaration(topics);
-    }
-
-    private sealed class FileContent
-    {
-        public List<FileTopic>? Topics { get; set; }
-    }
-
-    private sealed class FileTopic
-    {
-        public string? Name { get; set; }
-
-        public int Partitions { get; set; }
-
-        public short ReplicationFactor { get; set; } = -1;
-
-        public Dictionary<string, string>? Configs { get; set; }
-
-        public TopicSpecification Checked(string path, int index)
-        {
-            if (string.IsNullOrEmpty(Name))
-                throw new InvalidInputException("topics", $"{path}: topic {index + 1} has no name.");
-            if (Partitions < 1)
-                throw new InvalidInputException("topics", $"{path}: the topic {Name} has {Partitions} partitions; at least 1 is needed.");
-            if (ReplicationFactor is not TopicReplication.Unsaid and < 1)
-                throw new InvalidInputException("topics", $"{path}: the topic {Name} has the replicationFactor {ReplicationFactor}; it must be at least 1, or be left out.");
-            if (Configs?.FirstOrDefault(c => c.Value is null) is { Key: { } empty })
-                throw new InvalidInputException("topics", $"{path}: the config {empty} of the topic {Name} has no value.");
-            return new TopicSpecification { Name = Name, Partitions = Partitions, ReplicationFactor = ReplicationFactor, Configs = Configs ?? [] };
-        }
     }
 }

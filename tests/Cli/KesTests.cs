@@ -33,7 +33,9 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         plan.Output.ShouldContain("shop.order.events");
         (await Run("topics", "list")).Output.ShouldNotContain("shop.order.events");
 
-        (await Run("topics", "apply", file)).ExitCode.ShouldBe(0);
+        ProgramRun applied = await Run("topics", "apply", file);
+        applied.ExitCode.ShouldBe(0);
+        applied.Output.ShouldContain("Applied: 1 topics created, 0 configs set.");
         (await Run("topics", "list")).Output.ShouldContain("shop.order.events");
         ProgramRun described = await Run("topics", "describe", "shop.order.events");
         described.ExitCode.ShouldBe(0);
@@ -41,8 +43,24 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
 
         await File.WriteAllTextAsync(file, "topics:\n  - name: shop.order.events\n    partitions: 3\n    replicationFactor: 1\n", Cancellation);
         ProgramRun refused = await Run("topics", "apply", file);
-        refused.ExitCode.ShouldNotBe(0);
+        refused.ExitCode.ShouldBe(1, "it was 2, wrong usage, where plan of the same file ended with 1");
         refused.Output.ShouldContain("has 2 partitions, 3 are declared");
+        refused.Output.ShouldContain("Nothing is applied");
+        (await Run("topics", "plan", file)).ExitCode.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Topics_declared_for_an_application_are_those_that_its_nodes_would_create()
+    {
+        string file = Path.Combine(_folder, "declared.yaml");
+        await File.WriteAllLinesAsync(file, await Lines("topics", "declare", "store", "item", "--process", "order", "--partitions", "2", "--replication-factor", "1"), Cancellation);
+        ProgramRun applied = await Run("topics", "apply", file);
+        applied.ExitCode.ShouldBe(0, applied.Output);
+        applied.Output.ShouldContain("Applied: 13 topics created");
+        (await Run("topics", "plan", file)).Output.ShouldContain("Nothing to do");
+        using var provisioner = new EventLog.TopicProvisioner(new EventLog.KafkaConnection { BootstrapServers = servers.Kafka });
+        (await provisioner.Plan(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "item"), 2, 1), Cancellation)).IsEmpty.ShouldBeTrue();
+        (await provisioner.Plan(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "order"), 2, 1, isProcess: true), Cancellation)).IsEmpty.ShouldBeTrue();
     }
 
     // Declared 3, actual 1, and the plan said "Nothing to do"; a config of a wrong value was "This should not have happened".
@@ -140,15 +158,16 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         await CreateTopic("avro", partitions: 1);
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Registry });
         var schema = (RecordSchema)global::Avro.Schema.Parse(
-            """{"type":"record","name":"Note","namespace":"shop","fields":[{"name":"text","type":["null","string"]},{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"}}]}""");
+            """{"type":"record","name":"Note","namespace":"shop","fields":[{"name":"text","type":["null","string"]},{"name":"at","type":{"type":"long","logicalType":"timestamp-micros"}},{"name":"day","type":{"type":"int","logicalType":"date"}}]}""");
         var note = new GenericRecord(schema);
         note.Add("text", "hello");
         note.Add("at", new DateTime(2026, 3, 1, 0, 0, 0, DateTimeKind.Utc));
+        note.Add("day", new DateTime(2026, 3, 2, 0, 0, 0, DateTimeKind.Utc));
         using (IProducer<Null, GenericRecord> producer = new ProducerBuilder<Null, GenericRecord>(new ProducerConfig { BootstrapServers = servers.Kafka }).SetValueSerializer(new AvroSerializer<GenericRecord>(registry)).Build())
             await producer.ProduceAsync("avro", new Message<Null, GenericRecord> { Value = note }, Cancellation);
         JsonNode record = JsonNode.Parse((await Lines("topics", "tail", "avro", "--json")).ShouldHaveSingleItem())!;
         record["schema"]!.GetValue<string>().ShouldBe("shop.Note");
-        record["value"]!.ToJsonString().ShouldBe("""{"text":"hello","at":"2026-03-01T00:00:00Z"}""");
+        record["value"]!.ToJsonString().ShouldBe("""{"text":"hello","at":"2026-03-01T00:00:00Z","day":"2026-03-02"}"""); // as HTTP has a day; it was 2026-03-02T00:00:00Z
     }
 
     // Of a schema that a header names only the bytes were shown; a value that is nested without end ended the program.
@@ -242,6 +261,11 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     [InlineData(1, "There is no topic '@text'", "topics", "describe", "@text")] // it was taken for a file of arguments
     [InlineData(2, "no.such", "topics", "list", "--kafka-setting", "no.such=1")]
     [InlineData(2, "--data is empty", "up", "--data", "")]
+    [InlineData(2, "No aggregate type is named", "topics", "declare", "shop")]
+    [InlineData(2, "The aggregate type order is named twice", "topics", "declare", "shop", "order", "--process", "order")]
+    [InlineData(2, "The application 'My Shop' must start with a lower case letter", "topics", "declare", "My Shop", "order")]
+    [InlineData(2, "--partitions is 0; at least 1 is needed", "topics", "declare", "shop", "order", "--partitions", "0")]
+    [InlineData(1, "'run --kafka-port 9092'", "topics", "list", "--kafka", "127.0.0.1:1")]
     [InlineData(2, "'foo'", "foo", "--help")]
     [InlineData(2, "'more'", "topics", "tail", "any", "more", "--help")]
     public async Task Wrong_usage_and_failure_say_what_is_wrong(int exitCode, string told, params string[] arguments)

@@ -127,13 +127,24 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
     [InlineData("topics:\n  - name: a\n    partitions: none\n", "line 3")]
     [InlineData("topics:\n  - partitions: 2\n", "topic 1 has no name")]
     [InlineData("topics:\n  - name: a\n", "0 partitions")]
-    [InlineData("things: []\n", "line 1")]
+    [InlineData("things: []\n", "line 1, column 1: 'things' is not known here; the file may have topics.")]
+    [InlineData("topics:\n  - name: a\n    partitons: 2\n", "line 3, column 5: 'partitons' is not known here; a topic may have name, partitions, replicationFactor, configs.")]
+    [InlineData("topics:\n  - name: a\n    partitions: [1, 2]\n", "line 3, column 17: 'partitions' must be one value")]
+    [InlineData("topics:\n  - name: a\n    partitions: 99999999999\n", "partitions of the topic a is '99999999999'; it must be a whole number.")]
+    [InlineData("topics:\n  - name: a\n    partitions: 1\n    replicationFactor: 70000\n", "replicationFactor 70000")]
+    [InlineData("topics:\n  - name: a\n    partitions: 1\n    configs: [x]\n", "line 4, column 14: the configs of the topic a must be names with values.")]
+    [InlineData("topics:\n  - a\n", "line 2, column 5: a topic must be names with values")]
+    [InlineData("topics: a\n", "line 1, column 9: 'topics' must be a list")]
+    [InlineData("a\n", "line 1, column 1: the file must be names with values")]
+    [InlineData("topics:\n  - name: 'a\n", "line ")]
     [InlineData("", "no list 'topics'")]
     public async Task Declaration_that_is_none_says_where(string yaml, string told)
     {
         string path = Path.Combine(_servers.Folder, TestServers.UniqueName("topics"));
         await File.WriteAllTextAsync(path, yaml, Cancellation);
-        Should.Throw<InvalidInputException>(() => TopicDeclaration.Load(path)).Message.ShouldContain(told);
+        string message = Should.Throw<InvalidInputException>(() => TopicDeclaration.Load(path)).Message;
+        message.ShouldContain(told);
+        message.ShouldNotContain(nameof(KafkaEventSourcing)); // "Property 'partitons' not found on type 'KafkaEventSourcing.EventLog.TopicDeclaration+FileTopic'"
     }
 
     private static TopicDeclaration Declare(string name, int partitions, params (string Name, string Value)[] configs) =>

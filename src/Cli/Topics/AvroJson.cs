@@ -7,7 +7,7 @@ using KafkaEventSourcing.Avro.Schemas;
 
 namespace KafkaEventSourcing.Cli.Topics;
 
-/// <summary>An Avro value of any schema as JSON for people to read: times in RFC 3339, bytes in base64, unions as what they hold.</summary>
+/// <summary>An Avro value of any schema as JSON for people to read: days and times in RFC 3339, bytes in base64, unions as what they hold.</summary>
 internal static class AvroJson
 {
     public static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -129,6 +129,8 @@ internal static class AvroJson
             json.WriteNumberValue(number);
         else if (isOfDay)
             json.WriteStringValue(new TimeSpan((long)ticks).ToString("c", CultureInfo.InvariantCulture));
+        else if (schema.Logical?.Kind is LogicalKind.Date)
+            json.WriteStringValue(DateOnly.FromDateTime(new DateTime((long)ticks)).ToString("O", CultureInfo.InvariantCulture)); // as the HTTP interface has it
         else
             json.WriteStringValue(new DateTime((long)ticks, schema.Logical?.Kind is LogicalKind.LocalTimestampMillis or LogicalKind.LocalTimestampMicros ? DateTimeKind.Unspecified : DateTimeKind.Utc));
     }

@@ -55,7 +55,8 @@ internal sealed class ClusterOptions
         }
         catch (KafkaException unreachable)
         {
-            throw new CommandFailedException($"No Kafka broker answers at {kafka.BootstrapServers}: {unreachable.Error.Reason}. Start one with 'kes up', or name another with --kafka.", unreachable);
+            throw new CommandFailedException($"No Kafka broker answers at {kafka.BootstrapServers}: {unreachable.Error.Reason}. "
+                + "Name the brokers with --kafka or KES_KAFKA; an application prints its own when it serves, and 'run --kafka-port 9092' puts its embedded Kafka here. 'kes up' starts servers without an application.", unreachable);
         }
     }
 

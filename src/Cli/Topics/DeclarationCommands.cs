@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.CommandLine;
 
@@ -37,8 +38,15 @@ internal static class DeclarationCommands
 
             if (plan.IsEmpty)
                 Console.WriteLine("Nothing to do: the cluster is as declared.");
+            if (apply && plan.Refused.Count > 0)
+                throw new CommandFailedException("Nothing is applied: what is refused cannot be done without damage. Declare what the cluster has, or use another name.");
             if (apply)
+            {
                 await provisioner.ApplyAsync(plan, cancellationToken).ConfigureAwait(false);
+                if (plan.Missing.Count + plan.Drifted.Count > 0)
+                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Applied: {plan.Missing.Count} topics created, {plan.Drifted.Count} configs set."));
+            }
+
             return plan.Refused.Count + plan.Replicas.Count > 0 ? ExitCodes.Failed : ExitCodes.Done;
         });
         return command;

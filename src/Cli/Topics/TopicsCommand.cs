@@ -11,6 +11,7 @@ internal static class TopicsCommand
         command.Subcommands.Add(ListCommand.Create());
         command.Subcommands.Add(DescribeCommand.Create());
         command.Subcommands.Add(TailCommand.Create());
+        command.Subcommands.Add(DeclareCommand.Create());
         command.Subcommands.Add(DeclarationCommands.CreatePlan());
         command.Subcommands.Add(DeclarationCommands.CreateApply());
         return command;
