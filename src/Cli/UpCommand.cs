@@ -27,17 +27,17 @@ internal static class UpCommand
         command.Options.Add(logFormat);
         command.SetAction(async (result, cancellationToken) =>
         {
-            if (string.IsNullOrWhiteSpace(result.GetValue(data)))
-                throw new InvalidInputException("--data", "--data is empty; it must be the name of a folder, which is created when it is missing.");
+            string folder = DataFolder.Check(result.GetValue(data)!);
             FileDescriptors.Check(FileDescriptors.Needed(aggregates: 1, partitions: 4));
+            DataFolder.Create(folder);
             using ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(verbose), result.GetValue(logFormat) == LogFormatter.Json);
             try
             {
-                await using IServers running = await servers.StartAsync(new ServerAddresses(), mongoDB: true, result.GetValue(data)!, result, loggers, cancellationToken).ConfigureAwait(false);
+                await using IServers running = await servers.StartAsync(new ServerAddresses(), mongoDB: true, folder, result, loggers, cancellationToken).ConfigureAwait(false);
                 Console.WriteLine($"Kafka            {running.Addresses.Kafka}");
                 Console.WriteLine($"Schema Registry  {running.Addresses.Registry}");
                 Console.WriteLine($"MongoDB          {running.Addresses.MongoDB}");
-                Console.WriteLine($"Data in {Path.GetFullPath(result.GetValue(data)!)}. Ctrl-C ends them.");
+                Console.WriteLine($"Data in {folder}. Ctrl-C ends them.");
                 await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

@@ -8,17 +8,41 @@ public sealed record KafkaConnection
 {
     // What a client holds in memory. Librdkafka's own limits are 64 MiB and a fetch of 50 MiB for each consumer, and 1 GiB for each producer; a node has a dozen of them.
     private const int MaxFetchedBytes = 16 * 1024 * 1024;
+    private const string CheckOnly = "check"; // no broker is asked for it
     private const int MaxUnsentBytes = 32 * 1024 * 1024;
+    // What the guarantees rest on, and where else a user may say it.
+    private static readonly Dictionary<string, string> Fixed = new(StringComparer.Ordinal)
+    {
+        ["bootstrap.servers"] = "say it with --kafka",
+        ["metadata.broker.list"] = "say it with --kafka",
+        ["group.id"] = "groups are named after application and aggregate",
+        ["group.instance.id"] = "say it with --node-id",
+        ["group.protocol"] = "partitions are given out by the classic protocol",
+        ["partition.assignment.strategy"] = "partitions are given out cooperatively",
+        ["isolation.level"] = "readers see what is committed alone",
+        ["auto.offset.reset"] = "where a reader begins is known from the log",
+        ["enable.auto.commit"] = "offsets are committed with what was made of them",
+        ["enable.auto.offset.store"] = "offsets are committed with what was made of them",
+        ["enable.partition.eof"] = "readers that need it set it",
+        ["allow.auto.create.topics"] = "topics are declared",
+        ["transactional.id"] = "each partition has a writer of its own",
+        ["enable.idempotence"] = "nothing is written twice",
+        ["acks"] = "all replicas acknowledge what is written",
+        ["request.required.acks"] = "all replicas acknowledge what is written",
+        ["partitioner"] = "a key lies where murmur2 says",
+        ["delivery.report.only.error"] = "writers need every report",
+    };
+
     private static readonly string[] Protocols = ["PLAINTEXT://", "SSL://", "SASL_PLAINTEXT://", "SASL_SSL://"];
 
     /// <summary>The brokers, <c>host:port</c> with commas between.</summary>
     public required string BootstrapServers { get; init; }
 
-    /// <summary>Settings for every client, by librdkafka's names, such as <c>security.protocol</c>. They win over this library's own.</summary>
+    /// <summary>Settings for every client, by librdkafka's names, such as <c>security.protocol</c>. They win over this library's own, but for those that its guarantees rest on, such as <c>isolation.level</c> and <c>acks</c>: <see cref="Validate"/> refuses them.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Checks the addresses, and the settings by librdkafka's own rules; no broker is asked.</summary>
-    /// <exception cref="InvalidInputException">An address is not <c>host:port</c>, or librdkafka does not take a setting; values of secrets are not repeated.</exception>
+    /// <exception cref="InvalidInputException">An address is not <c>host:port</c>, a setting is not for users to change, or librdkafka does not take it; values of secrets are not repeated.</exception>
     public void Validate()
     {
         foreach (string address in BootstrapServers.Split(',', StringSplitOptions.TrimEntries))
@@ -29,11 +53,22 @@ public sealed record KafkaConnection
                 throw new InvalidInputException("Kafka", $"Kafka: '{Secrets.Redact(address)}' is not a Kafka address of the form host:port.");
         }
 
+        foreach ((string name, _) in Settings)
+        {
+            if (Fixed.TryGetValue(name, out string? why))
+                throw new InvalidInputException("--kafka-setting", $"--kafka-setting {name} cannot be set, as what is promised rests on it: {why}.");
+            if (name.StartsWith("dotnet.", StringComparison.Ordinal))
+                throw new InvalidInputException("--kafka-setting", $"--kafka-setting {name} cannot be set: it is of the client library of this process, not of Kafka.");
+        }
+
         if (Settings.Count == 0)
             return;
         try
         {
+            // Each kind by itself: settings may be right one by one, and not with those that a kind has.
             new AdminClientBuilder(Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
+            new ConsumerBuilder<byte[], byte[]>(Consumer(CheckOnly)).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
+            new ProducerBuilder<byte[], byte[]>(Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
         }
         catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or FormatException or KafkaException)
         {

@@ -32,11 +32,7 @@ public sealed class EmbeddedServers : IEmbeddedServers
         CheckPort(_advertisedKafkaPort, "--kafka-advertised-port");
         _brokers = ServerOptions.Named(
             "--brokers", "KES_BROKERS", "brokers of the embedded Kafka (default 1); more: a cluster for tests, with leaders that move and delays as a real one has", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 1);
-        _brokers.Validators.Add(result =>
-        {
-            if (result.GetValue(_brokers) is < 1 or > MaxBrokers)
-                result.AddError($"--brokers is {result.GetValue(_brokers)}; it is between 1 and {MaxBrokers}.");
-        });
+        _brokers.Checked(value => value is < 1 or > MaxBrokers ? $"--brokers is {value}; it is between 1 and {MaxBrokers}." : null);
     }
 
     /// <summary>How the embedded Kafka is a cluster where <c>--brokers</c> does not say so; null, the default: it is one broker.</summary>

@@ -70,7 +70,7 @@ public sealed class NodeStarter
         options.DataDirectory ??= dataDirectory;
     }
 
-    /// <summary>Checks <paramref name="options"/>: nothing has been started, asked or written.</summary>
+    /// <summary>Checks <paramref name="options"/>: nothing has been started or asked, and nothing is written but the data folder.</summary>
     /// <exception cref="InvalidInputException">One is unusable.</exception>
     internal void Check(KafkaEventSourcingOptions options)
     {
@@ -79,5 +79,6 @@ public sealed class NodeStarter
         if (Embedded is null && OptionRules.Missing(options.Addresses, Application.NeedsMongoDB) is { } missing)
             throw missing;
         FileDescriptors.Check(FileDescriptors.Needed(Application.Aggregates.Count, options.Partitions));
+        DataFolder.Create(options.DataDirectoryOf(Application.Name));
     }
 }

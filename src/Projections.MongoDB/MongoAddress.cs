@@ -9,6 +9,8 @@ public static class MongoAddress
     /// <exception cref="InvalidInputException">It is not one; the message says what is wrong without repeating a password.</exception>
     public static MongoClientSettings Parse(string connectionString)
     {
+        if (string.IsNullOrWhiteSpace(connectionString))
+            throw new InvalidInputException("mongodb", "The MongoDB connection string is empty; it must be one such as mongodb://host:27017/?replicaSet=rs0.");
         try
         {
             return MongoClientSettings.FromConnectionString(connectionString);

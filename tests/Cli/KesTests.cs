@@ -266,6 +266,10 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     [InlineData(2, "The application 'My Shop' must start with a lower case letter", "topics", "declare", "My Shop", "order")]
     [InlineData(2, "--partitions is 0; at least 1 is needed", "topics", "declare", "shop", "order", "--partitions", "0")]
     [InlineData(1, "'run --kafka-port 9092'", "topics", "list", "--kafka", "127.0.0.1:1")]
+    [InlineData(2, "--by is empty", "dead-letters", "discard", "bank.account", "--aggregate", "a", "--reason", "x", "--by", "")]
+    [InlineData(2, "isolation.level cannot be set", "topics", "list", "--kafka-setting", "isolation.level=read_uncommitted")]
+    [InlineData(2, "'abc' for option '--brokers'.", "up", "--brokers", "abc")] // it ended with an unhandled exception
+    [InlineData(2, "--data is '", "up", "--data", "/dev/null/data")]
     [InlineData(2, "'foo'", "foo", "--help")]
     [InlineData(2, "'more'", "topics", "tail", "any", "more", "--help")]
     public async Task Wrong_usage_and_failure_say_what_is_wrong(int exitCode, string told, params string[] arguments)
@@ -311,6 +315,11 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         second.ExitCode.ShouldBe(1);
         second.Output.ShouldContain(port);
         second.Output.ShouldContain("in use");
+        string other = servers.Registry[(servers.Registry.LastIndexOf(':') + 1)..].TrimEnd('/');
+        ProgramRun third = await ProgramRun.Finish("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", other, "--mongodb-port", "0", "--data", Path.Combine(_folder, "third")], null, Cancellation);
+        third.ExitCode.ShouldBe(1);
+        third.Output.ShouldContain($"Port {other} of 127.0.0.1, which the Schema Registry shall listen on, is in use");
+        third.Output.ShouldNotContain("   at "); // the web server's own log told it first, with a stack trace
     }
 
     [Fact]

@@ -57,13 +57,14 @@ internal static class SettleCommands
         var family = new Argument<string>("family") { Description = "APPLICATION.AGGREGATE, such as bank.account" };
         Option<string> by = ServerOptions.Named("--by", "KES_USER", "who asks (default: the user of this machine)", v => v, Environment.UserName);
         var timeout = new Option<int>("--timeout") { Description = "seconds to wait for each answer (default 30)", DefaultValueFactory = _ => 30 };
+        by.Checked(value => string.IsNullOrWhiteSpace(value) ? "--by is empty; it must say who asks, as that is recorded." : null);
         timeout.Checked(value => value < 1 ? $"--timeout is {value}; it must be at least 1." : null);
         var command = new Command(verb, description);
         command.Arguments.Add(family);
         foreach (Option option in (Option[])[.. options, by, timeout])
             command.Options.Add(option);
         cluster.AddTo(command, withRegistry: true);
-        command.SetAction((result, cancellationToken) => Task.Run(() =>
+        command.SetAction((result, cancellationToken) => Task.Run(async () =>
         {
             choose(result, []); // wrong usage is told before anything is asked of a server
             KafkaConnection kafka = cluster.KafkaOf(result);
@@ -75,6 +76,7 @@ internal static class SettleCommands
             if (chosen.Count == 0)
                 throw new CommandFailedException($"No such letter waits in {found.DeadLetters}. 'kes dead-letters list {found.Application}.{found.Aggregate}' shows those that do.");
             using var registry = new CachedSchemaRegistryClient(registryConfig);
+            await registry.GetAllSubjectsAsync().ConfigureAwait(false); // the answers are read with it: what takes effect must not look as if it had failed
             using var client = new DeadLetterClient(kafka, found, AvroMessageSerde.Create(registry, []), TimeProvider.System);
             bool failed = false;
             foreach ((DeadLetter letter, long? offset) in chosen)

@@ -18,6 +18,7 @@ public static class ConsoleLog
         foreach (string name in (string[])[LogFormatter.Text, LogFormatter.Json])
             logging.Services.AddSingleton<ConsoleFormatter>(new LogFormatter(TimeProvider.System, name));
         logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning) // lines for each request
+            .AddFilter("Microsoft.Extensions.Hosting.Internal", LogLevel.Critical) // that it could not start is told as the command's own failure, in a sentence
             .SetMinimumLevel(verbose ? LogLevel.Information : LogLevel.Warning);
     });
 }

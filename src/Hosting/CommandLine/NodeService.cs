@@ -40,7 +40,15 @@ internal sealed class NodeService(NodeStarter starter, ParseResult commandLine, 
             if (Interlocked.Increment(ref asked) > 1)
                 node.SkipDrain();
         });
-        await Listen(web, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Listen(web, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return; // asked to end before it listened
+        }
+
         Console.WriteLine($"{starter.Application.Name} listens at {web.Urls.First()} and starts; {web.Urls.First()}/health/ready says when it is ready.");
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, web.Lifetime.ApplicationStopping);
         Task stopping = Task.Delay(Timeout.InfiniteTimeSpan, starter.Time, ending.Token);

@@ -54,6 +54,6 @@ internal static class RunCommand
 
     private static Uri? AddressOf(string? text) =>
         text is null ? null
-        : Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps) ? address
-        : throw new InvalidInputException("--advertise", $"--advertise is '{text}'; it must be an address such as http://node-1:8080.");
+        : Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps) && address.Query.Length + address.Fragment.Length + address.UserInfo.Length == 0 ? address
+        : throw new InvalidInputException("--advertise", $"--advertise is '{text}'; it must be an address such as http://node-1:8080, without a query or a user.");
 }
