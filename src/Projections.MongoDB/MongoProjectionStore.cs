@@ -15,6 +15,7 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 {
     private const int WriteConflict = 112;
+    private const int OutOfDiskSpace = 14031;
 
     private const int MaxKeysPerFind = 10_000;
     private const int DuplicateKey = 11000;
@@ -27,6 +28,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     private readonly ResiliencePipeline _retry;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private volatile string? _failure;
 
     /// <summary>Creates the store; connects on first use.</summary>
     /// <exception cref="InvalidInputException">The options are unusable.</exception>
@@ -43,7 +45,12 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         _retry = new ResiliencePipelineBuilder { TimeProvider = timeProvider }
             .AddRetry(new RetryStrategyOptions
             {
-                ShouldHandle = new PredicateBuilder().Handle<Exception>(MayPass),
+                ShouldHandle = attempt =>
+                {
+                    if (attempt.Outcome.Exception is null)
+                        _failure = null;
+                    return ValueTask.FromResult(attempt.Outcome.Exception is { } failure && MayPass(failure));
+                },
                 MaxRetryAttempts = int.MaxValue,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
@@ -55,7 +62,11 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
                     if (retry.Outcome.Exception is MongoCommandException { Code: WriteConflict })
                         LogConflict(_logger, retry.AttemptNumber + 1, retry.RetryDelay);
                     else
+                    {
+                        _failure = retry.Outcome.Exception?.Message;
                         LogRetry(_logger, retry.AttemptNumber + 1, retry.RetryDelay, retry.Outcome.Exception);
+                    }
+
                     return default;
                 },
             })
@@ -64,6 +75,9 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 
     /// <summary>Whether MongoDB answers and takes writes, as far as the driver knows from its last look.</summary>
     public bool IsConnected => _client.Cluster.Description.Servers.Any(s => s.State == ServerState.Connected && s.Type is ServerType.ReplicaSetPrimary or ServerType.Standalone or ServerType.ShardRouter or ServerType.LoadBalanced);
+
+    /// <summary>What MongoDB refuses that is being tried again, such as writes on a full disk; null: nothing.</summary>
+    public string? Failure => _failure;
 
     /// <summary>The database, for queries.</summary>
     public IMongoDatabase Database => _database;
@@ -300,6 +314,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         MongoException labelled when labelled.HasErrorLabel("TransientTransactionError")
             || labelled.HasErrorLabel("UnknownTransactionCommitResult") || labelled.HasErrorLabel("RetryableWriteError") => true,
         MongoConnectionException or MongoNotPrimaryException or MongoNodeIsRecoveringException or MongoExecutionTimeoutException => true,
+        MongoCommandException { Code: OutOfDiskSpace } => true, // until somebody makes space
         TimeoutException => true, // no server could be selected in time
         _ => false,
     };

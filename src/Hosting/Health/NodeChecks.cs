@@ -87,7 +87,10 @@ internal sealed class NodeChecks
         ? CheckResult.Degraded($"The Schema Registry does not answer: {failure} Messages of schemas that this node has not seen yet wait for it.")
         : CheckResult.Ok;
 
-    private CheckResult MongoDB() => _readModels!.IsConnected ? CheckResult.Ok : CheckResult.Degraded("MongoDB does not answer: queries of read models are refused, and read models wait.");
+    private CheckResult MongoDB() =>
+        !_readModels!.IsConnected ? CheckResult.Degraded("MongoDB does not answer: queries of read models are refused, and read models wait.")
+        : _readModels!.Failure is { } failure ? CheckResult.Degraded($"MongoDB answers, and does not take what read models write, which wait and try again: {failure}")
+        : CheckResult.Ok;
 
     private CheckResult ReadModels()
     {

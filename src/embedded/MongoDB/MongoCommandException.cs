@@ -51,6 +51,7 @@ internal enum MongoErrorCode
     BSONObjectTooLarge = 10334,
     Location40324 = 40324,
     InvalidPipelineOperator = 168,
+    OutOfDiskSpace = 14031,
     QueryExceededMemoryLimitNoDiskUseAllowed = 292,
     OperationNotSupportedInTransaction = 263,
 }

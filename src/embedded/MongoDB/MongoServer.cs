@@ -17,6 +17,7 @@ internal sealed partial class MongoServer : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly SessionTable _sessions;
+    private bool _isFaulty;
     private readonly ObjectId _electionId = ObjectId.GenerateNewId();
 
     public MongoServer(string directory, EmbeddedMongoDBOptions options, TimeProvider time, ILogger logger)
@@ -138,6 +139,7 @@ internal sealed partial class MongoServer : IDisposable
         finally
         {
             Operations.End(operation);
+            TellOfStorage();
         }
     }
 
@@ -161,6 +163,17 @@ internal sealed partial class MongoServer : IDisposable
         if (refused is { Labels.Length: > 0 })
             reply.Add("errorLabels", new BsonArray(refused.Labels));
         return reply;
+    }
+
+    // Once when it begins and once when it is over: clients try again all the time.
+    private void TellOfStorage()
+    {
+        string? fault = Store.StorageFault;
+        bool wasFaulty = Interlocked.Exchange(ref _isFaulty, fault is not null);
+        if (fault is not null && !wasFaulty)
+            LogCannotWrite(_logger, fault);
+        else if (fault is null && wasFaulty)
+            LogWritesAgain(_logger);
     }
 
     private void Add(string name, Func<CommandContext, BsonDocument> run) => _commands.Add(name, context => Task.FromResult(run(context)));
@@ -268,6 +281,12 @@ internal sealed partial class MongoServer : IDisposable
             throw new MongoCommandException(MongoErrorCode.BadValue, "cannot set maxTimeMS on getMore command for a non-awaitData cursor");
         return given.ToInt64() == 0 ? null : TimeSpan.FromMilliseconds(given.ToInt64());
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "MongoDB cannot write, and refuses what writes until it can: {Fault}")]
+    private static partial void LogCannotWrite(ILogger logger, string fault);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "MongoDB can write again")]
+    private static partial void LogWritesAgain(ILogger logger);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The command {Command} failed")]
     private static partial void LogFailed(ILogger logger, Exception failure, string command);

@@ -67,11 +67,16 @@ internal sealed class SessionTable(DocumentStore store, TimeProvider time) : IDi
             return;
         if (number != session.TransactionNumber || session.Transaction is not { } transaction)
             throw NoSuchTransaction(number);
-        lock (store.WriteLock)
-            transaction.Commit();
-        transaction.Dispose();
-        session.Transaction = null;
-        session.Committed = true;
+        try
+        {
+            lock (store.WriteLock)
+                transaction.Commit();
+            session.Committed = true;
+        }
+        finally
+        {
+            Abort(session); // one that could not be written must not keep its documents either
+        }
     }
 
     public void Abort(Session session, BsonDocument command)

@@ -28,6 +28,7 @@ internal sealed class DocumentStore : IDisposable
     private readonly WriteOptions _writeOptions = new();
     private readonly Lock _catalogLock = new();
     private long _commits;
+    private volatile string? _storageFault;
     private ImmutableSortedDictionary<string, CollectionDefinition> _collections = ImmutableSortedDictionary<string, CollectionDefinition>.Empty.WithComparers(StringComparer.Ordinal);
     private int _nextCollection = 1;
 
@@ -324,10 +325,25 @@ internal sealed class DocumentStore : IDisposable
         Conflicts.End(commits);
     }
 
+    /// <summary>Why nothing can be written now, as on a full disk; null: the last commit was.</summary>
+    public string? StorageFault => _storageFault;
+
     /// <summary>Writes a commit; called with the write lock held.</summary>
+    /// <exception cref="MongoCommandException">It cannot be written; nothing of it is there.</exception>
     internal void Write(WriteBatch batch, List<ulong> changed, bool ofTransaction)
     {
-        Database.Write(batch, _writeOptions);
+        const string inputOutput = "IO error: "; // RocksDB's C interface has no codes: its statuses begin so
+        try
+        {
+            Database.Write(batch, _writeOptions);
+        }
+        catch (RocksDbException full) when (full.Message.StartsWith(inputOutput, StringComparison.Ordinal))
+        {
+            _storageFault = full.Message[inputOutput.Length..];
+            throw new MongoCommandException(MongoErrorCode.OutOfDiskSpace, $"Nothing is written: {_storageFault}");
+        }
+
+        _storageFault = null;
         Conflicts.Committed(changed, ++_commits, ofTransaction);
     }
 
