@@ -1,5 +1,7 @@
 using System.Diagnostics.Metrics;
+using Banking.Domain;
 using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
@@ -131,6 +133,45 @@ public sealed class InputPositionTests(BankFixture bank)
         var later = new NodeLog();
         await using EventSourcedNode third = await desk.Start(later);
         later.Lines("LogLost").ShouldBeEmpty();
+    }
+
+    // The partition decides at a gate that the test holds, and has no room for what comes meanwhile: the consumer is paused before it, and resumed where there is nothing any more.
+    [Fact]
+    public async Task Commands_that_are_deleted_while_a_node_runs_are_told_as_lost_and_the_next_are_decided()
+    {
+        using var gate = new ManualResetEventSlim();
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        CancellationToken cancellation = Cancellation;
+        ApplicationDefinition application = EventSourcedApplication.Named(TestServers.UniqueName("gate"), "Decides when its gate is open.").With(AggregateDefinition.Define("account", new AccountState
+        {
+            Status = AccountStatus.None, Owner = "", Currency = "", Balance = 0, OverdraftLimit = 0, Credits = 0, Debits = 0,
+        }).Decides<OpenAccount>((_, _) =>
+        {
+            held.TrySetResult();
+            gate.Wait(cancellation);
+            return Decision.Reject("gate-was-open", "Nothing is opened here.");
+        }).Decides<Credit>((_, _) => Decision.Reject("late", "Nothing is credited here.")).Evolves<AccountOpened>((state, _) => state).Build()).Build();
+        using var desk = new TopicDesk(bank.Servers, application);
+        var log = new NodeLog();
+        await using EventSourcedNode node = await desk.Start(log, maxWaitingBytes: 1); // a partition has room for a little more at least
+        CommandEnvelope large = Movement.Credit("a", 1);
+        large = large with { Payload = (Credit)large.Payload with { PartnerBank = new string('x', 500_000) } };
+        try
+        {
+            await desk.Post([Movement.Open("a")]);
+            await held.Task.WaitAsync(Cancellation); // it is decided alone
+            await desk.Post(Many(() => large, 19)); // more than may wait
+            await desk.DeleteRecords(desk.Topics.Commands, 19);
+        }
+        finally
+        {
+            gate.Set();
+        }
+
+        // How many it has read by then is the consumer's affair.
+        (await log.Line("LogLost").WaitAsync(Cancellation)).ShouldMatch($@"^\d+ commands were deleted before they were decided, by retention or by hand: the offsets \d+ to 18 of {desk.Topics.Commands} \[0\]\.");
+        (await node.Aggregates[0].CommandTopic.Send(Movement.Credit("a", 1, "next"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe("late");
+        log.Lines("LogLost").Count.ShouldBe(1);
     }
 
     private static IEnumerable<CommandEnvelope> Many(Func<CommandEnvelope> command, int count) => Enumerable.Range(0, count).Select(_ => command());

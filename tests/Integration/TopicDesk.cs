@@ -17,17 +17,19 @@ internal sealed class TopicDesk : IDisposable
     public const int Partition = 0;
 
     private readonly TestServers _servers;
+    private readonly bool _isProcess;
     private readonly CachedSchemaRegistryClient _registry;
     private readonly AvroMessageSerde _serde;
     private readonly IProducer<byte[], byte[]> _producer;
     private readonly IAdminClient _admin;
     private readonly TopicProvisioner _provisioner;
 
-    public TopicDesk(TestServers servers, ApplicationDefinition? application = null)
+    /// <summary>The desk of the first aggregate type of <paramref name="application"/>; <paramref name="isProcess"/>: that is one.</summary>
+    public TopicDesk(TestServers servers, ApplicationDefinition? application = null, bool isProcess = false)
     {
-        _servers = servers;
+        (_servers, _isProcess) = (servers, isProcess);
         Application = application ?? EventSourcedApplication.Named(TestServers.UniqueName("places"), "A bank of a test.").With(Account.Definition).Build();
-        Topics = new TopicFamily(Application.Name, Account.Definition.Name);
+        Topics = new TopicFamily(Application.Name, Application.Aggregates[0].Name);
         Data = Path.Combine(servers.Folder, Application.Name);
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Addresses.Registry });
         _serde = AvroMessageSerde.Create(_registry, [AvroRecordType.Of<OpenAccount>(), AvroRecordType.Of<Credit>(), AvroRecordType.Of<Debit>()]);
@@ -44,8 +46,8 @@ internal sealed class TopicDesk : IDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public Task<EventSourcedNode> Start(NodeLog? log = null, int barrierEvents = 50_000) => EventSourcedNode.StartAsync(
-        Application, _servers.Addresses, new KafkaEventSourcingOptions { DataDirectory = Data, Partitions = 1, BarrierEvents = barrierEvents }, log ?? (Microsoft.Extensions.Logging.ILoggerFactory)NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+    public Task<EventSourcedNode> Start(NodeLog? log = null, int barrierEvents = 50_000, long? maxWaitingBytes = null) => EventSourcedNode.StartAsync(
+        Application, _servers.Addresses, new KafkaEventSourcingOptions { DataDirectory = Data, Partitions = 1, BarrierEvents = barrierEvents, MaxWaitingBytes = maxWaitingBytes }, log ?? (Microsoft.Extensions.Logging.ILoggerFactory)NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
 
     /// <summary>Puts commands into the command topic, without command ids unless they are said; they are there when it returns.</summary>
     public async Task Post(IEnumerable<CommandEnvelope> commands, bool withIds = false)
@@ -88,7 +90,7 @@ internal sealed class TopicDesk : IDisposable
     {
         TopicId before = (await TopicIds.OfAsync(_admin, [topic], TimeSpan.FromSeconds(30), Cancellation))[topic];
         await _admin.DeleteTopicsAsync([topic]);
-        TopicDeclaration declaration = TopicDeclaration.For(Topics, 1, -1);
+        TopicDeclaration declaration = TopicDeclaration.For(Topics, 1, -1, _isProcess);
         while (!(await TopicIds.OfAsync(_admin, [topic], TimeSpan.Zero, Cancellation)).TryGetValue(topic, out TopicId now) || !now.Differs(before))
             await _provisioner.ApplyAsync((await _provisioner.PlanAsync(declaration, Cancellation)).OnlyMissingTopics(), Cancellation);
     }

@@ -1,7 +1,9 @@
+using Banking.Domain;
 using Confluent.Kafka;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Health;
 using KafkaEventSourcing.Processing;
+using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
@@ -136,6 +138,39 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Timers_topic_that_was_made_again_halts_the_partitions_of_its_process_and_no_others(bool whileTheNodeRuns)
+    {
+        ApplicationDefinition application = EventSourcedApplication.Named(TestServers.UniqueName("timers"), "A bank of a test.").With(Transfer.Definition).With(Account.Definition).Build();
+        using var desk = new TopicDesk(bank.Servers, application, isProcess: true);
+        var log = new NodeLog();
+        EventSourcedNode node = await desk.Start(log);
+        try
+        {
+            await node.Send(Movement.Open("a"), Cancellation);
+            await node.Send(new CommandEnvelope(AggregateId.Parse("t"), CommandId.Parse("t"), new RequestTransfer
+            {
+                Payer = "a", Receiver = "b", Amount = 1, Currency = "EUR", BookedOn = new DateOnly(2026, 3, 1),
+            }), Cancellation);
+            if (!whileTheNodeRuns)
+                await node.DisposeAsync();
+            await desk.MakeAgain(desk.Topics.Timers);
+            if (!whileTheNodeRuns)
+                node = await desk.Start(log);
+            (await log.Line("LogHalted").WaitAsync(Cancellation)).ShouldContain(desk.Topics.Timers);
+            AggregateNode transfers = node.Aggregates.Single(a => a.Definition.Name == "transfer");
+            transfers.Processor.HaltedPartitions.ShouldHaveSingleItem().Value.ShouldContain(desk.Topics.Timers);
+            node.Checks.Single(c => c.Name == "partitions").Look().Status.ShouldBe(CheckStatus.Failing);
+            (await node.Send(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        }
+        finally
+        {
+            await node.DisposeAsync();
+        }
+    }
+
     private static async Task ShouldBeHalted(EventSourcedNode node, NodeLog log, string topic, string why)
     {
         CommandProcessor processor = node.Aggregates[0].Processor;
@@ -150,6 +185,8 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
         health.Reason.ShouldNotBeNull().ShouldContain(reason);
         processor.TrySend(Movement.Credit("a", 1), out _).ShouldBeFalse();
         (await Should.ThrowAsync<AggregateUnavailableException>(async () => await processor.ReadAsync(AggregateId.Parse("a"), Cancellation))).Message.ShouldContain(topic);
+        // Whoever reads by the node was told after ten seconds that there was no owner.
+        (await Should.ThrowAsync<AggregateUnavailableException>(async () => await node.Aggregates[0].Reads.ReadAsync(AggregateId.Parse("a"), Cancellation))).Message.ShouldContain(topic);
     }
 
     // Records that a reader sees: a writer that learns of the other topic by its own event has aborted it.

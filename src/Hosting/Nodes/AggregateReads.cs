@@ -67,6 +67,9 @@ public sealed class AggregateReads : IAggregateReader
                 }
             }
 
+            // Its owner is this node, and it stays halted until somebody acts: to wait, or to look for another, would only hide why.
+            if (_processor.StatusOf(partition) == PartitionStatus.Halted && _processor.HaltedPartitions.TryGetValue(partition, out string? halted))
+                throw new AggregateUnavailableException(partition, $"Partition {partition} is halted: {halted}");
             if (search.Owner is { } owner)
             {
                 if (await search.Ask(owner, stop => there(owner, stop), cancellationToken).ConfigureAwait(false) is NodeAnswer<AggregateView?>.Answered { Value: var view })
