@@ -96,7 +96,8 @@ internal sealed partial class PartitionTask : IDisposable
             return;
         lock (_pauseLock)
         {
-            if (_paused)
+            // Asked again: the task may have taken all of it meanwhile and found nothing paused. Nobody would resume a consumer that is paused before an empty queue.
+            if (_paused || _queue.Bytes <= _context.MaxWaitingBytes())
                 return;
             _context.Consumer.Pause([_commands]);
             _paused = true;

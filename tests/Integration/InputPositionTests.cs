@@ -135,7 +135,8 @@ public sealed class InputPositionTests(BankFixture bank)
         later.Lines("LogLost").ShouldBeEmpty();
     }
 
-    // The partition decides at a gate that the test holds, and has no room for what comes meanwhile: the consumer is paused before it, and resumed where there is nothing any more.
+    // The partition decides at a gate that the test holds, and has no room for what comes meanwhile: the consumer is paused before it, and resumed where there is nothing any more. Each command is more than may wait:
+    // now and then the consumer was paused when the task had taken it already, and nobody resumed it.
     [Fact]
     public async Task Commands_that_are_deleted_while_a_node_runs_are_told_as_lost_and_the_next_are_decided()
     {
