@@ -76,7 +76,7 @@ public class EngineBenchmarks
         TopicEncoder commands = await _serde.PrepareAsync(topics.Commands, [typeof(OpenAccount), typeof(Credit)], CancellationToken.None).ConfigureAwait(false);
         _replies = await _serde.PrepareAsync(topics.Replies, [typeof(CommandReply)], CancellationToken.None).ConfigureAwait(false);
         _credit = AvroRecordType.Of<Credit>();
-        ProcessRoutes routes = await ProcessRoutes.PrepareAsync(Account.Definition, "bank", [Account.Definition], _serde, CancellationToken.None).ConfigureAwait(false);
+        ProcessRoutes routes = await ProcessRoutes.Prepare(Account.Definition, "bank", [Account.Definition], _serde, CancellationToken.None).ConfigureAwait(false);
         _store = StateStore.Open(Path.Combine(_servers.Folder, "state"), Account.Definition, AvroRecordType.Of<AccountState>(), Remembered);
         var encoders = new ProcessorEncoders(events, _replies, null!, null!, null, routes);
         BatchDecider Decider() => new(

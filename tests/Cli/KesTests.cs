@@ -59,8 +59,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         applied.Output.ShouldContain("Applied: 13 topics created");
         (await Run("topics", "plan", file)).Output.ShouldContain("Nothing to do");
         using var provisioner = new EventLog.TopicProvisioner(new EventLog.KafkaConnection { BootstrapServers = servers.Kafka });
-        (await provisioner.Plan(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "item"), 2, 1), Cancellation)).IsEmpty.ShouldBeTrue();
-        (await provisioner.Plan(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "order"), 2, 1, isProcess: true), Cancellation)).IsEmpty.ShouldBeTrue();
+        (await provisioner.PlanAsync(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "item"), 2, 1), Cancellation)).IsEmpty.ShouldBeTrue();
+        (await provisioner.PlanAsync(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "order"), 2, 1, isProcess: true), Cancellation)).IsEmpty.ShouldBeTrue();
     }
 
     // Declared 3, actual 1, and the plan said "Nothing to do"; a config of a wrong value was "This should not have happened".
@@ -316,7 +316,7 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         second.Output.ShouldContain(port);
         second.Output.ShouldContain("in use");
         string other = servers.Registry[(servers.Registry.LastIndexOf(':') + 1)..].TrimEnd('/');
-        ProgramRun third = await ProgramRun.Finish("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", other, "--mongodb-port", "0", "--data", Path.Combine(_folder, "third")], null, Cancellation);
+        ProgramRun third = await ProgramRun.FinishAsync("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", other, "--mongodb-port", "0", "--data", Path.Combine(_folder, "third")], null, Cancellation);
         third.ExitCode.ShouldBe(1);
         third.Output.ShouldContain($"Port {other} of 127.0.0.1, which the Schema Registry shall listen on, is in use");
         third.Output.ShouldNotContain("   at "); // the web server's own log told it first, with a stack trace

@@ -133,7 +133,7 @@ public sealed class ExistingApplicationTests : IDisposable
         for (int i = 0; i < 8; i++)
         {
             var command = new CommandEnvelope(AggregateId.Parse($"a{i}"), CommandId.Parse($"open-{i}"), Open());
-            (await nodes[i % 2].Send(command, Cancellation)).Version.ShouldBe(1);
+            (await nodes[i % 2].SendAsync(command, Cancellation)).Version.ShouldBe(1);
             foreach (WebApplication app in (WebApplication[])[one, two])
             {
                 using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
@@ -149,7 +149,7 @@ public sealed class ExistingApplicationTests : IDisposable
         await two.StopAsync(Cancellation);
     }
 
-    private static Task<EventSourcedNode> NodeOf(WebApplication app) => app.Services.GetRequiredService<INodeAccessor>().WaitForNode(Cancellation);
+    private static Task<EventSourcedNode> NodeOf(WebApplication app) => app.Services.GetRequiredService<INodeAccessor>().WaitForNodeAsync(Cancellation);
 
     private async Task<WebApplication> StartBelowBase(TestServers servers, string node)
     {

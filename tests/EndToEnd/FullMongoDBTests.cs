@@ -31,12 +31,12 @@ public sealed partial class FullMongoDBTests : IDisposable
         Assert.SkipUnless(FileSizeLimit.IsSupported, "Only Linux limits the files of a running process.");
         IReadOnlyList<string> command = FileSizeLimit.Ignoring(["dotnet", Programs.Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "servers")]);
         await using ProgramRun servers = ProgramRun.Start(command[0], command.Skip(1));
-        string kafka = (await servers.WaitForLine(KafkaLine(), Cancellation)).Groups[1].Value;
-        string registry = (await servers.WaitForLine(RegistryLine(), Cancellation)).Groups[1].Value;
-        string mongo = (await servers.WaitForLine(MongoLine(), Cancellation)).Groups[1].Value;
+        string kafka = (await servers.WaitForLineAsync(KafkaLine(), Cancellation)).Groups[1].Value;
+        string registry = (await servers.WaitForLineAsync(RegistryLine(), Cancellation)).Groups[1].Value;
+        string mongo = (await servers.WaitForLineAsync(MongoLine(), Cancellation)).Groups[1].Value;
         await using ProgramRun node = ProgramRun.Start("dotnet",
             [Programs.Bank, "run", "--http-port", "0", "--drain", "0", "--data", Path.Combine(_folder, "node"), "--kafka", kafka, "--registry", registry, "--mongodb", mongo]);
-        using var http = new HttpClient { BaseAddress = new Uri((await node.WaitForLine(ServesAt(), Cancellation)).Groups[1].Value) };
+        using var http = new HttpClient { BaseAddress = new Uri((await node.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value) };
         (await Open(http, "before")).StatusCode.ShouldBe(HttpStatusCode.OK);
 
         using var client = new MongoClient(mongo);
@@ -51,7 +51,7 @@ public sealed partial class FullMongoDBTests : IDisposable
         // The transaction is over: what it has changed is nobody's, and another writer is told of the disk, not of a conflict.
         (await Should.ThrowAsync<MongoCommandException>(() => items.FindOneAndUpdateAsync<BsonDocument>("{ _id: 1 }", "{ $set: { y: 2 } }", cancellationToken: Cancellation))).Code.ShouldBe(OutOfDiskSpace);
         (await items.Find("{ _id: 1 }").SingleAsync(Cancellation)).Contains("y").ShouldBeFalse();
-        await servers.WaitForLine(Refuses(), Cancellation);
+        await servers.WaitForLineAsync(Refuses(), Cancellation);
 
         (await Open(http, "after")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await http.GetAsync("/account/after", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
@@ -65,7 +65,7 @@ public sealed partial class FullMongoDBTests : IDisposable
         while (report["status"]!.GetValue<string>() != "degraded");
         report["checks"]!["mongodb"]!["reason"]!.GetValue<string>().ShouldContain("does not take what read models write");
         Refuses().Count(servers.Output).ShouldBe(1, "it is told once, not at each attempt");
-        (await node.Terminate(Cancellation)).ShouldBe(0, node.Output);
+        (await node.TerminateAsync(Cancellation)).ShouldBe(0, node.Output);
         FileSizeLimit.Lift(servers.Id);
     }
 

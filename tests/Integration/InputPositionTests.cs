@@ -171,7 +171,7 @@ public sealed class InputPositionTests(BankFixture bank)
 
         // How many it has read by then is the consumer's affair.
         (await log.Line("LogLost").WaitAsync(Cancellation)).ShouldMatch($@"^\d+ commands were deleted before they were decided, by retention or by hand: the offsets \d+ to 18 of {desk.Topics.Commands} \[0\]\.");
-        (await node.Aggregates[0].CommandTopic.Send(Movement.Credit("a", 1, "next"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe("late");
+        (await node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 1, "next"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe("late");
         log.Lines("LogLost").Count.ShouldBe(1);
     }
 

@@ -149,8 +149,8 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
         EventSourcedNode node = await desk.Start(log);
         try
         {
-            await node.Send(Movement.Open("a"), Cancellation);
-            await node.Send(new CommandEnvelope(AggregateId.Parse("t"), CommandId.Parse("t"), new RequestTransfer
+            await node.SendAsync(Movement.Open("a"), Cancellation);
+            await node.SendAsync(new CommandEnvelope(AggregateId.Parse("t"), CommandId.Parse("t"), new RequestTransfer
             {
                 Payer = "a", Receiver = "b", Amount = 1, Currency = "EUR", BookedOn = new DateOnly(2026, 3, 1),
             }), Cancellation);
@@ -163,7 +163,7 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
             AggregateNode transfers = node.Aggregates.Single(a => a.Definition.Name == "transfer");
             transfers.Processor.HaltedPartitions.ShouldHaveSingleItem().Value.ShouldContain(desk.Topics.Timers);
             node.Checks.Single(c => c.Name == "partitions").Look().Status.ShouldBe(CheckStatus.Failing);
-            (await node.Send(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await node.SendAsync(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         }
         finally
         {

@@ -28,17 +28,17 @@ public sealed class TracingTests(BankFixture bank) : IDisposable
     public async Task Command_of_the_topic_is_one_trace_up_to_its_decision_and_append_and_read_models_link_to_it()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        await using EventSourcedNode node = await bank.Servers.StartNode(application, null, Cancellation);
+        await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         ActivityTraceId trace;
         ActivitySpanId sender;
         using (Span mine = _test.StartActivity("ask")!)
         {
             mine.TraceStateString = "vendor=1";
             (trace, sender) = (mine.TraceId, mine.SpanId);
-            (await node.Aggregates[0].CommandTopic.Send(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await node.Aggregates[0].CommandTopic.SendAsync(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         }
 
-        await node.WaitForReadModels(Cancellation);
+        await node.WaitForReadModelsAsync(Cancellation);
 
         (string commands, string events) = (node.Aggregates[0].Topics.Commands, node.Aggregates[0].Topics.Events);
         Span send = _spans.Single($"send {commands}");
