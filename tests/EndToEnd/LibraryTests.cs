@@ -72,7 +72,7 @@ public sealed partial class LibraryTests(PackageFeed feed)
 
         (await Get(http, $"copy/c1?token={returned}"))["state"]!["status"]!.GetValue<string>().ShouldBe("Available");
         JsonArray catalogue = (await Get(http, $"models/catalogue?author=Eliot&token=copy:{returned},copy:{withdrawn}"))["documents"]!.AsArray();
-        catalogue.Select(c => (c!["id"]!.GetValue<string>(), c["title"]!.GetValue<string>(), c["status"]!.GetValue<string>())).ShouldBe([("c1", "Middlemarch", "Available")]);
+        catalogue.Select(c => (c!["_id"]!.GetValue<string>(), c["title"]!.GetValue<string>(), c["status"]!.GetValue<string>())).ShouldBe([("c1", "Middlemarch", "Available")]);
         JsonNode account = await Get(http, $"models/accounts/ada?token=copy:{returned},member:{paid}");
         (account["name"]!.GetValue<string>(), account["loans"]!.GetValue<int>(), account["owes"]!.GetValue<long>()).ShouldBe(("Ada", 0, 25L));
         JsonNode loan = (await Get(http, $"models/past_loans?member=ada&token=copy:{returned}"))["documents"]!.AsArray().Single()!;
