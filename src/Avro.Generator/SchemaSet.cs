@@ -59,7 +59,7 @@ internal sealed class SchemaSet
             string fullName = FullName(node, space);
             var type = new NamedType(fullName, node, file, kind == "enum");
             if (_types.TryGetValue(fullName, out NamedType? other))
-                throw new SchemaException("KESAVRO003", node.Position, $"The type {fullName} is defined twice; the other is in {other.File.Path}.");
+                throw new SchemaException("KESAVRO003", node.Position, $"The type {fullName} is defined twice; the other is in {other.File.Path}. Define it once, in a file of its own if several use it, and write \"{fullName}\" as the type elsewhere: the files of a project know each other's types.");
             _types.Add(fullName, type);
             foreach (JsonNode field in node["fields"]?.Items ?? new List<JsonNode>())
             {

@@ -95,8 +95,11 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
             await _register.Create(_options.CheckpointCollection, token).ConfigureAwait(false);
             foreach (ProjectionDefinition projection in projections)
             {
-                if (await _register.Load(projection.Name, token).ConfigureAwait(false) is { HasDocuments: true })
-                    await _register.CreateIndexes(projection, token).ConfigureAwait(false);
+                if (await _register.Load(projection.Name, token).ConfigureAwait(false) is not { HasDocuments: true })
+                    continue;
+                await _register.CreateIndexes(projection, token).ConfigureAwait(false);
+                if (await _register.ChangeOf(projection, token).ConfigureAwait(false) is { } change)
+                    LogDefinitionChanged(_logger, projection.Name, change, $"db.{_options.CheckpointCollection}.deleteMany({{_id: /^{projection.Name}($|\\/)/}})");
             }
         }, cancellationToken).ConfigureAwait(false);
     }
@@ -149,7 +152,7 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         try
         {
             await InTransaction(async (session, token) =>
-                begun = await _register.Begin(session, projection.Name, seen, build, until, aggregates, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+                begun = await _register.Begin(session, projection, seen, build, until, aggregates, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         }
         catch (MongoWriteException first) when (first.WriteError?.Code == DuplicateKey)
         {
@@ -328,6 +331,11 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A document that should be new is stored already and is replaced: {Reason}")]
     private static partial void LogForeignDocument(ILogger logger, string reason);
+
+    // Not built anew by itself: it may take hours, and whoever only added a field for later need not have it.
+    [LoggerMessage(Level = LogLevel.Warning, Message =
+        "The read model {ReadModel} is defined otherwise than when its documents were folded ({Difference}). They stay as they are, and new events are folded by the new definition. To have all of them folded anew: {Remedy}")]
+    private static partial void LogDefinitionChanged(ILogger logger, string readModel, string difference, string remedy);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "MongoDB refuses an index of {ReadModel}: {Reason}")]
     private static partial void LogIndexRefused(ILogger logger, string readModel, string reason);

@@ -12,6 +12,7 @@ internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollectio
     private const string Collection = "collection";
     private const string Partitions = "partitions";
     private const string Until = "until";
+    private const string Definition = "definition"; // the shape of the definition that the documents are folded with; nothing: it was not noted when they were begun
     private const string Aggregates = "aggregates"; // of a read model of several
     private const int NamespaceExists = 48;
 
@@ -40,8 +41,9 @@ internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollectio
 
     /// <summary>The transaction that makes <paramref name="build"/> the current one: whoever writes for another is refused from then on. False: it is not as it was seen.</summary>
     public async Task<bool> Begin(
-        IClientSessionHandle session, string name, SeenReadModel seen, Guid build, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
+        IClientSessionHandle session, ProjectionDefinition projection, SeenReadModel seen, Guid build, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
     {
+        string name = projection.Name;
         if (seen.Partition is { } partition)
         {
             BsonDocument? checkpoint = await checkpoints.Find(session, ById(Checkpoint.IdOf(name, partition))).FirstOrDefaultAsync(cancellationToken).ConfigureAwait(false);
@@ -63,8 +65,21 @@ internal sealed class ReadModelRegister(IMongoDatabase database, IMongoCollectio
             { Partitions, new BsonArray() },
             { Until, new BsonDocument(until.Select(u => new BsonElement(u.Key.ToString(), u.Value))) },
             { Aggregates, new BsonArray(aggregates), aggregates.Count > 0 },
+            { Definition, new BsonArray(ReadModelShape.Of(projection)) },
         }, new ReplaceOptions { IsUpsert = true }, cancellationToken).ConfigureAwait(false);
         return true;
+    }
+
+    /// <summary>How the definition differs from the one that the documents were folded with, as far as that can be seen; null: it does not. Where nothing was noted yet, it is noted now.</summary>
+    public async Task<string?> ChangeOf(ProjectionDefinition projection, CancellationToken cancellationToken)
+    {
+        if (await Find(projection.Name, cancellationToken).ConfigureAwait(false) is not { } stored || Checkpoint.IdOfBuild(stored) is not { } build)
+            return null;
+        IReadOnlyList<string> shape = ReadModelShape.Of(projection);
+        if (stored.GetValue(Definition, BsonNull.Value) is BsonArray before)
+            return ReadModelShape.Difference([.. before.Select(l => l.ToString()!)], shape);
+        await checkpoints.UpdateOneAsync(OfBuild(projection.Name, build), Builders<BsonDocument>.Update.Set(Definition, new BsonArray(shape)), cancellationToken: cancellationToken).ConfigureAwait(false);
+        return null;
     }
 
     /// <summary>Puts an empty collection in the place of the documents, and lets <paramref name="build"/> begin. False: another build has begun meanwhile.</summary>
