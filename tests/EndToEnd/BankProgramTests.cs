@@ -106,6 +106,18 @@ public sealed partial class BankProgramTests : IDisposable
         run.ExitCode.ShouldBe(exitCode, run.Output);
     }
 
+    // 25 lines of stack trace came before the one that says it.
+    [Fact]
+    public async Task Run_at_a_port_in_use_says_so_in_one_line()
+    {
+        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        int port = ((System.Net.IPEndPoint)other.LocalEndpoint).Port;
+        ProgramRun run = await Bank("run", "--http-port", $"{port}", "--data", Path.Combine(_folder, "data"));
+        run.Output.TrimEnd().ShouldBe($"Port {port} of 127.0.0.1 is in use: give another --http-port, or 0 for a free one.");
+        run.ExitCode.ShouldBe(1);
+    }
+
     // What only a host of one's own could set by configuration, a program of the library could not set at all.
     [Theory]
     [InlineData(2, "--standbys is -1; it must be from 0 to 100.", "Standbys", "-1", "--verbose")]

@@ -259,6 +259,7 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [InlineData("/health/live", HttpStatusCode.OK)]
     [InlineData("/health/ready", HttpStatusCode.OK)]
     [InlineData("/docs", HttpStatusCode.OK)]
+    [InlineData("/", HttpStatusCode.OK)] // it leads to /docs
     public async Task Get_answers_with_the_right_status(string path, HttpStatusCode status) =>
         (await Http.GetAsync(path, Cancellation)).StatusCode.ShouldBe(status);
 

@@ -10,7 +10,7 @@ namespace KafkaEventSourcing.EndToEnd.Tests;
 [Collection(nameof(PackagesCollection))]
 public sealed partial class TutorialTests(PackageFeed feed)
 {
-    private readonly string _folder = feed.NewFolder("Stock");
+    private readonly string _folder = feed.NewFolder(Path.Combine(Guid.CreateVersion7().ToString("N"), "Stock"));
 
     // The repository's own programs know no culture but the invariant one; those of users have their own, where "I" and "i" may be different letters.
     private static Dictionary<string, string> OfAnotherCulture { get; } = new() { ["LANG"] = "tr_TR.UTF-8", ["LC_ALL"] = "tr_TR.UTF-8" };
@@ -50,6 +50,39 @@ public sealed partial class TutorialTests(PackageFeed feed)
         verified.ExitCode.ShouldBe(0, verified.Output);
     }
 
+    // Its snippet did not compile, and answered nothing but 500 and 404 where it was pasted.
+    [Fact]
+    public async Task Program_of_a_host_of_ones_own_builds_runs_and_answers()
+    {
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        await WriteFiles(cancellation);
+        string project = Path.Combine(_folder, "Stock.csproj");
+        await File.WriteAllTextAsync(project, (await File.ReadAllTextAsync(project, cancellation))
+            .Replace("Microsoft.NET.Sdk", "Microsoft.NET.Sdk.Web", StringComparison.Ordinal)
+            .Replace("""<FrameworkReference Include="Microsoft.AspNetCore.App" />""", "", StringComparison.Ordinal), cancellation); // as 'dotnet new web' makes it
+        Match host = FileBlock().Matches(await File.ReadAllTextAsync(Path.Combine(Programs.Root, "docs", "hosting.md"), cancellation)).ShouldHaveSingleItem();
+        await File.WriteAllTextAsync(Path.Combine(_folder, host.Groups[1].Value), host.Groups[2].Value, cancellation);
+        await feed.Dotnet(cancellation, "build", "-c", "Release", _folder);
+
+        await using ProgramRun program = ProgramRun.Start("dotnet", [Program], new Dictionary<string, string>
+        {
+            ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["KafkaEventSourcing__DataDirectory"] = Path.Combine(_folder, "data"), ["KafkaEventSourcing__Drain"] = "00:00:00",
+        });
+        using var http = new HttpClient { BaseAddress = new Uri((await program.WaitForLineAsync(ListensAt(), cancellation)).Groups[1].Value) };
+        await program.WaitForLineAsync(ServesOn(), cancellation); // where embedded servers listen was in no line
+
+        HttpResponseMessage delivered = await http.PostAsync("/deliveries/bolts?quantity=5", null, cancellation);
+        delivered.StatusCode.ShouldBe(HttpStatusCode.OK, await delivered.Content.ReadAsStringAsync(cancellation));
+        string token = (await delivered.Content.ReadFromJsonAsync<JsonObject>(cancellation))!["token"]!.GetValue<string>();
+        (await http.GetStringAsync("/on-hand/bolts", cancellation)).ShouldBe("5");
+        (await http.GetAsync("/on-hand/nuts", cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        (await http.GetStringAsync("/health/ready", cancellation)).ShouldBe("Healthy");
+        (await http.GetFromJsonAsync<JsonObject>("/stock/item/bolts", cancellation))!["state"]!["onHand"]!.GetValue<long>().ShouldBe(5);
+        using HttpResponseMessage level = await UntilItIsThere(() => http.GetAsync($"/stock/models/stock_levels/bolts?token={Uri.EscapeDataString(token)}", cancellation));
+        level.StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await program.TerminateAsync(cancellation)).ShouldBe(0);
+    }
+
     // As callers are asked to: what has no outcome in time, as on a busy machine, is sent again under its id.
     private static Task<HttpResponseMessage> Send(HttpClient http, string command, object body, CancellationToken cancellation)
     {
@@ -87,6 +120,12 @@ public sealed partial class TutorialTests(PackageFeed feed)
 
     [GeneratedRegex(@"[Ff]ile `([^`]+)`[.:]*\s+```\w+\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex FileBlock();
+
+    [GeneratedRegex(@"Now listening on: (http://\S+)")]
+    private static partial Regex ListensAt();
+
+    [GeneratedRegex(@"stock serves, on Kafka 127\.0\.0\.1:\d+, Schema Registry http://\S+, MongoDB mongodb://\S+")]
+    private static partial Regex ServesOn();
 
     [GeneratedRegex(@"serves at (http://\S+)")]
     private static partial Regex ServesAt();

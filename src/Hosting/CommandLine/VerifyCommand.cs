@@ -15,6 +15,7 @@ internal static class VerifyCommand
         starter.AddOptions(command);
         command.SetAction(async (result, cancellationToken) =>
         {
+            await WaitUntilAlone(starter, result, cancellationToken).ConfigureAwait(false);
             await using RunningNode running = await starter.StartAsync(result, RunCommand.DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
             bool consistent = true;
             foreach (AggregateNode aggregate in running.Node.Aggregates)
@@ -22,6 +23,16 @@ internal static class VerifyCommand
             return consistent ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;
+    }
+
+    // An embedded Kafka, whose data only one process can open, is begun with the node.
+    private static async Task WaitUntilAlone(NodeStarter starter, ParseResult result, CancellationToken cancellationToken)
+    {
+        var options = new KafkaEventSourcingOptions();
+        starter.Configure(options, result, RunCommand.DefaultDataDirectory(starter.Application));
+        starter.Check(options);
+        if (options.Addresses.Kafka is not null)
+            await GroupMembers.WaitForNone(starter.Application, options.Addresses.KafkaConnection, options.SessionTimeout + Rebalance, starter.Time, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<bool> Verify(EventSourcedNode node, AggregateNode aggregate, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)

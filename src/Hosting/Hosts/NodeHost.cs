@@ -1,4 +1,5 @@
 using System.Net;
+using KafkaEventSourcing.EventLog;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
@@ -158,6 +159,8 @@ internal sealed class NodeHost(
             EventSourcedNode node = running.Node;
             lifecycle.Serve(node, running.ServerChecks);
             _serves.TrySetResult(node);
+            ServerAddresses servers = node.Addresses; // of embedded ones, the ports are known now
+            _logger.Serves(node.Application.Name, servers.Kafka ?? "", Secrets.Redact(servers.Registry ?? ""), Secrets.Redact(servers.MongoDB ?? "(none is needed)"));
             Task introducing = Introduce(node, cancellationToken);
             await Task.WhenAny(introducing, node.Completion, _stopped.Task).ConfigureAwait(false);
             if (introducing.IsFaulted)

@@ -76,6 +76,7 @@ public static class HttpInterface
         });
         web.MapOpenApi("/openapi.json");
         web.MapScalarApiReference("/docs", scalar => scalar.WithOpenApiRoutePattern("/openapi.json").WithTitle(lifecycle.Application.Name));
+        web.MapGet("/", () => Results.Redirect("/docs")).ExcludeFromDescription();
         HealthEndpoints.Map(web, lifecycle);
         web.MapPrometheusScrapingEndpoint("/metrics", NodeMetrics.Provider, configureBranchedPipeline: null, optionsName: null);
         MapApplication(web, lifecycle, options, time);
