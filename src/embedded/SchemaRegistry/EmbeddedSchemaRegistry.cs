@@ -42,7 +42,7 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
             kestrel.Listen(IPAddress.Parse(options.Host), options.Port);
         });
         if (loggerFactory is not null)
-            builder.Services.AddSingleton(loggerFactory);
+            builder.Services.AddSingleton<ILoggerFactory>(new WarningsOnly(loggerFactory));
         builder.Services.AddLogging();
         builder.Services.AddRouting();
         WebApplication web = builder.Build();
