@@ -179,7 +179,7 @@ internal sealed class RecordRequests(Broker broker, ILeadership leadership)
         if (broker.Logs.Get(partition) is not { } log)
             return ErrorCode.UnknownTopicOrPartition;
         return partition.Topic == TopicStore.Offsets
-            ? broker.Groups.EndTransaction(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch)
+            ? broker.Groups.CompleteTransaction(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch)
             : log.AppendEndTransactionMarker(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch).Error;
     }
 

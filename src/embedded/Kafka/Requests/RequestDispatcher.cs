@@ -79,18 +79,18 @@ internal sealed class RequestDispatcher
 
     private void AddGroups(Broker broker)
     {
-        AddTask<JoinGroupRequest, JoinGroupResponse>(broker.Groups.Join);
-        AddTask<SyncGroupRequest, SyncGroupResponse>((_, r) => broker.Groups.Sync(r));
+        AddTask<JoinGroupRequest, JoinGroupResponse>(broker.Groups.JoinGroup);
+        AddTask<SyncGroupRequest, SyncGroupResponse>((_, r) => broker.Groups.SyncGroup(r));
         Add<HeartbeatRequest>((_, r) => broker.Groups.Heartbeat(r));
-        Add<LeaveGroupRequest>(broker.Groups.Leave);
-        Add<OffsetCommitRequest>(broker.Groups.Commit);
-        Add<OffsetFetchRequest>(broker.Groups.Fetch);
+        Add<LeaveGroupRequest>(broker.Groups.LeaveGroup);
+        Add<OffsetCommitRequest>(broker.Groups.CommitOffsets);
+        Add<OffsetFetchRequest>(broker.Groups.FetchOffsets);
         Add<OffsetDeleteRequest>((_, r) => broker.Groups.DeleteOffsets(r));
-        Add<DescribeGroupsRequest>(broker.Groups.Describe);
-        Add<ListGroupsRequest>((_, r) => broker.Groups.List(r));
-        Add<DeleteGroupsRequest>((_, r) => broker.Groups.Delete(r));
-        Add<ConsumerGroupHeartbeatRequest>(broker.Groups.Heartbeat);
-        Add<ConsumerGroupDescribeRequest>((_, r) => broker.Groups.Describe(r));
+        Add<DescribeGroupsRequest>(broker.Groups.DescribeGroups);
+        Add<ListGroupsRequest>((_, r) => broker.Groups.ListGroups(r));
+        Add<DeleteGroupsRequest>((_, r) => broker.Groups.DeleteGroups(r));
+        Add<ConsumerGroupHeartbeatRequest>(broker.Groups.ConsumerGroupHeartbeat);
+        Add<ConsumerGroupDescribeRequest>((_, r) => broker.Groups.ConsumerGroupDescribe(r));
     }
 
     private void AddTransactions(Broker broker)

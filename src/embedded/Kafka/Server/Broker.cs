@@ -40,10 +40,10 @@ internal sealed class Broker : IDisposable
         CreateInternal(TopicStore.Transactions);
         foreach (Topic topic in Topics.All)
             OpenLogs(topic);
-        Groups = new GroupCoordinator(Logs.Get(new TopicPartition(TopicStore.Offsets, 0))!, this);
+        Groups = new GroupCoordinatorService(Logs.Get(new TopicPartition(TopicStore.Offsets, 0))!, this);
         Transactions = new TransactionCoordinator(Logs.Get(new TopicPartition(TopicStore.Transactions, 0))!, this);
-        Groups.Load();
-        Transactions.Load();
+        Groups.Startup();
+        Transactions.Startup();
         if (options.Cluster is { } cluster)
             Cluster = new Cluster(this, cluster);
     }
@@ -80,7 +80,7 @@ internal sealed class Broker : IDisposable
 
     public ClientMetricsConfigs ClientMetrics { get; }
 
-    public GroupCoordinator Groups { get; }
+    public GroupCoordinatorService Groups { get; }
 
     public TransactionCoordinator Transactions { get; }
 
@@ -170,7 +170,7 @@ internal sealed class Broker : IDisposable
         foreach (TopicPartition partition in partitions)
             Signal(partition);
         foreach (Topic topic in topics)
-            Groups.TopicDeleted(topic.Name);
+            Groups.OnTopicDeleted(topic.Name);
     }
 
     /// <summary>A producer id that nobody has had, over restarts too.</summary>

@@ -166,7 +166,7 @@ internal sealed class Cluster(Broker broker, EmbeddedClusterOptions options) : I
         DateTimeOffset now = broker.Time.GetUtcNow();
         _partitions[partition] = state with { ServesFrom = now + Within(options.CoordinatorLoad, 1.0 / 3, string.Create(CultureInfo.InvariantCulture, $"load {partition} {state.Epoch}")) };
         if (partition == Groups)
-            broker.Groups.Moved();
+            broker.Groups.OnElected();
     }
 
     private void Put(TopicPartition partition, PartitionState state)

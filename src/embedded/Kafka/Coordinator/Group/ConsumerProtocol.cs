@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
+using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
@@ -30,6 +32,17 @@ internal static class ConsumerProtocol
         assignment.Write(writer, version);
         return writer.Written.ToArray();
     }
+
+    /// <summary>Partitions by the ids of their topics; topics that are gone are left out.</summary>
+    public static ImmutableHashSet<AssignedPartition> PartitionsOf(TopicStore known, IEnumerable<(string Topic, List<int> Partitions)> topics) =>
+        [.. topics.SelectMany(t => known.Find(t.Topic) is { } topic ? t.Partitions.Select(p => new AssignedPartition(topic.Id, p)) : [])];
+
+    /// <summary>Partitions by the names of their topics; topics that are gone are left out.</summary>
+    public static ConsumerProtocolAssignment AssignmentOf(TopicStore known, IEnumerable<AssignedPartition> partitions) => new()
+    {
+        AssignedPartitions = [.. partitions.GroupBy(p => known.Find(p.TopicId)?.Name).Where(t => t.Key is not null).OrderBy(t => t.Key, StringComparer.Ordinal)
+            .Select(t => new ConsumerProtocolAssignment.AssignedItem { Topic = t.Key!, Partitions = [.. t.Select(p => p.Partition).Order()] })],
+    };
 
     private static short ReadVersion(ref KafkaReader reader)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
@@ -52,4 +53,15 @@ internal sealed record ConsumerGroupMember(string Id)
 
     public bool HasSameAssignment(ConsumerGroupMember other) =>
         Epoch == other.Epoch && State == other.State && Assigned.SetEquals(other.Assigned) && PendingRevocation.SetEquals(other.PendingRevocation);
+
+    /// <summary>Whether it knows the epoch that it is at; of a member of the classic protocol that is its generation.</summary>
+    public ErrorCode ValidateEpoch(int epoch, bool isTransactional) =>
+        Epoch == epoch ? ErrorCode.None : isTransactional || Classic is not null ? ErrorCode.IllegalGeneration : ErrorCode.StaleMemberEpoch;
+
+    public bool HasSameSubscription(ConsumerGroupMember other) =>
+        Topics.SetEquals(other.Topics) && (TopicRegex ?? "") == (other.TopicRegex ?? "") && Assignor == other.Assignor;
+
+    public bool HasSameMetadata(ConsumerGroupMember other) =>
+        HasSameSubscription(other) && InstanceId == other.InstanceId && RackId == other.RackId && RebalanceTimeoutMs == other.RebalanceTimeoutMs
+        && ClientId == other.ClientId && ClientHost == other.ClientHost && Equals(Classic, other.Classic);
 }

@@ -3,7 +3,7 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>One member of a group of the classic protocol.</summary>
-internal sealed class ClassicMember
+internal sealed class ClassicGroupMember
 {
     public required string Id { get; set; }
 

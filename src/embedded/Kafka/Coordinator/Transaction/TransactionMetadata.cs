@@ -19,6 +19,9 @@ internal enum TransactionState : sbyte
 /// <summary>What is known of one transactional id. Immutable: a change is written first, then it replaces this.</summary>
 internal sealed record TransactionMetadata(string Id)
 {
+    /// <summary>The version of clients that bump the epoch with every transaction (KIP-890).</summary>
+    public const short BumpingClient = 2;
+
     private const short LastUsableEpoch = short.MaxValue - 1;
 
     public long ProducerId { get; init; } = -1;
@@ -47,6 +50,9 @@ internal sealed record TransactionMetadata(string Id)
     public bool IsEpochExhausted => ProducerEpoch >= LastUsableEpoch;
 
     public bool IsEnding => State is TransactionState.PrepareCommit or TransactionState.PrepareAbort;
+
+    /// <summary>The same under another producer id, whose epochs begin anew.</summary>
+    public TransactionMetadata Rotate(long producerId) => this with { PreviousProducerId = ProducerId, ProducerId = producerId, ProducerEpoch = 0 };
 
     public TransactionLogValue ToLog() => new()
     {

@@ -8,32 +8,53 @@ namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 /// Transactions (Apache Kafka, KIP-98, KIP-360, KIP-890). A request decides what the transaction becomes; that is written to <c>__transaction_state</c> and then applied, by the same code as at
 /// recovery. Markers are in all partitions before an answer is given, so a transaction that was ended is over; where one cannot be written, as on a full disk, it follows later. Thread-safe.
 /// </summary>
-internal sealed partial class TransactionCoordinator : IDisposable
+internal sealed class TransactionCoordinator : IDisposable
 {
     private const int MaxTimeoutMs = 15 * 60 * 1000;
     private const short FencedVersion = 2;
     private const short EpochBumpVersion = 5;
     private const short ImplicitOffsetsVersion = 5;
     private const short BatchedVersion = 4;
-    private const short BumpingClient = 2;
-    private static readonly TimeSpan MarkerRetry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan IdExpiration = TimeSpan.FromDays(7);
-    private static readonly TopicPartition OffsetsPartition = new(TopicStore.Offsets, 0);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, TransactionMetadata> _byId = [];
-    private readonly Dictionary<long, string> _byProducer = [];
-    private readonly UnifiedLog _log;
     private readonly Broker _broker;
+    private readonly TransactionStateManager _transactions;
     private readonly CoordinatorTimer _timer;
+    private readonly TransactionMarkers _markers;
 
     public TransactionCoordinator(UnifiedLog log, Broker broker)
     {
-        (_log, _broker) = (log, broker);
+        _broker = broker;
+        _transactions = new TransactionStateManager(log, broker.Time);
         _timer = new CoordinatorTimer(_lock, broker.Time, broker.Logger);
+        _markers = new TransactionMarkers(_transactions, _timer, broker);
     }
 
     public void Dispose() => _timer.Dispose();
+
+    /// <summary>Reads the log from its start, and ends what was being ended.</summary>
+    public void Startup()
+    {
+        lock (_lock)
+        {
+            _transactions.Load();
+            foreach (TransactionMetadata transaction in _transactions.All.Where(t => t.IsEnding).ToArray())
+                _markers.Complete(transaction);
+        }
+    }
+
+    public DescribeTransactionsResponse Describe(DescribeTransactionsRequest request)
+    {
+        lock (_lock)
+            return _transactions.Describe(request);
+    }
+
+    public ListTransactionsResponse List(ListTransactionsRequest request)
+    {
+        lock (_lock)
+            return _transactions.List(request);
+    }
 
     public InitProducerIdResponse InitProducerId(InitProducerIdRequest request)
     {
@@ -46,7 +67,7 @@ internal sealed partial class TransactionCoordinator : IDisposable
 
         lock (_lock)
         {
-            TransactionMetadata present = _byId.GetValueOrDefault(id) ?? new TransactionMetadata(id);
+            TransactionMetadata present = _transactions.Find(id) ?? new TransactionMetadata(id);
             if (present.IsEnding)
                 return Refuse(ErrorCode.ConcurrentTransactions);
             bool resumes = request.ProducerId >= 0;
@@ -67,12 +88,12 @@ internal sealed partial class TransactionCoordinator : IDisposable
             else if (present.ProducerId >= 0 && !present.IsEpochExhausted)
                 present = present with { ProducerEpoch = (short)(present.ProducerEpoch + 1) };
             else
-                present = Rotate(present);
+                present = present.Rotate(_broker.NextProducerId());
             if (present.IsEnding)
                 return Refuse(ErrorCode.ConcurrentTransactions); // its markers are not written yet
             if (present.ProducerEpoch == short.MaxValue)
-                present = Rotate(present);
-            present = Commit(present with { State = TransactionState.Empty, Partitions = [], StartedAt = -1, TimeoutMs = request.TransactionTimeoutMs, PreviousEpoch = previousEpoch });
+                present = present.Rotate(_broker.NextProducerId());
+            present = _transactions.Append(present with { State = TransactionState.Empty, Partitions = [], StartedAt = -1, TimeoutMs = request.TransactionTimeoutMs, PreviousEpoch = previousEpoch });
             return new InitProducerIdResponse { ProducerId = present.ProducerId, ProducerEpoch = present.ProducerEpoch };
         }
     }
@@ -111,7 +132,7 @@ internal sealed partial class TransactionCoordinator : IDisposable
     {
         lock (_lock)
         {
-            ErrorCode error = request.GroupId.Length == 0 ? ErrorCode.InvalidGroupId : Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction) is var checkedError and not ErrorCode.None ? checkedError : Begin(transaction!, [OffsetsPartition], 0);
+            ErrorCode error = request.GroupId.Length == 0 ? ErrorCode.InvalidGroupId : Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction) is var checkedError and not ErrorCode.None ? checkedError : Begin(transaction!, [TransactionMarkers.OffsetsPartition], 0);
             return new AddOffsetsToTxnResponse { ErrorCode = (short)error };
         }
     }
@@ -122,13 +143,13 @@ internal sealed partial class TransactionCoordinator : IDisposable
         {
             ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction);
             if (error == ErrorCode.None && context.Version >= ImplicitOffsetsVersion)
-                error = Begin(transaction!, [OffsetsPartition], BumpingClient);
-            if (error == ErrorCode.None && !(_byId[request.TransactionalId] is { State: TransactionState.Ongoing } open && open.Partitions.Contains(OffsetsPartition)))
+                error = Begin(transaction!, [TransactionMarkers.OffsetsPartition], TransactionMetadata.BumpingClient);
+            if (error == ErrorCode.None && !(_transactions.Find(request.TransactionalId) is { State: TransactionState.Ongoing } open && open.Partitions.Contains(TransactionMarkers.OffsetsPartition)))
                 error = ErrorCode.InvalidTxnState;
             // Of this request an old epoch is told as such; only later versions of other requests know the fenced error.
             if (error == ErrorCode.ProducerFenced)
                 error = ErrorCode.InvalidProducerEpoch;
-            return _broker.Groups.CommitInTransaction(request, error);
+            return _broker.Groups.CommitTransactionalOffsets(request, error);
         }
     }
 
@@ -138,9 +159,9 @@ internal sealed partial class TransactionCoordinator : IDisposable
         TransactionState done = request.Committed ? TransactionState.CompleteCommit : TransactionState.CompleteAbort;
         lock (_lock)
         {
-            if (_byId.TryGetValue(request.TransactionalId, out TransactionMetadata? ending) && ending.IsEnding && IsOf(ending, request, bumps))
+            if (_transactions.TryFind(request.TransactionalId, out TransactionMetadata? ending) && ending.IsEnding && IsOf(ending, request, bumps))
                 return new EndTxnResponse { ErrorCode = (short)(request.Committed == (ending.State == TransactionState.PrepareCommit) ? ErrorCode.ConcurrentTransactions : ErrorCode.InvalidTxnState) };
-            if (bumps && _byId.TryGetValue(request.TransactionalId, out TransactionMetadata? ended) && IsRepeated(ended, request))
+            if (bumps && _transactions.TryFind(request.TransactionalId, out TransactionMetadata? ended) && IsRepeated(ended, request))
                 return ended.State == done ? new EndTxnResponse { ProducerId = ended.ProducerId, ProducerEpoch = ended.ProducerEpoch } : new EndTxnResponse { ErrorCode = (short)ErrorCode.InvalidTxnState };
             ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction);
             if (error != ErrorCode.None)
@@ -161,14 +182,13 @@ internal sealed partial class TransactionCoordinator : IDisposable
     {
         lock (_lock)
         {
-            if (!_byProducer.TryGetValue(producerId, out string? id) || (transactionalId is not null && id != transactionalId))
+            if (_transactions.FindByProducer(producerId) is not { } transaction || (transactionalId is not null && transaction.Id != transactionalId))
                 return ErrorCode.InvalidProducerIdMapping;
-            TransactionMetadata transaction = _byId[id];
             if (producerEpoch != transaction.ProducerEpoch)
                 return ErrorCode.InvalidProducerEpoch;
             if (transaction.State == TransactionState.Ongoing && transaction.Partitions.Contains(partition))
                 return ErrorCode.None;
-            return implicitly ? Begin(transaction, [partition], BumpingClient) : ErrorCode.InvalidTxnState;
+            return implicitly ? Begin(transaction, [partition], TransactionMetadata.BumpingClient) : ErrorCode.InvalidTxnState;
         }
     }
 
@@ -180,12 +200,12 @@ internal sealed partial class TransactionCoordinator : IDisposable
             long now = Now();
             try
             {
-                foreach (TransactionMetadata transaction in _byId.Values.ToArray())
+                foreach (TransactionMetadata transaction in _transactions.All.ToArray())
                 {
                     if (transaction.State == TransactionState.Ongoing && now - transaction.StartedAt >= transaction.TimeoutMs)
                         End(transaction with { ProducerEpoch = (short)(transaction.ProducerEpoch + 1) }, commit: false, bump: false);
                     else if (transaction.State != TransactionState.Ongoing && !transaction.IsEnding && now - transaction.UpdatedAt > IdExpiration.TotalMilliseconds)
-                        Forget(transaction);
+                        _transactions.Forget(transaction);
                 }
             }
             catch (Exception fault) when (StorageHealth.IsFault(fault))
@@ -210,7 +230,7 @@ internal sealed partial class TransactionCoordinator : IDisposable
 
     private ErrorCode Check(string id, long producerId, short epoch, short version, out TransactionMetadata? transaction)
     {
-        if (!_byId.TryGetValue(id, out transaction) || transaction.ProducerId != producerId)
+        if (!_transactions.TryFind(id, out transaction) || transaction.ProducerId != producerId)
             return ErrorCode.InvalidProducerIdMapping;
         if (epoch != transaction.ProducerEpoch)
             return version >= FencedVersion ? ErrorCode.ProducerFenced : ErrorCode.InvalidProducerEpoch;
@@ -245,12 +265,9 @@ internal sealed partial class TransactionCoordinator : IDisposable
             ? transaction with { Partitions = transaction.Partitions.Union(partitions) }
             : transaction with { State = TransactionState.Ongoing, StartedAt = Now(), Partitions = [.. partitions], ClientVersion = clientVersion };
         if (next.State != transaction.State || next.Partitions.Count != transaction.Partitions.Count)
-            Commit(next);
+            _transactions.Append(next);
         return ErrorCode.None;
     }
-
-    private TransactionMetadata Rotate(TransactionMetadata transaction) =>
-        transaction with { PreviousProducerId = transaction.ProducerId, ProducerId = _broker.NextProducerId(), ProducerEpoch = 0 };
 
     // From the first write on the outcome is decided; the markers follow, now or at recovery.
     private TransactionMetadata End(TransactionMetadata transaction, bool commit, bool bump)
@@ -262,51 +279,9 @@ internal sealed partial class TransactionCoordinator : IDisposable
             PreviousEpoch = bump ? transaction.ProducerEpoch : transaction.PreviousEpoch,
             // An abort of nothing has a start as well: Kafka's coordinator fails over an ended transaction without one.
             StartedAt = transaction.State == TransactionState.Ongoing ? transaction.StartedAt : Now(),
-            ClientVersion = bump ? BumpingClient : transaction.ClientVersion,
+            ClientVersion = bump ? TransactionMetadata.BumpingClient : transaction.ClientVersion,
         };
-        TransactionMetadata decided = Commit(ending);
-        // In a cluster the answer does not wait for the markers. An id whose epochs are used up is changed at once, so that the answer can tell of it.
-        if (_broker.Cluster is not { } cluster || decided.IsEpochExhausted)
-            return Complete(decided);
-        CompleteLater(decided.Id, cluster.MarkerDelay(decided.Id, decided.ProducerEpoch));
-        return decided;
+        TransactionMetadata decided = _transactions.Append(ending);
+        return _markers.Write(decided);
     }
-
-    private TransactionMetadata Complete(TransactionMetadata ending)
-    {
-        bool commit = ending.State == TransactionState.PrepareCommit;
-        List<TopicPartition>? open = null;
-        foreach (TopicPartition partition in ending.Partitions)
-        {
-            ErrorCode? error = partition == OffsetsPartition
-                ? _broker.Groups.EndTransaction(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0)
-                : _broker.Logs.Get(partition)?.AppendEndTransactionMarker(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0).Error;
-            if (error == ErrorCode.KafkaStorageError)
-                (open ??= []).Add(partition);
-        }
-
-        TransactionMetadata left = ending with { Partitions = [.. open ?? []] };
-        if (open is null)
-        {
-            try
-            {
-                TransactionMetadata done = left with { State = commit ? TransactionState.CompleteCommit : TransactionState.CompleteAbort };
-                return Commit(done.ClientVersion == BumpingClient && done.IsEpochExhausted ? Rotate(done) : done);
-            }
-            catch (Exception fault) when (StorageHealth.IsFault(fault))
-            {
-                // The markers are written, the end of it is not.
-            }
-        }
-
-        Apply(left);
-        CompleteLater(left.Id, MarkerRetry);
-        return left;
-    }
-
-    private void CompleteLater(string id, TimeSpan delay) => _timer.Schedule(id, delay, () =>
-    {
-        if (_byId.GetValueOrDefault(id) is { IsEnding: true } ending)
-            Complete(ending);
-    });
 }

@@ -7,7 +7,7 @@ internal sealed record ClassicMemberMetadata(int SessionTimeoutMs, IReadOnlyList
     public (string Name, byte[] Metadata) Protocol => SupportedProtocols[0];
 
     public bool Equals(ClassicMemberMetadata? other) =>
-        other is not null && SessionTimeoutMs == other.SessionTimeoutMs && ClassicMember.AreSame(SupportedProtocols, other.SupportedProtocols);
+        other is not null && SessionTimeoutMs == other.SessionTimeoutMs && ClassicGroupMember.AreSame(SupportedProtocols, other.SupportedProtocols);
 
     public override int GetHashCode() => HashCode.Combine(SessionTimeoutMs, SupportedProtocols.Count);
 }
