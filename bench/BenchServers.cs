@@ -36,7 +36,7 @@ internal sealed class BenchServers : IAsyncDisposable
         string application = named.Kafka is null && named.MongoDB is null
             ? "bank"
             : string.Create(CultureInfo.InvariantCulture, $"bench-{Environment.ProcessId}-{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}-{Interlocked.Increment(ref s_started)}");
-        IServers servers = await new EmbeddedServers().StartAsync(named, mongoDB: true, folder, options: null, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
+        IServers servers = await new EmbeddedServers().StartAsync(new ServersRequest { Addresses = named, DataDirectory = folder }, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
         return new BenchServers(servers, folder, application);
     }
 

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 log=$(mktemp) new=$(mktemp)
 trap 'rm -f "$log" "$new"' EXIT
-dotnet build src/Testing -c Release -p:TreatWarningsAsErrors=false "$@" >"$log" 2>&1 || { grep -E ' error ' "$log" | sort -u; exit 1; }
+dotnet build src/Chaos -c Release -p:TreatWarningsAsErrors=false "$@" >"$log" 2>&1 || { grep -E ' error ' "$log" | sort -u; exit 1; }
 
 found() { # found RULE: lines of "project folder<TAB>symbol"
   sed -nE "s/^.* $1: Symbol '(.*)' is (not part of the declared public API|part of the declared API, but).* \[(.*)\/[^/]*\.csproj\]\$/\3\t\1/p" "$log" | sort -u

@@ -17,11 +17,12 @@ internal static class UpCommand
     {
         var servers = new EmbeddedServers(KafkaPort, RegistryPort, MongoPort);
         Option<string> data = ServerOptions.Named("--data", "KES_DATA", "data folder (default data/kes)", v => v, Path.Combine("data", "kes"));
+        var embedded = new EmbeddedServerOptions(servers);
         var verbose = new Option<bool>("--verbose") { Description = "log what goes on to standard error" };
         Option<string> logFormat = ServerOptions.CreateLogFormat();
         var command = new Command("up", "run an embedded Kafka, Schema Registry and MongoDB until Ctrl-C");
         command.Options.Add(data);
-        foreach (Option option in servers.Options)
+        foreach (Option option in embedded.All)
             command.Options.Add(option);
         command.Options.Add(verbose);
         command.Options.Add(logFormat);
@@ -33,7 +34,8 @@ internal static class UpCommand
             using ILoggerFactory loggers = ConsoleLog.Create(result.GetValue(verbose), result.GetValue(logFormat) == LogFormatter.Json);
             try
             {
-                await using IServers running = await servers.StartAsync(new ServerAddresses(), mongoDB: true, folder, result, loggers, cancellationToken).ConfigureAwait(false);
+                await using IServers running = await servers.StartAsync(
+                    new ServersRequest { Addresses = new ServerAddresses(), DataDirectory = folder, Settings = embedded.ValuesOf(result) }, loggers, cancellationToken).ConfigureAwait(false);
                 Console.WriteLine($"Kafka            {running.Addresses.Kafka}");
                 Console.WriteLine($"Schema Registry  {running.Addresses.Registry}");
                 Console.WriteLine($"MongoDB          {running.Addresses.MongoDB}");

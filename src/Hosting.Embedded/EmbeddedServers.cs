@@ -1,10 +1,6 @@
-using System.CommandLine;
-using System.CommandLine.Parsing;
-using System.Globalization;
 using KafkaEventSourcing.Embedded.Kafka;
 using KafkaEventSourcing.Embedded.MongoDB;
 using KafkaEventSourcing.Embedded.SchemaRegistry;
-using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Hosting.Health;
 using Microsoft.Extensions.Logging;
 
@@ -15,11 +11,11 @@ public sealed class EmbeddedServers : IEmbeddedServers
 {
     private const int MaxBrokers = 9;
 
-    private readonly Option<int> _kafkaPort;
-    private readonly Option<int> _registryPort;
-    private readonly Option<int> _mongoPort;
-    private readonly Option<int> _advertisedKafkaPort;
-    private readonly Option<int> _brokers;
+    private readonly EmbeddedServerSetting _kafkaPort;
+    private readonly EmbeddedServerSetting _registryPort;
+    private readonly EmbeddedServerSetting _mongoPort;
+    private readonly EmbeddedServerSetting _advertisedKafkaPort;
+    private readonly EmbeddedServerSetting _brokers;
 
     /// <summary>Servers that listen, unless an option says otherwise, on these ports of the loopback interface; 0 is a free one.</summary>
     public EmbeddedServers(int kafkaPort = 0, int registryPort = 0, int mongoPort = 0)
@@ -27,12 +23,11 @@ public sealed class EmbeddedServers : IEmbeddedServers
         _kafkaPort = Port("--kafka-port", "KES_KAFKA_PORT", "Kafka", kafkaPort);
         _registryPort = Port("--registry-port", "KES_REGISTRY_PORT", "Schema Registry", registryPort);
         _mongoPort = Port("--mongodb-port", "KES_MONGODB_PORT", "MongoDB", mongoPort);
-        _advertisedKafkaPort = ServerOptions.Named(
-            "--kafka-advertised-port", "KES_KAFKA_ADVERTISED_PORT", "port that clients of the embedded Kafka are told, where a proxy is before it (default: its own)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 0);
-        CheckPort(_advertisedKafkaPort, "--kafka-advertised-port");
-        _brokers = ServerOptions.Named(
-            "--brokers", "KES_BROKERS", "brokers of the embedded Kafka (default 1); more: a cluster for tests, with leaders that move and delays as a real one has", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), 1);
-        _brokers.Checked(value => value is < 1 or > MaxBrokers ? $"--brokers is {value}; it is between 1 and {MaxBrokers}." : null);
+        _advertisedKafkaPort = PortSetting(
+            "--kafka-advertised-port", "KES_KAFKA_ADVERTISED_PORT", "port that clients of the embedded Kafka are told, where a proxy is before it (default: its own)", 0);
+        _brokers = new EmbeddedServerSetting(
+            "--brokers", "KES_BROKERS", "brokers of the embedded Kafka (default 1); more: a cluster for tests, with leaders that move and delays as a real one has", 1,
+            value => value is < 1 or > MaxBrokers ? $"--brokers is {value}; it is between 1 and {MaxBrokers}." : null);
     }
 
     /// <summary>How the embedded Kafka is a cluster where <c>--brokers</c> does not say so; null, the default: it is one broker.</summary>
@@ -42,11 +37,13 @@ public sealed class EmbeddedServers : IEmbeddedServers
     public string SchemasTopic { get; init; } = "_schemas";
 
     /// <inheritdoc/>
-    public IReadOnlyList<Option> Options => [_kafkaPort, _registryPort, _mongoPort, _advertisedKafkaPort, _brokers];
+    public IReadOnlyList<EmbeddedServerSetting> Settings => [_kafkaPort, _registryPort, _mongoPort, _advertisedKafkaPort, _brokers];
 
     /// <inheritdoc/>
-    public async Task<IServers> StartAsync(ServerAddresses addresses, bool mongoDB, string dataDirectory, ParseResult? options, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
+    public async Task<IServers> StartAsync(ServersRequest request, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(request);
+        (ServerAddresses addresses, string dataDirectory) = (request.Addresses, request.DataDirectory);
         var running = new RunningServers();
         try
         {
@@ -56,10 +53,10 @@ public sealed class EmbeddedServers : IEmbeddedServers
                     new EmbeddedKafkaOptions
                     {
                         DataDirectory = Path.Combine(dataDirectory, "kafka"),
-                        Port = options?.GetValue(_kafkaPort) ?? 0,
-                        AdvertisedPort = options?.GetValue(_advertisedKafkaPort) ?? 0,
+                        Port = ValueOf(_kafkaPort),
+                        AdvertisedPort = ValueOf(_advertisedKafkaPort),
                         MaxInFlightBytes = Part(8, 32, 256),
-                        Cluster = options?.GetValue(_brokers) is > 1 and int brokers ? new EmbeddedClusterOptions { Brokers = brokers } : Cluster,
+                        Cluster = ValueOf(_brokers) is > 1 and int brokers ? new EmbeddedClusterOptions { Brokers = brokers } : Cluster,
                     },
                     loggerFactory, cancellationToken: cancellationToken).ConfigureAwait(false);
                 running.Add(kafka);
@@ -74,21 +71,21 @@ public sealed class EmbeddedServers : IEmbeddedServers
                         BootstrapServers = addresses.Kafka!,
                         KafkaSettings = addresses.KafkaSettings,
                         Topic = SchemasTopic,
-                        ReplicationFactor = ReplicationFactorOf(options),
-                        Port = options?.GetValue(_registryPort) ?? 0,
+                        ReplicationFactor = request.ReplicationFactor,
+                        Port = ValueOf(_registryPort),
                     },
                     loggerFactory, cancellationToken).ConfigureAwait(false);
                 running.Add(registry);
                 addresses = addresses with { Registry = registry.Url };
             }
 
-            if (mongoDB && addresses.MongoDB is null)
+            if (request.MongoDB && addresses.MongoDB is null)
             {
                 EmbeddedMongoDB mongo = await EmbeddedMongoDB.StartAsync(
                     new EmbeddedMongoDBOptions
                     {
                         DataDirectory = Path.Combine(dataDirectory, "mongodb"),
-                        Port = options?.GetValue(_mongoPort) ?? 0,
+                        Port = ValueOf(_mongoPort),
                         WriteBufferBytes = Part(16, 8, 96),
                         BlockCacheBytes = Part(32, 8, 64),
                         MaxTransactionBytes = Part(4, 64, 512),
@@ -106,25 +103,18 @@ public sealed class EmbeddedServers : IEmbeddedServers
             await running.DisposeAsync().ConfigureAwait(false);
             throw;
         }
-    }
 
-    // Commands without the option, such as 'kes up', have no result for its name either: asking by name throws.
-    private static short ReplicationFactorOf(ParseResult? options) =>
-        options?.CommandResult.Command.Options.OfType<Option<short?>>().FirstOrDefault(o => o.Name == ServerOptions.ReplicationFactorName) is { } option ? options.GetValue(option) ?? -1 : (short)-1;
+        int ValueOf(EmbeddedServerSetting setting) => request.Settings.TryGetValue(setting.Name, out int value) ? value : setting.Default;
+    }
 
     // Of the memory that this process may have, as the runtime sees it: a limit of its container or of its heap counts. A node and its servers share it.
     private static long Part(int divisor, long leastMiB, long mostMiB) => Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / divisor, leastMiB << 20, mostMiB << 20);
 
-    private static Option<int> Port(string name, string variable, string server, int fallback)
-    {
-        Option<int> port = ServerOptions.Named(
-            name, variable, $"port of the embedded {server} (default {(fallback == 0 ? "a free one" : $"{fallback}; 0: a free one")})", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), fallback);
-        CheckPort(port, name);
-        return port;
-    }
+    private static EmbeddedServerSetting Port(string name, string variable, string server, int fallback) =>
+        PortSetting(name, variable, $"port of the embedded {server} (default {(fallback == 0 ? "a free one" : $"{fallback}; 0: a free one")})", fallback);
 
-    private static void CheckPort(Option<int> port, string name) =>
-        port.Checked(value => value is < 0 or > ushort.MaxValue ? $"{name} is {value}; a port is between 0 and {ushort.MaxValue}." : null);
+    private static EmbeddedServerSetting PortSetting(string name, string variable, string description, int fallback) =>
+        new(name, variable, description, fallback, value => value is < 0 or > ushort.MaxValue ? $"{name} is {value}; a port is between 0 and {ushort.MaxValue}." : null);
 
     private sealed class RunningServers : IServers
     {

@@ -25,7 +25,7 @@ public sealed class AggregateNode : IAsyncDisposable
         _nodes = new NodeClient(definition.Name, processor.NodeId, codec, options.Secret, time);
         Commands = new TwoDoors(processor, owners, _nodes, topic, options.CommandTimeout, time);
         Reads = new AggregateReads(processor, owners, _nodes, options.ReadTimeout, time);
-        Desk = new OwnerDesk(processor, owners, codec, options.Secret);
+        (Codec, Secret) = (codec, options.Secret);
     }
 
     /// <summary>The aggregate type.</summary>
@@ -58,7 +58,11 @@ public sealed class AggregateNode : IAsyncDisposable
     /// <summary>What was seen last of its topics: whether one loses data, is weaker than it should be, or cannot be worked on. They are looked at every minute.</summary>
     public TopicStatus TopicStatus => _watch.Status;
 
-    internal OwnerDesk Desk { get; }
+    /// <summary>Bodies of what nodes ask one another.</summary>
+    internal NodeCodec Codec { get; }
+
+    /// <summary>What nodes show that ask this one; null: nothing.</summary>
+    internal NodeSecret? Secret { get; }
 
     /// <summary>Ends when a part of the node stopped: faulted with its fault, or quietly after disposal.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;

@@ -1,5 +1,4 @@
 using KafkaEventSourcing.EventLog;
-using KafkaEventSourcing.Hosting.Http;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
 using KafkaEventSourcing.Subscriptions;

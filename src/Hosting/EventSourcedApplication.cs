@@ -1,13 +1,11 @@
-using System.CommandLine;
-using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Subscriptions;
 
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// Puts an application together: its aggregates, its read models, its own commands. <see cref="RunAsync"/> then gives it a command line (<c>run</c>,
-/// <c>verify</c>, and what was added) and an HTTP interface. Not thread-safe; used once at start-up.
+/// Puts an application together: its aggregates, its read models, its subscriptions. The package <c>KafkaEventSourcing.Hosting.CommandLine</c> makes a program of it (<c>RunAsync</c>): a command line and an HTTP interface. Not
+/// thread-safe; used once at start-up.
 /// </summary>
 public sealed class EventSourcedApplication
 {
@@ -17,10 +15,11 @@ public sealed class EventSourcedApplication
     private readonly List<ProjectionDefinition> _projections = [];
     private readonly List<SubscriptionDefinition> _subscriptions = [];
     private readonly List<object> _examples = [];
-    private readonly List<Func<NodeStarter, Command>> _commands = [];
-    private IEmbeddedServers? _embedded;
 
     private EventSourcedApplication(string name, string summary) => (_name, _summary) = (name, summary);
+
+    /// <summary>Starts servers of its own; null: it has none.</summary>
+    internal IEmbeddedServers? Embedded { get; private set; }
 
     /// <summary>Starts an application.</summary>
     /// <param name="name">First part of topic names and the MongoDB database: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>
@@ -64,17 +63,10 @@ public sealed class EventSourcedApplication
         return this;
     }
 
-    /// <summary>Adds a command of the application's own to its command line.</summary>
-    public EventSourcedApplication WithCommand(Func<NodeStarter, Command> command)
-    {
-        _commands.Add(command);
-        return this;
-    }
-
     /// <summary>Lets the application start servers of its own where none are named. The package <c>KafkaEventSourcing.Hosting.Embedded</c> has them.</summary>
     public EventSourcedApplication WithEmbeddedServers(IEmbeddedServers embedded)
     {
-        _embedded = embedded;
+        Embedded = embedded;
         return this;
     }
 
@@ -86,7 +78,4 @@ public sealed class EventSourcedApplication
             throw new InvalidOperationException($"The application '{_name}' has no aggregate: call {nameof(With)} at least once.");
         return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _subscriptions], [.. _examples]);
     }
-
-    /// <summary>Runs the command line <paramref name="args"/> and returns the exit code: 0 done, 1 failed, 2 wrong usage.</summary>
-    public Task<int> RunAsync(string[] args) => ApplicationCommandLine.Run(Build(), _embedded, _commands, args);
 }

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Subscriptions;
@@ -15,9 +14,9 @@ public sealed class KafkaEventSourcingBuilder
     internal KafkaEventSourcingBuilder(IServiceCollection services, string name, string section) =>
         (Services, Name, Section, Application) = (services, name, section, EventSourcedApplication.Named(name, name));
 
-    // Of an application that the command line runs, whose options are in commandLine.
-    internal KafkaEventSourcingBuilder(IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded, ParseResult commandLine)
-        : this(services, application.Name, KafkaEventSourcingOptions.SectionName) => (_definition, Embedded, CommandLine) = (application, embedded, commandLine);
+    // Of an application that the command line runs, with what its options say of embedded servers.
+    internal KafkaEventSourcingBuilder(IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded, IReadOnlyDictionary<string, int> embeddedSettings)
+        : this(services, application.Name, KafkaEventSourcingOptions.SectionName) => (_definition, Embedded, EmbeddedSettings) = (application, embedded, embeddedSettings);
 
     /// <summary>The services of the host.</summary>
     public IServiceCollection Services { get; }
@@ -33,8 +32,8 @@ public sealed class KafkaEventSourcingBuilder
     /// <summary>The application, as described when it is first asked for.</summary>
     internal ApplicationDefinition Definition => _definition ??= Application.Build();
 
-    /// <summary>Where options of embedded servers are; null in a host of the user's.</summary>
-    internal ParseResult? CommandLine { get; }
+    /// <summary>What the command line says of embedded servers, by the names of their settings; null in a host of the user's.</summary>
+    internal IReadOnlyDictionary<string, int>? EmbeddedSettings { get; }
 
     internal IEmbeddedServers? Embedded { get; private set; }
 

@@ -1,5 +1,4 @@
 using KafkaEventSourcing.Hosting.Hosts;
-using KafkaEventSourcing.Hosting.Http;
 using KafkaEventSourcing.Processing;
 
 namespace KafkaEventSourcing.Hosting;
@@ -10,7 +9,7 @@ namespace KafkaEventSourcing.Hosting;
 /// </summary>
 public sealed class KafkaEventSourcingOptions
 {
-    /// <summary>The section of the configuration that errors name when no other was bound, and that <see cref="EventSourcedApplication.RunAsync"/> reads.</summary>
+    /// <summary>The section of the configuration that errors name when no other was bound, and that programs of the command line read.</summary>
     public const string SectionName = "KafkaEventSourcing";
 
     /// <summary>The Kafka brokers, <c>host:port</c> with commas between.</summary>
@@ -86,13 +85,15 @@ public sealed class KafkaEventSourcingOptions
     /// <summary>Whether the host's start waits until the node serves. Default false: the host starts at once, and commands and reads are refused as unavailable until then.</summary>
     public bool WaitForStart { get; set; }
 
-    /// <inheritdoc cref="HttpOptions.MaxBodyBytes"/>
+    /// <summary>The largest request body of the HTTP interface, in bytes. Default 1 MiB; beyond it the answer is 413.</summary>
     public long MaxBodyBytes { get; set; } = 1024 * 1024;
 
-    /// <inheritdoc cref="HttpOptions.MaxBodyBytesInFlight"/>
+    /// <summary>
+    /// The most bytes that the bodies of all requests may have which are being answered; beyond it the answer is 503 with <c>Retry-After</c>, but for a single one. Default a sixty-fourth of the memory that the process may have, from 4 to 64 MiB.
+    /// </summary>
     public long MaxBodyBytesInFlight { get; set; } = NodeMemory.BodyBytes;
 
-    /// <inheritdoc cref="HttpOptions.TokenTimeout"/>
+    /// <summary>How long a read of the HTTP interface waits for its consistency token. Default 10 s.</summary>
     public TimeSpan TokenTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How commands are decided.</summary>
@@ -125,8 +126,6 @@ public sealed class KafkaEventSourcingOptions
         foreach (InvalidInputException wrong in OptionRules.Failures(this))
             throw wrong;
     }
-
-    internal HttpOptions HttpFor(HttpOptions listening) => listening with { MaxBodyBytes = MaxBodyBytes, MaxBodyBytesInFlight = MaxBodyBytesInFlight, TokenTimeout = TokenTimeout };
 
     /// <summary>The folder of a node of <paramref name="application"/>.</summary>
     internal string DataDirectoryOf(string application) => Path.GetFullPath(DataDirectory ?? Path.Combine("data", application));

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using KafkaEventSourcing.Hosting.Hosts;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -50,9 +49,9 @@ public static class KafkaEventSourcingServiceExtensions
 
     // The application of the command line, as any other.
     internal static void AddKafkaEventSourcing(
-        this IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded, ParseResult commandLine, Action<KafkaEventSourcingOptions> configure)
+        this IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded, IReadOnlyDictionary<string, int> embeddedSettings, Action<KafkaEventSourcingOptions> configure)
     {
-        Add(new KafkaEventSourcingBuilder(services, application, embedded, commandLine));
+        Add(new KafkaEventSourcingBuilder(services, application, embedded, embeddedSettings));
         services.Configure(configure);
     }
 

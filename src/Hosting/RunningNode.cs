@@ -1,4 +1,3 @@
-using System.CommandLine;
 using KafkaEventSourcing.Hosting.Health;
 using Microsoft.Extensions.Logging;
 
@@ -24,20 +23,29 @@ public sealed class RunningNode : IAsyncDisposable
     /// <param name="application">What runs.</param>
     /// <param name="embedded">Starts servers; null: all must be named.</param>
     /// <param name="options">How it runs.</param>
-    /// <param name="commandLine">Where the servers' own options are; null: nowhere.</param>
+    /// <param name="embeddedSettings">What they are set to, by name; null: nothing.</param>
     /// <param name="loggers">Where all of it logs.</param>
     /// <param name="ownsLoggers">Whether they end with the node.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="entering">Is told what the start waits for, as text that may change while it waits.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     internal static async Task<RunningNode> Start(
-        ApplicationDefinition application, IEmbeddedServers? embedded, KafkaEventSourcingOptions options, ParseResult? commandLine, ILoggerFactory loggers, bool ownsLoggers, TimeProvider timeProvider,
+        ApplicationDefinition application, IEmbeddedServers? embedded, KafkaEventSourcingOptions options, IReadOnlyDictionary<string, int>? embeddedSettings, ILoggerFactory loggers, bool ownsLoggers, TimeProvider timeProvider,
         Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         entering(() => "starting the servers that no option names");
         IServers servers = options.Addresses.AreComplete(application.NeedsMongoDB) || embedded is null
             ? new ExternalServers(options.Addresses, application.NeedsMongoDB)
-            : await embedded.StartAsync(options.Addresses, application.NeedsMongoDB, options.DataDirectoryOf(application.Name), commandLine, loggers, cancellationToken).ConfigureAwait(false);
+            : await embedded.StartAsync(
+                new ServersRequest
+                {
+                    Addresses = options.Addresses,
+                    DataDirectory = options.DataDirectoryOf(application.Name),
+                    MongoDB = application.NeedsMongoDB,
+                    ReplicationFactor = options.ReplicationFactor,
+                    Settings = embeddedSettings ?? new Dictionary<string, int>(),
+                },
+                loggers, cancellationToken).ConfigureAwait(false);
         try
         {
             EventSourcedNode node = await EventSourcedNode.Start(application, servers.Addresses, options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);

@@ -83,7 +83,7 @@ public sealed class InfrastructureTests
     [Fact]
     public void Compose_bank_is_configured_by_variables_that_it_has()
     {
-        string known = string.Concat(Repository.Files("src", "*.cs").Where(f => f.StartsWith("src/Hosting/", StringComparison.Ordinal)).Select(Repository.Read));
+        string known = string.Concat(Repository.Files("src", "*.cs").Where(f => f.StartsWith("src/Hosting", StringComparison.Ordinal)).Select(Repository.Read));
         foreach (string variable in Environment(Services["bank"]).Keys)
             known.ShouldContain($"\"{variable}\"");
     }

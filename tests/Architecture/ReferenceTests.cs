@@ -6,6 +6,8 @@ public sealed class ReferenceTests
 {
     private static readonly string[] Servers = ["Embedded.Kafka", "Embedded.SchemaRegistry", "Embedded.MongoDB"];
 
+    private static readonly string[] Engine = ["Core", "Avro", "EventLog", "Processing", "Subscriptions", "Projections", "Projections.MongoDB"];
+
     // What each project of src/ may reference, directly or through others.
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
@@ -17,10 +19,14 @@ public sealed class ReferenceTests
         ["Subscriptions"] = ["Core", "Avro", "EventLog"],
         ["Projections"] = ["Core", "Avro", "EventLog"],
         ["Projections.MongoDB"] = ["Core", "Avro", "EventLog", "Projections"],
-        ["Hosting"] = ["Core", "Avro", "EventLog", "Processing", "Subscriptions", "Projections", "Projections.MongoDB"],
-        ["Hosting.Embedded"] = ["Core", "Avro", "EventLog", "Processing", "Subscriptions", "Projections", "Projections.MongoDB", "Hosting", .. Servers],
-        ["Testing"] = ["Core", "Avro", "EventLog", "Processing", "Subscriptions", "Projections", "Projections.MongoDB", "Hosting", "Hosting.Embedded", .. Servers],
-        ["Cli"] = ["Core", "Avro", "EventLog", "Processing", "Subscriptions", "Projections", "Projections.MongoDB", "Hosting", "Hosting.Embedded", "Testing", .. Servers],
+        ["Hosting"] = [.. Engine],
+        ["Hosting.AspNetCore"] = [.. Engine, "Hosting"],
+        ["Hosting.CommandLine"] = [.. Engine, "Hosting", "Hosting.AspNetCore"],
+        ["Hosting.Embedded"] = [.. Engine, "Hosting", .. Servers],
+        ["Testing"] = ["Core"],
+        ["Testing.Servers"] = [.. Engine, "Hosting", "Hosting.Embedded", "Testing", .. Servers],
+        ["Cli"] = [.. Engine, "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine", "Hosting.Embedded", .. Servers],
+        ["Chaos"] = [.. Engine, "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine", "Hosting.Embedded", "Testing", "Testing.Servers", .. Servers],
         ["Embedded.Kafka"] = [],
         ["Embedded.Kafka.Generator"] = [],
         ["Embedded.SchemaRegistry"] = [],
@@ -44,7 +50,7 @@ public sealed class ReferenceTests
     [Fact]
     public void Code_outside_the_hosts_does_not_know_the_embedded_servers()
     {
-        string[] hosts = ["src/embedded/", "src/Hosting.Embedded/", "src/Testing/", "src/Cli/"];
+        string[] hosts = ["src/embedded/", "src/Hosting.Embedded/", "src/Testing.Servers/", "src/Cli/", "src/Chaos/"];
         string[] knowing = [.. Repository.Files("src", "*.cs").Where(f => !hosts.Any(h => f.StartsWith(h, StringComparison.Ordinal)) && Repository.Read(f).Contains("KafkaEventSourcing.Embedded", StringComparison.Ordinal))];
         knowing.ShouldBeEmpty();
     }

@@ -4,7 +4,7 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
-/// <summary><c>kes chaos</c> itself: it finds nothing where nothing is wrong, and it finds what was planted.</summary>
+/// <summary><c>kes-chaos</c> itself: it finds nothing where nothing is wrong, and it finds what was planted.</summary>
 public sealed partial class ChaosTests : IDisposable
 {
     private static readonly string Planted = Path.Combine(AppContext.BaseDirectory, "KafkaEventSourcing.Planted.dll");
@@ -99,5 +99,5 @@ public sealed partial class ChaosTests : IDisposable
     private static partial Regex MongoLine();
 
     private Task<ProgramRun> Chaos(string bug, params string[] arguments) =>
-        ProgramRun.FinishAsync("dotnet", [Programs.Kes, "chaos", "--output", _folder, "--patience", Patience, .. arguments], new Dictionary<string, string> { ["PLANTED"] = bug, ["DOTNET_EnableDiagnostics"] = "0" }, Cancellation);
+        ProgramRun.FinishAsync("dotnet", [Programs.KesChaos, "--output", _folder, "--patience", Patience, .. arguments], new Dictionary<string, string> { ["PLANTED"] = bug, ["DOTNET_EnableDiagnostics"] = "0" }, Cancellation);
 }

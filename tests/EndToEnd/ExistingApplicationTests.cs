@@ -235,10 +235,9 @@ public sealed class ExistingApplicationTests : IDisposable
 
     private sealed class NoServers : IEmbeddedServers
     {
-        public IReadOnlyList<System.CommandLine.Option> Options => [];
+        public IReadOnlyList<EmbeddedServerSetting> Settings => [];
 
-        public Task<IServers> StartAsync(
-            ServerAddresses addresses, bool mongoDB, string dataDirectory, System.CommandLine.ParseResult? options, ILoggerFactory loggers, CancellationToken cancellationToken) =>
+        public Task<IServers> StartAsync(ServersRequest request, ILoggerFactory loggerFactory, CancellationToken cancellationToken) =>
             Task.FromException<IServers>(new IOException("no disk"));
     }
 

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using KafkaEventSourcing.Cli.Chaos.Cluster;
+using KafkaEventSourcing.Chaos.Cluster;
 using KafkaEventSourcing.Testing;
 using MongoDB.Bson;
 using MongoDB.Driver;

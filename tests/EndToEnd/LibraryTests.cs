@@ -21,6 +21,7 @@ public sealed partial class LibraryTests(PackageFeed feed)
           </PropertyGroup>
           <ItemGroup>
             <FrameworkReference Include="Microsoft.AspNetCore.App" />
+            <PackageReference Include="KafkaEventSourcing.Hosting.CommandLine" Version="0.2.0" />
             <PackageReference Include="KafkaEventSourcing.Hosting.Embedded" Version="0.2.0" />
           </ItemGroup>
         </Project>

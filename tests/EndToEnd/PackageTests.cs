@@ -11,9 +11,11 @@ public sealed class PackageTests(PackageFeed feed)
     // What each library is installed with; nothing else may be packed, so that no test or generator is published by mistake.
     private static readonly string[] Names =
     [
-        "KafkaEventSourcing.Avro", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Core", "KafkaEventSourcing.Embedded.Kafka", "KafkaEventSourcing.Embedded.MongoDB",
-        "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.EventLog", "KafkaEventSourcing.Hosting", "KafkaEventSourcing.Hosting.Embedded",
-        "KafkaEventSourcing.Processing", "KafkaEventSourcing.Projections", "KafkaEventSourcing.Projections.MongoDB", "KafkaEventSourcing.Subscriptions", "KafkaEventSourcing.Templates", "KafkaEventSourcing.Testing",
+        "KafkaEventSourcing.Avro", "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Core", "KafkaEventSourcing.Embedded.Kafka", "KafkaEventSourcing.Embedded.MongoDB",
+        "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.EventLog", "KafkaEventSourcing.Hosting", "KafkaEventSourcing.Hosting.AspNetCore",
+        "KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.Embedded",
+        "KafkaEventSourcing.Processing", "KafkaEventSourcing.Projections", "KafkaEventSourcing.Projections.MongoDB", "KafkaEventSourcing.Subscriptions", "KafkaEventSourcing.Templates",
+        "KafkaEventSourcing.Testing", "KafkaEventSourcing.Testing.Servers",
     ];
 
     [Fact]
@@ -39,20 +41,29 @@ public sealed class PackageTests(PackageFeed feed)
         EntriesOf(PackageOf("KafkaEventSourcing.Avro")).ShouldContain("analyzers/dotnet/cs/KafkaEventSourcing.Avro.Generator.dll");
     }
 
+    // A web server that no use of theirs needs would be in every worker and every test.
+    [Fact]
+    public void Packages_without_an_http_interface_do_not_ask_for_aspnet() =>
+        Names.Where(n => n != "KafkaEventSourcing.Templates")
+            .Where(n => NuspecDocument(PackageOf(n)).Descendants().Any(e => e.Name.LocalName == "frameworkReference" && e.Attribute("name")?.Value == "Microsoft.AspNetCore.App"))
+            .ShouldBe(["KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.Hosting.AspNetCore", "KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.Embedded"]);
+
     [Fact]
     public void Core_brings_nothing_with_it() =>
         NuspecDocument(PackageOf("KafkaEventSourcing.Core")).Descendants().Where(e => e.Name.LocalName is "dependency" or "frameworkReference").ShouldBeEmpty();
 
-    [Fact]
-    public async Task Tool_is_installed_and_tells_its_version()
+    [Theory]
+    [InlineData("KafkaEventSourcing.Cli", "kes")]
+    [InlineData("KafkaEventSourcing.Chaos", "kes-chaos")]
+    public async Task Tool_is_installed_and_tells_its_version(string package, string tool)
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;
-        string folder = feed.NewFolder("tool");
+        string folder = feed.NewFolder($"tool-{tool}");
         string configuration = Path.Combine(Path.GetDirectoryName(folder)!, "nuget.config");
-        await feed.Dotnet(cancellation, "tool", "install", "KafkaEventSourcing.Cli", "--tool-path", folder, "--configfile", configuration);
-        ProgramRun version = await ProgramRun.FinishAsync(Path.Combine(folder, "kes"), ["--version"], null, cancellation);
+        await feed.Dotnet(cancellation, "tool", "install", package, "--tool-path", folder, "--configfile", configuration);
+        ProgramRun version = await ProgramRun.FinishAsync(Path.Combine(folder, tool), ["--version"], null, cancellation);
         version.ExitCode.ShouldBe(0, version.Output);
-        version.Output.ShouldContain(NuspecOf(PackageOf("KafkaEventSourcing.Cli"))["version"]);
+        version.Output.ShouldContain(NuspecOf(PackageOf(package))["version"]);
     }
 
     [Theory]

@@ -12,6 +12,8 @@ internal static class Programs
 
     public static string Kes { get; } = Path.Combine(AppContext.BaseDirectory, "kes.dll");
 
+    public static string KesChaos { get; } = Path.Combine(AppContext.BaseDirectory, "kes-chaos.dll");
+
     private static string Find([CallerFilePath] string here = "")
     {
         string? folder = Path.GetDirectoryName(here);

@@ -59,6 +59,7 @@ public sealed partial class TutorialTests(PackageFeed feed)
         string project = Path.Combine(_folder, "Stock.csproj");
         await File.WriteAllTextAsync(project, (await File.ReadAllTextAsync(project, cancellation))
             .Replace("Microsoft.NET.Sdk", "Microsoft.NET.Sdk.Web", StringComparison.Ordinal)
+            .Replace("KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.AspNetCore", StringComparison.Ordinal)
             .Replace("""<FrameworkReference Include="Microsoft.AspNetCore.App" />""", "", StringComparison.Ordinal), cancellation); // as 'dotnet new web' makes it
         Match host = FileBlock().Matches(await File.ReadAllTextAsync(Path.Combine(Programs.Root, "docs", "hosting.md"), cancellation)).ShouldHaveSingleItem();
         await File.WriteAllTextAsync(Path.Combine(_folder, host.Groups[1].Value), host.Groups[2].Value, cancellation);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Processing;
 using KafkaEventSourcing.Projections;
@@ -60,7 +61,7 @@ public sealed class OptionSectionsTests
         InvalidInputException wrong = OptionRules.Failures(Bind(new() { [key] = value })).ShouldHaveSingleItem();
         wrong.Message.ShouldStartWith(told);
         OptionNames.InConfiguration(wrong, "Bank").Message.ShouldStartWith($"Bank:{told}");
-        OptionNames.InCommandLine(wrong).Message.ShouldStartWith($"KafkaEventSourcing:{told}");
+        OptionFlags.InCommandLine(wrong).Message.ShouldStartWith($"KafkaEventSourcing:{told}");
     }
 
     [Fact]

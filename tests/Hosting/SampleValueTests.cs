@@ -1,5 +1,3 @@
-using KafkaEventSourcing.Hosting.Http;
-
 namespace KafkaEventSourcing.Hosting.Tests;
 
 public sealed class SampleValueTests

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using KafkaEventSourcing.Cli.Topics;
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.CommandLine;
 
 namespace KafkaEventSourcing.Cli.DeadLetters;

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using KafkaEventSourcing.Cli.Topics;
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Subscriptions;
 

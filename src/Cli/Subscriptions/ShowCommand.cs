@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using Confluent.Kafka;
 using KafkaEventSourcing.Cli.Topics;
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Subscriptions;
 

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
 using KafkaEventSourcing.EventLog;
-using KafkaEventSourcing.Hosting.CommandLine;
+using KafkaEventSourcing.Hosting;
 
 namespace KafkaEventSourcing.Cli.Topics;
 

@@ -1,8 +1,4 @@
-using System.Net;
 using KafkaEventSourcing.EventLog;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -14,7 +10,7 @@ namespace KafkaEventSourcing.Hosting.Hosts;
 /// with it. Asked to end, the node is not ready first, while the server still takes requests; it hands its partitions over when the server has closed. For one run.
 /// </summary>
 internal sealed class NodeHost(
-    KafkaEventSourcingBuilder builder, NodeLifecycle lifecycle, IOptions<KafkaEventSourcingOptions> options, ILoggerFactory loggerFactory, TimeProvider timeProvider, IHostApplicationLifetime host, IServiceProvider services)
+    KafkaEventSourcingBuilder builder, NodeLifecycle lifecycle, IOptions<KafkaEventSourcingOptions> options, ILoggerFactory loggerFactory, TimeProvider timeProvider, IHostApplicationLifetime host)
     : IHostedLifecycleService, INodeAccessor, IDisposable, IAsyncDisposable
 {
     // A start that waits for a server, or a hand-over to a Kafka that stands still, must not outlast the patience of a service manager. Nothing is lost: it is as if the process had been killed then.
@@ -33,8 +29,8 @@ internal sealed class NodeHost(
     /// <inheritdoc/>
     public EventSourcedNode? Current => _serves.Task.IsCompletedSuccessfully ? _serves.Task.Result : null;
 
-    /// <summary>Whether the paths for other nodes are mapped, so that they may be told where this one is.</summary>
-    public bool IsReachable { get; set; }
+    /// <summary>Where other nodes reach this one, asked when the host has started; null, the default: they do not, as there are no paths for them.</summary>
+    public Func<Uri?>? ReachableAt { get; set; }
 
     /// <summary>Completes with the node when it serves and the others have been told where it is; it fails or is cancelled where that does not come.</summary>
     public Task<EventSourcedNode> Introduced => _introduced.Task;
@@ -137,7 +133,7 @@ internal sealed class NodeHost(
         {
             Fault = fault;
             lifecycle.Drain();
-            if (_serves.TrySetException(fault) && builder.CommandLine is null)
+            if (_serves.TrySetException(fault) && builder.EmbeddedSettings is null)
                 _logger.NotStarted(fault);
             _introduced.TrySetException(fault);
             await StopHost().ConfigureAwait(false);
@@ -153,7 +149,7 @@ internal sealed class NodeHost(
     private async Task Serve(CancellationToken cancellationToken)
     {
         RunningNode running = await RunningNode.Start(
-            lifecycle.Application, builder.Embedded, options.Value, builder.CommandLine, loggerFactory, ownsLoggers: false, timeProvider, lifecycle.Enter, cancellationToken).ConfigureAwait(false);
+            lifecycle.Application, builder.Embedded, options.Value, builder.EmbeddedSettings, loggerFactory, ownsLoggers: false, timeProvider, lifecycle.Enter, cancellationToken).ConfigureAwait(false);
         await using (running.ConfigureAwait(false))
         {
             EventSourcedNode node = running.Node;
@@ -203,18 +199,8 @@ internal sealed class NodeHost(
     {
         await Started().ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
-        if (IsReachable && (options.Value.Advertise ?? Reachable(services.GetService<IServer>()?.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault())) is { } address)
+        if (ReachableAt is { } reachable && (options.Value.Advertise ?? reachable()) is { } address)
             node.Advertise(address);
         _introduced.TrySetResult(node);
-    }
-
-    // Nobody can be reached at "any address": the machine's name is put in its place.
-    private static Uri? Reachable(string? bound)
-    {
-        if (bound is null || !Uri.TryCreate(bound.Replace("://*", "://[::]", StringComparison.Ordinal).Replace("://+", "://[::]", StringComparison.Ordinal), UriKind.Absolute, out Uri? uri))
-            return null;
-        return IPAddress.TryParse(uri.Host.Trim('[', ']'), out IPAddress? address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
-            ? new UriBuilder(uri) { Host = Dns.GetHostName() }.Uri
-            : uri;
     }
 }

@@ -83,7 +83,7 @@ internal sealed class NodeClient : IDisposable
             return answer.StatusCode switch
             {
                 HttpStatusCode.OK or HttpStatusCode.NoContent => read(answer.StatusCode, body),
-                HttpStatusCode.MisdirectedRequest => new NodeAnswer<T>.Elsewhere(NodeProtocol.Told(owner.Partition, answer, _time.GetUtcNow())),
+                HttpStatusCode.MisdirectedRequest => new NodeAnswer<T>.Elsewhere(NodeProtocol.ReadOwner(owner.Partition, answer, _time.GetUtcNow())),
                 HttpStatusCode.Unauthorized => new NodeAnswer<T>.Unavailable($"The node {owner.Node} refuses this one: give all nodes of the application the same --node-secret."),
                 HttpStatusCode.TooManyRequests => new NodeAnswer<T>.Overloaded(Encoding.UTF8.GetString(body)),
                 _ => new NodeAnswer<T>.Unavailable($"The node {owner.Node} answers {(int)answer.StatusCode}: {Encoding.UTF8.GetString(body)}"),

@@ -1,7 +1,6 @@
 using System.Globalization;
 using KafkaEventSourcing.Processing;
 using KafkaEventSourcing.Avro.Messages;
-using Microsoft.AspNetCore.Http;
 
 namespace KafkaEventSourcing.Hosting.Nodes;
 
@@ -41,17 +40,19 @@ internal static class NodeProtocol
     public static string? Decode(string? header) => header is null ? null : Uri.UnescapeDataString(header);
 
     /// <summary>Says in an answer whom to ask instead.</summary>
-    public static void Tell(PartitionOwnership owner, IHeaderDictionary headers)
+    /// <param name="owner">Who is to be asked.</param>
+    /// <param name="header">Sets a header of the answer.</param>
+    public static void WriteOwner(PartitionOwnership owner, Action<string, string> header)
     {
-        headers[Owner] = Encode(owner.Node);
-        headers[OwnerGeneration] = owner.Generation.ToString(CultureInfo.InvariantCulture);
-        headers[OwnerStatus] = owner.Status.ToString();
+        header(Owner, Encode(owner.Node));
+        header(OwnerGeneration, owner.Generation.ToString(CultureInfo.InvariantCulture));
+        header(OwnerStatus, owner.Status.ToString());
         if (owner.Address is { } address)
-            headers[OwnerAddress] = address.AbsoluteUri;
+            header(OwnerAddress, address.AbsoluteUri);
     }
 
     /// <summary>Whom an answer says to ask instead; null when it does not say.</summary>
-    public static PartitionOwnership? Told(int partition, HttpResponseMessage answer, DateTimeOffset now) =>
+    public static PartitionOwnership? ReadOwner(int partition, HttpResponseMessage answer, DateTimeOffset now) =>
         Find(answer, Owner) is { } node
         && long.TryParse(Find(answer, OwnerGeneration), NumberStyles.None, CultureInfo.InvariantCulture, out long generation)
         && Enum.TryParse(Find(answer, OwnerStatus), out OwnerStatus status)

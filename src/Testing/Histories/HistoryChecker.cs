@@ -1,5 +1,3 @@
-using KafkaEventSourcing.EventLog;
-
 namespace KafkaEventSourcing.Testing;
 
 /// <summary>
@@ -36,20 +34,17 @@ public sealed class HistoryChecker
     }
 
     /// <summary>Takes <paramref name="calls"/> as they are now, reads <paramref name="log"/> to its end, and decides. Calls that have not returned count as unknown.</summary>
-    /// <exception cref="InvalidDataException">A record of the log is not an event.</exception>
-    /// <exception cref="Confluent.Kafka.KafkaException">The cluster does not answer.</exception>
-    public async Task<HistoryVerdict> CheckAsync(HistoryReader log, CallHistory calls, CancellationToken cancellationToken = default)
+    /// <param name="log">All committed events, read not before the calls are taken; those of a partition in the order of their offsets.</param>
+    /// <param name="calls">What callers did and were told.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    public async Task<HistoryVerdict> CheckAsync(IAsyncEnumerable<RecordedEvent> log, CallHistory calls, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(log);
         ArgumentNullException.ThrowIfNull(calls);
-        IReadOnlyList<RecordedCall> taken = calls.Take(); // before the log: whatever they were told stands in it by now
+        IReadOnlyList<RecordedCall> taken = calls.Take(); // before the log: whatever they were told is in it by now
         var events = new List<RecordedEvent>();
-        foreach (int partition in (await log.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Keys.Order())
-        {
-            await foreach (RecordedEvent recorded in log.ReadPartitionAsync(partition, 0, cancellationToken).ConfigureAwait(false))
-                events.Add(recorded);
-        }
-
+        await foreach (RecordedEvent recorded in log.WithCancellation(cancellationToken).ConfigureAwait(false))
+            events.Add(recorded);
         return Check(events, taken);
     }
 

@@ -27,7 +27,7 @@ public sealed class OptionNamesTests
         OptionRules.Failures(options).ShouldBeEmpty();
         set(options);
         InvalidInputException wrong = OptionRules.Failures(options).ShouldHaveSingleItem();
-        OptionNames.InCommandLine(wrong).Message.ShouldStartWith(inCommandLine);
+        OptionFlags.InCommandLine(wrong).Message.ShouldStartWith(inCommandLine);
         OptionNames.InConfiguration(wrong, "Bank").Message.ShouldStartWith(inConfiguration);
         Should.Throw<InvalidInputException>(options.Validate).Field.ShouldBe(wrong.Field);
     }
@@ -42,7 +42,7 @@ public sealed class OptionNamesTests
         string[] taken = [.. RunCommand.Create(new NodeStarter(null!, embedded: null)).Options.Select(o => o.Name)];
         foreach (string property in typeof(KafkaEventSourcingOptions).GetProperties().Select(p => p.Name))
         {
-            string name = OptionNames.InCommandLine(new InvalidInputException(property, $"{property} is wrong")).Field;
+            string name = OptionFlags.InCommandLine(new InvalidInputException(property, $"{property} is wrong")).Field;
             if (name.StartsWith('-'))
                 taken.ShouldContain(name);
             else

@@ -61,7 +61,7 @@ public sealed class UsageTests
     {
         var addresses = new ServerAddresses { Kafka = "localhost:1", KafkaSettings = new Dictionary<string, string> { [name] = value, ["sasl.password"] = "soon" } };
         InvalidInputException wrong = Should.Throw<InvalidInputException>(addresses.Validate);
-        OptionNames.InCommandLine(wrong).Message.ShouldStartWith("--kafka-setting has a setting");
+        OptionFlags.InCommandLine(wrong).Message.ShouldStartWith("--kafka-setting has a setting");
         wrong.Message.ShouldContain(told);
         wrong.Message.ShouldNotContain("\"soon\"");
     }

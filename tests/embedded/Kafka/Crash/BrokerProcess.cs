@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
-using KafkaEventSourcing.Cli.Chaos.Cluster;
+using KafkaEventSourcing.Chaos.Cluster;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Crash;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using KafkaEventSourcing.Cli.Chaos.Cluster;
+using KafkaEventSourcing.Chaos.Cluster;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using KafkaEventSourcing.Embedded.Kafka.Tests.Log;
 using KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;

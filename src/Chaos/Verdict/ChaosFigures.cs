@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text;
+using KafkaEventSourcing.Chaos.Faults;
+using KafkaEventSourcing.Hosting.Load;
+
+namespace KafkaEventSourcing.Chaos.Verdict;
+
+/// <summary>What one run, or several together, have seen. Not thread-safe.</summary>
+internal sealed class ChaosFigures
+{
+    private readonly SortedDictionary<FaultKind, List<TimeSpan>> _heldUp = [];
+    private readonly SortedDictionary<FaultKind, int> _faults = [];
+    private LatencyHistogram _commands = new();
+    private LatencyHistogram _reads = new();
+
+    public int Runs { get; set; }
+
+    public int Violations { get; set; }
+
+    /// <summary>Runs after which not all nodes served any more: there is no further one on such a cluster.</summary>
+    public int NotReady { get; set; }
+
+    public long Commands { get; set; }
+
+    public long Sendings { get; set; }
+
+    public long SentTwice { get; set; }
+
+    public long Conflicts { get; set; }
+
+    public long Rejections { get; set; }
+
+    public long Unknown { get; set; }
+
+    public long StrongReads { get; set; }
+
+    public long EventualReads { get; set; }
+
+    public long Events { get; set; }
+
+    public long Aggregates { get; set; }
+
+    public int FencedWriters { get; set; }
+
+    public int EndedByThemselves { get; set; }
+
+    public int BadEnds { get; set; }
+
+    public void Count(IEnumerable<InjectedFault> faults)
+    {
+        foreach (InjectedFault fault in faults)
+            _faults[fault.Fault.Kind] = _faults.GetValueOrDefault(fault.Fault.Kind) + 1;
+    }
+
+    public void HeldUp(FaultKind kind, TimeSpan time)
+    {
+        if (!_heldUp.TryGetValue(kind, out List<TimeSpan>? times))
+            _heldUp[kind] = times = [];
+        times.Add(time);
+    }
+
+    public void Took(LatencyHistogram commands, LatencyHistogram reads) => (_commands, _reads) = (LatencyHistogram.Of([_commands, commands]), LatencyHistogram.Of([_reads, reads]));
+
+    /// <summary>The figures as a table for people.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        Row("runs", Runs);
+        Row("runs with a violation", Violations);
+        Row("commands", Commands);
+        Row("  sendings of them", Sendings);
+        Row("  sent twice at a time on purpose", SentTwice);
+        Row("  answered with a conflict", Conflicts);
+        Row("  rejected", Rejections);
+        Row("  sendings without an answer", Unknown);
+        Row("strong reads", StrongReads);
+        Row("eventual reads", EventualReads);
+        Row("events", Events);
+        Row("aggregates", Aggregates);
+        Row("fenced writers", FencedWriters);
+        Row("processes that ended by themselves", EndedByThemselves);
+        Row("processes that did not end in order", BadEnds);
+        Latency("command, p50 / p99 / longest", _commands);
+        Latency("strong read, p50 / p99 / longest", _reads);
+        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"{"fault",-16} {"times",8} {"held calls up for: median",28} {"p90",10} {"longest",10}");
+        foreach ((FaultKind kind, int times) in _faults)
+        {
+            List<TimeSpan> heldUp = [.. _heldUp.GetValueOrDefault(kind, []).Order()];
+            text.AppendLine(CultureInfo.InvariantCulture, $"{Fault.NameOf(kind),-16} {times,8:N0} {Seconds(heldUp, 0.5),28} {Seconds(heldUp, 0.9),10} {Seconds(heldUp, 1),10}");
+        }
+
+        text.Append(CultureInfo.InvariantCulture, $"{"all",-16} {_faults.Values.Sum(),8:N0}");
+        return text.ToString();
+
+        void Row(string name, long figure) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-38} {figure:N0}");
+
+        void Latency(string name, LatencyHistogram all) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-38} {Ms(all.Quantile(0.5))} / {Ms(all.Quantile(0.99))} / {Ms(all.Max)} ms");
+
+        static string Ms(TimeSpan time) => time.TotalMilliseconds.ToString("N1", CultureInfo.InvariantCulture);
+
+        static string Seconds(List<TimeSpan> sorted, double quantile) =>
+            sorted.Count == 0 ? "-" : sorted[Math.Min(sorted.Count - 1, (int)(quantile * sorted.Count))].TotalSeconds.ToString("N2", CultureInfo.InvariantCulture) + " s";
+    }
+}
