@@ -76,7 +76,7 @@ internal static class ChaosCommand
                 throw new InvalidInputException("--load", $"--load: there is no file {missing.FullName}.");
             string? workload = result.GetValue(load) is { } file ? await File.ReadAllTextAsync(file.FullName, cancellationToken).ConfigureAwait(false) : null;
             string[] named = result.GetValue(application) ?? [];
-            DomainUnderTest domain = named.Length == 0 ? DomainUnderTest.Purses with { Load = workload ?? DomainUnderTest.Purses.Load } : DomainUnderTest.Of(named, workload);
+            DomainUnderTest domain = named.Length == 0 ? DomainUnderTest.Wallets with { Load = workload ?? DomainUnderTest.Wallets.Load } : DomainUnderTest.Of(named, workload);
             var trial = new ChaosSession(domain, options, result.GetValue(runs), Path.GetFullPath(result.GetValue(output) ?? Path.Combine("data", "chaos")), result.GetValue(output) is not null, TimeProvider.System);
             return await trial.Run(Console.WriteLine, cancellationToken).ConfigureAwait(false) ? ExitCodes.Done : ExitCodes.Failed;
         });

@@ -18,21 +18,21 @@ internal sealed class ChaosRun
     private readonly ChaosCluster _cluster;
     private readonly DomainUnderTest _domain;
     private readonly ChaosOptions _options;
-    private readonly Doors _doors;
+    private readonly EntryPoints _entryPoints;
     private readonly TimeProvider _time;
     private readonly string _run;
     private readonly List<ChaosViolation> _violations = [];
     private readonly ConcurrentDictionary<AggregateId, bool> _settled = [];
-    private readonly Callers _callers;
+    private readonly WorkloadRunner _workload;
     private bool _isReady = true;
     private long _loadEnded;
     private readonly FaultInjector _injector;
 
-    public ChaosRun(ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, Doors doors, TimeProvider time)
+    public ChaosRun(ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, EntryPoints entryPoints, TimeProvider time)
     {
-        (_cluster, _domain, _options, _doors, _time) = (cluster, domain, options, doors, time);
+        (_cluster, _domain, _options, _entryPoints, _time) = (cluster, domain, options, entryPoints, time);
         _run = options.RunName;
-        _callers = new Callers(cluster, domain, workload, options, _run, doors.Topics, time);
+        _workload = new WorkloadRunner(cluster, domain, workload, options, _run, entryPoints.Topics, time);
         _injector = new FaultInjector(cluster, options, time);
     }
 
@@ -41,16 +41,16 @@ internal sealed class ChaosRun
     {
         Dictionary<string, IReadOnlyDictionary<int, long>> starts = [];
         foreach (AggregateDefinition aggregate in _domain.Aggregates)
-            starts[aggregate.Name] = await _doors.Logs[aggregate.Name].EndOffsetsAsync(cancellationToken).ConfigureAwait(false);
+            starts[aggregate.Name] = await _entryPoints.Logs[aggregate.Name].EndOffsetsAsync(cancellationToken).ConfigureAwait(false);
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task calling = _callers.Run(enough.Token, stop.Token);
+        Task calling = _workload.Run(enough.Token, stop.Token);
         try
         {
             Task faults = _injector.Run(FaultPlan.Of(_options), cancellationToken);
             await Task.Delay(_options.Duration, _time, cancellationToken).ConfigureAwait(false);
             await faults.ConfigureAwait(false);
-            await Task.WhenAny(_callers.Made, calling).WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Task.WhenAny(_workload.Made, calling).WaitAsync(cancellationToken).ConfigureAwait(false);
             await enough.CancelAsync().ConfigureAwait(false);
             _loadEnded = _time.GetTimestamp();
             await ComeToRest(calling, stop, cancellationToken).ConfigureAwait(false);
@@ -79,7 +79,7 @@ internal sealed class ChaosRun
         if (_violations.Count > 0)
             return;
         await Settle(cancellationToken).ConfigureAwait(false);
-        await _callers.ReadAll(cancellationToken).ConfigureAwait(false);
+        await _workload.ReadAll(cancellationToken).ConfigureAwait(false);
     }
 
     // Whatever commands have caused comes to its end: nothing is written any more.
@@ -100,7 +100,7 @@ internal sealed class ChaosRun
 
             await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false);
             long end = 0;
-            foreach (HistoryReader log in _doors.Logs.Values)
+            foreach (HistoryReader log in _entryPoints.Logs.Values)
                 end += (await log.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Values.Sum();
             int open = await OpenProcesses(cancellationToken).ConfigureAwait(false);
             still = open == 0 && (end, open) == before ? still + 1 : 0;
@@ -109,7 +109,7 @@ internal sealed class ChaosRun
     }
 
     // Processes that are not known to have come to their end.
-    private IEnumerable<KeyValuePair<AggregateId, AggregateDefinition>> Unsettled => _callers.Aggregates.Where(a => a.Value.Reacts && !_settled.ContainsKey(a.Key));
+    private IEnumerable<KeyValuePair<AggregateId, AggregateDefinition>> Unsettled => _workload.Aggregates.Where(a => a.Value.Reacts && !_settled.ContainsKey(a.Key));
 
     // There may be as many as commands: they are asked for side by side.
     private async Task<int> OpenProcesses(CancellationToken cancellationToken)
@@ -121,7 +121,7 @@ internal sealed class ChaosRun
         int open = 0;
         await Parallel.ForEachAsync(asked, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken }, async (one, stopping) =>
         {
-            (bool isAnswered, AggregateView? view) = await _callers.Read(one.Node, one.Aggregate, one.Id, ReadConsistency.Strong, "at rest", stopping).ConfigureAwait(false);
+            (bool isAnswered, AggregateView? view) = await _workload.Read(one.Node, one.Aggregate, one.Id, ReadConsistency.Strong, "at rest", stopping).ConfigureAwait(false);
             if (isAnswered && (view is null || isSettled(view.State)))
                 _settled[one.Id] = true;
             else
@@ -139,7 +139,7 @@ internal sealed class ChaosRun
         var options = new HistoryCheckerOptions { RefusalsAreRemembered = false, TimestampFrequency = _time.TimestampFrequency };
         foreach (AggregateDefinition aggregate in _domain.Aggregates)
         {
-            calls[aggregate.Name] = _callers.Histories[aggregate.Name].Take();
+            calls[aggregate.Name] = _workload.Histories[aggregate.Name].Take();
             events[aggregate.Name] = await ReadEvents(aggregate, starts[aggregate.Name], cancellationToken).ConfigureAwait(false);
             IReadOnlyCollection<FinalState> last = [];
             var checker = new HistoryChecker(aggregate, options, new HistoryInvariant("final states", states =>
@@ -160,7 +160,7 @@ internal sealed class ChaosRun
                 _violations.Add(new ChaosViolation("final states", wrong));
         }
 
-        foreach ((string answer, int times) in _callers.Unexpected)
+        foreach ((string answer, int times) in _workload.Unexpected)
             _violations.Add(new ChaosViolation("unexpected answer", $"{answer} ({times} times)"));
         return new ChaosResult { Seed = _options.Seed, Violations = _violations, Verdicts = verdicts, Faults = _injector.Done, Calls = calls, Events = events };
     }
@@ -170,7 +170,7 @@ internal sealed class ChaosRun
         var events = new List<RecordedEvent>();
         foreach ((int partition, long start) in starts.OrderBy(s => s.Key))
         {
-            await foreach (RecordedEvent recorded in _doors.Logs[aggregate.Name].ReadPartitionAsync(partition, start, cancellationToken).ConfigureAwait(false))
+            await foreach (RecordedEvent recorded in _entryPoints.Logs[aggregate.Name].ReadPartitionAsync(partition, start, cancellationToken).ConfigureAwait(false))
             {
                 if (recorded.AggregateId.Value.StartsWith($"{_run}-", StringComparison.Ordinal))
                     events.Add(recorded);
@@ -183,7 +183,7 @@ internal sealed class ChaosRun
     private string OpenCommands()
     {
         HashSet<CommandId> told = [];
-        List<RecordedCall> all = [.. _callers.Histories.Values.SelectMany(h => h.Take()).Where(c => c.Command is not null)];
+        List<RecordedCall> all = [.. _workload.Histories.Values.SelectMany(h => h.Take()).Where(c => c.Command is not null)];
         foreach (RecordedCall call in all.Where(c => c.Answer is CallAnswer.Told { Result: not CommandResult.Faulted }))
             told.Add(call.Command!.CommandId);
         return string.Join(", ", all.Where(c => !told.Contains(c.Command!.CommandId)).DistinctBy(c => c.Command!.CommandId).Select(c => $"{c.Command!.CommandId} to {c.AggregateId}").Take(5));
@@ -210,10 +210,10 @@ internal sealed class ChaosRun
         }
 
         figures.EventualReads += all.Count(c => c.Consistency == ReadConsistency.Eventual && c.Answer is CallAnswer.Seen);
-        figures.SentTwice += _callers.SentTwice;
-        figures.Took(_callers.CommandLatency, _callers.ReadLatency);
+        figures.SentTwice += _workload.SentTwice;
+        figures.Took(_workload.CommandLatency, _workload.ReadLatency);
         figures.Count(result.Faults);
-        foreach ((FaultKind kind, TimeSpan time) in HeldUpTimes.Of(result.Faults, all, _loadEnded, _time.TimestampFrequency))
+        foreach ((FaultKind kind, TimeSpan time) in StallDurations.Of(result.Faults, all, _loadEnded, _time.TimestampFrequency))
             figures.HeldUp(kind, time);
     }
 }

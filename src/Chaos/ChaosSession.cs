@@ -24,13 +24,13 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
                 JsonNode api = await ApiOf(cluster.Nodes[0].Http!.BaseAddress!, cancellationToken).ConfigureAwait(false);
                 DomainUnderTest present = domain with { Aggregates = [.. domain.Aggregates.Where(a => api["paths"]![$"/{a.Name}/{{id}}"] is not null)] };
                 Workload workload = domain.Load is { } load ? Workload.Parse(load, present.Aggregates) : Workload.OfExamples(api, present.Aggregates);
-                Doors doors = await Doors.Open(api["info"]!["title"]!.GetValue<string>(), present, cluster.Servers.OfChecker, time, cancellationToken).ConfigureAwait(false);
-                await using (doors.ConfigureAwait(false))
+                EntryPoints entryPoints = await EntryPoints.Open(api["info"]!["title"]!.GetValue<string>(), present, cluster.Servers.OfChecker, time, cancellationToken).ConfigureAwait(false);
+                await using (entryPoints.ConfigureAwait(false))
                 {
                     for (int run = 0; run < runs && figures.NotReady == 0; run++)
                     {
                         ChaosOptions seeded = options with { Seed = options.Seed + run };
-                        ChaosResult result = await new ChaosRun(cluster, present, workload, seeded, doors, time).Run(figures, cancellationToken).ConfigureAwait(false);
+                        ChaosResult result = await new ChaosRun(cluster, present, workload, seeded, entryPoints, time).Run(figures, cancellationToken).ConfigureAwait(false);
                         well &= await Tell(result, cluster, tell, cancellationToken).ConfigureAwait(false);
                     }
                 }

@@ -24,13 +24,13 @@ internal sealed record DomainUnderTest
     public Func<IReadOnlyDictionary<string, IReadOnlyCollection<FinalState>>, IReadOnlySet<CommandId>, string?>? WhatIsWrong { get; init; }
 
     /// <summary>The built-in one.</summary>
-    public static DomainUnderTest Purses { get; } = new()
+    public static DomainUnderTest Wallets { get; } = new()
     {
-        Command = [.. KesItself.Command, PurseApplication.Argument],
-        Aggregates = [Purse.Definition, Payment.Definition],
-        Load = PurseApplication.Load,
+        Command = [.. SelfExecutable.Command, WalletApplication.Argument],
+        Aggregates = [Wallet.Definition, Payment.Definition],
+        Load = WalletApplication.Load,
         IsSettled = state => Payment.IsSettled((PaymentState)state),
-        WhatIsWrong = PurseApplication.WhatIsWrong,
+        WhatIsWrong = WalletApplication.WhatIsWrong,
     };
 
     /// <summary>The application that <paramref name="command"/> starts, such as <c>dotnet bank.dll run</c>.</summary>

@@ -6,8 +6,8 @@ using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.CommandLine;
 
 // Child processes of its own: a node of the built-in application, or the embedded servers.
-if (args is [PurseApplication.Argument, .. string[] ofNode])
-    return await PurseApplication.Create().RunAsync(ofNode);
+if (args is [WalletApplication.Argument, .. string[] ofNode])
+    return await WalletApplication.Create().RunAsync(ofNode);
 if (args is ["up", ..])
     return await CommandLineRunner.RunAsync(new RootCommand { UpCommand.Create() }, args);
 

@@ -27,7 +27,7 @@ public sealed class FiguresTests
             Read("b", 1_010, 1_500) with { Consistency = ReadConsistency.Eventual },
             Read("b", 3_010, 3_500), // at rest
         ];
-        HeldUpTimes.Of(faults, calls, loadEnded: 3_000, frequency: 100).ShouldBe([(FaultKind.KillNode, TimeSpan.FromSeconds(3.5)), (FaultKind.CutKafka, TimeSpan.FromSeconds(4)), (FaultKind.EndNode, TimeSpan.Zero)]);
+        StallDurations.Of(faults, calls, loadEnded: 3_000, frequency: 100).ShouldBe([(FaultKind.KillNode, TimeSpan.FromSeconds(3.5)), (FaultKind.CutKafka, TimeSpan.FromSeconds(4)), (FaultKind.EndNode, TimeSpan.Zero)]);
     }
 
     [Fact]
@@ -51,17 +51,17 @@ public sealed class FiguresTests
     public void Money_that_payments_lost_or_made_is_found()
     {
         HashSet<CommandId> sent = [CommandId.Parse("in")];
-        FinalState Purse(string id, params RecordedEvent[] events) => new(AggregateId.Parse(id), events.Length,
-            new PurseState { Balance = events.Sum(e => e.Payload is MoneyPutIn put ? put.Amount : -((MoneyTakenOut)e.Payload).Amount), Movements = events.Length, Digest = 0 }, events);
+        FinalState Wallet(string id, params RecordedEvent[] events) => new(AggregateId.Parse(id), events.Length,
+            new WalletState { Balance = events.Sum(e => e.Payload is MoneyPutIn put ? put.Amount : -((MoneyTakenOut)e.Payload).Amount), Movements = events.Length, Digest = 0 }, events);
         FinalState Payment(PaymentStatus status, bool rang) => new(AggregateId.Parse("p"), 1, new PaymentState { Status = status, From = "a", To = "b", Amount = 5, Rang = rang }, []);
         string? Wrong(FinalState a, FinalState b, FinalState payment) =>
-            PurseApplication.WhatIsWrong(new Dictionary<string, IReadOnlyCollection<FinalState>> { ["purse"] = [a, b], ["payment"] = [payment] }, sent);
+            WalletApplication.WhatIsWrong(new Dictionary<string, IReadOnlyCollection<FinalState>> { ["wallet"] = [a, b], ["payment"] = [payment] }, sent);
 
-        FinalState a = Purse("a", Event("in", new MoneyPutIn { Amount = 9, BalanceAfter = 9 }), Event("take", new MoneyTakenOut { Amount = 5, BalanceAfter = 4 }));
-        FinalState b = Purse("b", Event("give", new MoneyPutIn { Amount = 5, BalanceAfter = 5 }));
+        FinalState a = Wallet("a", Event("in", new MoneyPutIn { Amount = 9, BalanceAfter = 9 }), Event("take", new MoneyTakenOut { Amount = 5, BalanceAfter = 4 }));
+        FinalState b = Wallet("b", Event("give", new MoneyPutIn { Amount = 5, BalanceAfter = 5 }));
         Wrong(a, b, Payment(PaymentStatus.Done, rang: true)).ShouldBeNull();
         Wrong(a, b, Payment(PaymentStatus.Done, rang: false)).ShouldNotBeNull().ShouldContain("not come to its end");
-        Wrong(a, Purse("b"), Payment(PaymentStatus.Done, rang: true)).ShouldNotBeNull().ShouldContain("4; 9 was paid in");
+        Wrong(a, Wallet("b"), Payment(PaymentStatus.Done, rang: true)).ShouldNotBeNull().ShouldContain("4; 9 was paid in");
         Wrong(a, b, Payment(PaymentStatus.Returned, rang: true)).ShouldNotBeNull().ShouldContain("payments have moved -5");
     }
 

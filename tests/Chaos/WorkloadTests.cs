@@ -7,24 +7,24 @@ namespace KafkaEventSourcing.Chaos.Tests;
 
 public sealed class WorkloadTests
 {
-    private static readonly AggregateDefinition[] Purses = [Purse.Definition, Payment.Definition];
+    private static readonly AggregateDefinition[] Wallets = [Wallet.Definition, Payment.Definition];
 
     [Fact]
     public void Blanks_are_filled_from_the_seed()
     {
-        Workload workload = Workload.Parse(PurseApplication.Load, Purses);
+        Workload workload = Workload.Parse(WalletApplication.Load, Wallets);
         CommandTemplate pay = workload.Templates.Single(t => t.CommandType == typeof(Pay));
         var first = (Pay)pay.Fill(new SeededRandom(1), name => $"{name}-7");
-        first.From.ShouldBe("purse-7");
+        first.From.ShouldBe("wallet-7");
         first.Amount.ShouldBeInRange(1, 40);
         pay.Fill(new SeededRandom(1), name => $"{name}-7").ShouldBe(first);
-        workload.Lasting.ShouldBe(new Dictionary<string, int> { ["purse"] = 6 });
+        workload.Lasting.ShouldBe(new Dictionary<string, int> { ["wallet"] = 6 });
     }
 
     [Fact]
     public void Draw_goes_by_weight()
     {
-        Workload workload = Workload.Parse("""{"purse":{"aggregates":1,"commands":[{"weight":3,"name":"put-in","body":{"amount":1}},{"weight":1,"name":"take-out","body":{"amount":1}},{"weight":0,"name":"give-back","body":{"amount":1}}]}}""", Purses);
+        Workload workload = Workload.Parse("""{"wallet":{"aggregates":1,"commands":[{"weight":3,"name":"put-in","body":{"amount":1}},{"weight":1,"name":"take-out","body":{"amount":1}},{"weight":0,"name":"give-back","body":{"amount":1}}]}}""", Wallets);
         var random = new SeededRandom(5);
         ILookup<Type, CommandTemplate> drawn = Enumerable.Range(0, 4_000).Select(_ => workload.Draw(random)).ToLookup(t => t.CommandType);
         drawn[typeof(PutIn)].Count().ShouldBeInRange(2_850, 3_150);
@@ -33,28 +33,28 @@ public sealed class WorkloadTests
 
     [Theory]
     [InlineData("""{"wallet":{"commands":[]}}""", "no aggregate 'wallet'")]
-    [InlineData("""{"purse":{"commands":[{"name":"steal"}]}}""", "no command 'steal'")]
-    [InlineData("""{"purse":{"commands":[]}}""", "no command with a weight")]
-    [InlineData("""{"purse":{"commands":[{"name":"put-in","body":{"amount":"much"}}]}}""", "The body of PutIn")]
-    [InlineData("""{"payment":{"commands":[{"name":"pay","body":{"from":"{purse}","to":"b","amount":1}}]}}""", "'{purse}' names no aggregate type")]
-    [InlineData("""{"purse":""", "cannot be read")]
+    [InlineData("""{"wallet":{"commands":[{"name":"steal"}]}}""", "no command 'steal'")]
+    [InlineData("""{"wallet":{"commands":[]}}""", "no command with a weight")]
+    [InlineData("""{"wallet":{"commands":[{"name":"put-in","body":{"amount":"much"}}]}}""", "The body of PutIn")]
+    [InlineData("""{"payment":{"commands":[{"name":"pay","body":{"from":"{wallet}","to":"b","amount":1}}]}}""", "'{wallet}' names no aggregate type")]
+    [InlineData("""{"wallet":""", "cannot be read")]
     public void Workload_that_cannot_be_used_is_refused_with_the_reason(string json, string reason) =>
-        Should.Throw<InvalidInputException>(() => Workload.Parse(json, Purses)).Message.ShouldContain(reason);
+        Should.Throw<InvalidInputException>(() => Workload.Parse(json, Wallets)).Message.ShouldContain(reason);
 
     [Fact]
     public void Examples_of_the_api_become_a_workload()
     {
-        JsonNode api = JsonNode.Parse("""{"paths":{"/purse/{id}/put-in":{"post":{"requestBody":{"content":{"application/json":{"example":{"amount":50}}}}}}}}""")!;
-        Workload workload = Workload.OfExamples(api, Purses);
+        JsonNode api = JsonNode.Parse("""{"paths":{"/wallet/{id}/put-in":{"post":{"requestBody":{"content":{"application/json":{"example":{"amount":50}}}}}}}}""")!;
+        Workload workload = Workload.OfExamples(api, Wallets);
         ((PutIn)workload.Templates.Single().Fill(new SeededRandom(3), n => n)).Amount.ShouldBeInRange(1, 50);
-        Should.Throw<InvalidInputException>(() => Workload.OfExamples(new JsonObject(), Purses));
+        Should.Throw<InvalidInputException>(() => Workload.OfExamples(new JsonObject(), Wallets));
     }
 
     // An id that is sent again after more later commands than are remembered would be taken as new: the checker would blame the system for it.
     [Fact]
     public void Window_holds_new_commands_back_while_an_old_one_is_open()
     {
-        var window = new AggregateWindow(width: 3);
+        var window = new InFlightAggregates(width: 3);
         var id = AggregateId.Parse("a");
         window.TryBegin(id, out long first).ShouldBeTrue();
         window.TryBegin(id, out long second).ShouldBeTrue();

@@ -27,7 +27,7 @@ public sealed partial class ChaosTests : IDisposable
         run.Output.ShouldContain(": no violation");
         run.Output.ShouldContain("held calls up for");
         string files = Path.Combine(_folder, "seed-3");
-        (await File.ReadAllTextAsync(Path.Combine(files, "verdict.txt"), Cancellation)).ShouldContain("purse: ");
+        (await File.ReadAllTextAsync(Path.Combine(files, "verdict.txt"), Cancellation)).ShouldContain("wallet: ");
         (await File.ReadAllLinesAsync(Path.Combine(files, "faults.txt"), Cancellation)).ShouldNotBeEmpty();
         string[] calls = await File.ReadAllLinesAsync(Path.Combine(files, "history.jsonl"), Cancellation);
         calls.Length.ShouldBeGreaterThan(20);

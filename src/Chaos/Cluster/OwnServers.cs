@@ -30,7 +30,7 @@ internal sealed partial class OwnServers : IChaosServers
         Process = new ChildProcess("servers",
             () =>
             [
-                .. KesItself.Command, "up", "--data", folder, "--kafka-port", Text(_kafkaPort), "--registry-port", Text(_registryPort), "--mongodb-port", Text(_mongoPort),
+                .. SelfExecutable.Command, "up", "--data", folder, "--kafka-port", Text(_kafkaPort), "--registry-port", Text(_registryPort), "--mongodb-port", Text(_mongoPort),
                 "--kafka-advertised-port", Text(_kafka.Port),
             ],
             () => new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0" }, Started(), _ => { }, logFile, time);

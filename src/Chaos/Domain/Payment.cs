@@ -1,6 +1,6 @@
 namespace KafkaEventSourcing.Chaos.Domain;
 
-/// <summary>A payment from purse to purse: a process over two aggregates, with a timer that must ring whatever happens.</summary>
+/// <summary>A payment from wallet to wallet: a process over two aggregates, with a timer that must ring whatever happens.</summary>
 internal static class Payment
 {
     private const string TakeStep = "take";

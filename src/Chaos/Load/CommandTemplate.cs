@@ -6,7 +6,7 @@ using KafkaEventSourcing.Hosting.Http;
 
 namespace KafkaEventSourcing.Chaos.Load;
 
-/// <summary>A command of a workload, with blanks: <c>"{1..60}"</c> is a number of that range, <c>"{purse}"</c> the id of one of the purses that are there.</summary>
+/// <summary>A command of a workload, with blanks: <c>"{1..60}"</c> is a number of that range, <c>"{wallet}"</c> the id of one of the wallets that are there.</summary>
 /// <param name="Aggregate">The aggregate type that decides it.</param>
 /// <param name="CommandType">The command.</param>
 /// <param name="Weight">How often it is sent, in proportion to the others.</param>

@@ -8,10 +8,10 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.Chaos.Load;
 
 /// <summary>
-/// Concurrent callers that send a workload through both doors of all nodes and read what came of it, as the documentation asks callers to: what has no outcome is sent again under its id until it has one. Everything
+/// Concurrent callers that send a workload at both entry points of all nodes and read what came of it, as the documentation asks callers to: what has no outcome is sent again under its id until it has one. Everything
 /// is recorded. What is sent follows from the seed; when, from how long the answers take.
 /// </summary>
-internal sealed class Callers
+internal sealed class WorkloadRunner
 {
     private const int ReadPercent = 30;
     private const int EventualPercent = 25;
@@ -26,7 +26,7 @@ internal sealed class Callers
     private readonly string _run;
     private readonly IReadOnlyDictionary<string, CommandClient> _topics;
     private readonly TimeProvider _time;
-    private readonly AggregateWindow _window = new();
+    private readonly InFlightAggregates _window = new();
     private readonly ConcurrentDictionary<AggregateId, long> _seen = [];
     private readonly ConcurrentDictionary<string, int> _unexpected = [];
     private readonly ConcurrentDictionary<AggregateId, AggregateDefinition> _created = [];
@@ -35,7 +35,7 @@ internal sealed class Callers
     private int _sentTwice;
 
     /// <summary>Callers whose aggregates have ids that begin with <paramref name="run"/>.</summary>
-    public Callers(
+    public WorkloadRunner(
         ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, string run, IReadOnlyDictionary<string, CommandClient> topics, TimeProvider time)
     {
         (_cluster, _workload, _options, _run, _topics, _time) = (cluster, workload, options, run, topics, time);
@@ -90,7 +90,7 @@ internal sealed class Callers
         long started = _time.GetTimestamp();
         try
         {
-            IAggregateReader reader = new HttpDoor(http, aggregate);
+            IAggregateReader reader = new HttpCommandClient(http, aggregate);
             AggregateView? view = await Histories[aggregate.Name].Record(reader, $"{caller} at {node.Name}").ReadAsync(id, consistency, cancellationToken).ConfigureAwait(false);
             if (consistency == ReadConsistency.Strong)
             {
@@ -186,22 +186,22 @@ internal sealed class Callers
     private async Task<CommandResult?> Try(CommandTemplate template, CommandEnvelope command, string caller, SeededRandom random, CancellationToken stop)
     {
         CallHistory history = Histories[template.Aggregate.Name];
-        ICommandClient door;
+        ICommandClient client;
         if (random.Chance(TopicPercent))
         {
-            door = history.Record(_topics[template.Aggregate.Name], $"{caller}, by the topic");
+            client = history.Record(_topics[template.Aggregate.Name], $"{caller}, by the topic");
         }
         else
         {
             ChaosNode node = random.Of(_cluster.Nodes);
             if (node.Http is not { } http)
                 return null;
-            door = history.Record((ICommandClient)new HttpDoor(http, template.Aggregate), $"{caller} at {node.Name}");
+            client = history.Record((ICommandClient)new HttpCommandClient(http, template.Aggregate), $"{caller} at {node.Name}");
         }
 
         try
         {
-            return await door.SendAsync(command, stop).ConfigureAwait(false);
+            return await client.SendAsync(command, stop).ConfigureAwait(false);
         }
         catch (Exception failure) when (IsExpected(failure, stop))
         {

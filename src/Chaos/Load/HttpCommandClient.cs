@@ -9,7 +9,7 @@ using KafkaEventSourcing.Hosting.Http;
 namespace KafkaEventSourcing.Chaos.Load;
 
 /// <summary>One aggregate type at the HTTP interface of one node, as any caller would use it. Thread-safe.</summary>
-internal sealed class HttpDoor(HttpClient http, AggregateDefinition aggregate) : ICommandClient, IAggregateReader
+internal sealed class HttpCommandClient(HttpClient http, AggregateDefinition aggregate) : ICommandClient, IAggregateReader
 {
     /// <exception cref="HttpRequestException">The node did not answer; the outcome is not known.</exception>
     /// <exception cref="AggregateUnavailableException">It answered that it has no answer now.</exception>

@@ -5,7 +5,7 @@ namespace KafkaEventSourcing.Chaos.Load;
 /// <summary>
 /// Sees to it that no command is sent again after more later commands of its aggregate than the system remembers: while one waits for its outcome, only so many others are begun. Thread-safe.
 /// </summary>
-internal sealed class AggregateWindow(int width = AggregateWindow.Default)
+internal sealed class InFlightAggregates(int width = InFlightAggregates.Default)
 {
     // 256 ids are remembered; the commands of processes are not counted here and need room.
     private const int Default = 100;

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace KafkaEventSourcing.Chaos.Load;
 
 /// <summary>The command topics and the logs of all aggregate types, as a producer and a reader outside the application have them.</summary>
-internal sealed class Doors : IAsyncDisposable
+internal sealed class EntryPoints : IAsyncDisposable
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
 
@@ -15,33 +15,33 @@ internal sealed class Doors : IAsyncDisposable
     private readonly Dictionary<string, CommandClient> _topics = [];
     private readonly Dictionary<string, HistoryReader> _logs = [];
 
-    private Doors(CachedSchemaRegistryClient registry) => _registry = registry;
+    private EntryPoints(CachedSchemaRegistryClient registry) => _registry = registry;
 
     public IReadOnlyDictionary<string, CommandClient> Topics => _topics;
 
     public IReadOnlyDictionary<string, HistoryReader> Logs => _logs;
 
     /// <summary>Opens them, to the topics of <paramref name="application"/>.</summary>
-    public static async Task<Doors> Open(string application, DomainUnderTest domain, ServerAddresses servers, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<EntryPoints> Open(string application, DomainUnderTest domain, ServerAddresses servers, TimeProvider time, CancellationToken cancellationToken)
     {
         var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Registry });
-        var doors = new Doors(registry);
+        var entryPoints = new EntryPoints(registry);
         try
         {
             var serde = AvroMessageSerde.Create(registry, domain.Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes)).Distinct().Select(EventSourcedNode.RecordTypeOf));
             foreach (AggregateDefinition aggregate in domain.Aggregates)
             {
                 var topics = new TopicFamily(application, aggregate.Name);
-                doors._topics[aggregate.Name] = await CommandClient.StartAsync(
+                entryPoints._topics[aggregate.Name] = await CommandClient.StartAsync(
                     servers.KafkaConnection, topics, serde, aggregate.CommandTypes.Where(aggregate.Accepts), new CommandClientOptions { Timeout = CallTimeout }, time, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
-                doors._logs[aggregate.Name] = new HistoryReader(servers.KafkaConnection, topics, serde);
+                entryPoints._logs[aggregate.Name] = new HistoryReader(servers.KafkaConnection, topics, serde);
             }
 
-            return doors;
+            return entryPoints;
         }
         catch
         {
-            await doors.DisposeAsync().ConfigureAwait(false);
+            await entryPoints.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }

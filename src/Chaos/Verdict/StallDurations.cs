@@ -4,7 +4,7 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.Chaos.Verdict;
 
 /// <summary>For how long a fault held calls up, as their callers saw it.</summary>
-internal static class HeldUpTimes
+internal static class StallDurations
 {
     /// <summary>What is answered at its first sending within this is not held up.</summary>
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(1);
