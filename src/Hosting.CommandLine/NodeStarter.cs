@@ -20,7 +20,7 @@ public sealed class NodeStarter
     public ServerOptions Options { get; } = new();
 
     /// <summary>The clock.</summary>
-    public TimeProvider Time { get; } = ShiftedClock.OfEnvironment();
+    public TimeProvider Time { get; } = OffsetTimeProvider.OfEnvironment();
 
     internal IEmbeddedServers? Embedded { get; }
 
@@ -38,7 +38,7 @@ public sealed class NodeStarter
     /// <param name="dataDirectory">Where the data is when neither <c>--data</c> nor the configuration says it.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     /// <exception cref="InvalidInputException">An option is unusable.</exception>
-    public async Task<RunningNode> StartAsync(ParseResult result, string dataDirectory, CancellationToken cancellationToken = default)
+    public async Task<NodeHandle> StartAsync(ParseResult result, string dataDirectory, CancellationToken cancellationToken = default)
     {
         var options = new KafkaEventSourcingOptions();
         Configure(options, result, dataDirectory);
@@ -46,7 +46,7 @@ public sealed class NodeStarter
         ILoggerFactory loggers = Options.CreateLog(result);
         try
         {
-            return await RunningNode.Start(Application, Embedded, options, EmbeddedOptions.ValuesOf(result), loggers, ownsLoggers: true, Time, static _ => { }, cancellationToken).ConfigureAwait(false);
+            return await NodeHandle.Start(Application, Embedded, options, EmbeddedOptions.ValuesOf(result), loggers, ownsLoggers: true, Time, static _ => { }, cancellationToken).ConfigureAwait(false);
         }
         catch
         {

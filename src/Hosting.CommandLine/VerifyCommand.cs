@@ -16,7 +16,7 @@ internal static class VerifyCommand
         command.SetAction(async (result, cancellationToken) =>
         {
             await WaitUntilAlone(starter, result, cancellationToken).ConfigureAwait(false);
-            await using RunningNode running = await starter.StartAsync(result, RunCommand.DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
+            await using NodeHandle running = await starter.StartAsync(result, RunCommand.DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
             bool consistent = true;
             foreach (AggregateNode aggregate in running.Node.Aggregates)
                 consistent &= await Verify(running.Node, aggregate, running.Node.SessionTimeout + Rebalance, starter.Time, cancellationToken).ConfigureAwait(false);

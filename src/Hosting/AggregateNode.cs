@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Hosting;
 
-/// <summary>One aggregate type on one node: its partition tasks, its doors, and its read models. Thread-safe.</summary>
+/// <summary>One aggregate type on one node: its partition tasks, its entry points, and its read models. Thread-safe.</summary>
 public sealed class AggregateNode : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
@@ -23,7 +23,7 @@ public sealed class AggregateNode : IAsyncDisposable
         _watch = watch;
         (Definition, Topics, Processor, Owners, CommandTopic, History, Projections) = (definition, topics, processor, owners, topic, history, projections);
         _nodes = new NodeClient(definition.Name, processor.NodeId, codec, options.Secret, time);
-        Commands = new TwoDoors(processor, owners, _nodes, topic, options.CommandTimeout, time);
+        Commands = new CommandRouter(processor, owners, _nodes, topic, options.CommandTimeout, time);
         Reads = new AggregateReads(processor, owners, _nodes, options.ReadTimeout, time);
         (Codec, Secret) = (codec, options.Secret);
     }
@@ -40,13 +40,13 @@ public sealed class AggregateNode : IAsyncDisposable
     /// <summary>Who owns which partition.</summary>
     public OwnerDirectory Owners { get; }
 
-    /// <summary>The producers' door: direct to the aggregate's owner, on this node or another; by the command topic while there is none.</summary>
+    /// <summary>The producers' entry point: direct to the aggregate's owner, on this node or another; by the command topic while there is none.</summary>
     public ICommandClient Commands { get; }
 
     /// <summary>Reads of aggregates, whichever node owns them.</summary>
     public AggregateReads Reads { get; }
 
-    /// <summary>The door of the command topic, as producers outside the application use it.</summary>
+    /// <summary>The client of the command topic, as producers outside the application use it.</summary>
     public CommandClient CommandTopic { get; }
 
     /// <summary>The events themselves.</summary>

@@ -35,7 +35,7 @@ internal static class DemoCommand
             DirectoryInfo? temporary = result.GetValue(starter.Options.Data) is null ? Directory.CreateTempSubdirectory("bank-demo-") : null;
             try
             {
-                await using RunningNode running = await starter.StartAsync(result, temporary?.FullName ?? "", cancellationToken).ConfigureAwait(false);
+                await using NodeHandle running = await starter.StartAsync(result, temporary?.FullName ?? "", cancellationToken).ConfigureAwait(false);
                 var bank = new DemoMovements(result.GetValue(accounts), result.GetValue(movements), result.GetValue(seed));
                 return await Run(running.Node, bank, result.GetValue(movements), new CommandFeedOptions { MaxInFlight = result.GetValue(inFlight) }, starter.Time, cancellationToken).ConfigureAwait(false);
             }

@@ -28,7 +28,7 @@ internal static class ImportCommand
             ExpectedFigures? figures = result.GetValue(expected) is { } given ? ExpectedFigures.Load(given) : null;
             var reader = new LedgerReader(ledger.FullName);
             LedgerCommands commands = Survey(reader);
-            await using RunningNode running = await starter.StartAsync(result, Path.Combine("data", starter.Application.Name), cancellationToken).ConfigureAwait(false);
+            await using NodeHandle running = await starter.StartAsync(result, Path.Combine("data", starter.Application.Name), cancellationToken).ConfigureAwait(false);
             int outcome = await Import(running.Node, reader, commands, starter.Time, cancellationToken).ConfigureAwait(false);
             return figures is null || await Compare(figures, running.Node, cancellationToken).ConfigureAwait(false) ? outcome : ExitCodes.Failed;
         });

@@ -99,7 +99,7 @@ public static class HttpInterface
     internal static void MapNodes(IEndpointRouteBuilder routes, NodeLifecycle lifecycle)
     {
         foreach (AggregateDefinition aggregate in lifecycle.Application.Aggregates)
-            OwnerDesk.Map(routes, aggregate.Name, () => lifecycle.PartOf(aggregate));
+            NodeEndpoints.Map(routes, aggregate.Name, () => lifecycle.PartOf(aggregate));
     }
 
     /// <summary>Answers a request that failed with <paramref name="fault"/>, and logs it when it is the node's fault.</summary>

@@ -148,7 +148,7 @@ internal sealed class NodeHost(
 
     private async Task Serve(CancellationToken cancellationToken)
     {
-        RunningNode running = await RunningNode.Start(
+        NodeHandle running = await NodeHandle.Start(
             lifecycle.Application, builder.Embedded, options.Value, builder.EmbeddedSettings, loggerFactory, ownsLoggers: false, timeProvider, lifecycle.Enter, cancellationToken).ConfigureAwait(false);
         await using (running.ConfigureAwait(false))
         {

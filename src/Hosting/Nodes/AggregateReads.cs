@@ -42,44 +42,44 @@ public sealed class AggregateReads : IAggregateReader
             cancellationToken);
 
     private async ValueTask<AggregateView?> Find(
-        AggregateId aggregateId, Func<int, bool> canRead, Func<CancellationToken, ValueTask<AggregateView?>> here, Func<PartitionOwnership, CancellationToken, Task<NodeAnswer<AggregateView?>>> there,
+        AggregateId aggregateId, Func<int, bool> canRead, Func<CancellationToken, ValueTask<AggregateView?>> here, Func<PartitionOwnership, CancellationToken, Task<NodeResponse<AggregateView?>>> there,
         CancellationToken cancellationToken)
     {
         int partition = _processor.PartitionOf(aggregateId);
-        var search = new OwnerSearch(_owners, _processor.NodeId, partition, _timeout, _time);
+        var resolver = new OwnerResolver(_owners, _processor.NodeId, partition, _timeout, _time);
         while (true)
         {
             if (canRead(partition))
             {
                 try
                 {
-                    using var late = new CancellationTokenSource(search.Left, _time);
+                    using var late = new CancellationTokenSource(resolver.Left, _time);
                     using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
                     return await here(stop.Token).ConfigureAwait(false);
                 }
                 catch (AggregateUnavailableException left)
                 {
-                    search.Note(left.Message); // a copy may refuse what the owner can tell
+                    resolver.Note(left.Message); // a copy may refuse what the owner can tell
                 }
                 catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
                 {
-                    search.Note($"Partition {partition} did not answer in time.");
+                    resolver.Note($"Partition {partition} did not answer in time.");
                 }
             }
 
             // Its owner is this node, and it stays halted until somebody acts: to wait, or to look for another, would only hide why.
             if (_processor.StatusOf(partition) == PartitionStatus.Halted && _processor.HaltedPartitions.TryGetValue(partition, out string? halted))
                 throw new AggregateUnavailableException(partition, $"Partition {partition} is halted: {halted}");
-            if (search.Owner is { } owner)
+            if (resolver.Owner is { } owner)
             {
-                if (await search.Ask(owner, stop => there(owner, stop), cancellationToken).ConfigureAwait(false) is NodeAnswer<AggregateView?>.Answered { Value: var view })
+                if (await resolver.Ask(owner, stop => there(owner, stop), cancellationToken).ConfigureAwait(false) is NodeResponse<AggregateView?>.Answered { Value: var view })
                     return view;
-                if (search.HasNews)
+                if (resolver.HasNews)
                     continue;
             }
 
-            if (!await search.Wait(cancellationToken).ConfigureAwait(false))
-                throw new AggregateUnavailableException(partition, search.Reason);
+            if (!await resolver.Wait(cancellationToken).ConfigureAwait(false))
+                throw new AggregateUnavailableException(partition, resolver.Reason);
         }
     }
 }

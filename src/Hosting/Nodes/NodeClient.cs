@@ -29,7 +29,7 @@ internal sealed class NodeClient : IDisposable
     }
 
     /// <summary>Has <paramref name="owner"/> decide a command whose payload is <paramref name="payload"/>.</summary>
-    public async Task<NodeAnswer<CommandResult>> Send(PartitionOwnership owner, CommandEnvelope command, byte[] payload, CancellationToken cancellationToken)
+    public async Task<NodeResponse<CommandResult>> Send(PartitionOwnership owner, CommandEnvelope command, byte[] payload, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, AddressOf(owner, NodeProtocol.CommandsPath(_aggregate)))
         {
@@ -42,34 +42,34 @@ internal sealed class NodeClient : IDisposable
         Add(request, NodeProtocol.CorrelationId, command.CorrelationId);
         Add(request, NodeProtocol.TraceParent, command.TraceParent);
         Add(request, NodeProtocol.TraceState, command.TraceState);
-        return await Ask(owner, request, (_, body) => new NodeAnswer<CommandResult>.Answered(_codec.DecodeResult(body)), cancellationToken).ConfigureAwait(false);
+        return await Ask(owner, request, (_, body) => new NodeResponse<CommandResult>.Answered(_codec.DecodeResult(body)), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Has <paramref name="owner"/> read an aggregate.</summary>
-    public Task<NodeAnswer<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken) =>
+    public Task<NodeResponse<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken) =>
         Read(owner, id, NodeProtocol.Consistency, consistency.ToString(), cancellationToken);
 
     /// <summary>Has <paramref name="owner"/> read an aggregate with at least the write of <paramref name="atLeast"/>.</summary>
-    public Task<NodeAnswer<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
+    public Task<NodeResponse<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
         Read(owner, id, NodeProtocol.Token, atLeast.ToString(), cancellationToken);
 
-    private async Task<NodeAnswer<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, string promise, string value, CancellationToken cancellationToken)
+    private async Task<NodeResponse<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, string promise, string value, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, AddressOf(owner, NodeProtocol.StatePath(_aggregate)));
         Add(request, NodeProtocol.AggregateId, id.Value);
         Add(request, promise, value);
         return await Ask<AggregateView?>(
             owner, request,
-            (status, body) => status == HttpStatusCode.NoContent ? new NodeAnswer<AggregateView?>.Answered(null)
-                : _codec.DecodeView(id, owner.Partition, body) is { } view ? new NodeAnswer<AggregateView?>.Answered(view)
-                : new NodeAnswer<AggregateView?>.Unavailable($"The node {owner.Node} has the state in another schema than this one; the two run different versions of the application."),
+            (status, body) => status == HttpStatusCode.NoContent ? new NodeResponse<AggregateView?>.Answered(null)
+                : _codec.DecodeView(id, owner.Partition, body) is { } view ? new NodeResponse<AggregateView?>.Answered(view)
+                : new NodeResponse<AggregateView?>.Unavailable($"The node {owner.Node} has the state in another schema than this one; the two run different versions of the application."),
             cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
-    private async Task<NodeAnswer<T>> Ask<T>(PartitionOwnership owner, HttpRequestMessage request, Func<HttpStatusCode, byte[], NodeAnswer<T>> read, CancellationToken cancellationToken)
+    private async Task<NodeResponse<T>> Ask<T>(PartitionOwnership owner, HttpRequestMessage request, Func<HttpStatusCode, byte[], NodeResponse<T>> read, CancellationToken cancellationToken)
     {
         Add(request, NodeProtocol.ForwardedBy, _node);
         if (_secret is not null)
@@ -83,20 +83,20 @@ internal sealed class NodeClient : IDisposable
             return answer.StatusCode switch
             {
                 HttpStatusCode.OK or HttpStatusCode.NoContent => read(answer.StatusCode, body),
-                HttpStatusCode.MisdirectedRequest => new NodeAnswer<T>.Elsewhere(NodeProtocol.ReadOwner(owner.Partition, answer, _time.GetUtcNow())),
-                HttpStatusCode.Unauthorized => new NodeAnswer<T>.Unavailable($"The node {owner.Node} refuses this one: give all nodes of the application the same --node-secret."),
-                HttpStatusCode.TooManyRequests => new NodeAnswer<T>.Overloaded(Encoding.UTF8.GetString(body)),
-                _ => new NodeAnswer<T>.Unavailable($"The node {owner.Node} answers {(int)answer.StatusCode}: {Encoding.UTF8.GetString(body)}"),
+                HttpStatusCode.MisdirectedRequest => new NodeResponse<T>.Elsewhere(NodeProtocol.ReadOwner(owner.Partition, answer, _time.GetUtcNow())),
+                HttpStatusCode.Unauthorized => new NodeResponse<T>.Unavailable($"The node {owner.Node} refuses this one: give all nodes of the application the same --node-secret."),
+                HttpStatusCode.TooManyRequests => new NodeResponse<T>.Overloaded(Encoding.UTF8.GetString(body)),
+                _ => new NodeResponse<T>.Unavailable($"The node {owner.Node} answers {(int)answer.StatusCode}: {Encoding.UTF8.GetString(body)}"),
             };
         }
         catch (Exception unreachable) when (unreachable is HttpRequestException or IOException or System.Net.Sockets.SocketException)
         {
             // A SocketException of its own comes out of HttpClient when a connection is reset before it has looked whom it reached.
-            return new NodeAnswer<T>.Unavailable($"The node {owner.Node} cannot be reached at {owner.Address}: {unreachable.Message}");
+            return new NodeResponse<T>.Unavailable($"The node {owner.Node} cannot be reached at {owner.Address}: {unreachable.Message}");
         }
         catch (UndecodableMessageException unreadable)
         {
-            return new NodeAnswer<T>.Unavailable($"The answer of the node {owner.Node} cannot be read: {unreadable.Message}");
+            return new NodeResponse<T>.Unavailable($"The answer of the node {owner.Node} cannot be read: {unreadable.Message}");
         }
     }
 

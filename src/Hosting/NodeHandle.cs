@@ -4,12 +4,12 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>A node with the servers that were started for it; disposing stops first the node, then the servers.</summary>
-public sealed class RunningNode : IAsyncDisposable
+public sealed class NodeHandle : IAsyncDisposable
 {
     private readonly IServers _servers;
     private readonly bool _ownsLoggers;
 
-    private RunningNode(EventSourcedNode node, IServers servers, ILoggerFactory loggers, bool ownsLoggers) => (Node, _servers, Loggers, _ownsLoggers) = (node, servers, loggers, ownsLoggers);
+    private NodeHandle(EventSourcedNode node, IServers servers, ILoggerFactory loggers, bool ownsLoggers) => (Node, _servers, Loggers, _ownsLoggers) = (node, servers, loggers, ownsLoggers);
 
     /// <summary>The node.</summary>
     public EventSourcedNode Node { get; }
@@ -29,7 +29,7 @@ public sealed class RunningNode : IAsyncDisposable
     /// <param name="timeProvider">The clock.</param>
     /// <param name="entering">Is told what the start waits for, as text that may change while it waits.</param>
     /// <param name="cancellationToken">Ends the start.</param>
-    internal static async Task<RunningNode> Start(
+    internal static async Task<NodeHandle> Start(
         ApplicationDefinition application, IEmbeddedServers? embedded, KafkaEventSourcingOptions options, IReadOnlyDictionary<string, int>? embeddedSettings, ILoggerFactory loggers, bool ownsLoggers, TimeProvider timeProvider,
         Action<Func<string>> entering, CancellationToken cancellationToken)
     {
@@ -49,7 +49,7 @@ public sealed class RunningNode : IAsyncDisposable
         try
         {
             EventSourcedNode node = await EventSourcedNode.Start(application, servers.Addresses, options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);
-            return new RunningNode(node, servers, loggers, ownsLoggers);
+            return new NodeHandle(node, servers, loggers, ownsLoggers);
         }
         catch
         {

@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.Hosting.Nodes;
 /// One call's search for the node that owns its partition: it asks the owner that is known, follows where it is told to go, and turns to the new owner when one is published while the old one does not answer. Used by
 /// one call.
 /// </summary>
-internal sealed class OwnerSearch(OwnerDirectory owners, string self, int partition, TimeSpan timeout, TimeProvider time)
+internal sealed class OwnerResolver(OwnerDirectory owners, string self, int partition, TimeSpan timeout, TimeProvider time)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(500);
@@ -28,14 +28,14 @@ internal sealed class OwnerSearch(OwnerDirectory owners, string self, int partit
         owners.Find(partition) is { Status: OwnerStatus.Serving, Address: not null } owner && owner.Node != self ? owner : null;
 
     /// <summary>Asks <paramref name="owner"/> for at most what is left of the time, or until another node has become the owner.</summary>
-    public async Task<NodeAnswer<T>> Ask<T>(PartitionOwnership owner, Func<CancellationToken, Task<NodeAnswer<T>>> ask, CancellationToken cancellationToken)
+    public async Task<NodeResponse<T>> Ask<T>(PartitionOwnership owner, Func<CancellationToken, Task<NodeResponse<T>>> ask, CancellationToken cancellationToken)
     {
         _askedGeneration = owner.Generation;
         using var late = new CancellationTokenSource(Left, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
-        Task<NodeAnswer<T>> answering = ask(stop.Token);
+        Task<NodeResponse<T>> answering = ask(stop.Token);
         Task moved = Moved(owner, stop.Token);
-        NodeAnswer<T> answer;
+        NodeResponse<T> answer;
         try
         {
             if (await Task.WhenAny(answering, moved).ConfigureAwait(false) == moved && !answering.IsCompleted)
@@ -45,7 +45,7 @@ internal sealed class OwnerSearch(OwnerDirectory owners, string self, int partit
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // What the node has told before says more than that the time is up.
-            answer = new NodeAnswer<T>.Unavailable(_toldBy == owner.Node ? Reason : $"The node {owner.Node} did not answer in time.");
+            answer = new NodeResponse<T>.Unavailable(_toldBy == owner.Node ? Reason : $"The node {owner.Node} did not answer in time.");
         }
         finally
         {
@@ -55,16 +55,16 @@ internal sealed class OwnerSearch(OwnerDirectory owners, string self, int partit
 
         switch (answer)
         {
-            case NodeAnswer<T>.Elsewhere elsewhere:
+            case NodeResponse<T>.Elsewhere elsewhere:
                 Reason = $"The node {owner.Node} does not own partition {partition} any more.";
                 if (elsewhere.Owner is { } told)
                     owners.Learn(told);
                 break;
-            case NodeAnswer<T>.Unavailable unavailable:
+            case NodeResponse<T>.Unavailable unavailable:
                 Reason = unavailable.Message;
                 _toldBy = owner.Node;
                 break;
-            case NodeAnswer<T>.Answered or NodeAnswer<T>.Overloaded:
+            case NodeResponse<T>.Answered or NodeResponse<T>.Overloaded:
                 break;
         }
 

@@ -5,12 +5,12 @@ using KafkaEventSourcing.Processing;
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// Sends a command by the direct door to the owner of its partition, on this node or by HTTP on another; where no owner answers, by the command topic, which waits for one. The command keeps its id on all ways, so
+/// Sends a command directly to the owner of its partition, on this node or by HTTP on another; where no owner answers, by the command topic, which waits for one. The command keeps its id on all ways, so
 /// that its first outcome comes back whichever it took. Thread-safe.
 /// </summary>
-internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners, NodeClient nodes, CommandClient topic, TimeSpan timeout, TimeProvider time) : ICommandClient
+internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory owners, NodeClient nodes, CommandClient topic, TimeSpan timeout, TimeProvider time) : ICommandClient
 {
-    // How often the direct door is tried; each try after the first follows a new owner.
+    // How often the direct way is tried; each try after the first follows a new owner.
     private const int MaxHops = 4;
 
     private Func<CommandEnvelope, Task<CommandResult>>? _elsewhere;
@@ -34,7 +34,7 @@ internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners
     {
         command = command with { Time = command.Time ?? time.GetUtcNow(), TraceParent = command.TraceParent ?? System.Diagnostics.Activity.Current?.Id, TraceState = Tracing.StateOf(command) };
         int partition = processor.PartitionOf(command.AggregateId);
-        var search = new OwnerSearch(owners, processor.NodeId, partition, timeout, time);
+        var resolver = new OwnerResolver(owners, processor.NodeId, partition, timeout, time);
         byte[]? payload = null;
         try
         {
@@ -44,7 +44,7 @@ internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners
                 {
                     try
                     {
-                        return await outcome.WaitAsync(search.Left, time, cancellationToken).ConfigureAwait(false);
+                        return await outcome.WaitAsync(resolver.Left, time, cancellationToken).ConfigureAwait(false);
                     }
                     catch (AggregateUnavailableException)
                     {
@@ -52,24 +52,24 @@ internal sealed class TwoDoors(CommandProcessor processor, OwnerDirectory owners
                     }
                 }
 
-                if (search.Owner is not { } owner)
+                if (resolver.Owner is not { } owner)
                     break;
                 payload ??= processor.Encode(command);
-                switch (await search.Ask(owner, stop => nodes.Send(owner, command, payload, stop), cancellationToken).ConfigureAwait(false))
+                switch (await resolver.Ask(owner, stop => nodes.Send(owner, command, payload, stop), cancellationToken).ConfigureAwait(false))
                 {
-                    case NodeAnswer<CommandResult>.Answered answered:
+                    case NodeResponse<CommandResult>.Answered answered:
                         return answered.Value;
-                    case NodeAnswer<CommandResult>.Overloaded overloaded:
+                    case NodeResponse<CommandResult>.Overloaded overloaded:
                         throw new OverloadedException(overloaded.Message);
                 }
 
-                if (!search.HasNews)
+                if (!resolver.HasNews)
                     break;
             }
 
-            return await topic.SendAsync(command, cancellationToken).WaitAsync(search.Left, time, cancellationToken).ConfigureAwait(false);
+            return await topic.SendAsync(command, cancellationToken).WaitAsync(resolver.Left, time, cancellationToken).ConfigureAwait(false);
         }
-        catch (TimeoutException late) when (search.Left == TimeSpan.Zero)
+        catch (TimeoutException late) when (resolver.Left == TimeSpan.Zero)
         {
             throw Late(command, late);
         }

@@ -12,7 +12,7 @@ namespace KafkaEventSourcing.Hosting.Nodes;
 /// <summary>
 /// Where other nodes ask this one: it decides and reads for the partitions that it owns. For others it answers 421 with the owner that it knows, for those that do not serve yet 503, and 429 when too much waits.
 /// </summary>
-internal sealed class OwnerDesk(AggregateNode node)
+internal sealed class NodeEndpoints(AggregateNode node)
 {
     private const string RetryAfterSeconds = "1";
 
@@ -24,13 +24,13 @@ internal sealed class OwnerDesk(AggregateNode node)
     /// <summary>Maps the paths; <paramref name="node"/> is asked at each request.</summary>
     public static void Map(IEndpointRouteBuilder routes, string aggregate, Func<AggregateNode> node)
     {
-        routes.MapPost(NodeProtocol.CommandsPath(aggregate), (Delegate)((HttpContext context) => Commands(new OwnerDesk(node()), context))).ExcludeFromDescription();
-        routes.MapGet(NodeProtocol.StatePath(aggregate), (Delegate)((HttpContext context) => States(new OwnerDesk(node()), context))).ExcludeFromDescription();
+        routes.MapPost(NodeProtocol.CommandsPath(aggregate), (Delegate)((HttpContext context) => Commands(new NodeEndpoints(node()), context))).ExcludeFromDescription();
+        routes.MapGet(NodeProtocol.StatePath(aggregate), (Delegate)((HttpContext context) => States(new NodeEndpoints(node()), context))).ExcludeFromDescription();
     }
 
-    private static Task<IResult> Commands(OwnerDesk desk, HttpContext context) => desk.Guarded(context, desk.Decide);
+    private static Task<IResult> Commands(NodeEndpoints endpoints, HttpContext context) => endpoints.Guarded(context, endpoints.Decide);
 
-    private static Task<IResult> States(OwnerDesk desk, HttpContext context) => desk.Guarded(context, desk.Read);
+    private static Task<IResult> States(NodeEndpoints endpoints, HttpContext context) => endpoints.Guarded(context, endpoints.Read);
 
     private async Task<IResult> Guarded(HttpContext context, Func<HttpContext, AggregateId, Task<IResult>> answer)
     {
