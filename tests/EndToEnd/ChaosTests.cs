@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.EndToEnd.Tests;
 /// <summary><c>kes-chaos</c> itself: it finds nothing where nothing is wrong, and it finds what was planted.</summary>
 public sealed partial class ChaosTests : IDisposable
 {
-    private static readonly string Planted = Path.Combine(AppContext.BaseDirectory, "KafkaEventSourcing.Planted.dll");
+    private static readonly string FaultyApplication = Path.Combine(AppContext.BaseDirectory, "KafkaEventSourcing.FaultyApplication.dll");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("kes-chaos-test-").FullName;
 
@@ -41,7 +41,7 @@ public sealed partial class ChaosTests : IDisposable
     [InlineData("fold", "goods history: ")] // a read that is not the fold of its events, or a decision on it, whichever comes first
     public async Task Planted_bug_is_found_with_a_timeline(string bug, string verdict)
     {
-        ProgramRun run = await Chaos(bug, "--seed", "1", "--nodes", "1", "--duration", "1s", "--calls", "600", "--faults", "freeze-node", "--fault-every", "1h", "--pause", "5ms", "--", "dotnet", Planted, "run");
+        ProgramRun run = await Chaos(bug, "--seed", "1", "--nodes", "1", "--duration", "1s", "--calls", "600", "--faults", "freeze-node", "--fault-every", "1h", "--pause", "5ms", "--", "dotnet", FaultyApplication, "run");
         run.ExitCode.ShouldBe(1, run.Output);
         run.Output.ShouldContain(verdict);
         run.Output.ShouldContain("> log ");

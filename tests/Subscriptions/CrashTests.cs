@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.Subscriptions.Tests;
 /// <summary>A process that is killed between handling and the write of its position.</summary>
 public sealed partial class CrashTests : IAsyncLifetime
 {
-    private static readonly string Planted = Path.Combine(AppContext.BaseDirectory, "KafkaEventSourcing.Planted.dll");
+    private static readonly string FaultyApplication = Path.Combine(AppContext.BaseDirectory, "KafkaEventSourcing.FaultyApplication.dll");
 
     private TestServers _servers = null!;
 
@@ -56,7 +56,7 @@ public sealed partial class CrashTests : IAsyncLifetime
 
     private ProgramRun Start(string name, string hangsAt) => ProgramRun.Start("dotnet",
         [
-            Planted, "run", "--http-port", "0", "--session-timeout", "6", "--partitions", "1", "--data", Path.Combine(_servers.Folder, name),
+            FaultyApplication, "run", "--http-port", "0", "--session-timeout", "6", "--partitions", "1", "--data", Path.Combine(_servers.Folder, name),
             "--kafka", _servers.Addresses.Kafka!, "--registry", _servers.Addresses.Registry!, "--mongodb", _servers.Addresses.MongoDB!,
         ],
         new Dictionary<string, string> { ["PLANTED_MAILER"] = hangsAt });

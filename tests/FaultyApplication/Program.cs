@@ -1,5 +1,5 @@
 using KafkaEventSourcing.Hosting;
-using KafkaEventSourcing.Planted;
+using KafkaEventSourcing.FaultyApplication;
 
 // Only a node has the bug: the checker loads this assembly too, and must find it.
 if (args is ["run", ..])

@@ -1,7 +1,7 @@
 using System.Globalization;
 using KafkaEventSourcing.Subscriptions;
 
-namespace KafkaEventSourcing.Planted;
+namespace KafkaEventSourcing.FaultyApplication;
 
 /// <summary>Goods come and go, and never more go than there are; unless a node was started with a planted bug: then its functions are not pure, and the node decides or folds now and then what they do not say.</summary>
 internal static class Warehouse
