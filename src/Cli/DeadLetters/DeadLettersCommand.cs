@@ -10,8 +10,8 @@ internal static class DeadLettersCommand
         var command = new Command("dead-letters", "list and show records that could not be processed, have them processed again, or discard them");
         command.Subcommands.Add(ListCommand.Create());
         command.Subcommands.Add(ShowCommand.Create());
-        command.Subcommands.Add(SettleCommands.CreateRetry());
-        command.Subcommands.Add(SettleCommands.CreateDiscard());
+        command.Subcommands.Add(ResolveCommands.CreateRetry());
+        command.Subcommands.Add(ResolveCommands.CreateDiscard());
         return command;
     }
 }

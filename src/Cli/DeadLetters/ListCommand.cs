@@ -28,12 +28,12 @@ internal static class ListCommand
         {
             KafkaConnection kafka = cluster.KafkaOf(result);
             var letters = new List<DeadLetter>();
-            foreach ((TopicFamily found, int partitions) in LetterFamilies.Find(kafka, result.GetValue(family)))
-                letters.AddRange(LetterFamilies.Letters(kafka, found, partitions, result.GetValue(resolved), cancellationToken));
+            foreach ((TopicFamily found, int partitions) in DeadLetterFamilies.Find(kafka, result.GetValue(family)))
+                letters.AddRange(DeadLetterFamilies.Letters(kafka, found, partitions, result.GetValue(resolved), cancellationToken));
             if (result.GetValue(aggregate) is { } wanted)
                 letters.RemoveAll(l => l.AggregateId.ToString() != wanted);
             if (result.GetValue(json))
-                letters.ForEach(l => Console.WriteLine(LetterJson.Of(l)));
+                letters.ForEach(l => Console.WriteLine(DeadLetterJson.Of(l)));
             else
                 Print(letters, result.GetValue(resolved));
             return ExitCodes.Done;
@@ -59,7 +59,7 @@ internal static class ListCommand
         }
 
         DeadLetter[] waiting = [.. letters.Where(l => l.Resolution is null)];
-        Console.WriteLine($"{waiting.Length} wait, of {waiting.Where(l => !l.AggregateId.IsDefault).DistinctBy(l => (l.Topic, l.AggregateId)).Count()} parked aggregates{(withResolved ? $"; {letters.Count - waiting.Length} are settled" : "")}.");
+        Console.WriteLine($"{waiting.Length} wait, of {waiting.Where(l => !l.AggregateId.IsDefault).DistinctBy(l => (l.Topic, l.AggregateId)).Count()} parked aggregates{(withResolved ? $"; {letters.Count - waiting.Length} are resolved" : "")}.");
     }
 
     private static string Name(DeadLetter letter) => letter.AggregateId.IsDefault ? "(none)" : PlainText.Escape(letter.AggregateId.Value);

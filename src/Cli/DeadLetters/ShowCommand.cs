@@ -14,7 +14,7 @@ internal static class ShowCommand
     {
         var cluster = new ClusterOptions();
         var family = new Argument<string>("family") { Description = "APPLICATION.AGGREGATE, such as bank.account" };
-        Argument<LetterPlace> place = LetterPlace.AsArgument("PARTITION@OFFSET, as list shows it");
+        Argument<DeadLetterPlace> place = DeadLetterPlace.AsArgument("PARTITION@OFFSET, as list shows it");
         var command = new Command("show", "one dead letter: where it came from, what is wrong, and the record as it was, decoded where that is possible");
         command.Arguments.Add(family);
         command.Arguments.Add(place);
@@ -22,9 +22,9 @@ internal static class ShowCommand
         command.SetAction((result, cancellationToken) => Task.Run(async () =>
         {
             KafkaConnection kafka = cluster.KafkaOf(result);
-            (TopicFamily found, int partitions) = LetterFamilies.Find(kafka, result.GetValue(family))[0];
-            LetterPlace wanted = result.GetValue(place);
-            DeadLetter letter = LetterFamilies.Letters(kafka, found, partitions, withResolved: true, cancellationToken).FirstOrDefault(l => (l.Partition, l.Offset) == (wanted.Partition, wanted.Offset))
+            (TopicFamily found, int partitions) = DeadLetterFamilies.Find(kafka, result.GetValue(family))[0];
+            DeadLetterPlace wanted = result.GetValue(place);
+            DeadLetter letter = DeadLetterFamilies.Letters(kafka, found, partitions, withResolved: true, cancellationToken).FirstOrDefault(l => (l.Partition, l.Offset) == (wanted.Partition, wanted.Offset))
                 ?? throw new CommandFailedException($"There is no dead letter {wanted} in {found.DeadLetters}. 'kes dead-letters list' shows those that there are.");
             ConsumeResult<byte[], byte[]> original = DeadLetterFormat.OriginalOf(new DeadLetterReader(kafka, found.DeadLetters).Fetch([letter], cancellationToken)[0]);
             Console.WriteLine($"letter     {found.DeadLetters} {wanted}");
@@ -33,7 +33,7 @@ internal static class ShowCommand
             Console.WriteLine($"parked     {letter.ParkedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}");
             Console.WriteLine($"cause      {letter.Cause}: {letter.Message}");
             if (letter.Resolution is { } resolution)
-                Console.WriteLine($"settled    {resolution.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {(resolution.IsDiscarded ? $"discarded by {resolution.By}: {resolution.Reason}" : $"processed again, as {resolution.By} asked: {resolution.Outcome}")}");
+                Console.WriteLine($"resolved   {resolution.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {(resolution.IsDiscarded ? $"discarded by {resolution.By}: {resolution.Reason}" : $"processed again, as {resolution.By} asked: {resolution.Outcome}")}");
             var record = new ConsumeResult<byte[]?, byte[]?>
             {
                 TopicPartitionOffset = original.TopicPartitionOffset,

@@ -7,7 +7,7 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Cli.DeadLetters;
 
 /// <summary>A letter as one line of JSON for programs.</summary>
-internal static class LetterJson
+internal static class DeadLetterJson
 {
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

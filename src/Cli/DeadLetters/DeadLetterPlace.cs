@@ -5,22 +5,22 @@ using System.Globalization;
 namespace KafkaEventSourcing.Cli.DeadLetters;
 
 /// <summary>Where a letter stands in its dead-letters topic, <c>partition@offset</c>.</summary>
-internal readonly record struct LetterPlace(int Partition, long Offset)
+internal readonly record struct DeadLetterPlace(int Partition, long Offset)
 {
-    public static Argument<LetterPlace> AsArgument(string description) => new("letter") { Description = description, CustomParser = Parse };
+    public static Argument<DeadLetterPlace> AsArgument(string description) => new("letter") { Description = description, CustomParser = Parse };
 
-    public static Option<LetterPlace?> AsOption(string description) => new("--letter") { Description = description, CustomParser = result => Parse(result) };
+    public static Option<DeadLetterPlace?> AsOption(string description) => new("--letter") { Description = description, CustomParser = result => Parse(result) };
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Partition}@{Offset}");
 
-    private static LetterPlace Parse(ArgumentResult result)
+    private static DeadLetterPlace Parse(ArgumentResult result)
     {
         string text = result.Tokens[0].Value;
         int at = text.IndexOf('@', StringComparison.Ordinal);
         if (at > 0 && int.TryParse(text.AsSpan(0, at), NumberStyles.None, CultureInfo.InvariantCulture, out int partition)
             && long.TryParse(text.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out long offset))
         {
-            return new LetterPlace(partition, offset);
+            return new DeadLetterPlace(partition, offset);
         }
 
         result.AddError($"'{text}' is not the place of a dead letter, PARTITION@OFFSET such as 3@17; 'kes dead-letters list' shows them.");

@@ -12,7 +12,7 @@ using KafkaEventSourcing.Hosting.CommandLine;
 namespace KafkaEventSourcing.Cli.DeadLetters;
 
 /// <summary><c>kes dead-letters retry</c> and <c>discard</c>: the node that owns the partition does it, once, and answers.</summary>
-internal static class SettleCommands
+internal static class ResolveCommands
 {
     public static Command CreateRetry()
     {
@@ -33,7 +33,7 @@ internal static class SettleCommands
     public static Command CreateDiscard()
     {
         var aggregate = new Option<string?>("--aggregate", "-a") { Description = "all letters of this aggregate" };
-        Option<LetterPlace?> one = LetterPlace.AsOption("this letter alone, PARTITION@OFFSET");
+        Option<DeadLetterPlace?> one = DeadLetterPlace.AsOption("this letter alone, PARTITION@OFFSET");
         var misplaced = new Option<bool>("--misplaced") { Description = "events and snapshots that lie on another partition than that of their key; their partitions are not served before, so it needs no node" };
         var reason = new Option<string>("--reason") { Description = "why; it is recorded", Required = true };
         return Create("discard", "give letters up; who and why is recorded, and whoever waits for an outcome is told", [aggregate, one, misplaced, reason], (result, letters) =>
@@ -69,10 +69,10 @@ internal static class SettleCommands
             choose(result, []); // wrong usage is told before anything is asked of a server
             KafkaConnection kafka = cluster.KafkaOf(result);
             SchemaRegistryConfig registryConfig = cluster.RegistryOf(result);
-            (TopicFamily found, int partitions) = LetterFamilies.Find(kafka, result.GetValue(family))[0];
+            (TopicFamily found, int partitions) = DeadLetterFamilies.Find(kafka, result.GetValue(family))[0];
             if (instead?.Invoke(result, kafka, found, result.GetValue(by)!, cancellationToken) is { } exitCode)
                 return exitCode;
-            IReadOnlyList<(DeadLetter Letter, long? Offset)> chosen = choose(result, LetterFamilies.Letters(kafka, found, partitions, withResolved: false, cancellationToken));
+            IReadOnlyList<(DeadLetter Letter, long? Offset)> chosen = choose(result, DeadLetterFamilies.Letters(kafka, found, partitions, withResolved: false, cancellationToken));
             if (chosen.Count == 0)
                 throw new CommandFailedException($"No such letter waits in {found.DeadLetters}. 'kes dead-letters list {found.Application}.{found.Aggregate}' shows those that do.");
             using var registry = new CachedSchemaRegistryClient(registryConfig);
@@ -108,7 +108,7 @@ internal static class SettleCommands
     {
         string whose = letter.AggregateId.IsDefault ? "(no aggregate)" : letter.AggregateId.Value;
         string left = reply.Details.GetValueOrDefault("left", "0");
-        string figures = reply.Details.TryGetValue("settled", out string? settled) ? $"{settled} settled, {left} left" : "nothing settled";
+        string figures = reply.Details.TryGetValue("settled", out string? resolved) ? $"{resolved} resolved, {left} left" : "nothing resolved";
         if (reply.Outcome == ReplyOutcome.Accepted)
         {
             Console.WriteLine(left == "0" ? $"{whose}: {figures}." : $"{whose}: {figures}, and parked until they are processed: kes dead-letters retry {family.Application}.{family.Aggregate} --aggregate {whose}");

@@ -6,7 +6,7 @@ using KafkaEventSourcing.Hosting.CommandLine;
 namespace KafkaEventSourcing.Cli.DeadLetters;
 
 /// <summary>The topic families of a cluster that have a dead-letters topic, and their letters.</summary>
-internal static class LetterFamilies
+internal static class DeadLetterFamilies
 {
     private const string Suffix = ".dead-letters";
 
