@@ -24,7 +24,7 @@ public sealed class PackageDependencyTests
         ["Microsoft.OpenApi"] = Http,
         ["Testcontainers"] = Containers,
         ["Docker."] = Containers,
-        ["MongoDB."] = Documents,
+        ["MongoDB.Driver"] = Documents,
         ["RocksDB"] = Stores,
         ["Confluent.SchemaRegistry.Serdes"] = [],
     };

@@ -32,11 +32,11 @@ public sealed class WorkloadTests
     }
 
     [Theory]
-    [InlineData("""{"wallet":{"commands":[]}}""", "no aggregate 'wallet'")]
+    [InlineData("""{"till":{"commands":[]}}""", "no aggregate 'till'")]
     [InlineData("""{"wallet":{"commands":[{"name":"steal"}]}}""", "no command 'steal'")]
     [InlineData("""{"wallet":{"commands":[]}}""", "no command with a weight")]
     [InlineData("""{"wallet":{"commands":[{"name":"put-in","body":{"amount":"much"}}]}}""", "The body of PutIn")]
-    [InlineData("""{"payment":{"commands":[{"name":"pay","body":{"from":"{wallet}","to":"b","amount":1}}]}}""", "'{wallet}' names no aggregate type")]
+    [InlineData("""{"payment":{"commands":[{"name":"pay","body":{"from":"{till}","to":"b","amount":1}}]}}""", "'{till}' names no aggregate type")]
     [InlineData("""{"wallet":""", "cannot be read")]
     public void Workload_that_cannot_be_used_is_refused_with_the_reason(string json, string reason) =>
         Should.Throw<InvalidInputException>(() => Workload.Parse(json, Wallets)).Message.ShouldContain(reason);

@@ -46,7 +46,11 @@ public sealed class PackageTests(PackageFeed feed)
     public void Packages_without_an_http_interface_do_not_ask_for_aspnet() =>
         Names.Where(n => n != "KafkaEventSourcing.Templates")
             .Where(n => NuspecDocument(PackageOf(n)).Descendants().Any(e => e.Name.LocalName == "frameworkReference" && e.Attribute("name")?.Value == "Microsoft.AspNetCore.App"))
-            .ShouldBe(["KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.Hosting.AspNetCore", "KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.Embedded"]);
+            .ShouldBe(
+            [
+                "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.Hosting.AspNetCore",
+                "KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.Embedded",
+            ]);
 
     [Fact]
     public void Core_brings_nothing_with_it() =>
