@@ -22,6 +22,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private readonly TimeProvider _timeProvider;
     private readonly Dictionary<Type, AggregateNode> _byCommand = [];
     private readonly CancellationTokenSource _stop = new();
+    private int _disposed;
     private ReadModelStart? _readModelStart;
     private BrokerProbe? _broker;
     private ServerProbe? _registryProbe;
@@ -180,9 +181,11 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         await all.ConfigureAwait(false);
     }
 
-    /// <summary>Stops the node.</summary>
+    /// <summary>Stops the node. Another call does nothing.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
         await _stop.CancelAsync().ConfigureAwait(false);
         if (_broker is not null)
             await _broker.DisposeAsync().ConfigureAwait(false);
