@@ -70,22 +70,24 @@ public sealed class PackageTests(PackageFeed feed)
         version.Output.ShouldContain(NuspecOf(PackageOf(package))["version"]);
     }
 
-    [Theory]
-    [InlineData("Shop", "shop", "Shop")]
-    [InlineData("My-2.Shop", "my-2-shop", "My_2.Shop")]
-    public async Task Template_makes_an_application_that_builds_and_passes_its_tests(string name, string application, string space)
+    // The second name is the harder one: it is not one of C#, and what is made under it is built.
+    [Fact]
+    public async Task Template_makes_an_application_that_builds_and_passes_its_tests()
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;
-        string folder = feed.NewFolder($"template-{application}");
+        string folder = feed.NewFolder("template");
         string[] hive = ["--debug:custom-hive", Path.Combine(folder, "hive")];
         await feed.Dotnet(cancellation, ["new", "install", PackageOf("KafkaEventSourcing.Templates"), .. hive]);
-        string made = Path.Combine(folder, name);
-        await feed.Dotnet(cancellation, ["new", "kes-app", "-n", name, "-o", made, .. hive]);
-        (await File.ReadAllTextAsync(Path.Combine(made, "src", name, "Program.cs"), cancellation)).ShouldContain($"Named(\"{application}\"");
-        (await File.ReadAllTextAsync(Path.Combine(made, "src", name, "Basket.cs"), cancellation)).ShouldContain($"namespace {space};");
+        foreach ((string name, string application, string space) in ((string, string, string)[])[("Shop", "shop", "Shop"), ("My-2.Shop", "my-2-shop", "My_2.Shop")])
+        {
+            await feed.Dotnet(cancellation, ["new", "kes-app", "-n", name, "-o", Path.Combine(folder, name), .. hive]);
+            string program = Path.Combine(folder, name, "src", name);
+            (await File.ReadAllTextAsync(Path.Combine(program, "Program.cs"), cancellation)).ShouldContain($"Named(\"{application}\"");
+            (await File.ReadAllTextAsync(Path.Combine(program, "Basket.cs"), cancellation)).ShouldContain($"namespace {space};");
+        }
 
-        await feed.Dotnet(cancellation, "build", "-c", "Release", made);
-        string tests = Path.Combine(made, "tests", $"{name}.Tests", "bin", "Release", "net10.0", $"{name}.Tests.dll");
+        await feed.Dotnet(cancellation, "build", "-c", "Release", Path.Combine(folder, "My-2.Shop"));
+        string tests = Path.Combine(folder, "My-2.Shop", "tests", "My-2.Shop.Tests", "bin", "Release", "net10.0", "My-2.Shop.Tests.dll");
         (await feed.Dotnet(cancellation, tests)).Output.ShouldContain("succeeded: 4");
     }
 

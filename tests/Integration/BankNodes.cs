@@ -38,6 +38,7 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             NodeSecret = secret,
             BarrierEvents = BarrierEvents,
             MaxWaitingBytes = MaxWaitingBytes,
+            ReadModels = new ReadModelOptions { CheckInterval = TimeSpan.FromMilliseconds(500) },
         };
         EventSourcedNode node = await EventSourcedNode.StartAsync(Application, servers.Addresses, options, loggers ?? TestServers.Loggers, TimeProvider.System, cancellationToken);
         if (!MayEnd)

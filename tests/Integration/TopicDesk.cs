@@ -47,7 +47,19 @@ internal sealed class TopicDesk : IDisposable
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public Task<EventSourcedNode> Start(NodeLog? log = null, int barrierEvents = 50_000, long? maxWaitingBytes = null) => EventSourcedNode.StartAsync(
-        Application, _servers.Addresses, new KafkaEventSourcingOptions { DataDirectory = Data, Partitions = 1, BarrierEvents = barrierEvents, MaxWaitingBytes = maxWaitingBytes }, log ?? (Microsoft.Extensions.Logging.ILoggerFactory)NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        Application,
+        _servers.Addresses,
+        new KafkaEventSourcingOptions
+        {
+            DataDirectory = Data,
+            Partitions = 1,
+            BarrierEvents = barrierEvents,
+            MaxWaitingBytes = maxWaitingBytes,
+            Processing = new ProcessingOptions { TopicCheckInterval = TimeSpan.FromMilliseconds(500) },
+        },
+        log ?? (Microsoft.Extensions.Logging.ILoggerFactory)NullLoggerFactory.Instance,
+        TimeProvider.System,
+        Cancellation);
 
     /// <summary>Puts commands into the command topic, without command ids unless they are said; they are there when it returns.</summary>
     public async Task Post(IEnumerable<CommandEnvelope> commands, bool withIds = false)

@@ -6,7 +6,7 @@ public sealed class VerificationTests(BankFixture bank) : IAsyncDisposable
 {
     private static readonly TimeSpan Impatience = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
-    private readonly BankNodes _nodes = new(bank.Servers, partitions: 4, sessionTimeout: TimeSpan.FromSeconds(10));
+    private readonly BankNodes _nodes = new(bank.Servers, partitions: 4, sessionTimeout: TimeSpan.FromSeconds(6));
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
