@@ -8,7 +8,7 @@ namespace KafkaEventSourcing.Subscriptions;
 internal sealed class SubscriptionClient(KafkaConnection connection, string topic, TimeProvider time) : IDisposable
 {
     private readonly IProducer<byte[], byte[]?> _producer = new ProducerBuilder<byte[], byte[]?>(connection.Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-    private readonly IConsumer<byte[], byte[]> _answers = new ConsumerBuilder<byte[], byte[]>(connection.Consumer("subscription-answers")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+    private readonly PartitionLogReader _answers = PartitionLogReader.Tailing(connection, "subscription-answers");
 
     /// <summary>Asks, and waits for the answer; blocks.</summary>
     /// <param name="parked">The aggregate as it is parked.</param>
@@ -30,23 +30,12 @@ internal sealed class SubscriptionClient(KafkaConnection connection, string topi
             Reason = reason,
         };
         DeliveryResult<byte[], byte[]?> sent = _producer.ProduceAsync(new TopicPartition(topic, parked.Partition), LedgerFormat.Asked(request), cancellationToken).GetAwaiter().GetResult();
-        _answers.Assign(sent.TopicPartitionOffset);
+        _answers.Begin(sent.TopicPartitionOffset);
         using var late = new CancellationTokenSource(timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         try
         {
-            while (true)
-            {
-                try
-                {
-                    if (LedgerFormat.AnswerTo(request.Id, _answers.Consume(either.Token)) is { } answer)
-                        return answer;
-                }
-                catch (ConsumeException passing) when (KafkaPatience.IsPassing(passing.Error))
-                {
-                    // The same consumer goes on.
-                }
-            }
+            return _answers.Follow(static _ => { }, either.Token).Select(record => LedgerFormat.AnswerTo(request.Id, record)).First(answer => answer is not null)!;
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

@@ -12,8 +12,6 @@ namespace KafkaEventSourcing.Cli.Subscriptions;
 /// <summary><c>kes subscriptions list [APPLICATION.SUBSCRIPTION]</c>.</summary>
 internal static class ListCommand
 {
-    private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(10);
-
     public static Command Create()
     {
         var cluster = new ClusterOptions();
@@ -38,13 +36,13 @@ internal static class ListCommand
 
     private static IEnumerable<Line> Lines(KafkaConnection kafka, SubscriptionTopic topic, CancellationToken cancellationToken)
     {
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(kafka.BoundedReader("kes-subscriptions")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(kafka, "kes-subscriptions");
         foreach ((int partition, LedgerState state) in topic.Read(kafka, cancellationToken))
         {
             var events = new TopicPartition(topic.Family.Events, partition);
             long? position = (state.Position ?? state.Begin)?.Next;
-            long end = PartitionOffsets.Query(consumer, events, QueryTimeout, cancellationToken).High.Value;
-            DateTime? oldest = position is { } from && from < end ? CommittedRecords.Read(consumer, events, from, cancellationToken).FirstOrDefault()?.Message.Timestamp.UtcDateTime : null;
+            long end = reader.Bounds(events, cancellationToken).High.Value;
+            DateTime? oldest = position is { } from && from < end ? reader.Read(events, from, cancellationToken).FirstOrDefault()?.Message.Timestamp.UtcDateTime : null;
             yield return new Line(topic, partition, position, end, oldest is { } time ? TimeProvider.System.GetUtcNow().UtcDateTime - time : TimeSpan.Zero, oldest is null, state.Parked.Count, state.Skipped.Count);
         }
     }

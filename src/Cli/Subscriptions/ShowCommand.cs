@@ -98,8 +98,8 @@ internal static class ShowCommand
     private static void PrintWaiting(KafkaConnection kafka, SubscriptionTopic topic, ParkedAggregate parked, bool asJson, CancellationToken cancellationToken)
     {
         byte[] key = Encoding.UTF8.GetBytes(parked.AggregateId);
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(kafka.BoundedReader("kes-subscriptions")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        foreach (ConsumeResult<byte[], byte[]> record in CommittedRecords.Read(consumer, new TopicPartition(topic.Family.Events, parked.Partition), parked.Offset, cancellationToken))
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(kafka, "kes-subscriptions");
+        foreach (ConsumeResult<byte[], byte[]> record in reader.Read(new TopicPartition(topic.Family.Events, parked.Partition), parked.Offset, cancellationToken))
         {
             if (!record.Message.Key.AsSpan().SequenceEqual(key))
                 continue;

@@ -235,14 +235,15 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         {
             try
             {
-                using IConsumer<byte[], byte[]> consumer = ReplyConsumer(connection);
+                // Without headers: another client's reply is known by what waits here, not by them.
+                using PartitionLogReader reader = PartitionLogReader.Tailing(connection, $"{_topics.Application}-replies", _logger, withHeaders: false);
                 // An explicit offset: whatever is sent from now on is answered behind it, however late the first fetch is.
-                Offset start = next ??= PartitionOffsets.Query(consumer, source, MetadataTimeout, _stop.Token).High;
-                consumer.Assign(new TopicPartitionOffset(source, start));
+                Offset start = next ??= reader.Bounds(source, _stop.Token).High;
+                reader.Begin(new TopicPartitionOffset(source, start));
                 listening.TrySetResult();
                 while (true)
                 {
-                    ConsumeResult<byte[], byte[]> record = consumer.Consume(_stop.Token);
+                    ConsumeResult<byte[], byte[]> record = reader.Next(_stop.Token);
                     next = record.Offset + 1;
                     delay = FirstReplyDelay;
                     Complete(record);
@@ -271,14 +272,6 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
                 return;
             delay = delay * 2 < LongestReplyDelay ? delay * 2 : LongestReplyDelay;
         }
-    }
-
-    private IConsumer<byte[], byte[]> ReplyConsumer(KafkaConnection connection)
-    {
-        ConsumerConfig config = connection.Consumer($"{_topics.Application}-replies");
-        config.FetchWaitMaxMs = 500;
-        config.ConsumeResultFields = "none"; // another client's reply is known by what waits here, not by its headers
-        return new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, line) => KafkaConnection.Log(_logger, line)).SetErrorHandler((_, _) => { }).Build();
     }
 
     private void GiveUp(Exception reason)

@@ -9,13 +9,11 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>Asks the owners of partitions to process dead letters again or to discard them. Needs no domain code. Not thread-safe.</summary>
 public sealed class DeadLetterClient : IDisposable
 {
-    private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
-
     private readonly TopicFamily _topics;
     private readonly AvroMessageSerde _serde;
     private readonly TimeProvider _time;
     private readonly IProducer<byte[]?, byte[]?> _producer;
-    private readonly IConsumer<byte[], byte[]> _replies;
+    private readonly PartitionLogReader _replies;
     private readonly string _replyTo;
 
     /// <summary>A client of <paramref name="topics"/>.</summary>
@@ -24,10 +22,10 @@ public sealed class DeadLetterClient : IDisposable
     {
         (_topics, _serde, _time) = (topics, serde, timeProvider);
         _producer = new ProducerBuilder<byte[]?, byte[]?>(connection.Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        _replies = new ConsumerBuilder<byte[], byte[]>(connection.Consumer($"{topics.Application}-dead-letters")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _replies = PartitionLogReader.Tailing(connection, $"{topics.Application}-dead-letters");
         var source = new TopicPartition(topics.Replies, 0);
         _replyTo = string.Create(CultureInfo.InvariantCulture, $"0/{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
-        _replies.Assign(new TopicPartitionOffset(source, PartitionOffsets.Query(_replies, source, MetadataTimeout, CancellationToken.None).High));
+        _replies.Begin(new TopicPartitionOffset(source, _replies.Bounds(source, CancellationToken.None).High));
     }
 
     /// <summary>Sends <paramref name="request"/> to the owner of <paramref name="partition"/> and waits for its answer; blocks.</summary>
@@ -48,21 +46,13 @@ public sealed class DeadLetterClient : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         try
         {
-            while (true)
+            foreach (ConsumeResult<byte[], byte[]> record in _replies.Follow(static _ => { }, either.Token))
             {
-                ConsumeResult<byte[], byte[]> record;
-                try
-                {
-                    record = _replies.Consume(either.Token);
-                }
-                catch (ConsumeException passing) when (KafkaPatience.IsPassing(passing.Error))
-                {
-                    continue;
-                }
-
                 if (CloudEventHeaders.Find(record.Message.Headers, CloudEventHeaders.CausationId).AsSpan().SequenceEqual(idBytes))
                     return (CommandReply)_serde.Decode(record.Message.Value);
             }
+
+            throw new System.Diagnostics.UnreachableException("Whoever follows a partition does so until it is cancelled.");
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

@@ -66,11 +66,6 @@ public sealed class DeadLetterReader
         return found;
     }
 
-    private IEnumerable<ConsumeResult<byte[], byte[]>> Records(int partition, long fromOffset, CancellationToken cancellationToken)
-    {
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(_connection.BoundedReader("dead-letters"))
-            .SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        foreach (ConsumeResult<byte[], byte[]> record in CommittedRecords.Read(consumer, new TopicPartition(_topic, partition), fromOffset, cancellationToken))
-            yield return record;
-    }
+    private IEnumerable<ConsumeResult<byte[], byte[]>> Records(int partition, long fromOffset, CancellationToken cancellationToken) =>
+        PartitionLogReader.Read(_connection, "dead-letters", new TopicPartition(_topic, partition), fromOffset, cancellationToken);
 }

@@ -57,11 +57,11 @@ public sealed class EventScan(KafkaConnection connection, TopicFamily topics)
 
     private IEnumerable<ConsumeResult<byte[], byte[]>> Records(string topic, int partitions, CancellationToken cancellationToken)
     {
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(connection.BoundedReader($"{topics.Application}-scan")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(connection, $"{topics.Application}-scan");
         for (int partition = 0; partition < partitions; partition++)
         {
             IReadOnlyDictionary<long, DeadLetterResolution> discarded = topic == topics.Events ? _discarded.Of(partition, cancellationToken) : new Dictionary<long, DeadLetterResolution>();
-            foreach (ConsumeResult<byte[], byte[]> record in CommittedRecords.Read(consumer, new TopicPartition(topic, partition), 0, cancellationToken))
+            foreach (ConsumeResult<byte[], byte[]> record in reader.Read(new TopicPartition(topic, partition), 0, cancellationToken))
             {
                 if (!discarded.ContainsKey(record.Offset.Value))
                     yield return record;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Text;
-using System.Threading.Channels;
 using Confluent.Kafka;
 using Confluent.Kafka.Admin;
 using KafkaEventSourcing.Avro;
@@ -10,7 +9,6 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>Reads committed events from the log, up to its end at the time of the call. Each read has a consumer of its own. Thread-safe.</summary>
 public sealed class HistoryReader : IEventLogExtents
 {
-    private const int MaxWaitingRecords = 10_000;
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
 
     private readonly KafkaConnection _connection;
@@ -118,53 +116,10 @@ public sealed class HistoryReader : IEventLogExtents
         }
     }
 
-    private async IAsyncEnumerable<ConsumeResult<byte[], byte[]>> Records(int partition, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var records = Channel.CreateBounded<ConsumeResult<byte[], byte[]>>(new BoundedChannelOptions(MaxWaitingRecords) { SingleReader = true, SingleWriter = true });
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task reading = Task.Factory.StartNew(() => Read(partition, fromOffset, records.Writer, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        try
-        {
-            await foreach (ConsumeResult<byte[], byte[]> record in records.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
-                yield return record;
-        }
-        finally
-        {
-            await stop.CancelAsync().ConfigureAwait(false);
-            await reading.ConfigureAwait(false);
-        }
-    }
-
-    private void Read(int partition, long fromOffset, ChannelWriter<ConsumeResult<byte[], byte[]>> output, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using IConsumer<byte[], byte[]> consumer = Build();
-            foreach (ConsumeResult<byte[], byte[]> record in CommittedRecords.Read(consumer, new TopicPartition(_topics.Events, partition), fromOffset, cancellationToken))
-            {
-                if (!output.TryWrite(record))
-                    output.WriteAsync(record, cancellationToken).AsTask().GetAwaiter().GetResult(); // this thread is the reader's own
-            }
-
-            output.TryComplete();
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            output.TryComplete();
-        }
-        catch (Exception failure)
-        {
-            output.TryComplete(failure);
-        }
-    }
+    private IAsyncEnumerable<ConsumeResult<byte[], byte[]>> Records(int partition, long fromOffset, CancellationToken cancellationToken) =>
+        PartitionLogReader.ReadAsync(_connection, $"{_topics.Application}-history", new TopicPartition(_topics.Events, partition), fromOffset, cancellationToken);
 
     private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
 
     private IAdminClient BuildAdmin() => new AdminClientBuilder(_connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-
-    private IConsumer<byte[], byte[]> Build()
-    {
-        ConsumerConfig config = _connection.BoundedReader($"{_topics.Application}-history");
-        return new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-    }
 }

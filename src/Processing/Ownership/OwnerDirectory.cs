@@ -58,26 +58,18 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
 
     private void Tail()
     {
-        ConsumerConfig config = _connection.Consumer($"{_topics.Application}-owners");
-        config.ConsumeResultFields = "none";
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config)
-            .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line)).SetErrorHandler((_, _) => { }).Build();
-        using IAdminClient admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-        consumer.Assign(TopicPartitions.Of(admin, _topics.Owners, MetadataTimeout).Select(p => new TopicPartitionOffset(_topics.Owners, p, Offset.Beginning)));
-        while (!_stop.IsCancellationRequested)
+        using PartitionLogReader reader = PartitionLogReader.Tailing(_connection, $"{_topics.Application}-owners", _logger, withHeaders: false);
+        using IAdminClient admin = new DependentAdminClientBuilder(reader.Handle).Build();
+        reader.Begin(TopicPartitions.Of(admin, _topics.Owners, MetadataTimeout).Select(p => new TopicPartitionOffset(_topics.Owners, p, Offset.Beginning)));
+        try
         {
-            try
-            {
-                Take(consumer.Consume(_stop.Token));
-            }
-            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (ConsumeException passing) when (KafkaConnection.IsPassing(passing.Error))
-            {
-                LogReadAgain(passing.Error.Reason); // owners are a hint: nothing depends on reading them at once
-            }
+            // Owners are a hint: nothing depends on reading them at once.
+            foreach (ConsumeResult<byte[], byte[]> record in reader.Follow(passing => LogReadAgain(passing.Reason), _stop.Token))
+                Take(record);
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // Disposed.
         }
     }
 

@@ -375,7 +375,7 @@ internal sealed partial class PartitionTask : IDisposable
 
             ProcessingTelemetry.Aborted(_context.Topics);
             PauseAfterAbort(attempt);
-            long end = EventReplay.SettledEnd(_context.Connection, _events, _stop.Token);
+            long end = SettledEnd();
             CheckLog(end);
             _nextEventOffset = end;
         }
@@ -414,6 +414,12 @@ internal sealed partial class PartitionTask : IDisposable
         const int longest = 7;
         if (_stop.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(1 << Math.Min(attempt, longest))))
             throw new OperationCanceledException(_stop.Token);
+    }
+
+    private long SettledEnd()
+    {
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(_context.Connection, "restore");
+        return reader.SettledEnd(_events, _stop.Token);
     }
 
     private IncomingCommand Read(ConsumeResult<byte[], byte[]> record) => _registry.Read(record, _read, _stop.Token);

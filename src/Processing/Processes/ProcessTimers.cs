@@ -25,7 +25,6 @@ internal readonly record struct TimerKey(AggregateId Id, string Name)
 /// </summary>
 internal sealed class ProcessTimers : IDisposable
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(12); // a timer of .NET cannot wait for months; it is armed again then
 
     private readonly Dictionary<TimerKey, DateTimeOffset> _set = [];
@@ -36,7 +35,7 @@ internal sealed class ProcessTimers : IDisposable
     public ProcessTimers(TimeProvider time, Action due)
     {
         _time = time;
-        _alarm = time.CreateTimer(_ => due(), null, System.Threading.Timeout.InfiniteTimeSpan, System.Threading.Timeout.InfiniteTimeSpan);
+        _alarm = time.CreateTimer(_ => due(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>How many are set.</summary>
@@ -46,16 +45,8 @@ internal sealed class ProcessTimers : IDisposable
     /// <exception cref="InvalidDataException">A record there is no timer.</exception>
     public void Load(KafkaConnection connection, TopicPartition timers, AvroMessageSerde serde, CancellationToken cancellationToken)
     {
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(connection.BoundedReader("timers")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, timers, Timeout, cancellationToken);
-        if (bounds.High.Value <= bounds.Low.Value)
-            return;
-        consumer.Assign(new TopicPartitionOffset(timers, bounds.Low));
-        while (true)
+        foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(connection, "timers", timers, 0, cancellationToken))
         {
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF)
-                return;
             if (TimerKey.Read(record.Message.Key) is not { } key)
                 throw new InvalidDataException($"The record {record.Topic} {record.Partition.Value}@{record.Offset.Value} is no timer. Somebody else has written there.");
             Set(key, record.Message.Value is { } value ? ((Avro.Messages.TimerElapsed)serde.Decode(value)).Due : null);
@@ -105,7 +96,7 @@ internal sealed class ProcessTimers : IDisposable
             }
 
             TimeSpan wait = time - _time.GetUtcNow();
-            _alarm.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait > LongestWait ? LongestWait : wait + TimeSpan.FromMilliseconds(1), System.Threading.Timeout.InfiniteTimeSpan);
+            _alarm.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait > LongestWait ? LongestWait : wait + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
             return;
         }
     }

@@ -16,13 +16,8 @@ internal sealed partial class EventReplay
         byte[] key = IncomingCommand.KeyOf(id);
         long version = _aggregates.Get(id).Version;
         var changed = new Dictionary<AggregateId, Change>();
-        using IConsumer<byte[], byte[]> consumer = Build(_connection, AutoOffsetReset.Earliest); // versions tell what is missing
-        consumer.Assign(new TopicPartitionOffset(_partition, offset));
-        while (true)
+        foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(_connection, "restore", _partition, offset, cancellationToken)) // versions tell what is missing
         {
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF)
-                break;
             if (!record.Message.Key.AsSpan().SequenceEqual(key))
                 continue;
             if (discarded.Contains(record.Offset.Value) || _parked.IsPassedOver(record.Offset.Value))
@@ -55,13 +50,8 @@ internal sealed partial class EventReplay
         var folded = new HashSet<AggregateId>(ids);
         var ended = new HashSet<AggregateId>();
         var changed = new Dictionary<AggregateId, Change>();
-        using IConsumer<byte[], byte[]> consumer = Build(_connection, AutoOffsetReset.Earliest); // versions tell what is missing
-        consumer.Assign(new TopicPartitionOffset(_partition, offset));
-        while (true)
+        foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(_connection, "restore", _partition, offset, cancellationToken)) // versions tell what is missing
         {
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF)
-                break;
             if (DeadLetterFormat.AggregateOf(record.Message.Key) is var id && (id.IsDefault || !folded.Contains(id) || ended.Contains(id)))
                 continue;
             if (_parked.IsPassedOver(record.Offset.Value))

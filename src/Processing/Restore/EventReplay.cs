@@ -19,7 +19,6 @@ internal sealed partial class EventReplay
 
     private const int WriteEvery = 5_000;
     private const long WriteEveryBytes = 8 * 1024 * 1024; // of events, and of the aggregates that they change
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
 
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
@@ -48,29 +47,6 @@ internal sealed partial class EventReplay
         _decode = DecodeOwn;
     }
 
-    /// <summary>The first and the end offset of the partition.</summary>
-    public static (long Start, long End) Bounds(KafkaConnection connection, TopicPartition partition, CancellationToken cancellationToken)
-    {
-        using IConsumer<byte[], byte[]> consumer = Build(connection);
-        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, partition, Timeout, cancellationToken);
-        return (bounds.Low.Value, bounds.High.Value);
-    }
-
-    /// <summary>
-    /// The end of the partition once nothing is open there, as its only writer sees it after an abort: Kafka answers that before the markers stand in the partitions, and they take offsets too.
-    /// </summary>
-    public static long SettledEnd(KafkaConnection connection, TopicPartition partition, CancellationToken cancellationToken)
-    {
-        using IConsumer<byte[], byte[]> consumer = Build(connection);
-        consumer.Assign(new TopicPartitionOffset(partition, PartitionOffsets.Query(consumer, partition, Timeout, cancellationToken).High));
-        while (true)
-        {
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF && record.Offset >= consumer.GetWatermarkOffsets(partition).High)
-                return record.Offset.Value;
-        }
-    }
-
     /// <summary>Folds the events from the store's checkpoint to <paramref name="end"/> and returns how many there were.</summary>
     public long Run(long end, CancellationToken cancellationToken)
     {
@@ -78,15 +54,11 @@ internal sealed partial class EventReplay
         if (_store.Checkpoint >= end)
             return events;
 
-        using IConsumer<byte[], byte[]> consumer = Build(_connection);
-        consumer.Assign(new TopicPartitionOffset(_partition, _store.Checkpoint));
+        // Where the log does not have the offset that is due (any more), going on from its first event would fold another log.
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(_connection, "restore", isExact: true);
         var changed = new Dictionary<AggregateId, Change>();
-        while (true)
+        foreach (ConsumeResult<byte[], byte[]> record in reader.Read(_partition, _store.Checkpoint, cancellationToken))
         {
-            // The last offsets may be transaction markers: the end of the partition ends the replay, not a record.
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF)
-                break;
             TakeInput(record);
             if (_parked.IsPassedOver(record.Offset.Value))
                 PassOver(record, changed);
@@ -105,15 +77,12 @@ internal sealed partial class EventReplay
     /// <exception cref="InvalidDataException">An event cannot be read or folded, or a version is missing.</exception>
     public void Follow(Action<long> caughtUp, CancellationToken cancellationToken)
     {
-        ConsumerConfig config = _connection.Consumer("standby");
-        config.EnablePartitionEof = true;
-        config.AutoOffsetReset = AutoOffsetReset.Error;
-        using IConsumer<byte[], byte[]> consumer = Build(config);
-        consumer.Assign(new TopicPartitionOffset(_partition, _store.Checkpoint));
+        using PartitionLogReader reader = PartitionLogReader.Tailing(_connection, "standby", isExact: true, withEnds: true);
+        reader.Begin(new TopicPartitionOffset(_partition, _store.Checkpoint));
         var changed = new Dictionary<AggregateId, Change>();
         for (long events = 0; ;)
         {
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
+            ConsumeResult<byte[], byte[]> record = reader.Next(cancellationToken);
             if (record.IsPartitionEOF)
             {
                 Write(changed, record.Offset.Value);
@@ -149,17 +118,6 @@ internal sealed partial class EventReplay
 
     /// <summary>Whether <paramref name="cause"/> is that of an event whose value cannot be read: other code may be able to.</summary>
     public static bool IsUnreadable(string cause) => cause is UnknownEvent or UnknownSchema or NotAvro or Undecodable;
-
-    // Where the log does not have the offset that is due (any more), going on from its first event would fold another log.
-    private static IConsumer<byte[], byte[]> Build(KafkaConnection connection, AutoOffsetReset reset = AutoOffsetReset.Error)
-    {
-        ConsumerConfig config = connection.BoundedReader("restore");
-        config.AutoOffsetReset = reset;
-        return Build(config);
-    }
-
-    private static IConsumer<byte[], byte[]> Build(ConsumerConfig config) =>
-        new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
 
     // The order of the log counts, not the offset: the marks of a command topic that was made again begin anew.
     private void TakeInput(ConsumeResult<byte[], byte[]> record)

@@ -11,7 +11,6 @@ internal sealed partial class PositionReader
 {
     private const int FirstStep = 16; // a position, or a barrier, and the marker behind it
     private const int Growth = 16;
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
 
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
@@ -29,14 +28,13 @@ internal sealed partial class PositionReader
     /// <summary>The newest position; null when nobody has written one, or a version of this software that writes none has made the newest barrier.</summary>
     public PartitionPosition? Read(CancellationToken cancellationToken)
     {
-        ConsumerConfig config = _connection.BoundedReader("position");
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, _partition, Timeout, cancellationToken);
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(_connection, "position");
+        WatermarkOffsets bounds = reader.Bounds(_partition, cancellationToken);
         long to = bounds.High.Value;
         for (long step = FirstStep; to > bounds.Low.Value; step *= Growth)
         {
             long from = Math.Max(bounds.Low.Value, to - step);
-            if (TryFind(consumer, from, to, out PartitionPosition? newest, cancellationToken))
+            if (TryFind(reader, from, to, out PartitionPosition? newest, cancellationToken))
                 return newest;
             to = from;
         }
@@ -44,16 +42,14 @@ internal sealed partial class PositionReader
         return null;
     }
 
-    private bool TryFind(IConsumer<byte[], byte[]> consumer, long from, long to, out PartitionPosition? newest, CancellationToken cancellationToken)
+    private bool TryFind(PartitionLogReader reader, long from, long to, out PartitionPosition? newest, CancellationToken cancellationToken)
     {
         newest = null;
         bool found = false;
-        consumer.Assign(new TopicPartitionOffset(_partition, from));
-        while (true)
+        foreach (ConsumeResult<byte[], byte[]> record in reader.Read(_partition, from, cancellationToken))
         {
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF || record.Offset.Value >= to)
-                return found;
+            if (record.Offset.Value >= to)
+                break;
             if (record.Message.Value is null || !(IsKey(record, SnapshotReader.BarrierKey) || IsKey(record, SnapshotReader.PositionKey)))
                 continue;
             try
@@ -67,6 +63,8 @@ internal sealed partial class PositionReader
                 LogForeign(_logger, foreign, _partition.Topic, _partition.Partition.Value, record.Offset.Value);
             }
         }
+
+        return found;
     }
 
     private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);

@@ -10,8 +10,6 @@ namespace KafkaEventSourcing.Processing;
 /// <summary>The newest barrier of one partition of the snapshot topic.</summary>
 internal sealed class SnapshotReader
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
-
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
     private readonly int _partitions;
@@ -46,7 +44,7 @@ internal sealed class SnapshotReader
         var parts = new Dictionary<string, Dictionary<int, AggregateSnapshot>>();
         var misplaced = new Dictionary<string, TopicPartitionOffset>();
         SnapshotBarrier? newest = null;
-        foreach (ConsumeResult<byte[], byte[]> record in Records(cancellationToken))
+        foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(_connection, "snapshots", _partition, 0, cancellationToken))
         {
             byte[] key = record.Message.Key;
             if (IsMisplaced(key))
@@ -148,23 +146,6 @@ internal sealed class SnapshotReader
     private bool IsMisplaced(byte[] key) =>
         SnapshotParts.TryReadKey(key, out byte[] aggregate, out _) ? Murmur2.Partition(aggregate, _partitions) != _partition.Partition.Value
         : key is not [0, ..] && Murmur2.Partition(key, _partitions) != _partition.Partition.Value; // a control character begins what is no aggregate's
-
-    private IEnumerable<ConsumeResult<byte[], byte[]>> Records(CancellationToken cancellationToken)
-    {
-        ConsumerConfig config = _connection.BoundedReader("snapshots");
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, _partition, Timeout, cancellationToken);
-        if (bounds.High.Value <= bounds.Low.Value)
-            yield break;
-        consumer.Assign(new TopicPartitionOffset(_partition, bounds.Low));
-        while (true)
-        {
-            ConsumeResult<byte[], byte[]> record = consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF)
-                yield break;
-            yield return record;
-        }
-    }
 }
 
 /// <summary>

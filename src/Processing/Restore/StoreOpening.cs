@@ -24,7 +24,7 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
     /// <exception cref="UnexpectedLogException">The log is not the one that store or snapshots were made from, or its first events are gone and nothing covers them.</exception>
     public OpenedStore Open(ParkedAggregates parked, TopicIdentities topics, PartitionPosition? recorded, CancellationToken cancellationToken)
     {
-        (long start, long end) = EventReplay.Bounds(context.Connection, _events, cancellationToken); // behind what was recorded, as it is read later
+        (long start, long end) = Bounds(cancellationToken); // behind what was recorded, as it is read later
         StateStore store = OpenStore();
         try
         {
@@ -87,6 +87,13 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
         }
     }
 
+    private (long Start, long End) Bounds(CancellationToken cancellationToken)
+    {
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(context.Connection, "restore");
+        WatermarkOffsets bounds = reader.Bounds(_events, cancellationToken);
+        return (bounds.Low.Value, bounds.High.Value);
+    }
+
     private StateStore OpenStore() => StateStore.Open(
         context.Options.StoreOf(partition), context.Definition, _stateType, context.Options.RecentCommands, StoreMemory.With(context.Options.StateStores), context.Options.StateStores.MaxOpenFiles);
 
@@ -99,7 +106,7 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
             if (new SnapshotReader(context, partition, registry).ReadInto(store, _stateType, cancellationToken) is not { } barrier)
                 return false;
             if (barrier.NextEventOffset > end)
-                end = EventReplay.Bounds(context.Connection, _events, cancellationToken).End; // the owner of a copy goes on meanwhile
+                end = Bounds(cancellationToken).End; // the owner of a copy goes on meanwhile
             if (barrier.NextEventOffset > end)
                 throw new UnexpectedLogException(_events.Topic, $"The topic {_events.Topic} ends at offset {end} in partition {partition}, and its snapshots cover it up to {barrier.NextEventOffset}: it has lost events, or is another topic of the same name.");
             if (barrier.Missing > 0)

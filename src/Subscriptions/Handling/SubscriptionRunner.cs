@@ -84,14 +84,13 @@ public sealed class SubscriptionRunner : IAsyncDisposable
     // On a thread that may block.
     private static long StartOf(SubscriptionStart start, KafkaConnection connection, TopicPartition partition, CancellationToken cancellationToken)
     {
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(connection.Consumer("kes-subscription-start")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, partition, Patience, cancellationToken);
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(connection, "kes-subscription-start", patience: Patience);
+        WatermarkOffsets bounds = reader.Bounds(partition, cancellationToken);
         if (start is { IsNow: false, Time: null })
             return bounds.Low.Value;
         if (start.Time is { } time)
         {
-            long at = PartitionOffsets.At(consumer, [new TopicPartitionTimestamp(partition, new Timestamp(time))], Patience, cancellationToken)[partition];
-            if (at >= 0)
+            if (reader.OffsetAt(partition, time, cancellationToken) is >= 0 and var at)
                 return at;
         }
 

@@ -66,7 +66,7 @@ internal sealed class LedgerState
 /// <summary>Reads a subscription's topic, partition by partition, up to its end at the time of the call. The calls block. Not thread-safe.</summary>
 internal sealed class LedgerReader : IDisposable
 {
-    private readonly IConsumer<byte[], byte[]> _consumer;
+    private readonly PartitionLogReader _reader;
     private readonly string _topic;
     private readonly Action<string> _foreign;
 
@@ -74,7 +74,7 @@ internal sealed class LedgerReader : IDisposable
     public LedgerReader(KafkaConnection connection, string topic, Action<string> foreign)
     {
         (_topic, _foreign) = (topic, foreign);
-        _consumer = new ConsumerBuilder<byte[], byte[]>(connection.BoundedReader("subscription-ledger")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _reader = PartitionLogReader.ToEnd(connection, "subscription-ledger");
     }
 
     /// <summary>What <paramref name="partition"/> says.</summary>
@@ -82,7 +82,7 @@ internal sealed class LedgerReader : IDisposable
     public LedgerState Read(int partition, CancellationToken cancellationToken)
     {
         var state = new LedgerState();
-        foreach (ConsumeResult<byte[], byte[]> record in CommittedRecords.Read(_consumer, new TopicPartition(_topic, partition), 0, cancellationToken))
+        foreach (ConsumeResult<byte[], byte[]> record in _reader.Read(new TopicPartition(_topic, partition), 0, cancellationToken))
         {
             try
             {
@@ -98,5 +98,5 @@ internal sealed class LedgerReader : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _consumer.Dispose();
+    public void Dispose() => _reader.Dispose();
 }

@@ -10,7 +10,7 @@ internal sealed partial class RequestTail : IAsyncDisposable
     private readonly string _topic;
     private readonly Action<int, SubscriptionRequest> _ask;
     private readonly ILogger _logger;
-    private readonly IConsumer<byte[], byte[]> _consumer;
+    private readonly PartitionLogReader _reader;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
     private readonly HashSet<int> _followed = [];
@@ -19,10 +19,7 @@ internal sealed partial class RequestTail : IAsyncDisposable
     public RequestTail(KafkaConnection connection, string group, string topic, Action<int, SubscriptionRequest> ask, ILogger logger)
     {
         (_topic, _ask, _logger) = (topic, ask, logger);
-        _consumer = new ConsumerBuilder<byte[], byte[]>(connection.Consumer($"{group}-requests"))
-            .SetLogHandler((_, line) => KafkaConnection.Log(logger, line))
-            .SetErrorHandler((_, _) => { })
-            .Build();
+        _reader = PartitionLogReader.Tailing(connection, $"{group}-requests", logger);
         _running = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
@@ -32,7 +29,7 @@ internal sealed partial class RequestTail : IAsyncDisposable
         lock (_lock)
         {
             if (!_stop.IsCancellationRequested && _followed.Add(partition))
-                _consumer.IncrementalAssign([new TopicPartitionOffset(_topic, partition, offset)]);
+                _reader.Add(new TopicPartitionOffset(_topic, partition, offset));
         }
     }
 
@@ -41,7 +38,7 @@ internal sealed partial class RequestTail : IAsyncDisposable
         lock (_lock)
         {
             if (!_stop.IsCancellationRequested && _followed.Remove(partition))
-                _consumer.IncrementalUnassign([new TopicPartition(_topic, partition)]);
+                _reader.Remove(new TopicPartition(_topic, partition));
         }
     }
 
@@ -50,7 +47,7 @@ internal sealed partial class RequestTail : IAsyncDisposable
         lock (_lock)
             _stop.Cancel();
         await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _consumer.Dispose();
+        _reader.Dispose();
         _stop.Dispose();
     }
 
@@ -62,7 +59,7 @@ internal sealed partial class RequestTail : IAsyncDisposable
             {
                 try
                 {
-                    ConsumeResult<byte[], byte[]> record = _consumer.Consume(_stop.Token);
+                    ConsumeResult<byte[], byte[]> record = _reader.Next(_stop.Token);
                     if (LedgerFormat.RequestOf(record) is { } request)
                         _ask(record.Partition.Value, request);
                 }

@@ -150,8 +150,8 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
         TopicId topic = TopicOf(cancellationToken);
         if (mark.Topic.Differs(topic))
             throw new PartitionHaltedException($"{where}, is another one than before: its id is '{topic}', and the subscription was at {At(mark)}. Nothing is skipped or handled again unasked. {anew}");
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(_connection.Consumer($"{_group}-look")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        WatermarkOffsets bounds = PartitionOffsets.Query(consumer, new TopicPartition(_events, partition), Patience, cancellationToken);
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(_connection, $"{_group}-look", patience: Patience);
+        WatermarkOffsets bounds = reader.Bounds(new TopicPartition(_events, partition), cancellationToken);
         LedgerMark position = new(topic, committed ?? mark.Next);
         string reset = $"To go on elsewhere, end the subscription's nodes and set the group's offset: kafka-consumer-groups --group {_group} --topic {_events} --reset-offsets.";
         if (position.Next < bounds.Low.Value)

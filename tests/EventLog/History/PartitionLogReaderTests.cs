@@ -8,7 +8,7 @@ namespace KafkaEventSourcing.EventLog.Tests;
 /// <summary>
 /// Readers while a transaction stands open in the partition: so it is on Apache Kafka for a moment after each commit, too, because it is answered before its markers are written. What was answered was missed then.
 /// </summary>
-public sealed class CommittedRecordsTests : IAsyncLifetime
+public sealed class PartitionLogReaderTests : IAsyncLifetime
 {
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan TransactionTimeout = TimeSpan.FromSeconds(30);
@@ -70,8 +70,65 @@ public sealed class CommittedRecordsTests : IAsyncLifetime
         producer.AbortTransaction(TransactionTimeout);
     }
 
+    // Apache Kafka answers an abort before its markers are written. A writer that took the end of the moment expected its next event where the marker came to stand, and aborted again.
+    [Fact]
+    public async Task End_after_an_abort_is_behind_the_marker_however_late_it_is_written()
+    {
+        var partition = new TopicPartition(_topics.Events, 0);
+        (await Task.Run(() => SettledEnd(partition), Cancellation)).ShouldBe(0);
+        using IProducer<Null, string> producer = Producer();
+        producer.BeginTransaction();
+        await Produce(producer, _topics.Events, "aborted");
+
+        Task<long> end = Task.Run(() => SettledEnd(partition), Cancellation);
+        await Should.ThrowAsync<TimeoutException>(end.WaitAsync(Moment, TimeProvider.System, Cancellation));
+        producer.AbortTransaction(TransactionTimeout);
+        (await end).ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Records_from_an_offset_that_the_partition_does_not_have_are_those_that_it_has_or_an_error_for_who_must_have_it(bool isExact)
+    {
+        using IProducer<Null, string> producer = Producer();
+        producer.BeginTransaction();
+        await Produce(producer, _topics.Events, "first");
+        await Produce(producer, _topics.Events, "second");
+        producer.CommitTransaction(TransactionTimeout);
+        var partition = new TopicPartition(_topics.Events, 0);
+        using (IAdminClient admin = new AdminClientBuilder(_servers.Addresses.KafkaConnection.Admin()).Build())
+            await admin.DeleteRecordsAsync([new TopicPartitionOffset(partition, 1)]);
+
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(_servers.Addresses.KafkaConnection, "test", isExact);
+        Task<long[]> read = Task.Run(() => reader.Read(partition, 0, Cancellation).Select(r => r.Offset.Value).ToArray(), Cancellation);
+        if (isExact)
+            (await Should.ThrowAsync<ConsumeException>(read)).Error.Code.ShouldBe(ErrorCode.Local_AutoOffsetReset);
+        else
+            (await read).ShouldBe([1L]);
+    }
+
+    // A restore whose leader had gone in the middle waited for ever, and said nothing.
+    [Fact]
+    public async Task Read_that_gets_neither_record_nor_end_names_topic_partition_and_offset()
+    {
+        using var cluster = new MockCluster(brokers: 1);
+        cluster.CreateTopic("events", partitions: 2, replicas: 1);
+        cluster.Refuse(MockCluster.Fetch, ErrorCode.Local_Transport, 10_000); // the connection is closed each time
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(cluster.Connection, "test", silence: Moment);
+        KafkaException silent = await Should.ThrowAsync<KafkaException>(Task.Run(() => reader.Read(new TopicPartition("events", 1), 0, Cancellation).Count(), Cancellation));
+        silent.Error.Code.ShouldBe(ErrorCode.Local_TimedOut);
+        silent.Error.Reason.ShouldBe("events, partition 1, cannot be read from offset 0 on: neither a record nor its end has come within 0.5 s.");
+    }
+
     private static Task Produce(IProducer<Null, string> producer, string topic, string value) =>
         producer.ProduceAsync(new TopicPartition(topic, 0), new Message<Null, string> { Value = value }, Cancellation);
+
+    private long SettledEnd(TopicPartition partition)
+    {
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(_servers.Addresses.KafkaConnection, "test");
+        return reader.SettledEnd(partition, Cancellation);
+    }
 
     private IProducer<Null, string> Producer()
     {

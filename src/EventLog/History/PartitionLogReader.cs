@@ -1,0 +1,237 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace KafkaEventSourcing.EventLog;
+
+/// <summary>
+/// Reads partitions with a consumer of its own, read-committed and as a member of no group: to the end as it is at the start (<see cref="Read(TopicPartition, long, CancellationToken)"/>), or on and on (<see cref="Next"/>).
+/// The calls block: they belong to a thread that may, or to <see cref="ReadAsync"/>, which brings its own. Not thread-safe, but for <see cref="Add"/> and <see cref="Remove"/>.
+/// </summary>
+/// <remarks>
+/// Kafka answers a commit before its marker is in each partition, and until then a read-committed reader is given an end before the transaction: what was answered already would be missed. The end is the one of all records
+/// therefore, and what is open there is waited for.
+/// </remarks>
+internal sealed class PartitionLogReader : IDisposable
+{
+    private const int MaxWaitingRecords = 10_000;
+    private static readonly TimeSpan OpenPatience = TimeSpan.FromSeconds(15); // a transaction that is open for longer has lost its writer: nothing of it has been answered
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+
+    private readonly IConsumer<byte[], byte[]> _consumer;
+    private readonly bool _isExact;
+
+    private PartitionLogReader(ConsumerConfig config, bool isExact, ILogger? logger)
+    {
+        _isExact = isExact;
+        if (isExact)
+            config.AutoOffsetReset = AutoOffsetReset.Error;
+        _consumer = new ConsumerBuilder<byte[], byte[]>(config)
+            .SetLogHandler((_, line) =>
+            {
+                if (logger is not null)
+                    KafkaConnection.Log(logger, line);
+            })
+            .SetErrorHandler((_, _) => { })
+            .Build();
+    }
+
+    /// <summary>For how long a leader is asked that does not serve its partition yet. 15 seconds.</summary>
+    public TimeSpan Patience { get; private set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>For how long a cluster may give neither a record nor the end of the partition before a read fails. Two minutes.</summary>
+    public TimeSpan Silence { get; private set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>The handle of the client, for an admin client that shares its connections.</summary>
+    public Handle Handle => _consumer.Handle;
+
+    /// <summary>A reader of what is there.</summary>
+    /// <param name="connection">The cluster.</param>
+    /// <param name="name">What brokers know it as.</param>
+    /// <param name="isExact">Whether an offset that the partition does not have (any more) is an error; else what is there is read.</param>
+    /// <param name="silence">What <see cref="Silence"/> is; null: the default.</param>
+    /// <param name="patience">What <see cref="Patience"/> is; null: the default.</param>
+    public static PartitionLogReader ToEnd(KafkaConnection connection, string name, bool isExact = false, TimeSpan? silence = null, TimeSpan? patience = null)
+    {
+        var reader = new PartitionLogReader(connection.BoundedReader(name), isExact, null);
+        (reader.Silence, reader.Patience) = (silence ?? reader.Silence, patience ?? reader.Patience);
+        return reader;
+    }
+
+    /// <summary>A reader of what is there and of what comes.</summary>
+    /// <param name="connection">The cluster.</param>
+    /// <param name="name">What brokers know it as.</param>
+    /// <param name="logger">Gets the client's log lines; null: nobody does.</param>
+    /// <param name="isExact">Whether an offset that the partition does not have (any more) is an error; else the first that it has is read.</param>
+    /// <param name="withEnds">Whether <see cref="Next"/> returns an end of the partition too, each time that it is reached.</param>
+    /// <param name="withHeaders">Whether records have headers and timestamps.</param>
+    public static PartitionLogReader Tailing(KafkaConnection connection, string name, ILogger? logger = null, bool isExact = false, bool withEnds = false, bool withHeaders = true)
+    {
+        ConsumerConfig config = connection.Consumer(name);
+        config.EnablePartitionEof = withEnds;
+        if (!withHeaders)
+            config.ConsumeResultFields = "none";
+        return new PartitionLogReader(config, isExact, logger);
+    }
+
+    /// <summary>The committed records of one partition, in order, by a reader of its own.</summary>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public static IEnumerable<ConsumeResult<byte[], byte[]>> Read(KafkaConnection connection, string name, TopicPartition source, long fromOffset, CancellationToken cancellationToken)
+    {
+        using PartitionLogReader reader = ToEnd(connection, name);
+        foreach (ConsumeResult<byte[], byte[]> record in reader.Read(source, fromOffset, cancellationToken))
+            yield return record;
+    }
+
+    /// <summary>The same, on a thread of its own, which is a bounded number of records ahead.</summary>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public static async IAsyncEnumerable<ConsumeResult<byte[], byte[]>> ReadAsync(
+        KafkaConnection connection, string name, TopicPartition source, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var records = Channel.CreateBounded<ConsumeResult<byte[], byte[]>>(new BoundedChannelOptions(MaxWaitingRecords) { SingleReader = true, SingleWriter = true });
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task reading = Task.Factory.StartNew(
+            () => Pump(Read(connection, name, source, fromOffset, stop.Token), records.Writer, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            await foreach (ConsumeResult<byte[], byte[]> record in records.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+                yield return record;
+        }
+        finally
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            await reading.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The first offset of <paramref name="partition"/> and its end, before what is not committed yet.</summary>
+    /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka said.</exception>
+    public WatermarkOffsets Bounds(TopicPartition partition, CancellationToken cancellationToken) => PartitionOffsets.Query(_consumer, partition, Patience, cancellationToken);
+
+    /// <summary>The offset of the first record of <paramref name="partition"/> that is not older than <paramref name="time"/>; negative when there is none.</summary>
+    /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka said.</exception>
+    public long OffsetAt(TopicPartition partition, DateTimeOffset time, CancellationToken cancellationToken) =>
+        PartitionOffsets.At(_consumer, [new TopicPartitionTimestamp(partition, new Timestamp(time))], Patience, cancellationToken)[partition];
+
+    /// <summary>The end of <paramref name="partition"/> once nothing is open there, as its only writer sees it after an abort: Kafka answers that before the markers are in the partitions, and they take offsets too.</summary>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public long SettledEnd(TopicPartition partition, CancellationToken cancellationToken)
+    {
+        _consumer.Assign(new TopicPartitionOffset(partition, Bounds(partition, cancellationToken).High));
+        while (true)
+        {
+            ConsumeResult<byte[], byte[]> record = _consumer.Consume(cancellationToken);
+            if (record.IsPartitionEOF && record.Offset >= _consumer.GetWatermarkOffsets(partition).High)
+                return record.Offset.Value;
+        }
+    }
+
+    /// <summary>The committed records of <paramref name="source"/> from <paramref name="fromOffset"/> on (0: from the first), in order, to its end at the time of the call.</summary>
+    /// <exception cref="ConsumeException">The reader is exact and the partition does not have the offset.</exception>
+    /// <exception cref="KafkaException">The cluster does not answer; the error's reason names the partition.</exception>
+    public IEnumerable<ConsumeResult<byte[], byte[]>> Read(TopicPartition source, long fromOffset, CancellationToken cancellationToken)
+    {
+        WatermarkOffsets committed = Bounds(source, cancellationToken);
+        long next = _isExact ? fromOffset : Math.Clamp(fromOffset, committed.Low.Value, Math.Max(committed.Low.Value, committed.High.Value));
+        _consumer.Assign(new TopicPartitionOffset(source, next));
+        long end = -1;
+        bool isOpen = false;
+        long? quietSince = null;
+        while (true)
+        {
+            ConsumeResult<byte[], byte[]>? record = _consumer.Consume(PollInterval);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (record is null)
+            {
+                TimeSpan quiet = TimeProvider.System.GetElapsedTime(quietSince ??= TimeProvider.System.GetTimestamp());
+                if (isOpen && quiet > OpenPatience)
+                    yield break;
+                if (!isOpen && quiet > Silence)
+                    throw Silent(source, next);
+                continue;
+            }
+
+            if (end < 0)
+                end = _consumer.GetWatermarkOffsets(source).High.Value; // of the answer that this record, or this end, came with, or of a later one
+            if (record.Offset.Value >= end)
+                yield break;
+            if (record.IsPartitionEOF)
+            {
+                isOpen = true;
+                continue;
+            }
+
+            (isOpen, quietSince) = (false, null);
+            next = record.Offset.Value + 1;
+            if (record.Offset.Value >= fromOffset)
+                yield return record;
+            if (next == end)
+                yield break;
+        }
+    }
+
+    /// <summary>From now on <see cref="Next"/> returns what is at <paramref name="places"/> and behind them.</summary>
+    public void Begin(params IEnumerable<TopicPartitionOffset> places) => _consumer.Assign(places);
+
+    /// <summary>Another partition is read too. Thread-safe.</summary>
+    public void Add(TopicPartitionOffset place) => _consumer.IncrementalAssign([place]);
+
+    /// <summary>A partition is not read any more. Thread-safe.</summary>
+    public void Remove(TopicPartition partition) => _consumer.IncrementalUnassign([partition]);
+
+    /// <summary>The next record, or the end of a partition; waits until there is one.</summary>
+    /// <exception cref="ConsumeException">It cannot be read now. Where the error passes (<see cref="KafkaPatience.IsPassing"/>) the same reader goes on.</exception>
+    public ConsumeResult<byte[], byte[]> Next(CancellationToken cancellationToken) => _consumer.Consume(cancellationToken);
+
+    /// <summary>What <see cref="Next"/> returns, on and on; errors that pass are told to <paramref name="passing"/>.</summary>
+    /// <exception cref="ConsumeException">The cluster refuses this client for good.</exception>
+    public IEnumerable<ConsumeResult<byte[], byte[]>> Follow(Action<Error> passing, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            ConsumeResult<byte[], byte[]> record;
+            try
+            {
+                record = _consumer.Consume(cancellationToken);
+            }
+            catch (ConsumeException away) when (KafkaPatience.IsPassing(away.Error))
+            {
+                passing(away.Error);
+                continue;
+            }
+
+            yield return record;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _consumer.Dispose();
+
+    private KafkaException Silent(TopicPartition source, long next) => new(new Error(
+        ErrorCode.Local_TimedOut,
+        string.Create(CultureInfo.InvariantCulture, $"{source.Topic}, partition {source.Partition.Value}, cannot be read from offset {next} on: neither a record nor its end has come within {Silence.TotalSeconds:0.#} s.")));
+
+    private static void Pump(IEnumerable<ConsumeResult<byte[], byte[]>> records, ChannelWriter<ConsumeResult<byte[], byte[]>> output, CancellationToken cancellationToken)
+    {
+        try
+        {
+            foreach (ConsumeResult<byte[], byte[]> record in records)
+            {
+                if (!output.TryWrite(record))
+                    output.WriteAsync(record, cancellationToken).AsTask().GetAwaiter().GetResult(); // this thread is the reader's own
+            }
+
+            output.TryComplete();
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            output.TryComplete();
+        }
+        catch (Exception failure)
+        {
+            output.TryComplete(failure);
+        }
+    }
+}
