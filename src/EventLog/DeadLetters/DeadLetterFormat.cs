@@ -60,7 +60,6 @@ public static class DeadLetterFormat
 
     private const int LetterHeaders = 8;
     private const int MaxMessageLength = 2_000;
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>The letter of <paramref name="original"/>.</summary>
     public static Message<byte[], byte[]> Letter(ConsumeResult<byte[], byte[]> original, string cause, string message, bool queued, DateTimeOffset now)
@@ -118,17 +117,7 @@ public static class DeadLetterFormat
     }
 
     /// <summary>The aggregate that a key names; <c>default</c> when it names none.</summary>
-    public static AggregateId AggregateOf(byte[]? key)
-    {
-        try
-        {
-            return key is not null && AggregateId.TryParse(StrictUtf8.GetString(key), out AggregateId id, out _) ? id : default;
-        }
-        catch (DecoderFallbackException)
-        {
-            return default;
-        }
-    }
+    public static AggregateId AggregateOf(byte[]? key) => RecordIds.AggregateOf(key);
 
     /// <summary>Folds the next record into <paramref name="letters"/>, by offset.</summary>
     /// <exception cref="InvalidDataException">It is no record that this library wrote.</exception>
@@ -163,7 +152,7 @@ public static class DeadLetterFormat
         Partition = record.Partition.Value,
         Offset = record.Offset.Value,
         AggregateId = AggregateOf(record.Message.Key),
-        CommandId = Text(record, OriginTopicHeader).EndsWith(TopicFamily.CommandsSuffix, StringComparison.Ordinal) ? CommandIdOf(record.Message.Headers) : default,
+        CommandId = Text(record, OriginTopicHeader).EndsWith(TopicFamily.CommandsSuffix, StringComparison.Ordinal) ? RecordIds.CommandOf(CloudEventHeaders.Find(record.Message.Headers, CloudEventHeaders.Id)) : default,
         IsQueued = queued,
         Cause = Text(record, CauseHeader),
         Message = Text(record, MessageHeader),
@@ -171,18 +160,6 @@ public static class DeadLetterFormat
         OriginOffset = Number(record, OriginOffsetHeader),
         ParkedAt = Time(record),
     };
-
-    private static CommandId CommandIdOf(Headers headers)
-    {
-        try
-        {
-            return CloudEventHeaders.Find(headers, CloudEventHeaders.Id) is { } value && CommandId.TryParse(StrictUtf8.GetString(value), out CommandId id, out _) ? id : default;
-        }
-        catch (DecoderFallbackException)
-        {
-            return default;
-        }
-    }
 
     private static Message<byte[], byte[]> Entry(byte[]? key, long letter, DateTimeOffset now, string kind, params ReadOnlySpan<(string Name, string Value)> more)
     {

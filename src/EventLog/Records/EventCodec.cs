@@ -82,8 +82,10 @@ public sealed class EventCodec
             byte[] key = record.Message.Key ?? throw new InvalidDataException("It has no key.");
             if (_partitions is { } partitions && Murmur2.Partition(key, partitions) is var right && right != record.Partition.Value)
                 throw new InvalidDataException($"It lies on partition {record.Partition.Value}, and of {partitions} partitions its key belongs to {right}.");
+            if (!RecordIds.TryReadAggregate(key, out AggregateId aggregate, out string? error))
+                throw new InvalidDataException($"Its key must be the aggregate id: {error}");
             return new EventHead(
-                AggregateId.Parse(Encoding.UTF8.GetString(key)), version, time, command,
+                aggregate, version, time, command,
                 correlation is null ? null : correlation.AsSpan().SequenceEqual(causation) ? command.Value : Encoding.UTF8.GetString(correlation));
         }
         catch (Exception wrong) when (wrong is InvalidDataException or InvalidInputException)

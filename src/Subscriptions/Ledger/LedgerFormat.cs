@@ -53,7 +53,7 @@ internal static class LedgerFormat
     public static SubscriptionRequest? RequestOf(ConsumeResult<byte[], byte[]> record) =>
         record.Message.Value is { } value && KeyOf(record).StartsWith(Request, StringComparison.Ordinal) ? Read(record, value, LedgerJson.Default.SubscriptionRequest) : null;
 
-    public static string KeyOf(ConsumeResult<byte[], byte[]> record) => record.Message.Key is { } key ? Encoding.UTF8.GetString(key) : "";
+    public static string KeyOf(ConsumeResult<byte[], byte[]> record) => RecordIds.TryDecode(record.Message.Key, out string? key) ? key : "";
 
     public static T Read<T>(ConsumeResult<byte[], byte[]> record, byte[] value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
         where T : class
