@@ -124,7 +124,7 @@ public class EngineBenchmarks
     {
         int faults = 0;
         foreach (ConsumeResult<byte[], byte[]> record in _records)
-            faults += IncomingCommand.Read(record, default, _serde, Account.Definition).Fault is null ? 0 : 1;
+            faults += CommandRecord.Read(record, default, _serde, Account.Definition).Fault is null ? 0 : 1;
         return faults == 0 ? faults : throw new InvalidOperationException("A command cannot be read.");
     }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
@@ -15,7 +14,7 @@ namespace KafkaEventSourcing.Processing;
 /// Decides the commands of one aggregate type: a partition task for each partition that the consumer group gives this node. Reads are thread-safe; start and
 /// dispose it once.
 /// </summary>
-public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposable
+public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
 {
     private const int LooksPerTimeout = 50;
     private static readonly TimeSpan ShortestLook = TimeSpan.FromMilliseconds(10);
@@ -34,14 +33,8 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     private readonly NodeIdentity _node;
     private readonly IReadOnlyList<AggregateDefinition> _application;
     private readonly FrozenSet<Type> _commandTypes;
-    private readonly ConcurrentDictionary<int, PartitionTask> _tasks = [];
-    private readonly ConcurrentDictionary<int, PartitionTask> _ending = []; // they may have their store open still
-    private readonly CancellationTokenSource _stop = new();
-    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly GroupMembership _membership;
     private TopicEncoder? _commandEncoder;
-    private int _partitions;
-    private volatile bool _assigned;
-    private StandbyKeeper? _standbys;
     private ITimer? _lateCallers;
 
     /// <summary>A processor of <paramref name="definition"/>, one of <paramref name="application"/>'s aggregates: those that processes send commands to. Null: it is the only one.</summary>
@@ -58,38 +51,39 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         _commandTypes = definition.CommandTypes.ToFrozenSet();
         _logger = loggerFactory.CreateLogger<CommandProcessor>();
         _node = new NodeIdentity(options.NodeId ?? $"node-{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
+        _membership = new GroupMembership(definition, topics, connection, serde, options, _node, timeProvider, _logger);
     }
 
     /// <summary>Completes when this node has got its partitions for the first time and serves all of them, but for those that are halted.</summary>
-    public Task Ready => _ready.Task;
+    public Task Ready => _membership.Ready;
 
     /// <summary>Ends when the processor was disposed, or faults with what stopped it.</summary>
-    public Task Completion { get; private set; } = Task.CompletedTask;
+    public Task Completion => _membership.Completion;
 
     /// <summary>Whether this node has its partitions and serves all of them; not where its command topic has got more than it had when the node started.</summary>
-    public bool IsReady => _assigned && _unread.Length == 0 && _tasks.Values.All(t => t.Status == PartitionStatus.Serving);
+    public bool IsReady => _membership.IsAssigned && _membership.Unread.Count == 0 && _membership.Tasks.All(t => t.Status == PartitionStatus.Serving);
 
     /// <summary>The partitions that the command topic has got since this node started: keys have moved, and they are read by nobody. What is in them stays.</summary>
-    public IReadOnlyList<int> UnreadPartitions => _unread;
+    public IReadOnlyList<int> UnreadPartitions => _membership.Unread;
 
     /// <summary>The id of this node.</summary>
     public string NodeId => _node.Id;
 
     /// <summary>What each partition of this node is doing.</summary>
-    public IReadOnlyDictionary<int, PartitionStatus> Partitions => _tasks.ToDictionary(t => t.Key, t => t.Value.Status);
+    public IReadOnlyDictionary<int, PartitionStatus> Partitions => _membership.Tasks.ToDictionary(t => t.Partition, t => t.Status);
 
     /// <summary>How many partitions the aggregate type has; 0 before the node has joined its group.</summary>
-    public int PartitionCount => _partitions;
+    public int PartitionCount => _membership.Partitions;
 
     /// <summary>For how long the partition that waits longest for Kafka, or for a decision, has been busy with one batch; zero when none is.</summary>
-    public TimeSpan LongestBatch => _tasks.Values.Select(t => t.BusyFor).DefaultIfEmpty().Max();
+    public TimeSpan LongestBatch => _membership.Tasks.Select(t => t.BusyFor).DefaultIfEmpty().Max();
 
     /// <summary>How many aggregates of this node's partitions are parked, and how many have events.</summary>
-    public (long Parked, long All) AggregateCounts => _tasks.Values.Select(t => t.Counts).Aggregate((Parked: 0L, All: 0L), (sum, one) => (sum.Parked + one.Parked, sum.All + one.All));
+    public (long Parked, long All) AggregateCounts => _membership.Tasks.Select(t => t.Counts).Aggregate((Parked: 0L, All: 0L), (sum, one) => (sum.Parked + one.Parked, sum.All + one.All));
 
     /// <summary>The partitions of this node where a topic is not the one that was left, and what is wrong with it. They keep their owner and decide nothing; a restart looks again.</summary>
     public IReadOnlyDictionary<int, string> HaltedPartitions =>
-        _tasks.Where(t => t.Value.Status == PartitionStatus.Halted).ToDictionary(t => t.Key, t => t.Value.HaltReason ?? "");
+        _membership.Tasks.Where(t => t.Status == PartitionStatus.Halted).ToDictionary(t => t.Partition, t => t.HaltReason ?? "");
 
     /// <summary>Registers schemas, joins the group and returns; <see cref="Ready"/> tells when it serves.</summary>
     /// <exception cref="KafkaException">The topics cannot be found.</exception>
@@ -111,8 +105,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
             _lateCallers = _time.CreateTimer(_ => EndLateCallers(limit), null, interval, interval);
         }
 
-        Completion = Task.Factory.StartNew(() => Consume(encoders), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
-        _ = Completion.ContinueWith(ended => _ready.TrySetException(ended.Exception?.InnerExceptions ?? (IEnumerable<Exception>)[new ObjectDisposedException(nameof(CommandProcessor))]), TaskScheduler.Default);
+        _membership.Start(encoders);
     }
 
     /// <summary>
@@ -134,7 +127,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     {
         ArgumentNullException.ThrowIfNull(command);
         outcome = null;
-        if (!_tasks.TryGetValue(PartitionOf(command.AggregateId), out PartitionTask? task) || task.Status != PartitionStatus.Serving)
+        if (!_membership.TryFind(PartitionOf(command.AggregateId), out PartitionTask? task) || task.Status != PartitionStatus.Serving)
             return false;
         int bytes = Check(command);
         CommandDigest digest = CommandDigest.Of(_serde.TypeOf(command.Payload.GetType()), s_buffer!.WrittenSpan[WireFormat.HeaderLength..], command.ExpectedVersion);
@@ -156,7 +149,7 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     {
         ArgumentNullException.ThrowIfNull(address);
         _node.Address = address.AbsoluteUri;
-        foreach (PartitionTask task in _tasks.Values)
+        foreach (PartitionTask task in _membership.Tasks)
             task.Announce();
     }
 
@@ -167,13 +160,13 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// <exception cref="AggregateUnavailableException">This node does not own the aggregate's partition (any more), or is still restoring it.</exception>
     public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default)
     {
-        if (_partitions == 0)
+        if (_membership.Partitions == 0)
             throw new AggregateUnavailableException(-1, "This node has not joined its group yet; try again.");
         int partition = PartitionOf(aggregateId);
-        return !_tasks.TryGetValue(partition, out PartitionTask? task) && consistency == ReadConsistency.Eventual && _standbys?.Find(partition) is { } copy
+        return !_membership.TryFind(partition, out PartitionTask? task) && consistency == ReadConsistency.Eventual && _membership.FindCopy(partition) is { } copy
             ? ValueTask.FromResult(copy.Read(aggregateId))
             : task is not null
-            ? task.Read(aggregateId, consistency, cancellationToken)
+            ? task.Reads.Read(aggregateId, consistency, cancellationToken)
             : throw NotHere(partition);
     }
 
@@ -187,9 +180,9 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
         int partition = PartitionOf(aggregateId);
         if (partition >= 0 && atLeast.Partition != partition)
             throw new InvalidInputException("token", $"The token {atLeast} is of partition {atLeast.Partition}, and '{aggregateId}' is in partition {partition}: it is not of a write to this {_definition.Name}.");
-        if (_tasks.TryGetValue(partition, out PartitionTask? task) && task.NextOffset > atLeast.Offset)
-            return task.Read(aggregateId);
-        if (_standbys?.Find(partition) is { } copy && copy.NextOffset > atLeast.Offset)
+        if (_membership.TryFind(partition, out PartitionTask? task) && task.NextOffset > atLeast.Offset)
+            return task.Reads.Read(aggregateId);
+        if (_membership.FindCopy(partition) is { } copy && copy.NextOffset > atLeast.Offset)
             return copy.Read(aggregateId);
         throw task is null ? NotHere(partition) : new AggregateUnavailableException(partition, $"Partition {partition} has not reached {atLeast} on this node; try again.");
     }
@@ -200,9 +193,9 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     /// <exception cref="AggregateUnavailableException">A partition does not serve.</exception>
     public async IAsyncEnumerable<AggregateView> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        foreach ((_, PartitionTask task) in _tasks.OrderBy(t => t.Key))
+        foreach (PartitionTask task in _membership.Tasks.OrderBy(t => t.Partition))
         {
-            foreach (AggregateView view in await task.ReadAll(cancellationToken).ConfigureAwait(false))
+            foreach (AggregateView view in await task.Reads.ReadAll(cancellationToken).ConfigureAwait(false))
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 yield return view;
@@ -215,18 +208,16 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
     {
         if (_lateCallers is not null)
             await _lateCallers.DisposeAsync().ConfigureAwait(false);
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _stop.Dispose();
+        await _membership.DisposeAsync().ConfigureAwait(false);
     }
 
     /// <summary>The partition of an aggregate; -1 before the node has joined its group.</summary>
     public int PartitionOf(AggregateId aggregateId)
     {
-        if (_partitions == 0)
+        if (_membership.Partitions == 0)
             return -1;
         Span<byte> key = stackalloc byte[AggregateId.MaxBytes];
-        return Murmur2.Partition(key[..Encoding.UTF8.GetBytes(aggregateId.Value, key)], _partitions);
+        return Murmur2.Partition(key[..Encoding.UTF8.GetBytes(aggregateId.Value, key)], _membership.Partitions);
     }
 
     /// <summary>The command's payload as the command topic would carry it.</summary>
@@ -242,17 +233,17 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 
     /// <summary>Whether a read of <paramref name="partition"/> can be answered on this node.</summary>
     public bool CanRead(int partition, ReadConsistency consistency) =>
-        StatusOf(partition) == PartitionStatus.Serving || (consistency == ReadConsistency.Eventual && _standbys?.Find(partition) is { IsWarm: true });
+        StatusOf(partition) == PartitionStatus.Serving || (consistency == ReadConsistency.Eventual && _membership.FindCopy(partition) is { IsWarm: true });
 
     /// <summary>Whether this node, as owner or with a warm copy, has come as far as <paramref name="atLeast"/>.</summary>
     public bool CanRead(ConsistencyToken atLeast) =>
-        (_tasks.TryGetValue(atLeast.Partition, out PartitionTask? task) && task.NextOffset > atLeast.Offset) || (_standbys?.Find(atLeast.Partition) is { } copy && copy.NextOffset > atLeast.Offset);
+        (_membership.TryFind(atLeast.Partition, out PartitionTask? task) && task.NextOffset > atLeast.Offset) || (_membership.FindCopy(atLeast.Partition) is { } copy && copy.NextOffset > atLeast.Offset);
 
     /// <summary>The partitions of which this node keeps a copy that is complete.</summary>
-    public IReadOnlyList<int> Standbys => [.. Enumerable.Range(0, _partitions).Where(p => _standbys?.Find(p) is { IsWarm: true })];
+    public IReadOnlyList<int> Standbys => [.. Enumerable.Range(0, _membership.Partitions).Where(p => _membership.FindCopy(p) is { IsWarm: true })];
 
     /// <summary>What a partition is doing on this node; null: it is not here.</summary>
-    public PartitionStatus? StatusOf(int partition) => _tasks.TryGetValue(partition, out PartitionTask? task) ? task.Status : null;
+    public PartitionStatus? StatusOf(int partition) => _membership.TryFind(partition, out PartitionTask? task) ? task.Status : null;
 
     /// <summary>That a caller has got no answer in time.</summary>
     internal static TimeoutException Late(CommandId command, TimeSpan limit) =>
@@ -260,8 +251,8 @@ public sealed partial class CommandProcessor : IAggregateReader, IAsyncDisposabl
 
     private void EndLateCallers(TimeSpan limit)
     {
-        foreach (PartitionTask task in _tasks.Values.Concat(_ending.Values))
-            task.EndLateCallers(limit);
+        foreach (PartitionTask task in _membership.Tasks.Concat(_membership.Ending))
+            task.Intake.EndLateCallers(limit);
     }
 
     private static AggregateUnavailableException NotHere(int partition) => new(partition, $"Partition {partition} is not on this node.");

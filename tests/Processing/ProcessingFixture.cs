@@ -77,6 +77,6 @@ public sealed class ProcessingFixture : IAsyncLifetime
             TopicPartitionOffset = new TopicPartitionOffset(topic, Partition, 42),
             Message = new Message<byte[], byte[]> { Key = key!, Value = value!, Headers = headers ?? [], Timestamp = timestamp ?? new Timestamp(RecordTime) },
         };
-        return IncomingCommand.Read(record, topicId, _serde, Counter.Definition);
+        return CommandRecord.Read(record, topicId, _serde, Counter.Definition);
     }
 }

@@ -46,7 +46,7 @@ internal static class MisplacedCommand
         var forwarded = new Message<byte[], byte[]> { Key = record.Message.Key, Value = record.Message.Value, Headers = headers };
         if (CloudEventHeaders.Find(headers, CloudEventHeaders.Id) is null)
             headers.Add(CloudEventHeaders.Id, Encoding.UTF8.GetBytes(command.CommandId.Value));
-        if (!IncomingCommand.IsTime(record.Message.Timestamp))
+        if (!CommandRecord.IsTime(record.Message.Timestamp))
             forwarded.Timestamp = record.Message.Timestamp;
         else if (CloudEventHeaders.Find(headers, CloudEventHeaders.Time) is null)
             headers.Add(CloudEventHeaders.Time, CloudEventHeaders.Encode(DateTimeOffset.FromUnixTimeMilliseconds(record.Message.Timestamp.UnixTimestampMs)));

@@ -26,10 +26,10 @@ internal sealed class BatchDecider
     private readonly ReactionOutbox _outbox;
     private readonly PooledBuffer _buffer = new();
     private readonly StateCheck _states = new();
-    private readonly Dictionary<AggregateId, Draft> _drafts = [];
+    private readonly Dictionary<AggregateId, AggregateDraft> _drafts = [];
     private readonly List<DecidedEvent> _events = [];
     private readonly List<(IncomingCommand Command, CommandOutcome Outcome)> _answers = [];
-    private readonly List<Draft> _changed = [];
+    private readonly List<AggregateDraft> _changed = [];
     private readonly List<AggregateEntry> _entries = [];
     private readonly List<Message<byte[], byte[]>> _deadLetters = [];
     private readonly List<(AggregateId Aggregate, CommandId Command, string Cause, string Message)> _newlyParked = [];
@@ -154,7 +154,7 @@ internal sealed class BatchDecider
         _changed.AddRange(_drafts.Values.Where(d => d.Outcomes.Count > 0));
         _changed.Sort((x, y) => x.Entry.Key.AsSpan().SequenceCompareTo(y.Entry.Key));
         _entries.Clear();
-        foreach (Draft draft in _changed)
+        foreach (AggregateDraft draft in _changed)
         {
             AggregateEntry entry = draft.Entry;
             foreach (RememberedOutcome outcome in draft.Outcomes)
@@ -168,7 +168,7 @@ internal sealed class BatchDecider
         _store.PutStates(CollectionsMarshal.AsSpan(_entries));
         foreach (AggregateEntry entry in _entries)
             StateBytes += entry.StateBytes;
-        foreach (Draft draft in _changed)
+        foreach (AggregateDraft draft in _changed)
         {
             foreach (int i in draft.Events)
                 _store.PutIndex(draft.Entry.Key, _events[i].Version, OffsetOf(_events[i]));
@@ -196,7 +196,7 @@ internal sealed class BatchDecider
         if (command.AnswerTo is { } sender && !_outbox.Knows(sender.Process))
             return CommandOutcome.Faulted(DraftOf(command.AggregateId).Version, "unknown-process", $"The application has no process '{sender.Process}' that could be told the outcome.");
 
-        Draft draft = DraftOf(command.AggregateId);
+        AggregateDraft draft = DraftOf(command.AggregateId);
         if (FirstOutcome(draft, command) is { } first)
             return first;
         if (!command.Expected.IsMetBy(draft.Version))
@@ -256,7 +256,7 @@ internal sealed class BatchDecider
     }
 
     // The outcome that the id had first; a refusal, when it was that of another command; null, when it had none.
-    private CommandOutcome? FirstOutcome(Draft draft, IncomingCommand command)
+    private CommandOutcome? FirstOutcome(AggregateDraft draft, IncomingCommand command)
     {
         if (!draft.TryGetOutcome(command.CommandId.Value, out RememberedOutcome first) && !_store.TryGetOutcome(draft.Entry, command.CommandId.Value, out first))
             return null;
@@ -340,67 +340,14 @@ internal sealed class BatchDecider
         return null;
     }
 
-    private Draft DraftOf(AggregateId id)
+    private AggregateDraft DraftOf(AggregateId id)
     {
-        if (!_drafts.TryGetValue(id, out Draft? draft))
+        if (!_drafts.TryGetValue(id, out AggregateDraft? draft))
         {
-            _drafts.Add(id, draft = new Draft(_aggregates.Get(id)));
+            _drafts.Add(id, draft = new AggregateDraft(_aggregates.Get(id)));
             _bytes += draft.Entry.StateMemory;
         }
 
         return draft;
-    }
-
-    /// <summary>An aggregate as this batch leaves it.</summary>
-    private sealed class Draft(AggregateEntry entry)
-    {
-        private const int FewOutcomes = 8;
-
-        private Dictionary<string, RememberedOutcome>? _byId;
-        private int _indexed;
-
-        public AggregateEntry Entry => entry;
-
-        public long Version { get; set; } = entry.Version;
-
-        public long EventOffset { get; set; } = entry.EventOffset;
-
-        public object State { get; set; } = entry.State;
-
-        /// <summary>Which events of the batch are the aggregate's.</summary>
-        public List<int> Events { get; } = new(1); // most aggregates have one command in a batch
-
-        public List<RememberedOutcome> Outcomes { get; } = new(1);
-
-        public CommandOutcome Remember(IncomingCommand command, CommandOutcome outcome)
-        {
-            Outcomes.Add(new RememberedOutcome(command.CommandId.Value, outcome, command.Digest));
-            return outcome;
-        }
-
-        public bool TryGetOutcome(string commandId, out RememberedOutcome outcome)
-        {
-            if (Outcomes.Count > FewOutcomes)
-                return IndexedOutcomes().TryGetValue(commandId, out outcome);
-            foreach (RememberedOutcome known in Outcomes)
-            {
-                if (known.CommandId == commandId)
-                {
-                    outcome = known;
-                    return true;
-                }
-            }
-
-            outcome = default;
-            return false;
-        }
-
-        private Dictionary<string, RememberedOutcome> IndexedOutcomes()
-        {
-            _byId ??= [];
-            for (; _indexed < Outcomes.Count; _indexed++)
-                _byId.Add(Outcomes[_indexed].CommandId, Outcomes[_indexed]);
-            return _byId;
-        }
     }
 }

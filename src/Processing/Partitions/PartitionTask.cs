@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Confluent.Kafka;
-using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
@@ -9,67 +8,59 @@ namespace KafkaEventSourcing.Processing;
 
 /// <summary>
 /// The single writer of one partition, on a thread of its own. In this order: it fences the owner before it (<c>InitTransactions</c>), restores, serves. Each batch is
-/// one Kafka transaction of events, replies and the input offset; the store follows only after the commit.
+/// one Kafka transaction of events, replies and the input offset (<see cref="BatchCommitter"/>); the store follows only after the commit.
 /// </summary>
 internal sealed partial class PartitionTask : IDisposable
 {
-    private const int MaxCommitAttempts = 20;
-    private const int MaxDeadLetterBytes = 2 * 1024 * 1024; // whatever fits the command topic, and our headers; the topic's own limit is the same
-    private static readonly TimeSpan TransactionCallTimeout = TimeSpan.FromSeconds(30);
+    private const int ChangesPerSnapshot = 4;
 
     private readonly PartitionContext _context;
     private readonly int _partition;
-    private readonly TopicPartition _commands;
-    private readonly TopicPartition _events;
     private readonly CommandQueue _queue = new();
     private readonly BatchLinger _linger = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Lock _pauseLock = new();
     private readonly List<QueuedCommand> _batch = [];
     private readonly List<IncomingCommand> _deciding = [];
     private readonly ILogger _logger;
     private readonly RegistryWait _registry;
     private readonly CommandTracing _tracing;
     private readonly Func<ConsumeResult<byte[], byte[]>, IncomingCommand> _read;
-    private IProducer<byte[], byte[]> _producer = null!;
-    private EventWriter _writer = null!;
+    private readonly ParkedAggregates _parked;
+    private readonly CommandPlace _place;
+    private PartitionTransactions? _transactions;
     private StateStore? _store;
     private StoreReads? _reads;
-    private AggregateCache _aggregates = null!;
-    private ParkedAggregates _parked = null!;
     private ProcessTimers? _timers;
-    private ReactionOutbox _outbox = null!;
+    private DeadLetterResolver _resolver = null!;
     private BatchDecider _decider = null!;
-    private long _nextEventOffset;
-    private long _eventsSinceBarrier;
-    private long _bytesSinceBarrier;
-    private bool _paused;
-    private int _answered; // callers, by the batch in flight
+    private BatchCommitter _committer = null!;
+    private volatile bool _announce;
     private long _busySince; // 0: it waits for commands
-    private int _forwarded; // commands of the batch in flight that lie on the wrong partition
-    private int _appended; // events, by the batch in flight
-    private long _addedBeforeAnswers;
 
     public PartitionTask(PartitionContext context, int partition)
     {
         (_context, _partition) = (context, partition);
-        _commands = new TopicPartition(context.Topics.Commands, partition);
-        _events = new TopicPartition(context.Topics.Events, partition);
-        _fence = new ReadFence(partition);
         _logger = context.Logger;
         _registry = new RegistryWait(_logger, partition);
         _tracing = new CommandTracing(context.Topics, partition);
+        _parked = new ParkedAggregates(context.Topics, partition, context.Time);
+        _place = new CommandPlace(context, partition);
+        Intake = new CommandIntake(context, _queue, _place);
+        Reads = new OwnerReads(this, context.Definition, context.Topics, _queue);
         _read = record => MisplacedCommand.RightPartition(record, context.Partitions) is { } right
-            ? IncomingCommand.ReadMisplaced(record, TopicOf(record), right, MisplacedCommand.ReasonToKeep(record, right, context.Partitions))
-            : IncomingCommand.Read(record, TopicOf(record), context.Serde, context.Definition);
+            ? CommandRecord.ReadMisplaced(record, _place.TopicOf(record), right, MisplacedCommand.ReasonToKeep(record, right, context.Partitions))
+            : CommandRecord.Read(record, _place.TopicOf(record), context.Serde, context.Definition);
         Completion = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     public int Partition => _partition;
 
     public PartitionStatus Status { get; private set; } = PartitionStatus.Fencing;
+
+    /// <summary>Why the partition is halted; null: it is not.</summary>
+    public string? HaltReason { get; private set; }
 
     /// <summary>The owner before is fenced.</summary>
     public Task Fenced => _fenced.Task;
@@ -86,38 +77,49 @@ internal sealed partial class PartitionTask : IDisposable
     /// <summary>How many aggregates are parked, and how many there are; none while the partition does not serve.</summary>
     public (long Parked, long All) Counts => Status == PartitionStatus.Serving ? (_parked.Count, _store!.Aggregates) : default;
 
-    /// <summary>Adds a command; called by the consumer's thread.</summary>
-    public void Add(ConsumeResult<byte[], byte[]> record)
+    /// <summary>Where commands come in.</summary>
+    public CommandIntake Intake { get; }
+
+    /// <summary>Reads of the partition.</summary>
+    public OwnerReads Reads { get; }
+
+    /// <summary>The first offset whose event reads do not show; -1: the partition does not serve here.</summary>
+    public long NextOffset => Status == PartitionStatus.Serving ? _store!.Checkpoint : -1;
+
+    /// <summary>The topics that the state was made from; null before they are known.</summary>
+    public TopicIdentities? Topics => _place.Known;
+
+    /// <summary>Adds a command of a caller with <paramref name="bytes"/> of payload; false: the partition does not serve here (any more).</summary>
+    /// <exception cref="OverloadedException">Too much waits already.</exception>
+    public bool TryAdd(IncomingCommand command, int bytes) => Status == PartitionStatus.Serving && Intake.TryAdd(command, bytes);
+
+    /// <summary>Publishes the owner again, as this node's address has changed.</summary>
+    public void Announce()
     {
-        if (record.Offset.Value < _due)
-            return;
-        _due = record.Offset.Value + 1;
-        if (_queue.Add(record) <= _context.MaxWaitingBytes())
-            return;
-        lock (_pauseLock)
-        {
-            // Asked again: the task may have taken all of it meanwhile and found nothing paused. Nobody would resume a consumer that is paused before an empty queue.
-            if (_paused || _queue.Bytes <= _context.MaxWaitingBytes())
-                return;
-            _context.Consumer.Pause([_commands]);
-            _paused = true;
-        }
+        _announce = true;
+        _queue.Nudge();
     }
 
-    /// <summary>Adds a command of the direct door with <paramref name="bytes"/> of payload; false: the partition does not serve here (any more).</summary>
-    /// <exception cref="OverloadedException">Too much waits already.</exception>
-    public bool TryAdd(IncomingCommand command, int bytes) =>
-        Status == PartitionStatus.Serving && _queue.TryAdd(command, bytes, _context.MaxWaitingBytes()) is { } added
-        && (added ? true : throw new OverloadedException($"{_context.MaxWaitingBytes():N0} bytes of commands wait for partition {_partition} already; try again in a while."));
-
-    /// <summary>Tells the callers that have waited for longer than <paramref name="limit"/> that they get no answer.</summary>
-    public void EndLateCallers(TimeSpan limit)
+    /// <summary>Ends the deciding, as a topic is not the one that this task left.</summary>
+    public void Halt(UnexpectedLogException reason)
     {
-        foreach (IncomingCommand late in _queue.WaitingSince(Stopwatch.GetTimestamp() - (long)(limit.TotalSeconds * Stopwatch.Frequency)))
-        {
-            late.Caller!.TrySetException(CommandProcessor.Late(late.CommandId, limit));
-            late.Caller.Settled();
-        }
+        _place.Halt(reason);
+        _queue.Nudge();
+    }
+
+    /// <summary>The snapshots topic has been made again, with another id.</summary>
+    public void LoseSnapshots(TopicId now)
+    {
+        _place.LoseSnapshots(now);
+        _queue.Nudge();
+    }
+
+    /// <summary>The offset that is due is not in the command topic (any more): see <see cref="CommandPlace.Find"/>.</summary>
+    public long? FindPlace(CancellationToken cancellationToken)
+    {
+        long? found = _place.Find(cancellationToken);
+        _queue.Nudge(); // it may be halted
+        return found;
     }
 
     /// <summary>Ends the task after the batch that is in flight.</summary>
@@ -131,7 +133,7 @@ internal sealed partial class PartitionTask : IDisposable
     public void Dispose()
     {
         _stop.Dispose();
-        _restarted.Dispose();
+        _place.Dispose();
     }
 
     private void Run()
@@ -139,7 +141,9 @@ internal sealed partial class PartitionTask : IDisposable
         Activity.Current = null; // whoever started the node is not who sends commands
         try
         {
-            Fence();
+            _transactions = new PartitionTransactions(_context, _partition, Reads.Fence, _stop.Token);
+            _transactions.Fence();
+            _fenced.TrySetResult();
             Publish(OwnerStatus.Restoring);
             Restore();
             try
@@ -173,48 +177,15 @@ internal sealed partial class PartitionTask : IDisposable
             ProcessingTelemetry.Halt(_context.Topics, _partition, false);
             _fenced.TrySetResult();
             _settled.TrySetCanceled();
-            _fence.Close();
+            Reads.Fence.Close();
             ProcessingTelemetry.Unwatch(_context.Topics, _partition);
-            _producer?.Dispose();
-            _writer?.Dispose();
-            Close();
+            _transactions?.Dispose();
+            if (_store is not null)
+                (_reads ?? new StoreReads(_store, _partition)).Close();
             ProcessingTelemetry.Unwatch(_parked);
             _timers?.Dispose();
-            GiveUpCallers();
+            Intake.GiveUp(_batch);
         }
-    }
-
-    // Whether a command of the batch in flight took effect is not known here; whoever sends it again, at any door, learns it.
-    private void GiveUpCallers()
-    {
-        foreach (IncomingCommand command in _batch.Select(q => q.Direct).OfType<IncomingCommand>().Concat(_queue.Drain()))
-            command.Caller?.GiveUp(new AggregateUnavailableException(_partition, $"Partition {_partition} has left this node while the command {command.CommandId} waited. The outcome is not known: send it again under the same id to learn it."));
-    }
-
-    private void Close()
-    {
-        if (_store is not null)
-            (_reads ?? new StoreReads(_store, _partition)).Close();
-    }
-
-    private void Fence()
-    {
-        ProducerConfig config = _context.Connection.Producer();
-        config.TransactionalId = $"{_context.Topics.Application}-{_context.Topics.Aggregate}-{_partition}";
-        config.TransactionTimeoutMs = (int)_context.Options.TransactionTimeout.TotalMilliseconds;
-        config.LingerMs = 0; // a commit waits out the linger
-        config.RetryBackoffMs = 1;
-        config.QueueBufferingMaxMessages = 1_000_000;
-        config.DeliveryReportFields = "status";
-        config.MessageMaxBytes = MaxDeadLetterBytes;
-        config.Partitioner = Partitioner.Murmur2Random; // where a partition is not named: commands of processes, and their outcomes
-        _producer = new ProducerBuilder<byte[], byte[]>(config)
-            .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
-            .SetErrorHandler((_, _) => { })
-            .Build();
-        _writer = new EventWriter(_producer, _context.Serde, _context.Encoders, _context.Topics, _partition);
-        _producer.InitTransactions(TransactionCallTimeout);
-        _fenced.TrySetResult();
     }
 
     private void Restore()
@@ -222,21 +193,28 @@ internal sealed partial class PartitionTask : IDisposable
         Status = PartitionStatus.Restoring;
         long started = Stopwatch.GetTimestamp();
         _context.YieldStandby(_partition);
-        _topics = TopicIdentities.Ask(_context, _stop.Token);
-        LoadParked();
+        TopicIdentities topics = TopicIdentities.Ask(_context, _stop.Token);
+        _place.Begin(topics, _parked);
+        _resolver = new DeadLetterResolver(_context, _partition, _registry, _transactions!, _parked, _read, _stop.Token);
+        _resolver.Load();
+        ProcessingTelemetry.Watch(_parked);
         PartitionPosition? recorded = new PositionReader(_context, _partition, _registry).Read(_stop.Token);
-        (_store, long end, bool isWithoutBase) = new StoreOpening(_context, _partition, _registry).Open(_parked, _topics, recorded, _stop.Token);
-        _aggregates = new AggregateCache(_store, _context.Definition, _context.CachedBytes);
+        (_store, long end, bool isWithoutBase) = new StoreOpening(_context, _partition, _registry).Open(_parked, topics, recorded, _stop.Token);
+        var aggregates = new AggregateCache(_store, _context.Definition, _context.CachedBytes);
         long replaying = Stopwatch.GetTimestamp();
-        long events = new EventReplay(_context, _partition, _registry, _store, _aggregates, _parked, ParkEvent).Run(end, _stop.Token);
+        long events = new EventReplay(_context.Connection, new EventFolder(_context, _partition, _registry, _store, aggregates, _parked)).Run(end, _resolver.Park, _stop.Token);
         _reads = new StoreReads(_store, _partition);
-        _outbox = OpenOutbox();
-        _nextEventOffset = end;
-        _eventsSinceBarrier = isWithoutBase ? _context.Options.BarrierEvents : events;
-        ProcessingTelemetry.Watch(_context.Topics, _partition, new PartitionFigures(() => (_store.Aggregates, _eventsSinceBarrier), () => _queue.Bytes));
-        GoOn(recorded);
-        _decider = new BatchDecider(_context.Definition, _partition, _store, _aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, _outbox);
-        FoldWhatCanBeReadNow();
+        Reads.Open(_reads, _parked);
+        if (_context.Definition.Reacts)
+            _timers = ProcessTimers.Open(_context, _partition, _queue.Wake, _stop.Token);
+        var outbox = new ReactionOutbox(_context.Definition, _context.Topics, _partition, _context.Serde, _context.Encoders, _timers, _context.Time, _context.Options.MaxCommandBytes);
+        _decider = new BatchDecider(_context.Definition, _partition, _store, aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, outbox);
+        _committer = new BatchCommitter(
+            _context, _transactions!, _place, Reads.Fence, _queue, _store, aggregates, _decider, outbox, _tracing, end, isWithoutBase ? _context.Options.BarrierEvents : events, _stop.Token);
+        _resolver.Begin(_store, aggregates, _decider, _committer);
+        ProcessingTelemetry.Watch(_context.Topics, _partition, new PartitionFigures(() => (_store.Aggregates, _committer.EventsSinceBarrier), () => _queue.Bytes));
+        _place.GoOn(recorded, _store, end, _transactions!, offset => _context.Reposition(this, offset), _stop.Token);
+        _resolver.FoldWhatCanBeReadNow();
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
         ProcessingTelemetry.Restored(_context.Topics, events, Stopwatch.GetElapsedTime(started));
         LogRestored(_context.Definition.Name, _partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
@@ -255,35 +233,51 @@ internal sealed partial class PartitionTask : IDisposable
                 return;
             Interlocked.Exchange(ref _busySince, Stopwatch.GetTimestamp());
             _linger.Took(_queue.Added);
-            ResumeIfRoom(left);
+            Intake.ResumeIfRoom(left);
             if (_batch.Count == 0 || _announce)
                 CommitAlone();
             if (_batch.Count == 0)
                 continue;
 
             long started = Stopwatch.GetTimestamp();
-            (_answered, _forwarded, _appended) = (0, 0, 0);
+            _committer.Begin();
             Process(_batch);
             TimeSpan took = Stopwatch.GetElapsedTime(started);
-            _linger.Answered(_answered, _addedBeforeAnswers, took, Stopwatch.GetTimestamp());
-            ProcessingTelemetry.Committed(_context.Topics, _batch.Count - _forwarded, _appended, took);
+            BatchFigures figures = _committer.Figures;
+            _linger.Answered(figures.Answered, figures.AddedBeforeAnswers, took, Stopwatch.GetTimestamp());
+            ProcessingTelemetry.Committed(_context.Topics, _batch.Count - figures.Forwarded, figures.Appended, took);
             _decider.Clear();
-            if (_eventsSinceBarrier >= _context.Options.BarrierEvents || _bytesSinceBarrier >= _context.Options.BarrierBytes)
-                TryWriteBarrier(null);
-            if (_fence.IsAwaited)
+            if (_committer.IsBarrierDue)
+                _committer.TryWriteBarrier();
+            if (Reads.Fence.IsAwaited)
                 _queue.Nudge(); // a batch without records has proved nothing to them
         }
     }
 
-    private void ResumeIfRoom(long left)
+    // What whoever watches the topics has found.
+    private void ActOnTopics()
     {
-        lock (_pauseLock)
-        {
-            if (!_paused || left > _context.MaxWaitingBytes() / 2)
-                return;
-            _context.Consumer.Resume([_commands]);
-            _paused = false;
-        }
+        _place.ThrowIfUnexpected();
+        if (!_place.TakeNewSnapshots())
+            return;
+        _store!.ChangeAll();
+        _store.PutTopics(_place.KeptTopics);
+        _committer.TryWriteBarrier();
+    }
+
+    // What no batch has carried: reads that wait, or a new address. One record makes it a transaction that Kafka has to accept; librdkafka does not ask the broker to end an empty one.
+    private void CommitAlone()
+    {
+        if (_announce)
+            Publish(OwnerStatus.Serving);
+        else if (Reads.Fence.IsAwaited)
+            _transactions!.Run(() => _transactions.Writer.WriteFence(_context.ReplyPartitions));
+    }
+
+    private void Publish(OwnerStatus status)
+    {
+        _announce = false; // before the address is read: one that comes now is announced again, one that has come need not be
+        _transactions!.Run(() => _transactions.Writer.WriteOwner(new PartitionOwner { Node = _context.Node.Id, Address = _context.Node.Address, Status = status, Time = _context.Time.GetUtcNow() }));
     }
 
     private void Process(List<QueuedCommand> batch)
@@ -296,17 +290,17 @@ internal sealed partial class PartitionTask : IDisposable
             {
                 if (queued == default)
                 {
-                    AddDueTimers();
+                    _timers!.AddDueTo(_deciding, _context.Options.MaxBatchCommands);
                     continue;
                 }
 
-                IncomingCommand command = queued.Direct ?? Read(queued.Record!);
+                IncomingCommand command = queued.Direct ?? _registry.Read(queued.Record!, _read, _stop.Token);
                 if (receiving is not null)
                     CommandTracing.Link(receiving, command);
                 if (command.Request is not null)
                 {
                     DecideWaiting(input);
-                    Settle(command, queued.Record!.Offset.Value + 1);
+                    _resolver.Resolve(command, queued.Record!.Offset.Value + 1);
                     input = -1;
                     continue;
                 }
@@ -326,7 +320,7 @@ internal sealed partial class PartitionTask : IDisposable
         for (int first = 0, next; first < _deciding.Count; first = next)
         {
             next = first;
-            Commit(
+            _committer.Commit(
                 () =>
                 {
                     for (next = first; next < _deciding.Count && (next == first || _decider.Bytes < _context.Options.MaxBatchBytes); next++)
@@ -358,187 +352,44 @@ internal sealed partial class PartitionTask : IDisposable
         return -1;
     }
 
-    private void Commit(Action decide, Func<long> input)
+    // What the next owner would have to replay is worth a barrier when it is much more than what the barrier would hold. That the partition is free is told for the sake of those who wait; nothing depends on it.
+    private void HandOver()
     {
-        InputMark? next;
-        for (int attempt = 0; ; attempt++)
-        {
-            _decider.Begin(_nextEventOffset);
-            decide();
-            next = input() is >= 0 and var decided ? new InputMark(_topics.Commands, decided) : null;
-            using (Activity? appending = Tracing.IsOn ? _tracing.Append(_decider.Events) : null)
-            {
-                if (TryCommit(next))
-                    break;
-                appending?.SetStatus(ActivityStatusCode.Error, "aborted; it is decided again");
-            }
-
-            ProcessingTelemetry.Aborted(_context.Topics);
-            PauseAfterAbort(attempt);
-            long end = SettledEnd();
-            CheckLog(end);
-            _nextEventOffset = end;
-        }
-
-        int events = _decider.Events.Count;
-        // The transaction's own marker takes the offset behind its events.
-        if (events > 0)
-            _nextEventOffset += events + 1;
-        Decided(next, events);
-        if (_decider.DeadLetters.Count > 0)
-            _store!.PutTopics(_topics);
-        _decider.Apply(_nextEventOffset);
-        _eventsSinceBarrier += events;
-        _bytesSinceBarrier += _decider.StateBytes;
-        _appended += events;
-        _fence.Committed();
-        if (_answered == 0)
-            _addedBeforeAnswers = _queue.Added;
-        foreach ((IncomingCommand command, CommandOutcome outcome) in _decider.Answers)
-        {
-            if (command.Caller is not { } caller)
-                continue;
-            OutcomeReplies.Tell(caller, command, outcome, _partition);
-            _answered++;
-        }
-
-        foreach (IncomingCommand command in _decider.Forwarded)
-            _context.Misplaced.Forwarded(command.Record!, command.ForwardTo!.Value);
-        ProcessingTelemetry.Rerouted(_context.Topics, _decider.Forwarded.Count);
-        _forwarded += _decider.Forwarded.Count;
-    }
-
-    // Kafka refuses the offsets of a member whose group is in a rebalance, or has lost it. The rebalance takes the partition away or leaves it; the thread that learns which may wait for this task already.
-    private void PauseAfterAbort(int attempt)
-    {
-        const int longest = 7;
-        if (_stop.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(1 << Math.Min(attempt, longest))))
-            throw new OperationCanceledException(_stop.Token);
-    }
-
-    private long SettledEnd()
-    {
-        using PartitionLogReader reader = PartitionLogReader.ToEnd(_context.Connection, "restore");
-        return reader.SettledEnd(_events, _stop.Token);
-    }
-
-    private IncomingCommand Read(ConsumeResult<byte[], byte[]> record) => _registry.Read(record, _read, _stop.Token);
-
-    private bool TryCommit(InputMark? input)
-    {
+        Status = PartitionStatus.Stopped;
         try
         {
-            _writer.Begin();
-            IReadOnlyList<DecidedEvent> events = _decider.Events;
-            for (int i = 0; i < events.Count; i++)
-                _writer.WriteEvent(events[i], i == events.Count - 1 ? MarkOfEvents(input) : null);
-            // An answer of the direct door needs no record, but one transaction that Kafka accepts: a batch without events sends one reply, so that a deposed writer cannot say no either.
-            bool fenced = events.Count > 0 || input is not null;
-            foreach ((IncomingCommand command, CommandOutcome outcome) in _decider.Answers)
-            {
-                if (command.Timer is not null)
-                    continue; // nobody waits
-                if (command.Caller is null || !fenced)
-                    _writer.WriteReply(command, outcome, _context.ReplyPartitions);
-                fenced = true;
-            }
-
-            foreach ((TopicPartition target, Message<byte[], byte[]> message) in _outbox.Records)
-                _writer.Write(target, message);
-            foreach (IncomingCommand command in _decider.Forwarded)
-                _writer.WriteForwarded(new TopicPartition(_commands.Topic, command.ForwardTo!.Value), command, _context.Partitions, _context.ReplyPartitions);
-            foreach (Message<byte[], byte[]> entry in _decider.DeadLetters)
-                _writer.WriteDeadLetter(entry);
-            if (input is { } undone && events.Count == 0)
-                _writer.WritePosition(KeptTopics.At(undone.Next, _nextEventOffset));
-            _writer.Complete();
-            if (input is { } mark)
-                _producer.SendOffsetsToTransaction([new TopicPartitionOffset(_commands, mark.Next)], _context.Consumer.ConsumerGroupMetadata, TransactionCallTimeout);
-            if (events.Count > 0 && !LastEventIsWhereItsReplySays(events.Count))
-            {
-                LogUnexpectedOffset(_partition, _nextEventOffset + events.Count - 1, _writer.LastEventOffset);
-                _producer.AbortTransaction(TransactionCallTimeout);
-                return false;
-            }
-
-            if (fenced || _outbox.Records.Count > 0 || _decider.DeadLetters.Count > 0 || _decider.Forwarded.Count > 0)
-                _fence.BeginCommit(); // without a record nobody asks Kafka
-            Commit();
-            return true;
+            if (_committer.EventsSinceBarrier >= _context.Options.HandOverBarrierEvents && _store!.Changed().Count * ChangesPerSnapshot <= _committer.EventsSinceBarrier)
+                _committer.TryWriteBarrier();
+            Publish(OwnerStatus.Released);
         }
-        catch (KafkaTxnRequiresAbortException failed)
+        catch (KafkaException deposed)
         {
-            LogAborted(failed, _partition);
-            _producer.AbortTransaction(TransactionCallTimeout);
-            return false;
+            LogNotReleased(deposed, _partition);
         }
     }
 
-    private bool LastEventIsWhereItsReplySays(int events)
+    // The partition stays this node's, so that nobody else takes it for a new one. Whoever waits is told; nothing is decided.
+    private void BeHalted(UnexpectedLogException reason)
     {
-        AwaitDelivery();
-        return _writer.LastEventOffset == _nextEventOffset + events - 1;
-    }
-
-    // Once this task is told to stop, what is under way is finished.
-    private void AwaitDelivery() => _writer.AwaitDelivery(_stop.IsCancellationRequested ? CancellationToken.None : _stop.Token);
-
-    private void Commit()
-    {
-        AwaitDelivery();
-        for (int attempt = 1; ; attempt++)
-        {
-            try
-            {
-                _producer.CommitTransaction(TransactionCallTimeout);
-                return;
-            }
-            catch (KafkaRetriableException unknown) when (attempt < MaxCommitAttempts)
-            {
-                // Whether it is committed is not known; asking again tells. When it stays unknown, the partition is given up, and the next restore knows.
-                LogCommitUnknown(unknown, _partition, attempt);
-            }
-        }
-    }
-
-    private bool TryWriteBarrier(Action? inTheSameTransaction)
-    {
-        List<AggregateId> changed = _store!.Changed();
-        try
-        {
-            _writer.Begin();
-            string schema = _context.Serde.TypeOf(_context.Definition.StateType).Fingerprint;
-            foreach (AggregateId id in changed)
-            {
-                _writer.WriteSnapshot(_aggregates.Get(id), _store, schema);
-                _aggregates.Trim(); // all of them together may be more than memory
-            }
-
-            _writer.WriteBarrier(BarrierOf(changed.Count));
-            inTheSameTransaction?.Invoke();
-            Commit();
-        }
-        catch (KafkaTxnRequiresAbortException failed)
-        {
-            LogAborted(failed, _partition);
-            _producer.AbortTransaction(TransactionCallTimeout);
-            return false; // the next batch tries again
-        }
-
-        _store.ClearChanged(changed);
-        (_eventsSinceBarrier, _bytesSinceBarrier) = (0, 0);
-        return true;
+        HaltReason = $"{reason.Message} Nothing of the partition is decided or appended until an operator has acted.";
+        Status = PartitionStatus.Halted;
+        Interlocked.Exchange(ref _busySince, 0);
+        ProcessingTelemetry.Halt(_context.Topics, _partition, true);
+        LogHalted(_partition, _context.Definition.Name, reason.Message);
+        _fenced.TrySetResult();
+        _settled.TrySetResult();
+        Reads.Fence.Close();
+        ProcessingTelemetry.Unwatch(_context.Topics, _partition);
+        Intake.GiveUp(_batch);
+        _stop.Token.WaitHandle.WaitOne();
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition} of {Aggregate} is restored: {Events} events in {Milliseconds:N0} ms")]
     private partial void LogRestored(string aggregate, int partition, long events, double milliseconds);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A batch of partition {Partition} was aborted and is decided again")]
-    private partial void LogAborted(Exception failure, int partition);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition} could not be handed over: another node has it already, or Kafka cannot be reached")]
+    private partial void LogNotReleased(Exception failure, int partition);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "An event of partition {Partition} was expected at offset {Expected} and stands at {Actual}; the batch is aborted and decided again")]
-    private partial void LogUnexpectedOffset(int partition, long expected, long actual);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The outcome of a commit of partition {Partition} is not known (attempt {Attempt}); asking again")]
-    private partial void LogCommitUnknown(Exception failure, int partition, int attempt);
+    [LoggerMessage(Level = LogLevel.Error, Message = "Partition {Partition} of {Aggregate} is halted: {Reason} Nothing of it is decided or appended until an operator has acted")]
+    private partial void LogHalted(int partition, string aggregate, string reason);
 }

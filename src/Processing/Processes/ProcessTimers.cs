@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
@@ -13,7 +14,8 @@ internal readonly record struct TimerKey(AggregateId Id, string Name)
 
     public static TimerKey? Read(byte[]? key)
     {
-        string text = key is null ? "" : Encoding.UTF8.GetString(key);
+        if (!RecordIds.TryDecode(key, out string? text))
+            return null;
         int slash = text.IndexOf('/', StringComparison.Ordinal);
         return slash > 0 && AggregateId.TryParse(text[(slash + 1)..], out AggregateId id, out _) ? new TimerKey(id, text[..slash]) : null;
     }
@@ -36,6 +38,24 @@ internal sealed class ProcessTimers : IDisposable
     {
         _time = time;
         _alarm = time.CreateTimer(_ => due(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>The timers of <paramref name="partition"/> as they are set; <paramref name="due"/> is told when one comes due.</summary>
+    public static ProcessTimers Open(PartitionContext context, int partition, Action due, CancellationToken cancellationToken)
+    {
+        var timers = new ProcessTimers(context.Time, due);
+        try
+        {
+            timers.Load(context.Connection, new TopicPartition(context.Topics.Timers, partition), context.Serde, cancellationToken);
+        }
+        catch
+        {
+            timers.Dispose();
+            throw;
+        }
+
+        timers.Arm();
+        return timers;
     }
 
     /// <summary>How many are set.</summary>
@@ -82,6 +102,18 @@ internal sealed class ProcessTimers : IDisposable
         }
 
         return due;
+    }
+
+    /// <summary>Adds those that have come due, as commands among the others.</summary>
+    public void AddDueTo(List<IncomingCommand> commands, int max)
+    {
+        foreach ((TimerKey key, DateTimeOffset due) in TakeDue(max))
+        {
+            var id = CommandId.Parse(string.Create(CultureInfo.InvariantCulture, $"timer-{key.Name}-{due.UtcTicks / TimeSpan.TicksPerMicrosecond}"));
+            commands.Add(IncomingCommand.Of(key, id, new TimerElapsed(key.Name, due)));
+        }
+
+        Arm();
     }
 
     /// <summary>Has the task told when the next timer comes due.</summary>

@@ -59,7 +59,7 @@ internal sealed partial class StandbyTask : IDisposable
             PartitionPosition? recorded = new PositionReader(_context, _partition, registry).Read(_stop.Token);
             _store = new StoreOpening(_context, _partition, registry).Open(_parked, topics, recorded, _stop.Token).Store;
             var aggregates = new AggregateCache(_store, _context.Definition, _context.CachedBytes);
-            var replay = new EventReplay(_context, _partition, registry, _store, aggregates, _parked, static (_, _, message) => throw new InvalidDataException(message)); // whoever restores parks it
+            var replay = new EventReplay(_context.Connection, new EventFolder(_context, _partition, registry, _store, aggregates, _parked));
             var reads = new StoreReads(_store, _partition);
             long started = Stopwatch.GetTimestamp();
             replay.Follow(

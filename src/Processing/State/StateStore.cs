@@ -14,10 +14,6 @@ namespace KafkaEventSourcing.Processing;
 /// </summary>
 internal sealed class StateStore : IDisposable
 {
-    private const byte StatePrefix = (byte)'s';
-    private const byte IndexPrefix = (byte)'i';
-    private const byte RecentPrefix = (byte)'r';
-    private const byte ChangedPrefix = (byte)'c';
     private const string FormatVersion = "2";
 
     // How much of a load is put together before it is written.
@@ -26,30 +22,22 @@ internal sealed class StateStore : IDisposable
     // How much of a batch's memory is kept for the next one.
     private const int MaxKeptBytes = 1024 * 1024;
 
-    private static readonly byte[] CheckpointKey = "mcheckpoint"u8.ToArray();
-    private static readonly byte[] SchemaKey = "mschema"u8.ToArray();
-    private static readonly byte[] CountKey = "maggregates"u8.ToArray();
-    private static readonly byte[] InputKey = "minput"u8.ToArray();
-    private static readonly byte[] TopicsKey = "mtopics"u8.ToArray();
-    private static readonly byte[] LoadingKey = "mloading"u8.ToArray();
-    private static readonly byte[] PartitionsKey = "mpartitions"u8.ToArray();
-    private static readonly byte[] SequenceMarker = [0];
-
     private readonly RocksDb _database;
+    private readonly StoredOutcomes _outcomes;
     private readonly WriteOptions _write = new WriteOptions().DisableWal(1);
     private readonly AvroRecordType _stateType;
     private readonly AggregateDefinition _definition;
     private readonly int _recentLimit;
     private readonly PooledBuffer _value = new();
-    private readonly ArrayBufferWriter<byte> _key = new(256);
-    private readonly ArrayBufferWriter<byte> _outcome = new(256);
+    private readonly StoreKeys _keys = new();
+    private readonly ArrayBufferWriter<byte> _encoded = new(256);
     private WriteBatch _batch = new();
     private long _checkpoint;
     private long _putBytes;
     private bool _loading;
 
     private StateStore(RocksDb database, AggregateDefinition definition, AvroRecordType stateType, int recentLimit) =>
-        (_database, _definition, _stateType, _recentLimit) = (database, definition, stateType, recentLimit);
+        (_database, _outcomes, _definition, _stateType, _recentLimit) = (database, new StoredOutcomes(database), definition, stateType, recentLimit);
 
     /// <summary>The first event offset that the store does not cover; 0 when it is new. Thread-safe: whoever sees it reads what is before it.</summary>
     public long Checkpoint
@@ -75,25 +63,27 @@ internal sealed class StateStore : IDisposable
     public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, StoreMemory? memory = null, int maxOpenFiles = 256)
     {
         memory ??= StoreMemory.OfProcess;
-        StateStore store = OpenAsIs(directory, definition, stateType, recentLimit, memory, maxOpenFiles);
+        StateStore store = OpenAsIs();
         byte[] schema = Encoding.UTF8.GetBytes($"{FormatVersion}/{recentLimit}/{stateType.Fingerprint}");
-        byte[]? present = store._database.Get(SchemaKey);
-        if ((present is not null && !present.AsSpan().SequenceEqual(schema)) || store._database.Get(LoadingKey) is not null)
+        byte[]? present = store._database.Get(StoreKeys.Schema);
+        if ((present is not null && !present.AsSpan().SequenceEqual(schema)) || store._database.Get(StoreKeys.Loading) is not null)
         {
             store.Dispose();
             Directory.Delete(directory, recursive: true);
-            store = OpenAsIs(directory, definition, stateType, recentLimit, memory, maxOpenFiles);
+            store = OpenAsIs();
         }
 
-        store._database.Put(SchemaKey, schema, writeOptions: store._write);
-        if (store._database.Get(CheckpointKey) is { } checkpoint)
+        store._database.Put(StoreKeys.Schema, schema, writeOptions: store._write);
+        if (store._database.Get(StoreKeys.Checkpoint) is { } checkpoint)
             store.Checkpoint = BinaryPrimitives.ReadInt64BigEndian(checkpoint);
-        if (store._database.Get(InputKey) is { } input && InputMark.TryParse(input, out InputMark mark))
+        if (store._database.Get(StoreKeys.Input) is { } input && InputMark.TryParse(input, out InputMark mark))
             store.Input = mark;
-        if (store._database.Get(TopicsKey) is { } topics)
+        if (store._database.Get(StoreKeys.Topics) is { } topics)
             store.Topics = TopicIdentities.Parse(Encoding.UTF8.GetString(topics));
-        store.Aggregates = store._database.Get(CountKey) is { } count ? BinaryPrimitives.ReadInt64BigEndian(count) : store.Count();
+        store.Aggregates = store._database.Get(StoreKeys.Aggregates) is { } count ? BinaryPrimitives.ReadInt64BigEndian(count) : store.Count();
         return store;
+
+        StateStore OpenAsIs() => new(memory.Open(directory, maxOpenFiles), definition, stateType, recentLimit);
     }
 
     /// <summary>
@@ -103,18 +93,18 @@ internal sealed class StateStore : IDisposable
     public bool HasOnlyAggregatesOf(int partition, int partitions)
     {
         byte[] of = Encoding.UTF8.GetBytes(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{partition}/{partitions}"));
-        if (_database.Get(PartitionsKey) is { } checkedFor && checkedFor.AsSpan().SequenceEqual(of))
+        if (_database.Get(StoreKeys.Partitions) is { } checkedFor && checkedFor.AsSpan().SequenceEqual(of))
             return true;
         using (Iterator all = _database.NewIterator())
         {
-            for (all.Seek([StatePrefix]); all.Valid() && all.GetKeySpan() is var key && key[0] == StatePrefix; all.Next())
+            for (all.Seek([StoreKeys.State]); all.Valid() && all.GetKeySpan() is var key && key[0] == StoreKeys.State; all.Next())
             {
                 if (EventLog.Murmur2.Partition(key[1..], partitions) != partition)
                     return false;
             }
         }
 
-        _database.Put(PartitionsKey, of, writeOptions: _write);
+        _database.Put(StoreKeys.Partitions, of, writeOptions: _write);
         return true;
     }
 
@@ -122,30 +112,30 @@ internal sealed class StateStore : IDisposable
     public AggregateEntry? Load(AggregateId id)
     {
         byte[] idBytes = Encoding.UTF8.GetBytes(id.Value);
-        byte[]? value = _database.Get(KeyOf(StatePrefix, idBytes));
+        byte[]? value = _database.Get(StoreKeys.Of(StoreKeys.State, idBytes));
         if (value is null)
             return null;
 
         var entry = new AggregateEntry(id, _definition.InitialState) { IsStored = true };
         (entry.Version, entry.EventOffset, entry.State) = ReadState(value);
         entry.StateBytes = value.Length;
-        foreach (Outcome outcome in OutcomesOf(idBytes))
+        foreach (StoredOutcome outcome in _outcomes.AllOf(idBytes))
             entry.Recent.Recall(RecentCommands.HashOf(OutcomeCodec.CommandIdOf(outcome.Data)), outcome.Number, _recentLimit);
         return entry;
     }
 
     /// <summary>The aggregate as a read returns it; null when it has no events. Thread-safe.</summary>
     public AggregateView? Read(AggregateId id, int partition) =>
-        _database.Get(KeyOf(StatePrefix, Encoding.UTF8.GetBytes(id.Value))) is { } value ? ViewOf(id, partition, value) : null;
+        _database.Get(StoreKeys.Of(StoreKeys.State, Encoding.UTF8.GetBytes(id.Value))) is { } value ? ViewOf(id, partition, value) : null;
 
     /// <summary>All aggregates that have events, as of now, in the order of their ids. Thread-safe.</summary>
     public IEnumerable<AggregateView> ReadAll(int partition)
     {
         using Iterator all = _database.NewIterator();
-        for (all.Seek([StatePrefix]); all.Valid(); all.Next())
+        for (all.Seek([StoreKeys.State]); all.Valid(); all.Next())
         {
             byte[] key = all.Key();
-            if (key[0] != StatePrefix)
+            if (key[0] != StoreKeys.State)
                 break;
             if (ViewOf(AggregateId.Parse(Encoding.UTF8.GetString(key.AsSpan(1))), partition, all.Value()) is { } view)
                 yield return view;
@@ -154,14 +144,14 @@ internal sealed class StateStore : IDisposable
 
     /// <summary>The offset of an aggregate's event of <paramref name="version"/>; null when it has none. Thread-safe.</summary>
     public long? OffsetOf(AggregateId id, long version) =>
-        _database.Get(IndexKey(Encoding.UTF8.GetBytes(id.Value), version, IndexPrefix)) is { } value ? BinaryPrimitives.ReadInt64BigEndian(value) : null;
+        _database.Get(StoreKeys.Of(StoreKeys.Index, Encoding.UTF8.GetBytes(id.Value), version)) is { } value ? BinaryPrimitives.ReadInt64BigEndian(value) : null;
 
     /// <summary>Adds an aggregate's state to the next write; the next barrier has it unless <paramref name="isChanged"/> is false.</summary>
     public void PutState(AggregateEntry entry, bool isChanged = true)
     {
         PutStateOnly(entry);
         if (isChanged)
-            _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
+            _batch.Put(_keys.Write(StoreKeys.Changed, entry.Key), default(ReadOnlySpan<byte>));
     }
 
     /// <summary>Adds the states of aggregates, which are in the order of their keys, to the next write.</summary>
@@ -170,7 +160,7 @@ internal sealed class StateStore : IDisposable
         foreach (AggregateEntry entry in entries)
             PutStateOnly(entry);
         foreach (AggregateEntry entry in entries)
-            _batch.Put(Key(ChangedPrefix, entry.Key), default(ReadOnlySpan<byte>));
+            _batch.Put(_keys.Write(StoreKeys.Changed, entry.Key), default(ReadOnlySpan<byte>));
     }
 
     /// <summary>Adds an aggregate to the next write as a snapshot has it, in the place of one that was put before with <paramref name="outcomesBefore"/> outcomes, or null when there was none; the next barrier does not have it unless it changes.</summary>
@@ -184,7 +174,7 @@ internal sealed class StateStore : IDisposable
         writer.WriteLong(snapshot.EventOffset);
         writer.Flush();
         _value.Write(snapshot.State);
-        _batch.Put(Key(StatePrefix, id), _value.WrittenSpan);
+        _batch.Put(_keys.Write(StoreKeys.State, id), _value.WrittenSpan);
         _putBytes += _value.WrittenCount;
         for (int number = 0; number < snapshot.RecentCommands.Count; number++)
             PutOutcome(id, number, snapshot.RecentCommands[number]);
@@ -196,7 +186,7 @@ internal sealed class StateStore : IDisposable
     /// <summary>Takes back a <see cref="PutSnapshot"/> with <paramref name="outcomes"/> outcomes.</summary>
     public void ForgetSnapshot(byte[] id, int outcomes)
     {
-        _batch.Delete(Key(StatePrefix, id));
+        _batch.Delete(_keys.Write(StoreKeys.State, id));
         DeleteOutcomes(id, 0, outcomes);
         Aggregates--;
     }
@@ -206,13 +196,13 @@ internal sealed class StateStore : IDisposable
     {
         Span<byte> value = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(value, offset);
-        _batch.Put(Key(IndexPrefix, id, SequenceMarker, version), value);
+        _batch.Put(_keys.Write(StoreKeys.Index, id, version), value);
     }
 
     /// <summary>Adds how far commands are decided to the next write.</summary>
     public void PutInput(InputMark input)
     {
-        _batch.Put(InputKey, input.ToBytes());
+        _batch.Put(StoreKeys.Input, input.ToBytes());
         Input = input;
     }
 
@@ -221,36 +211,17 @@ internal sealed class StateStore : IDisposable
     {
         if (topics == Topics)
             return;
-        _batch.Put(TopicsKey, Encoding.UTF8.GetBytes(topics.ToString()));
+        _batch.Put(StoreKeys.Topics, Encoding.UTF8.GetBytes(topics.ToString()));
         Topics = topics;
     }
 
     /// <summary>The outcome of a command that the aggregate remembers and that is written; false when there is none.</summary>
-    public bool TryGetOutcome(AggregateEntry entry, string commandId, out RememberedOutcome outcome)
-    {
-        outcome = default;
-        Span<byte> idBytes = stackalloc byte[CommandId.MaxBytes];
-        if (!Encoding.UTF8.TryGetBytes(commandId, idBytes, out int length))
-            return false;
-        ulong hash = RecentCommands.HashOf(idBytes[..length]);
-        long newest = -1;
-        for (int slot = entry.Recent.Find(hash); slot >= 0; slot = entry.Recent.Find(hash, slot + 1))
-        {
-            if (_database.Get(IndexKey(entry.Key, slot, RecentPrefix)) is not { } value || BinaryPrimitives.ReadInt64BigEndian(value) is var number && number <= newest)
-                continue;
-            RememberedOutcome candidate = OutcomeCodec.Read(value.AsSpan(sizeof(long)));
-            if (candidate.CommandId != commandId)
-                continue;
-            (outcome, newest) = (candidate, number);
-        }
-
-        return newest >= 0;
-    }
+    public bool TryGetOutcome(AggregateEntry entry, string commandId, out RememberedOutcome outcome) => _outcomes.TryGet(entry, commandId, out outcome);
 
     /// <summary>The remembered outcomes of an aggregate, oldest first, as <see cref="OutcomeCodec"/> writes them.</summary>
     public List<byte[]> RecentOutcomes(AggregateEntry entry)
     {
-        List<Outcome> outcomes = OutcomesOf(entry.Key);
+        List<StoredOutcome> outcomes = _outcomes.AllOf(entry.Key);
         outcomes.Sort(static (one, other) => one.Number.CompareTo(other.Number));
         return outcomes.ConvertAll(static o => o.Data);
     }
@@ -258,11 +229,11 @@ internal sealed class StateStore : IDisposable
     /// <summary>Remembers an outcome with its aggregate, in memory at once and in the next write.</summary>
     public void PutOutcome(AggregateEntry entry, RememberedOutcome outcome)
     {
-        _outcome.ResetWrittenCount();
-        var writer = new AvroWriter(_outcome);
+        _encoded.ResetWrittenCount();
+        var writer = new AvroWriter(_encoded);
         OutcomeCodec.Write(ref writer, outcome);
         writer.Flush();
-        PutOutcome(entry, _outcome.WrittenSpan);
+        PutOutcome(entry, _encoded.WrittenSpan);
     }
 
     /// <summary>Remembers an outcome that is encoded already.</summary>
@@ -279,7 +250,7 @@ internal sealed class StateStore : IDisposable
     {
         if (_putBytes < MaxPieceBytes)
             return;
-        _batch.Put(LoadingKey, default(ReadOnlySpan<byte>));
+        _batch.Put(StoreKeys.Loading, default(ReadOnlySpan<byte>));
         _database.Write(_batch, _write);
         ClearBatch();
         _loading = true;
@@ -290,11 +261,11 @@ internal sealed class StateStore : IDisposable
     {
         Span<byte> value = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteInt64BigEndian(value, checkpoint);
-        _batch.Put(CheckpointKey, value);
+        _batch.Put(StoreKeys.Checkpoint, value);
         BinaryPrimitives.WriteInt64BigEndian(value, Aggregates);
-        _batch.Put(CountKey, value);
+        _batch.Put(StoreKeys.Aggregates, value);
         if (_loading)
-            _batch.Delete(LoadingKey);
+            _batch.Delete(StoreKeys.Loading);
         _database.Write(_batch, _write);
         ClearBatch();
         _loading = false;
@@ -306,10 +277,10 @@ internal sealed class StateStore : IDisposable
     {
         var changed = new List<AggregateId>();
         using Iterator all = _database.NewIterator();
-        for (all.Seek([ChangedPrefix]); all.Valid(); all.Next())
+        for (all.Seek([StoreKeys.Changed]); all.Valid(); all.Next())
         {
             ReadOnlySpan<byte> key = all.GetKeySpan();
-            if (key[0] != ChangedPrefix)
+            if (key[0] != StoreKeys.Changed)
                 break;
             changed.Add(AggregateId.Parse(Encoding.UTF8.GetString(key[1..])));
         }
@@ -321,8 +292,8 @@ internal sealed class StateStore : IDisposable
     public void ChangeAll()
     {
         using Iterator all = _database.NewIterator();
-        for (all.Seek([StatePrefix]); all.Valid() && all.GetKeySpan()[0] == StatePrefix; all.Next())
-            _batch.Put(Key(ChangedPrefix, all.GetKeySpan()[1..]), default(ReadOnlySpan<byte>));
+        for (all.Seek([StoreKeys.State]); all.Valid() && all.GetKeySpan()[0] == StoreKeys.State; all.Next())
+            _batch.Put(_keys.Write(StoreKeys.Changed, all.GetKeySpan()[1..]), default(ReadOnlySpan<byte>));
         _database.Write(_batch, _write);
         _batch.Clear();
     }
@@ -331,7 +302,7 @@ internal sealed class StateStore : IDisposable
     public void ClearChanged(List<AggregateId> changed)
     {
         foreach (AggregateId id in changed)
-            _batch.Delete(KeyOf(ChangedPrefix, Encoding.UTF8.GetBytes(id.Value)));
+            _batch.Delete(StoreKeys.Of(StoreKeys.Changed, Encoding.UTF8.GetBytes(id.Value)));
         _database.Write(_batch, _write);
         ClearBatch();
     }
@@ -343,26 +314,6 @@ internal sealed class StateStore : IDisposable
     {
         _batch.Dispose();
         _database.Dispose();
-    }
-
-    private static StateStore OpenAsIs(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, StoreMemory memory, int maxOpenFiles)
-    {
-        Directory.CreateDirectory(directory);
-        DbOptions options = memory.Share(new DbOptions())
-            .SetCreateIfMissing(true)
-            .SetMaxOpenFiles(maxOpenFiles)
-            .SetKeepLogFileNum(2)
-            .SetMaxLogFileSize(1024UL * 1024)
-            .SetCompression(Compression.No);
-        try
-        {
-            return new StateStore(RocksDb.Open(options, directory), definition, stateType, recentLimit);
-        }
-        catch (RocksDbException failed)
-        {
-            throw new IOException($"The state store {directory} cannot be opened: {failed.Message} If another process uses this data folder, end it or give another one; "
-                + "a damaged store may be deleted, it is filled again from the events.", failed);
-        }
     }
 
     private AggregateView? ViewOf(AggregateId id, int partition, byte[] value)
@@ -385,21 +336,21 @@ internal sealed class StateStore : IDisposable
         BinaryPrimitives.WriteInt64BigEndian(_value.GetSpan(sizeof(long)), number);
         _value.Advance(sizeof(long));
         _value.Write(outcome);
-        _batch.Put(Key(RecentPrefix, id, SequenceMarker, number % _recentLimit), _value.WrittenSpan);
+        _batch.Put(_keys.Write(StoreKeys.Recent, id, number % _recentLimit), _value.WrittenSpan);
         _putBytes += _value.WrittenCount;
     }
 
     private void DeleteOutcomes(byte[] id, int from, int count)
     {
         for (int slot = from; slot < Math.Min(count, _recentLimit); slot++)
-            _batch.Delete(Key(RecentPrefix, id, SequenceMarker, slot));
+            _batch.Delete(_keys.Write(StoreKeys.Recent, id, slot));
     }
 
     private long Count()
     {
         long count = 0;
         using Iterator all = _database.NewIterator();
-        for (all.Seek([StatePrefix]); all.Valid() && all.GetKeySpan()[0] == StatePrefix; all.Next())
+        for (all.Seek([StoreKeys.State]); all.Valid() && all.GetKeySpan()[0] == StoreKeys.State; all.Next())
             count++;
         return count;
     }
@@ -415,7 +366,7 @@ internal sealed class StateStore : IDisposable
         writer.WriteLong(entry.EventOffset);
         ((IAvroRecord)entry.State).WriteTo(ref writer);
         writer.Flush();
-        _batch.Put(Key(StatePrefix, entry.Key), _value.WrittenSpan);
+        _batch.Put(_keys.Write(StoreKeys.State, entry.Key), _value.WrittenSpan);
         entry.StateBytes = _value.WrittenCount;
         _putBytes += _value.WrittenCount;
     }
@@ -436,55 +387,4 @@ internal sealed class StateStore : IDisposable
 
         _putBytes = 0;
     }
-
-    private static byte[] KeyOf(byte prefix, byte[] id, byte[]? end = null) => [prefix, .. id, .. end ?? []];
-
-    private static byte[] IndexKey(byte[] id, long number, byte prefix)
-    {
-        byte[] key = new byte[1 + id.Length + 1 + sizeof(long)];
-        key[0] = prefix;
-        id.CopyTo(key, 1);
-        BinaryPrimitives.WriteInt64BigEndian(key.AsSpan(id.Length + 2), number);
-        return key;
-    }
-
-    private List<Outcome> OutcomesOf(byte[] id)
-    {
-        byte[] prefix = KeyOf(RecentPrefix, id, SequenceMarker);
-        var outcomes = new List<Outcome>();
-        using Iterator recent = _database.NewIterator();
-        for (recent.Seek(prefix); recent.Valid(); recent.Next())
-        {
-            ReadOnlySpan<byte> key = recent.GetKeySpan();
-            if (!key.StartsWith(prefix) || key.Length != prefix.Length + sizeof(long))
-                break;
-            ReadOnlySpan<byte> value = recent.GetValueSpan();
-            outcomes.Add(new Outcome(BinaryPrimitives.ReadInt64BigEndian(value), value[sizeof(long)..].ToArray()));
-        }
-
-        return outcomes;
-    }
-
-    private ReadOnlySpan<byte> Key(byte prefix, ReadOnlySpan<byte> id)
-    {
-        _key.ResetWrittenCount();
-        Span<byte> key = _key.GetSpan(1 + id.Length);
-        key[0] = prefix;
-        id.CopyTo(key[1..]);
-        return key[..(1 + id.Length)];
-    }
-
-    private ReadOnlySpan<byte> Key(byte prefix, ReadOnlySpan<byte> id, ReadOnlySpan<byte> marker, long number)
-    {
-        int length = 1 + id.Length + marker.Length + sizeof(long);
-        _key.ResetWrittenCount();
-        Span<byte> key = _key.GetSpan(length);
-        key[0] = prefix;
-        id.CopyTo(key[1..]);
-        marker.CopyTo(key[(1 + id.Length)..]);
-        BinaryPrimitives.WriteInt64BigEndian(key[(length - sizeof(long))..], number);
-        return key[..length];
-    }
-
-    private readonly record struct Outcome(long Number, byte[] Data);
 }

@@ -37,13 +37,29 @@ internal sealed class StoreMemory
     /// <summary>What the memory tables take now.</summary>
     public long WriteBufferUsage => (long)Native.Instance.rocksdb_write_buffer_manager_memory_usage(_writeBuffers);
 
-    /// <summary>The options of a store that has its share.</summary>
-    public DbOptions Share(DbOptions options)
+    /// <summary>Opens the store in <paramref name="directory"/> with its share, and makes it where there is none.</summary>
+    /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
+    public RocksDb Open(string directory, int maxOpenFiles)
     {
-        Native.Instance.rocksdb_options_set_write_buffer_manager(options.Handle, _writeBuffers);
-        return options
+        Directory.CreateDirectory(directory);
+        DbOptions options = new DbOptions()
+            .SetCreateIfMissing(true)
+            .SetMaxOpenFiles(maxOpenFiles)
+            .SetKeepLogFileNum(2)
+            .SetMaxLogFileSize(1024UL * 1024)
+            .SetCompression(Compression.No)
             .SetWriteBufferSize((ulong)Math.Clamp(WriteBufferBytes / 4, MiB, 32 * MiB))
             .SetBlockBasedTableFactory(new BlockBasedTableOptions().SetBlockCache(_blocks).SetCacheIndexAndFilterBlocks(true));
+        Native.Instance.rocksdb_options_set_write_buffer_manager(options.Handle, _writeBuffers);
+        try
+        {
+            return RocksDb.Open(options, directory);
+        }
+        catch (RocksDbException failed)
+        {
+            throw new IOException($"The state store {directory} cannot be opened: {failed.Message} If another process uses this data folder, end it or give another one; "
+                + "a damaged store may be deleted, it is filled again from the events.", failed);
+        }
     }
 
     /// <summary>That of all stores of this process whose options have the same sizes.</summary>

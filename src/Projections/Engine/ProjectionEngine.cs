@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Threading.Channels;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
@@ -16,9 +15,6 @@ namespace KafkaEventSourcing.Projections;
 /// </remarks>
 public sealed partial class ProjectionEngine : IAsyncDisposable
 {
-    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LastLook = TimeSpan.FromMilliseconds(320);
-
     private readonly IProjectionStore _store;
     private readonly ProjectionEngineOptions _options;
     private readonly ILogger _logger;
@@ -27,10 +23,7 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ReadModelCheckpoints _checkpoints;
     private readonly ProjectionFeed _feed;
-    private readonly TimeProvider _time;
-    private readonly Task _watching;
-    private readonly SemaphoreSlim _looking = new(1, 1); // a look with an older extent must not overrule one with a newer
-    private readonly ConcurrentDictionary<int, Lazy<Task>> _looks = []; // by partition: whoever waits meanwhile shares it
+    private readonly ReadModelInspector _inspector;
     private volatile bool _partitionsMoved;
 
     /// <summary>Creates the engine and starts its writing loop.</summary>
@@ -50,15 +43,16 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         if (projections.GroupBy(p => p.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
             throw new InvalidInputException("projections", $"Two projections are named '{twice.Key}'.");
 
-        (_store, _options, _logger, _time) = (store, options, logger, timeProvider ?? TimeProvider.System);
+        (_store, _options, _logger) = (store, options, logger);
+        TimeProvider time = timeProvider ?? TimeProvider.System;
         _feed = feed ?? ProjectionFeed.Only;
-        _checkpoints = new ReadModelCheckpoints(store, log, _feed, options, _time, logger);
+        _checkpoints = new ReadModelCheckpoints(store, log, _feed, options, time, logger);
         Projections = projections;
         Positions = new ProjectionPositions();
         _folds = [.. projections.Select(p => p.StartFold(options.CachedBytes / Math.Max(1, projections.Count)))];
         _pending = Channel.CreateBounded<PendingBatch>(new BoundedChannelOptions(options.MaxWaitingBatches) { SingleReader = true });
         Completion = Task.Run(WriteBatches);
-        _watching = Task.Run(Watch);
+        _inspector = new ReadModelInspector(projections, store, _checkpoints, Positions, _feed, options.CheckInterval, partition => Behind?.Invoke(partition), time, logger);
     }
 
     /// <summary>Raised with a partition whose events are needed again from <see cref="StartOfAsync"/> on, as a read model is built anew.</summary>
@@ -98,13 +92,32 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         await batch.Written.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Where to begin reading <paramref name="partition"/>: the lowest checkpoint of the projections; null when one has none. Read models that were damaged are begun anew.</summary>
+    public Task<long?> StartOfAsync(int partition, CancellationToken cancellationToken = default)
+    {
+        // Another node may have written since this one last did: what is remembered of documents is stale.
+        _partitionsMoved = true;
+        return _inspector.StartOf(partition, cancellationToken);
+    }
+
+    /// <summary>Looks at all that this node writes: what was damaged is begun anew, and its partitions are read again.</summary>
+    public Task InspectAsync(CancellationToken cancellationToken = default) => _inspector.Inspect(cancellationToken);
+
+    /// <summary>Completes once no read model is being built anew, on this node or another.</summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first.</exception>
+    public Task WaitUntilWholeAsync(CancellationToken cancellationToken = default) => _inspector.WaitUntilWhole(cancellationToken);
+
+    /// <summary>Completes once the read models include the event that <paramref name="token"/> names, whichever node writes it: what this one does not read, it looks up in the store.</summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first, or the engine was disposed.</exception>
+    public Task WaitForAsync(ConsistencyToken token, CancellationToken cancellationToken = default) => _inspector.WaitFor(token, cancellationToken);
+
     /// <summary>Stops after the batch that is being written; batches still waiting are not written and will be read again.</summary>
     public async ValueTask DisposeAsync()
     {
         _pending.Writer.TryComplete();
         await _stop.CancelAsync().ConfigureAwait(false);
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _inspector.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
     }
 

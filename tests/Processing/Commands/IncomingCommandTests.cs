@@ -58,7 +58,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
         var headers = new Headers { { WireFormat.ValueSchemaIdHeader, [1, .. Guid.Parse(schema.Guid).ToByteArray(bigEndian: true)] } };
         fixture.Read(Key, Value[WireFormat.HeaderLength..], headers).Payload.ShouldBe(new Add { By = 3 });
         headers = new Headers { { WireFormat.ValueSchemaIdHeader, [1, .. Guid.CreateVersion7().ToByteArray(bigEndian: true)] } };
-        fixture.Read(Key, Value[WireFormat.HeaderLength..], headers).Fault.ShouldNotBeNull().Code.ShouldBe(IncomingCommand.UnknownSchema);
+        fixture.Read(Key, Value[WireFormat.HeaderLength..], headers).Fault.ShouldNotBeNull().Code.ShouldBe(CommandRecord.UnknownSchema);
     }
 
     [Theory]
@@ -76,7 +76,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     public void Key_that_is_no_id_is_a_fault(string? key, string says)
     {
         (string code, string message) = fixture.Read(key is null ? null : Encoding.UTF8.GetBytes(key), Value).Fault.ShouldNotBeNull();
-        code.ShouldBe(IncomingCommand.InvalidKey);
+        code.ShouldBe(CommandRecord.InvalidKey);
         message.ShouldContain(says);
     }
 
@@ -86,7 +86,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
 
     [Fact]
     public void Key_that_is_not_UTF8_is_a_fault_and_not_the_id_of_somebody_else() =>
-        fixture.Read([(byte)'a', 0xff], Value).Fault.ShouldNotBeNull().Code.ShouldBe(IncomingCommand.InvalidKey);
+        fixture.Read([(byte)'a', 0xff], Value).Fault.ShouldNotBeNull().Code.ShouldBe(CommandRecord.InvalidKey);
 
     // They go into every event of the command, which must still fit into a record.
     [Theory]
@@ -107,7 +107,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     public void Command_id_that_is_not_UTF8_is_a_fault_and_not_the_id_of_somebody_else()
     {
         (string code, string message) = fixture.Read(Key, Value, new Headers { { CloudEventHeaders.Id, [(byte)'c', 0xff] } }).Fault.ShouldNotBeNull();
-        code.ShouldBe(IncomingCommand.InvalidHeader);
+        code.ShouldBe(CommandRecord.InvalidHeader);
         message.ShouldBe("The header ce_id must be the command id in UTF-8, and is not UTF-8.");
     }
 
@@ -123,7 +123,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     public void Header_that_is_malformed_is_a_fault_that_names_it(string header, string value)
     {
         (string code, string message) = fixture.Read(Key, Value, Headers((header, value))).Fault.ShouldNotBeNull();
-        code.ShouldBe(IncomingCommand.InvalidHeader);
+        code.ShouldBe(CommandRecord.InvalidHeader);
         message.ShouldContain(header);
     }
 
@@ -133,20 +133,20 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     [InlineData("00000000")]
     [InlineData("7b7d7b7d7b7d")]
     public void Value_that_is_not_Avro_is_a_fault(string? hex) =>
-        fixture.Read(Key, hex is null ? null : Convert.FromHexString(hex)).Fault!.Value.Code.ShouldBe(IncomingCommand.NotAvro);
+        fixture.Read(Key, hex is null ? null : Convert.FromHexString(hex)).Fault!.Value.Code.ShouldBe(CommandRecord.NotAvro);
 
     [Theory]
     [InlineData("007fffffff02")]
     [InlineData("00ffffffff02")]
     [InlineData("000000000002")]
     public void Schema_id_that_nobody_knows_is_a_fault(string hex) =>
-        fixture.Read(Key, Convert.FromHexString(hex)).Fault!.Value.Code.ShouldBe(IncomingCommand.UnknownSchema);
+        fixture.Read(Key, Convert.FromHexString(hex)).Fault!.Value.Code.ShouldBe(CommandRecord.UnknownSchema);
 
     [Fact]
     public void Type_that_the_aggregate_does_not_decide_is_a_fault_that_names_those_it_does()
     {
         (string code, string message) = fixture.Read(Key, fixture.Encode(new Added { By = 1 })).Fault.ShouldNotBeNull();
-        code.ShouldBe(IncomingCommand.UnknownCommand);
+        code.ShouldBe(CommandRecord.UnknownCommand);
         message.ShouldContain("it decides Add, Fail");
     }
 
@@ -154,7 +154,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     public async Task Type_that_nobody_declared_is_a_fault()
     {
         byte[] value = await WithSchema("""{"type":"record","name":"Strange","namespace":"Elsewhere","fields":[{"name":"A","type":"int"}]}""", [2]);
-        fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(IncomingCommand.UnknownCommand);
+        fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(CommandRecord.UnknownCommand);
         fixture.Read(Key, value).Fault!.Value.Message.ShouldContain("Elsewhere.Strange"); // the second time from memory
     }
 
@@ -169,7 +169,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     public async Task Schema_that_does_not_resolve_is_a_fault()
     {
         byte[] value = await WithSchema("""{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"By","type":"string"}]}""", [2, 65]);
-        fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(IncomingCommand.Undecodable);
+        fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(CommandRecord.Undecodable);
     }
 
     [Theory]
@@ -179,7 +179,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     public void Value_of_another_length_is_a_fault(int length)
     {
         byte[] value = [.. Value.AsSpan(0, WireFormat.HeaderLength), .. Enumerable.Repeat((byte)2, length)];
-        fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(IncomingCommand.Undecodable);
+        fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(CommandRecord.Undecodable);
     }
 
     [Fact]
@@ -204,7 +204,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
         byte[] header = await WithSchema(
             """{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"Nothing","type":{"type":"array","items":"null"}},{"name":"By","type":"int"}]}""", []);
         foreach (byte[] count in (byte[][])[[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0], [3, 8, 0]])
-            fixture.Read(Key, [.. header, .. count, 0, 2]).Fault.ShouldNotBeNull().Code.ShouldBe(IncomingCommand.Undecodable);
+            fixture.Read(Key, [.. header, .. count, 0, 2]).Fault.ShouldNotBeNull().Code.ShouldBe(CommandRecord.Undecodable);
     }
 
     // The place of the record is the id of a command that has none; topic names have up to 249 characters and ids fewer.

@@ -83,7 +83,7 @@ public sealed class MisplacedCommandTests(ProcessingFixture fixture) : IClassFix
         using StateStore store = Counter.Open(folder.Child("store"));
         var parked = new ParkedAggregates(new TopicFamily("app", "counter"), 3, TimeProvider.System);
         var decider = new BatchDecider(Counter.Definition, 3, store, new AggregateCache(store, Counter.Definition, 100), fixture.Encoder, 1_000, parked, fixture.Outbox(Counter.Definition));
-        IncomingCommand command = IncomingCommand.ReadMisplaced(Record("a"u8.ToArray(), 3), default, right: 1, fault: null);
+        IncomingCommand command = CommandRecord.ReadMisplaced(Record("a"u8.ToArray(), 3), default, right: 1, fault: null);
         decider.Begin(0);
         decider.Decide(command);
         decider.Forwarded.ShouldBe([command]);
@@ -94,7 +94,7 @@ public sealed class MisplacedCommandTests(ProcessingFixture fixture) : IClassFix
         decider.Decide(command);
         decider.Forwarded.ShouldBeEmpty();
         decider.Events.ShouldBeEmpty();
-        (decider.Replies().ShouldHaveSingleItem().Reply.Code, decider.DeadLetters.Count).ShouldBe((IncomingCommand.Misplaced, 1));
+        (decider.Replies().ShouldHaveSingleItem().Reply.Code, decider.DeadLetters.Count).ShouldBe((CommandRecord.Misplaced, 1));
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class MisplacedCommandTests(ProcessingFixture fixture) : IClassFix
     }
 
     private static Message<byte[], byte[]> Forwarded(ConsumeResult<byte[], byte[]> record) =>
-        MisplacedCommand.Forwarded(IncomingCommand.ReadMisplaced(record, default, right: 1, fault: null), Partitions, ReplyPartitions);
+        MisplacedCommand.Forwarded(CommandRecord.ReadMisplaced(record, default, right: 1, fault: null), Partitions, ReplyPartitions);
 
     private static IEnumerable<string> Headers(Message<byte[], byte[]> message) => message.Headers.Select(h => $"{h.Key}: {Encoding.UTF8.GetString(h.GetValueBytes())}");
 

@@ -156,7 +156,7 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
         _decider.Decide(_fixture.Read("a"u8.ToArray(), [1, 2, 3]));
         _decider.Decide(_fixture.Command("b", "c1", new Add { By = 1 }));
         _decider.Replies(Partition)[0].Reply.Outcome.ShouldBe(ReplyOutcome.Parked);
-        _decider.Replies(Partition)[0].Reply.Code.ShouldBe(IncomingCommand.NotAvro);
+        _decider.Replies(Partition)[0].Reply.Code.ShouldBe(CommandRecord.NotAvro);
         _decider.Replies(Partition)[1].Reply.Outcome.ShouldBe(ReplyOutcome.Accepted);
     }
 

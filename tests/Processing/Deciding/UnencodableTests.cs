@@ -94,8 +94,8 @@ public sealed class UnencodableTests : IClassFixture<ProcessingFixture>, IAsyncL
             TopicPartitionOffset = new TopicPartitionOffset("app.trees.commands", 1, 42),
             Message = new Message<byte[], byte[]> { Key = "a"u8.ToArray(), Value = value, Headers = [], Timestamp = new Timestamp(ProcessingFixture.RecordTime) },
         };
-        (string code, string message) = IncomingCommand.Read(record, default, serde, Counter.Definition).Fault.ShouldNotBeNull();
-        code.ShouldBe(IncomingCommand.Undecodable);
+        (string code, string message) = CommandRecord.Read(record, default, serde, Counter.Definition).Fault.ShouldNotBeNull();
+        code.ShouldBe(CommandRecord.Undecodable);
         message.ShouldContain("nested deeper than 64");
     }
 

@@ -1,22 +1,88 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>The processor as a member of its consumer group: it joins, starts and ends the tasks of the partitions that it is given, and joins again when Kafka has fenced it.</summary>
-public sealed partial class CommandProcessor
+/// <summary>
+/// A node as a member of the consumer group of one aggregate type: it joins, starts and ends the tasks of the partitions that it is given, and joins again when Kafka has fenced it. What it has may be asked by any thread.
+/// </summary>
+internal sealed partial class GroupMembership : IAsyncDisposable
 {
     private const int MaxHeartbeatMs = 300;
     private const int MaxShortMemberships = 2;
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
+    private readonly AggregateDefinition _definition;
+    private readonly TopicFamily _topics;
+    private readonly KafkaConnection _connection;
+    private readonly AvroMessageSerde _serde;
+    private readonly CommandProcessorOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly NodeIdentity _node;
+    private readonly ConcurrentDictionary<int, PartitionTask> _tasks = [];
+    private readonly ConcurrentDictionary<int, PartitionTask> _ending = []; // they may have their store open still
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _partitions;
+    private volatile bool _assigned;
+    private StandbyKeeper? _standbys;
     private long? _memberSince; // of the consuming thread
     private volatile int[] _unread = [];
     private Exception? _fault;
     private Exception? _taskFault;
+
+    public GroupMembership(
+        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde, CommandProcessorOptions options, NodeIdentity node, TimeProvider time, ILogger logger) =>
+        (_definition, _topics, _connection, _serde, _options, _node, _time, _logger) = (definition, topics, connection, serde, options, node, time, logger);
+
+    /// <summary>Completes when the node has got its partitions for the first time and serves all of them, but for those that are halted.</summary>
+    public Task Ready => _ready.Task;
+
+    /// <summary>Ends when the membership was disposed, or faults with what stopped it.</summary>
+    public Task Completion { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Whether the node has its partitions; it may be none.</summary>
+    public bool IsAssigned => _assigned;
+
+    /// <summary>How many partitions the aggregate type has; 0 before the node has joined.</summary>
+    public int Partitions => _partitions;
+
+    /// <summary>The partitions that the command topic has got since the node started: nobody reads them.</summary>
+    public IReadOnlyList<int> Unread => _unread;
+
+    /// <summary>The tasks of the partitions that the node has.</summary>
+    public ICollection<PartitionTask> Tasks => _tasks.Values;
+
+    /// <summary>The tasks that end.</summary>
+    public ICollection<PartitionTask> Ending => _ending.Values;
+
+    /// <summary>The task of a partition that the node has.</summary>
+    public bool TryFind(int partition, [NotNullWhen(true)] out PartitionTask? task) => _tasks.TryGetValue(partition, out task);
+
+    /// <summary>The copy that the node keeps of a partition that another has; null: it keeps none.</summary>
+    public StandbyTask? FindCopy(int partition) => _standbys?.Find(partition);
+
+    /// <summary>Joins; it returns at once.</summary>
+    public void Start(ProcessorEncoders encoders)
+    {
+        Completion = Task.Factory.StartNew(() => Consume(encoders), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        _ = Completion.ContinueWith(
+            ended => _ready.TrySetException(ended.Exception?.InnerExceptions ?? (IEnumerable<Exception>)[new ObjectDisposedException(nameof(CommandProcessor))]), TaskScheduler.Default);
+    }
+
+    /// <summary>Finishes the batches in flight, and gives the partitions back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // told by Completion
+        _stop.Dispose();
+    }
 
     private async Task Consume(ProcessorEncoders encoders)
     {
@@ -31,11 +97,11 @@ public sealed partial class CommandProcessor
             shortMemberships = wasShort ? shortMemberships + 1 : 0;
             if (shortMemberships > MaxShortMemberships)
             {
-                Stop(new DuplicateNodeException(NodeId, fenced));
+                Stop(new DuplicateNodeException(_node.Id, fenced));
                 break;
             }
 
-            LogFenced(NodeId);
+            LogFenced(_node.Id);
         }
 
         if (_fault is not null)
@@ -95,7 +161,7 @@ public sealed partial class CommandProcessor
                 try
                 {
                     if (consumer.Consume(PollInterval) is { } record && _tasks.TryGetValue(record.Partition.Value, out PartitionTask? task))
-                        task.Add(record);
+                        task.Intake.Add(record);
                     while (places.TryDequeue(out (PartitionTask Task, long Offset) place))
                         Place(consumer, place.Task, place.Offset, keepsWaiting: false);
                     if (Interlocked.Exchange(ref _taskFault, null) is { } failure)
@@ -136,7 +202,7 @@ public sealed partial class CommandProcessor
         var commands = new TopicPartition(_topics.Commands, task.Partition);
         consumer.IncrementalUnassign([commands]);
         consumer.IncrementalAssign([new TopicPartitionOffset(commands, offset)]);
-        task.Restart(offset, keepsWaiting);
+        task.Intake.Restart(offset, keepsWaiting);
     }
 
     private void PlaceAgain(IConsumer<byte[], byte[]> consumer, ConsumeException outside)

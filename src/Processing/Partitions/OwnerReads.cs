@@ -1,0 +1,59 @@
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>The reads of a partition by its owner: strong ones wait for a commit that begins after they came, which proves that this node is the owner still. Thread-safe.</summary>
+internal sealed class OwnerReads(PartitionTask task, AggregateDefinition definition, TopicFamily topics, CommandQueue queue)
+{
+    private ParkedAggregates? _parked;
+    private StoreReads? _reads;
+
+    /// <summary>What reads wait for.</summary>
+    public ReadFence Fence { get; } = new(task.Partition);
+
+    /// <summary>From now on, reads are those of a state.</summary>
+    public void Open(StoreReads reads, ParkedAggregates parked) => (_reads, _parked) = (reads, parked);
+
+    /// <summary>A read of an aggregate; null when it has no events.</summary>
+    /// <exception cref="AggregateUnavailableException">The partition does not serve here (any more).</exception>
+    /// <exception cref="AggregateParkedException">An event of the aggregate cannot be folded.</exception>
+    public async ValueTask<AggregateView?> Read(AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken)
+    {
+        await Enter(consistency, cancellationToken).ConfigureAwait(false);
+        return Read(id);
+    }
+
+    /// <summary>A read of what the store has, for callers that know how far it must have come.</summary>
+    public AggregateView? Read(AggregateId id)
+    {
+        if (_parked!.TryGet(id, out ParkedAggregate? parked) && parked.BrokenAt >= 0)
+        {
+            throw new AggregateParkedException(id, parked.Cause,
+                $"The state of the {definition.Name} '{id}' is not known: {parked.Message} An operator sees it with 'kes dead-letters list {topics.Application}.{topics.Aggregate}'.", isQueued: false);
+        }
+
+        return _reads!.Read(id);
+    }
+
+    /// <summary>All aggregates of the partition.</summary>
+    public async ValueTask<IEnumerable<AggregateView>> ReadAll(CancellationToken cancellationToken)
+    {
+        await Enter(ReadConsistency.Strong, cancellationToken).ConfigureAwait(false);
+        return _reads!.ReadAll();
+    }
+
+    private async ValueTask Enter(ReadConsistency consistency, CancellationToken cancellationToken)
+    {
+        int partition = task.Partition;
+        if (task.Status == PartitionStatus.Halted)
+            throw new AggregateUnavailableException(partition, $"Partition {partition} is halted: {task.HaltReason}");
+        if (task.Status != PartitionStatus.Serving)
+            throw new AggregateUnavailableException(partition, $"Partition {partition} is {task.Status.ToString().ToLowerInvariant()} on this node; try again.");
+        if (consistency != ReadConsistency.Strong)
+            return;
+        Task proof = Fence.Next(out bool first);
+        if (first)
+            queue.Nudge();
+        await proof.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+}

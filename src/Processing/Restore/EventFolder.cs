@@ -1,0 +1,200 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>Folds events into the store of one partition: it reads them, checks that they are due, and keeps what changed until it is written. Owned by one thread.</summary>
+internal sealed class EventFolder
+{
+    private const int WriteEvery = 5_000;
+    private const long WriteEveryBytes = 8 * 1024 * 1024; // of events, and of the aggregates that they change
+
+    private readonly TopicPartition _partition;
+    private readonly int _partitions;
+    private readonly EventCodec _codec;
+    private readonly Func<ConsumeResult<byte[], byte[]>, RecordedEvent> _decode;
+    private readonly StateCheck _states = new();
+    private readonly RegistryWait _registry;
+    private readonly AggregateDefinition _definition;
+    private readonly HashSet<Type> _eventTypes;
+    private readonly StateStore _store;
+    private readonly AggregateCache _aggregates;
+    private readonly ParkedAggregates _parked;
+    private readonly Dictionary<AggregateId, Change> _changed = [];
+    private long _events;
+    private long _bytes; // since the last write
+
+    /// <summary>Folds into <paramref name="store"/>.</summary>
+    public EventFolder(PartitionContext context, int partition, RegistryWait registry, StateStore store, AggregateCache aggregates, ParkedAggregates parked)
+    {
+        (_definition, _registry, _store, _aggregates, _parked) = (context.Definition, registry, store, aggregates, parked);
+        _partition = new TopicPartition(context.Topics.Events, partition);
+        _eventTypes = [.. context.Definition.EventTypes];
+        _partitions = context.Partitions;
+        _codec = new EventCodec(context.Serde, context.Partitions);
+        _decode = DecodeOwn;
+    }
+
+    /// <summary>The partition of the events.</summary>
+    public TopicPartition Source => _partition;
+
+    /// <summary>The store that they are folded into.</summary>
+    public StateStore Store => _store;
+
+    /// <summary>How many events were <see cref="Take"/>n.</summary>
+    public long Events => _events;
+
+    /// <summary>Takes the next event in the order of the log: unless it is passed over or waits for an operator, <paramref name="fold"/> folds it. What changed is written when it is much.</summary>
+    public void Take(ConsumeResult<byte[], byte[]> record, Action<ConsumeResult<byte[], byte[]>> fold)
+    {
+        // The order of the log counts, not the offset: the marks of a command topic that was made again begin anew.
+        if (InputMark.TryRead(record.Message.Headers, out InputMark mark) && !IsMisplaced(record, out _, out _)) // another partition's mark says nothing of this one
+            _store.PutInput(mark);
+        if (_parked.IsPassedOver(record.Offset.Value))
+            PassOver(record);
+        else if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
+            fold(record);
+        bool isMuch = (_bytes += record.Message.Value?.Length ?? 0) >= WriteEveryBytes;
+        if (++_events % WriteEvery == 0 || isMuch)
+            Write(record.Offset.Value + 1);
+    }
+
+    /// <summary>Writes what changed, up to the event before <paramref name="checkpoint"/>.</summary>
+    public void Write(long checkpoint)
+    {
+        foreach (Change change in _changed.Values)
+        {
+            Remember(change);
+            _store.PutState(change.Entry);
+        }
+
+        _changed.Clear();
+        _bytes = 0;
+        _store.Write(checkpoint);
+        _aggregates.Trim();
+    }
+
+    /// <summary>The event that <paramref name="record"/> is, as soon as the registry has told its schema.</summary>
+    /// <exception cref="InvalidDataException">It cannot be read, or is not an event of this aggregate.</exception>
+    public RecordedEvent Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken) => _registry.Read(record, _decode, cancellationToken);
+
+    // An event of a type that another aggregate has can be decoded and is none of this one's all the same.
+    private RecordedEvent DecodeOwn(ConsumeResult<byte[], byte[]> record)
+    {
+        RecordedEvent recorded = _codec.Decode(record);
+        if (_eventTypes.Contains(recorded.Payload.GetType()))
+            return recorded;
+        string message = $"The {_definition.Name} does not evolve {recorded.Payload.GetType().Name}.";
+        throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} cannot be read: {message}", new UndecodableMessageException(UndecodableReason.UnknownType, message));
+    }
+
+    /// <summary>An aggregate's events lie on its own partition; what is here would be a second history of it.</summary>
+    /// <exception cref="UnexpectedLogException">It belongs to another one.</exception>
+    public void ThrowIfMisplaced(ConsumeResult<byte[], byte[]> record)
+    {
+        if (IsMisplaced(record, out AggregateId id, out int right))
+            throw Misplaced.Refuse(record.TopicPartitionOffset, "event", id.Value, right, _partitions);
+    }
+
+    private bool IsMisplaced(ConsumeResult<byte[], byte[]> record, out AggregateId id, out int right)
+    {
+        (id, right) = (default, -1);
+        if (record.Message.Key is not { } key || (right = Murmur2.Partition(key, _partitions)) == _partition.Partition.Value)
+            return false;
+        id = DeadLetterFormat.AggregateOf(key);
+        return !id.IsDefault;
+    }
+
+    /// <summary>Passes over a record that was discarded: an event keeps its version and its command's outcome and does nothing; a record that is not an event, or lies wrong, does not even that.</summary>
+    public void PassOver(ConsumeResult<byte[], byte[]> record)
+    {
+        if (_codec.TryReadHead(record, out EventHead head) && head.Version == EntryOf(head.AggregateId).Version + 1)
+            Advance(ChangeOf(head.AggregateId), new LastEvent(head.CommandId, head.Version, record.Partition.Value, record.Offset.Value), record.Message.Headers);
+    }
+
+    /// <summary>Folds an event.</summary>
+    /// <exception cref="InvalidDataException">It cannot be folded, or is not the one that is due.</exception>
+    public void Fold(RecordedEvent recorded, Headers headers)
+    {
+        Change change = ChangeOf(recorded.AggregateId);
+        AggregateEntry entry = change.Entry;
+        if (recorded.Version != entry.Version + 1)
+        {
+            throw new InvalidDataException(
+                $"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} has version {recorded.Version}; {entry.Version + 1} was due. Another writer has appended to this topic.");
+        }
+
+        entry.State = Evolve(entry.State, recorded);
+        Advance(change, new LastEvent(recorded.CommandId, recorded.Version, recorded.Partition, recorded.Offset), headers);
+    }
+
+    /// <summary>What an event makes of <paramref name="state"/>.</summary>
+    /// <exception cref="InvalidDataException">It cannot be folded.</exception>
+    public object Evolve(object state, RecordedEvent recorded)
+    {
+        try
+        {
+            object next = _definition.Evolve(state, recorded.Payload);
+            return _states.Problem(next) is { } unstorable ? throw new InvalidDataException($"its state cannot be encoded: {unstorable}") : next;
+        }
+        catch (Exception failure)
+        {
+            throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} cannot be folded: {failure.Message}", failure);
+        }
+    }
+
+    private void Advance(Change change, LastEvent reached, Headers headers)
+    {
+        AggregateEntry entry = change.Entry;
+        entry.Version = reached.Version;
+        entry.EventOffset = reached.Offset;
+        _store.PutIndex(entry.Key, reached.Version, reached.Offset);
+        // Of a command with several events the last one counts.
+        if (change.Last is { } last && last.CommandId != reached.CommandId)
+            Remember(change);
+        change.Last = reached;
+        change.Digest = CommandDigest.Find(headers);
+    }
+
+    /// <summary>Whether events of the aggregate were folded that are not written yet.</summary>
+    public bool HasFolded(AggregateId id) => _changed.TryGetValue(id, out Change? change) && change.Last is not null;
+
+    /// <summary>Drops what of the aggregate is not written yet.</summary>
+    public void Forget(AggregateId id) => _changed.Remove(id);
+
+    /// <summary>The aggregate as it is folded so far.</summary>
+    public AggregateEntry EntryOf(AggregateId id) => _changed.TryGetValue(id, out Change? change) ? change.Entry : _aggregates.Get(id);
+
+    private Change ChangeOf(AggregateId id)
+    {
+        if (!_changed.TryGetValue(id, out Change? change))
+        {
+            _changed.Add(id, change = new Change(_aggregates.Get(id)));
+            _bytes += change.Entry.StateMemory;
+        }
+
+        return change;
+    }
+
+    private void Remember(Change change)
+    {
+        if (change.Last is not { } last)
+            return;
+        var outcome = new CommandOutcome(OutcomeKind.Accepted, last.Version, last.Offset);
+        _store.PutOutcome(change.Entry, new RememberedOutcome(last.CommandId.Value, outcome, change.Digest));
+    }
+
+    private readonly record struct LastEvent(CommandId CommandId, long Version, int Partition, long Offset);
+
+    /// <summary>An aggregate that has changed since the last write, and its last event whose command is not remembered yet.</summary>
+    private sealed class Change(AggregateEntry entry)
+    {
+        public AggregateEntry Entry => entry;
+
+        public LastEvent? Last { get; set; }
+
+        public CommandDigest Digest { get; set; }
+    }
+}
