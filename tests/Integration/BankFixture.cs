@@ -4,6 +4,7 @@ using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Testing;
 
 [assembly: AssemblyFixture(typeof(KafkaEventSourcing.Integration.Tests.BankFixture))]
+[assembly: Xunit.v3.Parallelization(MaxThreads = 4)] // they wait more than they work: for brokers, rebalances, time-outs
 
 namespace KafkaEventSourcing.Integration.Tests;
 
