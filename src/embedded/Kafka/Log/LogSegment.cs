@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.Win32.SafeHandles;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
@@ -22,18 +21,9 @@ internal sealed class LogSegment : IDisposable
 
     private readonly string _stem;
     private readonly SegmentFile _file;
-    private readonly OffsetIndex _offsets;
-    private readonly TimeIndex _times;
-    private readonly TransactionIndex _transactions;
-    private readonly Lock _loadLock = new();
+    private readonly SegmentIndexes _indexes;
     private readonly long _created;
     private string _suffix;
-    private bool _indexesLoaded;
-    private bool _transactionsLoaded;
-    private bool _transactionsDamaged;
-    private long _sizeAtIndexEntry;
-    private long _maxTimestamp = Unknown;
-    private long _offsetOfMaxTimestamp;
     private long _firstBatchTimestamp = Unknown;
 
     private LogSegment(string directory, long baseOffset, string suffix, long now)
@@ -41,7 +31,7 @@ internal sealed class LogSegment : IDisposable
         (BaseOffset, _suffix, _created) = (baseOffset, suffix, now);
         _stem = System.IO.Path.Combine(directory, NameOf(baseOffset));
         _file = new SegmentFile(baseOffset, () => Path);
-        (_offsets, _times, _transactions) = (new OffsetIndex(baseOffset), new TimeIndex(baseOffset), new TransactionIndex(baseOffset));
+        _indexes = new SegmentIndexes(baseOffset, _file, PathOf);
     }
 
     public string Path => PathOf(LogExtension);
@@ -56,23 +46,7 @@ internal sealed class LogSegment : IDisposable
     /// <summary>The largest timestamp; -1 without one.</summary>
     public long MaxTimestamp => MaxTimestampAndOffset.Timestamp;
 
-    public TimestampOffset MaxTimestampAndOffset
-    {
-        get
-        {
-            if (Interlocked.Read(ref _maxTimestamp) == Unknown)
-            {
-                lock (_loadLock)
-                {
-                    TimestampOffset last = _indexesLoaded ? _times.Last : _times.ReadLast(PathOf(TimeIndexExtension)) ?? LoadedLast();
-                    if (_maxTimestamp == Unknown)
-                        SetMax(last);
-                }
-            }
-
-            return new TimestampOffset(Interlocked.Read(ref _maxTimestamp), Interlocked.Read(ref _offsetOfMaxTimestamp));
-        }
-    }
+    public TimestampOffset MaxTimestampAndOffset => _indexes.MaxTimestamp;
 
     /// <summary>The largest timestamp, or when the file was last written while no record has one.</summary>
     public long LargestTimestamp => MaxTimestamp >= 0 ? MaxTimestamp : new DateTimeOffset(File.GetLastWriteTimeUtc(Path)).ToUnixTimeMilliseconds();
@@ -92,57 +66,15 @@ internal sealed class LogSegment : IDisposable
         }
     }
 
-    public int IndexSize => Math.Max(Offsets.Count * OffsetIndex.EntrySize, Times.Count * TimeIndex.EntrySize);
+    public int IndexSize => _indexes.Size;
 
     /// <summary>The transactions that end here by an abort.</summary>
-    public ReadOnlySpan<AbortedTransaction> AbortedTransactions => Transactions.Entries;
+    public ReadOnlySpan<AbortedTransaction> AbortedTransactions => _indexes.Transactions.Entries;
 
     /// <summary>Whether the transaction index could not be read: it can only be made anew with the state of the producers.</summary>
-    public bool TransactionIndexIsDamaged
-    {
-        get
-        {
-            _ = Transactions;
-            return _transactionsDamaged;
-        }
-    }
+    public bool TransactionIndexIsDamaged => _indexes.TransactionsAreDamaged;
 
     public bool HasIndexFile => File.Exists(PathOf(IndexExtension));
-
-    private OffsetIndex Offsets
-    {
-        get
-        {
-            LoadIndexes();
-            return _offsets;
-        }
-    }
-
-    private TimeIndex Times
-    {
-        get
-        {
-            LoadIndexes();
-            return _times;
-        }
-    }
-
-    private TransactionIndex Transactions
-    {
-        get
-        {
-            if (Volatile.Read(ref _transactionsLoaded))
-                return _transactions;
-            lock (_loadLock)
-            {
-                if (!_transactionsLoaded)
-                    _transactionsDamaged = !_transactions.TryLoad(PathOf(TransactionIndexExtension));
-                Volatile.Write(ref _transactionsLoaded, true);
-            }
-
-            return _transactions;
-        }
-    }
 
     public static string NameOf(long baseOffset) => baseOffset.ToString("D20", CultureInfo.InvariantCulture);
 
@@ -157,7 +89,8 @@ internal sealed class LogSegment : IDisposable
     /// <summary>A new, empty segment.</summary>
     public static LogSegment Create(string directory, long baseOffset, long now, long rollJitterMs = 0, string suffix = "")
     {
-        var segment = new LogSegment(directory, baseOffset, suffix, now) { RollJitterMs = rollJitterMs, _indexesLoaded = true, _transactionsLoaded = true, _maxTimestamp = -1, _firstBatchTimestamp = -1 };
+        var segment = new LogSegment(directory, baseOffset, suffix, now) { RollJitterMs = rollJitterMs, _firstBatchTimestamp = -1 };
+        segment._indexes.StartEmpty();
         foreach (string extension in Extensions)
             File.Delete(segment.PathOf(extension));
         segment._file.Open();
@@ -184,19 +117,11 @@ internal sealed class LogSegment : IDisposable
         _file.Write(batches, position);
         if (position == 0)
             _firstBatchTimestamp = max.Timestamp;
-        if (max.Timestamp > MaxTimestamp)
-            SetMax(max);
-        if (position - _sizeAtIndexEntry > indexInterval)
-        {
-            Offsets.Append(lastOffset, position);
-            Times.MaybeAppend(_maxTimestamp, _offsetOfMaxTimestamp);
-            _sizeAtIndexEntry = position;
-        }
-
+        _indexes.Appended(position, lastOffset, max, indexInterval);
         _file.Size = position + batches.Length;
     }
 
-    public void AppendAborted(in AbortedTransaction aborted) => Transactions.Append(PathOf(TransactionIndexExtension), aborted);
+    public void AppendAborted(in AbortedTransaction aborted) => _indexes.AppendAborted(aborted);
 
     /// <summary>Reads whole batches from the one that holds <paramref name="offset"/> on, at most <paramref name="maxBytes"/>, the first one in any case when <paramref name="minOne"/> says so, and none from <paramref name="limitOffset"/> on; into <paramref name="memory"/>, or into an array of their own.</summary>
     public Memory<byte> Read(long offset, int maxBytes, bool minOne, long limitOffset, RecordMemory? memory, out long nextOffset)
@@ -233,13 +158,13 @@ internal sealed class LogSegment : IDisposable
     }
 
     /// <summary>Where the first batch that reaches <paramref name="offset"/> starts; null when there is none.</summary>
-    public (long Position, int Size, long BaseOffset)? Translate(long offset, long size) => _file.Find(offset, Offsets.Lookup(offset), size);
+    public (long Position, int Size, long BaseOffset)? Translate(long offset, long size) => _file.Find(offset, _indexes.Offsets.Lookup(offset), size);
 
     /// <summary>The first record from <paramref name="startOffset"/> on whose timestamp is at least <paramref name="timestamp"/>, with the leader epoch of its batch.</summary>
     public (long Offset, long Timestamp, int LeaderEpoch)? FindByTimestamp(long timestamp, long startOffset)
     {
         (long, long, int)? found = null;
-        long position = Offsets.Lookup(Math.Max(Times.Lookup(timestamp).Offset, startOffset));
+        long position = _indexes.Offsets.Lookup(Math.Max(_indexes.Times.Lookup(timestamp).Offset, startOffset));
         Scan(position, Size, true, (batch, _) =>
         {
             if (found is not null || batch.MaxTimestamp < timestamp || batch.LastOffset < startOffset)
@@ -262,7 +187,7 @@ internal sealed class LogSegment : IDisposable
     public long ReadNextOffset()
     {
         long next = BaseOffset;
-        Scan(Offsets.Lookup(long.MaxValue), Size, false, (batch, _) => next = batch.NextOffset, headersOnly: true);
+        Scan(_indexes.Offsets.Lookup(long.MaxValue), Size, false, (batch, _) => next = batch.NextOffset, headersOnly: true);
         return next;
     }
 
@@ -277,7 +202,7 @@ internal sealed class LogSegment : IDisposable
         if (flushedOffset > BaseOffset && HasIndexFile && !TransactionIndexIsDamaged)
         {
             bool past = false;
-            Scan(Offsets.Lookup(flushedOffset - 1), Size, false, (batch, at) =>
+            Scan(_indexes.Offsets.Lookup(flushedOffset - 1), Size, false, (batch, at) =>
             {
                 past = batch.NextOffset >= flushedOffset;
                 if (batch.NextOffset <= flushedOffset)
@@ -294,37 +219,13 @@ internal sealed class LogSegment : IDisposable
     /// </summary>
     public long Recover((long Offset, long Position) start, long indexInterval, ProducerStateManager producers, LeaderEpochFileCache epochs)
     {
-        string transactionPath = PathOf(TransactionIndexExtension);
-        if (start.Position == 0)
-        {
-            (_indexesLoaded, _transactionsLoaded, _transactionsDamaged) = (true, true, false);
-            _offsets.Reset();
-            _times.Reset();
-            _transactions.Reset(transactionPath);
-            SetMax(new TimestampOffset(-1, BaseOffset));
-            _sizeAtIndexEntry = 0;
-        }
-        else
-        {
-            Offsets.TruncateToPosition(start.Position);
-            Times.TruncateToOffset(start.Offset);
-            Transactions.TruncateToOffset(transactionPath, start.Offset);
-            SetMax(Times.Last);
-            // What was flushed may reach further than the index files.
-            _sizeAtIndexEntry = Offsets.Lookup(long.MaxValue);
-            Scan(_sizeAtIndexEntry, start.Position, false, (batch, position) =>
-            {
-                if (position > _sizeAtIndexEntry || position == 0)
-                    Index(batch, position, indexInterval);
-            }, headersOnly: true);
-        }
-
+        _indexes.RestartAt(start, indexInterval);
         long end = Scan(start.Position, Size, true, (batch, position) =>
         {
-            Index(batch, position, indexInterval);
+            _indexes.Index(batch, position, indexInterval);
             epochs.Assign(batch.PartitionLeaderEpoch, batch.BaseOffset);
             if (producers.Update(batch) is { } aborted)
-                Transactions.Append(transactionPath, aborted);
+                _indexes.AppendAborted(aborted);
         });
         _firstBatchTimestamp = Unknown;
         long cut = Size - end;
@@ -339,18 +240,11 @@ internal sealed class LogSegment : IDisposable
     public void Flush()
     {
         _file.Flush();
-        if (AbortedTransactions.Length == 0 || !File.Exists(PathOf(TransactionIndexExtension)))
-            return;
-        using SafeFileHandle file = File.OpenHandle(PathOf(TransactionIndexExtension), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
-        RandomAccess.FlushToDisk(file);
+        _indexes.FlushTransactions();
     }
 
     /// <summary>Brings the index of transactions up to what is known.</summary>
-    public void WriteTransactionIndex()
-    {
-        if (_transactionsLoaded)
-            _transactions.Write(PathOf(TransactionIndexExtension));
-    }
+    public void WriteTransactionIndex() => _indexes.WriteTransactions();
 
     /// <inheritdoc cref="SegmentFile.Try"/>
     public void TryWrite(int bytes) => _file.Try(bytes);
@@ -359,16 +253,7 @@ internal sealed class LogSegment : IDisposable
     public void CutTornWrite() => _file.CutTornWrite();
 
     /// <summary>Brings the index files up to what is known. The largest timestamp is always the last entry.</summary>
-    public void WriteIndexes()
-    {
-        WriteTransactionIndex();
-        if (!_indexesLoaded)
-            return;
-        if (_maxTimestamp >= 0)
-            _times.MaybeAppend(_maxTimestamp, _offsetOfMaxTimestamp);
-        _offsets.Write(PathOf(IndexExtension));
-        _times.Write(PathOf(TimeIndexExtension));
-    }
+    public void WriteIndexes() => _indexes.Write();
 
     /// <inheritdoc cref="SegmentFile.TryEnter"/>
     public bool TryEnter() => _file.TryEnter();
@@ -380,8 +265,8 @@ internal sealed class LogSegment : IDisposable
     {
         // What reads the segment already goes on by the open file.
         _file.Open();
-        _ = Transactions;
-        LoadIndexes();
+        _ = _indexes.Transactions;
+        _indexes.Load();
         foreach (string extension in Extensions)
         {
             if (File.Exists(PathOf(extension)))
@@ -401,55 +286,4 @@ internal sealed class LogSegment : IDisposable
     public void Dispose() => _file.Dispose();
 
     private string PathOf(string extension) => _stem + extension + _suffix;
-
-    private TimestampOffset LoadedLast()
-    {
-        LoadIndexes();
-        return _times.Last;
-    }
-
-    private void LoadIndexes()
-    {
-        if (Volatile.Read(ref _indexesLoaded))
-            return;
-        lock (_loadLock)
-        {
-            if (_indexesLoaded)
-                return;
-            if (!_offsets.TryLoad(PathOf(IndexExtension), Math.Max(1, Size)) || !_times.TryLoad(PathOf(TimeIndexExtension)))
-                RebuildIndexes();
-            else
-                _sizeAtIndexEntry = _offsets.Lookup(long.MaxValue);
-            Volatile.Write(ref _indexesLoaded, true);
-        }
-    }
-
-    private void RebuildIndexes()
-    {
-        _offsets.Reset();
-        _times.Reset();
-        _sizeAtIndexEntry = 0;
-        SetMax(new TimestampOffset(-1, BaseOffset));
-        Scan(0, Size, false, (batch, position) => Index(batch, position, 4096), headersOnly: true);
-        if (_maxTimestamp >= 0)
-            _times.MaybeAppend(_maxTimestamp, _offsetOfMaxTimestamp);
-    }
-
-    private void Index(in RecordBatch batch, long position, long interval)
-    {
-        if (batch.MaxTimestamp > _maxTimestamp)
-            SetMax(new TimestampOffset(batch.MaxTimestamp, batch.LastOffset));
-        if (position - _sizeAtIndexEntry <= interval)
-            return;
-        _offsets.Append(batch.LastOffset, position);
-        _times.MaybeAppend(_maxTimestamp, _offsetOfMaxTimestamp);
-        _sizeAtIndexEntry = position;
-    }
-
-    private void SetMax(TimestampOffset max)
-    {
-        Interlocked.Exchange(ref _offsetOfMaxTimestamp, max.Offset);
-        Interlocked.Exchange(ref _maxTimestamp, max.Timestamp);
-    }
-
 }

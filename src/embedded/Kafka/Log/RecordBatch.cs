@@ -161,4 +161,18 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
             return ErrorCode.CorruptMessage;
         return bytes[16] == Magic ? ErrorCode.None : ErrorCode.UnsupportedForMessageFormat;
     }
+
+    /// <summary>What is wrong with the first batch of <paramref name="bytes"/> that is not whole; None when all are.</summary>
+    public static ErrorCode CheckAll(ReadOnlySpan<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            ErrorCode error = Check(bytes);
+            if (error != ErrorCode.None)
+                return error;
+            bytes = bytes[(LogOverhead + BinaryPrimitives.ReadInt32BigEndian(bytes[8..]))..];
+        }
+
+        return ErrorCode.None;
+    }
 }

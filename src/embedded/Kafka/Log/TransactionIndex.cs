@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
@@ -65,7 +66,7 @@ internal sealed class TransactionIndex(long baseOffset)
             BinaryPrimitives.WriteInt64BigEndian(entry[26..], _entries[i].LastStableOffset);
         }
 
-        using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        using SafeFileHandle file = FileWrite.Open(path);
         FileWrite.At(file, added, (long)_written * EntrySize);
         _written = count;
     }
@@ -111,7 +112,7 @@ internal sealed class TransactionIndex(long baseOffset)
             return;
         }
 
-        using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+        using SafeFileHandle file = FileWrite.Open(path);
         RandomAccess.SetLength(file, (long)_count * EntrySize);
     }
 

@@ -4,40 +4,32 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>What became of an append.</summary>
-internal readonly record struct AppendResult(ErrorCode Error, long BaseOffset = -1, long LogAppendTime = -1, string? Message = null, IReadOnlyList<RecordError>? RecordErrors = null);
-
-/// <summary>What a read found. Records are whole batches.</summary>
-internal readonly record struct LogRead(ErrorCode Error, Memory<byte> Records, long HighWatermark, long LastStableOffset, long LogStartOffset, IReadOnlyList<AbortedTransaction>? Aborted);
-
 /// <summary>
 /// The log of one partition: segments, producers, transactions. One lock for what changes it; reads take none: they work on the list of segments and the bounds as they were published last.
 /// </summary>
-internal sealed partial class UnifiedLog : IDisposable
+internal sealed class UnifiedLog : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly ProducerStateManager _producers;
     private readonly LeaderEpochFileCache _epochs;
     private readonly TimeProvider _time;
-    private readonly ILogger _logger;
-    private readonly ITimer _flushTimer;
-    private LogSegment[] _segments;
+    private readonly LogFlush _flush;
+    private readonly LocalLog _local;
+    private readonly LogWriteFault _fault;
     private long _logStartOffset;
     private long _logEndOffset;
     private long _stableOffset;
-    private long _recoveryPoint;
-    private long _unflushedBytes;
-    private bool _flushIsDue;
     private bool _closed;
 
     private UnifiedLog(TopicPartition partition, string directory, LogConfig config, LoadedLog loaded, TimeProvider time, ILogger logger)
     {
-        (Partition, Directory, Config, _time, _logger) = (partition, directory, config, time, logger);
-        (_segments, _producers, _epochs) = ([.. loaded.Segments], loaded.Producers, loaded.Epochs);
-        (_logStartOffset, _logEndOffset, _recoveryPoint) = (loaded.LogStartOffset, loaded.LogEndOffset, loaded.RecoveryPoint);
+        (Partition, Directory, Config, _time) = (partition, directory, config, time);
+        (_local, _producers, _epochs) = (new LocalLog(directory, loaded.Segments, time), loaded.Producers, loaded.Epochs);
+        _fault = new LogWriteFault(partition, directory);
+        (_logStartOffset, _logEndOffset) = (loaded.LogStartOffset, loaded.LogEndOffset);
         PublishStableOffset();
         LeaderEpoch = Math.Max(0, _epochs.Latest ?? 0);
-        _flushTimer = BackgroundTimer.Create(time, logger, $"The flush of {partition}", FlushWhenDue);
+        _flush = new LogFlush(_local, loaded.RecoveryPoint, BackgroundTimer.Create(time, logger, $"The flush of {partition}", FlushWhenDue));
     }
 
     /// <summary>Called after records became readable; must be quick.</summary>
@@ -45,7 +37,7 @@ internal sealed partial class UnifiedLog : IDisposable
 
     public TopicPartition Partition { get; }
 
-    public string Directory { get; private set; }
+    public string Directory { get; }
 
     /// <summary>The configs; a change takes effect at the next append, read or cleaning.</summary>
     public LogConfig Config { get; set; }
@@ -61,12 +53,25 @@ internal sealed partial class UnifiedLog : IDisposable
     public long LastStableOffset => Math.Max(Interlocked.Read(ref _stableOffset), LogStartOffset);
 
     /// <summary>Everything below is on disk.</summary>
-    public long RecoveryPoint => Interlocked.Read(ref _recoveryPoint);
+    public long RecoveryPoint => _flush.RecoveryPoint;
 
-    public long Size => Segments.Sum(s => s.Size);
+    public long Size => _local.Size;
 
     /// <summary>The segments, the last one active.</summary>
-    public IReadOnlyList<LogSegment> Segments => Volatile.Read(ref _segments);
+    public IReadOnlyList<LogSegment> Segments => _local.Segments.All;
+
+    /// <summary>How many bytes a start after a crash would have to check.</summary>
+    public long UnflushedBytes => _flush.UnflushedBytes;
+
+    /// <summary>Who is told when the files cannot be written, and when they can again.</summary>
+    public StorageHealth? Health
+    {
+        get => _fault.Health;
+        set => _fault.Health = value;
+    }
+
+    /// <summary>Whether the last write failed.</summary>
+    public bool IsFaulted => _fault.IsFaulted;
 
     /// <summary>Opens the log in <paramref name="directory"/>. Without a clean shutdown, what is not known to be flushed is checked batch by batch, and a torn tail is cut off.</summary>
     public static UnifiedLog Open(TopicPartition partition, string directory, LogConfig config, long logStartOffset, bool clean, TimeProvider time, ILogger logger, long recoveryPoint = 0)
@@ -80,7 +85,7 @@ internal sealed partial class UnifiedLog : IDisposable
     {
         long now = Now();
         LogConfig config = Config;
-        AppendResult result = isClient ? LogValidator.Validate(ref records, config, Partition, now) : CheckWhole(records.Span);
+        AppendResult result = isClient ? LogValidator.Validate(ref records, config, Partition, now) : new AppendResult(RecordBatch.CheckAll(records.Span));
         if (result.Error != ErrorCode.None)
             return result;
         lock (_lock)
@@ -90,11 +95,11 @@ internal sealed partial class UnifiedLog : IDisposable
             {
                 result = AppendInLock(records.Span, config, now, isClient, ref appended);
                 if (appended)
-                    Written(records.Length);
+                    _fault.Written(records.Length);
             }
             catch (Exception fault) when (StorageHealth.IsFault(fault))
             {
-                result = NotWritten(fault, records.Length);
+                result = _fault.NotWritten(fault, records.Length);
             }
 
             if (!appended)
@@ -115,36 +120,17 @@ internal sealed partial class UnifiedLog : IDisposable
         // In this order: what the stable offset and the end allow is in segments that were published before.
         long stable = LastStableOffset;
         long end = LogEndOffset;
-        LogSegment[] segments = Volatile.Read(ref _segments);
+        LogSegments segments = _local.Segments;
         long start = LogStartOffset;
         stable = Math.Min(stable, end);
         if (offset < start || offset > end)
             return new LogRead(ErrorCode.OffsetOutOfRange, default, end, stable, start, null);
         long limit = readCommitted ? stable : end;
-        for (int at = FloorIndex(segments, offset); at < segments.Length && offset < limit; at++)
-        {
-            LogSegment segment = segments[at];
-            if (!segment.TryEnter())
-            {
-                // It was replaced or deleted just now.
-                return Volatile.Read(ref _closed) ? new LogRead(ErrorCode.UnknownTopicOrPartition, default, -1, -1, -1, null) : Read(offset, maxBytes, readCommitted, minOne, memory);
-            }
-
-            try
-            {
-                Memory<byte> records = segment.Read(offset, maxBytes, minOne, limit, memory, out long next);
-                if (records.Length > 0)
-                    return new LogRead(ErrorCode.None, records, end, stable, start, readCommitted ? CollectAborted(segments, at, offset, next) : null);
-                if (segment.Translate(offset, segment.Size) is not null)
-                    break; // there is a batch, but it may not be read, or does not fit
-            }
-            finally
-            {
-                segment.Leave();
-            }
-        }
-
-        return new LogRead(ErrorCode.None, default, end, stable, start, readCommitted ? [] : null);
+        if (segments.TryRead(offset, limit, maxBytes, minOne, memory, readCommitted, out Memory<byte> records, out List<AbortedTransaction>? aborted))
+            return new LogRead(ErrorCode.None, records, end, stable, start, readCommitted ? aborted ?? [] : null);
+        return Volatile.Read(ref _closed)
+            ? new LogRead(ErrorCode.UnknownTopicOrPartition, default, -1, -1, -1, null)
+            : Read(offset, maxBytes, readCommitted, minOne, memory);
     }
 
     /// <summary>How many bytes a read from <paramref name="offset"/> on could give, counted from positions without reading them; null when such a read would fail.</summary>
@@ -152,57 +138,25 @@ internal sealed partial class UnifiedLog : IDisposable
     {
         long stable = LastStableOffset;
         long end = LogEndOffset;
-        LogSegment[] segments = Volatile.Read(ref _segments);
+        LogSegments segments = _local.Segments;
         if (offset < LogStartOffset || offset > end || Volatile.Read(ref _closed))
             return null;
-        long limit = readCommitted ? Math.Min(stable, end) : end;
-        long bytes = 0;
-        for (int at = FloorIndex(segments, offset); at < segments.Length && offset < limit && segments[at].BaseOffset < limit; at++)
-        {
-            LogSegment segment = segments[at];
-            if (!segment.TryEnter())
-                return ReadableBytes(offset, readCommitted);
-            try
-            {
-                bytes += segment.BytesBetween(offset, limit);
-            }
-            finally
-            {
-                segment.Leave();
-            }
-        }
-
-        return bytes;
+        return segments.TryCount(offset, readCommitted ? Math.Min(stable, end) : end, out long bytes) ? bytes : ReadableBytes(offset, readCommitted);
     }
 
     /// <summary>The offset and timestamp of the first record at or after <paramref name="timestamp"/>; null when there is none.</summary>
     public (long Offset, long Timestamp)? OffsetForTimestamp(long timestamp)
     {
         long start = LogStartOffset;
-        foreach (LogSegment segment in Volatile.Read(ref _segments))
-        {
-            if (segment.LargestTimestamp < timestamp || segment.Size == 0)
-                continue;
-            if (!segment.TryEnter())
-                return Volatile.Read(ref _closed) ? null : OffsetForTimestamp(timestamp);
-            try
-            {
-                if (segment.FindByTimestamp(timestamp, start) is { } found)
-                    return (found.Offset, found.Timestamp);
-            }
-            finally
-            {
-                segment.Leave();
-            }
-        }
-
-        return null;
+        return _local.Segments.TryFind(timestamp, start, out (long Offset, long Timestamp)? found) ? found
+            : Volatile.Read(ref _closed) ? null
+            : OffsetForTimestamp(timestamp);
     }
 
     /// <summary>The largest timestamp and the offset of its first record (ListOffsets -3); null when no record has one.</summary>
     public (long Offset, long Timestamp)? MaxTimestamp()
     {
-        LogSegment newest = Volatile.Read(ref _segments).MaxBy(s => s.MaxTimestamp)!;
+        LogSegment newest = _local.Segments.All.MaxBy(s => s.MaxTimestamp)!;
         return newest.MaxTimestamp < 0 ? null : OffsetForTimestamp(newest.MaxTimestamp);
     }
 
@@ -234,57 +188,128 @@ internal sealed partial class UnifiedLog : IDisposable
     }
 
     /// <summary>Transactions that were aborted and whose records are partly in the given range.</summary>
-    public IReadOnlyList<AbortedTransaction> CollectAborted(long startOffset, long endOffset)
-    {
-        LogSegment[] segments = Volatile.Read(ref _segments);
-        return CollectAborted(segments, FloorIndex(segments, startOffset), startOffset, endOffset);
-    }
+    public IReadOnlyList<AbortedTransaction> CollectAborted(long startOffset, long endOffset) => _local.Segments.CollectAborted(startOffset, endOffset);
 
-    private static AppendResult CheckWhole(ReadOnlySpan<byte> records)
+    /// <summary>Starts a new segment.</summary>
+    public void RollSegment()
     {
-        while (records.Length > 0)
+        lock (_lock)
         {
-            ErrorCode error = RecordBatch.Check(records);
-            if (error != ErrorCode.None)
-                return new AppendResult(error);
-            records = records[(RecordBatch.LogOverhead + System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(records[8..]))..];
+            if (_local.Active.Size > 0)
+                Roll();
         }
-
-        return default;
     }
 
-    private static int FloorIndex(LogSegment[] segments, long offset)
+    /// <summary>Advances the start of the log; segments below it are deleted. -1 means the end.</summary>
+    public ErrorCode DeleteRecords(long offset)
     {
-        int low = 0;
-        int high = segments.Length - 1;
-        while (low <= high)
+        lock (_lock)
         {
-            int middle = (low + high) / 2;
-            if (segments[middle].BaseOffset <= offset)
-                low = middle + 1;
-            else
-                high = middle - 1;
+            if (!Config.Deletes)
+                return ErrorCode.PolicyViolation;
+            long target = offset == -1 ? _logEndOffset : offset;
+            if (target > _logEndOffset || target < 0)
+                return ErrorCode.OffsetOutOfRange;
+            AdvanceStart(target);
+            return ErrorCode.None;
         }
-
-        return Math.Max(0, high);
     }
 
-    // Kafka's rule: an entry whose last stable offset reaches the upper bound shows that no later one can concern the range.
-    private static List<AbortedTransaction> CollectAborted(LogSegment[] segments, int first, long offset, long upperBound)
+    /// <summary>Deletes segments that are too old or too many, forgets producers that were not heard of for long, and removes files whose time is over.</summary>
+    public void ApplyRetention()
     {
-        var found = new List<AbortedTransaction>();
-        for (int i = first; i < segments.Length; i++)
+        long now = Now();
+        lock (_lock)
         {
-            foreach (ref readonly AbortedTransaction aborted in segments[i].AbortedTransactions)
+            if (_closed)
+                return;
+            // First what gives room, and needs none.
+            _local.RemoveDoomed(now);
+            _producers.RemoveExpired(now);
+            DeleteBelowStart();
+            if (Config.Deletes)
             {
-                if (aborted.LastOffset >= offset && aborted.FirstOffset < upperBound)
-                    found.Add(aborted);
-                if (aborted.LastStableOffset >= upperBound)
-                    return found;
+                DeleteOldest(LogRetention.CountExcess(_local.Segments, Config));
+                DeleteOldest(LogRetention.CountExpired(_local.Segments, Config, now));
             }
+
+            _local.RemoveDoomed(now);
+        }
+    }
+
+    /// <summary>Makes all records so far outlive the machine, and what spares work at the next start: index files and a snapshot of the producers. Appends go on meanwhile.</summary>
+    public void Flush()
+    {
+        IReadOnlyList<LogSegment> segments;
+        long end;
+        long bytes;
+        lock (_lock)
+        {
+            if (_closed || _logEndOffset == _flush.RecoveryPoint)
+                return;
+            (segments, end, bytes) = (_flush.Segments, _logEndOffset, _flush.UnflushedBytes);
+            _local.Active.CutTornWrite();
+            _local.Active.WriteIndexes();
+            _producers.TakeSnapshot();
+            _producers.RemoveStraySnapshots(_local.Segments.All.Select(s => s.BaseOffset));
         }
 
-        return found;
+        LogFlush.Flush(segments);
+        lock (_lock)
+            _flush.Flushed(end, bytes);
+    }
+
+    /// <summary>Puts a compacted segment in the place of those that it was made of. A crash in between leaves the old ones or the new one.</summary>
+    public bool ReplaceSegments(LogSegment cleaned, IReadOnlyList<LogSegment> old)
+    {
+        lock (_lock)
+        {
+            if (_closed || !_local.Replace(cleaned, old, Config))
+                return false; // retention was faster
+            foreach (LogSegment segment in old.Skip(1))
+                _producers.DeleteSnapshot(segment.BaseOffset);
+            return true;
+        }
+    }
+
+    /// <summary>Of each producer what a compaction must keep: the offset of its last data, or -1 and its epoch.</summary>
+    public Dictionary<long, (long LastDataOffset, short Epoch)> LastRecordsOfActiveProducers()
+    {
+        lock (_lock)
+            return _producers.Producers.Values.ToDictionary(p => p.ProducerId, p => (p.LastDataOffset, p.Epoch));
+    }
+
+    /// <summary>Ends the use of the log with everything on disk: the next start has nothing to check.</summary>
+    public void Close()
+    {
+        Flush();
+        lock (_lock)
+        {
+            if (_closed)
+                return;
+            _local.Close();
+            _producers.TakeSnapshot();
+        }
+
+        Dispose();
+    }
+
+    /// <summary>Tries to write what was refused last, behind the records and without a trace; what cannot be written is a fault of <see cref="Health"/>.</summary>
+    public void TryWrite()
+    {
+        lock (_lock)
+            _fault.TryWrite(_closed ? null : _local.Active);
+    }
+
+    /// <summary>Ends the use of the log as it is, as a crash would.</summary>
+    public void Dispose()
+    {
+        _flush.Dispose();
+        lock (_lock)
+        {
+            Volatile.Write(ref _closed, true);
+            _local.Dispose();
+        }
     }
 
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -296,58 +321,77 @@ internal sealed partial class UnifiedLog : IDisposable
         if (records.Length > config.SegmentBytes)
             return new AppendResult(ErrorCode.RecordListTooLarge, Message: string.Create(CultureInfo.InvariantCulture, $"Message batch size is {records.Length} bytes in append to partition {Partition}, which exceeds the maximum configured segment size of {config.SegmentBytes}."));
         long baseOffset = _logEndOffset;
-        long next = baseOffset;
-        var max = new TimestampOffset(-1, baseOffset);
-        for (int at = 0; at < records.Length;)
-        {
-            var batch = new RecordBatch(records[at..]);
-            if (batch.HasProducerId)
-            {
-                (ErrorCode error, string? message) = _producers.Check(batch, isClient, next, Partition, out BatchMetadata? duplicate);
-                if (error != ErrorCode.None)
-                    return new AppendResult(error, Message: message);
-                if (duplicate is { } stands)
-                    return new AppendResult(ErrorCode.None, stands.FirstOffset, config.StampsAppendTime ? stands.Timestamp : -1);
-            }
+        if (!LogAppendInfo.TryAssign(records, this, _producers, config, isClient, out LogAppendInfo info, out AppendResult result))
+            return result;
 
-            batch.BaseOffset = next;
-            batch.PartitionLeaderEpoch = LeaderEpoch;
-            next = batch.NextOffset;
-            if (batch.MaxTimestamp > max.Timestamp)
-                max = new TimestampOffset(batch.MaxTimestamp, batch.LastOffset);
-            at += batch.Size;
-        }
-
-        LogSegment active = _segments[^1];
-        if (active.ShouldRoll(config, now, records.Length, max.Timestamp, next - 1))
+        LogSegment active = _local.Active;
+        if (active.ShouldRoll(config, now, records.Length, info.Max.Timestamp, info.NextOffset - 1))
             active = Roll();
         _epochs.Assign(LeaderEpoch, baseOffset);
-        active.Append(records, next - 1, max, config.IndexIntervalBytes);
+        active.Append(records, info.NextOffset - 1, info.Max, config.IndexIntervalBytes);
         appended = true;
         // First the end: should what follows fail, no later append takes the same offsets.
-        Interlocked.Exchange(ref _logEndOffset, next);
-        for (int at = 0; at < records.Length;)
-        {
-            var batch = new RecordBatch(records[at..]);
-            if (_producers.Update(batch) is { } aborted)
-                active.AppendAborted(aborted);
-            at += batch.Size;
-        }
-
+        Interlocked.Exchange(ref _logEndOffset, info.NextOffset);
+        LogAppendInfo.Update(_producers, records, active);
         PublishStableOffset();
-        _unflushedBytes += records.Length;
-        if (next - _recoveryPoint >= config.FlushMessages)
-        {
-            FlushInLock();
-        }
-        else if (config.FlushMs != long.MaxValue && !_flushIsDue)
-        {
-            _flushIsDue = true;
-            _flushTimer.Change(TimeSpan.FromMilliseconds(Math.Min(config.FlushMs, int.MaxValue)), Timeout.InfiniteTimeSpan);
-        }
-
+        _flush.Appended(records.Length, info.NextOffset, config);
         return new AppendResult(ErrorCode.None, baseOffset, config.StampsAppendTime ? now : -1);
     }
 
     private void PublishStableOffset() => Interlocked.Exchange(ref _stableOffset, Math.Max(_producers.FirstUnstableOffset ?? _logEndOffset, _logStartOffset));
+
+    private void FlushWhenDue()
+    {
+        lock (_lock)
+        {
+            _flush.Begin();
+            if (_closed)
+                return;
+            try
+            {
+                _flush.Flush(_logEndOffset);
+            }
+            catch (Exception fault) when (StorageHealth.IsFault(fault))
+            {
+                _fault.NotWritten(fault, 0);
+                _flush.TryAgain();
+            }
+        }
+    }
+
+    private LogSegment Roll()
+    {
+        LogSegment next = _local.Roll(Config, _logEndOffset);
+        _producers.TakeSnapshot();
+        return next;
+    }
+
+    private void AdvanceStart(long offset)
+    {
+        if (offset <= _logStartOffset)
+            return;
+        Interlocked.Exchange(ref _logStartOffset, offset);
+        PublishStableOffset();
+        DeleteBelowStart();
+        _epochs.TruncateFromStart(offset); // the last: it writes, and what is above gives room for it
+    }
+
+    private void DeleteBelowStart()
+    {
+        int count = _local.CountBelow(_logStartOffset);
+        if (count == 0)
+            return;
+        _local.DeleteFirst(count, Config);
+        _producers.DeleteSnapshotsBelow(_local.Segments[0].BaseOffset);
+    }
+
+    private void DeleteOldest(int count)
+    {
+        if (count == 0)
+            return;
+        LogSegments segments = _local.Segments;
+        AdvanceStart(segments[Math.Min(count, segments.Count - 1)].BaseOffset); // for a new segment there may be no room yet
+        if (count == segments.Count)
+            AdvanceStart(Roll().BaseOffset);
+    }
 }
