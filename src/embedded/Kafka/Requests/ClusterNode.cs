@@ -74,8 +74,8 @@ internal sealed class ClusterNode(int id, Broker broker, Cluster cluster) : ILea
 
     private FindCoordinatorResponse Find(RequestContext context, FindCoordinatorRequest request)
     {
-        ClusterMember? member = request.KeyType is GroupKey or MetadataRequests.TransactionKey ? cluster.CoordinatorOf(request.KeyType == MetadataRequests.TransactionKey) : null;
-        ErrorCode error = request.KeyType is < GroupKey or > MetadataRequests.TransactionKey ? ErrorCode.InvalidRequest : member is null ? ErrorCode.CoordinatorNotAvailable : ErrorCode.None;
+        ClusterMember? member = request.KeyType is GroupKey or FindCoordinatorHandler.TransactionKey ? cluster.CoordinatorOf(request.KeyType == FindCoordinatorHandler.TransactionKey) : null;
+        ErrorCode error = request.KeyType is < GroupKey or > FindCoordinatorHandler.TransactionKey ? ErrorCode.InvalidRequest : member is null ? ErrorCode.CoordinatorNotAvailable : ErrorCode.None;
         string? message = error == ErrorCode.None ? null : error == ErrorCode.InvalidRequest ? $"Unknown coordinator type {request.KeyType}." : "The coordinator is not available.";
         (int node, string host, int port) = member is null ? (-1, "", -1) : (member.Id, member.Host, member.Port);
         if (context.Version < BatchedCoordinatorsVersion)

@@ -40,34 +40,32 @@ internal sealed class RequestDispatcher
     {
         ErrorCode = (short)error,
         ApiKeys = [.. _apis.Values.OrderBy(a => a.Range.Key).Select(a => new ApiVersionsResponse.ApiVersion { ApiKey = a.Range.Key, MinVersion = a.Range.MinVersion, MaxVersion = a.Range.MaxVersion })],
-        SupportedFeatures = [.. ClusterRequests.Features.Select(f => new ApiVersionsResponse.SupportedFeature { Name = f.Key, MinVersion = 0, MaxVersion = f.Value })],
+        SupportedFeatures = [.. Features.Levels.Select(f => new ApiVersionsResponse.SupportedFeature { Name = f.Key, MinVersion = 0, MaxVersion = f.Value })],
         FinalizedFeaturesEpoch = 0,
-        FinalizedFeatures = [.. ClusterRequests.Features.Select(f => new ApiVersionsResponse.FinalizedFeature { Name = f.Key, MinVersionLevel = f.Value, MaxVersionLevel = f.Value })],
+        FinalizedFeatures = [.. Features.Levels.Select(f => new ApiVersionsResponse.FinalizedFeature { Name = f.Key, MinVersionLevel = f.Value, MaxVersionLevel = f.Value })],
     };
 
     private void AddRecords(Broker broker)
     {
         ILeadership leadership = (ILeadership?)_node ?? new SoleLeader();
-        var records = new RecordRequests(broker, leadership);
-        var fetches = new FetchRequests(broker, leadership);
-        Add<ProduceRequest>(records.Produce);
-        AddAsync<FetchRequest>(fetches.Fetch);
-        Add<ListOffsetsRequest>((_, r) => records.ListOffsets(r));
-        Add<OffsetForLeaderEpochRequest>((_, r) => records.OffsetForLeaderEpoch(r));
-        Add<DeleteRecordsRequest>((_, r) => records.DeleteRecords(r));
-        Add<DescribeProducersRequest>((_, r) => records.DescribeProducers(r));
-        Add<WriteTxnMarkersRequest>((_, r) => records.WriteMarkers(r));
+        var logs = new LedLogs(broker, leadership);
+        Add<ProduceRequest>(new ProduceHandler(broker, leadership, logs).Handle);
+        AddAsync<FetchRequest>(new FetchHandler(broker, leadership).Handle);
+        Add<ListOffsetsRequest>(new ListOffsetsHandler(leadership, logs).Handle);
+        Add<OffsetForLeaderEpochRequest>(new OffsetForLeaderEpochHandler(leadership, logs).Handle);
+        Add<DeleteRecordsRequest>(new DeleteRecordsHandler(broker, logs).Handle);
+        Add<DescribeProducersRequest>(new DescribeProducersHandler(logs).Handle);
+        Add<WriteTxnMarkersRequest>(new WriteTxnMarkersHandler(broker).Handle);
     }
 
     private void AddTopics(Broker broker)
     {
-        var metadata = new MetadataRequests(broker);
         var topics = new TopicRequests(broker);
         var configs = new ConfigRequests(broker);
-        Add<MetadataRequest>((_, r) => metadata.Metadata(r));
-        Add<DescribeTopicPartitionsRequest>((_, r) => metadata.DescribePartitions(r));
-        Add<DescribeClusterRequest>((_, r) => metadata.DescribeCluster(r));
-        Add<FindCoordinatorRequest>(metadata.FindCoordinator);
+        Add<MetadataRequest>(new MetadataHandler(broker).Handle);
+        Add<DescribeTopicPartitionsRequest>(new DescribeTopicPartitionsHandler(broker).Handle);
+        Add<DescribeClusterRequest>(new DescribeClusterHandler(broker).Handle);
+        Add<FindCoordinatorRequest>(new FindCoordinatorHandler(broker).Handle);
         Add<CreateTopicsRequest>((_, r) => topics.Create(r));
         Add<DeleteTopicsRequest>(topics.Delete);
         Add<CreatePartitionsRequest>((_, r) => topics.CreatePartitions(r));
@@ -106,15 +104,14 @@ internal sealed class RequestDispatcher
 
     private void AddSecurity(Broker broker)
     {
-        var security = new SecurityRequests(broker);
         // A connection that has to log in answers these two itself, and lets nothing else pass before.
         Add<SaslHandshakeRequest>((_, _) => new SaslHandshakeResponse { ErrorCode = (short)ErrorCode.IllegalSaslState });
         Add<SaslAuthenticateRequest>((_, _) => new SaslAuthenticateResponse { ErrorCode = (short)ErrorCode.IllegalSaslState, ErrorMessage = "SaslAuthenticate request received after successful authentication" });
-        Add<DescribeUserScramCredentialsRequest>((_, r) => security.DescribeScram(r));
-        Add<AlterUserScramCredentialsRequest>((_, r) => security.AlterScram(r));
-        Add<DescribeAclsRequest>((_, _) => SecurityRequests.DescribeAcls());
-        Add<CreateAclsRequest>((_, r) => SecurityRequests.CreateAcls(r));
-        Add<DeleteAclsRequest>((_, r) => SecurityRequests.DeleteAcls(r));
+        Add<DescribeUserScramCredentialsRequest>(new DescribeUserScramCredentialsHandler(broker).Handle);
+        Add<AlterUserScramCredentialsRequest>(new AlterUserScramCredentialsHandler(broker).Handle);
+        Add<DescribeAclsRequest>((_, _) => AclHandler.DescribeAcls());
+        Add<CreateAclsRequest>((_, r) => AclHandler.CreateAcls(r));
+        Add<DeleteAclsRequest>((_, r) => AclHandler.DeleteAcls(r));
         Add<DescribeClientQuotasRequest>((_, r) => QuotaRequests.Describe(r));
         Add<AlterClientQuotasRequest>((_, r) => QuotaRequests.Alter(r));
         Add<CreateDelegationTokenRequest>((_, _) => new CreateDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
@@ -125,15 +122,14 @@ internal sealed class RequestDispatcher
 
     private void AddCluster(Broker broker)
     {
-        var cluster = new ClusterRequests(broker);
-        Add<UpdateFeaturesRequest>(cluster.UpdateFeatures);
-        Add<ElectLeadersRequest>((_, r) => cluster.ElectLeaders(r));
-        Add<AlterPartitionReassignmentsRequest>((_, r) => cluster.AlterReassignments(r));
+        Add<UpdateFeaturesRequest>(UpdateFeaturesHandler.Handle);
+        Add<ElectLeadersRequest>(new ElectLeadersHandler(broker).Handle);
+        Add<AlterPartitionReassignmentsRequest>(new AlterPartitionReassignmentsHandler(broker).Handle);
         Add<ListPartitionReassignmentsRequest>((_, _) => new ListPartitionReassignmentsResponse());
-        Add<DescribeQuorumRequest>((_, r) => cluster.DescribeQuorum(r));
-        Add<UnregisterBrokerRequest>((_, r) => cluster.Unregister(r));
-        Add<DescribeLogDirsRequest>((_, r) => cluster.DescribeLogDirs(r));
-        Add<AlterReplicaLogDirsRequest>((_, r) => cluster.AlterLogDirs(r));
+        Add<DescribeQuorumRequest>(new DescribeQuorumHandler(broker).Handle);
+        Add<UnregisterBrokerRequest>(new UnregisterBrokerHandler(broker).Handle);
+        Add<DescribeLogDirsRequest>(new DescribeLogDirsHandler(broker).Handle);
+        Add<AlterReplicaLogDirsRequest>(new AlterReplicaLogDirsHandler(broker).Handle);
     }
 
     private static T Read<T>(ReadOnlyMemory<byte> body, short version)
@@ -145,6 +141,9 @@ internal sealed class RequestDispatcher
 
     private void Add<T>(Func<RequestContext, T, IKafkaResponse?> handle)
         where T : IKafkaRequest<T> => AddAsync<T>((context, request) => new(handle(context, request)));
+
+    private void Add<T>(Func<T, IKafkaResponse?> handle)
+        where T : IKafkaRequest<T> => Add<T>((_, request) => handle(request));
 
     private void AddTask<T, TResponse>(Func<RequestContext, T, Task<TResponse>> handle)
         where T : IKafkaRequest<T>

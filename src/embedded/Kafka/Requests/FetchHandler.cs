@@ -5,14 +5,14 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
 /// <summary>Fetch: waits for enough bytes without polling; every append wakes those who wait for its partition.</summary>
-internal sealed class FetchRequests(Broker broker, ILeadership leadership)
+internal sealed class FetchHandler(Broker broker, ILeadership leadership)
 {
     private const int MaxFetchBytes = 55 * 1024 * 1024;
     private const short TopicIdVersion = 13;
 
     private readonly FetchSessions _sessions = new(broker.Time);
 
-    public ValueTask<IKafkaResponse?> Fetch(RequestContext context, FetchRequest request)
+    public ValueTask<IKafkaResponse?> Handle(RequestContext context, FetchRequest request)
     {
         ErrorCode error = _sessions.Open(request, out FetchSession? session, out bool isNew);
         if (error != ErrorCode.None)
