@@ -6,69 +6,19 @@ using MongoDB.Bson;
 
 namespace KafkaEventSourcing.Embedded.MongoDB;
 
-/// <summary>The table of commands, and what they share.</summary>
+/// <summary>Runs commands: in sessions, in transactions, once where they are sent again; and what they share.</summary>
 internal sealed partial class MongoServer : IDisposable
 {
-    private const int MaxWireVersion = 21; // MongoDB 7.0
-    private const string Version = "7.0.0";
-    private const string SetName = "kes";
-
-    private readonly Dictionary<string, Func<CommandContext, Task<BsonDocument>>> _commands = new(StringComparer.OrdinalIgnoreCase);
-    private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly SessionTable _sessions;
     private bool _isFaulty;
-    private readonly ObjectId _electionId = ObjectId.GenerateNewId();
 
     public MongoServer(string directory, EmbeddedMongoDBOptions options, TimeProvider time, ILogger logger)
     {
-        (_time, _logger) = (time, logger);
+        (Time, _logger) = (time, logger);
         Store = new DocumentStore(directory, options);
         Cursors = new CursorTable(time);
         Operations = new OperationTable(time);
-        _sessions = new SessionTable(Store, time);
-        Add("find", ReadCommands.Find);
-        Add("aggregate", ReadCommands.Aggregate);
-        Add("count", ReadCommands.Count);
-        Add("distinct", ReadCommands.Distinct);
-        Add("getMore", ReadCommands.GetMore);
-        Add("killCursors", ReadCommands.KillCursors);
-        Add("explain", ReadCommands.Explain);
-        _commands.Add("insert", WriteCommands.Insert);
-        _commands.Add("update", WriteCommands.Update);
-        _commands.Add("delete", WriteCommands.Delete);
-        _commands.Add("findAndModify", WriteCommands.FindAndModify);
-        Add("create", AdminCommands.Create);
-        Add("drop", AdminCommands.Drop);
-        Add("dropDatabase", AdminCommands.DropDatabase);
-        Add("renameCollection", AdminCommands.RenameCollection);
-        Add("listCollections", AdminCommands.ListCollections);
-        Add("listIndexes", AdminCommands.ListIndexes);
-        Add("createIndexes", AdminCommands.CreateIndexes);
-        Add("dropIndexes", AdminCommands.DropIndexes);
-        Add("listDatabases", AdminCommands.ListDatabases);
-        Add("collStats", AdminCommands.CollStats);
-        Add("hello", _ => Hello());
-        Add("isMaster", _ => Hello());
-        Add("ping", _ => []);
-        Add("buildInfo", _ => new BsonDocument { { "version", Version }, { "versionArray", new BsonArray { 7, 0, 0, 0 } }, { "gitVersion", "embedded" }, { "modules", new BsonArray() }, { "bits", 64 }, { "maxBsonObjectSize", 16777216 }, { "storageEngines", new BsonArray { "rocksdb" } } });
-        Add("getParameter", _ => new BsonDocument("featureCompatibilityVersion", new BsonDocument("version", "7.0")));
-        Add("connectionStatus", _ => new BsonDocument("authInfo", new BsonDocument { { "authenticatedUsers", new BsonArray() }, { "authenticatedUserRoles", new BsonArray() } }));
-        Add("serverStatus", _ => new BsonDocument { { "host", Address }, { "version", Version }, { "process", "mongod" }, { "ok", 1.0 } });
-        Add("hostInfo", _ => new BsonDocument("system", new BsonDocument("hostname", Environment.MachineName)));
-        Add("getLog", _ => new BsonDocument { { "totalLinesWritten", 0 }, { "log", new BsonArray() } });
-        Add("getCmdLineOpts", _ => new BsonDocument { { "argv", new BsonArray() }, { "parsed", new BsonDocument() } });
-        Add("whatsmyuri", _ => new BsonDocument("you", Address));
-        Add("startSession", _ => new BsonDocument { { "id", new BsonDocument("id", new BsonBinaryData(Guid.CreateVersion7(time.GetUtcNow()), GuidRepresentation.Standard)) }, { "timeoutMinutes", 30 } });
-        Add("refreshSessions", _ => []);
-        Add("endSessions", EndSessions);
-        Add("killSessions", EndSessions);
-        Add("currentOp", _ => new BsonDocument("inprog", Operations.ToBson()));
-        Add("killOp", c =>
-        {
-            Operations.Kill(OperationTable.IdOf(c.Command.GetValue("op", BsonNull.Value)));
-            return new BsonDocument("info", "attempting to kill op");
-        });
+        Sessions = new SessionTable(Store, time);
     }
 
     public DocumentStore Store { get; }
@@ -77,30 +27,14 @@ internal sealed partial class MongoServer : IDisposable
 
     public OperationTable Operations { get; }
 
+    public SessionTable Sessions { get; }
+
+    public TimeProvider Time { get; }
+
+    public ObjectId ElectionId { get; } = ObjectId.GenerateNewId();
+
     /// <summary>host:port, as the replica set names its member.</summary>
     public string Address { get; set; } = "";
-
-    public BsonDocument Hello() => new()
-    {
-        { "helloOk", true },
-        { "ismaster", true },
-        { "isWritablePrimary", true },
-        { "secondary", false },
-        { "setName", SetName },
-        { "setVersion", 1 },
-        { "electionId", _electionId },
-        { "hosts", new BsonArray { Address } },
-        { "primary", Address },
-        { "me", Address },
-        { "maxBsonObjectSize", 16777216 },
-        { "maxMessageSizeBytes", 48000000 },
-        { "maxWriteBatchSize", 100000 },
-        { "localTime", new BsonDateTime(_time.GetUtcNow().UtcDateTime) },
-        { "logicalSessionTimeoutMinutes", 30 },
-        { "minWireVersion", 0 },
-        { "maxWireVersion", MaxWireVersion },
-        { "readOnly", false },
-    };
 
     /// <summary>Ends everything that runs.</summary>
     public void Stop() => Operations.Stop();
@@ -147,7 +81,7 @@ internal sealed partial class MongoServer : IDisposable
     {
         Operations.Dispose();
         Cursors.Dispose();
-        _sessions.Dispose();
+        Sessions.Dispose();
         Store.Dispose();
     }
 
@@ -176,25 +110,23 @@ internal sealed partial class MongoServer : IDisposable
             LogWritesAgain(_logger);
     }
 
-    private void Add(string name, Func<CommandContext, BsonDocument> run) => _commands.Add(name, context => Task.FromResult(run(context)));
-
     private async Task<BsonDocument> Dispatch(CommandContext context)
     {
         BsonDocument command = context.Command;
         if (!command.TryGetValue("lsid", out BsonValue lsid))
             return await Run(context).ConfigureAwait(false);
 
-        Session session = _sessions.Of(lsid.AsBsonDocument);
+        Session session = Sessions.Of(lsid.AsBsonDocument);
         await session.Turn.WaitAsync(context.Operation.Token).ConfigureAwait(false);
         try
         {
             switch (context.Name)
             {
                 case "commitTransaction":
-                    _sessions.Commit(session, command);
+                    Sessions.Commit(session, command);
                     return [];
                 case "abortTransaction":
-                    _sessions.Abort(session, command);
+                    Sessions.Abort(session, command);
                     return [];
             }
 
@@ -212,7 +144,7 @@ internal sealed partial class MongoServer : IDisposable
 
     private async Task<BsonDocument> RunInTransaction(CommandContext context, Session session)
     {
-        context.Transaction = _sessions.Transaction(session, context.Command);
+        context.Transaction = Sessions.Transaction(session, context.Command);
         try
         {
             BsonDocument reply = await Run(context).ConfigureAwait(false);
@@ -243,7 +175,7 @@ internal sealed partial class MongoServer : IDisposable
 
     private Task<BsonDocument> Run(CommandContext context)
     {
-        if (!_commands.TryGetValue(context.Name, out Func<CommandContext, Task<BsonDocument>>? run))
+        if (CommandTable.Find(context.Name) is not { } run)
             throw new MongoCommandException(MongoErrorCode.CommandNotFound, $"no such command: '{context.Name}'");
         Operation.Current = context.Operation;
         try
@@ -255,19 +187,6 @@ internal sealed partial class MongoServer : IDisposable
         {
             Operation.Current = null;
         }
-    }
-
-    private BsonDocument EndSessions(CommandContext context)
-    {
-        foreach (BsonDocument id in context.Command[0].AsBsonArray.Cast<BsonDocument>())
-        {
-            if (context.Name.Equals("killSessions", StringComparison.OrdinalIgnoreCase))
-                Operations.KillOf(id["id"]);
-            Cursors.KillOf(id["id"]);
-            _sessions.End(id);
-        }
-
-        return [];
     }
 
     // Null: no limit. Of getMore it is for cursors that wait for data only, which there are none of.

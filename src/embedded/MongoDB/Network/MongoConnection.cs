@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
+using KafkaEventSourcing.Embedded.MongoDB.Commands;
 using KafkaEventSourcing.Embedded.MongoDB.Storage;
 using Microsoft.Extensions.Logging;
 using MongoDB.Bson;
@@ -114,7 +115,7 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
                 ReadOnlyMemory<byte> document = body[(name + 1 + (2 * sizeof(int)))..];
                 BsonDocument query = Parse(document[..LengthOf(document.Span)].ToArray());
                 BsonDocument answer = query.GetElement(0).Name is "isMaster" or "ismaster" or "hello"
-                    ? server.Hello().Add("ok", 1.0)
+                    ? HelloCommand.Run(server).Add("ok", 1.0)
                     : new BsonDocument { { "ok", 0.0 }, { "errmsg", "Unsupported OP_QUERY command: use OP_MSG." }, { "code", 352 }, { "codeName", "UnsupportedOpQueryCommand" } };
                 return Reply(answer, requestId);
             case int other:

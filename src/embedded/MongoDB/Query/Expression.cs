@@ -1,4 +1,3 @@
-using System.Globalization;
 using MongoDB.Bson;
 
 namespace KafkaEventSourcing.Embedded.MongoDB.Query;
@@ -22,11 +21,11 @@ internal sealed class ExpressionContext(BsonDocument root, Dictionary<string, Bs
 }
 
 /// <summary>A compiled aggregation expression. Its value is null where it is "missing".</summary>
-internal sealed partial class Expression
+internal sealed class Expression
 {
     private readonly Func<ExpressionContext, BsonValue?> _evaluate;
 
-    private Expression(Func<ExpressionContext, BsonValue?> evaluate) => _evaluate = evaluate;
+    internal Expression(Func<ExpressionContext, BsonValue?> evaluate) => _evaluate = evaluate;
 
     public BsonValue? Evaluate(ExpressionContext context)
     {
@@ -83,25 +82,25 @@ internal sealed partial class Expression
 
     internal static MongoCommandException Unknown(string name) => new(MongoErrorCode.InvalidPipelineOperator, $"Unrecognized expression '{name}'");
 
-    private static MongoCommandException Bad(string message) => new(MongoErrorCode.BadValue, message);
+    internal static MongoCommandException Bad(string message) => new(MongoErrorCode.BadValue, message);
 
-    private static bool IsNull(BsonValue? value) => value is null or BsonNull or BsonUndefined;
+    internal static bool IsNull(BsonValue? value) => value is null or BsonNull or BsonUndefined;
 
-    private static Expression[] Arguments(BsonValue value) => value is BsonArray array ? [.. array.Select(Parse)] : [Parse(value)];
+    internal static Expression[] Arguments(BsonValue value) => value is BsonArray array ? [.. array.Select(Parse)] : [Parse(value)];
 
-    private static Expression[] Arguments(string name, BsonValue value, int count)
+    internal static Expression[] Arguments(string name, BsonValue value, int count)
     {
         Expression[] arguments = Arguments(value);
         return arguments.Length == count ? arguments : throw Bad($"Expression {name} takes exactly {count} arguments. {arguments.Length} were passed in.");
     }
 
-    private static Expression Unary(string name, BsonValue value, Func<BsonValue, BsonValue?> apply)
+    internal static Expression Unary(string name, BsonValue value, Func<BsonValue, BsonValue?> apply)
     {
         Expression argument = Arguments(name, value, 1)[0];
         return new Expression(c => argument.Evaluate(c) is { } v && !IsNull(v) ? apply(v) : BsonNull.Value);
     }
 
-    private static Expression Binary(string name, BsonValue value, Func<BsonValue, BsonValue, BsonValue?> apply)
+    internal static Expression Binary(string name, BsonValue value, Func<BsonValue, BsonValue, BsonValue?> apply)
     {
         Expression[] arguments = Arguments(name, value, 2);
         return new Expression(c =>
@@ -112,7 +111,7 @@ internal sealed partial class Expression
         });
     }
 
-    private static Expression Fold(BsonValue value, Func<BsonValue, BsonValue, BsonValue> apply, BsonValue start)
+    internal static Expression Fold(BsonValue value, Func<BsonValue, BsonValue, BsonValue> apply, BsonValue start)
     {
         Expression[] arguments = Arguments(value);
         return new Expression(c =>
@@ -235,97 +234,7 @@ internal sealed partial class Expression
                 Expression body = Parse(value["in"]);
                 return new Expression(c => body.Evaluate(vars.Aggregate(c, (inner, v) => inner.With(v.Name, v.Value.Evaluate(c)))));
             default:
-                return ParseText(name, value) ?? ParseDate(name, value) ?? ParseCollection(name, value) ?? throw Unknown(name);
-        }
-    }
-
-    private static Expression? ParseText(string name, BsonValue value)
-    {
-        switch (name)
-        {
-            case "$concat":
-                return Fold(value, (a, b) => b.IsString ? a.AsString + b.AsString : throw Bad($"$concat only supports strings, not {BsonTypes.Name(b.BsonType)}"), "");
-            case "$toUpper":
-                return Unary(name, value, v => Convert(v, "string").AsString.ToUpperInvariant());
-            case "$toLower":
-                return Unary(name, value, v => Convert(v, "string").AsString.ToLowerInvariant());
-            case "$strLenCP":
-                return Unary(name, value, v => new BsonInt32(new StringInfo(v.AsString).LengthInTextElements));
-            case "$substr" or "$substrCP" or "$substrBytes":
-                Expression[] parts = Arguments(name, value, 3);
-                return new Expression(c =>
-                {
-                    BsonValue? text = parts[0].Evaluate(c);
-                    if (IsNull(text))
-                        return "";
-                    string plain = Convert(text!, "string").AsString;
-                    int from = Math.Min(parts[1].Evaluate(c)!.ToInt32(), plain.Length);
-                    int length = parts[2].Evaluate(c)!.ToInt32();
-                    return length < 0 || from + length > plain.Length ? plain[from..] : plain.Substring(from, length);
-                });
-            case "$split":
-                return Binary(name, value, (a, b) => new BsonArray(a.AsString.Split(b.AsString)));
-            case "$trim":
-                Expression input = Parse(value["input"]);
-                return new Expression(c => input.Evaluate(c) is { IsString: true } v ? v.AsString.Trim() : BsonNull.Value);
-            case "$indexOfCP":
-                return Binary(name, value, (a, b) => new BsonInt32(a.AsString.IndexOf(b.AsString, StringComparison.Ordinal)));
-            case "$regexMatch":
-                Expression subject = Parse(value["input"]);
-                Matcher regex = Matcher.Parse(new BsonDocument("v", new BsonDocument { { "$regex", value["regex"] }, { "$options", value.AsBsonDocument.GetValue("options", (value["regex"] as BsonRegularExpression)?.Options ?? "") } }));
-                return new Expression(c => (BsonBoolean)(subject.Evaluate(c) is { } v && regex.Matches(new BsonDocument("v", v))));
-            case "$toString":
-                return Unary(name, value, v => Convert(v, "string"));
-            case "$toInt":
-                return Unary(name, value, v => Convert(v, "int"));
-            case "$toLong":
-                return Unary(name, value, v => Convert(v, "long"));
-            case "$toDouble":
-                return Unary(name, value, v => Convert(v, "double"));
-            case "$toDecimal":
-                return Unary(name, value, v => Convert(v, "decimal"));
-            case "$toBool":
-                return Unary(name, value, v => (BsonBoolean)IsTrue(v));
-            case "$toDate":
-                return Unary(name, value, v => Convert(v, "date"));
-            case "$type":
-                Expression typed = Arguments(name, value, 1)[0];
-                return new Expression(c => typed.Evaluate(c) is { } v ? BsonTypes.Name(v.BsonType) : "missing");
-            default:
-                return null;
-        }
-    }
-
-    private static BsonValue Convert(BsonValue value, string type)
-    {
-        try
-        {
-            return type switch
-            {
-                "string" => value switch
-                {
-                    BsonString => value,
-                    BsonDateTime date => date.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture),
-                    BsonBoolean boolean => boolean.Value ? "true" : "false",
-                    BsonDouble number => number.Value.ToString("R", CultureInfo.InvariantCulture),
-                    _ => value.ToString()!,
-                },
-                "int" => new BsonInt32(value is BsonString text ? int.Parse(text.Value, CultureInfo.InvariantCulture) : value is BsonBoolean b ? (b.Value ? 1 : 0) : checked((int)value.ToInt64())),
-                "long" => new BsonInt64(value is BsonString text ? long.Parse(text.Value, CultureInfo.InvariantCulture) : value is BsonDateTime date ? date.MillisecondsSinceEpoch : value.ToInt64()),
-                "double" => new BsonDouble(value is BsonString text ? double.Parse(text.Value, CultureInfo.InvariantCulture) : value.ToDouble()),
-                "decimal" => new BsonDecimal128(value is BsonString text ? Decimal128.Parse(text.Value) : BsonValueComparer.ToDecimal(value)),
-                _ => value switch
-                {
-                    BsonDateTime => value,
-                    BsonString text => new BsonDateTime(DateTime.Parse(text.Value, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal)),
-                    BsonObjectId id => new BsonDateTime(id.Value.CreationTime),
-                    _ => new BsonDateTime(value.ToInt64()),
-                },
-            };
-        }
-        catch (Exception failed) when (failed is FormatException or OverflowException or InvalidCastException or NotSupportedException)
-        {
-            throw new MongoCommandException(MongoErrorCode.ConversionFailure, $"Failed to convert {BsonTypes.Name(value.BsonType)} to {type} in $convert: {failed.Message}");
+                return TextExpressions.Parse(name, value) ?? DateExpressions.Parse(name, value) ?? CollectionExpressions.Parse(name, value) ?? throw Unknown(name);
         }
     }
 }

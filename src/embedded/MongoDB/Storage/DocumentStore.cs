@@ -12,12 +12,7 @@ internal sealed class DocumentStore : IDisposable
     internal const int DocumentKeyPrefix = 2 * sizeof(int);
 
     private const int MaxPlainFields = 64;
-    private const double MemtableBloomRatio = 0.05;
     private const int IndexBuildBatch = 50_000;
-    private static readonly byte[] CatalogKey = [0];
-
-    [ThreadStatic]
-    private static KeyString? s_documentKey;
 
     [ThreadStatic]
     private static KeyString? s_entry;
@@ -29,36 +24,16 @@ internal sealed class DocumentStore : IDisposable
     private readonly Lock _catalogLock = new();
     private long _commits;
     private volatile string? _storageFault;
-    private ImmutableSortedDictionary<string, CollectionDefinition> _collections = ImmutableSortedDictionary<string, CollectionDefinition>.Empty.WithComparers(StringComparer.Ordinal);
-    private int _nextCollection = 1;
+    private ImmutableSortedDictionary<string, CollectionDefinition> _collections;
+    private int _nextCollection;
 
     public DocumentStore(string directory, EmbeddedMongoDBOptions settings)
     {
         Options = settings;
-        DbOptions options = new DbOptions()
-            .SetCreateIfMissing(true)
-            .SetWriteBufferSize((ulong)settings.WriteBufferBytes)
-            .SetLevel0FileNumCompactionTrigger(6)
-            .SetMaxBackgroundCompactions(2)
-            .SetMaxOpenFiles(512)
-            .SetKeepLogFileNum(2)
-            .SetCompression(Compression.No)
-            .SetBlockBasedTableFactory(new BlockBasedTableOptions().SetFilterPolicy(BloomFilterPolicy.Create(10, false)).SetBlockCache(Cache.CreateLru((ulong)settings.BlockCacheBytes)));
-        // Most keys that an insert looks for are not there: a filter over the memory table answers without a search.
-        Native.Instance.rocksdb_options_set_memtable_prefix_bloom_size_ratio(options.Handle, MemtableBloomRatio);
-        Native.Instance.rocksdb_options_set_memtable_whole_key_filtering(options.Handle, 1);
         // A commit is in the order of its keys: each is put beside the one before it.
         Native.Instance.rocksdb_writeoptions_set_memtable_insert_hint_per_batch(_writeOptions.Handle, 1);
-        try
-        {
-            Database = RocksDb.Open(options, directory);
-        }
-        catch (RocksDbException failed)
-        {
-            throw new IOException($"The MongoDB data folder {directory} cannot be opened: {failed.Message} If another process uses it, end that one, or name another folder.", failed);
-        }
-
-        LoadCatalog();
+        Database = DocumentDatabase.Open(directory, settings);
+        (_nextCollection, _collections) = Catalog.Read(Database);
     }
 
     public RocksDb Database { get; }
@@ -85,9 +60,9 @@ internal sealed class DocumentStore : IDisposable
         {
             if (Find(database, name) is { } meanwhile)
                 return meanwhile;
-            CheckName(database, name);
+            Catalog.CheckName(database, name);
             var id = new IndexDefinition(0, "_id_", new BsonDocument("_id", 1), Unique: false, Sparse: false);
-            var created = new CollectionDefinition(NewId(), database, name, _nextCollection++, [id], 1);
+            var created = new CollectionDefinition(Catalog.NewId(), database, name, _nextCollection++, [id], 1);
             SaveCatalog(_collections.Add(created.Namespace, created));
             return created;
         }
@@ -157,7 +132,7 @@ internal sealed class DocumentStore : IDisposable
     {
         lock (_catalogLock)
         {
-            CheckName(database, name);
+            Catalog.CheckName(database, name);
             CollectionDefinition renamed = collection with { Database = database, Name = name };
             SaveCatalog(_collections.Remove(collection.Namespace).SetItem(renamed.Namespace, renamed));
         }
@@ -207,7 +182,7 @@ internal sealed class DocumentStore : IDisposable
         PlainIndexes plain = collection.Plain;
         if (plain.Entries is null || plain.Fields > MaxPlainFields)
             return false;
-        ReadOnlySpan<byte> key = KeyOf(collection, document);
+        ReadOnlySpan<byte> key = DocumentKeys.From(collection, document);
         Span<PlainField> fields = stackalloc PlainField[plain.Fields];
         if (key.IsEmpty || !plain.TryFind(document, fields))
             return false;
@@ -229,7 +204,7 @@ internal sealed class DocumentStore : IDisposable
         PlainIndexes plain = collection.Plain;
         if (plain.Entries is not { } indexes || plain.Fields > MaxPlainFields)
             return null;
-        ReadOnlySpan<byte> key = KeyOf(collection, document);
+        ReadOnlySpan<byte> key = DocumentKeys.From(collection, document);
         Span<PlainField> fields = stackalloc PlainField[plain.Fields];
         if (key.IsEmpty || !plain.TryFind(document, fields))
             return null;
@@ -352,22 +327,6 @@ internal sealed class DocumentStore : IDisposable
     private static MongoCommandException Duplicate(CollectionDefinition collection, IndexDefinition index, BsonDocument values) =>
         new(MongoErrorCode.DuplicateKey, $"E11000 duplicate key error collection: {collection.Namespace} index: {index.Name} dup key: {values}") { KeyPattern = index.Keys, KeyValue = values };
 
-    private static void CheckName(string database, string name)
-    {
-        if (database.Length == 0 || database.Any(c => c is '/' or '\\' or '.' or ' ' or '"' or '$' or '\0') || name.Length == 0 || name.Contains('$', StringComparison.Ordinal) || name.Contains('\0', StringComparison.Ordinal) || name.StartsWith("system.", StringComparison.Ordinal))
-            throw new MongoCommandException(MongoErrorCode.InvalidNamespace, $"Invalid namespace specified '{database}.{name}'");
-    }
-
-    // The key of a document whose first field is a plain _id, as every driver sends it; empty: another document. It is good until the next call on this thread.
-    private static ReadOnlySpan<byte> KeyOf(CollectionDefinition collection, ReadOnlySpan<byte> document)
-    {
-        var fields = new RawBson(document);
-        if (!fields.MoveNext() || !fields.Current.Name.SequenceEqual("_id"u8))
-            return default;
-        KeyString key = (s_documentKey ??= new KeyString()).Reset().Int32(collection.Number).Int32(0);
-        return key.TryAppend(fields.Current.Type, fields.Current.Value) ? key.Written : default;
-    }
-
     private static void AddPlainEntries(CollectionDefinition collection, ReadOnlySpan<byte> document, ReadOnlySpan<PlainField> fields, ReadOnlySpan<byte> documentKey, StoreTransaction transaction)
     {
         foreach (PlainIndex index in collection.Plain.Entries!)
@@ -385,7 +344,7 @@ internal sealed class DocumentStore : IDisposable
     private List<byte[]> CheckedEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey, StoreTransaction transaction)
     {
         var entries = new List<byte[]>();
-        foreach ((byte[] entry, int valuesLength) in EntriesWithLength(collection, index, document, documentKey))
+        foreach ((byte[] entry, int valuesLength) in IndexEntries.From(collection, index, document, documentKey))
         {
             if (index.Unique)
             {
@@ -415,36 +374,7 @@ internal sealed class DocumentStore : IDisposable
     }
 
     private IEnumerable<byte[]> EntriesOf(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey) =>
-        EntriesWithLength(collection, index, document, documentKey).Select(e => e.Entry);
-
-    // One entry for each item of an array ("multikey"); of a compound index at most one field may be an array.
-    private static IEnumerable<(byte[] Entry, int ValuesLength)> EntriesWithLength(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey)
-    {
-        var values = new BsonValue[index.Fields.Count][];
-        bool any = false;
-        for (int i = 0; i < values.Length; i++)
-        {
-            BsonValue?[] reached = [.. Query.DocumentPath.Reach(document, index.Fields[i].Path)];
-            any |= Array.Exists(reached, v => v is not null);
-            values[i] = [.. reached.SelectMany(v => v is BsonArray { Count: > 0 } array ? [.. array, array] : (IEnumerable<BsonValue>)[v ?? BsonNull.Value]).Distinct(Query.BsonValueComparer.Instance)];
-            if (values[i].Length == 0)
-                values[i] = [BsonNull.Value];
-        }
-
-        if (index.Sparse && !any)
-            yield break;
-        if (values.Count(v => v.Length > 1) > 1)
-            throw new MongoCommandException((MongoErrorCode)171, "cannot index parallel arrays");
-        int combinations = values.Max(v => v.Length);
-        for (int c = 0; c < combinations; c++)
-        {
-            KeyString key = new KeyString().Int32(collection.Number).Int32(index.Number);
-            for (int i = 0; i < values.Length; i++)
-                key.Append(values[i][values[i].Length > 1 ? c : 0], index.Fields[i].Descending);
-            byte[] prefix = key.ToArray();
-            yield return ([.. prefix, .. documentKey.AsSpan(2 * sizeof(int))], prefix.Length);
-        }
-    }
+        IndexEntries.From(collection, index, document, documentKey).Select(e => e.Entry);
 
     private void Replace(CollectionDefinition collection) => SaveCatalog(_collections.SetItem(collection.Namespace, collection));
 
@@ -458,39 +388,7 @@ internal sealed class DocumentStore : IDisposable
     // Before it is so: what cannot be kept, as on a full disk, does not happen.
     private void SaveCatalog(ImmutableSortedDictionary<string, CollectionDefinition> collections)
     {
-        Database.Put(CatalogKey, new BsonDocument
-        {
-            { "next", _nextCollection },
-            {
-                "collections", new BsonArray(collections.Values.Select(c => new BsonDocument
-                {
-                    { "id", new BsonBinaryData(c.Id, GuidRepresentation.Standard) }, { "database", c.Database }, { "name", c.Name }, { "number", c.Number }, { "nextIndex", c.NextIndex },
-                    { "indexes", new BsonArray(c.Indexes.Select(i => new BsonDocument { { "number", i.Number }, { "name", i.Name }, { "keys", i.Keys }, { "unique", i.Unique }, { "sparse", i.Sparse }, { "arrays", i.MayHaveArrays } })) },
-                }))
-            },
-        }.ToBson());
+        Catalog.Write(Database, _nextCollection, collections.Values);
         _collections = collections;
     }
-
-    private void LoadCatalog()
-    {
-        if (Database.Get(CatalogKey) is not { } bytes)
-            return;
-        BsonDocument catalog = Parse(bytes);
-        _nextCollection = catalog["next"].AsInt32;
-        foreach (BsonDocument c in catalog["collections"].AsBsonArray.Cast<BsonDocument>())
-        {
-            var collection = new CollectionDefinition(c.TryGetValue("id", out BsonValue id) ? id.AsGuid : NewId(), c["database"].AsString, c["name"].AsString, c["number"].AsInt32,
-                [.. c["indexes"].AsBsonArray.Select(i => new IndexDefinition(i["number"].AsInt32, i["name"].AsString, i["keys"].AsBsonDocument, i["unique"].AsBoolean, i["sparse"].AsBoolean)
-                {
-                    MayHaveArrays = i["number"].AsInt32 != 0 && i.AsBsonDocument.GetValue("arrays", true).AsBoolean, // of a version that did not note it
-                })], c["nextIndex"].AsInt32);
-            _collections = _collections.Add(collection.Namespace, collection);
-        }
-
-        if (catalog["collections"].AsBsonArray.Any(c => !c.AsBsonDocument.Contains("id")))
-            SaveCatalog(_collections); // of a version before ids
-    }
-
-    private static Guid NewId() => new(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16));
 }
