@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -29,6 +30,9 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
     /// <summary>What clients take as <c>schema.registry.url</c>.</summary>
     public string Url { get; }
 
+    /// <summary>Who decides when the web host ends.</summary>
+    internal IHostLifetime Lifetime => _web.Services.GetRequiredService<IHostLifetime>();
+
     /// <summary>Starts a registry; it returns when all schemas are read and clients can connect.</summary>
     /// <exception cref="IOException">The port is in use.</exception>
     public static async Task<EmbeddedSchemaRegistry> StartAsync(EmbeddedSchemaRegistryOptions options, ILoggerFactory? loggerFactory = null, CancellationToken cancellationToken = default)
@@ -43,6 +47,7 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         });
         if (loggerFactory is not null)
             builder.Services.AddSingleton<ILoggerFactory>(new WarningsOnly(loggerFactory));
+        builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();
         builder.Services.AddLogging();
         builder.Services.AddRouting();
         WebApplication web = builder.Build();

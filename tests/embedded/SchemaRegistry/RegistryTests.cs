@@ -31,6 +31,10 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
         await _registry.DisposeAsync();
     }
 
+    // The registry's host took Ctrl-C for itself, beside the application that it is a guest of.
+    [Fact]
+    public void Registry_leaves_the_signals_of_the_process_to_the_application() => _registry.Lifetime.ShouldBeOfType<GuestLifetime>();
+
     [Fact]
     public async Task Confluents_client_registers_and_reads_back()
     {
