@@ -81,7 +81,7 @@ public class EngineBenchmarks
         var encoders = new ProcessorEncoders(events, _replies, null!, null!, null, routes);
         BatchDecider Decider() => new(
             Account.Definition, Partition, _store, new AggregateCache(_store, Account.Definition, CachedBytes), events, 1_000_000, new ParkedAggregates(topics, Partition, TimeProvider.System),
-            new ReactionOutbox(Account.Definition, topics, Partition, _serde, encoders, null, TimeProvider.System, 1_000_000));
+            new ProcessEffects(Account.Definition, topics, Partition, _serde, encoders, null, TimeProvider.System, 1_000_000));
         _decider = Decider();
         DecideAll([.. Enumerable.Range(0, Batch).Select(i => Envelope(i, "open", new OpenAccount { Owner = "Somebody", Currency = "CZK", OverdraftLimit = 0, OpenedOn = new DateOnly(2026, 1, 1) }))]);
         _commands = [.. Enumerable.Range(0, Batches * Batch).Select(i => Envelope(i % Batch, i.ToString(CultureInfo.InvariantCulture), Credited()))];
@@ -161,7 +161,7 @@ public class EngineBenchmarks
     }
 
     private IncomingCommand Incoming(CommandEnvelope command) =>
-        IncomingCommand.Of(command, DateTimeOffset.UnixEpoch, CommandDigest.Of(_credit, (IAvroRecord)command.Payload, command.ExpectedVersion));
+        IncomingCommand.From(command, DateTimeOffset.UnixEpoch, CommandDigest.From(_credit, (IAvroRecord)command.Payload, command.ExpectedVersion));
 
     private void DecideAll(ReadOnlySpan<CommandEnvelope> commands)
     {

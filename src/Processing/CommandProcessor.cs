@@ -130,13 +130,13 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
         if (!_membership.TryFind(PartitionOf(command.AggregateId), out PartitionTask? task) || task.Status != PartitionStatus.Serving)
             return false;
         int bytes = Check(command);
-        CommandDigest digest = CommandDigest.Of(_serde.TypeOf(command.Payload.GetType()), s_buffer!.WrittenSpan[WireFormat.HeaderLength..], command.ExpectedVersion);
-        IncomingCommand incoming = IncomingCommand.Of(command, _time.GetUtcNow(), digest, elsewhere);
+        CommandDigest digest = CommandDigest.From(_serde.TypeOf(command.Payload.GetType()), s_buffer!.WrittenSpan[WireFormat.HeaderLength..], command.ExpectedVersion);
+        IncomingCommand incoming = IncomingCommand.From(command, _time.GetUtcNow(), digest, elsewhere);
         s_buffer.Clear();
         incoming.Caller!.CancelBy(cancellationToken);
         if (!task.TryAdd(incoming, bytes))
         {
-            incoming.Caller.Settled();
+            incoming.Caller.Completed();
             return false;
         }
 

@@ -55,7 +55,7 @@ public sealed class ProcessingFixture : IAsyncLifetime
         return buffer.WrittenSpan.ToArray();
     }
 
-    internal ReactionOutbox Outbox(AggregateDefinition definition, ProcessTimers? timers = null) =>
+    internal ProcessEffects Outbox(AggregateDefinition definition, ProcessTimers? timers = null) =>
         new(definition, new TopicFamily("app", definition.Name), Partition, _serde, Encoders, timers, TimeProvider.System, 1_000);
 
     internal IAvroRecord Decode(byte[] value) => _serde.Decode(value);

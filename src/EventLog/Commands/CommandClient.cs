@@ -300,7 +300,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         }
 
         if (_pending.TryRemove((reply.AggregateId, reply.CommandId), out PendingCommand? pending))
-            CommandReplies.Settle(pending.Outcome, reply);
+            CommandReplies.Complete(pending.Outcome, reply);
     }
 
     private void Sweep()

@@ -42,7 +42,7 @@ public static class CommandReplies
     }
 
     /// <summary>Tells <paramref name="caller"/> the outcome; that the aggregate is parked is no outcome, but an <see cref="AggregateParkedException"/>.</summary>
-    public static void Settle(TaskCompletionSource<CommandResult> caller, CommandReply reply)
+    public static void Complete(TaskCompletionSource<CommandResult> caller, CommandReply reply)
     {
         ArgumentNullException.ThrowIfNull(caller);
         ArgumentNullException.ThrowIfNull(reply);
@@ -52,7 +52,7 @@ public static class CommandReplies
             caller.TrySetResult(ToResult(reply));
     }
 
-    /// <summary>The parked aggregate as the reply that tells of it; <see cref="Settle"/> gives it back.</summary>
+    /// <summary>The parked aggregate as the reply that tells of it; <see cref="Complete"/> gives it back.</summary>
     public static CommandReply FromParked(AggregateParkedException parked)
     {
         ArgumentNullException.ThrowIfNull(parked);

@@ -38,7 +38,7 @@ public static class DeadLetterFormat
     public const string EntryHeader = "kes_deadletter";
 
     /// <summary>The offset of the letter that an entry is about.</summary>
-    public const string LetterHeader = "kes_deadletteroffset";
+    public const string DeadLetterHeader = "kes_deadletteroffset";
 
     /// <summary>Who asked.</summary>
     public const string ByHeader = "kes_by";
@@ -58,11 +58,11 @@ public static class DeadLetterFormat
     internal const string RetriedEntry = "retried";
     internal const string DiscardedEntry = "discarded";
 
-    private const int LetterHeaders = 8;
+    private const int DeadLetterHeaders = 8;
     private const int MaxMessageLength = 2_000;
 
     /// <summary>The letter of <paramref name="original"/>.</summary>
-    public static Message<byte[], byte[]> Letter(ConsumeResult<byte[], byte[]> original, string cause, string message, bool queued, DateTimeOffset now)
+    public static Message<byte[], byte[]> Parked(ConsumeResult<byte[], byte[]> original, string cause, string message, bool queued, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(original);
         var headers = new Headers();
@@ -98,10 +98,10 @@ public static class DeadLetterFormat
     {
         ArgumentNullException.ThrowIfNull(letter);
         Headers all = letter.Message.Headers;
-        if (KindOf(all) is not (ParkedEntry or QueuedEntry) || all.Count < LetterHeaders)
+        if (KindOf(all) is not (ParkedEntry or QueuedEntry) || all.Count < DeadLetterHeaders)
             throw Wrong(letter, "it is no letter");
         var headers = new Headers();
-        for (int i = 0; i < all.Count - LetterHeaders; i++)
+        for (int i = 0; i < all.Count - DeadLetterHeaders; i++)
             headers.Add(all[i].Key, all[i].GetValueBytes());
         return new ConsumeResult<byte[], byte[]>
         {
@@ -126,11 +126,11 @@ public static class DeadLetterFormat
         string kind = KindOf(record.Message.Headers) ?? throw Wrong(record, $"its last header is not {EntryHeader}");
         if (kind is ParkedEntry or QueuedEntry)
         {
-            letters.Add(record.Offset.Value, LetterOf(record, kind == QueuedEntry));
+            letters.Add(record.Offset.Value, DeadLetterOf(record, kind == QueuedEntry));
             return;
         }
 
-        long offset = Number(record, LetterHeader);
+        long offset = Number(record, DeadLetterHeader);
         if (!letters.TryGetValue(offset, out DeadLetter? letter))
             return; // retention has taken it
         DeadLetter after = kind switch
@@ -146,7 +146,7 @@ public static class DeadLetterFormat
             letters.Remove(offset);
     }
 
-    private static DeadLetter LetterOf(ConsumeResult<byte[], byte[]> record, bool queued) => new()
+    private static DeadLetter DeadLetterOf(ConsumeResult<byte[], byte[]> record, bool queued) => new()
     {
         Topic = record.Topic,
         Partition = record.Partition.Value,
@@ -163,7 +163,7 @@ public static class DeadLetterFormat
 
     private static Message<byte[], byte[]> Entry(byte[]? key, long letter, DateTimeOffset now, string kind, params ReadOnlySpan<(string Name, string Value)> more)
     {
-        var headers = new Headers { { LetterHeader, CloudEventHeaders.Encode(letter) } };
+        var headers = new Headers { { DeadLetterHeader, CloudEventHeaders.Encode(letter) } };
         foreach ((string name, string value) in more)
             headers.Add(name, Encoding.UTF8.GetBytes(value));
         headers.Add(TimeHeader, CloudEventHeaders.Encode(now));

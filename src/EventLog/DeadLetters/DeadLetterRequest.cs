@@ -31,7 +31,7 @@ public sealed record DeadLetterRequest(bool IsDiscard, long? Offset, string By, 
             { DeadLetterFormat.ByHeader, Encoding.UTF8.GetBytes(By) },
         };
         if (Offset is { } offset)
-            headers.Add(DeadLetterFormat.LetterHeader, CloudEventHeaders.Encode(offset));
+            headers.Add(DeadLetterFormat.DeadLetterHeader, CloudEventHeaders.Encode(offset));
         if (Reason is not null)
             headers.Add(DeadLetterFormat.ReasonHeader, Encoding.UTF8.GetBytes(Reason));
         return new Message<byte[]?, byte[]?> { Key = aggregateId.IsDefault ? null : Encoding.UTF8.GetBytes(aggregateId.Value), Headers = headers };
@@ -49,11 +49,11 @@ public sealed record DeadLetterRequest(bool IsDiscard, long? Offset, string By, 
         }
 
         long? offset = null;
-        if (CloudEventHeaders.Find(headers, DeadLetterFormat.LetterHeader) is { } text)
+        if (CloudEventHeaders.Find(headers, DeadLetterFormat.DeadLetterHeader) is { } text)
         {
             if (!CloudEventHeaders.TryDecodeNumber(text, out long number) || number < 0)
             {
-                error = $"The header {DeadLetterFormat.LetterHeader} is '{Encoding.UTF8.GetString(text)}'; it must be an offset of the dead-letters topic.";
+                error = $"The header {DeadLetterFormat.DeadLetterHeader} is '{Encoding.UTF8.GetString(text)}'; it must be an offset of the dead-letters topic.";
                 return false;
             }
 

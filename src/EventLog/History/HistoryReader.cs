@@ -101,7 +101,7 @@ public sealed class HistoryReader : IEventLogExtents
     {
         if (discarded.Count > 0 && discarded.TryGetValue(record.Offset.Value, out DeadLetterResolution? resolution))
         {
-            passedOver?.Invoke(PassedOverEvent.Of(codec, record, isDiscarded: true, $"It was discarded by {resolution.By}: {resolution.Reason}"));
+            passedOver?.Invoke(PassedOverEvent.From(codec, record, isDiscarded: true, $"It was discarded by {resolution.By}: {resolution.Reason}"));
             return null;
         }
 
@@ -111,7 +111,7 @@ public sealed class HistoryReader : IEventLogExtents
         }
         catch (InvalidDataException unreadable) when (passedOver is not null)
         {
-            passedOver(PassedOverEvent.Of(codec, record, isDiscarded: false, unreadable.Message));
+            passedOver(PassedOverEvent.From(codec, record, isDiscarded: false, unreadable.Message));
             return null;
         }
     }

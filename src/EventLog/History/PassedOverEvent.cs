@@ -11,7 +11,7 @@ namespace KafkaEventSourcing.EventLog;
 /// <param name="Message">What is wrong with it.</param>
 public sealed record PassedOverEvent(int Partition, long Offset, AggregateId AggregateId, long Version, bool IsDiscarded, string Message)
 {
-    internal static PassedOverEvent Of(EventCodec codec, ConsumeResult<byte[], byte[]> record, bool isDiscarded, string message) =>
+    internal static PassedOverEvent From(EventCodec codec, ConsumeResult<byte[], byte[]> record, bool isDiscarded, string message) =>
         codec.TryReadHead(record, out EventHead head)
             ? new PassedOverEvent(record.Partition.Value, record.Offset.Value, head.AggregateId, head.Version, isDiscarded, message)
             : new PassedOverEvent(record.Partition.Value, record.Offset.Value, default, 0, isDiscarded, message);

@@ -31,7 +31,7 @@ public sealed class MisplacedRecords(KafkaConnection connection, TopicFamily top
         foreach (ConsumeResult<byte[], byte[]> record in events)
         {
             var letters = new TopicPartition(topics.DeadLetters, record.Partition);
-            Message<byte[], byte[]> letter = DeadLetterFormat.Letter(record, Cause, "The event lies on another partition than that of its key.", queued: false, timeProvider.GetUtcNow());
+            Message<byte[], byte[]> letter = DeadLetterFormat.Parked(record, Cause, "The event lies on another partition than that of its key.", queued: false, timeProvider.GetUtcNow());
             long offset = Send(producer, letters, letter.Key, letter.Value, letter.Headers, cancellationToken);
             Message<byte[], byte[]> discarded = DeadLetterFormat.Discarded(record.Message.Key, offset, by, reason, timeProvider.GetUtcNow(), foldedTo: -1);
             Send(producer, letters, discarded.Key, null, discarded.Headers, CancellationToken.None);

@@ -31,12 +31,12 @@ public sealed partial class EventSubscription
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         (_connection, _topics) = (connection, topics);
-        Stops = new SubscriptionStops(options.GroupId);
+        Stops = new StalledPartitions(options.GroupId);
         _context = new SubscriptionContext(serde, options, new DiscardedEvents(connection, topics), Stops, timeProvider, loggerFactory.CreateLogger<EventSubscription>(), null);
     }
 
     /// <summary>The partitions that stand still.</summary>
-    public SubscriptionStops Stops { get; }
+    public StalledPartitions Stops { get; }
 
     /// <summary>Reads until <paramref name="cancellationToken"/> is cancelled, then returns.</summary>
     /// <param name="startOf">Where to begin a partition; null: at its first event.</param>
@@ -70,7 +70,7 @@ public sealed partial class EventSubscription
     private async Task Consume(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var feeds = new Dictionary<int, PartitionFeed>();
+        var pumps = new Dictionary<int, PartitionPump>();
         var starts = new Dictionary<int, long>();
         Exception? fault = null;
         void Stop(Exception failure)
@@ -135,25 +135,25 @@ public sealed partial class EventSubscription
         {
             if (_halted.Remove(partition))
                 Stops.Clear(partition);
-            if (feeds.Remove(partition, out PartitionFeed? feed))
+            if (pumps.Remove(partition, out PartitionPump? pump))
             {
-                _context.Partitions = feeds.Count;
-                feed.Close();
+                _context.Partitions = pumps.Count;
+                pump.Close();
             }
 
             if (_context.Keeper is { } keeper)
             {
-                Leave(partition, feed); // the next one must not begin before this one has ended
+                Leave(partition, pump); // the next one must not begin before this one has ended
                 keeper.End(partition, _context.Options.StopTimeout);
             }
 
-            _ = feed?.Completion.ContinueWith(_ => feed.Dispose(), TaskScheduler.Default);
+            _ = pump?.Completion.ContinueWith(_ => pump.Dispose(), TaskScheduler.Default);
         }
 
         void DropAll(List<TopicPartitionOffset> partitions)
         {
             foreach (TopicPartitionOffset partition in partitions)
-                feeds.GetValueOrDefault(partition.Partition.Value)?.Close(); // all at once, so that the slowest decides
+                pumps.GetValueOrDefault(partition.Partition.Value)?.Close(); // all at once, so that the slowest decides
             partitions.ForEach(p => Drop(p.Partition.Value));
         }
 
@@ -166,7 +166,7 @@ public sealed partial class EventSubscription
             if (stop.IsCancellationRequested || _halted.Contains(partition))
                 return;
             consumer.Seek(from);
-            consumer.Resume([from.TopicPartition]); // the feed that is gone may have paused it
+            consumer.Resume([from.TopicPartition]); // the pump that is gone may have paused it
         }
 
         consumer.Subscribe(_topics.Events);
@@ -217,13 +217,13 @@ public sealed partial class EventSubscription
                     continue;
                 }
 
-                if (!feeds.TryGetValue(partition, out PartitionFeed? feed))
+                if (!pumps.TryGetValue(partition, out PartitionPump? pump))
                 {
-                    feeds.Add(partition, feed = new PartitionFeed(_context, consumer, record.TopicPartition, starts[partition], Partitions(consumer, stop.Token), handle, Restart, Stop, stop.Token));
-                    _context.Partitions = feeds.Count;
+                    pumps.Add(partition, pump = new PartitionPump(_context, consumer, record.TopicPartition, starts[partition], Partitions(consumer, stop.Token), handle, Restart, Stop, stop.Token));
+                    _context.Partitions = pumps.Count;
                 }
 
-                feed.Add(record);
+                pump.Add(record);
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -233,21 +233,21 @@ public sealed partial class EventSubscription
         finally
         {
             await stop.CancelAsync().ConfigureAwait(false);
-            foreach (PartitionFeed feed in feeds.Values)
-                feed.Close();
+            foreach (PartitionPump pump in pumps.Values)
+                pump.Close();
             if (_context.Keeper is null)
             {
-                foreach (PartitionFeed feed in feeds.Values)
+                foreach (PartitionPump pump in pumps.Values)
                 {
-                    await feed.Completion.ConfigureAwait(false);
-                    feed.Dispose();
+                    await pump.Completion.ConfigureAwait(false);
+                    pump.Dispose();
                 }
 
-                feeds.Clear(); // Close revokes what they read
+                pumps.Clear(); // Close revokes what they read
             }
 
             consumer.Close();
-            foreach (int partition in feeds.Keys.Concat(_halted).ToArray())
+            foreach (int partition in pumps.Keys.Concat(_halted).ToArray())
                 Drop(partition); // revoked by nobody: the group was lost before
             lock (_wakeLock)
                 _wake = null;
@@ -258,11 +258,11 @@ public sealed partial class EventSubscription
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
     }
 
-    private void Leave(int partition, PartitionFeed? feed)
+    private void Leave(int partition, PartitionPump? pump)
     {
-        if (feed is null || feed.HasEnded(_context.Options.StopTimeout))
+        if (pump is null || pump.HasEnded(_context.Options.StopTimeout))
             return;
-        feed.Abandon();
+        pump.Abandon();
         LogAbandoned(_context.Logger, _context.Options.GroupId, partition, _context.Options.StopTimeout);
     }
 

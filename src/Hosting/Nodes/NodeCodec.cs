@@ -36,7 +36,7 @@ internal sealed class NodeCodec
     public async Task ThrowParked(byte[] body)
     {
         var told = new TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously);
-        CommandReplies.Settle(told, (CommandReply)_serde.Decode(body));
+        CommandReplies.Complete(told, (CommandReply)_serde.Decode(body));
         await told.Task.ConfigureAwait(false);
     }
 

@@ -41,20 +41,20 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     public bool IsKnown => Type != 0;
 
     /// <summary>The digest of a command that was decoded.</summary>
-    public static CommandDigest Of(AvroRecordType type, IAvroRecord payload, ExpectedVersion expected)
+    public static CommandDigest From(AvroRecordType type, IAvroRecord payload, ExpectedVersion expected)
     {
         PooledBuffer buffer = s_buffer ??= new PooledBuffer();
         buffer.Clear();
         var writer = new AvroWriter(buffer);
         payload.WriteTo(ref writer);
         writer.Flush();
-        CommandDigest digest = Of(type, buffer.WrittenSpan, expected);
+        CommandDigest digest = From(type, buffer.WrittenSpan, expected);
         buffer.Clear();
         return digest;
     }
 
     /// <summary>The digest of a command whose body <paramref name="type"/> has encoded.</summary>
-    public static CommandDigest Of(AvroRecordType type, ReadOnlySpan<byte> body, ExpectedVersion expected)
+    public static CommandDigest From(AvroRecordType type, ReadOnlySpan<byte> body, ExpectedVersion expected)
     {
         Traits traits = Types.GetOrAdd(type, static t => new Traits(HashOf(t.FullName), HashOf(t.Fingerprint), SortedMaps.AreIn(t.Schema)));
         ulong hash = XxHash3.HashToUInt64(traits.HasMaps ? SortedMaps.Write(type.Schema, body) : body);
@@ -70,14 +70,7 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
         return Expected == first.Expected ? what : what is null ? "expected version" : $"{what}, expected version";
     }
 
-    /// <summary>As a header's value: the hashes in hexadecimal digits, a slash, the expected version.</summary>
-    public byte[] ToBytes()
-    {
-        Span<byte> text = stackalloc byte[MaxTextBytes];
-        return text[..Write(text)].ToArray();
-    }
-
-    /// <summary>Writes it as <see cref="ToBytes"/> has it, to at least <see cref="MaxTextBytes"/> bytes, and returns its length.</summary>
+    /// <summary>Writes it as a header's value, the hashes in hexadecimal digits, a slash, the expected version, to at least <see cref="MaxTextBytes"/> bytes, and returns its length.</summary>
     public int Write(Span<byte> text)
     {
         Utf8.TryWrite(text, CultureInfo.InvariantCulture, $"{Type:x8}{Schema:x8}{Body:x16}/{Expected.ToString()}", out int length);

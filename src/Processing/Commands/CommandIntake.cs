@@ -65,7 +65,7 @@ internal sealed class CommandIntake(PartitionContext context, CommandQueue queue
         foreach (IncomingCommand late in queue.WaitingSince(Stopwatch.GetTimestamp() - (long)(limit.TotalSeconds * Stopwatch.Frequency)))
         {
             late.Caller!.TrySetException(CommandProcessor.Late(late.CommandId, limit));
-            late.Caller.Settled();
+            late.Caller.Completed();
         }
     }
 

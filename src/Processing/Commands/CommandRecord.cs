@@ -150,7 +150,7 @@ internal static class CommandRecord
 
         if (CloudEventHeaders.Find(headers, CloudEventHeaders.AnswerTo) is { } answerBytes)
         {
-            if (!AnswerAddress.TryParse(answerBytes, out AnswerAddress? address))
+            if (!ReplyTarget.TryParse(answerBytes, out ReplyTarget? address))
                 return (InvalidHeader, $"The header {CloudEventHeaders.AnswerTo} is '{Encoding.UTF8.GetString(answerBytes)}'; it must be process/step/id.");
             origin.AnswerTo = address;
         }
@@ -168,7 +168,7 @@ internal static class CommandRecord
             if (!definition.CommandTypes.Contains(decoded.GetType()))
                 return (UnknownCommand, $"The aggregate '{definition.Name}' does not decide {decoded.GetType().Name}; it decides {string.Join(", ", definition.CommandTypes.Select(t => t.Name).Order(StringComparer.Ordinal))}.");
             command.Payload = decoded;
-            command.Digest = CommandDigest.Of(serde.TypeOf(payload.GetType()), payload, command.Expected);
+            command.Digest = CommandDigest.From(serde.TypeOf(payload.GetType()), payload, command.Expected);
             return null;
         }
         catch (UndecodableMessageException undecodable)

@@ -21,12 +21,12 @@ internal sealed class DirectCaller(CommandEnvelope command, Func<CommandEnvelope
     }
 
     /// <summary>It has been told the outcome, or why there is none.</summary>
-    public void Settled() => _cancellation.Unregister();
+    public void Completed() => _cancellation.Unregister();
 
     /// <summary>The partition has left this node before the command was decided, or before that was known: it is sent where its owner is now, or the caller is told.</summary>
     public void GiveUp(AggregateUnavailableException unavailable)
     {
-        Settled();
+        Completed();
         if (elsewhere is null)
             TrySetException(unavailable);
         else if (!Task.IsCompleted)

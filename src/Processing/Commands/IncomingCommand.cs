@@ -65,7 +65,7 @@ internal sealed class IncomingCommand
     public ActivityContext Context => _trace?.Decided?.Decision ?? Tracing.ContextOf(TraceParent, TraceState);
 
     /// <summary>The process that sent it and is told the outcome; null: no process did.</summary>
-    public AnswerAddress? AnswerTo => _topic.AnswerTo;
+    public ReplyTarget? AnswerTo => _topic.AnswerTo;
 
     /// <summary>The timer that has come due; null: it is a command of somebody.</summary>
     public TimerKey? Timer => _topic.Timer;
@@ -90,7 +90,7 @@ internal sealed class IncomingCommand
 
     /// <summary>A command of the direct door. Its payload must be one that the aggregate decides.</summary>
     /// <exception cref="InvalidInputException">The correlation id or the trace context is too long.</exception>
-    public static IncomingCommand Of(CommandEnvelope envelope, DateTimeOffset now, CommandDigest digest, Func<CommandEnvelope, Task<CommandResult>>? elsewhere = null) => new(None)
+    public static IncomingCommand From(CommandEnvelope envelope, DateTimeOffset now, CommandDigest digest, Func<CommandEnvelope, Task<CommandResult>>? elsewhere = null) => new(None)
     {
         AggregateId = envelope.AggregateId,
         CommandId = envelope.CommandId,
@@ -105,7 +105,7 @@ internal sealed class IncomingCommand
     };
 
     /// <summary>A timer that has come due; its time is when it was due, so that deciding it again gives the same.</summary>
-    public static IncomingCommand Of(TimerKey timer, CommandId id, TimerElapsed elapsed) => new(new TopicPart { Timer = timer })
+    public static IncomingCommand From(TimerKey timer, CommandId id, TimerElapsed elapsed) => new(new TopicPart { Timer = timer })
     {
         AggregateId = timer.Id,
         CommandId = id,
@@ -148,7 +148,7 @@ internal sealed class IncomingCommand
 
         public string KeyText { get; set; } = "";
 
-        public AnswerAddress? AnswerTo { get; set; }
+        public ReplyTarget? AnswerTo { get; set; }
 
         public int ReplyPartition { get; set; } = -1;
 

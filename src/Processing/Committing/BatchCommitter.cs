@@ -20,7 +20,7 @@ internal sealed partial class BatchCommitter
     private readonly StateStore _store;
     private readonly AggregateCache _aggregates;
     private readonly BatchDecider _decider;
-    private readonly ReactionOutbox _outbox;
+    private readonly ProcessEffects _effects;
     private readonly CommandTracing _tracing;
     private readonly ILogger _logger;
     private readonly TopicPartition _commands;
@@ -33,11 +33,11 @@ internal sealed partial class BatchCommitter
 
     /// <summary>Commits batches of <paramref name="decider"/> behind the event at <paramref name="end"/>, with <paramref name="eventsSinceBarrier"/> events behind the newest barrier.</summary>
     public BatchCommitter(
-        PartitionContext context, PartitionTransactions transactions, CommandPlace place, ReadFence reads, CommandQueue queue, StateStore store, AggregateCache aggregates, BatchDecider decider, ReactionOutbox outbox,
+        PartitionContext context, PartitionTransactions transactions, CommandPlace place, ReadFence reads, CommandQueue queue, StateStore store, AggregateCache aggregates, BatchDecider decider, ProcessEffects effects,
         CommandTracing tracing, long end, long eventsSinceBarrier, CancellationToken stop)
     {
-        (_context, _transactions, _place, _reads, _queue, _store, _aggregates, _decider, _outbox, _tracing, _stop) =
-            (context, transactions, place, reads, queue, store, aggregates, decider, outbox, tracing, stop);
+        (_context, _transactions, _place, _reads, _queue, _store, _aggregates, _decider, _effects, _tracing, _stop) =
+            (context, transactions, place, reads, queue, store, aggregates, decider, effects, tracing, stop);
         (_nextEventOffset, _eventsSinceBarrier, _logger, _partition) = (end, eventsSinceBarrier, context.Logger, place.Partition);
         _commands = new TopicPartition(context.Topics.Commands, _partition);
         _events = new TopicPartition(context.Topics.Events, _partition);
@@ -84,7 +84,7 @@ internal sealed partial class BatchCommitter
     public bool TryWriteBarrier(Action? inTheSameTransaction = null)
     {
         List<AggregateId> changed = _store.Changed();
-        EventWriter writer = _transactions.Writer;
+        TransactionWriter writer = _transactions.Writer;
         try
         {
             writer.Begin();
@@ -138,7 +138,7 @@ internal sealed partial class BatchCommitter
 
     private bool TryCommit(InputMark? input)
     {
-        EventWriter writer = _transactions.Writer;
+        TransactionWriter writer = _transactions.Writer;
         try
         {
             writer.Begin();
@@ -156,7 +156,7 @@ internal sealed partial class BatchCommitter
                 fenced = true;
             }
 
-            foreach ((TopicPartition target, Message<byte[], byte[]> message) in _outbox.Records)
+            foreach ((TopicPartition target, Message<byte[], byte[]> message) in _effects.Records)
                 writer.Write(target, message);
             foreach (IncomingCommand command in _decider.Forwarded)
                 writer.WriteForwarded(new TopicPartition(_commands.Topic, command.ForwardTo!.Value), command, _context.Partitions, _context.ReplyPartitions);
@@ -174,7 +174,7 @@ internal sealed partial class BatchCommitter
                 return false;
             }
 
-            if (fenced || _outbox.Records.Count > 0 || _decider.DeadLetters.Count > 0 || _decider.Forwarded.Count > 0)
+            if (fenced || _effects.Records.Count > 0 || _decider.DeadLetters.Count > 0 || _decider.Forwarded.Count > 0)
                 _reads.BeginCommit(); // without a record nobody asks Kafka
             _transactions.Commit();
             return true;

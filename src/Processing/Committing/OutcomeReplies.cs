@@ -51,7 +51,7 @@ internal static class OutcomeReplies
             caller.TrySetResult(ToResult(command, outcome, partition));
         }
 
-        caller.Settled();
+        caller.Completed();
     }
 
     private static CommandResult ToResult(IncomingCommand command, CommandOutcome outcome, int partition)

@@ -36,14 +36,14 @@ internal sealed partial class PartitionTransactions : IDisposable
             .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
             .SetErrorHandler((_, _) => { })
             .Build();
-        Writer = new EventWriter(_producer, context.Serde, context.Encoders, context.Topics, partition);
+        Writer = new TransactionWriter(_producer, context.Serde, context.Encoders, context.Topics, partition);
     }
 
     /// <summary>How long a call may take that Kafka answers.</summary>
     public static TimeSpan CallTimeout { get; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Writes the records of the transaction that is under way.</summary>
-    public EventWriter Writer { get; }
+    public TransactionWriter Writer { get; }
 
     /// <summary>Fences the owner before, and aborts what it left open.</summary>
     public void Fence() => _producer.InitTransactions(CallTimeout);

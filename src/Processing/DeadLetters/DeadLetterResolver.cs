@@ -21,7 +21,7 @@ internal sealed partial class DeadLetterResolver
     private readonly PartitionContext _context;
     private readonly int _partition;
     private readonly string _events;
-    private readonly RegistryWait _registry;
+    private readonly SchemaRegistryRetry _registry;
     private readonly PartitionTransactions _transactions;
     private readonly ParkedAggregates _parked;
     private readonly Func<ConsumeResult<byte[], byte[]>, IncomingCommand> _read;
@@ -34,7 +34,7 @@ internal sealed partial class DeadLetterResolver
 
     /// <summary>Resolves the letters of <paramref name="partition"/>; <paramref name="read"/> reads commands.</summary>
     public DeadLetterResolver(
-        PartitionContext context, int partition, RegistryWait registry, PartitionTransactions transactions, ParkedAggregates parked, Func<ConsumeResult<byte[], byte[]>, IncomingCommand> read, CancellationToken stop)
+        PartitionContext context, int partition, SchemaRegistryRetry registry, PartitionTransactions transactions, ParkedAggregates parked, Func<ConsumeResult<byte[], byte[]>, IncomingCommand> read, CancellationToken stop)
     {
         (_context, _partition, _registry, _transactions, _parked, _read, _stop) = (context, partition, registry, transactions, parked, read, stop);
         (_events, _logger) = (context.Topics.Events, context.Logger);
@@ -59,11 +59,11 @@ internal sealed partial class DeadLetterResolver
     {
         LogEventParked(_partition, record.Offset.Value, message);
         _transactions.Writer.Begin();
-        _transactions.Writer.WriteDeadLetter(DeadLetterFormat.Letter(record, cause, message, queued: false, _context.Time.GetUtcNow()));
+        _transactions.Writer.WriteDeadLetter(DeadLetterFormat.Parked(record, cause, message, queued: false, _context.Time.GetUtcNow()));
         _transactions.Commit();
         AggregateId id = DeadLetterFormat.AggregateOf(record.Message.Key);
         if (id.IsDefault)
-            _parked.AddLoneEvent(record.Offset.Value);
+            _parked.AddUnkeyedEvent(record.Offset.Value);
         else
             _parked.Break(id, record.Offset.Value, cause, message);
     }
@@ -79,7 +79,7 @@ internal sealed partial class DeadLetterResolver
 
         DeadLetterRequest request = command.Request!;
         IReadOnlyList<DeadLetter> letters = LettersOf(command.AggregateId, request.Offset);
-        DeadLetter[] events = command.AggregateId.IsDefault ? [] : [.. letters.Where(l => l.OriginTopic == _events)]; // a lone record is nobody's event
+        DeadLetter[] events = command.AggregateId.IsDefault ? [] : [.. letters.Where(l => l.OriginTopic == _events)]; // an unkeyed record is nobody's event
         if (letters.Count == 0)
             Refuse(command, input, NotParked, command.AggregateId.IsDefault ? "There is no such dead letter." : $"The {_context.Definition.Name} '{command.AggregateId}' has no such dead letter: it was settled already, or never parked.");
         else if (!request.IsDiscard && command.AggregateId.IsDefault)
@@ -96,7 +96,7 @@ internal sealed partial class DeadLetterResolver
         if (!command.AggregateId.IsDefault)
             _parked.Set(command.AggregateId, _parked.LettersOf(command.AggregateId, Letters, Foreign, _stop));
         else if (letters.Count > 0 && request.IsDiscard)
-            _parked.AddLone(-1);
+            _parked.AddUnkeyed(-1);
     }
 
     private IReadOnlyList<DeadLetter> LettersOf(AggregateId id, long? offset)

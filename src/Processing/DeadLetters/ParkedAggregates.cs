@@ -27,7 +27,7 @@ internal sealed class ParkedAggregates
     private readonly TopicFamily _topics;
     private readonly TimeProvider _time;
     private long _end;
-    private long _lone;
+    private long _unkeyed;
     private long _records;
 
     public ParkedAggregates(TopicFamily topics, int partition, TimeProvider time) => (_topics, Partition, _time) = (topics, partition, time);
@@ -45,21 +45,21 @@ internal sealed class ParkedAggregates
     public bool HasBroken => _parked.Values.Any(p => p.BrokenAt >= 0);
 
     /// <summary>How many records wait, those without an aggregate included.</summary>
-    public long Records => Interlocked.Read(ref _records) + Interlocked.Read(ref _lone);
+    public long Records => Interlocked.Read(ref _records) + Interlocked.Read(ref _unkeyed);
 
     /// <summary>Whether the topic has letters, waiting or settled.</summary>
-    public bool HasLetters => _end > 0 || Records > 0;
+    public bool HasDeadLetters => _end > 0 || Records > 0;
 
     /// <summary>Folds all letters of the partition.</summary>
     public void Load(DeadLetterReader reader, Action<string> foreign, CancellationToken cancellationToken)
     {
         IReadOnlyCollection<DeadLetter> letters = reader.Read(Partition, 0, withResolved: true, foreign, cancellationToken);
-        foreach (DeadLetter lone in letters.Where(l => l.AggregateId.IsDefault))
+        foreach (DeadLetter unkeyed in letters.Where(l => l.AggregateId.IsDefault))
         {
-            if (lone.OriginTopic == _topics.Events)
-                _passedOver.Add(lone.OriginOffset);
-            if (lone.Resolution is null)
-                _lone++;
+            if (unkeyed.OriginTopic == _topics.Events)
+                _passedOver.Add(unkeyed.OriginOffset);
+            if (unkeyed.Resolution is null)
+                _unkeyed++;
         }
 
         foreach (DeadLetter settled in letters.Where(l => !l.AggregateId.IsDefault && l.OriginTopic == _topics.Events && l.Resolution is not null))
@@ -112,7 +112,7 @@ internal sealed class ParkedAggregates
     }
 
     /// <summary>A record without aggregate has been put aside, or discarded (<paramref name="by"/> -1).</summary>
-    public void AddLone(int by) => Interlocked.Add(ref _lone, by);
+    public void AddUnkeyed(int by) => Interlocked.Add(ref _unkeyed, by);
 
     /// <summary>An event cannot be folded; the state of its aggregate ends before it.</summary>
     public void Break(AggregateId id, long eventOffset, string cause, string message)
@@ -124,10 +124,10 @@ internal sealed class ParkedAggregates
     }
 
     /// <summary>A record of the events topic that belongs to no aggregate has been put aside.</summary>
-    public void AddLoneEvent(long offset)
+    public void AddUnkeyedEvent(long offset)
     {
         _passedOver.Add(offset);
-        AddLone(1);
+        AddUnkeyed(1);
     }
 
     /// <summary>A record of the events topic that is no event has been discarded.</summary>

@@ -23,7 +23,7 @@ internal sealed class BatchDecider
     private readonly int _maxEventBytes;
     private readonly int _partition;
     private readonly ParkedAggregates _parked;
-    private readonly ReactionOutbox _outbox;
+    private readonly ProcessEffects _effects;
     private readonly PooledBuffer _buffer = new();
     private readonly StateCheck _states = new();
     private readonly Dictionary<AggregateId, AggregateDraft> _drafts = [];
@@ -38,8 +38,8 @@ internal sealed class BatchDecider
     private long _nextOffset;
     private long _bytes;
 
-    public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes, ParkedAggregates parked, ReactionOutbox outbox) =>
-        (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes, _parked, _outbox) = (definition, partition, store, aggregates, encoder, maxEventBytes, parked, outbox);
+    public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes, ParkedAggregates parked, ProcessEffects effects) =>
+        (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes, _parked, _effects) = (definition, partition, store, aggregates, encoder, maxEventBytes, parked, effects);
 
     /// <summary>The events, in the order of their offsets, which follow one another.</summary>
     public IReadOnlyList<DecidedEvent> Events => _events;
@@ -54,7 +54,7 @@ internal sealed class BatchDecider
     public IReadOnlyList<IncomingCommand> Forwarded => _forwarded;
 
     /// <summary>About how many bytes it keeps in memory until it is committed: of events, answers, and the states that it decides on.</summary>
-    public long Bytes => _bytes + (_outbox.Records.Count > 0 ? _outbox.Bytes : 0);
+    public long Bytes => _bytes + (_effects.Records.Count > 0 ? _effects.Bytes : 0);
 
     /// <summary>How many bytes of states were stored by <see cref="Apply"/>.</summary>
     public long StateBytes { get; private set; }
@@ -66,7 +66,7 @@ internal sealed class BatchDecider
     public void Begin(long nextEventOffset)
     {
         Clear();
-        _outbox.Begin();
+        _effects.Begin();
         _nextOffset = nextEventOffset;
     }
 
@@ -96,9 +96,9 @@ internal sealed class BatchDecider
 
         if (command.Timer is { } timer)
         {
-            if (!_outbox.IsSet(timer, command.Time))
+            if (!_effects.IsSet(timer, command.Time))
                 return; // an earlier command of the batch has cancelled or moved it
-            _outbox.End(timer);
+            _effects.End(timer);
         }
 
         Answer(command, command.Fault is null ? TellOrQueue(command) ?? Answer(command) : PutAside(command));
@@ -140,7 +140,7 @@ internal sealed class BatchDecider
     {
         _answers.Add((command, outcome));
         _bytes += outcome.Explanation?.Bytes ?? 0;
-        _outbox.Settle(command, outcome);
+        _effects.Complete(command, outcome);
     }
 
     /// <summary>The version of an aggregate as the batch leaves it.</summary>
@@ -177,12 +177,12 @@ internal sealed class BatchDecider
         foreach ((AggregateId aggregate, CommandId command, string cause, string message) in _newlyParked)
         {
             if (aggregate.IsDefault)
-                _parked.AddLone(1);
+                _parked.AddUnkeyed(1);
             else
                 _parked.Add(aggregate, command, cause, message);
         }
 
-        _outbox.Apply();
+        _effects.Apply();
         _store.Write(checkpoint);
         _aggregates.Trim();
     }
@@ -193,7 +193,7 @@ internal sealed class BatchDecider
     {
         if (command.Fault is { } fault)
             return CommandOutcome.Faulted(0, fault.Code, fault.Message);
-        if (command.AnswerTo is { } sender && !_outbox.Knows(sender.Process))
+        if (command.AnswerTo is { } sender && !_effects.Knows(sender.Process))
             return CommandOutcome.Faulted(DraftOf(command.AggregateId).Version, "unknown-process", $"The application has no process '{sender.Process}' that could be told the outcome.");
 
         AggregateDraft draft = DraftOf(command.AggregateId);
@@ -229,12 +229,12 @@ internal sealed class BatchDecider
             return CommandOutcome.Faulted(draft.Version, "state-unencodable", $"The state that {decision[^1].GetType().Name} leads to cannot be encoded: {unstorable}");
 
         int decidedBefore = _events.Count;
-        (int, int) sentBefore = _outbox.Mark();
+        (int, int) sentBefore = _effects.Mark();
         for (int i = 0; i < decision.Count; i++)
         {
-            if ((Encode(decision[i], out byte[] value) ?? (reactions.Length > 0 ? _outbox.Add(reactions[i], command.AggregateId, draft.Version + i + 1, command) : null)) is { } unusable)
+            if ((Encode(decision[i], out byte[] value) ?? (reactions.Length > 0 ? _effects.Add(reactions[i], command.AggregateId, draft.Version + i + 1, command) : null)) is { } unusable)
             {
-                _outbox.Return(sentBefore);
+                _effects.Return(sentBefore);
                 draft.Events.RemoveRange(draft.Events.Count - i, i);
                 _events.RemoveRange(decidedBefore, i);
                 return CommandOutcome.Faulted(draft.Version, unusable.Code, unusable.Message);
@@ -274,7 +274,7 @@ internal sealed class BatchDecider
         (string code, string message) = command.Fault!.Value;
         if (!command.AggregateId.IsDefault && FindParked(command.AggregateId) is { } parked)
             return Queue(command, parked, code, message);
-        _deadLetters.Add(DeadLetterFormat.Letter(command.Record!, code, message, queued: false, _parked.Now));
+        _deadLetters.Add(DeadLetterFormat.Parked(command.Record!, code, message, queued: false, _parked.Now));
         _newlyParked.Add((command.AggregateId, command.CommandId, code, message));
         if (command.AggregateId.IsDefault)
             return CommandOutcome.Faulted(0, code, message);
@@ -299,7 +299,7 @@ internal sealed class BatchDecider
 
     private CommandOutcome Queue(IncomingCommand command, (string Cause, string Message, DateTimeOffset Since) parked, string code, string message)
     {
-        _deadLetters.Add(DeadLetterFormat.Letter(command.Record!, code, message, queued: code == DeadLetterFormat.Queued, _parked.Now));
+        _deadLetters.Add(DeadLetterFormat.Parked(command.Record!, code, message, queued: code == DeadLetterFormat.Queued, _parked.Now));
         _newlyParked.Add((command.AggregateId, command.CommandId, code, message));
         return Parked(command, parked.Cause, parked.Message, parked.Since, isQueued: true);
     }

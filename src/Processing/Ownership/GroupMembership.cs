@@ -31,7 +31,7 @@ internal sealed partial class GroupMembership : IAsyncDisposable
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _partitions;
     private volatile bool _assigned;
-    private StandbyKeeper? _standbys;
+    private StandbyAssigner? _standbys;
     private long? _memberSince; // of the consuming thread
     private volatile int[] _unread = [];
     private Exception? _fault;
@@ -144,7 +144,7 @@ internal sealed partial class GroupMembership : IAsyncDisposable
             throw new InvalidInputException("topics", $"The topic {_topics.Commands} had {_partitions} partitions when this node started, and has {partitions} now: keys have moved. Make the topics again with {_partitions} partitions, and copy what is in them.");
         _partitions = partitions;
         context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, _partitions, replyPartitions, consumer, _options, _time, _logger);
-        var standbys = new StandbyKeeper(context, config.GroupId, _partitions, p => _tasks.ContainsKey(p) || _ending.ContainsKey(p));
+        var standbys = new StandbyAssigner(context, config.GroupId, _partitions, p => _tasks.ContainsKey(p) || _ending.ContainsKey(p));
         _standbys = standbys;
         context.YieldStandby = standbys.Yield;
         context.Sharing = () => _tasks.Count + standbys.Count;

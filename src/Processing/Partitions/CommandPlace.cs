@@ -32,7 +32,7 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
     public TopicIdentities? Known => _isPlaced ? KeptTopics : null;
 
     /// <summary>Of the topics those that what is stored rests on.</summary>
-    public TopicIdentities KeptTopics => Topics.With(_parked.HasLetters);
+    public TopicIdentities KeptTopics => Topics.With(_parked.HasDeadLetters);
 
     /// <summary>How far the commands are decided.</summary>
     public InputMark Input { get; private set; }

@@ -24,7 +24,7 @@ internal sealed partial class PartitionTask : IDisposable
     private readonly List<QueuedCommand> _batch = [];
     private readonly List<IncomingCommand> _deciding = [];
     private readonly ILogger _logger;
-    private readonly RegistryWait _registry;
+    private readonly SchemaRegistryRetry _registry;
     private readonly CommandTracing _tracing;
     private readonly Func<ConsumeResult<byte[], byte[]>, IncomingCommand> _read;
     private readonly ParkedAggregates _parked;
@@ -43,7 +43,7 @@ internal sealed partial class PartitionTask : IDisposable
     {
         (_context, _partition) = (context, partition);
         _logger = context.Logger;
-        _registry = new RegistryWait(_logger, partition);
+        _registry = new SchemaRegistryRetry(_logger, partition);
         _tracing = new CommandTracing(context.Topics, partition);
         _parked = new ParkedAggregates(context.Topics, partition, context.Time);
         _place = new CommandPlace(context, partition);
@@ -207,7 +207,7 @@ internal sealed partial class PartitionTask : IDisposable
         Reads.Open(_reads, _parked);
         if (_context.Definition.Reacts)
             _timers = ProcessTimers.Open(_context, _partition, _queue.Wake, _stop.Token);
-        var outbox = new ReactionOutbox(_context.Definition, _context.Topics, _partition, _context.Serde, _context.Encoders, _timers, _context.Time, _context.Options.MaxCommandBytes);
+        var outbox = new ProcessEffects(_context.Definition, _context.Topics, _partition, _context.Serde, _context.Encoders, _timers, _context.Time, _context.Options.MaxCommandBytes);
         _decider = new BatchDecider(_context.Definition, _partition, _store, aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, outbox);
         _committer = new BatchCommitter(
             _context, _transactions!, _place, Reads.Fence, _queue, _store, aggregates, _decider, outbox, _tracing, end, isWithoutBase ? _context.Options.BarrierEvents : events, _stop.Token);

@@ -110,7 +110,7 @@ internal sealed class ProcessTimers : IDisposable
         foreach ((TimerKey key, DateTimeOffset due) in TakeDue(max))
         {
             var id = CommandId.Parse(string.Create(CultureInfo.InvariantCulture, $"timer-{key.Name}-{due.UtcTicks / TimeSpan.TicksPerMicrosecond}"));
-            commands.Add(IncomingCommand.Of(key, id, new TimerElapsed(key.Name, due)));
+            commands.Add(IncomingCommand.From(key, id, new TimerElapsed(key.Name, due)));
         }
 
         Arm();

@@ -16,7 +16,7 @@ internal sealed class EventFolder
     private readonly EventCodec _codec;
     private readonly Func<ConsumeResult<byte[], byte[]>, RecordedEvent> _decode;
     private readonly StateCheck _states = new();
-    private readonly RegistryWait _registry;
+    private readonly SchemaRegistryRetry _registry;
     private readonly AggregateDefinition _definition;
     private readonly HashSet<Type> _eventTypes;
     private readonly StateStore _store;
@@ -27,7 +27,7 @@ internal sealed class EventFolder
     private long _bytes; // since the last write
 
     /// <summary>Folds into <paramref name="store"/>.</summary>
-    public EventFolder(PartitionContext context, int partition, RegistryWait registry, StateStore store, AggregateCache aggregates, ParkedAggregates parked)
+    public EventFolder(PartitionContext context, int partition, SchemaRegistryRetry registry, StateStore store, AggregateCache aggregates, ParkedAggregates parked)
     {
         (_definition, _registry, _store, _aggregates, _parked) = (context.Definition, registry, store, aggregates, parked);
         _partition = new TopicPartition(context.Topics.Events, partition);

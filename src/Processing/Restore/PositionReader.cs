@@ -14,11 +14,11 @@ internal sealed partial class PositionReader
 
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
-    private readonly RegistryWait _registry;
+    private readonly SchemaRegistryRetry _registry;
     private readonly ILogger _logger;
     private readonly Func<ConsumeResult<byte[], byte[]>, IAvroRecord> _decode;
 
-    public PositionReader(PartitionContext context, int partition, RegistryWait registry)
+    public PositionReader(PartitionContext context, int partition, SchemaRegistryRetry registry)
     {
         (_connection, _registry, _logger) = (context.Connection, registry, context.Logger);
         _decode = record => context.Serde.Decode(record.Message.Value);

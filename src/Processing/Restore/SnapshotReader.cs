@@ -13,10 +13,10 @@ internal sealed class SnapshotReader
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
     private readonly int _partitions;
-    private readonly RegistryWait _registry;
+    private readonly SchemaRegistryRetry _registry;
     private readonly Func<ConsumeResult<byte[], byte[]>, IAvroRecord> _decode;
 
-    public SnapshotReader(PartitionContext context, int partition, RegistryWait registry)
+    public SnapshotReader(PartitionContext context, int partition, SchemaRegistryRetry registry)
     {
         (_connection, _registry, _partitions) = (context.Connection, registry, context.Partitions);
         _decode = record => context.Serde.Decode(record.Message.Value);

@@ -10,7 +10,7 @@ namespace KafkaEventSourcing.Processing;
 /// <summary>
 /// Opens the store of one partition for whoever goes on with it, its owner or a copy: what it has must be of this log, and where it has nothing of use the newest snapshots are loaded first.
 /// </summary>
-internal sealed partial class StoreOpening(PartitionContext context, int partition, RegistryWait registry)
+internal sealed partial class StoreOpening(PartitionContext context, int partition, SchemaRegistryRetry registry)
 {
     private readonly TopicPartition _events = new(context.Topics.Events, partition);
     private readonly AvroRecordType _stateType = context.Serde.TypeOf(context.Definition.StateType);
@@ -63,7 +63,7 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
                 store.ChangeAll();
             }
 
-            store.PutTopics(topics.With(parked.HasLetters));
+            store.PutTopics(topics.With(parked.HasDeadLetters));
             return new OpenedStore(store, end, isWithoutBase);
         }
         catch

@@ -53,7 +53,7 @@ internal sealed partial class StandbyTask : IDisposable
     {
         try
         {
-            var registry = new RegistryWait(_context.Logger, _partition);
+            var registry = new SchemaRegistryRetry(_context.Logger, _partition);
             _parked.Load(new DeadLetterReader(_context.Connection, _context.Topics.DeadLetters), static _ => { }, _stop.Token); // the owner logs foreign records
             TopicIdentities topics = TopicIdentities.Ask(_context, _stop.Token);
             PartitionPosition? recorded = new PositionReader(_context, _partition, registry).Read(_stop.Token);

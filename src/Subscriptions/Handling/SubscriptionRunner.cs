@@ -11,7 +11,7 @@ public sealed class SubscriptionRunner : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _stop = new();
-    private readonly Dictionary<string, SubscriptionStops> _stops = [];
+    private readonly Dictionary<string, StalledPartitions> _stops = [];
     private readonly Dictionary<string, SubscriptionLedger> _ledgers = [];
 
     private SubscriptionRunner(SubscriptionDefinition definition) => Definition = definition;
@@ -20,7 +20,7 @@ public sealed class SubscriptionRunner : IAsyncDisposable
     public SubscriptionDefinition Definition { get; }
 
     /// <summary>By the name of an aggregate type, its partitions that stand still, at an event that is not handled or as their log is not the one before.</summary>
-    public IReadOnlyDictionary<string, SubscriptionStops> Stops => _stops;
+    public IReadOnlyDictionary<string, StalledPartitions> Stops => _stops;
 
     /// <summary>By the name of an aggregate type, how many of its aggregates are parked in the partitions that this node has.</summary>
     public IReadOnlyDictionary<string, int> Parked => _ledgers.ToDictionary(l => l.Key, l => l.Value.Partitions.Sum(p => p.ParkedCount));

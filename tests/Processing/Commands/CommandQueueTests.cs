@@ -133,7 +133,7 @@ public sealed class CommandQueueTests
     private bool Take(int max, out long left) => _queue.Take(_batch, max, long.MaxValue, default, out left);
 
     private static IncomingCommand Direct(string commandId) =>
-        IncomingCommand.Of(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse(commandId), new object()), DateTimeOffset.UnixEpoch, default);
+        IncomingCommand.From(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse(commandId), new object()), DateTimeOffset.UnixEpoch, default);
 
     private static ConsumeResult<byte[], byte[]> Record(long offset, int? size) =>
         new() { Offset = offset, Message = new Message<byte[], byte[]> { Value = size is { } bytes ? new byte[bytes] : null! } };

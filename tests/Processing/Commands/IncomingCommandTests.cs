@@ -100,7 +100,7 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
 
     [Fact]
     public void Envelope_with_an_over_long_correlation_id_is_refused() =>
-        Should.Throw<InvalidInputException>(() => IncomingCommand.Of(
+        Should.Throw<InvalidInputException>(() => IncomingCommand.From(
             new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), new Add { By = 1 }) { CorrelationId = new string('x', 1_025) }, ProcessingFixture.RecordTime, default)).Field.ShouldBe("correlationId");
 
     [Fact]

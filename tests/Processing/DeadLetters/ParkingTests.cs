@@ -153,7 +153,7 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     private IncomingCommand Good(string aggregate, string id) => _fixture.Command(aggregate, id, new Add { By = 1 });
 
     private static IncomingCommand Direct(string aggregate, string id) =>
-        IncomingCommand.Of(new CommandEnvelope(AggregateId.Parse(aggregate), CommandId.Parse(id), new Add { By = 1 }), ProcessingFixture.RecordTime, default);
+        IncomingCommand.From(new CommandEnvelope(AggregateId.Parse(aggregate), CommandId.Parse(id), new Add { By = 1 }), ProcessingFixture.RecordTime, default);
 
     private void Park(IncomingCommand command)
     {

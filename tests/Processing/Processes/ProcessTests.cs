@@ -17,7 +17,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     private readonly ManualClock _clock = new(ProcessingFixture.RecordTime);
     private readonly StateStore _store;
     private readonly ProcessTimers _timers;
-    private readonly ReactionOutbox _outbox;
+    private readonly ProcessEffects _outbox;
     private readonly BatchDecider _decider;
     private int _woken;
 
@@ -109,7 +109,7 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     [Fact]
     public void Outcome_of_a_sent_command_is_told_to_the_process_but_that_it_is_parked_is_not()
     {
-        ReactionOutbox outbox = _fixture.Outbox(Counter.Definition);
+        ProcessEffects outbox = _fixture.Outbox(Counter.Definition);
         var decider = new BatchDecider(Counter.Definition, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Definition, 1_000_000), _fixture.Encoder, 1_000,
             new ParkedAggregates(new TopicFamily("app", "counter"), ProcessingFixture.Partition, TimeProvider.System), outbox);
         decider.Begin(0);
@@ -131,9 +131,9 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     }
 
     private static IncomingCommand Direct(string id, object payload) =>
-        IncomingCommand.Of(new CommandEnvelope(AggregateId.Parse("p"), CommandId.Parse(id), payload), ProcessingFixture.RecordTime, default);
+        IncomingCommand.From(new CommandEnvelope(AggregateId.Parse("p"), CommandId.Parse(id), payload), ProcessingFixture.RecordTime, default);
 
-    private static IncomingCommand Elapsed() => IncomingCommand.Of(Again, CommandId.Parse("timer-again"), new TimerElapsed("again", Due));
+    private static IncomingCommand Elapsed() => IncomingCommand.From(Again, CommandId.Parse("timer-again"), new TimerElapsed("again", Due));
 
     private IncomingCommand FromProcess(string aggregate, IAvroRecord payload, string id, string answerTo) =>
         _fixture.Read(Encoding.UTF8.GetBytes(aggregate), _fixture.Encode(payload), new Headers { { CloudEventHeaders.Id, Encoding.UTF8.GetBytes(id) }, { CloudEventHeaders.AnswerTo, Encoding.UTF8.GetBytes(answerTo) } });

@@ -92,7 +92,7 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
     {
         PartitionContext context = await Context();
         TopicEncoder encoder = await context.Serde.PrepareAsync(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], Cancellation);
-        PartitionPosition? Read() => new PositionReader(context, 0, new RegistryWait(NullLogger.Instance, 0)).Read(Cancellation);
+        PartitionPosition? Read() => new PositionReader(context, 0, new SchemaRegistryRetry(NullLogger.Instance, 0)).Read(Cancellation);
         Read().ShouldBeNull();
 
         Produce(_topics.Snapshots, SnapshotReader.PositionKey, Encode(encoder, Now.At(3, 8)));
@@ -108,7 +108,7 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
 
     private static StateStore Open(PartitionContext context) => Counter.Open(context.Options.StoreOf(0), context.Options.RecentCommands);
 
-    private static StoreOpening Opening(PartitionContext context) => new(context, 0, new RegistryWait(NullLogger.Instance, 0));
+    private static StoreOpening Opening(PartitionContext context) => new(context, 0, new SchemaRegistryRetry(NullLogger.Instance, 0));
 
     private static ParkedAggregates Parked(PartitionContext context) => new(context.Topics, 0, TimeProvider.System);
 

@@ -26,7 +26,7 @@ public sealed class StandbyPlacementTests
     public void First_copies_are_at_those_who_get_the_partitions_when_their_owner_goes()
     {
         GroupMember[] members = [new("1-a", "a", [0, 1, 2, 3, 4]), new("2-b", "b", [5, 6]), new("3-c", "c", [7]), new("4-d", "d", [8, 9])];
-        int[] OfA(string node) => [.. StandbyPlacement.Of(node, members, 10, 1).Where(p => p < 5)];
+        int[] OfA(string node) => [.. StandbyPlacement.PartitionsOf(node, members, 10, 1).Where(p => p < 5)];
         OfA("c").ShouldBe([2, 4]); // the last one first; then all have two
         OfA("b").ShouldBe([0, 3]);
         OfA("d").ShouldBe([1]);
@@ -36,8 +36,8 @@ public sealed class StandbyPlacementTests
     public void Partitions_of_the_only_owner_go_round_from_the_first_on()
     {
         GroupMember[] members = [new("1-a", "a", [0, 1, 2]), new("2-b", "b", []), new("3-c", "c", [])];
-        StandbyPlacement.Of("b", members, 3, 1).ShouldBe([0, 2]);
-        StandbyPlacement.Of("c", members, 3, 1).ShouldBe([1]);
+        StandbyPlacement.PartitionsOf("b", members, 3, 1).ShouldBe([0, 2]);
+        StandbyPlacement.PartitionsOf("c", members, 3, 1).ShouldBe([1]);
     }
 
     [Theory]
@@ -51,13 +51,13 @@ public sealed class StandbyPlacementTests
 
     [Fact]
     public void Partition_without_an_owner_has_its_copies_at_any_member() =>
-        Nodes.Sum(n => StandbyPlacement.Of(n, [.. Nodes.Select(m => new GroupMember(m, m, []))], Partitions, 1).Count).ShouldBe(Partitions);
+        Nodes.Sum(n => StandbyPlacement.PartitionsOf(n, [.. Nodes.Select(m => new GroupMember(m, m, []))], Partitions, 1).Count).ShouldBe(Partitions);
 
     [Fact]
-    public void Node_alone_keeps_nothing() => StandbyPlacement.Of("a", Members(["a"]), Partitions, 1).ShouldBeEmpty();
+    public void Node_alone_keeps_nothing() => StandbyPlacement.PartitionsOf("a", Members(["a"]), Partitions, 1).ShouldBeEmpty();
 
     private static Dictionary<string, IReadOnlyList<int>> Kept(GroupMember[] members, int copies) =>
-        members.ToDictionary(m => m.Node, m => StandbyPlacement.Of(m.Node, members, Partitions, copies));
+        members.ToDictionary(m => m.Node, m => StandbyPlacement.PartitionsOf(m.Node, members, Partitions, copies));
 
     private static GroupMember[] Members(string[] nodes) =>
         [.. nodes.Select((n, i) => new GroupMember($"{i}-{n}", n, [.. Enumerable.Range(0, Partitions).Where(p => p % nodes.Length == i)]))];

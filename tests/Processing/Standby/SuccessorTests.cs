@@ -5,12 +5,12 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.Processing.Tests;
 
 /// <summary>Whether librdkafka's assignor gives partitions to whom <see cref="StandbyPlacement"/> believes.</summary>
-public sealed class HeirTests(ProcessingFixture fixture) : IClassFixture<ProcessingFixture>
+public sealed class SuccessorTests(ProcessingFixture fixture) : IClassFixture<ProcessingFixture>
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan AdminTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly string _name = TestServers.UniqueName("heirs");
+    private readonly string _name = TestServers.UniqueName("successors");
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -40,7 +40,7 @@ public sealed class HeirTests(ProcessingFixture fixture) : IClassFixture<Process
                 foreach (GroupMember member in after)
                 {
                     IEnumerable<int> got = member.Owned.Intersect(leaving.Owned).Order();
-                    StandbyPlacement.Of(member.Node, before, partitions, 1).Intersect(leaving.Owned).ShouldBe(got, $"{member.Node} after {leaving.Node} has left, of {running.Count + 1}");
+                    StandbyPlacement.PartitionsOf(member.Node, before, partitions, 1).Intersect(leaving.Owned).ShouldBe(got, $"{member.Node} after {leaving.Node} has left, of {running.Count + 1}");
                 }
             }
         }

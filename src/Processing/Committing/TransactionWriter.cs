@@ -11,7 +11,7 @@ namespace KafkaEventSourcing.Processing;
 /// The last record for each topic partition is held back until the transaction has no more, and its delivery report is asked for: when all of these are in, all is delivered. <c>rd_kafka_flush</c> is no substitute: while
 /// another thread takes the delivery reports, as in Confluent's client, it looks again after 10 ms only, and so does a commit, which flushes first.
 /// </remarks>
-internal sealed class EventWriter : IDisposable
+internal sealed class TransactionWriter : IDisposable
 {
     private const int Spins = 1_000;
 
@@ -37,7 +37,7 @@ internal sealed class EventWriter : IDisposable
     private int _awaited;
     private long _lastEventOffset = -1;
 
-    public EventWriter(IProducer<byte[], byte[]> producer, AvroMessageSerde serde, ProcessorEncoders encoders, TopicFamily topics, int partition)
+    public TransactionWriter(IProducer<byte[], byte[]> producer, AvroMessageSerde serde, ProcessorEncoders encoders, TopicFamily topics, int partition)
     {
         (_producer, _serde, _encoders, _partition) = (producer, serde, encoders, partition);
         _events = new TopicPartition(topics.Events, partition);

@@ -9,7 +9,7 @@ namespace KafkaEventSourcing.Processing;
 /// Keeps this node's copies of partitions that others own. It looks at the group every few seconds, and places copies by <see cref="StandbyPlacement"/>. A store is open once: before the partition task opens it,
 /// <see cref="Yield"/> closes the copy. Thread-safe.
 /// </summary>
-internal sealed partial class StandbyKeeper : IAsyncDisposable
+internal sealed partial class StandbyAssigner : IAsyncDisposable
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromMinutes(5);
@@ -27,7 +27,7 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
     private readonly Task _looking;
 
     /// <summary>Starts keeping. <paramref name="isOwned"/> tells whether this node has the partition itself.</summary>
-    public StandbyKeeper(PartitionContext context, string group, int partitions, Func<int, bool> isOwned)
+    public StandbyAssigner(PartitionContext context, string group, int partitions, Func<int, bool> isOwned)
     {
         (_context, _group, _partitions, _isOwned) = (context, group, partitions, isOwned);
         _looking = context.Options.Standbys == 0 ? Task.CompletedTask : Task.Run(Look);
@@ -96,7 +96,7 @@ internal sealed partial class StandbyKeeper : IAsyncDisposable
 
     private void Place(List<GroupMemberInfo> members)
     {
-        IReadOnlyList<int> kept = StandbyPlacement.Of(
+        IReadOnlyList<int> kept = StandbyPlacement.PartitionsOf(
             _context.Node.Id,
             [.. members.Select(m => new GroupMember(m.MemberId, m.ClientId, [.. GroupAssignment.PartitionsOf(_context.Topics.Commands, m.MemberAssignment).Where(p => p < _partitions)]))],
             _partitions,

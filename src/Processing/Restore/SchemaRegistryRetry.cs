@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>Reads records whose schema may have to be asked of the Schema Registry: while that is away, its partition waits for it and lag grows. Nothing is skipped.</summary>
-internal sealed partial class RegistryWait(ILogger logger, int partition)
+internal sealed partial class SchemaRegistryRetry(ILogger logger, int partition)
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 

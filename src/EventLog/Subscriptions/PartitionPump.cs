@@ -9,7 +9,7 @@ namespace KafkaEventSourcing.EventLog;
 /// Records of one partition on their way to its handler: bounded by bytes, decoded away from the consumer's thread. At a record that cannot be read, or that the handler does not take, the partition stands still: it is
 /// tried again after longer and longer waits, and nothing is skipped but what an operator has discarded.
 /// </summary>
-internal sealed partial class PartitionFeed : IDisposable
+internal sealed partial class PartitionPump : IDisposable
 {
     private static readonly TimeSpan FirstRetryDelay = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromMinutes(1);
@@ -31,7 +31,7 @@ internal sealed partial class PartitionFeed : IDisposable
     private long _closedAt;
     private IReadOnlyDictionary<long, DeadLetterResolution> _discarded = new Dictionary<long, DeadLetterResolution>(); // of the task that hands over
 
-    public PartitionFeed(
+    public PartitionPump(
         SubscriptionContext context, IConsumer<byte[], byte[]> consumer, TopicPartition partition, long start, int partitions, Func<EventBatch, CancellationToken, Task> handle, Action<int> restart,
         Action<Exception> fault, CancellationToken cancellationToken)
     {
@@ -47,7 +47,7 @@ internal sealed partial class PartitionFeed : IDisposable
     /// <summary>The age of the oldest event that the handler has not taken yet.</summary>
     public TimeSpan Delay => Interlocked.Read(ref _oldest) is > 0 and var oldest && _context.Time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(oldest) is { Ticks: > 0 } age ? age : TimeSpan.Zero;
 
-    /// <summary>Ends when the feed is closed and its handler has returned; never faults, the fault is told.</summary>
+    /// <summary>Ends when the pump is closed and its handler has returned; never faults, the fault is told.</summary>
     public Task Completion { get; }
 
     public void Add(ConsumeResult<byte[], byte[]> record)
@@ -77,7 +77,7 @@ internal sealed partial class PartitionFeed : IDisposable
         _records.Writer.TryComplete();
     }
 
-    /// <summary>Waits until the handler has returned, at most for <paramref name="patience"/> after the feed was closed; blocks. False: it has not.</summary>
+    /// <summary>Waits until the handler has returned, at most for <paramref name="patience"/> after the pump was closed; blocks. False: it has not.</summary>
     public bool HasEnded(TimeSpan patience) => patience - _context.Time.GetElapsedTime(_closedAt) is { Ticks: > 0 } left ? Completion.Wait(left) : Completion.IsCompleted;
 
     /// <summary>Nobody waits for the handler any more: the partition has another owner, and what this one does still counts for nothing.</summary>
@@ -276,8 +276,8 @@ internal sealed partial class PartitionFeed : IDisposable
     private static partial void LogLettersAway(ILogger logger, Exception away, int partition);
 }
 
-/// <summary>What the feeds of one subscription share.</summary>
-internal sealed record SubscriptionContext(AvroMessageSerde Serde, EventSubscriptionOptions Options, DiscardedEvents Discarded, SubscriptionStops Stops, TimeProvider Time, ILogger Logger, IPositionKeeper? Keeper)
+/// <summary>What the pumps of one subscription share.</summary>
+internal sealed record SubscriptionContext(AvroMessageSerde Serde, EventSubscriptionOptions Options, DiscardedEvents Discarded, StalledPartitions Stops, TimeProvider Time, ILogger Logger, IPositionKeeper? Keeper)
 {
     private const long MinShare = 256 * 1024;
 

@@ -6,7 +6,7 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>
 /// The partitions of a subscription that stand still at an event that its handler does not take, or that cannot be read, and why. They try it again and again; the other partitions go on. Thread-safe.
 /// </summary>
-public sealed class SubscriptionStops
+public sealed class StalledPartitions
 {
     private static readonly Meter Meter = new("KafkaEventSourcing.EventLog");
     private static readonly ConcurrentDictionary<(string Group, int Partition), int> Standing = [];
@@ -16,11 +16,11 @@ public sealed class SubscriptionStops
     private readonly Dictionary<int, string> _reasons = [];
     private TaskCompletionSource<string> _any = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    static SubscriptionStops() => Meter.CreateObservableGauge(
+    static StalledPartitions() => Meter.CreateObservableGauge(
         "kes_subscription_stopped", () => Standing.Select(s => new Measurement<int>(s.Value, new("group", s.Key.Group), new("partition", s.Key.Partition))), "{partition}",
         "1: the partition stands still at an event that cannot be read or that its handler does not take.");
 
-    internal SubscriptionStops(string group) => _group = group;
+    internal StalledPartitions(string group) => _group = group;
 
     /// <summary>Completes with the reason as soon as a partition stands still; at once if one does.</summary>
     public Task<string> Any

@@ -12,7 +12,7 @@ namespace KafkaEventSourcing.Processing;
 /// What a batch sends besides its events and replies: the commands that a process's events cause, outcomes for other processes, and timers. All of it travels in the batch's transaction. Owned by the
 /// partition task's thread.
 /// </summary>
-internal sealed class ReactionOutbox
+internal sealed class ProcessEffects
 {
     private static readonly TimeSpan TimerRetryDelay = TimeSpan.FromMinutes(1);
 
@@ -29,7 +29,7 @@ internal sealed class ReactionOutbox
     private readonly List<(TopicPartition Target, Message<byte[], byte[]> Message)> _records = [];
     private readonly List<(TimerKey Key, DateTimeOffset? Due)> _timerChanges = [];
 
-    public ReactionOutbox(
+    public ProcessEffects(
         AggregateDefinition definition, TopicFamily topics, int partition, AvroMessageSerde serde, ProcessorEncoders encoders, ProcessTimers? timers, TimeProvider time, int maxCommandBytes)
     {
         (_definition, _topics, _serde, _encoders, _timers, _time, _maxCommandBytes) = (definition, topics, serde, encoders, timers, time, maxCommandBytes);
@@ -102,7 +102,7 @@ internal sealed class ReactionOutbox
     public void End(TimerKey timer) => SetTimer(timer, null);
 
     /// <summary>Adds what the outcome of a command leads to: the process that sent it is told.</summary>
-    public void Settle(IncomingCommand command, CommandOutcome outcome)
+    public void Complete(IncomingCommand command, CommandOutcome outcome)
     {
         // Nobody waits for a timer: one that could not be decided is tried again until it can.
         if (command.Timer is { } timer && outcome.Kind is OutcomeKind.Faulted or OutcomeKind.Parked)
@@ -128,7 +128,7 @@ internal sealed class ReactionOutbox
         if (!_encoders.Routes.TryFind(send.Command.GetType(), out TopicEncoder? encoder))
             return ("unknown-command", $"No aggregate of the application decides {send.Command.GetType().Name}, which the step '{send.Step}' sends.");
         byte[] commandId = IdOf("command", _topics.Aggregate, id.Value, string.Create(CultureInfo.InvariantCulture, $"{version}/{index}"));
-        AnswerAddress? answerTo = _definition.CommandTypes.Contains(typeof(CommandCompleted)) ? new AnswerAddress(_topics.Aggregate, send.Step, id) : null;
+        ReplyTarget? answerTo = _definition.CommandTypes.Contains(typeof(CommandCompleted)) ? new ReplyTarget(_topics.Aggregate, send.Step, id) : null;
         Message<byte[], byte[]> record;
         try
         {
@@ -163,7 +163,7 @@ internal sealed class ReactionOutbox
 
     private bool IsKnown(TimerKey key) => _timers?.DueOf(key) is not null || _timerChanges.Exists(c => c.Key == key);
 
-    private Message<byte[], byte[]> Record(AggregateId to, IAvroRecord payload, TopicEncoder encoder, byte[] id, IncomingCommand cause, AnswerAddress? answerTo)
+    private Message<byte[], byte[]> Record(AggregateId to, IAvroRecord payload, TopicEncoder encoder, byte[] id, IncomingCommand cause, ReplyTarget? answerTo)
     {
         _buffer.Clear();
         encoder.Encode(payload, _buffer);
