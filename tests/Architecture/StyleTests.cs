@@ -9,9 +9,10 @@ public sealed class StyleTests
         .SelectMany(f => Repository.Files(f, "*.cs"))
         .Select(path => (path, Repository.Read(path)));
 
+    // Not CONTRIBUTING.md, which quotes what it forbids.
     private static IEnumerable<(string Path, string Text)> Documents =>
     [
-        .. Repository.Files("docs", "*.md").Concat(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]).Select(path => (path, Repository.Read(path))),
+        .. Repository.Files("docs", "*.md").Concat(["README.md", "CHANGELOG.md"]).Select(path => (path, Repository.Read(path))),
     ];
 
     [Fact]
