@@ -8,7 +8,9 @@ using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.Bench;
 
-/// <summary>What one producer of plain Confluent.Kafka gets onto the broker, with the bytes of our commands: the ceiling of everything above it.</summary>
+/// <summary>
+/// What one producer of plain Confluent.Kafka gets onto the broker, with the bytes of our commands: the ceiling of everything above it.
+/// </summary>
 internal static class AppendStage
 {
     private const int Messages = 200_000;
@@ -19,7 +21,8 @@ internal static class AppendStage
     {
         await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = servers.Addresses.Kafka }).Build();
-        await admin.CreateTopicsAsync([new TopicSpecification { Name = Topic(servers), NumPartitions = 4, ReplicationFactor = 1 }]).ConfigureAwait(false);
+        await admin.CreateTopicsAsync([new TopicSpecification { Name = Topic(servers), NumPartitions = 4, ReplicationFactor = 1 }])
+            .ConfigureAwait(false);
         AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [AvroRecordType.Of<Credit>()]);
         TopicEncoder encoder = await serde.PrepareAsync(Topic(servers), [typeof(Credit)], cancellationToken).ConfigureAwait(false);
         var buffer = new ArrayBufferWriter<byte>();
@@ -51,7 +54,14 @@ internal static class AppendStage
 
     private static double Produce(BenchServers servers, (byte[] Key, byte[] Value)[] messages, bool transactional)
     {
-        var config = new ProducerConfig { BootstrapServers = servers.Addresses.Kafka, EnableIdempotence = true, LingerMs = transactional ? 0 : 5, QueueBufferingMaxMessages = 1_000_000, EnableDeliveryReports = true };
+        var config = new ProducerConfig
+        {
+            BootstrapServers = servers.Addresses.Kafka,
+            EnableIdempotence = true,
+            LingerMs = transactional ? 0 : 5,
+            QueueBufferingMaxMessages = 1_000_000,
+            EnableDeliveryReports = true,
+        };
         if (transactional)
             config.TransactionalId = servers.Application;
         using IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(config).Build();

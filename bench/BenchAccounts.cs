@@ -9,9 +9,17 @@ namespace KafkaEventSourcing.Bench;
 internal static class BenchAccounts
 {
     private static readonly DateOnly Day = new(2026, 1, 5);
-    private static readonly Credit Movement = new() { Amount = 100, Currency = "CZK", BookedOn = Day, Operation = Operation.CashDeposit, Category = Category.None };
+    private static readonly Credit Movement = new()
+    {
+        Amount = 100,
+        Currency = "CZK",
+        BookedOn = Day,
+        Operation = Operation.CashDeposit,
+        Category = Category.None,
+    };
 
-    private const string MovementAsJson = """{"amount":100,"currency":"CZK","bookedOn":"2026-01-05","operation":"CashDeposit","category":"None"}""";
+    private const string MovementAsJson =
+        """{"amount":100,"currency":"CZK","bookedOn":"2026-01-05","operation":"CashDeposit","category":"None"}""";
 
     public static AggregateId Id(int number) => AggregateId.Parse(string.Create(CultureInfo.InvariantCulture, $"a{number}"));
 
@@ -20,7 +28,8 @@ internal static class BenchAccounts
     {
         var opening = new OpenAccount { Owner = "bench", Currency = "CZK", OverdraftLimit = 0, OpenedOn = Day };
         using var feed = new CommandFeed(door, new CommandFeedOptions { MaxInFlight = 10_000 });
-        await feed.SendAsync(Enumerable.Range(0, count).Select(n => new CommandEnvelope(Id(n), CommandId.Parse($"open-{Id(n)}"), opening)), cancellationToken).ConfigureAwait(false);
+        await feed.SendAsync(Enumerable.Range(0, count).Select(n => new CommandEnvelope(Id(n), CommandId.Parse($"open-{Id(n)}"), opening)),
+            cancellationToken).ConfigureAwait(false);
         if (feed.Accepted != count)
             throw new InvalidOperationException($"{feed.Accepted:N0} of {count:N0} accounts were opened.");
     }

@@ -20,7 +20,8 @@ internal static class BenchCluster
         var idle = nodes.ToHashSet();
         for (int partition = 0; nodes[0].Accounts.Owners.Find(partition) is not null; partition++)
         {
-            if (nodes.FirstOrDefault(n => n.Accounts.Processor.CanRead(partition, ReadConsistency.Strong)) is not { } owner || nodes.Any(n => n.Accounts.Owners.Find(partition)?.Node != owner.Accounts.Processor.NodeId))
+            if (nodes.FirstOrDefault(n => n.Accounts.Processor.CanRead(partition, ReadConsistency.Strong)) is not { } owner
+                || nodes.Any(n => n.Accounts.Owners.Find(partition)?.Node != owner.Accounts.Processor.NodeId))
                 return false;
             idle.Remove(owner);
         }

@@ -23,10 +23,12 @@ internal sealed class BenchNode : IAsyncDisposable
 
     public HttpClient Http { get; }
 
-    public static async Task<BenchNode> Start(ApplicationDefinition application, BenchServers servers, string name, CancellationToken cancellationToken, int standbys = 0)
+    public static async Task<BenchNode> Start(ApplicationDefinition application, BenchServers servers, string name,
+        CancellationToken cancellationToken, int standbys = 0)
     {
         var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(servers.Folder, name), Standbys = standbys };
-        EventSourcedNode node = await EventSourcedNode.StartAsync(application, servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        EventSourcedNode node = await EventSourcedNode.StartAsync(application, servers.Addresses, options, NullLoggerFactory.Instance,
+            TimeProvider.System, cancellationToken).ConfigureAwait(false);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         await web.StartAsync(cancellationToken).ConfigureAwait(false);
         node.Advertise(new Uri(web.Urls.First()));

@@ -6,7 +6,10 @@ using KafkaEventSourcing.Embedded.Kafka;
 
 namespace KafkaEventSourcing.Bench;
 
-/// <summary>A part of a measurement in a process of its own, so that its processor time can be told from that of its clients: this program once more, with a hidden command.</summary>
+/// <summary>
+/// A part of a measurement in a process of its own, so that its processor time can be told from that of its clients: this program once
+/// more, with a hidden command.
+/// </summary>
 internal sealed class BenchProcess : IDisposable
 {
     /// <summary>The hidden command that is a broker.</summary>
@@ -42,7 +45,8 @@ internal sealed class BenchProcess : IDisposable
         string program = Environment.ProcessPath!;
         bool isHost = Path.GetFileNameWithoutExtension(program) == "dotnet";
         var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        foreach (string argument in (string[])[.. isHost ? [typeof(BenchProcess).Assembly.Location] : Array.Empty<string>(), command, folder])
+        foreach (string argument in (string[])[.. isHost ? [typeof(BenchProcess).Assembly.Location] : Array.Empty<string>(),
+            command, folder])
             start.ArgumentList.Add(argument);
         Process process = Process.Start(start)!;
         string? line = await process.StandardOutput.ReadLineAsync(cancellationToken).ConfigureAwait(false);
@@ -75,7 +79,8 @@ internal sealed class BenchProcess : IDisposable
     public static async Task ServeKafka(string folder, CancellationToken cancellationToken)
     {
         long started = Stopwatch.GetTimestamp();
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { DataDirectory = folder }, cancellationToken: cancellationToken).ConfigureAwait(false);
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { DataDirectory = folder },
+            cancellationToken: cancellationToken).ConfigureAwait(false);
         Tell(kafka.BootstrapServers, Stopwatch.GetElapsedTime(started));
         await Console.In.ReadToEndAsync(cancellationToken).ConfigureAwait(false);
     }

@@ -35,8 +35,11 @@ internal sealed class BenchServers : IAsyncDisposable
         string folder = Directory.CreateTempSubdirectory("kes-bench-").FullName;
         string application = named.Kafka is null && named.MongoDB is null
             ? "bank"
-            : string.Create(CultureInfo.InvariantCulture, $"bench-{Environment.ProcessId}-{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}-{Interlocked.Increment(ref s_started)}");
-        IServers servers = await new EmbeddedServers().StartAsync(new ServersRequest { Addresses = named, DataDirectory = folder }, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
+            : string.Create(CultureInfo.InvariantCulture,
+                $"bench-{Environment.ProcessId}-{TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()}-"
+                    + $"{Interlocked.Increment(ref s_started)}");
+        IServers servers = await new EmbeddedServers().StartAsync(new ServersRequest { Addresses = named, DataDirectory = folder },
+            NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
         return new BenchServers(servers, folder, application);
     }
 

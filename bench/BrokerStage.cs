@@ -7,7 +7,8 @@ using Confluent.Kafka.Admin;
 namespace KafkaEventSourcing.Bench;
 
 /// <summary>
-/// The embedded broker, in a process of its own, beside one producer or consumer: by record size, partitions, and with transactions. Next to it what one core of loopback TCP takes and gives.
+/// The embedded broker, in a process of its own, beside one producer or consumer: by record size, partitions, and with transactions. Next
+/// to it what one core of loopback TCP takes and gives.
 /// </summary>
 internal static class BrokerStage
 {
@@ -31,22 +32,27 @@ internal static class BrokerStage
         }
     }
 
-    private static async Task Measure(int runs, int size, int partitions, bool transactional, double takes, double gives, CancellationToken cancellationToken)
+    private static async Task Measure(int runs, int size, int partitions, bool transactional, double takes, double gives,
+        CancellationToken cancellationToken)
     {
         int records = (int)Math.Min(MaxRecords, RunBytes / size);
-        string name = string.Create(CultureInfo.InvariantCulture, $"{size:N0} B, {partitions} partition{(partitions == 1 ? "" : "s")}{(transactional ? ", transactions" : "")}");
+        string name = string.Create(CultureInfo.InvariantCulture,
+            $"{size:N0} B, {partitions} partition{(partitions == 1 ? "" : "s")}{(transactional ? ", transactions" : "")}");
         Figures produced = new($"broker: produce {name}"), consumed = new($"broker: consume {name}");
         string folder = Directory.CreateTempSubdirectory("kes-bench-").FullName;
         try
         {
-            using BenchProcess broker = await BenchProcess.Start(BenchProcess.KafkaCommand, folder, cancellationToken).ConfigureAwait(false);
+            using BenchProcess broker = await BenchProcess.Start(BenchProcess.KafkaCommand, folder,
+                cancellationToken).ConfigureAwait(false);
             for (int run = 0; run <= runs; run++)
             {
                 string topic = string.Create(CultureInfo.InvariantCulture, $"run-{run}");
                 using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = broker.Address }).Build())
                 {
-                    await admin.CreateTopicsAsync([new TopicSpecification { Name = topic, NumPartitions = partitions }]).ConfigureAwait(false);
-                    produced.Add(run, broker, records, size, () => Produce(broker.Address, topic, records, size, partitions, transactional, cancellationToken));
+                    await admin.CreateTopicsAsync([new TopicSpecification { Name = topic, NumPartitions = partitions }]).ConfigureAwait(
+                        false);
+                    produced.Add(run, broker, records, size,
+                        () => Produce(broker.Address, topic, records, size, partitions, transactional, cancellationToken));
                     consumed.Add(run, broker, records, size, () => Consume(broker.Address, topic, records, partitions, cancellationToken));
                     await admin.DeleteTopicsAsync([topic]).ConfigureAwait(false);
                 }
@@ -62,11 +68,13 @@ internal static class BrokerStage
         }
     }
 
-    private static void Produce(string address, string topic, int records, int size, int partitions, bool transactional, CancellationToken cancellationToken)
+    private static void Produce(string address, string topic, int records, int size, int partitions, bool transactional,
+        CancellationToken cancellationToken)
     {
         var config = new ProducerConfig
         {
-            BootstrapServers = address, Acks = Acks.All, EnableIdempotence = true, LingerMs = 5, BatchSize = 1_000_000, QueueBufferingMaxMessages = 2_000_000, QueueBufferingMaxKbytes = 1_000_000,
+            BootstrapServers = address, Acks = Acks.All, EnableIdempotence = true, LingerMs = 5, BatchSize = 1_000_000,
+            QueueBufferingMaxMessages = 2_000_000, QueueBufferingMaxKbytes = 1_000_000,
             DeliveryReportFields = "none", TransactionalId = transactional ? topic : null,
         };
         using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(config).Build();
@@ -112,7 +120,8 @@ internal static class BrokerStage
     {
         var config = new ConsumerConfig
         {
-            BootstrapServers = address, GroupId = topic, EnableAutoCommit = false, IsolationLevel = IsolationLevel.ReadCommitted, ConsumeResultFields = "none", QueuedMinMessages = 1_000_000,
+            BootstrapServers = address, GroupId = topic, EnableAutoCommit = false, IsolationLevel = IsolationLevel.ReadCommitted,
+            ConsumeResultFields = "none", QueuedMinMessages = 1_000_000,
             QueuedMaxMessagesKbytes = 500_000, MaxPartitionFetchBytes = 4 * 1024 * 1024, FetchQueueBackoffMs = 1,
         };
         using IConsumer<Ignore, Ignore> consumer = new ConsumerBuilder<Ignore, Ignore>(config).Build();
@@ -178,7 +187,10 @@ internal static class BrokerStage
             double median = seconds[seconds.Count / 2];
             double perCore = megabytes / cpu[cpu.Count / 2];
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{name,-48} {megabytes / median,7:N0} MB/s ({megabytes / seconds[^1]:N0} … {megabytes / seconds[0]:N0}) {_records / median,10:N0} records/s  broker {cpu[cpu.Count / 2] / _records * 1_000_000,6:0.00} µs CPU a record, {perCore,6:N0} MB a core and second = {perCore / ceiling:0.00} × {what}"));
+                $"{name,-48} {megabytes / median,7:N0} MB/s ({megabytes / seconds[^1]:N0} "
+                    + $"… {megabytes / seconds[0]:N0}) {_records / median,10:N0} records/s  "
+                    + $"broker {cpu[cpu.Count / 2] / _records * 1_000_000,6:0.00} µs CPU a record, {perCore,6:N0} MB a core and second "
+                    + $"= {perCore / ceiling:0.00} × {what}"));
         }
     }
 }

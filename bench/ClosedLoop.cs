@@ -11,9 +11,13 @@ internal static class ClosedLoop
     private const int CallsPerTurn = 64;
     private static readonly TimeSpan Measured = TimeSpan.FromSeconds(2);
 
-    /// <summary>Has <paramref name="callers"/> call for a while, <paramref name="runs"/> times, and prints rate and latencies of the run with the median rate.</summary>
+    /// <summary>
+    /// Has <paramref name="callers"/> call for a while, <paramref name="runs"/> times, and prints rate and latencies of the run with the
+    /// median rate.
+    /// </summary>
     /// <returns>That rate, in calls a second.</returns>
-    public static async Task<double> Measure(string name, int callers, int runs, Func<Random, CancellationToken, Task> call, double? reference = null)
+    public static async Task<double> Measure(string name, int callers, int runs, Func<Random, CancellationToken, Task> call,
+        double? reference = null)
     {
         var measured = new List<(double Rate, LatencyHistogram Latency)>();
         for (int run = 0; run < runs; run++)
@@ -28,11 +32,13 @@ internal static class ClosedLoop
         (double rate, LatencyHistogram of) = measured[runs / 2];
         string ratio = reference is { } whole ? string.Create(CultureInfo.InvariantCulture, $"  = {rate / whole:0.00} ×") : "";
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{name,-34} {callers,4} callers {rate,9:N0}/s ({measured[0].Rate:N0} … {measured[^1].Rate:N0})  p50 {Milliseconds(of, 0.5)}  p99 {Milliseconds(of, 0.99)}  p99.9 {Milliseconds(of, 0.999)} ms{ratio}"));
+            $"{name,-34} {callers,4} callers {rate,9:N0}/s ({measured[0].Rate:N0} … {measured[^1].Rate:N0})  p50 {Milliseconds(of, 0.5)}  "
+                + $"p99 {Milliseconds(of, 0.99)}  p99.9 {Milliseconds(of, 0.999)} ms{ratio}"));
         return rate;
     }
 
-    private static async Task<double> Run(int callers, TimeSpan duration, LatencyHistogram latency, Func<Random, CancellationToken, Task> call)
+    private static async Task<double> Run(int callers, TimeSpan duration, LatencyHistogram latency,
+        Func<Random, CancellationToken, Task> call)
     {
         long started = Stopwatch.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, callers).Select(caller => Task.Run(async () =>
@@ -51,5 +57,6 @@ internal static class ClosedLoop
         return Stopwatch.GetElapsedTime(started).TotalSeconds;
     }
 
-    private static string Milliseconds(LatencyHistogram latency, double quantile) => latency.Quantile(quantile).TotalMilliseconds.ToString("0.00", CultureInfo.InvariantCulture).PadLeft(7);
+    private static string Milliseconds(LatencyHistogram latency, double quantile) =>
+        latency.Quantile(quantile).TotalMilliseconds.ToString("0.00", CultureInfo.InvariantCulture).PadLeft(7);
 }

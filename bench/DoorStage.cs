@@ -10,7 +10,8 @@ internal static class DoorStage
     public static async Task Run(Load load, CancellationToken cancellationToken)
     {
         await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
-        await using BenchNode node = await BenchNode.Start(EndToEnd.Bank(servers, readModels: false), servers, "node", cancellationToken).ConfigureAwait(false);
+        await using BenchNode node = await BenchNode.Start(EndToEnd.Bank(servers, readModels: false), servers, "node",
+            cancellationToken).ConfigureAwait(false);
         await BenchAccounts.Open(node.Node, load.Accounts, cancellationToken).ConfigureAwait(false);
         (string Name, Func<int, CancellationToken, Task> Send)[] doors =
         [
@@ -23,7 +24,8 @@ internal static class DoorStage
             foreach (Keys keys in (Keys[])[Keys.Uniform(load.Accounts), Keys.Zipf(load.Accounts), Keys.Hot])
             {
                 foreach (int callers in Callers)
-                    await ClosedLoop.Measure(string.Create(CultureInfo.InvariantCulture, $"doors: {door}, {keys.Name} keys"), callers, load.Runs, (random, stop) => send(keys.Next(random), stop)).ConfigureAwait(false);
+                    await ClosedLoop.Measure(string.Create(CultureInfo.InvariantCulture, $"doors: {door}, {keys.Name} keys"), callers,
+                        load.Runs, (random, stop) => send(keys.Next(random), stop)).ConfigureAwait(false);
             }
         }
     }

@@ -13,18 +13,23 @@ namespace KafkaEventSourcing.Bench;
 internal static class EndToEnd
 {
     /// <summary>By the direct door, as in-process and HTTP callers of the owner do.</summary>
-    public static Task Direct(Load load, CancellationToken cancellationToken) => Run("end to end", load, readModels: true, node => node, cancellationToken);
+    public static Task Direct(Load load, CancellationToken cancellationToken) =>
+        Run("end to end", load, readModels: true, node => node, cancellationToken);
 
     /// <summary>By the command topic, as any Kafka producer does.</summary>
-    public static Task Topic(Load load, CancellationToken cancellationToken) => Run("end to end by the topic", load, readModels: true, node => node.Aggregates[0].CommandTopic, cancellationToken);
+    public static Task Topic(Load load, CancellationToken cancellationToken) =>
+        Run("end to end by the topic", load, readModels: true, node => node.Aggregates[0].CommandTopic, cancellationToken);
 
     /// <summary>The direct door without read models.</summary>
-    public static Task Process(Load load, CancellationToken cancellationToken) => Run("decide, append, store", load, readModels: false, node => node, cancellationToken);
+    public static Task Process(Load load, CancellationToken cancellationToken) =>
+        Run("decide, append, store", load, readModels: false, node => node, cancellationToken);
 
     /// <summary>The command topic without read models.</summary>
-    public static Task ProcessTopic(Load load, CancellationToken cancellationToken) => Run("decide, append, store, by the topic", load, readModels: false, node => node.Aggregates[0].CommandTopic, cancellationToken);
+    public static Task ProcessTopic(Load load, CancellationToken cancellationToken) =>
+        Run("decide, append, store, by the topic", load, readModels: false, node => node.Aggregates[0].CommandTopic, cancellationToken);
 
-    private static async Task Run(string name, Load load, bool readModels, Func<EventSourcedNode, ICommandClient> door, CancellationToken cancellationToken)
+    private static async Task Run(string name, Load load, bool readModels, Func<EventSourcedNode, ICommandClient> door,
+        CancellationToken cancellationToken)
     {
         var answered = new Sample($"{name}: commands answered", "cmd/s");
         var projected = new Sample($"{name}: commands in the read models", "cmd/s");
@@ -35,7 +40,8 @@ internal static class EndToEnd
             await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
             ApplicationDefinition bank = Bank(servers, readModels);
             var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(servers.Folder, "node") };
-            await using EventSourcedNode node = await EventSourcedNode.StartAsync(bank, servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            await using EventSourcedNode node = await EventSourcedNode.StartAsync(bank, servers.Addresses, options,
+                NullLoggerFactory.Instance, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             var feedOptions = new CommandFeedOptions { MaxInFlight = load.InFlight };
             using (var openings = new CommandFeed(door(node), feedOptions))
                 await openings.SendAsync(load.Movements().Openings(), cancellationToken).ConfigureAwait(false);
@@ -63,7 +69,11 @@ internal static class EndToEnd
             if ((books.Count > 0 && !Books.Balance(books)) || feed.Conflicts + feed.Faulted > 0)
                 throw new InvalidOperationException($"The books do not balance: {string.Join("; ", books)}");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"  {(run == 0 ? "warm-up" : $"run {run}")}: {load.Commands / seconds:N0} cmd/s answered, {load.Commands / complete:N0} cmd/s in the read models, {cpu.TotalMicroseconds / load.Commands:N1} µs of CPU and {allocated / load.Commands:N0} B allocated a command, {Environment.WorkingSet >> 20:N0} MiB of which {GC.GetGCMemoryInfo().TotalCommittedBytes >> 20:N0} managed, {(books.Count > 0 ? "books balance" : "no books")}"));
+                $"  {(run == 0 ? "warm-up" : $"run {run}")}: {load.Commands / seconds:N0} cmd/s answered, {load.Commands / complete:N0} "
+                    + $"cmd/s in the read models, {cpu.TotalMicroseconds / load.Commands:N1} µs of CPU and {allocated / load.Commands:N0} "
+                    + $"B allocated a command, {Environment.WorkingSet >> 20:N0} MiB of "
+                    + $"which {GC.GetGCMemoryInfo().TotalCommittedBytes >> 20:N0} "
+                    + $"managed, {(books.Count > 0 ? "books balance" : "no books")}"));
         }
 
         answered.Print();

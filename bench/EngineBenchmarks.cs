@@ -18,7 +18,10 @@ using KafkaEventSourcing.Processing;
 
 namespace KafkaEventSourcing.Bench;
 
-/// <summary>What the engine itself costs a command, in time and in memory: without the caller, the client of Kafka and the servers. Figures are for one command.</summary>
+/// <summary>
+/// What the engine itself costs a command, in time and in memory: without the caller, the client of Kafka and the servers. Figures are for
+/// one command.
+/// </summary>
 public class EngineBenchmarks
 {
     private const int Batch = 1_000;
@@ -57,7 +60,9 @@ public class EngineBenchmarks
         BenchmarkDotNet.Reports.Summary summary = BenchmarkRunner.Run<EngineBenchmarks>(config);
         MarkdownExporter.Console.ExportToLog(summary, ConsoleLogger.Default);
         Directory.Delete(Path.Combine(Path.GetTempPath(), "kes-bench-engine"), recursive: true);
-        return summary.HasCriticalValidationErrors || summary.Reports.Any(r => !r.Success) ? throw new InvalidOperationException("A benchmark failed.") : Task.CompletedTask;
+        return summary.HasCriticalValidationErrors || summary.Reports.Any(r => !r.Success)
+            ? throw new InvalidOperationException("A benchmark failed.")
+            : Task.CompletedTask;
     }
 
     /// <summary>Starts the servers, and decides a first batch.</summary>
@@ -67,24 +72,32 @@ public class EngineBenchmarks
         _servers = await BenchServers.Start(new Hosting.ServerAddresses(), CancellationToken.None).ConfigureAwait(false);
         AvroRecordType[] types =
         [
-            AvroRecordType.Of<OpenAccount>(), AvroRecordType.Of<Credit>(), AvroRecordType.Of<AccountOpened>(), AvroRecordType.Of<AccountCredited>(), AvroRecordType.Of<AccountState>(),
+            AvroRecordType.Of<OpenAccount>(), AvroRecordType.Of<Credit>(), AvroRecordType.Of<AccountOpened>(),
+            AvroRecordType.Of<AccountCredited>(), AvroRecordType.Of<AccountState>(),
             AvroRecordType.Of<CommandReply>(),
         ];
         _serde = AvroMessageSerde.Create(_servers.Registry, types);
         var topics = new TopicFamily("bank", "account");
-        TopicEncoder events = await _serde.PrepareAsync(topics.Events, [typeof(AccountOpened), typeof(AccountCredited)], CancellationToken.None).ConfigureAwait(false);
-        TopicEncoder commands = await _serde.PrepareAsync(topics.Commands, [typeof(OpenAccount), typeof(Credit)], CancellationToken.None).ConfigureAwait(false);
+        TopicEncoder events = await _serde.PrepareAsync(topics.Events, [typeof(AccountOpened), typeof(AccountCredited)],
+            CancellationToken.None).ConfigureAwait(false);
+        TopicEncoder commands = await _serde.PrepareAsync(topics.Commands, [typeof(OpenAccount), typeof(Credit)],
+            CancellationToken.None).ConfigureAwait(false);
         _replies = await _serde.PrepareAsync(topics.Replies, [typeof(CommandReply)], CancellationToken.None).ConfigureAwait(false);
         _credit = AvroRecordType.Of<Credit>();
-        ProcessRoutes routes = await ProcessRoutes.Prepare(Account.Definition, "bank", [Account.Definition], _serde, CancellationToken.None).ConfigureAwait(false);
+        ProcessRoutes routes = await ProcessRoutes.Prepare(Account.Definition, "bank", [Account.Definition], _serde,
+            CancellationToken.None).ConfigureAwait(false);
         _store = StateStore.Open(Path.Combine(_servers.Folder, "state"), Account.Definition, AvroRecordType.Of<AccountState>(), Remembered);
         var encoders = new ProcessorEncoders(events, _replies, null!, null!, null, routes);
         BatchDecider Decider() => new(
-            Account.Definition, Partition, _store, new AggregateCache(_store, Account.Definition, CachedBytes), events, 1_000_000, new ParkedAggregates(topics, Partition, TimeProvider.System),
+            Account.Definition, Partition, _store, new AggregateCache(_store, Account.Definition, CachedBytes), events, 1_000_000,
+            new ParkedAggregates(topics, Partition, TimeProvider.System),
             new ProcessEffects(Account.Definition, topics, Partition, _serde, encoders, null, TimeProvider.System, 1_000_000));
         _decider = Decider();
-        DecideAll([.. Enumerable.Range(0, Batch).Select(i => Envelope(i, "open", new OpenAccount { Owner = "Somebody", Currency = "CZK", OverdraftLimit = 0, OpenedOn = new DateOnly(2026, 1, 1) }))]);
-        _commands = [.. Enumerable.Range(0, Batches * Batch).Select(i => Envelope(i % Batch, i.ToString(CultureInfo.InvariantCulture), Credited()))];
+        DecideAll([.. Enumerable.Range(0, Batch).Select(i =>
+            Envelope(i, "open",
+                new OpenAccount { Owner = "Somebody", Currency = "CZK", OverdraftLimit = 0, OpenedOn = new DateOnly(2026, 1, 1) }))]);
+        _commands = [.. Enumerable.Range(0, Batches * Batch).Select(i =>
+            Envelope(i % Batch, i.ToString(CultureInfo.InvariantCulture), Credited()))];
         _records = [.. _commands.Take(Batch).Select((c, i) => Record(commands, c, i))];
         _decided = Decider();
         _decided.Begin(_next);
@@ -143,7 +156,14 @@ public class EngineBenchmarks
         return bytes;
     }
 
-    private static Credit Credited() => new() { Amount = 100, Currency = "CZK", Operation = Operation.CashDeposit, Category = Category.Household, BookedOn = new DateOnly(2026, 5, 1) };
+    private static Credit Credited() => new()
+    {
+        Amount = 100,
+        Currency = "CZK",
+        Operation = Operation.CashDeposit,
+        Category = Category.Household,
+        BookedOn = new DateOnly(2026, 5, 1),
+    };
 
     private static CommandEnvelope Envelope(int aggregate, string command, IAvroRecord payload) =>
         new(AggregateId.Parse($"account-{aggregate:0000}"), CommandId.Parse($"{command}-{aggregate:0000}-0123456789"), payload);
@@ -152,16 +172,27 @@ public class EngineBenchmarks
     {
         var value = new PooledBuffer();
         encoder.Encode((IAvroRecord)command.Payload, value);
-        var headers = new Headers { { CloudEventHeaders.Id, Encoding.UTF8.GetBytes(command.CommandId.Value) }, { CloudEventHeaders.ReplyTo, "0/somebody"u8.ToArray() } };
+        var headers = new Headers
+        {
+            { CloudEventHeaders.Id, Encoding.UTF8.GetBytes(command.CommandId.Value) },
+            { CloudEventHeaders.ReplyTo, "0/somebody"u8.ToArray() },
+        };
         return new ConsumeResult<byte[], byte[]>
         {
             TopicPartitionOffset = new TopicPartitionOffset(encoder.Topic, Partition, offset),
-            Message = new Message<byte[], byte[]> { Key = IncomingCommand.KeyOf(command.AggregateId), Value = value.WrittenSpan.ToArray(), Headers = headers, Timestamp = new Timestamp(DateTimeOffset.UnixEpoch) },
+            Message = new Message<byte[], byte[]>
+            {
+                Key = IncomingCommand.KeyOf(command.AggregateId),
+                Value = value.WrittenSpan.ToArray(),
+                Headers = headers,
+                Timestamp = new Timestamp(DateTimeOffset.UnixEpoch),
+            },
         };
     }
 
     private IncomingCommand Incoming(CommandEnvelope command) =>
-        IncomingCommand.From(command, DateTimeOffset.UnixEpoch, CommandDigest.From(_credit, (IAvroRecord)command.Payload, command.ExpectedVersion));
+        IncomingCommand.From(command, DateTimeOffset.UnixEpoch,
+            CommandDigest.From(_credit, (IAvroRecord)command.Payload, command.ExpectedVersion));
 
     private void DecideAll(ReadOnlySpan<CommandEnvelope> commands)
     {

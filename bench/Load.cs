@@ -4,7 +4,8 @@ using KafkaEventSourcing.Hosting;
 namespace KafkaEventSourcing.Bench;
 
 /// <summary>What is measured: seeded movements of the bank.</summary>
-internal sealed record Load(int Commands, int Accounts, int InFlight, int Runs, int Rate, int Aggregates, int Gigabytes, ServerAddresses Servers)
+internal sealed record Load(int Commands, int Accounts, int InFlight, int Runs, int Rate, int Aggregates, int Gigabytes,
+    ServerAddresses Servers)
 {
     private const int Seed = 42;
 

@@ -6,8 +6,8 @@ using KafkaEventSourcing.Hosting;
 namespace KafkaEventSourcing.Bench;
 
 /// <summary>
-/// 1 → 3 → 2 nodes under a load that does not wait for answers: what the callers notice of each move. All nodes and servers are in this process and share its cores. At the end every account's version says whether a command
-/// was lost or took effect twice.
+/// 1 → 3 → 2 nodes under a load that does not wait for answers: what the callers notice of each move. All nodes and servers are in this
+/// process and share its cores. At the end every account's version says whether a command was lost or took effect twice.
 /// </summary>
 internal static class MoveStage
 {
@@ -42,7 +42,8 @@ internal static class MoveStage
                 await Phase($"{name} 1 node", () => Task.CompletedTask).ConfigureAwait(false);
                 await Phase($"{name} 1 → 3 nodes", async () =>
                 {
-                    BenchNode[] joined = await Task.WhenAll(BenchNode.Start(bank, servers, "two", cancellationToken), BenchNode.Start(bank, servers, "three", cancellationToken)).ConfigureAwait(false);
+                    BenchNode[] joined = await Task.WhenAll(BenchNode.Start(bank, servers, "two", cancellationToken),
+                        BenchNode.Start(bank, servers, "three", cancellationToken)).ConfigureAwait(false);
                     offered.Use([one, .. joined]);
                     nodes.AddRange(joined);
                     await BenchCluster.EachServes(nodes, cancellationToken).ConfigureAwait(false);
@@ -106,9 +107,16 @@ internal static class MoveStage
         {
             lock (_lock)
             {
-                string move = moved < Tick ? "" : string.Create(CultureInfo.InvariantCulture, $"; {_noticed:N0} waited for more than {Noticed.TotalMilliseconds:0} ms, the last one's answer came {(_lastNoticed == 0 ? 0 : Stopwatch.GetElapsedTime(started, _lastNoticed).TotalSeconds):0.00} s after the beginning, all partitions served after {moved.TotalSeconds:0.00} s");
+                string move = moved < Tick
+                    ? ""
+                    : string.Create(CultureInfo.InvariantCulture,
+                        $"; {_noticed:N0} waited for more than {Noticed.TotalMilliseconds:0} ms, the last one's answer "
+                            + $"came {(_lastNoticed == 0 ? 0 : Stopwatch.GetElapsedTime(started, _lastNoticed).TotalSeconds):0.00} s "
+                            + $"after the beginning, all partitions served after {moved.TotalSeconds:0.00} s");
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{title}: {_latency.Count:N0} answered, p50 {_latency.Quantile(0.5).TotalMilliseconds:0.0}, p99 {_latency.Quantile(0.99).TotalMilliseconds:0}, p99.9 {_latency.Quantile(0.999).TotalMilliseconds:0}, longest {_latency.Max.TotalMilliseconds:0} ms{move}"));
+                    $"{title}: {_latency.Count:N0} answered, p50 {_latency.Quantile(0.5).TotalMilliseconds:0.0}, "
+                        + $"p99 {_latency.Quantile(0.99).TotalMilliseconds:0}, p99.9 {_latency.Quantile(0.999).TotalMilliseconds:0}, "
+                        + $"longest {_latency.Max.TotalMilliseconds:0} ms{move}"));
             }
         }
 
@@ -146,9 +154,12 @@ internal static class MoveStage
             long commands = 0;
             for (int account = 0; account < Accounts; account++)
             {
-                long version = (await node.Accounts.Reads.ReadAsync(BenchAccounts.Id(account), cancellationToken).ConfigureAwait(false))!.Version;
+                long version = (await node.Accounts.Reads
+                    .ReadAsync(BenchAccounts.Id(account), cancellationToken).ConfigureAwait(false))!.Version;
                 if (version != _versions[account])
-                    throw new InvalidOperationException($"{BenchAccounts.Id(account)} is at version {version}; with the accepted commands it must be {_versions[account]}.");
+                    throw new InvalidOperationException(
+                        $"{BenchAccounts.Id(account)} is at version {version}; with the accepted commands it must "
+                            + $"be {_versions[account]}.");
                 commands += version - 1;
             }
 

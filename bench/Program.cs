@@ -7,20 +7,51 @@ var commands = new Option<int>("--commands") { Description = "commands of each e
 var accounts = new Option<int>("--accounts") { Description = "accounts that they go to", DefaultValueFactory = _ => 10_000 };
 var runs = new Option<int>("--runs") { Description = "runs of each figure; the median is printed", DefaultValueFactory = _ => 5 };
 var inFlight = new Option<int>("--in-flight") { Description = "commands without an answer at one time", DefaultValueFactory = _ => 20_000 };
-var rate = new Option<int>("--rate") { Description = "commands a second that are offered while nodes come and go", DefaultValueFactory = _ => 2_000 };
+var rate = new Option<int>("--rate")
+{
+    Description = "commands a second that are offered while nodes come and go", DefaultValueFactory = _ => 2_000,
+};
 var aggregates = new Option<int>("--aggregates") { Description = "aggregates that are restored", DefaultValueFactory = _ => 1_000_000 };
 var gigabytes = new Option<int>("--gigabytes") { Description = "log of the broker that is restarted, in GB", DefaultValueFactory = _ => 2 };
-var only = new Option<string>("--only") { Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, end-to-end, topic, doors, reads, moves, restore, broker, restart", DefaultValueFactory = _ => "" };
+var only = new Option<string>("--only")
+{
+    Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, end-to-end, topic, doors, reads, "
+        + "moves, restore, broker, restart",
+    DefaultValueFactory = _ => "",
+};
 
-var kafkaServers = new Option<string?>("--kafka") { Description = "Kafka brokers to measure on, host:port[,host:port]; topics stay behind (default: embedded)" };
+var kafkaServers = new Option<string?>("--kafka")
+{
+    Description = "Kafka brokers to measure on, host:port[,host:port]; topics stay behind (default: embedded)",
+};
 var registry = new Option<string?>("--registry") { Description = "Schema Registry to use (default: embedded)" };
-var mongo = new Option<string?>("--mongodb") { Description = "MongoDB to use, a connection string; databases stay behind (default: embedded)" };
+var mongo = new Option<string?>("--mongodb")
+{
+    Description = "MongoDB to use, a connection string; databases stay behind (default: embedded)",
+};
 
-var root = new RootCommand("Figures of this machine, each the median of several runs in one go.") { commands, accounts, runs, inFlight, rate, aggregates, gigabytes, only, kafkaServers, registry, mongo };
+var root = new RootCommand("Figures of this machine, each the median of several runs in one go.")
+{
+    commands,
+    accounts,
+    runs,
+    inFlight,
+    rate,
+    aggregates,
+    gigabytes,
+    only,
+    kafkaServers,
+    registry,
+    mongo,
+};
 root.SetAction(async (result, cancellationToken) =>
 {
-    var load = new Load(result.GetValue(commands), result.GetValue(accounts), result.GetValue(inFlight), result.GetValue(runs), result.GetValue(rate), result.GetValue(aggregates), result.GetValue(gigabytes),
-        new ServerAddresses { Kafka = result.GetValue(kafkaServers), Registry = result.GetValue(registry), MongoDB = result.GetValue(mongo) });
+    var load = new Load(result.GetValue(commands), result.GetValue(accounts), result.GetValue(inFlight), result.GetValue(runs),
+        result.GetValue(rate), result.GetValue(aggregates), result.GetValue(gigabytes),
+        new ServerAddresses
+        {
+            Kafka = result.GetValue(kafkaServers), Registry = result.GetValue(registry), MongoDB = result.GetValue(mongo),
+        });
     string wanted = result.GetValue(only)!;
     (string Name, Func<Load, CancellationToken, Task> Run)[] stages =
     [
@@ -44,11 +75,13 @@ root.SetAction(async (result, cancellationToken) =>
     ];
     if (wanted.Length > 0 && stages.All(s => s.Name != wanted))
     {
-        await Console.Error.WriteLineAsync($"--only is '{wanted}'; it must be one of {string.Join(", ", stages.Select(s => s.Name))}.").ConfigureAwait(false);
+        await Console.Error.WriteLineAsync($"--only is '{wanted}'; it must be one of {string.Join(", ", stages.Select(s => s.Name))}.")
+            .ConfigureAwait(false);
         return 2;
     }
 
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} cores, .NET {Environment.Version}, medians of {load.Runs} runs (lowest … highest)"));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"{Environment.ProcessorCount} cores, .NET {Environment.Version}, medians of {load.Runs} runs (lowest … highest)"));
     foreach ((string name, Func<Load, CancellationToken, Task> run) in stages)
     {
         if (wanted.Length == 0 || wanted == name)

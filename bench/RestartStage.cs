@@ -4,7 +4,10 @@ using Confluent.Kafka.Admin;
 
 namespace KafkaEventSourcing.Bench;
 
-/// <summary>How long the embedded broker takes to start with a log that is there: after a stop in order, and after <c>kill -9</c> in the middle of writing.</summary>
+/// <summary>
+/// How long the embedded broker takes to start with a log that is there: after a stop in order, and after <c>kill -9</c> in the middle of
+/// writing.
+/// </summary>
 internal static class RestartStage
 {
     private const int Partitions = 4;
@@ -29,7 +32,8 @@ internal static class RestartStage
                 broker = await Start(clean).ConfigureAwait(false);
                 // Still writing when it is killed, after as much as makes the running segments new.
                 BenchProcess running = broker;
-                await Write(broker.Address, Giga / RecordBytes / 2, () => running.Kill(cancellationToken), cancellationToken).ConfigureAwait(false);
+                await Write(broker.Address, Giga / RecordBytes / 2, () =>
+                    running.Kill(cancellationToken), cancellationToken).ConfigureAwait(false);
                 broker = await Start(killed).ConfigureAwait(false);
             }
 
@@ -55,8 +59,17 @@ internal static class RestartStage
     // When the given number is acknowledged, more are on their way, if something happens then.
     private static async Task Write(string address, long records, Func<Task>? whenDone, CancellationToken cancellationToken)
     {
-        var config = new ProducerConfig { BootstrapServers = address, Acks = Acks.All, LingerMs = 5, BatchSize = 1_000_000, QueueBufferingMaxKbytes = 64 * 1024, DeliveryReportFields = "none" };
-        using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        var config = new ProducerConfig
+        {
+            BootstrapServers = address,
+            Acks = Acks.All,
+            LingerMs = 5,
+            BatchSize = 1_000_000,
+            QueueBufferingMaxKbytes = 64 * 1024,
+            DeliveryReportFields = "none",
+        };
+        using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler(
+            (_, _) => { }).Build();
         byte[] value = new byte[RecordBytes];
         new Random(RecordBytes).NextBytes(value);
         var message = new Message<Null, byte[]> { Value = value };
@@ -65,7 +78,8 @@ internal static class RestartStage
         {
             try
             {
-                producer.Produce(new TopicPartition(Topic, (int)(i % Partitions)), message, report => Interlocked.Add(ref acknowledged, report.Error.IsError ? 0 : 1));
+                producer.Produce(new TopicPartition(Topic, (int)(i % Partitions)), message,
+                    report => Interlocked.Add(ref acknowledged, report.Error.IsError ? 0 : 1));
             }
             catch (ProduceException<Null, byte[]> full) when (full.Error.Code == ErrorCode.Local_QueueFull)
             {

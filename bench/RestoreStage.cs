@@ -8,7 +8,10 @@ using KafkaEventSourcing.Hosting;
 
 namespace KafkaEventSourcing.Bench;
 
-/// <summary>How long a node takes to serve again with many aggregates: with its state store, from snapshots, from events; next to what the gauge had predicted.</summary>
+/// <summary>
+/// How long a node takes to serve again with many aggregates: with its state store, from snapshots, from events; next to what the gauge had
+/// predicted.
+/// </summary>
 internal static class RestoreStage
 {
     private const double EventsAnAggregate = 2;
@@ -26,7 +29,9 @@ internal static class RestoreStage
             await BenchAccounts.Open(node.Node, aggregates, cancellationToken).ConfigureAwait(false);
             using var feed = new CommandFeed(node.Node, new CommandFeedOptions { MaxInFlight = 20_000 });
             await feed.SendAsync(Enumerable.Range(0, aggregates).Select(BenchAccounts.Credit), cancellationToken).ConfigureAwait(false);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"restore: {aggregates:N0} aggregates with {EventsAnAggregate:0} events each, written in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"restore: {aggregates:N0} aggregates with {EventsAnAggregate:0} events each, written "
+                    + $"in {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s"));
             snapshots = node.Accounts.Topics.Snapshots;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"restore: kes_restore_estimate says {Predicted():0.0} s"));
         }
@@ -46,10 +51,12 @@ internal static class RestoreStage
             await using BenchNode node = await BenchNode.Start(bank, servers, "node", cancellationToken).ConfigureAwait(false);
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
             cpu = Environment.CpuUsage.TotalTime - cpu;
-            if ((await node.Accounts.Reads.ReadAsync(BenchAccounts.Id(aggregates - 1), cancellationToken).ConfigureAwait(false))?.Version != (long)EventsAnAggregate)
+            if ((await node.Accounts.Reads.ReadAsync(BenchAccounts.Id(aggregates - 1), cancellationToken).ConfigureAwait(false))?.Version
+                != (long)EventsAnAggregate)
                 throw new InvalidOperationException("The restored state is not the one before.");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"restore: {how,-22} {seconds,6:0.0} s until all partitions serve; {aggregates / seconds,9:N0} aggregates/s, {cpu.TotalMicroseconds / aggregates:0.0} µs of CPU each, {Environment.WorkingSet >> 20:N0} MiB"));
+                $"restore: {how,-22} {seconds,6:0.0} s until all partitions serve; {aggregates / seconds,9:N0} "
+                    + $"aggregates/s, {cpu.TotalMicroseconds / aggregates:0.0} µs of CPU each, {Environment.WorkingSet >> 20:N0} MiB"));
         }
     }
 

@@ -16,7 +16,10 @@ internal sealed class Sample(string name, string unit)
     /// <summary>Prints the median with its range, and the ratio to <paramref name="reference"/>.</summary>
     public void Print(Sample? reference = null, string than = "")
     {
-        string ratio = reference is null ? "" : string.Create(CultureInfo.InvariantCulture, $"  = {Median / reference.Median:0.00} × {than}");
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-44} {Median,12:N0} {unit,-10} ({Sorted[0]:N0} … {Sorted[^1]:N0}){ratio}"));
+        string ratio = reference is null
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $"  = {Median / reference.Median:0.00} × {than}");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{name,-44} {Median,12:N0} {unit,-10} ({Sorted[0]:N0} … {Sorted[^1]:N0}){ratio}"));
     }
 }

@@ -18,7 +18,11 @@ internal static class Stages
         await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
         AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [AvroRecordType.Of<Credit>()]);
         TopicEncoder encoder = await serde.PrepareAsync(Topic, [typeof(Credit)], cancellationToken).ConfigureAwait(false);
-        var confluent = new AvroSerializer<Credit>(servers.Registry, new AvroSerializerConfig { AutoRegisterSchemas = true, SubjectNameStrategy = Confluent.SchemaRegistry.SubjectNameStrategy.TopicRecord });
+        var confluent = new AvroSerializer<Credit>(servers.Registry,
+            new AvroSerializerConfig
+            {
+                AutoRegisterSchemas = true, SubjectNameStrategy = Confluent.SchemaRegistry.SubjectNameStrategy.TopicRecord,
+            });
         Credit[] credits = [.. load.Movements(20_000).Movements().Select(m => m.Payload).OfType<Credit>()];
         var context = new SerializationContext(MessageComponentType.Value, Topic);
         var ours = new Sample("encode: generated, into a reused buffer", "msg/s");
@@ -51,8 +55,10 @@ internal static class Stages
         await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
         AvroRecordType type = AvroRecordType.Of<AccountCredited>();
         AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [type]);
-        string earlier = type.SchemaJson.Replace("\"fields\":[", "\"fields\":[{\"name\":\"Gone\",\"type\":\"string\"},", StringComparison.Ordinal);
-        int earlierId = await servers.Registry.RegisterSchemaAsync($"{EventTopic}-{type.FullName}", new Confluent.SchemaRegistry.Schema(earlier, Confluent.SchemaRegistry.SchemaType.Avro)).ConfigureAwait(false);
+        string earlier = type.SchemaJson.Replace("\"fields\":[", "\"fields\":[{\"name\":\"Gone\",\"type\":\"string\"},",
+            StringComparison.Ordinal);
+        int earlierId = await servers.Registry.RegisterSchemaAsync($"{EventTopic}-{type.FullName}",
+            new Confluent.SchemaRegistry.Schema(earlier, Confluent.SchemaRegistry.SchemaType.Avro)).ConfigureAwait(false);
         TopicEncoder encoder = await serde.PrepareAsync(EventTopic, [typeof(AccountCredited)], cancellationToken).ConfigureAwait(false);
         byte[][] plain = [.. load.Movements(20_000).Movements().Select(m => m.Payload).OfType<Credit>().Select(c => Bytes(type, c))];
         byte[][] now = [.. plain.Select(value => Framed(encoder, (IAvroRecord)type.Read(value)))];
@@ -117,7 +123,8 @@ internal static class Stages
 
     private static byte[] Bytes(AvroRecordType type, Credit credit)
     {
-        object credited = Account.Definition.Decide(Opened(), credit, new CommandContext(AggregateId.Parse("a"), CommandId.Parse("c"), DateTimeOffset.UnixEpoch, 1))[0];
+        object credited = Account.Definition.Decide(Opened(), credit,
+            new CommandContext(AggregateId.Parse("a"), CommandId.Parse("c"), DateTimeOffset.UnixEpoch, 1))[0];
         var buffer = new ArrayBufferWriter<byte>();
         var writer = new AvroWriter(buffer);
         ((IAvroRecord)credited).WriteTo(ref writer);
@@ -141,7 +148,8 @@ internal static class Stages
     }
 
     private static object Opened() =>
-        Account.Definition.Evolve(Account.Definition.InitialState, new AccountOpened { Owner = "bench", Currency = "CZK", OverdraftLimit = 1_000_000, OpenedOn = new DateOnly(2024, 1, 1) });
+        Account.Definition.Evolve(Account.Definition.InitialState,
+            new AccountOpened { Owner = "bench", Currency = "CZK", OverdraftLimit = 1_000_000, OpenedOn = new DateOnly(2024, 1, 1) });
 
     // The first run warms up.
     private static void Record(Sample sample, int run, long started)

@@ -8,15 +8,17 @@ using Xunit.v3;
 namespace KafkaEventSourcing;
 
 /// <summary>
-/// No test of an assembly hangs: after five minutes, or as many as <c>KES_TEST_MINUTES</c> says, it is cancelled, and fails where it waits with <see cref="ITestContext.CancellationToken"/>. One that has not ended a minute later ends the
-/// program with its name, as a run that hangs tells nothing.
+/// No test of an assembly hangs: after five minutes, or as many as <c>KES_TEST_MINUTES</c> says, it is cancelled, and fails where it waits
+/// with <see cref="ITestContext.CancellationToken"/>. One that has not ended a minute later ends the program with its name, as a run that
+/// hangs tells nothing.
 /// </summary>
 [AttributeUsage(AttributeTargets.Assembly)]
 internal sealed class BoundedTestsAttribute : BeforeAfterTestAttribute
 {
     private static readonly ConcurrentDictionary<string, Watch> s_watched = [];
 
-    public override void Before(MethodInfo methodUnderTest, IXunitTest test) => s_watched[test.UniqueID] = new Watch(test.TestDisplayName, TestContext.Current);
+    public override void Before(MethodInfo methodUnderTest, IXunitTest test) =>
+        s_watched[test.UniqueID] = new Watch(test.TestDisplayName, TestContext.Current);
 
     public override void After(MethodInfo methodUnderTest, IXunitTest test)
     {
@@ -27,7 +29,8 @@ internal sealed class BoundedTestsAttribute : BeforeAfterTestAttribute
     private sealed class Watch : IDisposable
     {
         private static readonly TimeSpan Bound = TimeSpan.FromMinutes(
-            int.TryParse(Environment.GetEnvironmentVariable("KES_TEST_MINUTES"), NumberStyles.None, CultureInfo.InvariantCulture, out int minutes) && minutes > 0 ? minutes : 5);
+            int.TryParse(Environment.GetEnvironmentVariable("KES_TEST_MINUTES"), NumberStyles.None, CultureInfo.InvariantCulture,
+                out int minutes) && minutes > 0 ? minutes : 5);
         private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
 
         private readonly string _test;

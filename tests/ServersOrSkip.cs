@@ -2,7 +2,9 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing;
 
-/// <summary>The servers of a test class. Where the environment asks for containers and there is no Docker, its tests are skipped, with the reason.</summary>
+/// <summary>
+/// The servers of a test class. Where the environment asks for containers and there is no Docker, its tests are skipped, with the reason.
+/// </summary>
 internal static class ServersOrSkip
 {
     public static async Task<TestServers> Start(CancellationToken cancellationToken)

@@ -8,7 +8,8 @@ namespace Banking;
 internal static class Names
 {
     private static readonly FrozenDictionary<string, Operation> OperationByName = Enum.GetValues<Operation>().ToFrozenDictionary(InFiles);
-    private static readonly FrozenDictionary<Operation, string> NameOfOperation = OperationByName.ToFrozenDictionary(p => p.Value, p => p.Key);
+    private static readonly FrozenDictionary<Operation, string> NameOfOperation = OperationByName.ToFrozenDictionary(p => p.Value,
+        p => p.Key);
     private static readonly FrozenDictionary<string, Category> CategoryByName = Enum.GetValues<Category>().ToFrozenDictionary(InFiles);
     private static readonly FrozenDictionary<Category, string> NameOfCategory = CategoryByName.ToFrozenDictionary(p => p.Value, p => p.Key);
 
@@ -25,7 +26,8 @@ internal static class Names
     public static bool TryParseOperation(string name, out Operation operation) => OperationByName.TryGetValue(name, out operation);
 
     /// <summary>An empty name is the category <c>NONE</c>.</summary>
-    public static bool TryParseCategory(string name, out Category category) => CategoryByName.TryGetValue(name.Length == 0 ? "none" : name, out category);
+    public static bool TryParseCategory(string name, out Category category) =>
+        CategoryByName.TryGetValue(name.Length == 0 ? "none" : name, out category);
 
     private static string InFiles<TEnum>(TEnum value)
         where TEnum : struct, Enum =>

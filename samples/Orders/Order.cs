@@ -12,14 +12,17 @@ public static class Order
         .Decides<PlaceOrder>(Place)
         .Decides<CommandCompleted>((order, completed) => (order.Status, completed) switch
         {
-            (OrderStatus.Placed, { IsAccepted: true }) => Decision.Accept(new OrderConfirmed { Goods = order.Goods, Quantity = order.Quantity, Address = order.Address }),
+            (OrderStatus.Placed, { IsAccepted: true }) =>
+                Decision.Accept(new OrderConfirmed { Goods = order.Goods, Quantity = order.Quantity, Address = order.Address }),
             (OrderStatus.Placed, _) => Decision.Accept(new OrderRefused { Reason = completed.Message }),
             _ => Decision.Nothing,
         })
-        .Evolves<OrderPlaced>((_, placed) => new OrderState { Status = OrderStatus.Placed, Goods = placed.Goods, Quantity = placed.Quantity, Address = placed.Address })
+        .Evolves<OrderPlaced>((_, placed) =>
+            new OrderState { Status = OrderStatus.Placed, Goods = placed.Goods, Quantity = placed.Quantity, Address = placed.Address })
         .Evolves<OrderConfirmed>((order, _) => order with { Status = OrderStatus.Confirmed })
         .Evolves<OrderRefused>((order, _) => order with { Status = OrderStatus.Refused })
-        .Reacts<OrderPlaced>((_, placed) => Reaction.None.Send(Reserve, AggregateId.Parse(placed.Goods), new ReserveGoods { Quantity = placed.Quantity }))
+        .Reacts<OrderPlaced>((_, placed) =>
+            Reaction.None.Send(Reserve, AggregateId.Parse(placed.Goods), new ReserveGoods { Quantity = placed.Quantity }))
         .Build();
 
     private static Decision Place(OrderState order, PlaceOrder place)

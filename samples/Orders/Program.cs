@@ -13,8 +13,8 @@ using Orders;
 using var http = new HttpClient();
 string shipping = Environment.GetEnvironmentVariable("SHIPPING_URL") ?? "http://localhost:9000/parcels";
 
-// At least once: the order's id is the key by which the web service knows a parcel that it has already. A call that fails is tried again; after the fifth time the order is parked for this subscription
-// ('kes subscriptions list'), and the others go on.
+// At least once: the order's id is the key by which the web service knows a parcel that it has already. A call that fails is tried again;
+// after the fifth time the order is parked for this subscription ('kes subscriptions list'), and the others go on.
 SubscriptionDefinition shipper = Subscription.Named("shipper")
     .From(Order.Definition)
     .On<OrderConfirmed>(async (confirmed, context, cancellationToken) =>

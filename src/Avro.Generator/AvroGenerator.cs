@@ -9,7 +9,9 @@ using Microsoft.CodeAnalysis.Text;
 
 namespace KafkaEventSourcing.Avro.Generator;
 
-/// <summary>Turns the .avsc files of a project into C# types. A schema that cannot be used is a build error at its line and column.</summary>
+/// <summary>
+/// Turns the .avsc files of a project into C# types. A schema that cannot be used is a build error at its line and column.
+/// </summary>
 [Generator(LanguageNames.CSharp)]
 public sealed class AvroGenerator : IIncrementalGenerator
 {
@@ -67,7 +69,8 @@ public sealed class AvroGenerator : IIncrementalGenerator
             var text = SourceText.From(file.Text);
             var span = new TextSpan(Math.Min(wrong.Position, file.Text.Length), 0);
             var location = Location.Create(file.Path, span, text.Lines.GetLinePositionSpan(span));
-            var descriptor = new DiagnosticDescriptor(wrong.Id, Titles[wrong.Id], "{0}: {1}", "Avro", DiagnosticSeverity.Error, isEnabledByDefault: true);
+            var descriptor = new DiagnosticDescriptor(wrong.Id, Titles[wrong.Id], "{0}: {1}", "Avro", DiagnosticSeverity.Error,
+                isEnabledByDefault: true);
             context.ReportDiagnostic(Diagnostic.Create(descriptor, location, Path.GetFileName(file.Path), wrong.Message));
             return false;
         }

@@ -2,7 +2,23 @@ using System.Collections.Generic;
 
 namespace KafkaEventSourcing.Avro.Generator;
 
-internal enum AvroKind { Boolean, Int, Long, Float, Double, Text, Bytes, Date, TimestampMillis, TimestampMicros, Array, Map, Nullable, Named }
+internal enum AvroKind
+{
+    Boolean,
+    Int,
+    Long,
+    Float,
+    Double,
+    Text,
+    Bytes,
+    Date,
+    TimestampMillis,
+    TimestampMicros,
+    Array,
+    Map,
+    Nullable,
+    Named
+}
 
 /// <summary>The type of a field.</summary>
 internal sealed class AvroType
@@ -25,7 +41,9 @@ internal sealed class AvroType
     /// <summary>Of a nullable: whether null is the first branch.</summary>
     public bool NullFirst { get; }
 
-    public bool IsValueType => Kind is not (AvroKind.Text or AvroKind.Bytes or AvroKind.Array or AvroKind.Map or AvroKind.Nullable or AvroKind.Named) || Named is { IsEnum: true };
+    public bool IsValueType =>
+        Kind is not (AvroKind.Text or AvroKind.Bytes or AvroKind.Array or AvroKind.Map or AvroKind.Nullable or AvroKind.Named)
+            || Named is { IsEnum: true };
 
     public string CSharp => Kind switch
     {

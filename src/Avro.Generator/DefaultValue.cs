@@ -27,14 +27,22 @@ internal static class DefaultValue
         AvroKind.Array => value.Kind == JsonKind.Array,
         AvroKind.Map => value.Kind == JsonKind.Object,
         AvroKind.Nullable => type.NullFirst ? value.Kind == JsonKind.Null : Fits(value, type.Inner!),
-        _ => type.Named!.IsEnum ? value.Kind == JsonKind.Text && type.Named.Node["symbols"]!.Items.Any(s => s.Raw == value.Raw) : value.Kind == JsonKind.Object,
+        _ => type.Named!.IsEnum
+            ? value.Kind == JsonKind.Text && type.Named.Node["symbols"]!.Items.Any(s => s.Raw == value.Raw)
+            : value.Kind == JsonKind.Object,
     };
 
     private static bool IsWhole(JsonNode value, long least, long most) =>
-        value.Kind == JsonKind.Number && long.TryParse(value.Raw, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) && number >= least && number <= most;
+        value.Kind == JsonKind.Number
+            && long.TryParse(value.Raw, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
+            && number >= least
+            && number <= most;
 
     private static bool IsNumber(JsonNode value, double most) =>
-        value.Kind == JsonKind.Number && double.TryParse(value.Raw, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && number >= -most && number <= most;
+        value.Kind == JsonKind.Number
+            && double.TryParse(value.Raw, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            && number >= -most
+            && number <= most;
 
     private static bool IsUnicode(string text)
     {

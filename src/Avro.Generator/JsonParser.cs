@@ -158,7 +158,8 @@ internal sealed class JsonParser
                 return '\r';
             case 't':
                 return '\t';
-            case 'u' when _at + 4 <= _text.Length && ushort.TryParse(_text.Substring(_at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ushort code):
+            case 'u' when _at + 4 <= _text.Length
+                && ushort.TryParse(_text.Substring(_at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ushort code):
                 _at += 4;
                 return (char)code;
             default:

@@ -18,7 +18,8 @@ internal sealed class SchemaSet
     {
         JsonNode root = JsonParser.Parse(file.Text);
         if (root.Kind != JsonKind.Object || root.TextOf("type") is not ("record" or "enum"))
-            throw new SchemaException("KESAVRO002", root.Position, "A schema file holds one record or enum: an object with \"type\": \"record\" or \"enum\".");
+            throw new SchemaException("KESAVRO002", root.Position,
+                "A schema file holds one record or enum: an object with \"type\": \"record\" or \"enum\".");
         Declare(root, file, "");
     }
 
@@ -31,7 +32,9 @@ internal sealed class SchemaSet
             CompleteRecord(type);
     }
 
-    /// <summary>The schema of <paramref name="type"/> as one text: named types stand where they are used first, by name afterwards.</summary>
+    /// <summary>
+    /// The schema of <paramref name="type"/> as one text: named types stand where they are used first, by name afterwards.
+    /// </summary>
     public string Text(NamedType type)
     {
         var output = new StringBuilder();
@@ -59,7 +62,10 @@ internal sealed class SchemaSet
             string fullName = FullName(node, space);
             var type = new NamedType(fullName, node, file, kind == "enum");
             if (_types.TryGetValue(fullName, out NamedType? other))
-                throw new SchemaException("KESAVRO003", node.Position, $"The type {fullName} is defined twice; the other is in {other.File.Path}. Define it once, in a file of its own if several use it, and write \"{fullName}\" as the type elsewhere: the files of a project know each other's types.");
+                throw new SchemaException("KESAVRO003", node.Position,
+                    $"The type {fullName} is defined twice; the other is in {other.File.Path}. Define it once, in a file of its own if "
+                        + $"several use it, and write "
+                        + $"\"{fullName}\" as the type elsewhere: the files of a project know each other's types.");
             _types.Add(fullName, type);
             foreach (JsonNode field in node["fields"]?.Items ?? new List<JsonNode>())
             {
@@ -89,17 +95,23 @@ internal sealed class SchemaSet
     }
 
     private static string Checked(string fullName, JsonNode node) =>
-        fullName.Split('.').All(IsName) ? fullName : throw new SchemaException("KESAVRO002", node.Position, $"'{fullName}' is not a name: letters, digits and underscores, no digit first, parts divided by dots.");
+        fullName.Split('.').All(IsName)
+            ? fullName
+            : throw new SchemaException("KESAVRO002", node.Position,
+                $"'{fullName}' is not a name: letters, digits and underscores, no digit first, parts divided by dots.");
 
     private static bool IsName(string name) =>
-        name.Length > 0 && (name[0] is >= 'a' and <= 'z' or >= 'A' and <= 'Z' or '_') && name.All(c => c is >= 'a' and <= 'z' or >= 'A' and <= 'Z' or >= '0' and <= '9' or '_');
+        name.Length > 0
+            && (name[0] is >= 'a' and <= 'z' or >= 'A' and <= 'Z' or '_')
+            && name.All(c => c is >= 'a' and <= 'z' or >= 'A' and <= 'Z' or >= '0' and <= '9' or '_');
 
     private static void CompleteEnum(NamedType type)
     {
         foreach (JsonNode symbol in type.Node["symbols"]?.Items ?? new List<JsonNode>())
         {
             if (symbol.Kind != JsonKind.Text || !IsName(symbol.Raw))
-                throw new SchemaException("KESAVRO004", symbol.Position, $"'{symbol.Raw}' is not a symbol: letters, digits and underscores, no digit first.");
+                throw new SchemaException("KESAVRO004", symbol.Position,
+                    $"'{symbol.Raw}' is not a symbol: letters, digits and underscores, no digit first.");
             if (type.Symbols.Contains(symbol.Raw))
                 throw new SchemaException("KESAVRO003", symbol.Position, $"The symbol {symbol.Raw} is given twice.");
             type.Symbols.Add(symbol.Raw);
@@ -117,12 +129,14 @@ internal sealed class SchemaSet
             throw new SchemaException("KESAVRO002", type.Node.Position, $"The record {type.FullName} needs \"fields\": an array.");
         foreach (JsonNode field in fields.Items)
         {
-            string name = field.TextOf("name") ?? throw new SchemaException("KESAVRO002", field.Position, $"A field of {type.FullName} needs a \"name\".");
+            string name = field.TextOf("name")
+                ?? throw new SchemaException("KESAVRO002", field.Position, $"A field of {type.FullName} needs a \"name\".");
             if (!IsName(name))
                 throw new SchemaException("KESAVRO002", field.Position, $"'{name}' is not a field name.");
             if (type.Fields.Any(f => f.Name == name))
                 throw new SchemaException("KESAVRO003", field.Position, $"The field {name} is given twice.");
-            JsonNode typeNode = field["type"] ?? throw new SchemaException("KESAVRO002", field.Position, $"The field {name} needs a \"type\".");
+            JsonNode typeNode = field["type"]
+                ?? throw new SchemaException("KESAVRO002", field.Position, $"The field {name} needs a \"type\".");
             AvroType fieldType = Resolve(typeNode, type.Namespace);
             if (field["default"] is { } fallback)
                 CheckDefault(fallback, fieldType, name);
@@ -164,9 +178,11 @@ internal sealed class SchemaSet
             case "record" or "enum":
                 return new AvroType(AvroKind.Named, named: _types[FullName(node, space)]);
             case "array":
-                return new AvroType(AvroKind.Array, Resolve(node["items"] ?? throw new SchemaException("KESAVRO002", node.Position, "An array needs \"items\"."), space));
+                return new AvroType(AvroKind.Array,
+                    Resolve(node["items"] ?? throw new SchemaException("KESAVRO002", node.Position, "An array needs \"items\"."), space));
             case "map":
-                return new AvroType(AvroKind.Map, Resolve(node["values"] ?? throw new SchemaException("KESAVRO002", node.Position, "A map needs \"values\"."), space));
+                return new AvroType(AvroKind.Map,
+                    Resolve(node["values"] ?? throw new SchemaException("KESAVRO002", node.Position, "A map needs \"values\"."), space));
             case "fixed":
                 throw new SchemaException("KESAVRO006", node.Position, "The type fixed cannot be generated; use bytes.");
         }
@@ -177,8 +193,10 @@ internal sealed class SchemaSet
             ("int", "date") => new AvroType(AvroKind.Date),
             ("long", "timestamp-millis") => new AvroType(AvroKind.TimestampMillis),
             ("long", "timestamp-micros") => new AvroType(AvroKind.TimestampMicros),
-            (_, "decimal" or "uuid" or "time-millis" or "time-micros" or "duration" or "local-timestamp-millis" or "local-timestamp-micros") =>
-                throw new SchemaException("KESAVRO006", node.Position, $"The logical type {node.TextOf("logicalType")} cannot be generated; use its underlying type."),
+            (_, "decimal" or "uuid" or "time-millis" or "time-micros" or "duration" or "local-timestamp-millis"
+                or "local-timestamp-micros") =>
+                throw new SchemaException("KESAVRO006", node.Position,
+                    $"The logical type {node.TextOf("logicalType")} cannot be generated; use its underlying type."),
             _ => Resolve(kind, space),
         };
     }
@@ -199,20 +217,24 @@ internal sealed class SchemaSet
     {
         if (_types.TryGetValue(name.Contains(".") ? name : $"{space}.{name}", out NamedType? type))
             return type;
-        throw new SchemaException("KESAVRO004", node.Position, $"The type '{name}' is not known: it is no type of Avro, and no schema file of the project defines it.");
+        throw new SchemaException("KESAVRO004", node.Position,
+            $"The type '{name}' is not known: it is not a type of Avro, and no schema file of the project defines it.");
     }
 
     private static void CheckDefault(JsonNode value, AvroType type, string field)
     {
         if (!DefaultValue.Fits(value, type))
-            throw new SchemaException("KESAVRO005", value.Position, $"The default of the field {field} does not fit its type; of a union it must fit the first branch.");
+            throw new SchemaException("KESAVRO005", value.Position,
+                $"The default of the field {field} does not fit its type; of a union it must fit the first branch.");
     }
 
     private void Write(StringBuilder output, JsonNode node, string space, HashSet<string> written, bool inType)
     {
         switch (node.Kind)
         {
-            case JsonKind.Text when inType && Primitive(node.Raw) is null && node.Raw is not ("null" or "record" or "enum" or "array" or "map" or "fixed"):
+            case JsonKind.Text when inType
+                && Primitive(node.Raw) is null
+                && node.Raw is not ("null" or "record" or "enum" or "array" or "map" or "fixed"):
                 NamedType named = Find(node, node.Raw, space);
                 if (written.Contains(named.FullName))
                     JsonNode.WriteText(output, named.FullName);

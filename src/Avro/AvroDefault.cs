@@ -9,7 +9,8 @@ namespace KafkaEventSourcing.Avro;
 internal static class AvroDefault
 {
     /// <param name="schema">The schema of the field.</param>
-    /// <param name="value">Its default, which <see cref="SchemaDefault.Problem(AvroSchema, JsonElement)"/> has found to be a value of the schema.</param>
+    /// <param name="value">Its default, which <see cref="SchemaDefault.Problem(AvroSchema, JsonElement)"/> has found to be a value of the
+    /// schema.</param>
     public static byte[] Encode(AvroSchema schema, JsonElement value)
     {
         var buffer = new ArrayBufferWriter<byte>();

@@ -36,7 +36,8 @@ public static class AvroEquality
     }
 
     /// <summary>Whether both are null, or equal bytes.</summary>
-    public static bool Same(byte[]? left, byte[]? right) => left is null || right is null ? ReferenceEquals(left, right) : left.AsSpan().SequenceEqual(right);
+    public static bool Same(byte[]? left, byte[]? right) =>
+        left is null || right is null ? ReferenceEquals(left, right) : left.AsSpan().SequenceEqual(right);
 
     /// <summary>How items are compared: what they are is known once for each type, collections in collections by what is in them.</summary>
     private static class Items<T>
@@ -47,10 +48,14 @@ public static class AvroEquality
         {
             if (typeof(T) == typeof(byte[]))
                 return (Func<T, T, bool>)(object)(Func<byte[]?, byte[]?, bool>)AvroEquality.Same;
-            if (!typeof(T).IsGenericType || typeof(T).GetGenericTypeDefinition() is var definition && definition != typeof(IReadOnlyList<>) && definition != typeof(IReadOnlyDictionary<,>))
+            if (!typeof(T).IsGenericType || typeof(T).GetGenericTypeDefinition() is var definition
+                && definition != typeof(IReadOnlyList<>)
+                && definition != typeof(IReadOnlyDictionary<,>))
                 return EqualityComparer<T>.Default.Equals;
             System.Reflection.MethodInfo same = typeof(AvroEquality).GetMethods().Single(m =>
-                m.Name == nameof(AvroEquality.Same) && m.IsGenericMethod && m.GetParameters()[0].ParameterType.GetGenericTypeDefinition() == typeof(T).GetGenericTypeDefinition());
+                m.Name == nameof(AvroEquality.Same)
+                    && m.IsGenericMethod
+                    && m.GetParameters()[0].ParameterType.GetGenericTypeDefinition() == typeof(T).GetGenericTypeDefinition());
             return same.MakeGenericMethod(typeof(T).GetGenericArguments()[^1]).CreateDelegate<Func<T, T, bool>>();
         }
     }

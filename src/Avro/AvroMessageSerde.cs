@@ -9,8 +9,8 @@ using KafkaEventSourcing.Avro.Schemas;
 namespace KafkaEventSourcing.Avro;
 
 /// <summary>
-/// Encodes and decodes messages of several types in Confluent's wire format. Values that were written with our own schema take generated code; for those of other versions
-/// code is made by Avro's schema resolution, once for each. Thread-safe.
+/// Encodes and decodes messages of several types in Confluent's wire format. Values that were written with our own schema take generated
+/// code; for those of other versions code is made by Avro's schema resolution, once for each. Thread-safe.
 /// </summary>
 public sealed class AvroMessageSerde
 {
@@ -37,18 +37,24 @@ public sealed class AvroMessageSerde
             .ToLookup(former => former.alias, former => former.Type);
     }
 
-    /// <summary>A serde of <paramref name="types"/>, with schema ids from <paramref name="registry"/>; it knows the engine's own messages besides.</summary>
+    /// <summary>
+    /// A serde of <paramref name="types"/>, with schema ids from <paramref name="registry"/>; it knows the engine's own messages besides.
+    /// </summary>
     public static AvroMessageSerde Create(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types) =>
-        new(registry, types.Concat([AvroRecordType.Of<CommandReply>(), AvroRecordType.Of<AggregateSnapshot>(), AvroRecordType.Of<SnapshotBarrier>(), AvroRecordType.Of<PartitionPosition>(), AvroRecordType.Of<PartitionOwner>(), AvroRecordType.Of<CommandAnswered>(), AvroRecordType.Of<Messages.TimerElapsed>()]));
+        new(registry, types.Concat([AvroRecordType.Of<CommandReply>(), AvroRecordType.Of<AggregateSnapshot>(),
+            AvroRecordType.Of<SnapshotBarrier>(), AvroRecordType.Of<PartitionPosition>(), AvroRecordType.Of<PartitionOwner>(),
+            AvroRecordType.Of<CommandAnswered>(), AvroRecordType.Of<Messages.TimerElapsed>()]));
 
     /// <summary>The type that <paramref name="type"/> was declared as.</summary>
     /// <exception cref="InvalidOperationException">It was not declared.</exception>
     public AvroRecordType TypeOf(Type type) =>
-        _byType.TryGetValue(type, out AvroRecordType? known) ? known : throw new InvalidOperationException($"{type.Name} is not a message type of this application.");
+        _byType.TryGetValue(type, out AvroRecordType? known)
+            ? known
+            : throw new InvalidOperationException($"{type.Name} is not a message type of this application.");
 
     /// <summary>
-    /// Registers the schemas of <paramref name="types"/> for <paramref name="topic"/> (subjects <c>topic-record</c>, Confluent's TopicRecordNameStrategy) and returns what
-    /// encodes for it.
+    /// Registers the schemas of <paramref name="types"/> for <paramref name="topic"/> (subjects <c>topic-record</c>, Confluent's
+    /// TopicRecordNameStrategy) and returns what encodes for it.
     /// </summary>
     /// <exception cref="SchemaRefusedException">The registry refuses a schema, such as an incompatible one.</exception>
     /// <exception cref="SchemaRegistryException">The registry fails.</exception>
@@ -67,15 +73,20 @@ public sealed class AvroMessageSerde
         return new TopicEncoder(topic, ids.ToFrozenDictionary());
     }
 
-    /// <summary>The types that the registry has for <paramref name="topic"/> (subjects <c>topic-record</c>), and whose values cannot be decoded as one of <paramref name="known"/>: they were renamed or removed.</summary>
+    /// <summary>
+    /// The types that the registry has for <paramref name="topic"/> (subjects <c>topic-record</c>), and whose values cannot be decoded as
+    /// one of <paramref name="known"/>: they were renamed or removed.
+    /// </summary>
     /// <exception cref="SchemaRegistryException">The registry does not tell its subjects.</exception>
     /// <exception cref="HttpRequestException">The registry cannot be reached.</exception>
-    public async Task<IReadOnlyList<UnknownMessageType>> FindUnknownTypesAsync(string topic, IReadOnlyCollection<Type> known, CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<UnknownMessageType>> FindUnknownTypesAsync(
+        string topic, IReadOnlyCollection<Type> known, CancellationToken cancellationToken = default)
     {
         string prefix = topic + "-";
         HashSet<string> names = [.. known.Select(t => TypeOf(t).FullName)];
         var unknown = new List<UnknownMessageType>();
-        foreach (string subject in (await _registry.GetAllSubjectsAsync().ConfigureAwait(false)).Where(s => s.StartsWith(prefix, StringComparison.Ordinal) && !names.Contains(s[prefix.Length..])).Order(StringComparer.Ordinal))
+        foreach (string subject in (await _registry.GetAllSubjectsAsync().ConfigureAwait(false)).Where(s =>
+            s.StartsWith(prefix, StringComparison.Ordinal) && !names.Contains(s[prefix.Length..])).Order(StringComparer.Ordinal))
         {
             var ids = new List<int>();
             foreach (int version in await _registry.GetSubjectVersionsAsync(subject).ConfigureAwait(false))
@@ -98,9 +109,13 @@ public sealed class AvroMessageSerde
         {
             return await _registry.RegisterSchemaAsync(subject, new Schema(record.SchemaJson, SchemaType.Avro)).ConfigureAwait(false);
         }
-        catch (SchemaRegistryException refused) when (refused.Status is System.Net.HttpStatusCode.Conflict or System.Net.HttpStatusCode.UnprocessableEntity)
+        catch (SchemaRegistryException refused) when (refused.Status is System.Net.HttpStatusCode.Conflict
+            or System.Net.HttpStatusCode.UnprocessableEntity)
         {
-            throw new SchemaRefusedException(subject, $"The Schema Registry does not take the schema of {record.FullName} under the subject '{subject}': {refused.Message} Change the schema so that both sides can read one another's messages, such as by a default for a new field.", refused);
+            throw new SchemaRefusedException(subject,
+                $"The Schema Registry does not take the schema of {record.FullName} under the subject '{subject}': {refused.Message} "
+                    + $"Change the schema so that both sides can read one another's messages, such as by a default for a new field.",
+                    refused);
         }
     }
 
@@ -108,19 +123,24 @@ public sealed class AvroMessageSerde
     /// Decodes a message. An id that was not seen before is looked up in the registry, which blocks the calling thread once per id.
     /// </summary>
     /// <param name="message">The value of a record.</param>
-    /// <param name="schemaId">The value of the record's header <see cref="WireFormat.ValueSchemaIdHeader"/>; empty when it has none and the id comes first in the message.</param>
+    /// <param name="schemaId">The value of the record's header <see cref="WireFormat.ValueSchemaIdHeader"/>; empty when it has none and the
+    /// id comes first in the message.</param>
     /// <exception cref="UndecodableMessageException">The message can never be decoded; its reason tells why.</exception>
     /// <exception cref="HttpRequestException">The registry cannot be reached; trying again may help.</exception>
     public IAvroRecord Decode(ReadOnlySpan<byte> message, ReadOnlySpan<byte> schemaId = default)
     {
         ReadOnlySpan<byte> name = schemaId.IsEmpty ? message : schemaId;
         if (WireFormat.TryReadSchemaId(name, out int id) && (schemaId.IsEmpty || schemaId.Length == WireFormat.HeaderLength))
-            return Decode(_decoders.TryGetValue(id, out Decoder? known) ? known : Learn(id), schemaId.IsEmpty ? message[WireFormat.HeaderLength..] : message);
+            return Decode(_decoders.TryGetValue(id, out Decoder? known) ? known : Learn(id),
+                schemaId.IsEmpty ? message[WireFormat.HeaderLength..] : message);
         if (WireFormat.TryReadSchemaGuid(name, out Guid guid) && (schemaId.IsEmpty || schemaId.Length == WireFormat.GuidHeaderLength))
-            return Decode(_byGuid.TryGetValue(guid, out Decoder? known) ? known : Learn(guid), schemaId.IsEmpty ? message[WireFormat.GuidHeaderLength..] : message);
+            return Decode(_byGuid.TryGetValue(guid, out Decoder? known) ? known : Learn(guid),
+                schemaId.IsEmpty ? message[WireFormat.GuidHeaderLength..] : message);
         throw new UndecodableMessageException(UndecodableReason.NotAvro, schemaId.IsEmpty
-            ? "The value is not in Confluent's Avro wire format: a zero byte and a schema id of four bytes must come first, or a one and a GUID of sixteen."
-            : $"The header {WireFormat.ValueSchemaIdHeader} has {schemaId.Length} bytes; it must be a zero byte and a schema id of four bytes, or a one and a GUID of sixteen.");
+            ? "The value is not in Confluent's Avro wire format: a zero byte and a schema id of four bytes must come first, or a one and "
+                + "a GUID of sixteen."
+            : $"The header {WireFormat.ValueSchemaIdHeader} has {schemaId.Length} bytes; it must be a zero byte and a schema id of four "
+                + $"bytes, or a one and a GUID of sixteen.");
     }
 
     private static IAvroRecord Decode(Decoder decoder, ReadOnlySpan<byte> value)
@@ -131,11 +151,13 @@ public sealed class AvroMessageSerde
         }
         catch (SchemaMismatchException mismatch)
         {
-            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema, $"The value of {decoder.Schema} cannot be read as {decoder.FullName}: {mismatch.Message}", mismatch);
+            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema,
+                $"The value of {decoder.Schema} cannot be read as {decoder.FullName}: {mismatch.Message}", mismatch);
         }
         catch (AvroDecodeException malformed)
         {
-            throw new UndecodableMessageException(UndecodableReason.Malformed, $"The value is not a {decoder.FullName} of {decoder.Schema}: {malformed.Message}", malformed);
+            throw new UndecodableMessageException(UndecodableReason.Malformed,
+                $"The value is not a {decoder.FullName} of {decoder.Schema}: {malformed.Message}", malformed);
         }
     }
 
@@ -154,10 +176,12 @@ public sealed class AvroMessageSerde
     // Once per schema, on a thread that may block.
     private Decoder Learn(int id) => Learn(id, _decoders, _undecodable, $"schema {id}", () => _schemas.Find(id).GetAwaiter().GetResult());
 
-    private Decoder Learn(Guid guid) => Learn(guid, _byGuid, _undecodableGuids, $"schema {guid}", () => _schemas.Find(guid).GetAwaiter().GetResult());
+    private Decoder Learn(Guid guid) => Learn(guid, _byGuid, _undecodableGuids, $"schema {guid}",
+        () => _schemas.Find(guid).GetAwaiter().GetResult());
 
     private Decoder Learn<TKey>(
-        TKey key, ConcurrentDictionary<TKey, Decoder> decoders, ConcurrentDictionary<TKey, UndecodableMessageException> undecodable, string name, Func<AvroSchema> find)
+        TKey key, ConcurrentDictionary<TKey, Decoder> decoders, ConcurrentDictionary<TKey, UndecodableMessageException> undecodable,
+        string name, Func<AvroSchema> find)
         where TKey : notnull
     {
         if (undecodable.TryGetValue(key, out UndecodableMessageException? known))
@@ -177,14 +201,16 @@ public sealed class AvroMessageSerde
     private Decoder DecoderOf(string name, AvroSchema writer)
     {
         if (writer is not RecordSchema record || !TryFind(record, out AvroRecordType? ours))
-            throw new UndecodableMessageException(UndecodableReason.UnknownType, $"The {name} is of the type {(writer as NamedSchema)?.FullName ?? writer.ToString()}, which is not declared here.");
+            throw new UndecodableMessageException(UndecodableReason.UnknownType,
+                $"The {name} is of the type {(writer as NamedSchema)?.FullName ?? writer.ToString()}, which is not declared here.");
         try
         {
             return new Decoder(ours, ours.ReaderOf(record), name);
         }
         catch (SchemaMismatchException mismatch)
         {
-            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema, $"The {name} cannot be read as {ours.FullName}: {mismatch.Message}", mismatch);
+            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema,
+                $"The {name} cannot be read as {ours.FullName}: {mismatch.Message}", mismatch);
         }
     }
 
@@ -220,7 +246,9 @@ public sealed class TopicEncoder
     /// <summary>The topic.</summary>
     public string Topic { get; }
 
-    /// <summary>Writes <paramref name="value"/> with its header to <paramref name="output"/>. Allocates nothing besides what the buffer does.</summary>
+    /// <summary>
+    /// Writes <paramref name="value"/> with its header to <paramref name="output"/>. Allocates nothing besides what the buffer does.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The type of the value was not prepared for this topic.</exception>
     public void Encode(IAvroRecord value, IBufferWriter<byte> output)
     {

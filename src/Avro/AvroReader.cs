@@ -34,7 +34,7 @@ public ref struct AvroReader
         {
             0 => false,
             1 => true,
-            byte other => throw new AvroDecodeException(_at - 1, $"{other} is no boolean."),
+            byte other => throw new AvroDecodeException(_at - 1, $"{other} is not a boolean."),
         };
     }
 
@@ -42,7 +42,9 @@ public ref struct AvroReader
     public int ReadInt()
     {
         long value = ReadLong();
-        return value is >= int.MinValue and <= int.MaxValue ? (int)value : throw new AvroDecodeException(_at, $"{value} does not fit an int.");
+        return value is >= int.MinValue and <= int.MaxValue
+            ? (int)value
+            : throw new AvroDecodeException(_at, $"{value} does not fit an int.");
     }
 
     /// <summary>Reads a long.</summary>
@@ -68,7 +70,8 @@ public ref struct AvroReader
     public double ReadDouble() => BinaryPrimitives.ReadDoubleLittleEndian(ReadFixed(sizeof(double)));
 
     /// <summary>Reads a string.</summary>
-    /// <exception cref="AvroDecodeException">It is not UTF-8: other bytes must not become U+FFFD, or different texts would be one.</exception>
+    /// <exception cref="AvroDecodeException">It is not UTF-8: other bytes must not become U+FFFD, or different texts would be
+    /// one.</exception>
     public string ReadString()
     {
         ReadOnlySpan<byte> text = ReadSpan();
@@ -114,15 +117,21 @@ public ref struct AvroReader
     public int ReadBlockCount()
     {
         long count = ReadCount();
-        return count >= 0 && count <= Remaining ? (int)count : throw new AvroDecodeException(_at, $"A block of {count} items is given; {Remaining} bytes are left.");
+        return count >= 0 && count <= Remaining
+            ? (int)count
+            : throw new AvroDecodeException(_at, $"A block of {count} items is given; {Remaining} bytes are left.");
     }
 
-    /// <summary>Reads how many items the next block of an array has whose items may take no byte; 0 ends it. A value has at most <see cref="AvroLimits.MaxEmptyItems"/> of them in all.</summary>
+    /// <summary>
+    /// Reads how many items the next block of an array has whose items may take no byte; 0 ends it. A value has at most
+    /// <see cref="AvroLimits.MaxEmptyItems"/> of them in all.
+    /// </summary>
     public int ReadEmptyCount()
     {
         long count = ReadCount();
         if (count < 0 || count > AvroLimits.MaxEmptyItems - _empty)
-            throw new AvroDecodeException(_at, $"A block of {count} items that may be empty is given; a value has at most {AvroLimits.MaxEmptyItems}.");
+            throw new AvroDecodeException(_at,
+                $"A block of {count} items that may be empty is given; a value has at most {AvroLimits.MaxEmptyItems}.");
         _empty += (int)count;
         return (int)count;
     }

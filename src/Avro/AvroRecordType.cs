@@ -33,7 +33,9 @@ public sealed class AvroRecordType
     /// <summary>The record's name with its namespace.</summary>
     public string FullName { get; }
 
-    /// <summary>Sixteen hexadecimal digits that change with what a value of the schema is: not with its documentation or its aliases.</summary>
+    /// <summary>
+    /// Sixteen hexadecimal digits that change with what a value of the schema is: not with its documentation or its aliases.
+    /// </summary>
     public string Fingerprint { get; }
 
     /// <summary>The schema as we read it.</summary>
@@ -45,7 +47,10 @@ public sealed class AvroRecordType
         Cache<T>.Instance;
 
     /// <summary>The schema as Apache Avro has it; used by generated code.</summary>
-    /// <remarks>Apache Avro refuses logical types that it does not know or that do not fit; the specification has them ignored, and so they are left out for it.</remarks>
+    /// <remarks>
+    /// Apache Avro refuses logical types that it does not know or that do not fit; the specification has them ignored, and so they are left
+    /// out for it.
+    /// </remarks>
     public static global::Avro.Schema ForApache(string schemaJson)
     {
         try
@@ -100,7 +105,9 @@ public sealed class AvroRecordType
     {
         var reader = new AvroReader(data);
         IAvroRecord value = read(ref reader);
-        return reader.Remaining == 0 ? value : throw new AvroDecodeException(reader.Position, $"{reader.Remaining} bytes follow the value.");
+        return reader.Remaining == 0
+            ? value
+            : throw new AvroDecodeException(reader.Position, $"{reader.Remaining} bytes follow the value.");
     }
 
     /// <summary>The full name.</summary>
@@ -109,6 +116,7 @@ public sealed class AvroRecordType
     private static class Cache<T>
         where T : class, IAvroRecord<T>
     {
-        public static readonly AvroRecordType Instance = new(typeof(T), T.SchemaJson, static (ref AvroReader reader) => T.ReadFrom(ref reader));
+        public static readonly AvroRecordType Instance = new(typeof(T), T.SchemaJson,
+            static (ref AvroReader reader) => T.ReadFrom(ref reader));
     }
 }

@@ -43,7 +43,8 @@ internal static class AvroSkip
         int written = reader.ReadIndex(symbols.Symbols.Count);
         return symbols.Symbols[written] is >= 0 and int known
             ? known
-            : throw new SchemaMismatchException($"the enum {symbols.Reader.FullName} lacks {symbols.Writer.Symbols[written]} and has no default");
+            : throw new SchemaMismatchException(
+                $"the enum {symbols.Reader.FullName} lacks {symbols.Writer.Symbols[written]} and has no default");
     }
 
     /// <summary>Whether values may take no byte at all.</summary>

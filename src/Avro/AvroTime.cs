@@ -6,7 +6,8 @@ public static class AvroTime
     private static readonly int Epoch = DateOnly.FromDateTime(DateTime.UnixEpoch).DayNumber;
 
     /// <summary>Microseconds since the epoch, rounded down.</summary>
-    public static long ToMicros(DateTimeOffset time) => Math.DivRem(time.UtcTicks - DateTimeOffset.UnixEpoch.Ticks, TimeSpan.TicksPerMicrosecond, out long rest) - (rest < 0 ? 1 : 0);
+    public static long ToMicros(DateTimeOffset time) =>
+        Math.DivRem(time.UtcTicks - DateTimeOffset.UnixEpoch.Ticks, TimeSpan.TicksPerMicrosecond, out long rest) - (rest < 0 ? 1 : 0);
 
     /// <summary>The time of <paramref name="micros"/> microseconds since the epoch, UTC.</summary>
     /// <exception cref="AvroDecodeException">It is before year 1 or after year 9999.</exception>
@@ -39,7 +40,8 @@ public static class AvroTime
     public static DateTimeOffset WholeMillis(DateTimeOffset time) => Whole(time, TimeSpan.TicksPerMillisecond);
 
     // Year 1 begins with a whole unit, so that rounding down needs no look at the sign.
-    private static DateTimeOffset Whole(DateTimeOffset time, long ticksPerUnit) => new(time.UtcTicks - time.UtcTicks % ticksPerUnit, TimeSpan.Zero);
+    private static DateTimeOffset Whole(DateTimeOffset time, long ticksPerUnit) =>
+        new(time.UtcTicks - time.UtcTicks % ticksPerUnit, TimeSpan.Zero);
 
     private static DateTimeOffset FromUnits(long units, long ticksPerUnit)
     {

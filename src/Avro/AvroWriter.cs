@@ -6,8 +6,8 @@ using System.Text;
 namespace KafkaEventSourcing.Avro;
 
 /// <summary>
-/// Writes Avro's binary encoding (Avro specification 1.12, "Binary Encoding") into a buffer that is reused. Call <see cref="Flush"/> when done. Not
-/// thread-safe; a <c>ref struct</c>, so it lives on the stack.
+/// Writes Avro's binary encoding (Avro specification 1.12, "Binary Encoding") into a buffer that is reused. Call <see cref="Flush"/> when
+/// done. Not thread-safe; a <c>ref struct</c>, so it lives on the stack.
 /// </summary>
 public ref struct AvroWriter
 {
@@ -80,7 +80,9 @@ public ref struct AvroWriter
     /// <summary>Writes a string: its length in bytes, then UTF-8. A lone surrogate, which has no UTF-8, becomes U+FFFD.</summary>
     public void WriteString(string value) => WriteString(value, Encoding.UTF8);
 
-    /// <summary>Writes a string of <paramref name="field"/>, which is record and field, divided by a dot: its length in bytes, then UTF-8.</summary>
+    /// <summary>
+    /// Writes a string of <paramref name="field"/>, which is record and field, divided by a dot: its length in bytes, then UTF-8.
+    /// </summary>
     /// <exception cref="AvroEncodeException">It is null or has a lone surrogate, which has no UTF-8.</exception>
     public void WriteString(string? value, string field)
     {
@@ -90,7 +92,8 @@ public ref struct AvroWriter
         }
         catch (EncoderFallbackException lone)
         {
-            throw new AvroEncodeException(field, $"The text has a lone surrogate (U+{(int)lone.CharUnknown:X4}) at {lone.Index}, which has no UTF-8.");
+            throw new AvroEncodeException(field,
+                $"The text has a lone surrogate (U+{(int)lone.CharUnknown:X4}) at {lone.Index}, which has no UTF-8.");
         }
     }
 
@@ -99,7 +102,8 @@ public ref struct AvroWriter
     public void WriteBytes(byte[]? value, string field) => WriteBytes((value ?? throw Null(field)).AsSpan());
 
     /// <summary>Writes the symbol of an enum in <paramref name="field"/>, which has <paramref name="count"/> symbols.</summary>
-    /// <exception cref="AvroEncodeException">The schema has no such symbol, as of flags that are combined or a number that was cast.</exception>
+    /// <exception cref="AvroEncodeException">The schema has no such symbol, as of flags that are combined or a number that was
+    /// cast.</exception>
     public void WriteSymbol(int symbol, int count, string field)
     {
         if ((uint)symbol >= (uint)count)
@@ -108,11 +112,13 @@ public ref struct AvroWriter
     }
 
     /// <summary>Writes how many items an array or a map in <paramref name="field"/> has, as its only block; it has at least one.</summary>
-    /// <exception cref="AvroEncodeException"><paramref name="mayBeEmpty"/>: items may take no byte, and the value has more than <see cref="AvroLimits.MaxEmptyItems"/> of them.</exception>
+    /// <exception cref="AvroEncodeException"><paramref name="mayBeEmpty"/>: items may take no byte, and the value has more than
+    /// <see cref="AvroLimits.MaxEmptyItems"/> of them.</exception>
     public void WriteCount(int count, bool mayBeEmpty, string field)
     {
         if (mayBeEmpty && (_empty += count) > AvroLimits.MaxEmptyItems)
-            throw new AvroEncodeException(field, $"The value has {_empty} items that may be empty; at most {AvroLimits.MaxEmptyItems} are allowed.");
+            throw new AvroEncodeException(field,
+                $"The value has {_empty} items that may be empty; at most {AvroLimits.MaxEmptyItems} are allowed.");
         WriteLong(count);
     }
 

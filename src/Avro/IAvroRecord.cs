@@ -2,7 +2,10 @@ using Avro.Specific;
 
 namespace KafkaEventSourcing.Avro;
 
-/// <summary>A value whose type was generated from an Avro record schema. It is also an <see cref="ISpecificRecord"/>, so Confluent's serializers take it.</summary>
+/// <summary>
+/// A value whose type was generated from an Avro record schema. It is also an <see cref="ISpecificRecord"/>, so Confluent's serializers
+/// take it.
+/// </summary>
 public interface IAvroRecord : ISpecificRecord
 {
     /// <summary>Writes the value in Avro's binary encoding, without any framing.</summary>

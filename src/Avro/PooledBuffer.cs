@@ -3,8 +3,8 @@ using System.Buffers;
 namespace KafkaEventSourcing.Avro;
 
 /// <summary>
-/// A buffer to encode into again and again, of pooled memory: one that has grown beyond 64 KiB for a large message goes back to the pool when it is cleared, so that what encodes messages does not keep the memory of the largest one.
-/// Not thread-safe.
+/// A buffer to encode into again and again, of pooled memory: one that has grown beyond 64 KiB for a large message goes back to the pool
+/// when it is cleared, so that what encodes messages does not keep the memory of the largest one. Not thread-safe.
 /// </summary>
 public sealed class PooledBuffer : IBufferWriter<byte>
 {
@@ -63,7 +63,8 @@ public sealed class PooledBuffer : IBufferWriter<byte>
         int wanted = Math.Max(1, sizeHint);
         if (_bytes.Length - WrittenCount >= wanted)
             return;
-        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(Smallest, checked(WrittenCount + wanted))); // the pool's sizes are powers of two
+        // the pool's sizes are powers of two
+        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(Smallest, checked(WrittenCount + wanted)));
         WrittenSpan.CopyTo(larger);
         if (_bytes.Length > 0)
             ArrayPool<byte>.Shared.Return(_bytes);

@@ -3,14 +3,25 @@ using KafkaEventSourcing.Avro.Messages;
 
 namespace KafkaEventSourcing.Avro;
 
-/// <summary>Commands that only the engine sends (<see cref="ProcessMessages"/>), as they are in a record and as a process decides them.</summary>
+/// <summary>
+/// Commands that only the engine sends (<see cref="ProcessMessages"/>), as they are in a record and as a process decides them.
+/// </summary>
 public static class ProcessMessageCodec
 {
-    /// <summary>The type of the record that carries a command of <paramref name="commandType"/>: that type itself, unless only the engine sends it.</summary>
+    /// <summary>
+    /// The type of the record that carries a command of <paramref name="commandType"/>: that type itself, unless only the engine sends it.
+    /// </summary>
     public static Type RecordTypeOf(Type commandType) =>
-        commandType == typeof(CommandCompleted) ? typeof(CommandAnswered) : commandType == typeof(KafkaEventSourcing.TimerElapsed) ? typeof(Messages.TimerElapsed) : commandType;
+        commandType == typeof(CommandCompleted)
+            ? typeof(CommandAnswered)
+            : commandType == typeof(KafkaEventSourcing.TimerElapsed)
+            ? typeof(Messages.TimerElapsed)
+            : commandType;
 
-    /// <summary>What a process decides on <paramref name="record"/>; of other records they themselves. False: the record is malformed, and <paramref name="error"/> says how.</summary>
+    /// <summary>
+    /// What a process decides on <paramref name="record"/>; of other records they themselves. False: the record is malformed, and
+    /// <paramref name="error"/> says how.
+    /// </summary>
     public static bool TryDecode(IAvroRecord record, [NotNullWhen(true)] out object? command, [NotNullWhen(false)] out string? error)
     {
         (command, error) = record switch
@@ -24,7 +35,8 @@ public static class ProcessMessageCodec
 
     private static (object? Command, string? Error) Decode(CommandAnswered answered)
     {
-        if (!CommandId.TryParse(answered.CommandId, out CommandId commandId, out string? error) || !AggregateId.TryParse(answered.AggregateId, out AggregateId aggregateId, out error))
+        if (!CommandId.TryParse(answered.CommandId, out CommandId commandId, out string? error)
+            || !AggregateId.TryParse(answered.AggregateId, out AggregateId aggregateId, out error))
             return (null, $"The outcome of the step '{answered.Step}' cannot be told: {error}");
         CommandResultKind? outcome = answered.Outcome switch
         {

@@ -30,15 +30,19 @@ internal sealed class RegisteredSchemas(ISchemaRegistryClient registry)
         }
         catch (SchemaRegistryException unknown) when (unknown.ErrorCode is SubjectNotFound or VersionNotFound or SchemaNotFound)
         {
-            throw new UndecodableMessageException(UndecodableReason.UnknownSchemaId, $"The {name} is not in the Schema Registry, or one that it refers to is not.", unknown);
+            throw new UndecodableMessageException(UndecodableReason.UnknownSchemaId,
+                $"The {name} is not in the Schema Registry, or one that it refers to is not.", unknown);
         }
         catch (SchemaParseException unusable)
         {
-            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema, $"The {name} cannot be read: {unusable.Message}", unusable);
+            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema,
+                $"The {name} cannot be read: {unusable.Message}", unusable);
         }
-        catch (Exception away) when (away is HttpRequestException or SchemaRegistryException or TimeoutException or OperationCanceledException)
+        catch (Exception away) when (away is HttpRequestException or SchemaRegistryException or TimeoutException
+            or OperationCanceledException)
         {
-            // Refused connections, 5xx, refused credentials, and the HTTP client's time limit, which it tells as a cancellation: none says anything of the message.
+            // Refused connections, 5xx, refused credentials, and the HTTP client's time limit, which it tells as a cancellation: none says
+            // anything of the message.
             throw new HttpRequestException($"The Schema Registry did not return the {name}: {away.Message}", away);
         }
     }
@@ -50,7 +54,8 @@ internal sealed class RegisteredSchemas(ISchemaRegistryClient registry)
         {
             if (!read.Add((reference.Subject, reference.Version)))
                 continue;
-            RegisteredSchema referenced = await registry.GetRegisteredSchemaAsync(reference.Subject, reference.Version, ignoreDeletedSchemas: false).ConfigureAwait(false);
+            RegisteredSchema referenced = await registry.GetRegisteredSchemaAsync(reference.Subject, reference.Version,
+                ignoreDeletedSchemas: false).ConfigureAwait(false);
             await ReadReferences(referenced.Schema, parser, read).ConfigureAwait(false);
             parser.Read(referenced.SchemaString);
         }

@@ -8,8 +8,9 @@ namespace KafkaEventSourcing.Avro;
 internal delegate T ResolvedRead<out T>(ref AvroReader reader);
 
 /// <summary>
-/// Makes the code that reads what another schema wrote into a generated type, once for each such schema: it is compiled, so that old versions are read about as fast as the current one is by the generated code. Fields
-/// are set as generated code names them: <c>_f</c> and their place.
+/// Makes the code that reads what another schema wrote into a generated type, once for each such schema: it is compiled, so that old
+/// versions are read about as fast as the current one is by the generated code. Fields are set as generated code names them: <c>_f</c> and
+/// their place.
 /// </summary>
 internal sealed class ResolvedReader
 {
@@ -27,7 +28,8 @@ internal sealed class ResolvedReader
     {
         var compiler = new ResolvedReader();
         ParameterExpression reader = Expression.Parameter(ReaderRef, "reader");
-        Expression read = Expression.Invoke(Expression.Field(Expression.Constant(compiler.RecordOf(resolution, type)), nameof(RecordCode<object>.Read)), reader);
+        Expression read = Expression.Invoke(Expression.Field(Expression.Constant(compiler.RecordOf(resolution, type)),
+            nameof(RecordCode<object>.Read)), reader);
         return Expression.Lambda<AvroRead>(read, reader).Compile();
     }
 
@@ -98,7 +100,8 @@ internal sealed class ResolvedReader
             foreach (int place in resolution.Defaults)
             {
                 FieldInfo field = FieldOf(target.Type, place);
-                Do(Expression.Assign(Expression.Field(target, field), compiler.DefaultOf(resolution.Reader.Fields[place], field.FieldType)));
+                Do(Expression.Assign(Expression.Field(target, field),
+                    compiler.DefaultOf(resolution.Reader.Fields[place], field.FieldType)));
             }
 
             Call(nameof(AvroReader.Leave));
@@ -124,7 +127,9 @@ internal sealed class ResolvedReader
                     Do(Expression.Assign(target, Expression.Call(GeneratedReader(target.Type), reader)));
                     break;
                 case RecordResolution record:
-                    Do(Expression.Assign(target, Expression.Invoke(Expression.Field(Expression.Constant(compiler.RecordOf(record, target.Type)), nameof(RecordCode<object>.Read)), reader)));
+                    Do(Expression.Assign(target,
+                        Expression.Invoke(Expression.Field(Expression.Constant(compiler.RecordOf(record, target.Type)),
+                            nameof(RecordCode<object>.Read)), reader)));
                     break;
                 case ArrayResolution array:
                     ReadArray(array, target);
@@ -186,7 +191,9 @@ internal sealed class ResolvedReader
         {
             ParameterExpression left = Local(typeof(int));
             LabelTarget end = Expression.Label();
-            MethodCallExpression count = items is not null && AvroSkip.MayBeEmpty(items) ? Reading(nameof(AvroReader.ReadEmptyCount)) : Reading(nameof(AvroReader.ReadBlockCount));
+            MethodCallExpression count = items is not null && AvroSkip.MayBeEmpty(items)
+                ? Reading(nameof(AvroReader.ReadEmptyCount))
+                : Reading(nameof(AvroReader.ReadBlockCount));
             Call(nameof(AvroReader.Enter));
             Expression body = Within(() =>
             {
@@ -198,7 +205,8 @@ internal sealed class ResolvedReader
                 Expression.Block(
                     Expression.Assign(left, count),
                     Expression.IfThen(Expression.Equal(left, Expression.Constant(0)), Expression.Break(end)),
-                    Expression.Loop(Expression.IfThenElse(Expression.Equal(left, Expression.Constant(0)), Expression.Break(next), body), next)),
+                    Expression.Loop(Expression.IfThenElse(Expression.Equal(left, Expression.Constant(0)), Expression.Break(next), body),
+                        next)),
                 end));
             Call(nameof(AvroReader.Leave));
         }
@@ -232,7 +240,8 @@ internal sealed class ResolvedReader
             }
 
             MethodCallExpression index = Reading(nameof(AvroReader.ReadIndex), Expression.Constant(union.Branches.Count));
-            SwitchCase[] cases = [.. union.Branches.Select((branch, i) => Expression.SwitchCase(Within(() => Read(branch, target)), Expression.Constant(i)))];
+            SwitchCase[] cases = [.. union.Branches.Select((branch, i) =>
+                Expression.SwitchCase(Within(() => Read(branch, target)), Expression.Constant(i)))];
             Do(Expression.Switch(typeof(void), index, null, null, cases));
         }
 
@@ -259,7 +268,8 @@ internal sealed class ResolvedReader
             if (primitive.IsConverted)
                 meaning = primitive.Writer.Logical!.Value.Kind;
             string from = meaning is LogicalKind.TimestampMillis ? nameof(AvroTime.FromMillis) : nameof(AvroTime.FromMicros);
-            return Expression.Call(typeof(AvroTime), from, null, value.Type == typeof(long) ? value : Expression.Convert(value, typeof(long)));
+            return Expression.Call(typeof(AvroTime), from, null,
+                value.Type == typeof(long) ? value : Expression.Convert(value, typeof(long)));
         }
 
         // What the action adds, as one statement.
@@ -273,11 +283,14 @@ internal sealed class ResolvedReader
             return Expression.Block(typeof(void), inner.Count > 0 ? inner : [Expression.Empty()]);
         }
 
-        private MethodCallExpression Reading(string method, params Expression[] arguments) => Expression.Call(reader, typeof(AvroReader).GetMethod(method, [.. arguments.Select(a => a.Type)])!, arguments);
+        private MethodCallExpression Reading(string method, params Expression[] arguments) =>
+            Expression.Call(reader, typeof(AvroReader).GetMethod(method, [.. arguments.Select(a => a.Type)])!, arguments);
 
         private void Call(string method) => Do(Reading(method));
 
-        private void Fail(string problem) => Do(Expression.Throw(Expression.New(typeof(SchemaMismatchException).GetConstructor([typeof(string)])!, Expression.Constant(problem))));
+        private void Fail(string problem) =>
+            Do(Expression.Throw(Expression.New(typeof(SchemaMismatchException).GetConstructor([typeof(string)])!,
+                Expression.Constant(problem))));
 
         private void Do(Expression statement) => _statements.Add(statement);
     }
@@ -288,11 +301,13 @@ internal sealed class ResolvedReader
     private static FieldInfo FieldOf(Type type, int place) =>
         type.GetField($"_f{place}", BindingFlags.NonPublic | BindingFlags.Instance) ?? throw NotGenerated(type);
 
-    private static InvalidOperationException NotGenerated(Type type) => new($"{type} was not made by this library's generator from the schema that it has.");
+    private static InvalidOperationException NotGenerated(Type type) =>
+        new($"{type} was not made by this library's generator from the schema that it has.");
 
     // What cannot change is made once; collections and records are made for each value.
     private Expression DefaultOf(SchemaField field, Type type) =>
-        (Expression)typeof(ResolvedReader).GetMethod(nameof(DefaultOf), 1, BindingFlags.NonPublic | BindingFlags.Instance, [typeof(SchemaField)])!.MakeGenericMethod(type).Invoke(this, [field])!;
+        (Expression)typeof(ResolvedReader).GetMethod(nameof(DefaultOf), 1, BindingFlags.NonPublic | BindingFlags.Instance,
+            [typeof(SchemaField)])!.MakeGenericMethod(type).Invoke(this, [field])!;
 
     private Expression DefaultOf<T>(SchemaField field)
     {

@@ -7,8 +7,8 @@ using KafkaEventSourcing.Avro.Schemas;
 namespace KafkaEventSourcing.Avro;
 
 /// <summary>
-/// A short name of a schema that changes with what its values are: names, types, symbols, logical types and defaults. Documentation, aliases and the layout of the text leave it as it is, and so do the machine's time
-/// zone and language.
+/// A short name of a schema that changes with what its values are: names, types, symbols, logical types and defaults. Documentation,
+/// aliases and the layout of the text leave it as it is, and so do the machine's time zone and language.
 /// </summary>
 internal static class SchemaFingerprint
 {

@@ -23,7 +23,8 @@ public enum UndecodableReason
 public sealed class UndecodableMessageException : Exception
 {
     /// <summary>Creates the error.</summary>
-    public UndecodableMessageException(UndecodableReason reason, string message, Exception? inner = null) : base(message, inner) => Reason = reason;
+    public UndecodableMessageException(UndecodableReason reason, string message, Exception? inner = null)
+        : base(message, inner) => Reason = reason;
 
     /// <summary>Why.</summary>
     public UndecodableReason Reason { get; }

@@ -4,8 +4,8 @@ using System.Buffers.Binary;
 namespace KafkaEventSourcing.Avro;
 
 /// <summary>
-/// Confluent's wire format: a zero byte, the schema id (4 bytes, big endian), the value. Or a one and the schema's GUID (16 bytes, big endian), which may be in a header of the record instead; then the record's value is
-/// the value alone.
+/// Confluent's wire format: a zero byte, the schema id (4 bytes, big endian), the value. Or a one and the schema's GUID (16 bytes, big
+/// endian), which may be in a header of the record instead; then the record's value is the value alone.
 /// </summary>
 /// <remarks>Source: Confluent, "Formats, Serializers, and Deserializers", section "Wire format".</remarks>
 public static class WireFormat

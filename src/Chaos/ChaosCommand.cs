@@ -16,13 +16,21 @@ internal static class ChaosCommand
     public static RootCommand Create()
     {
         var command = new RootCommand(
-            "run several nodes of an application, send commands, kill, pause and cut off nodes and servers by a seeded plan, and check that what callers were told can be");
-        var application = new Argument<string[]>("application") { Description = "after --: how a node is started, such as dotnet Banking.dll run (default: a small built-in application)", Arity = ArgumentArity.ZeroOrMore };
-        Option<long> seed = Number("--seed", "decides faults and load (default: a new one each time)", TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
+            "run several nodes of an application, send commands, kill, pause and cut off nodes and servers by a seeded plan, and check "
+                + "that what callers were told can be");
+        var application = new Argument<string[]>("application")
+        {
+            Description = "after --: how a node is started, such as dotnet Banking.dll run (default: a small built-in application)",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        Option<long> seed = Number("--seed", "decides faults and load (default: a new one each time)",
+            TimeProvider.System.GetUtcNow().ToUnixTimeSeconds());
         Option<int> runs = Count("--runs", "how many seeds, one after the other", 1);
         Option<int> nodes = Count("--nodes", "nodes of the application", Defaults.Nodes);
-        Option<TimeSpan> duration = Time("--duration", "how long faults begin in a run; its load lasts until the last one is over", Defaults.Duration);
-        Option<TimeSpan> session = Time("--session-timeout", "after what silence a node's partitions go to others", Defaults.SessionTimeout);
+        Option<TimeSpan> duration = Time("--duration", "how long faults begin in a run; its load lasts until the last one is over",
+            Defaults.Duration);
+        Option<TimeSpan> session = Time("--session-timeout", "after what silence a node's partitions go to others",
+            Defaults.SessionTimeout);
         Option<TimeSpan> every = Time("--fault-every", "mean time from one fault to the next", Defaults.FaultEvery);
         Option<int> calls = Count("--calls", "the least number of calls: the load of a run lasts until they are made", Defaults.Calls);
         Option<int> callers = Count("--callers", "concurrent callers", Defaults.Callers);
@@ -31,25 +39,46 @@ internal static class ChaosCommand
         Option<int> standbys = Count("--standbys", "warm copies of each partition", Defaults.Standbys);
         Option<TimeSpan> patience = Time("--patience", "how long after the last fault all must be answered and settled", Defaults.Patience);
         // Without the variables of other commands: a shell that is set up for production must not be enough to put it under fire.
-        var kafka = new Option<string?>("--kafka") { Description = "Kafka brokers to use, host:port[,host:port], with --registry and --mongodb (default: embedded servers are started)" };
+        var kafka = new Option<string?>("--kafka")
+        {
+            Description = "Kafka brokers to use, host:port[,host:port], with --registry and --mongodb (default: embedded servers are "
+                + "started)",
+        };
         var registry = new Option<string?>("--registry") { Description = "Schema Registry to use" };
         var mongo = new Option<string?>("--mongodb") { Description = "MongoDB to use, a connection string" };
-        var settings = new Option<string[]>("--kafka-setting") { Description = "a librdkafka setting, name=value, for all clients of these brokers; may be repeated" };
-        var faults = new Option<string[]>("--faults") { Description = $"the kinds of faults, with commas between (default: all). {string.Join(", ", Kinds.Keys)}", AllowMultipleArgumentsPerToken = true };
-        var load = new Option<FileInfo?>("--load") { Description = "a workload as JSON (default: the examples of the application's API page)" };
-        var output = new Option<string?>("--output") { Description = "folder for the files of each run (default: data/chaos, and only of runs with a violation)" };
+        var settings = new Option<string[]>("--kafka-setting")
+        {
+            Description = "a librdkafka setting, name=value, for all clients of these brokers; may be repeated",
+        };
+        var faults = new Option<string[]>("--faults")
+        {
+            Description = $"the kinds of faults, with commas between (default: all). {string.Join(", ", Kinds.Keys)}",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var load = new Option<FileInfo?>("--load")
+        {
+            Description = "a workload as JSON (default: the examples of the application's API page)",
+        };
+        var output = new Option<string?>("--output")
+        {
+            Description = "folder for the files of each run (default: data/chaos, and only of runs with a violation)",
+        };
         var plan = new Option<bool>("--plan") { Description = "print the faults of the seed and do nothing" };
         command.Arguments.Add(application);
-        foreach (Option option in (Option[])[seed, runs, nodes, duration, session, every, calls, callers, pause, partitions, standbys, patience, kafka, registry, mongo, settings, faults, load, output, plan])
+        foreach (Option option in (Option[])[seed, runs, nodes, duration, session, every, calls, callers, pause, partitions, standbys,
+            patience, kafka, registry, mongo, settings, faults, load, output, plan])
             command.Options.Add(option);
         command.SetAction(async (result, cancellationToken) =>
         {
-            ServerAddresses? servers = ServersOf(result.GetValue(kafka), result.GetValue(settings) ?? [], result.GetValue(registry), result.GetValue(mongo));
+            ServerAddresses? servers = ServersOf(result.GetValue(kafka), result.GetValue(settings) ?? [], result.GetValue(registry),
+                result.GetValue(mongo));
             var options = new ChaosOptions
             {
                 Seed = result.GetValue(seed),
                 Servers = servers,
-                Session = servers is null ? "" : string.Create(CultureInfo.InvariantCulture, $"at{TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()}"),
+                Session = servers is null
+                    ? ""
+                    : string.Create(CultureInfo.InvariantCulture, $"at{TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()}"),
                 Nodes = result.GetValue(nodes),
                 Duration = result.GetValue(duration),
                 SessionTimeout = result.GetValue(session),
@@ -67,17 +96,24 @@ internal static class ChaosCommand
                 throw new InvalidInputException("--runs", $"--runs is {result.GetValue(runs)}; it must be at least 1.");
             if (result.GetValue(plan))
             {
-                foreach (Fault fault in Enumerable.Range(0, result.GetValue(runs)).SelectMany(r => FaultPlan.Of(options with { Seed = options.Seed + r })))
+                foreach (Fault fault in Enumerable.Range(0, result.GetValue(runs)).SelectMany(r =>
+                    FaultPlan.Of(options with { Seed = options.Seed + r })))
                     Console.WriteLine(fault);
                 return ExitCodes.Done;
             }
 
             if (result.GetValue(load) is { Exists: false } missing)
                 throw new InvalidInputException("--load", $"--load: there is no file {missing.FullName}.");
-            string? workload = result.GetValue(load) is { } file ? await File.ReadAllTextAsync(file.FullName, cancellationToken).ConfigureAwait(false) : null;
+            string? workload = result.GetValue(load) is { } file
+                ? await File.ReadAllTextAsync(file.FullName, cancellationToken).ConfigureAwait(false)
+                : null;
             string[] named = result.GetValue(application) ?? [];
-            DomainUnderTest domain = named.Length == 0 ? DomainUnderTest.Wallets with { Load = workload ?? DomainUnderTest.Wallets.Load } : DomainUnderTest.Of(named, workload);
-            var trial = new ChaosSession(domain, options, result.GetValue(runs), Path.GetFullPath(result.GetValue(output) ?? Path.Combine("data", "chaos")), result.GetValue(output) is not null, TimeProvider.System);
+            DomainUnderTest domain = named.Length == 0
+                ? DomainUnderTest.Wallets with { Load = workload ?? DomainUnderTest.Wallets.Load }
+                : DomainUnderTest.Of(named, workload);
+            var trial = new ChaosSession(domain, options, result.GetValue(runs),
+                Path.GetFullPath(result.GetValue(output) ?? Path.Combine("data", "chaos")), result.GetValue(output) is not null,
+                TimeProvider.System);
             return await trial.Run(Console.WriteLine, cancellationToken).ConfigureAwait(false) ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;
@@ -108,14 +144,20 @@ internal static class ChaosCommand
         return FileSizeLimit.IsSupported ? kinds : [.. kinds.Where(k => k != FaultKind.FullDisk)];
     }
 
-    private static Option<long> Number(string name, string description, long fallback) => new(name) { Description = description, DefaultValueFactory = _ => fallback };
+    private static Option<long> Number(string name, string description, long fallback) =>
+        new(name) { Description = description, DefaultValueFactory = _ => fallback };
 
     private static Option<int> Count(string name, string description, int fallback) =>
-        new(name) { Description = string.Create(CultureInfo.InvariantCulture, $"{description} (default {fallback})"), DefaultValueFactory = _ => fallback };
+        new(name)
+        {
+            Description = string.Create(CultureInfo.InvariantCulture, $"{description} (default {fallback})"),
+            DefaultValueFactory = _ => fallback,
+        };
 
     private static Option<TimeSpan> Time(string name, string description, TimeSpan fallback) => new(name)
     {
-        Description = string.Create(CultureInfo.InvariantCulture, $"{description}, such as 500ms, 30s, 5m, 1h (default {fallback.TotalSeconds:0.###}s)"),
+        Description = string.Create(CultureInfo.InvariantCulture,
+            $"{description}, such as 500ms, 30s, 5m, 1h (default {fallback.TotalSeconds:0.###}s)"),
         DefaultValueFactory = _ => fallback,
         CustomParser = result =>
         {
@@ -133,7 +175,8 @@ internal static class ChaosCommand
         {
             if (!text.EndsWith(unit, StringComparison.Ordinal))
                 continue;
-            bool isNumber = double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number) && number * milliseconds < int.MaxValue;
+            bool isNumber = double.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.AllowDecimalPoint,
+                CultureInfo.InvariantCulture, out double number) && number * milliseconds < int.MaxValue;
             time = isNumber ? TimeSpan.FromMilliseconds(number * milliseconds) : default;
             return isNumber;
         }

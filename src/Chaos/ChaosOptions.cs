@@ -13,7 +13,9 @@ internal sealed record ChaosOptions
     /// <summary>Servers that are there already; null, the default: embedded ones are started.</summary>
     public ServerAddresses? Servers { get; init; }
 
-    /// <summary>Tells the runs of one session from those of others on servers that stay; empty where the servers are the session's own.</summary>
+    /// <summary>
+    /// Tells the runs of one session from those of others on servers that stay; empty where the servers are the session's own.
+    /// </summary>
     public string Session { get; init; } = "";
 
     /// <summary>What the ids of the run's aggregates and commands begin with.</summary>
@@ -34,7 +36,9 @@ internal sealed record ChaosOptions
     /// <summary>The kinds of faults that may happen.</summary>
     public IReadOnlyList<FaultKind> Faults { get; init; } = Enum.GetValues<FaultKind>();
 
-    /// <summary>How many calls are made at least: the load lasts longer than <see cref="Duration"/> where a busy machine makes fewer in it.</summary>
+    /// <summary>
+    /// How many calls are made at least: the load lasts longer than <see cref="Duration"/> where a busy machine makes fewer in it.
+    /// </summary>
     public int Calls { get; init; }
 
     /// <summary>Concurrent callers.</summary>
@@ -56,24 +60,32 @@ internal sealed record ChaosOptions
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()
     {
-        Check("--kafka", Servers is null || Servers.AreComplete(mongoDB: true), "--kafka, --registry and --mongodb go together: give all three, or none to have servers started.");
+        Check("--kafka", Servers is null || Servers.AreComplete(mongoDB: true),
+            "--kafka, --registry and --mongodb go together: give all three, or none to have servers started.");
         Check("--nodes", Nodes is >= 1 and <= 20, $"--nodes is {Nodes}; it must be from 1 to 20.");
-        Check("--duration", Duration >= TimeSpan.FromSeconds(1) && Duration <= TimeSpan.FromDays(7), $"--duration is {Duration.TotalSeconds:0.#} s; it must be from 1 s to 7 d.");
-        Check("--session-timeout", SessionTimeout >= TimeSpan.FromSeconds(1) && SessionTimeout <= TimeSpan.FromMinutes(5), $"--session-timeout is {SessionTimeout.TotalSeconds:0.#} s; it must be from 1 s to 5 min.");
-        Check("--fault-every", FaultEvery >= TimeSpan.FromMilliseconds(100), $"--fault-every is {FaultEvery.TotalSeconds:0.###} s; it must be at least 100 ms.");
+        Check("--duration", Duration >= TimeSpan.FromSeconds(1) && Duration <= TimeSpan.FromDays(7),
+            $"--duration is {Duration.TotalSeconds:0.#} s; it must be from 1 s to 7 d.");
+        Check("--session-timeout", SessionTimeout >= TimeSpan.FromSeconds(1) && SessionTimeout <= TimeSpan.FromMinutes(5),
+            $"--session-timeout is {SessionTimeout.TotalSeconds:0.#} s; it must be from 1 s to 5 min.");
+        Check("--fault-every", FaultEvery >= TimeSpan.FromMilliseconds(100),
+            $"--fault-every is {FaultEvery.TotalSeconds:0.###} s; it must be at least 100 ms.");
         Check("--calls", Calls >= 0, $"--calls is {Calls}; it must not be negative.");
         Check("--callers", Callers is >= 1 and <= 1_000, $"--callers is {Callers}; it must be from 1 to 1,000.");
-        Check("--pause", Pause >= TimeSpan.Zero && Pause <= TimeSpan.FromMinutes(1), $"--pause is {Pause.TotalSeconds:0.###} s; it must be from 0 to 1 min.");
+        Check("--pause", Pause >= TimeSpan.Zero && Pause <= TimeSpan.FromMinutes(1),
+            $"--pause is {Pause.TotalSeconds:0.###} s; it must be from 0 to 1 min.");
         // What is somebody else's, and what leads past a proxy, cannot be spoiled.
-        Check("--faults", Servers is null || Faults.All(CanBefallNodes), "--faults: on servers of your own only nodes and the ways between them have faults: "
+        Check("--faults", Servers is null || Faults.All(CanBefallNodes),
+            "--faults: on servers of your own only nodes and the ways between them have faults: "
             + $"{string.Join(", ", Enum.GetValues<FaultKind>().Where(CanBefallNodes).Select(Fault.NameOf))}.");
         Check("--partitions", Partitions is >= 1 and <= 1_000, $"--partitions is {Partitions}; it must be from 1 to 1,000.");
-        Check("--standbys", Standbys >= 0 && Standbys < Math.Max(1, Nodes), $"--standbys is {Standbys}; it must be at least 0 and less than the {Nodes} nodes.");
+        Check("--standbys", Standbys >= 0 && Standbys < Math.Max(1, Nodes),
+            $"--standbys is {Standbys}; it must be at least 0 and less than the {Nodes} nodes.");
         Check("--patience", Patience >= TimeSpan.FromSeconds(5), $"--patience is {Patience.TotalSeconds:0.#} s; it must be at least 5 s.");
     }
 
     /// <summary>Whether a kind of fault needs nothing but a node and the other nodes.</summary>
-    public static bool CanBefallNodes(FaultKind kind) => kind is FaultKind.KillNode or FaultKind.WipeNode or FaultKind.EndNode or FaultKind.PauseNode
+    public static bool CanBefallNodes(FaultKind kind) => kind is FaultKind.KillNode or FaultKind.WipeNode or FaultKind.EndNode
+        or FaultKind.PauseNode
         or FaultKind.FreezeNode or FaultKind.CutNodes or FaultKind.StallNodes or FaultKind.FullDisk or FaultKind.JumpClock;
 
     private static void Check(string field, bool holds, string message)

@@ -9,7 +9,10 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Chaos;
 
-/// <summary>One run: load and faults for a while, then rest, then the verdict. Its aggregates have ids of their own, so that many runs can follow one another on one cluster.</summary>
+/// <summary>
+/// One run: load and faults for a while, then rest, then the verdict. Its aggregates have ids of their own, so that many runs can follow
+/// one another on one cluster.
+/// </summary>
 internal sealed class ChaosRun
 {
     private const int SideBySide = 64;
@@ -28,7 +31,8 @@ internal sealed class ChaosRun
     private long _loadEnded;
     private readonly FaultInjector _injector;
 
-    public ChaosRun(ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, EntryPoints entryPoints, TimeProvider time)
+    public ChaosRun(ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, EntryPoints entryPoints,
+        TimeProvider time)
     {
         (_cluster, _domain, _options, _entryPoints, _time) = (cluster, domain, options, entryPoints, time);
         _run = options.RunName;
@@ -71,9 +75,11 @@ internal sealed class ChaosRun
         await _injector.MendAll(cancellationToken).ConfigureAwait(false);
         _isReady = await _cluster.BecomesReady(_options.Patience, cancellationToken).ConfigureAwait(false);
         if (!_isReady)
-            _violations.Add(new ChaosViolation("not ready", $"{_options.Patience.TotalSeconds:0} s after the last fault not all nodes serve."));
+            _violations.Add(new ChaosViolation("not ready",
+                $"{_options.Patience.TotalSeconds:0} s after the last fault not all nodes serve."));
         if (await Task.WhenAny(calling, Task.Delay(_options.Patience, _time, cancellationToken)).ConfigureAwait(false) != calling)
-            _violations.Add(new ChaosViolation("not answered", $"{_options.Patience.TotalSeconds:0} s after the last fault there are commands that have no outcome: {OpenCommands()}"));
+            _violations.Add(new ChaosViolation("not answered",
+                $"{_options.Patience.TotalSeconds:0} s after the last fault there are commands that have no outcome: {OpenCommands()}"));
         await stop.CancelAsync().ConfigureAwait(false);
         await calling.ConfigureAwait(false);
         if (_violations.Count > 0)
@@ -94,7 +100,9 @@ internal sealed class ChaosRun
         {
             if (still == 0 && before.End >= 0 && _time.GetElapsedTime(started) > _options.Patience)
             {
-                _violations.Add(new ChaosViolation("not settled", $"{_options.Patience.TotalSeconds:0} s after all was answered {before.Open} processes have not come to their end, or events are still written: {string.Join(", ", Unsettled.Select(a => a.Key).Take(5))}"));
+                _violations.Add(new ChaosViolation("not settled",
+                    $"{_options.Patience.TotalSeconds:0} s after all was answered {before.Open} processes have not come to their end, or "
+                        + $"events are still written: {string.Join(", ", Unsettled.Select(a => a.Key).Take(5))}"));
                 return;
             }
 
@@ -109,7 +117,8 @@ internal sealed class ChaosRun
     }
 
     // Processes that are not known to have come to their end.
-    private IEnumerable<KeyValuePair<AggregateId, AggregateDefinition>> Unsettled => _workload.Aggregates.Where(a => a.Value.Reacts && !_settled.ContainsKey(a.Key));
+    private IEnumerable<KeyValuePair<AggregateId, AggregateDefinition>> Unsettled =>
+        _workload.Aggregates.Where(a => a.Value.Reacts && !_settled.ContainsKey(a.Key));
 
     // There may be as many as commands: they are asked for side by side.
     private async Task<int> OpenProcesses(CancellationToken cancellationToken)
@@ -119,9 +128,11 @@ internal sealed class ChaosRun
         List<(AggregateId Id, AggregateDefinition Aggregate, ChaosNode Node)> asked =
             [.. Unsettled.Select((a, n) => (a.Key, a.Value, _cluster.Nodes[n % _cluster.Nodes.Count]))];
         int open = 0;
-        await Parallel.ForEachAsync(asked, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken }, async (one, stopping) =>
+        await Parallel.ForEachAsync(asked,
+            new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken }, async (one, stopping) =>
         {
-            (bool isAnswered, AggregateView? view) = await _workload.Read(one.Node, one.Aggregate, one.Id, ReadConsistency.Strong, "at rest", stopping).ConfigureAwait(false);
+            (bool isAnswered, AggregateView? view) = await _workload.Read(one.Node, one.Aggregate, one.Id, ReadConsistency.Strong,
+                "at rest", stopping).ConfigureAwait(false);
             if (isAnswered && (view is null || isSettled(view.State)))
                 _settled[one.Id] = true;
             else
@@ -162,15 +173,25 @@ internal sealed class ChaosRun
 
         foreach ((string answer, int times) in _workload.Unexpected)
             _violations.Add(new ChaosViolation("unexpected answer", $"{answer} ({times} times)"));
-        return new ChaosResult { Seed = _options.Seed, Violations = _violations, Verdicts = verdicts, Faults = _injector.Done, Calls = calls, Events = events };
+        return new ChaosResult
+        {
+            Seed = _options.Seed,
+            Violations = _violations,
+            Verdicts = verdicts,
+            Faults = _injector.Done,
+            Calls = calls,
+            Events = events,
+        };
     }
 
-    private async Task<List<RecordedEvent>> ReadEvents(AggregateDefinition aggregate, IReadOnlyDictionary<int, long> starts, CancellationToken cancellationToken)
+    private async Task<List<RecordedEvent>> ReadEvents(
+        AggregateDefinition aggregate, IReadOnlyDictionary<int, long> starts, CancellationToken cancellationToken)
     {
         var events = new List<RecordedEvent>();
         foreach ((int partition, long start) in starts.OrderBy(s => s.Key))
         {
-            await foreach (RecordedEvent recorded in _entryPoints.Logs[aggregate.Name].ReadPartitionAsync(partition, start, cancellationToken).ConfigureAwait(false))
+            await foreach (RecordedEvent recorded in _entryPoints.Logs[aggregate.Name].ReadPartitionAsync(partition, start,
+                cancellationToken).ConfigureAwait(false))
             {
                 if (recorded.AggregateId.Value.StartsWith($"{_run}-", StringComparison.Ordinal))
                     events.Add(recorded);
@@ -186,7 +207,8 @@ internal sealed class ChaosRun
         List<RecordedCall> all = [.. _workload.Histories.Values.SelectMany(h => h.Take()).Where(c => c.Command is not null)];
         foreach (RecordedCall call in all.Where(c => c.Answer is CallAnswer.Told { Result: not CommandResult.Faulted }))
             told.Add(call.Command!.CommandId);
-        return string.Join(", ", all.Where(c => !told.Contains(c.Command!.CommandId)).DistinctBy(c => c.Command!.CommandId).Select(c => $"{c.Command!.CommandId} to {c.AggregateId}").Take(5));
+        return string.Join(", ", all.Where(c => !told.Contains(c.Command!.CommandId)).DistinctBy(c => c.Command!.CommandId).Select(c =>
+            $"{c.Command!.CommandId} to {c.AggregateId}").Take(5));
     }
 
     private void Count(ChaosResult result, ChaosFigures figures)

@@ -6,7 +6,9 @@ using KafkaEventSourcing.Chaos.Verdict;
 
 namespace KafkaEventSourcing.Chaos;
 
-/// <summary>Runs of one seed after the other on one cluster, and at the end the comparison of events, state stores and read models.</summary>
+/// <summary>
+/// Runs of one seed after the other on one cluster, and at the end the comparison of events, state stores and read models.
+/// </summary>
 internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options, int runs, string output, bool keepAll, TimeProvider time)
 {
     /// <summary>Runs them, telling <paramref name="tell"/> of each.</summary>
@@ -22,20 +24,28 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
             await using (cluster.ConfigureAwait(false))
             {
                 JsonNode api = await ApiOf(cluster.Nodes[0].Http!.BaseAddress!, cancellationToken).ConfigureAwait(false);
-                DomainUnderTest present = domain with { Aggregates = [.. domain.Aggregates.Where(a => api["paths"]![$"/{a.Name}/{{id}}"] is not null)] };
-                Workload workload = domain.Load is { } load ? Workload.Parse(load, present.Aggregates) : Workload.OfExamples(api, present.Aggregates);
-                EntryPoints entryPoints = await EntryPoints.Open(api["info"]!["title"]!.GetValue<string>(), present, cluster.Servers.OfChecker, time, cancellationToken).ConfigureAwait(false);
+                DomainUnderTest present = domain with
+                {
+                    Aggregates = [.. domain.Aggregates.Where(a => api["paths"]![$"/{a.Name}/{{id}}"] is not null)],
+                };
+                Workload workload = domain.Load is { } load
+                    ? Workload.Parse(load, present.Aggregates)
+                    : Workload.OfExamples(api, present.Aggregates);
+                EntryPoints entryPoints = await EntryPoints.Open(api["info"]!["title"]!.GetValue<string>(), present,
+                    cluster.Servers.OfChecker, time, cancellationToken).ConfigureAwait(false);
                 await using (entryPoints.ConfigureAwait(false))
                 {
                     for (int run = 0; run < runs && figures.NotReady == 0; run++)
                     {
                         ChaosOptions seeded = options with { Seed = options.Seed + run };
-                        ChaosResult result = await new ChaosRun(cluster, present, workload, seeded, entryPoints, time).Run(figures, cancellationToken).ConfigureAwait(false);
+                        ChaosResult result = await new ChaosRun(cluster, present, workload, seeded, entryPoints, time).Run(figures,
+                            cancellationToken).ConfigureAwait(false);
                         well &= await Tell(result, cluster, tell, cancellationToken).ConfigureAwait(false);
                     }
                 }
 
-                if (figures.NotReady == 0 && await cluster.Verify(options.Patience, cancellationToken).ConfigureAwait(false) is { } difference)
+                if (figures.NotReady == 0
+                    && await cluster.Verify(options.Patience, cancellationToken).ConfigureAwait(false) is { } difference)
                 {
                     well = false;
                     figures.Violations++;
@@ -70,7 +80,10 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
     // No call of a caller: the first one makes the whole document, which takes a node that has just started long when its cores are busy.
     private static async Task<JsonNode> ApiOf(Uri node, CancellationToken cancellationToken)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = node, Timeout = TimeSpan.FromMinutes(2) };
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+        {
+            BaseAddress = node, Timeout = TimeSpan.FromMinutes(2),
+        };
         return JsonNode.Parse(await http.GetStringAsync("/openapi.json", cancellationToken).ConfigureAwait(false))!;
     }
 
@@ -85,7 +98,8 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
         }
 
         tell(string.Create(CultureInfo.InvariantCulture,
-            $"seed {result.Seed}: {result.Faults.Count} faults, {result.Verdicts.Values.Sum(v => v.Commands - v.SentAgain):N0} commands, {result.Verdicts.Values.Sum(v => v.Reads):N0} strong reads: {(well ? "no violation" : "VIOLATION")}"));
+            $"seed {result.Seed}: {result.Faults.Count} faults, {result.Verdicts.Values.Sum(v => v.Commands - v.SentAgain):N0} "
+                + $"commands, {result.Verdicts.Values.Sum(v => v.Reads):N0} strong reads: {(well ? "no violation" : "VIOLATION")}"));
         foreach (ChaosViolation violation in result.Violations)
             tell(violation.ToString());
         if (!well)

@@ -5,7 +5,10 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Chaos;
 
-/// <summary>The application that is put under fire: how its processes are started, and its pure functions, by which the checker decides again what its nodes have decided.</summary>
+/// <summary>
+/// The application that is put under fire: how its processes are started, and its pure functions, by which the checker decides again what
+/// its nodes have decided.
+/// </summary>
 internal sealed record DomainUnderTest
 {
     /// <summary>Program and first arguments; <c>run</c> or <c>verify</c> and their options follow.</summary>
@@ -20,7 +23,10 @@ internal sealed record DomainUnderTest
     /// <summary>Whether a process has come to its end, by its state; null: the application does not say.</summary>
     public Func<object, bool>? IsSettled { get; init; }
 
-    /// <summary>Says what is wrong with all final states together, given the commands that were sent from outside; null: the application has no such rule.</summary>
+    /// <summary>
+    /// Says what is wrong with all final states together, given the commands that were sent from outside; null: the application has no such
+    /// rule.
+    /// </summary>
     public Func<IReadOnlyDictionary<string, IReadOnlyCollection<FinalState>>, IReadOnlySet<CommandId>, string?>? WhatIsWrong { get; init; }
 
     /// <summary>The built-in one.</summary>
@@ -39,10 +45,14 @@ internal sealed record DomainUnderTest
     {
         string[] start = [.. command.Count > 0 && command[^1] == "run" ? command.Take(command.Count - 1) : command];
         string assembly = start.Select(AssemblyOf).FirstOrDefault(File.Exists)
-            ?? throw new InvalidInputException("--", $"No .NET assembly is named in '{string.Join(' ', command)}'. Say how a node is started, such as: -- dotnet bin/Release/net10.0/Banking.dll run");
+            ?? throw new InvalidInputException("--",
+                $"No .NET assembly is named in '{string.Join(' ', command)}'. Say how a node is started, such as: -- dotnet "
+                    + $"bin/Release/net10.0/Banking.dll run");
         AggregateDefinition[] aggregates = Find(Path.GetFullPath(assembly));
         if (aggregates.Length == 0)
-            throw new InvalidInputException("--", $"There is no static property of the type {nameof(AggregateDefinition)} in {assembly}: without its aggregates a history cannot be checked.");
+            throw new InvalidInputException("--",
+                $"There is no static property of the type {nameof(AggregateDefinition)} in {assembly}: without its aggregates a history "
+                    + $"cannot be checked.");
         return new DomainUnderTest { Command = start, Aggregates = aggregates, Load = load };
     }
 
@@ -65,7 +75,8 @@ internal sealed record DomainUnderTest
         return
         [
             .. types.Where(t => !t.ContainsGenericParameters)
-                .SelectMany(t => t.GetProperties(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+                .SelectMany(t =>
+                    t.GetProperties(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
                 .Where(p => typeof(AggregateDefinition).IsAssignableFrom(p.PropertyType) && p.GetMethod is not null)
                 .Select(p => (AggregateDefinition)p.GetValue(null)!)
                 .DistinctBy(d => d.Name)

@@ -1,6 +1,9 @@
 namespace KafkaEventSourcing.Chaos;
 
-/// <summary>SplitMix64 (Steele, Lea, Flood, 2014): the same numbers for a seed on every runtime, which <see cref="Random"/> does not promise. Not thread-safe.</summary>
+/// <summary>
+/// SplitMix64 (Steele, Lea, Flood, 2014): the same numbers for a seed on every runtime, which <see cref="Random"/> does not promise. Not
+/// thread-safe.
+/// </summary>
 internal sealed class SeededRandom
 {
     private ulong _state;
@@ -26,7 +29,8 @@ internal sealed class SeededRandom
     /// <summary>From <paramref name="least"/> to <paramref name="most"/>, both included.</summary>
     public long Between(long least, long most) => least + (long)(Next() % (ulong)(most - least + 1));
 
-    public TimeSpan Between(TimeSpan least, TimeSpan most) => TimeSpan.FromMilliseconds(Between((long)least.TotalMilliseconds, (long)most.TotalMilliseconds));
+    public TimeSpan Between(TimeSpan least, TimeSpan most) =>
+        TimeSpan.FromMilliseconds(Between((long)least.TotalMilliseconds, (long)most.TotalMilliseconds));
 
     public bool Chance(int percent) => Below(100) < percent;
 

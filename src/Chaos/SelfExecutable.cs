@@ -11,6 +11,8 @@ internal static class SelfExecutable
         string assembly = typeof(SelfExecutable).Assembly.Location;
         string process = Environment.ProcessPath ?? "dotnet";
         // Under a test runner the process is another program; its runtime starts this one as well.
-        return Path.GetFileNameWithoutExtension(process) == "kes-chaos" ? [process] : [Path.GetFileNameWithoutExtension(process) == "dotnet" ? process : "dotnet", assembly];
+        return Path.GetFileNameWithoutExtension(process) == "kes-chaos"
+            ? [process]
+            : [Path.GetFileNameWithoutExtension(process) == "dotnet" ? process : "dotnet", assembly];
     }
 }

@@ -5,8 +5,8 @@ using System.Text;
 namespace KafkaEventSourcing.Cli;
 
 /// <summary>
-/// Standard output that tells when nobody reads it any more; on Unix the console's own writer stays silent then. It writes where the file descriptor is: a file stream keeps a position of its own, and what others who
-/// share the output have written would be overwritten.
+/// Standard output that tells when nobody reads it any more; on Unix the console's own writer stays silent then. It writes where the file
+/// descriptor is: a file stream keeps a position of its own, and what others who share the output have written would be overwritten.
 /// </summary>
 internal static class StandardOutput
 {

@@ -16,7 +16,8 @@ internal static class UpCommand
     public static Command Create()
     {
         var servers = new EmbeddedServers(KafkaPort, RegistryPort, MongoPort);
-        Option<string> data = ServerOptions.Named("--data", "KES_DATA", "data folder (default data/kes)", v => v, Path.Combine("data", "kes"));
+        Option<string> data = ServerOptions.Named("--data", "KES_DATA", "data folder (default data/kes)", v => v,
+            Path.Combine("data", "kes"));
         var embedded = new EmbeddedServerOptions(servers);
         var verbose = new Option<bool>("--verbose") { Description = "log what goes on to standard error" };
         Option<string> logFormat = ServerOptions.CreateLogFormat();
@@ -35,7 +36,8 @@ internal static class UpCommand
             try
             {
                 await using IServers running = await servers.StartAsync(
-                    new ServersRequest { Addresses = new ServerAddresses(), DataDirectory = folder, Settings = embedded.ValuesOf(result) }, loggers, cancellationToken).ConfigureAwait(false);
+                    new ServersRequest { Addresses = new ServerAddresses(), DataDirectory = folder, Settings = embedded.ValuesOf(result) },
+                    loggers, cancellationToken).ConfigureAwait(false);
                 Console.WriteLine($"Kafka            {running.Addresses.Kafka}");
                 Console.WriteLine($"Schema Registry  {running.Addresses.Registry}");
                 Console.WriteLine($"MongoDB          {running.Addresses.MongoDB}");

@@ -19,7 +19,8 @@ public sealed class AggregateBuilder<TState>
             || name.Any(c => !(char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-')))
         {
             throw new InvalidInputException("aggregate",
-                $"The aggregate name '{name}' must start with a lower case letter and have at most {MaxNameLength} lower case letters, digits and hyphens: it becomes part of topic names.");
+                $"The aggregate name '{name}' must start with a lower case letter and have at most {MaxNameLength} lower case letters, "
+                    + $"digits and hyphens: it becomes part of topic names.");
         }
 
         (_name, _initialState) = (name, initialState);
@@ -36,7 +37,8 @@ public sealed class AggregateBuilder<TState>
     public AggregateBuilder<TState> Decides<TCommand>(Func<TState, TCommand, CommandContext, Decision> decide)
         where TCommand : class
     {
-        if (!_deciders.TryAdd(typeof(TCommand), (TState state, object command, in CommandContext context) => decide(state, (TCommand)command, context)))
+        if (!_deciders.TryAdd(typeof(TCommand), (TState state, object command, in CommandContext context) =>
+            decide(state, (TCommand)command, context)))
             throw new InvalidOperationException($"The aggregate '{_name}' already decides {typeof(TCommand).Name}.");
         return this;
     }
@@ -52,8 +54,9 @@ public sealed class AggregateBuilder<TState>
     }
 
     /// <summary>
-    /// Declares what <typeparamref name="TEvent"/> causes, given the state after it: an aggregate that reacts is a process. The outcomes of its commands come back as commands that it decides
-    /// (<see cref="CommandCompleted"/>), its timers as well (<see cref="TimerElapsed"/>). Pure.
+    /// Declares what <typeparamref name="TEvent"/> causes, given the state after it: an aggregate that reacts is a process. The outcomes of
+    /// its commands come back as commands that it decides (<see cref="CommandCompleted"/>), its timers as well
+    /// (<see cref="TimerElapsed"/>). Pure.
     /// </summary>
     /// <exception cref="InvalidOperationException">The type is declared already.</exception>
     public AggregateBuilder<TState> Reacts<TEvent>(Func<TState, TEvent, Reaction> react)
@@ -73,7 +76,8 @@ public sealed class AggregateBuilder<TState>
         if (_evolvers.Count == 0)
             throw new InvalidOperationException($"The aggregate '{_name}' evolves by no event: call {nameof(Evolves)} at least once.");
         if (_reactors.Keys.FirstOrDefault(t => !_evolvers.ContainsKey(t)) is { } stranger)
-            throw new InvalidOperationException($"The aggregate '{_name}' reacts to {stranger.Name}, which it does not evolve by: call {nameof(Evolves)} for it.");
+            throw new InvalidOperationException(
+                $"The aggregate '{_name}' reacts to {stranger.Name}, which it does not evolve by: call {nameof(Evolves)} for it.");
         return new AggregateDefinition<TState>(_name, _initialState, _deciders, _evolvers, _reactors);
     }
 }

@@ -1,6 +1,8 @@
 namespace KafkaEventSourcing;
 
-/// <summary>An <see cref="IAggregateClient{TState}"/> over something that sends commands and something that reads. Thread-safe as these are.</summary>
+/// <summary>
+/// An <see cref="IAggregateClient{TState}"/> over something that sends commands and something that reads. Thread-safe as these are.
+/// </summary>
 public sealed class AggregateClient<TState> : IAggregateClient<TState>
     where TState : class
 {
@@ -10,7 +12,8 @@ public sealed class AggregateClient<TState> : IAggregateClient<TState>
     private readonly TimeProvider _timeProvider;
 
     /// <summary>Creates a client of the aggregates of <paramref name="definition"/>.</summary>
-    public AggregateClient(AggregateDefinition<TState> definition, ICommandClient commands, IAggregateReader reader, TimeProvider timeProvider)
+    public AggregateClient(AggregateDefinition<TState> definition, ICommandClient commands, IAggregateReader reader,
+        TimeProvider timeProvider)
     {
         ArgumentNullException.ThrowIfNull(definition);
         ArgumentNullException.ThrowIfNull(commands);
@@ -24,7 +27,8 @@ public sealed class AggregateClient<TState> : IAggregateClient<TState>
         where TCommand : class => SendAsync(aggregateId, command, new SendOptions(), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<CommandResult> SendAsync<TCommand>(AggregateId aggregateId, TCommand command, SendOptions options, CancellationToken cancellationToken = default)
+    public Task<CommandResult> SendAsync<TCommand>(
+        AggregateId aggregateId, TCommand command, SendOptions options, CancellationToken cancellationToken = default)
         where TCommand : class
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -45,11 +49,13 @@ public sealed class AggregateClient<TState> : IAggregateClient<TState>
         Typed(await _reader.ReadAsync(aggregateId, cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
-    public async ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default) =>
+    public async ValueTask<AggregateView<TState>?> ReadAsync(
+        AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default) =>
         Typed(await _reader.ReadAsync(aggregateId, consistency, cancellationToken).ConfigureAwait(false));
 
     /// <inheritdoc/>
-    public async ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default) =>
+    public async ValueTask<AggregateView<TState>?> ReadAsync(
+        AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default) =>
         Typed(await _reader.ReadAsync(aggregateId, atLeast, cancellationToken).ConfigureAwait(false));
 
     private AggregateView<TState>? Typed(AggregateView? view) => view is null ? null : _definition.Typed(view);

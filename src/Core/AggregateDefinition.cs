@@ -3,7 +3,8 @@ using System.Collections.Frozen;
 namespace KafkaEventSourcing;
 
 /// <summary>
-/// One aggregate type as the engine sees it, which knows types only at run time. Applications hold an <see cref="AggregateDefinition{TState}"/>, built with <see cref="Define{TState}"/>. Immutable and thread-safe.
+/// One aggregate type as the engine sees it, which knows types only at run time. Applications hold an
+/// <see cref="AggregateDefinition{TState}"/>, built with <see cref="Define{TState}"/>. Immutable and thread-safe.
 /// </summary>
 public abstract class AggregateDefinition
 {
@@ -38,7 +39,10 @@ public abstract class AggregateDefinition
     /// <summary>What <paramref name="event"/> causes, given the state after it: pure. Nothing when it reacts to none of its type.</summary>
     public abstract Reaction React(object state, object @event);
 
-    /// <summary>Whether callers may send <paramref name="commandType"/>: the aggregate type decides it, and it is not one that only the engine sends.</summary>
+    /// <summary>
+    /// Whether callers may send <paramref name="commandType"/>: the aggregate type decides it, and it is not one that only the engine
+    /// sends.
+    /// </summary>
     public bool Accepts(Type commandType) => CommandTypes.Contains(commandType) && !ProcessMessages.Is(commandType);
 
     /// <summary>Checks that callers may send <paramref name="command"/>.</summary>
@@ -47,7 +51,9 @@ public abstract class AggregateDefinition
     {
         ArgumentNullException.ThrowIfNull(command);
         if (!Accepts(command.GetType()))
-            throw new InvalidInputException("command", $"The aggregate '{Name}' does not decide {command.GetType().Name}; it decides {string.Join(", ", CommandTypes.Where(Accepts).Select(t => t.Name).Order(StringComparer.Ordinal))}.");
+            throw new InvalidInputException("command",
+                $"The aggregate '{Name}' does not decide {command.GetType().Name}; it "
+                    + $"decides {string.Join(", ", CommandTypes.Where(Accepts).Select(t => t.Name).Order(StringComparer.Ordinal))}.");
     }
 
     /// <summary>Starts the definition of an aggregate type.</summary>
@@ -67,7 +73,8 @@ public sealed class AggregateDefinition<TState> : AggregateDefinition
     private readonly FrozenDictionary<Type, Evolver<TState>> _evolvers;
     private readonly FrozenDictionary<Type, Reactor<TState>> _reactors;
 
-    internal AggregateDefinition(string name, TState initialState, Dictionary<Type, Decider<TState>> deciders, Dictionary<Type, Evolver<TState>> evolvers, Dictionary<Type, Reactor<TState>> reactors)
+    internal AggregateDefinition(string name, TState initialState, Dictionary<Type, Decider<TState>> deciders,
+        Dictionary<Type, Evolver<TState>> evolvers, Dictionary<Type, Reactor<TState>> reactors)
         : base(name, typeof(TState))
     {
         InitialState = initialState;
@@ -111,7 +118,8 @@ public sealed class AggregateDefinition<TState> : AggregateDefinition
         ArgumentNullException.ThrowIfNull(view);
         return view.State is TState state
             ? new AggregateView<TState>(view.AggregateId, view.Version, state, view.Token)
-            : throw new ArgumentException($"The state of '{view.AggregateId}' is a {view.State.GetType().Name}; that of the aggregate '{Name}' is a {typeof(TState).Name}.", nameof(view));
+            : throw new ArgumentException($"The state of '{view.AggregateId}' is a {view.State.GetType().Name}; that of the aggregate "
+                + $"'{Name}' is a {typeof(TState).Name}.", nameof(view));
     }
 }
 

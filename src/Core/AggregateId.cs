@@ -23,7 +23,8 @@ public readonly struct AggregateId : IEquatable<AggregateId>, IParsable<Aggregat
     public bool IsDefault => _value is null;
 
     /// <summary>Takes <paramref name="text"/> as an id.</summary>
-    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters or lone surrogates.</exception>
+    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters or lone
+    /// surrogates.</exception>
     public static AggregateId Parse(string text) =>
         TryParse(text, out AggregateId id, out string? error) ? id : throw new InvalidInputException("aggregateId", error);
 
@@ -43,7 +44,8 @@ public readonly struct AggregateId : IEquatable<AggregateId>, IParsable<Aggregat
     public static AggregateId Parse(string s, IFormatProvider? provider) => Parse(s);
 
     /// <summary>Takes <paramref name="s"/> as an id; the provider says nothing. It is what web frameworks bind by.</summary>
-    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out AggregateId result) => TryParse(s, out result, out _);
+    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out AggregateId result) =>
+        TryParse(s, out result, out _);
 
     /// <inheritdoc/>
     public bool Equals(AggregateId other) => string.Equals(_value, other._value, StringComparison.Ordinal);

@@ -8,6 +8,9 @@ namespace KafkaEventSourcing;
 public sealed record AggregateView<TState>(AggregateId AggregateId, long Version, TState State, ConsistencyToken Token)
     where TState : class;
 
-/// <summary>One aggregate as the engine reads it, which knows aggregate types only at run time. Applications read <see cref="AggregateView{TState}"/>.</summary>
+/// <summary>
+/// One aggregate as the engine reads it, which knows aggregate types only at run time. Applications read
+/// <see cref="AggregateView{TState}"/>.
+/// </summary>
 /// <inheritdoc cref="AggregateView{TState}"/>
 public sealed record AggregateView(AggregateId AggregateId, long Version, object State, ConsistencyToken Token);

@@ -1,7 +1,8 @@
 namespace KafkaEventSourcing;
 
 /// <summary>
-/// A command that a process has sent is decided: what a process decides by <c>Decides&lt;CommandCompleted&gt;</c>. Only the engine sends it.
+/// A command that a process has sent is decided: what a process decides by <c>Decides&lt;CommandCompleted&gt;</c>. Only the engine sends
+/// it.
 /// </summary>
 /// <param name="Step">What the process called the command.</param>
 /// <param name="Outcome">What became of it.</param>

@@ -18,6 +18,8 @@ public sealed record CommandEnvelope(AggregateId AggregateId, CommandId CommandI
     /// <summary>W3C trace context (<c>traceparent</c>); null: that of the current activity, if any.</summary>
     public string? TraceParent { get; init; }
 
-    /// <summary>What vendors have to say beside <see cref="TraceParent"/> (<c>tracestate</c>); null: nothing, or what the current activity has.</summary>
+    /// <summary>
+    /// What vendors have to say beside <see cref="TraceParent"/> (<c>tracestate</c>); null: nothing, or what the current activity has.
+    /// </summary>
     public string? TraceState { get; init; }
 }

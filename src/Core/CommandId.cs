@@ -23,7 +23,8 @@ public readonly struct CommandId : IEquatable<CommandId>, IParsable<CommandId>
     public bool IsDefault => _value is null;
 
     /// <summary>Takes <paramref name="text"/> as an id.</summary>
-    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters or lone surrogates.</exception>
+    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters or lone
+    /// surrogates.</exception>
     public static CommandId Parse(string text) =>
         TryParse(text, out CommandId id, out string? error) ? id : throw new InvalidInputException("commandId", error);
 
@@ -43,7 +44,8 @@ public readonly struct CommandId : IEquatable<CommandId>, IParsable<CommandId>
     public static CommandId Parse(string s, IFormatProvider? provider) => Parse(s);
 
     /// <summary>Takes <paramref name="s"/> as an id; the provider says nothing. It is what web frameworks bind by.</summary>
-    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out CommandId result) => TryParse(s, out result, out _);
+    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out CommandId result) =>
+        TryParse(s, out result, out _);
 
     /// <inheritdoc/>
     public bool Equals(CommandId other) => string.Equals(_value, other._value, StringComparison.Ordinal);

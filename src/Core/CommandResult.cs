@@ -25,7 +25,8 @@ public abstract record CommandResult
     public sealed record Accepted : CommandResult
     {
         /// <summary>Creates the outcome.</summary>
-        public Accepted(CommandId commandId, AggregateId aggregateId, long version, ConsistencyToken token) : base(commandId, aggregateId, version) =>
+        public Accepted(CommandId commandId, AggregateId aggregateId, long version, ConsistencyToken token)
+            : base(commandId, aggregateId, version) =>
             Token = token;
 
         /// <summary>Hand it to a read to see at least this state.</summary>
@@ -36,29 +37,36 @@ public abstract record CommandResult
     public sealed record Rejected : CommandResult
     {
         /// <summary>Creates the outcome.</summary>
-        public Rejected(CommandId commandId, AggregateId aggregateId, long version, Rejection rejection) : base(commandId, aggregateId, version) =>
+        public Rejected(CommandId commandId, AggregateId aggregateId, long version, Rejection rejection)
+            : base(commandId, aggregateId, version) =>
             Rejection = rejection;
 
         /// <summary>Why.</summary>
         public Rejection Rejection { get; }
     }
 
-    /// <summary>The expected version did not hold: somebody else was first. Nothing changed; <see cref="CommandResult.Version"/> is the current one.</summary>
+    /// <summary>
+    /// The expected version did not hold: somebody else was first. Nothing changed; <see cref="CommandResult.Version"/> is the current one.
+    /// </summary>
     public sealed record Conflict : CommandResult
     {
         /// <summary>Creates the outcome.</summary>
-        public Conflict(CommandId commandId, AggregateId aggregateId, long version, ExpectedVersion expected) : base(commandId, aggregateId, version) =>
+        public Conflict(CommandId commandId, AggregateId aggregateId, long version, ExpectedVersion expected)
+            : base(commandId, aggregateId, version) =>
             Expected = expected;
 
         /// <summary>What the sender had believed.</summary>
         public ExpectedVersion Expected { get; }
     }
 
-    /// <summary>The command could not be decided: the domain's own code failed on it, or it was parked and then discarded. Nothing changed.</summary>
+    /// <summary>
+    /// The command could not be decided: the domain's own code failed on it, or it was parked and then discarded. Nothing changed.
+    /// </summary>
     public sealed record Faulted : CommandResult
     {
         /// <summary>Creates the outcome.</summary>
-        public Faulted(CommandId commandId, AggregateId aggregateId, long version, string code, string message) : base(commandId, aggregateId, version) =>
+        public Faulted(CommandId commandId, AggregateId aggregateId, long version, string code, string message)
+            : base(commandId, aggregateId, version) =>
             (Code, Message) = (code, message);
 
         /// <summary>A stable name, such as <c>decide-failed</c>, <c>event-too-large</c> or <c>discarded</c>.</summary>

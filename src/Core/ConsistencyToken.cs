@@ -23,7 +23,9 @@ public readonly struct ConsistencyToken : IEquatable<ConsistencyToken>
 
     /// <summary>The event partition.</summary>
     /// <exception cref="InvalidOperationException">The value is <c>default</c>.</exception>
-    public int Partition => IsDefault ? throw new InvalidOperationException("This ConsistencyToken is default: no position was given.") : _partitionPlusOne - 1;
+    public int Partition => IsDefault
+        ? throw new InvalidOperationException("This ConsistencyToken is default: no position was given.")
+        : _partitionPlusOne - 1;
 
     /// <summary>The offset of the last event that the read must include.</summary>
     public long Offset { get; }
@@ -36,7 +38,8 @@ public readonly struct ConsistencyToken : IEquatable<ConsistencyToken>
     public static ConsistencyToken Parse(string text) =>
         TryParse(text, out ConsistencyToken token)
             ? token
-            : throw new InvalidInputException("token", $"The consistency token '{text}' is not of the form partition@offset, such as 3@1042.");
+            : throw new InvalidInputException("token",
+                $"The consistency token '{text}' is not of the form partition@offset, such as 3@1042.");
 
     /// <summary>Reads the text form, <c>partition@offset</c>.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out ConsistencyToken token)

@@ -7,7 +7,10 @@ public static class CorrelationId
     public const int MaxBytes = 256;
 
     /// <summary>Takes <paramref name="text"/> as a correlation id.</summary>
-    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters or lone surrogates.</exception>
+    /// <exception cref="InvalidInputException">It is empty, longer than <see cref="MaxBytes"/>, or has control characters or lone
+    /// surrogates.</exception>
     public static string Parse(string text) =>
-        IdentifierRules.Check(text, "correlation id", MaxBytes) is { } error ? throw new InvalidInputException("correlationId", error) : text;
+        IdentifierRules.Check(text, "correlation id", MaxBytes) is { } error
+            ? throw new InvalidInputException("correlationId", error)
+            : text;
 }

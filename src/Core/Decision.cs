@@ -58,7 +58,8 @@ public readonly struct Decision
     public static Decision Reject(string code, string message, params (string Name, object Value)[] details) =>
         new(details.Length == 0
             ? new Rejection(code, message)
-            : new Rejection(code, message, details.ToDictionary(d => d.Name, d => Convert.ToString(d.Value, System.Globalization.CultureInfo.InvariantCulture) ?? "")));
+            : new Rejection(code, message, details.ToDictionary(d => d.Name,
+                d => Convert.ToString(d.Value, System.Globalization.CultureInfo.InvariantCulture) ?? "")));
 
     /// <summary>The events as a list, in order.</summary>
     public IReadOnlyList<object> Events => _content switch

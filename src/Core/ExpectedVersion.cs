@@ -34,7 +34,8 @@ public readonly struct ExpectedVersion : IEquatable<ExpectedVersion>
     /// <exception cref="InvalidInputException">The version is negative.</exception>
     public static ExpectedVersion Exactly(long version) => version switch
     {
-        < 0 => throw new InvalidInputException("expectedVersion", $"The expected version is {version}; versions start at 1, and 0 means a new aggregate."),
+        < 0 => throw new InvalidInputException("expectedVersion",
+            $"The expected version is {version}; versions start at 1, and 0 means a new aggregate."),
         0 => New,
         _ => new ExpectedVersion(Kind.Exactly, version),
     };
@@ -55,7 +56,8 @@ public readonly struct ExpectedVersion : IEquatable<ExpectedVersion>
     public static ExpectedVersion Parse(string text) =>
         TryParse(text, out ExpectedVersion expected)
             ? expected
-            : throw new InvalidInputException("expectedVersion", $"The expected version '{text}' is none of any, new, exists, or a whole number from 0.");
+            : throw new InvalidInputException("expectedVersion",
+                $"The expected version '{text}' is none of any, new, exists, or a whole number from 0.");
 
     /// <summary>Reads the text form: <c>any</c>, <c>new</c>, <c>exists</c>, or a version number.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out ExpectedVersion expected)

@@ -1,6 +1,8 @@
 namespace KafkaEventSourcing;
 
-/// <summary>Reads of aggregates of one type as the engine sees them. Applications use <see cref="IAggregateClient{TState}"/>. Thread-safe.</summary>
+/// <summary>
+/// Reads of aggregates of one type as the engine sees them. Applications use <see cref="IAggregateClient{TState}"/>. Thread-safe.
+/// </summary>
 public interface IAggregateReader
 {
     /// <summary>A strong read: the aggregate with every event that was committed before the call; null when it has none.</summary>
@@ -10,7 +12,8 @@ public interface IAggregateReader
     /// <summary>Reads one aggregate; null when it has no events.</summary>
     /// <exception cref="AggregateParkedException">An event of the aggregate cannot be folded, so its state is not known.</exception>
     /// <exception cref="AggregateUnavailableException">Nobody who could answer did.</exception>
-    ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default);
+    ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency,
+        CancellationToken cancellationToken = default);
 
     /// <summary>Reads one aggregate with at least the write of <paramref name="atLeast"/>; null when it has no events.</summary>
     /// <exception cref="AggregateParkedException">An event of the aggregate cannot be folded, so its state is not known.</exception>

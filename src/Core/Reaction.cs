@@ -1,13 +1,15 @@
 namespace KafkaEventSourcing;
 
 /// <summary>
-/// What an event of a process causes: commands to other aggregates, and timers of its own. Pure data: the partition task sends and sets it in the transaction that commits the event. Immutable.
+/// What an event of a process causes: commands to other aggregates, and timers of its own. Pure data: the partition task sends and sets it
+/// in the transaction that commits the event. Immutable.
 /// </summary>
 public sealed class Reaction
 {
     private const int MaxNameLength = 64;
 
-    private Reaction(IReadOnlyList<ReactionCommand> commands, IReadOnlyList<ReactionTimer> timers) => (Commands, Timers) = (commands, timers);
+    private Reaction(IReadOnlyList<ReactionCommand> commands, IReadOnlyList<ReactionTimer> timers) =>
+        (Commands, Timers) = (commands, timers);
 
     /// <summary>Nothing happens; also the beginning of every other reaction.</summary>
     public static Reaction None { get; } = new([], []);
@@ -18,7 +20,10 @@ public sealed class Reaction
     /// <summary>The timers that are set or cancelled.</summary>
     public IReadOnlyList<ReactionTimer> Timers { get; }
 
-    /// <summary>Sends <paramref name="command"/> to <paramref name="to"/>; its outcome comes back to the process under the name of <paramref name="step"/>.</summary>
+    /// <summary>
+    /// Sends <paramref name="command"/> to <paramref name="to"/>; its outcome comes back to the process under the name of
+    /// <paramref name="step"/>.
+    /// </summary>
     /// <param name="step">A name that the process knows the command by: lower case letters, digits and hyphens, at most 64.</param>
     /// <param name="to">The aggregate that shall decide.</param>
     /// <param name="command">A command that an aggregate type of the application decides.</param>
@@ -31,7 +36,10 @@ public sealed class Reaction
         return new Reaction([.. Commands, new ReactionCommand(step, to, command)], Timers);
     }
 
-    /// <summary>Has the process told when <paramref name="due"/> has come, whatever restarts in between; a timer of the same name is moved. A name and time that it was told of is not told again.</summary>
+    /// <summary>
+    /// Has the process told when <paramref name="due"/> has come, whatever restarts in between; a timer of the same name is moved. A name
+    /// and time that it learned of is not told again.
+    /// </summary>
     /// <param name="timer">A name of the process's own: lower case letters, digits and hyphens, at most 64.</param>
     /// <param name="due">When; a time that has passed is told at once.</param>
     /// <exception cref="InvalidInputException">The name is not of that form.</exception>

@@ -1,6 +1,6 @@
 namespace KafkaEventSourcing;
 
-/// <summary>A committed event as it stands in the log.</summary>
+/// <summary>A committed event as it is in the log.</summary>
 public sealed class RecordedEvent
 {
     /// <summary>The aggregate that the event belongs to.</summary>
@@ -30,7 +30,10 @@ public sealed class RecordedEvent
     /// <summary>What the event is correlated with; the command id unless the sender said otherwise.</summary>
     public string? CorrelationId { get; init; }
 
-    /// <summary>W3C trace context (<c>traceparent</c>) of the decision that made the event; null: it has none, or nobody listens to this library's activity source.</summary>
+    /// <summary>
+    /// W3C trace context (<c>traceparent</c>) of the decision that made the event; null: it has none, or nobody listens to this library's
+    /// activity source.
+    /// </summary>
     public string? TraceParent { get; init; }
 
     /// <summary>What belongs to <see cref="TraceParent"/> (<c>tracestate</c>).</summary>

@@ -7,8 +7,9 @@ namespace KafkaEventSourcing;
 public sealed record Rejection(string Code, string Message, IReadOnlyDictionary<string, string> Details)
 {
     /// <summary>
-    /// The code of a rejection that no domain gives: the command's id was that of another command of the aggregate, which differs in what the detail <c>differs</c> names (<c>type</c>, <c>body</c>, <c>expected version</c>).
-    /// Nothing was changed, and the first outcome stays.
+    /// The code of a rejection that no domain gives: the command's id was that of another command of the aggregate, which differs in what
+    /// the detail <c>differs</c> names (<c>type</c>, <c>body</c>, <c>expected version</c>). Nothing was changed, and the first outcome
+    /// stays.
     /// </summary>
     public const string CommandIdReused = "command-id-reused";
 

@@ -4,7 +4,8 @@ namespace KafkaEventSourcing;
 public sealed class UnknownMessageTypeException : Exception
 {
     internal UnknownMessageTypeException(string aggregate, string kind, Type type, IEnumerable<Type> known)
-        : base($"The aggregate '{aggregate}' declares no {kind} {type.FullName}; it knows {string.Join(", ", known.Select(t => t.Name).Order(StringComparer.Ordinal))}.") =>
+        : base($"The aggregate '{aggregate}' declares no {kind} {type.FullName}; it "
+            + $"knows {string.Join(", ", known.Select(t => t.Name).Order(StringComparer.Ordinal))}.") =>
         MessageType = type;
 
     /// <summary>The type that is not declared.</summary>

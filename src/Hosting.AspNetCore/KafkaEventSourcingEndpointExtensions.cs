@@ -12,9 +12,10 @@ namespace KafkaEventSourcing.Hosting;
 public static class KafkaEventSourcingEndpointExtensions
 {
     /// <summary>
-    /// Maps commands, reads of aggregates and read models, and returns their group: what is required of it, such as authorization, rate limits or CORS, holds for them. The paths for other nodes of the application
-    /// (<c>/_node/…</c>) are not part of the group and take no user: whoever asks there must show <see cref="KafkaEventSourcingOptions.NodeSecret"/>. Without a secret they are not mapped, and this node is not
-    /// advertised: other nodes send it commands by the topic, and cannot read from it.
+    /// Maps commands, reads of aggregates and read models, and returns their group: what is required of it, such as authorization, rate
+    /// limits or CORS, holds for them. The paths for other nodes of the application (<c>/_node/…</c>) are not part of the group and take no
+    /// user: whoever asks there must show <see cref="KafkaEventSourcingOptions.NodeSecret"/>. Without a secret they are not mapped, and
+    /// this node is not advertised: other nodes send it commands by the topic, and cannot read from it.
     /// </summary>
     /// <param name="app">The web application itself, no group of it: other nodes look for their paths at its root.</param>
     /// <param name="prefix">What the paths of the group begin with, such as <c>/bank</c>.</param>
@@ -24,13 +25,17 @@ public static class KafkaEventSourcingEndpointExtensions
     {
         ArgumentNullException.ThrowIfNull(app);
         if (app is RouteGroupBuilder)
-            throw new InvalidOperationException($"{nameof(MapKafkaEventSourcing)} is called on a group; call it on the web application and give the path as its argument.");
+            throw new InvalidOperationException(
+                $"{nameof(MapKafkaEventSourcing)} is called on a group; call it on the web application and give the path as its argument.");
         NodeLifecycle lifecycle = app.ServiceProvider.GetService<NodeLifecycle>()
-            ?? throw new InvalidOperationException($"There is no application to map: call services.{nameof(KafkaEventSourcingServiceExtensions.AddKafkaEventSourcing)} first.");
+            ?? throw new InvalidOperationException(
+                $"There is no application to map: call "
+                    + $"services.{nameof(KafkaEventSourcingServiceExtensions.AddKafkaEventSourcing)} first.");
         KafkaEventSourcingOptions options = app.ServiceProvider.GetRequiredService<IOptions<KafkaEventSourcingOptions>>().Value;
         HttpOptions http = new HttpOptions().With(options);
         TimeProvider timeProvider = app.ServiceProvider.GetRequiredService<TimeProvider>();
-        var log = new RequestLog(app.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("KafkaEventSourcing.Hosting.Http"), timeProvider);
+        var log = new RequestLog(app.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("KafkaEventSourcing.Hosting.Http"),
+            timeProvider);
         var requests = new GuestRequests(lifecycle, http, log);
         RouteGroupBuilder group = app.MapGroup(prefix);
         requests.Surround(group);

@@ -2,7 +2,9 @@ using System.CommandLine;
 
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
-/// <summary>The command line of an application: <c>run</c>, <c>verify</c>, and its own commands. Not thread-safe; used once at start-up.</summary>
+/// <summary>
+/// The command line of an application: <c>run</c>, <c>verify</c>, and its own commands. Not thread-safe; used once at start-up.
+/// </summary>
 public sealed class ApplicationCommandLine
 {
     private readonly EventSourcedApplication _application;
@@ -19,7 +21,8 @@ public sealed class ApplicationCommandLine
     }
 
     /// <summary>Runs the command line <paramref name="args"/> and returns the exit code: 0 done, 1 failed, 2 wrong usage.</summary>
-    /// <exception cref="InvalidOperationException">The application cannot be built (<see cref="EventSourcedApplication.Build"/>).</exception>
+    /// <exception cref="InvalidOperationException">The application cannot be built
+    /// (<see cref="EventSourcedApplication.Build"/>).</exception>
     public Task<int> RunAsync(string[] args)
     {
         ApplicationDefinition application = _application.Build();

@@ -14,9 +14,11 @@ public static class CommandLineExtensions
     }
 
     /// <summary>
-    /// Gives the application a command line (<c>run</c>, <c>verify</c>) and an HTTP interface, runs <paramref name="args"/>, and returns the exit code: 0 done, 1 failed, 2 wrong usage.
+    /// Gives the application a command line (<c>run</c>, <c>verify</c>) and an HTTP interface, runs <paramref name="args"/>, and returns
+    /// the exit code: 0 done, 1 failed, 2 wrong usage.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The application cannot be built (<see cref="EventSourcedApplication.Build"/>).</exception>
+    /// <exception cref="InvalidOperationException">The application cannot be built
+    /// (<see cref="EventSourcedApplication.Build"/>).</exception>
     public static Task<int> RunAsync(this EventSourcedApplication application, string[] args)
     {
         ArgumentNullException.ThrowIfNull(application);

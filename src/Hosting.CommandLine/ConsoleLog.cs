@@ -7,7 +7,10 @@ namespace KafkaEventSourcing.Hosting.CommandLine;
 /// <summary>Logging of command line programs: to standard error, so that standard output holds results only.</summary>
 public static class ConsoleLog
 {
-    /// <summary>Warnings and worse; with <paramref name="verbose"/> also what goes on. One line each, with the day and the time in UTC; with <paramref name="json"/> each is a JSON object.</summary>
+    /// <summary>
+    /// Warnings and worse; with <paramref name="verbose"/> also what goes on. One line each, with the day and the time in UTC; with
+    /// <paramref name="json"/> each is a JSON object.
+    /// </summary>
     public static ILoggerFactory Create(bool verbose, bool json = false) => LoggerFactory.Create(logging =>
     {
         logging.AddConsole(console =>
@@ -18,7 +21,8 @@ public static class ConsoleLog
         foreach (string name in (string[])[LogFormatter.Text, LogFormatter.Json])
             logging.Services.AddSingleton<ConsoleFormatter>(new LogFormatter(TimeProvider.System, name));
         logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning) // lines for each request
-            .AddFilter("Microsoft.Extensions.Hosting.Internal", LogLevel.Critical) // that it could not start is told as the command's own failure, in a sentence
+            // that it could not start is told as the command's own failure, in a sentence
+            .AddFilter("Microsoft.Extensions.Hosting.Internal", LogLevel.Critical)
             .SetMinimumLevel(verbose ? LogLevel.Information : LogLevel.Warning);
     });
 }

@@ -8,8 +8,10 @@ public static class DataFolder
     public static string Check(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return string.IsNullOrWhiteSpace(name) ? throw new InvalidInputException("--data", "--data is empty; it must be the name of a folder, which is created when it is missing.")
-            : name.Contains('\0', StringComparison.Ordinal) ? throw new InvalidInputException("--data", "--data has a character that no file name has.")
+        return string.IsNullOrWhiteSpace(name) ? throw new InvalidInputException("--data",
+            "--data is empty; it must be the name of a folder, which is created when it is missing.")
+            : name.Contains('\0', StringComparison.Ordinal)
+            ? throw new InvalidInputException("--data", "--data has a character that no file name has.")
             : Path.GetFullPath(name);
     }
 
@@ -23,7 +25,8 @@ public static class DataFolder
         }
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidInputException("--data", $"--data is '{folder}', which is no folder and cannot be made one: {unusable.Message}", unusable);
+            throw new InvalidInputException("--data",
+                $"--data is '{folder}', which is not a folder and cannot be made one: {unusable.Message}", unusable);
         }
     }
 }

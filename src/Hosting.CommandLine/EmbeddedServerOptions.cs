@@ -15,6 +15,7 @@ internal sealed class EmbeddedServerOptions(IEmbeddedServers? servers)
     public IReadOnlyDictionary<string, int> ValuesOf(ParseResult result) => _options.ToDictionary(o => o.Name, result.GetValue);
 
     private static Option<int> OptionOf(EmbeddedServerSetting setting) => ServerOptions
-        .Named(setting.Name, setting.Variable, setting.Description, v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), setting.Default)
+        .Named(setting.Name, setting.Variable, setting.Description, v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture),
+            setting.Default)
         .Checked(setting.WhatIsWrong);
 }

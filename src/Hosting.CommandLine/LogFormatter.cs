@@ -9,7 +9,10 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
-/// <summary>A log record as one line: for people, or as a JSON object for programs. Passwords of addresses are hidden, and whatever a caller has sent cannot begin a line of its own.</summary>
+/// <summary>
+/// A log record as one line: for people, or as a JSON object for programs. Passwords of addresses are hidden, and whatever a caller has
+/// sent cannot begin a line of its own.
+/// </summary>
 internal sealed class LogFormatter(TimeProvider time, string name) : ConsoleFormatter(name)
 {
     public const string Text = "text";
@@ -25,9 +28,10 @@ internal sealed class LogFormatter(TimeProvider time, string name) : ConsoleForm
         if (exception?.Length > MaxException)
             exception = $"{exception[..MaxException]}…";
         string at = time.GetUtcNow().ToString(TimeFormat, CultureInfo.InvariantCulture);
+        string failure = exception is null ? "" : $" {PlainText.Escape(exception)}";
         textWriter.WriteLine(Name == Json
             ? JsonOf(at, logEntry.LogLevel, logEntry.Category, message, exception)
-            : $"{at} {Short(logEntry.LogLevel)}: {logEntry.Category}: {PlainText.Escape(message)}{(exception is null ? "" : $" {PlainText.Escape(exception)}")}");
+            : $"{at} {Short(logEntry.LogLevel)}: {logEntry.Category}: {PlainText.Escape(message)}{failure}");
     }
 
     private static string JsonOf(string at, LogLevel level, string category, string message, string? exception)

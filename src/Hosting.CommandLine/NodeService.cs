@@ -13,10 +13,12 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
 /// <summary>
-/// The host of <c>run</c>: a web application with the node in it, as <see cref="KafkaEventSourcingServiceExtensions.AddKafkaEventSourcing(IServiceCollection, string)"/> adds one to any host. What it adds is what a program
-/// of the command line has: signals, lines for who reads them, and failures as its exit codes mean them. For one run.
+/// The host of <c>run</c>: a web application with the node in it, as
+/// <see cref="KafkaEventSourcingServiceExtensions.AddKafkaEventSourcing(IServiceCollection, string)"/> adds one to any host. What it adds
+/// is what a program of the command line has: signals, lines for who reads them, and failures as its exit codes mean them. For one run.
 /// </summary>
-internal sealed class NodeService(NodeStarter starter, ParseResult commandLine, HttpOptions listening, Action<KafkaEventSourcingOptions> configure, ILoggerFactory loggers)
+internal sealed class NodeService(NodeStarter starter, ParseResult commandLine, HttpOptions listening,
+    Action<KafkaEventSourcingOptions> configure, ILoggerFactory loggers)
 {
     private static readonly TimeSpan LongestEnd = TimeSpan.FromMinutes(1); // of the server and of the node, behind the drain time
 
@@ -33,7 +35,8 @@ internal sealed class NodeService(NodeStarter starter, ParseResult commandLine, 
         });
         NodeHost node = web.Services.GetRequiredService<NodeHost>();
         node.ReachableAt = () => ListeningAddress.Of(web.Services);
-        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => node.SkipDrain()); // a person, whom no balancer sends requests
+        // a person, whom no balancer sends requests
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => node.SkipDrain());
         int asked = 0;
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ =>
         {
@@ -49,7 +52,8 @@ internal sealed class NodeService(NodeStarter starter, ParseResult commandLine, 
             return; // asked to end before it listened
         }
 
-        Console.WriteLine($"{starter.Application.Name} listens at {web.Urls.First()} and starts; {web.Urls.First()}/health/ready says when it is ready.");
+        Console.WriteLine($"{starter.Application.Name} listens at {web.Urls.First()} and starts; {web.Urls.First()}/health/ready says "
+            + $"when it is ready.");
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, web.Lifetime.ApplicationStopping);
         Task stopping = Task.Delay(Timeout.InfiniteTimeSpan, starter.Time, ending.Token);
         if (await Task.WhenAny(node.Introduced, stopping).ConfigureAwait(false) != stopping && node.Introduced.IsCompletedSuccessfully)
@@ -62,7 +66,8 @@ internal sealed class NodeService(NodeStarter starter, ParseResult commandLine, 
     {
         ServerAddresses servers = node.Addresses;
         Console.WriteLine($"{node.Application.Name} serves at {url} (try it: {url}/docs)");
-        Console.WriteLine(Secrets.Redact($"Kafka {servers.Kafka}, Schema Registry {servers.Registry}{(node.Application.NeedsMongoDB ? $", MongoDB {servers.MongoDB}" : "")}"));
+        Console.WriteLine(Secrets.Redact($"Kafka {servers.Kafka}, Schema "
+            + $"Registry {servers.Registry}{(node.Application.NeedsMongoDB ? $", MongoDB {servers.MongoDB}" : "")}"));
         Console.WriteLine(KafkaLibrary.Description);
         Console.WriteLine("Ctrl-C ends it.");
     }
@@ -93,12 +98,14 @@ internal sealed class NodeService(NodeStarter starter, ParseResult commandLine, 
         }
         catch (IOException inUse) when (inUse.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
-            throw new CommandFailedException($"Port {listening.Port} of {listening.Host} is in use: give another --http-port, or 0 for a free one.", inUse);
+            throw new CommandFailedException(
+                $"Port {listening.Port} of {listening.Host} is in use: give another --http-port, or 0 for a free one.", inUse);
         }
         catch (SocketException refused)
         {
             throw new CommandFailedException(
-                $"Nothing can listen at port {listening.Port} of {listening.Host}: {refused.Message}. --http-host must be an address of this machine, and ports below 1024 may need rights of their own.", refused);
+                $"Nothing can listen at port {listening.Port} of {listening.Host}: {refused.Message}. --http-host must be an address of "
+                    + $"this machine, and ports below 1024 may need rights of their own.", refused);
         }
     }
 }

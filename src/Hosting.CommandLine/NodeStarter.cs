@@ -11,7 +11,8 @@ public sealed class NodeStarter
 {
     private const string SettingsFile = "appsettings.json";
 
-    internal NodeStarter(ApplicationDefinition application, IEmbeddedServers? embedded) => (Application, Embedded, EmbeddedOptions) = (application, embedded, new EmbeddedServerOptions(embedded));
+    internal NodeStarter(ApplicationDefinition application, IEmbeddedServers? embedded) =>
+        (Application, Embedded, EmbeddedOptions) = (application, embedded, new EmbeddedServerOptions(embedded));
 
     /// <summary>The application.</summary>
     public ApplicationDefinition Application { get; }
@@ -46,7 +47,8 @@ public sealed class NodeStarter
         ILoggerFactory loggers = Options.CreateLog(result);
         try
         {
-            return await NodeHandle.Start(Application, Embedded, options, EmbeddedOptions.ValuesOf(result), loggers, ownsLoggers: true, Time, static _ => { }, cancellationToken).ConfigureAwait(false);
+            return await NodeHandle.Start(Application, Embedded, options, EmbeddedOptions.ValuesOf(result), loggers, ownsLoggers: true,
+                Time, static _ => { }, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -55,17 +57,22 @@ public sealed class NodeStarter
         }
     }
 
-    /// <summary>Sets what the configuration says (<c>appsettings.json</c> of the current folder, then variables such as <c>KafkaEventSourcing__Partitions</c>), and over it what <paramref name="result"/> says.</summary>
+    /// <summary>
+    /// Sets what the configuration says (<c>appsettings.json</c> of the current folder, then variables such as
+    /// <c>KafkaEventSourcing__Partitions</c>), and over it what <paramref name="result"/> says.
+    /// </summary>
     /// <exception cref="InvalidInputException">The configuration, or an option, cannot be read.</exception>
     internal void Configure(KafkaEventSourcingOptions options, ParseResult result, string dataDirectory)
     {
         try
         {
-            new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(SettingsFile), optional: true).AddEnvironmentVariables().Build().GetSection(KafkaEventSourcingOptions.SectionName).Bind(options);
+            new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(SettingsFile), optional: true).AddEnvironmentVariables().Build()
+                .GetSection(KafkaEventSourcingOptions.SectionName).Bind(options);
         }
         catch (Exception unreadable) when (unreadable is InvalidDataException or InvalidOperationException)
         {
-            throw new InvalidInputException(KafkaEventSourcingOptions.SectionName, $"The configuration cannot be read: {unreadable.Message} {unreadable.InnerException?.Message}".TrimEnd(), unreadable);
+            throw new InvalidInputException(KafkaEventSourcingOptions.SectionName,
+                $"The configuration cannot be read: {unreadable.Message} {unreadable.InnerException?.Message}".TrimEnd(), unreadable);
         }
 
         Options.Apply(result, options);

@@ -6,7 +6,8 @@ namespace KafkaEventSourcing.Hosting.CommandLine;
 public static class OptionChecks
 {
     /// <summary>
-    /// Refuses values of <paramref name="option"/>. A text that cannot be parsed at all is told by the parser, and no check is asked for it.
+    /// Refuses values of <paramref name="option"/>. A text that cannot be parsed at all is told by the parser, and no check is asked for
+    /// it.
     /// </summary>
     /// <param name="option">The option.</param>
     /// <param name="wrong">Says what is wrong with a value; null: nothing.</param>

@@ -3,7 +3,9 @@ using KafkaEventSourcing.Hosting.Hosts;
 
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
-/// <summary>The options of the command line that set properties of <see cref="KafkaEventSourcingOptions"/>: by them its users know what is wrong.</summary>
+/// <summary>
+/// The options of the command line that set properties of <see cref="KafkaEventSourcingOptions"/>: by them its users know what is wrong.
+/// </summary>
 internal static class OptionFlags
 {
     private static readonly FrozenDictionary<string, string> Flags = new Dictionary<string, string>

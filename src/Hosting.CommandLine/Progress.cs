@@ -5,8 +5,8 @@ using Spectre.Console;
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
 /// <summary>
-/// Shows long work: a bar with rate and time left on a terminal, a plain line every few seconds otherwise (a log, a pipe). Lines go to standard
-/// error, so that standard output holds results only.
+/// Shows long work: a bar with rate and time left on a terminal, a plain line every few seconds otherwise (a log, a pipe). Lines go to
+/// standard error, so that standard output holds results only.
 /// </summary>
 public static class Progress
 {
@@ -45,7 +45,8 @@ public static class Progress
                 {
                     long count = done();
                     task.Value = count;
-                    task.Description = Markup.Escape(string.Create(CultureInfo.InvariantCulture, $"{what} {count:N0} {unit}, {Rate(count, started):N0}/s"));
+                    task.Description = Markup.Escape(
+                        string.Create(CultureInfo.InvariantCulture, $"{what} {count:N0} {unit}, {Rate(count, started):N0}/s"));
                 }).ConfigureAwait(false);
                 task.Value = task.MaxValue;
             }).ConfigureAwait(false);
@@ -59,7 +60,8 @@ public static class Progress
             long count = done();
             double rate = Rate(count, started);
             string left = total is { } all && rate > 0
-                ? string.Create(CultureInfo.InvariantCulture, $" of {all:N0} ({(double)count / Math.Max(1, all):P0}), {Math.Max(0, all - count) / rate:N0} s left")
+                ? string.Create(CultureInfo.InvariantCulture,
+                    $" of {all:N0} ({(double)count / Math.Max(1, all):P0}), {Math.Max(0, all - count) / rate:N0} s left")
                 : "";
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what}: {count:N0}{left}; {rate:N0} {unit}/s"));
         }).ConfigureAwait(false);

@@ -19,11 +19,16 @@ internal static class RunCommand
         var command = new Command("run", "serve commands and queries until Ctrl-C or SIGTERM");
         starter.AddOptions(command);
         Option<int> port = ServerOptions.Named(
-            "--http-port", "KES_HTTP_PORT", $"HTTP port (default {DefaultHttpPort}; 0: a free one)", v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), DefaultHttpPort);
-        Option<string> host = ServerOptions.Named("--http-host", "KES_HTTP_HOST", "address to listen on (default 127.0.0.1)", v => v, "127.0.0.1");
-        Option<string?> advertise = ServerOptions.Named<string?>("--advertise", "KES_ADVERTISE", "where other nodes reach this one, such as http://node-1:8080 (default: the address it listens on)", v => v);
+            "--http-port", "KES_HTTP_PORT", $"HTTP port (default {DefaultHttpPort}; 0: a free one)",
+            v => int.Parse(v, NumberStyles.None, CultureInfo.InvariantCulture), DefaultHttpPort);
+        Option<string> host = ServerOptions.Named("--http-host", "KES_HTTP_HOST", "address to listen on (default 127.0.0.1)", v => v,
+            "127.0.0.1");
+        Option<string?> advertise = ServerOptions.Named<string?>("--advertise", "KES_ADVERTISE",
+            "where other nodes reach this one, such as http://node-1:8080 (default: the address it listens on)", v => v);
         Option<double?> drain = ServerOptions.Named<double?>(
-            "--drain", "KES_DRAIN", "seconds after SIGTERM in which the node still takes requests and is not ready, so that load balancers notice; Ctrl-C, or a second SIGTERM, waits for none (default 5)",
+            "--drain", "KES_DRAIN",
+            "seconds after SIGTERM in which the node still takes requests and is not ready, so that load balancers notice; Ctrl-C, or a "
+                + "second SIGTERM, waits for none (default 5)",
             v => double.Parse(v, NumberStyles.Float, CultureInfo.InvariantCulture));
         foreach (Option option in (Option[])[port, host, advertise, drain])
             command.Options.Add(option);
@@ -33,7 +38,8 @@ internal static class RunCommand
             http.Validate();
             Uri? advertised = AddressOf(result.GetValue(advertise));
             if (result.GetValue(drain) is { } seconds and not (>= 0 and <= MaxDrain))
-                throw new InvalidInputException("--drain", string.Create(CultureInfo.InvariantCulture, $"--drain is {seconds}; it must be from 0 to {MaxDrain} seconds."));
+                throw new InvalidInputException("--drain",
+                    string.Create(CultureInfo.InvariantCulture, $"--drain is {seconds}; it must be from 0 to {MaxDrain} seconds."));
             var options = new KafkaEventSourcingOptions();
             Configure(options);
             starter.Check(options);
@@ -54,6 +60,9 @@ internal static class RunCommand
 
     private static Uri? AddressOf(string? text) =>
         text is null ? null
-        : Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps) && address.Query.Length + address.Fragment.Length + address.UserInfo.Length == 0 ? address
-        : throw new InvalidInputException("--advertise", $"--advertise is '{text}'; it must be an address such as http://node-1:8080, without a query or a user.");
+        : Uri.TryCreate(text, UriKind.Absolute, out Uri? address)
+            && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps)
+            && address.Query.Length + address.Fragment.Length + address.UserInfo.Length == 0 ? address
+        : throw new InvalidInputException("--advertise",
+            $"--advertise is '{text}'; it must be an address such as http://node-1:8080, without a query or a user.");
 }

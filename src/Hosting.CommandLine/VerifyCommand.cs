@@ -7,7 +7,8 @@ namespace KafkaEventSourcing.Hosting.CommandLine;
 /// <summary><c>verify</c>: do events, state stores and read models agree?</summary>
 internal static class VerifyCommand
 {
-    private static readonly TimeSpan Rebalance = TimeSpan.FromSeconds(10); // a node that was killed is missed after the session time-out, and what it had comes a moment later
+    // a node that was killed is missed after the session time-out, and what it had comes a moment later
+    private static readonly TimeSpan Rebalance = TimeSpan.FromSeconds(10);
 
     public static Command Create(NodeStarter starter)
     {
@@ -16,10 +17,12 @@ internal static class VerifyCommand
         command.SetAction(async (result, cancellationToken) =>
         {
             await WaitUntilAlone(starter, result, cancellationToken).ConfigureAwait(false);
-            await using NodeHandle running = await starter.StartAsync(result, RunCommand.DefaultDataDirectory(starter.Application), cancellationToken).ConfigureAwait(false);
+            await using NodeHandle running = await starter.StartAsync(result, RunCommand.DefaultDataDirectory(starter.Application),
+                cancellationToken).ConfigureAwait(false);
             bool consistent = true;
             foreach (AggregateNode aggregate in running.Node.Aggregates)
-                consistent &= await Verify(running.Node, aggregate, running.Node.SessionTimeout + Rebalance, starter.Time, cancellationToken).ConfigureAwait(false);
+                consistent &= await Verify(running.Node, aggregate, running.Node.SessionTimeout + Rebalance, starter.Time,
+                    cancellationToken).ConfigureAwait(false);
             return consistent ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;
@@ -32,10 +35,12 @@ internal static class VerifyCommand
         starter.Configure(options, result, RunCommand.DefaultDataDirectory(starter.Application));
         starter.Check(options);
         if (options.Addresses.Kafka is not null)
-            await GroupMembers.WaitForNone(starter.Application, options.Addresses.KafkaConnection, options.SessionTimeout + Rebalance, starter.Time, cancellationToken).ConfigureAwait(false);
+            await GroupMembers.WaitForNone(starter.Application, options.Addresses.KafkaConnection, options.SessionTimeout + Rebalance,
+                starter.Time, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<bool> Verify(EventSourcedNode node, AggregateNode aggregate, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<bool> Verify(EventSourcedNode node, AggregateNode aggregate, TimeSpan patience, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         var verifier = new Verifier(node, aggregate);
         await verifier.WaitForAllPartitionsAsync(patience, time, cancellationToken).ConfigureAwait(false);
@@ -46,7 +51,9 @@ internal static class VerifyCommand
             Console.WriteLine(difference);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{report.Aggregate}: {report.Events:N0} events, {report.Aggregates:N0} aggregates, {report.Documents:N0} documents: ")
-            + (report.IsConsistent ? "all agree." : string.Create(CultureInfo.InvariantCulture, $"{report.DifferenceCount:N0} differences.")));
+            + (report.IsConsistent
+                ? "all agree."
+                : string.Create(CultureInfo.InvariantCulture, $"{report.DifferenceCount:N0} differences.")));
         return report.IsConsistent;
     }
 }

@@ -6,7 +6,10 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Hosting.Embedded;
 
-/// <summary>Kafka, Schema Registry and, where it is needed, MongoDB in this process, for those that no address names. Their data is below the data folder.</summary>
+/// <summary>
+/// Kafka, Schema Registry and, where it is needed, MongoDB in this process, for those that no address names. Their data is below the data
+/// folder.
+/// </summary>
 public sealed class EmbeddedServers : IEmbeddedServers
 {
     private const int MaxBrokers = 9;
@@ -24,23 +27,29 @@ public sealed class EmbeddedServers : IEmbeddedServers
         _registryPort = Port("--registry-port", "KES_REGISTRY_PORT", "Schema Registry", registryPort);
         _mongoPort = Port("--mongodb-port", "KES_MONGODB_PORT", "MongoDB", mongoPort);
         _advertisedKafkaPort = PortSetting(
-            "--kafka-advertised-port", "KES_KAFKA_ADVERTISED_PORT", "port that clients of the embedded Kafka are told, where a proxy is before it (default: its own)", 0);
+            "--kafka-advertised-port", "KES_KAFKA_ADVERTISED_PORT",
+            "port that clients of the embedded Kafka are told, where a proxy is before it (default: its own)", 0);
         _brokers = new EmbeddedServerSetting(
-            "--brokers", "KES_BROKERS", "brokers of the embedded Kafka (default 1); more: a cluster for tests, with leaders that move and delays as a real one has", 1,
+            "--brokers", "KES_BROKERS",
+            "brokers of the embedded Kafka (default 1); more: a cluster for tests, with leaders that move and delays as a real one has", 1,
             value => value is < 1 or > MaxBrokers ? $"--brokers is {value}; it is between 1 and {MaxBrokers}." : null);
     }
 
     /// <summary>How the embedded Kafka is a cluster where <c>--brokers</c> does not say so; null, the default: it is one broker.</summary>
     public EmbeddedClusterOptions? Cluster { get; init; }
 
-    /// <summary>The topic that keeps the schemas of the embedded registry. Default <c>_schemas</c>. Registries that run at the same time must not share one: each gives ids by itself.</summary>
+    /// <summary>
+    /// The topic that keeps the schemas of the embedded registry. Default <c>_schemas</c>. Registries that run at the same time must not
+    /// share one: each gives ids by itself.
+    /// </summary>
     public string SchemasTopic { get; init; } = "_schemas";
 
     /// <inheritdoc/>
     public IReadOnlyList<EmbeddedServerSetting> Settings => [_kafkaPort, _registryPort, _mongoPort, _advertisedKafkaPort, _brokers];
 
     /// <inheritdoc/>
-    public async Task<IServers> StartAsync(ServersRequest request, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
+    public async Task<IServers> StartAsync(ServersRequest request, ILoggerFactory loggerFactory,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
         (ServerAddresses addresses, string dataDirectory) = (request.Addresses, request.DataDirectory);
@@ -107,14 +116,18 @@ public sealed class EmbeddedServers : IEmbeddedServers
         int ValueOf(EmbeddedServerSetting setting) => request.Settings.TryGetValue(setting.Name, out int value) ? value : setting.Default;
     }
 
-    // Of the memory that this process may have, as the runtime sees it: a limit of its container or of its heap counts. A node and its servers share it.
-    private static long Part(int divisor, long leastMiB, long mostMiB) => Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / divisor, leastMiB << 20, mostMiB << 20);
+    // Of the memory that this process may have, as the runtime sees it: a limit of its container or of its heap counts. A node and its
+    // servers share it.
+    private static long Part(int divisor, long leastMiB, long mostMiB) =>
+        Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / divisor, leastMiB << 20, mostMiB << 20);
 
     private static EmbeddedServerSetting Port(string name, string variable, string server, int fallback) =>
-        PortSetting(name, variable, $"port of the embedded {server} (default {(fallback == 0 ? "a free one" : $"{fallback}; 0: a free one")})", fallback);
+        PortSetting(name, variable,
+            $"port of the embedded {server} (default {(fallback == 0 ? "a free one" : $"{fallback}; 0: a free one")})", fallback);
 
     private static EmbeddedServerSetting PortSetting(string name, string variable, string description, int fallback) =>
-        new(name, variable, description, fallback, value => value is < 0 or > ushort.MaxValue ? $"{name} is {value}; a port is between 0 and {ushort.MaxValue}." : null);
+        new(name, variable, description, fallback,
+            value => value is < 0 or > ushort.MaxValue ? $"{name} is {value}; a port is between 0 and {ushort.MaxValue}." : null);
 
     private sealed class RunningServers : IServers
     {
@@ -128,7 +141,11 @@ public sealed class EmbeddedServers : IEmbeddedServers
         {
             _servers.Push(server);
             if (server is EmbeddedKafka kafka)
-                Checks = [new NodeCheck("kafka-storage", () => kafka.StorageFault is { } fault ? CheckResult.Failing($"The embedded Kafka cannot write: {fault.Message} ({fault.Place}). It goes on as soon as it can.") : CheckResult.Ok)];
+                Checks = [new NodeCheck("kafka-storage", () =>
+                    kafka.StorageFault is { } fault
+                        ? CheckResult.Failing(
+                            $"The embedded Kafka cannot write: {fault.Message} ({fault.Place}). It goes on as soon as it can.")
+                        : CheckResult.Ok)];
         }
 
         public async ValueTask DisposeAsync()

@@ -17,11 +17,13 @@ public sealed class AggregateNode : IAsyncDisposable
     private EventSubscription? _events;
 
     private AggregateNode(
-        AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, OwnerDirectory owners, NodeCodec codec, CommandClient topic, HistoryReader history, ProjectionEngine? projections,
+        AggregateDefinition definition, TopicFamily topics, CommandProcessor processor, OwnerDirectory owners, NodeCodec codec,
+        CommandClient topic, HistoryReader history, ProjectionEngine? projections,
         TopicFamilyWatch watch, KafkaEventSourcingOptions options, TimeProvider time)
     {
         _watch = watch;
-        (Definition, Topics, Processor, Owners, CommandTopic, History, Projections) = (definition, topics, processor, owners, topic, history, projections);
+        (Definition, Topics, Processor, Owners, CommandTopic, History, Projections) = (definition, topics, processor, owners, topic,
+            history, projections);
         _nodes = new NodeClient(definition.Name, processor.NodeId, codec, options.Secret, time);
         Commands = new CommandRouter(processor, owners, _nodes, topic, options.CommandTimeout, time);
         Reads = new AggregateReads(processor, owners, _nodes, options.ReadTimeout, time);
@@ -40,7 +42,9 @@ public sealed class AggregateNode : IAsyncDisposable
     /// <summary>Who owns which partition.</summary>
     public OwnerDirectory Owners { get; }
 
-    /// <summary>The producers' entry point: direct to the aggregate's owner, on this node or another; by the command topic while there is none.</summary>
+    /// <summary>
+    /// The producers' entry point: direct to the aggregate's owner, on this node or another; by the command topic while there is none.
+    /// </summary>
     public ICommandClient Commands { get; }
 
     /// <summary>Reads of aggregates, whichever node owns them.</summary>
@@ -55,7 +59,10 @@ public sealed class AggregateNode : IAsyncDisposable
     /// <summary>The read models; null when none reads this aggregate's events.</summary>
     public ProjectionEngine? Projections { get; }
 
-    /// <summary>What was seen last of its topics: whether one loses data, is weaker than it should be, or cannot be worked on. They are looked at every minute.</summary>
+    /// <summary>
+    /// What was seen last of its topics: whether one loses data, is weaker than it should be, or cannot be worked on. They are looked at
+    /// every minute.
+    /// </summary>
     public TopicStatus TopicStatus => _watch.Status;
 
     /// <summary>Bodies of what nodes ask one another.</summary>
@@ -68,8 +75,10 @@ public sealed class AggregateNode : IAsyncDisposable
     public Task Completion { get; private set; } = Task.CompletedTask;
 
     internal static async Task<AggregateNode> Start(
-        AggregateDefinition definition, IReadOnlyList<ProjectionDefinition> projections, IProjectionStore? readModels, Task readModelsReady, AvroMessageSerde serde,
-        ApplicationDefinition application, KafkaConnection kafka, KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, CancellationToken cancellationToken)
+        AggregateDefinition definition, IReadOnlyList<ProjectionDefinition> projections, IProjectionStore? readModels, Task readModelsReady,
+        AvroMessageSerde serde,
+        ApplicationDefinition application, KafkaConnection kafka, KafkaEventSourcingOptions options, ILoggerFactory loggers,
+        TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         TopicFamily topics = application.TopicsOf(definition);
         // Those of the types that its read models share, too: how far their logs reach is asked before their parts start.
@@ -79,7 +88,8 @@ public sealed class AggregateNode : IAsyncDisposable
             foreach (AggregateDefinition aggregate in (AggregateDefinition[])[definition, .. sharing])
             {
                 TopicFamily family = application.TopicsOf(aggregate);
-                TopicPlan plan = await provisioner.PlanMissingAsync(family, options.Partitions, options.ReplicationFactor, aggregate.Reacts, cancellationToken).ConfigureAwait(false);
+                TopicPlan plan = await provisioner.PlanMissingAsync(family, options.Partitions, options.ReplicationFactor, aggregate.Reacts,
+                    cancellationToken).ConfigureAwait(false);
                 await provisioner.ApplyAsync(plan, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -107,17 +117,26 @@ public sealed class AggregateNode : IAsyncDisposable
         AggregateNode node;
         try
         {
-            watch = await TopicFamilyWatch.StartAsync(kafka, topics, definition.Reacts, options.AcceptDataLoss, timeProvider, loggers.CreateLogger<TopicFamilyWatch>(), cancellationToken).ConfigureAwait(false);
+            watch = await TopicFamilyWatch.StartAsync(kafka, topics, definition.Reacts, options.AcceptDataLoss, timeProvider,
+                loggers.CreateLogger<TopicFamilyWatch>(), cancellationToken).ConfigureAwait(false);
             await processor.StartAsync(cancellationToken).ConfigureAwait(false);
             NodeCodec codec = await NodeCodec.Create(serde, topics, definition, cancellationToken).ConfigureAwait(false);
             owners = OwnerDirectory.Start(kafka, topics, serde, loggers);
             commands = await CommandClient.StartAsync(
-                kafka, topics, serde, definition.CommandTypes.Where(definition.Accepts), new CommandClientOptions { Timeout = options.CommandTimeout, MaxCommandBytes = options.Processing.MaxCommandBytes }, timeProvider, loggers, cancellationToken).ConfigureAwait(false);
+                kafka, topics, serde, definition.CommandTypes.Where(definition.Accepts),
+                new CommandClientOptions { Timeout = options.CommandTimeout, MaxCommandBytes = options.Processing.MaxCommandBytes },
+                timeProvider, loggers, cancellationToken).ConfigureAwait(false);
             history = new HistoryReader(kafka, topics, serde);
-            ProjectionEngineOptions projecting = options.ReadModels.Over(new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) });
+            ProjectionEngineOptions projecting = options.ReadModels.Over(
+                new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) });
             var feed = new ProjectionFeed(
-                definition.Name, application.SharedReadModels(), sharing.ToDictionary(a => a.Name, IEventLogExtents (a) => new HistoryReader(kafka, new TopicFamily(application.Name, a.Name), serde)));
-            engine = projections.Count == 0 ? null : new ProjectionEngine(projections, readModels!, projecting, loggers.CreateLogger<ProjectionEngine>(), history, timeProvider, feed);
+                definition.Name, application.SharedReadModels(),
+                sharing.ToDictionary(a => a.Name, IEventLogExtents (a) =>
+                    new HistoryReader(kafka, new TopicFamily(application.Name, a.Name), serde)));
+            engine = projections.Count == 0
+                ? null
+                : new ProjectionEngine(projections, readModels!, projecting, loggers.CreateLogger<ProjectionEngine>(), history,
+                    timeProvider, feed);
             node = new AggregateNode(definition, topics, processor, owners, codec, commands, history, engine, watch, options, timeProvider);
         }
         catch
@@ -138,7 +157,10 @@ public sealed class AggregateNode : IAsyncDisposable
         return node;
     }
 
-    /// <summary>The partitions whose read models stand still on this node, and why: at an event that cannot be read or that a projection does not take, or as the log is not the one that they were folded from.</summary>
+    /// <summary>
+    /// The partitions whose read models stand still on this node, and why: at an event that cannot be read or that a projection does not
+    /// take, or as the log is not the one that they were folded from.
+    /// </summary>
     public IReadOnlyDictionary<int, string> StoppedReadModels
     {
         get
@@ -156,7 +178,8 @@ public sealed class AggregateNode : IAsyncDisposable
     {
         if (Projections is null)
             return;
-        await Projections.InspectAsync(cancellationToken).ConfigureAwait(false); // what was deleted behind the node's back is missed now, not at the next check
+        // what was deleted behind the node's back is missed now, not at the next check
+        await Projections.InspectAsync(cancellationToken).ConfigureAwait(false);
         IReadOnlyDictionary<int, long> ends = await History.EndOffsetsAsync(cancellationToken).ConfigureAwait(false);
         foreach ((int partition, long end) in ends)
         {
@@ -203,7 +226,8 @@ public sealed class AggregateNode : IAsyncDisposable
     }
 
     private async Task WatchParts(
-        Task readModelsReady, KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application, KafkaEventSourcingOptions options, TimeProvider time, ILoggerFactory loggers)
+        Task readModelsReady, KafkaConnection kafka, TopicFamily topics, AvroMessageSerde serde, string application,
+        KafkaEventSourcingOptions options, TimeProvider time, ILoggerFactory loggers)
     {
         var parts = new List<Task> { Processor.Completion, Owners.Completion };
         if (Projections is { } engine)

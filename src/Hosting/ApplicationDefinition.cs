@@ -8,10 +8,12 @@ namespace KafkaEventSourcing.Hosting;
 /// <summary>What an application is made of: its aggregates and its read models. Immutable.</summary>
 public sealed class ApplicationDefinition
 {
-    internal ApplicationDefinition(string name, string summary, IReadOnlyList<AggregateDefinition> aggregates, IReadOnlyList<ProjectionDefinition> projections, IReadOnlyList<SubscriptionDefinition> subscriptions,
+    internal ApplicationDefinition(string name, string summary, IReadOnlyList<AggregateDefinition> aggregates,
+        IReadOnlyList<ProjectionDefinition> projections, IReadOnlyList<SubscriptionDefinition> subscriptions,
         IReadOnlyList<object> examples)
     {
-        (Name, Summary, Aggregates, Projections, Subscriptions, Examples) = (name, summary, aggregates, projections, subscriptions, examples);
+        (Name, Summary, Aggregates, Projections, Subscriptions, Examples) = (name, summary, aggregates, projections,
+            subscriptions, examples);
         foreach (ProjectionDefinition projection in projections)
         {
             _ = AggregatesOf(projection);
@@ -25,12 +27,15 @@ public sealed class ApplicationDefinition
         foreach (SubscriptionDefinition subscription in subscriptions)
         {
             if (subscription.Aggregates.FirstOrDefault(a => !aggregates.Contains(a)) is { } foreign)
-                throw new InvalidOperationException($"The subscription '{subscription.Name}' reads the events of '{foreign.Name}', which the application '{name}' does not have.");
+                throw new InvalidOperationException(
+                    $"The subscription '{subscription.Name}' reads the events of '{foreign.Name}', which the application "
+                        + $"'{name}' does not have.");
         }
 
         Type[] known = [.. aggregates.SelectMany(a => a.CommandTypes.Append(a.StateType)), .. projections.Select(p => p.DocumentType)];
         if (examples.FirstOrDefault(e => !known.Contains(e.GetType())) is { } stranger)
-            throw new InvalidOperationException($"The example of {stranger.GetType().Name} is of no command, state or document of the application '{name}'.");
+            throw new InvalidOperationException(
+                $"The example of {stranger.GetType().Name} is of no command, state or document of the application '{name}'.");
     }
 
     /// <summary>The name: first part of topic names, and the MongoDB database.</summary>
@@ -62,7 +67,8 @@ public sealed class ApplicationDefinition
     internal IReadOnlyList<AggregateDefinition> AggregatesOf(ProjectionDefinition projection)
     {
         if (projection.EventTypes.FirstOrDefault(t => !Aggregates.Any(a => a.EventTypes.Contains(t))) is { } stranger)
-            throw new InvalidOperationException($"The projection '{projection.Name}' reads {stranger.Name}, which is an event of no aggregate type of the application '{Name}'.");
+            throw new InvalidOperationException($"The projection '{projection.Name}' reads {stranger.Name}, which is an event of no "
+                + $"aggregate type of the application '{Name}'.");
         return [.. Aggregates.Where(a => projection.EventTypes.Any(a.EventTypes.Contains))];
     }
 
@@ -72,5 +78,6 @@ public sealed class ApplicationDefinition
 
     /// <summary>The read models that are folded from several aggregate types, by their names, and these types.</summary>
     internal IReadOnlyDictionary<string, IReadOnlyList<string>> SharedReadModels() =>
-        Projections.Select(p => (p.Name, Types: AggregatesOf(p))).Where(p => p.Types.Count > 1).ToDictionary(p => p.Name, IReadOnlyList<string> (p) => [.. p.Types.Select(a => a.Name)]);
+        Projections.Select(p => (p.Name, Types: AggregatesOf(p))).Where(p => p.Types.Count > 1).ToDictionary(p => p.Name,
+            IReadOnlyList<string> (p) => [.. p.Types.Select(a => a.Name)]);
 }

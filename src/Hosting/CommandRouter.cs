@@ -5,10 +5,11 @@ using KafkaEventSourcing.Processing;
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// Sends a command directly to the owner of its partition, on this node or by HTTP on another; where no owner answers, by the command topic, which waits for one. The command keeps its id on all ways, so
-/// that its first outcome comes back whichever it took. Thread-safe.
+/// Sends a command directly to the owner of its partition, on this node or by HTTP on another; where no owner answers, by the command
+/// topic, which waits for one. The command keeps its id on all ways, so that its first outcome comes back whichever it took. Thread-safe.
 /// </summary>
-internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory owners, NodeClient nodes, CommandClient topic, TimeSpan timeout, TimeProvider time) : ICommandClient
+internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory owners, NodeClient nodes, CommandClient topic,
+    TimeSpan timeout, TimeProvider time) : ICommandClient
 {
     // How often the direct way is tried; each try after the first follows a new owner.
     private const int MaxHops = 4;
@@ -20,7 +21,8 @@ internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory o
     {
         try
         {
-            return processor.TrySend(command, _elsewhere ??= given => SendElsewhere(given, CancellationToken.None), cancellationToken, out Task<CommandResult>? outcome)
+            return processor.TrySend(command, _elsewhere ??= given => SendElsewhere(given, CancellationToken.None), cancellationToken,
+                out Task<CommandResult>? outcome)
                 ? outcome
                 : SendElsewhere(command, cancellationToken);
         }
@@ -32,7 +34,12 @@ internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory o
 
     private async Task<CommandResult> SendElsewhere(CommandEnvelope command, CancellationToken cancellationToken)
     {
-        command = command with { Time = command.Time ?? time.GetUtcNow(), TraceParent = command.TraceParent ?? System.Diagnostics.Activity.Current?.Id, TraceState = Tracing.StateOf(command) };
+        command = command with
+        {
+            Time = command.Time ?? time.GetUtcNow(),
+            TraceParent = command.TraceParent ?? System.Diagnostics.Activity.Current?.Id,
+            TraceState = Tracing.StateOf(command),
+        };
         int partition = processor.PartitionOf(command.AggregateId);
         var resolver = new OwnerResolver(owners, processor.NodeId, partition, timeout, time);
         byte[]? payload = null;
@@ -55,7 +62,8 @@ internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory o
                 if (resolver.Owner is not { } owner)
                     break;
                 payload ??= processor.Encode(command);
-                switch (await resolver.Ask(owner, stop => nodes.Send(owner, command, payload, stop), cancellationToken).ConfigureAwait(false))
+                switch (await resolver.Ask(owner, stop =>
+                    nodes.Send(owner, command, payload, stop), cancellationToken).ConfigureAwait(false))
                 {
                     case NodeResponse<CommandResult>.Answered answered:
                         return answered.Value;
@@ -67,7 +75,8 @@ internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory o
                     break;
             }
 
-            return await topic.SendAsync(command, cancellationToken).WaitAsync(resolver.Left, time, cancellationToken).ConfigureAwait(false);
+            return await topic.SendAsync(command, cancellationToken)
+                .WaitAsync(resolver.Left, time, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException late) when (resolver.Left == TimeSpan.Zero)
         {
@@ -76,5 +85,6 @@ internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory o
     }
 
     private TimeoutException Late(CommandEnvelope command, TimeoutException late) =>
-        new($"No answer to the command {command.CommandId} within {timeout.TotalSeconds:0.#} s. The outcome is not known: send it again under the same id to learn it.", late);
+        new($"No answer to the command {command.CommandId} within {timeout.TotalSeconds:0.#} s. The outcome is not known: send it again "
+            + $"under the same id to learn it.", late);
 }

@@ -4,7 +4,8 @@ using KafkaEventSourcing.Subscriptions;
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// Puts an application together: its aggregates, its read models, its subscriptions. The package <c>KafkaEventSourcing.Hosting.CommandLine</c> makes a program of it (<c>RunAsync</c>): a command line and an HTTP interface. Not
+/// Puts an application together: its aggregates, its read models, its subscriptions. The package
+/// <c>KafkaEventSourcing.Hosting.CommandLine</c> makes a program of it (<c>RunAsync</c>): a command line and an HTTP interface. Not
 /// thread-safe; used once at start-up.
 /// </summary>
 public sealed class EventSourcedApplication
@@ -22,13 +23,18 @@ public sealed class EventSourcedApplication
     internal IEmbeddedServers? Embedded { get; private set; }
 
     /// <summary>Starts an application.</summary>
-    /// <param name="name">First part of topic names and the MongoDB database: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>
+    /// <param name="name">First part of topic names and the MongoDB database: a lower case letter, then lower case letters, digits and
+    /// hyphens, at most 64.</param>
     /// <param name="summary">One line for the help.</param>
     /// <exception cref="InvalidInputException">The name is not of that form.</exception>
     public static EventSourcedApplication Named(string name, string summary)
     {
-        if (name.Length is 0 or > 64 || name[0] is < 'a' or > 'z' || name.Any(c => !(char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-')))
-            throw new InvalidInputException("application", $"The application name '{name}' must start with a lower case letter and have at most 64 lower case letters, digits and hyphens.");
+        if (name.Length is 0 or > 64
+            || name[0] is < 'a' or > 'z'
+            || name.Any(c => !(char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-')))
+            throw new InvalidInputException("application",
+                $"The application name "
+                    + $"'{name}' must start with a lower case letter and have at most 64 lower case letters, digits and hyphens.");
         return new(name, summary);
     }
 
@@ -54,8 +60,8 @@ public sealed class EventSourcedApplication
     }
 
     /// <summary>
-    /// Adds commands, states or documents that show on the API page what they look like, one of a type. Types without an example get one whose values say no more than
-    /// their type.
+    /// Adds commands, states or documents that show on the API page what they look like, one of a type. Types without an example get one
+    /// whose values say no more than their type.
     /// </summary>
     public EventSourcedApplication WithExamples(params ReadOnlySpan<object> examples)
     {
@@ -63,7 +69,9 @@ public sealed class EventSourcedApplication
         return this;
     }
 
-    /// <summary>Lets the application start servers of its own where none are named. The package <c>KafkaEventSourcing.Hosting.Embedded</c> has them.</summary>
+    /// <summary>
+    /// Lets the application start servers of its own where none are named. The package <c>KafkaEventSourcing.Hosting.Embedded</c> has them.
+    /// </summary>
     public EventSourcedApplication WithEmbeddedServers(IEmbeddedServers embedded)
     {
         Embedded = embedded;
@@ -71,7 +79,9 @@ public sealed class EventSourcedApplication
     }
 
     /// <summary>The application as described so far.</summary>
-    /// <exception cref="InvalidOperationException">It has no aggregate, a projection reads an event of none of its aggregates, a subscription reads an aggregate type that the application does not have or has another's name, or an example is of an unknown type.</exception>
+    /// <exception cref="InvalidOperationException">It has no aggregate, a projection reads an event of none of its aggregates, a
+    /// subscription reads an aggregate type that the application does not have or has another's name, or an example is of an unknown
+    /// type.</exception>
     public ApplicationDefinition Build()
     {
         if (_aggregates.Count == 0)

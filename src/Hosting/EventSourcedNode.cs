@@ -27,7 +27,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private BrokerProbe? _broker;
     private ServerProbe? _registryProbe;
 
-    private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry, MongoProjectionStore? readModels, TimeProvider timeProvider) =>
+    private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry,
+        MongoProjectionStore? readModels, TimeProvider timeProvider) =>
         (Application, Addresses, _registry, _readModels, _timeProvider) = (application, addresses, registry, readModels, timeProvider);
 
     /// <summary>What runs.</summary>
@@ -45,7 +46,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>The database of the read models.</summary>
     /// <exception cref="InvalidOperationException">The application has no read model, so that this node does not use MongoDB.</exception>
     public IMongoDatabase ReadModels =>
-        _readModels?.Database ?? throw new InvalidOperationException($"The application '{Application.Name}' has no read model, so that its nodes do not use MongoDB.");
+        _readModels?.Database ?? throw new InvalidOperationException(
+            $"The application '{Application.Name}' has no read model, so that its nodes do not use MongoDB.");
 
     /// <summary>Ends when a part of the node stopped: faulted with its fault, or quietly after disposal.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
@@ -65,16 +67,22 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>Null: the application has no read model.</summary>
     internal MongoProjectionStore? ReadModelStore => _readModels;
 
-    /// <summary>Starts a node: registers schemas, creates missing topics and collections, restores, and returns when it serves. Read models follow when MongoDB is there; nothing else waits for it.</summary>
+    /// <summary>
+    /// Starts a node: registers schemas, creates missing topics and collections, restores, and returns when it serves. Read models follow
+    /// when MongoDB is there; nothing else waits for it.
+    /// </summary>
     /// <exception cref="InvalidInputException">An option or an address is unusable.</exception>
-    /// <exception cref="TimeoutException">A partition does not serve within <see cref="KafkaEventSourcingOptions.StartTimeout"/>.</exception>
+    /// <exception cref="TimeoutException">A partition does not serve within
+    /// <see cref="KafkaEventSourcingOptions.StartTimeout"/>.</exception>
     public static Task<EventSourcedNode> StartAsync(
-        ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggerFactory, TimeProvider timeProvider, CancellationToken cancellationToken = default) =>
+        ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggerFactory,
+        TimeProvider timeProvider, CancellationToken cancellationToken = default) =>
         Start(application, addresses, options, loggerFactory, timeProvider, static _ => { }, cancellationToken);
 
     // entering: is told what the start waits for, as text that may change while it waits.
     internal static async Task<EventSourcedNode> Start(
-        ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
+        ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggers,
+        TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         if (OptionRules.Failures(options, application).FirstOrDefault() is { } wrong)
             throw wrong;
@@ -86,7 +94,10 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
                 options.ReadModels.Over(new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name }),
                 timeProvider, loggers.CreateLogger<MongoProjectionStore>())
             : null;
-        var node = new EventSourcedNode(application, addresses, registry, readModels, timeProvider) { SessionTimeout = options.SessionTimeout };
+        var node = new EventSourcedNode(application, addresses, registry, readModels, timeProvider)
+        {
+            SessionTimeout = options.SessionTimeout,
+        };
         try
         {
             await node.StartParts(options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);
@@ -104,8 +115,11 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     public Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken = default) =>
         AggregateOf(command.Payload.GetType()).Commands.SendAsync(command, cancellationToken);
 
-    /// <summary>Tells the other nodes where this one can be reached: the base of its HTTP interface, once it listens. Until then they send it commands by the topic, and reads wait.</summary>
-    /// <exception cref="InvalidInputException">It is no http or https address.</exception>
+    /// <summary>
+    /// Tells the other nodes where this one can be reached: the base of its HTTP interface, once it listens. Until then they send it
+    /// commands by the topic, and reads wait.
+    /// </summary>
+    /// <exception cref="InvalidInputException">It is not an http or https address.</exception>
     public void Advertise(Uri address)
     {
         ArgumentNullException.ThrowIfNull(address);
@@ -135,7 +149,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>All aggregates of <paramref name="definition"/> in this node's partitions that have events.</summary>
     /// <exception cref="InvalidInputException">The application does not have this aggregate type.</exception>
     /// <exception cref="AggregateUnavailableException">A partition does not serve.</exception>
-    public IAsyncEnumerable<AggregateView<TState>> ReadAllAsync<TState>(AggregateDefinition<TState> definition, CancellationToken cancellationToken = default)
+    public IAsyncEnumerable<AggregateView<TState>> ReadAllAsync<TState>(
+        AggregateDefinition<TState> definition, CancellationToken cancellationToken = default)
         where TState : class => AggregateOf(definition).Processor.ReadAllAsync(cancellationToken).Select(definition.Typed);
 
     /// <summary>The part of <paramref name="definition"/>.</summary>
@@ -144,7 +159,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(definition);
         return Aggregates.FirstOrDefault(a => a.Definition == definition)
-            ?? throw new InvalidInputException("aggregate", $"The application '{Application.Name}' does not have the aggregate type '{definition.Name}'.");
+            ?? throw new InvalidInputException("aggregate",
+                $"The application '{Application.Name}' does not have the aggregate type '{definition.Name}'.");
     }
 
     /// <summary>The part that decides commands of <paramref name="commandType"/>.</summary>
@@ -152,7 +168,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     public AggregateNode AggregateOf(Type commandType) =>
         _byCommand.TryGetValue(commandType, out AggregateNode? aggregate)
             ? aggregate
-            : throw new InvalidInputException("command", $"The application '{Application.Name}' has no aggregate that decides {commandType.Name}.");
+            : throw new InvalidInputException("command",
+                $"The application '{Application.Name}' has no aggregate that decides {commandType.Name}.");
 
     /// <summary>Completes once all read models include every event that is committed at the time of the call.</summary>
     public async Task WaitForReadModelsAsync(CancellationToken cancellationToken = default)
@@ -191,7 +208,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             await _broker.DisposeAsync().ConfigureAwait(false);
         if (_registryProbe is not null)
             await _registryProbe.DisposeAsync().ConfigureAwait(false);
-        await Task.WhenAll(Subscriptions.Select(s => s.DisposeAsync().AsTask())).ConfigureAwait(false); // before what their handlers may use
+        // before what their handlers may use
+        await Task.WhenAll(Subscriptions.Select(s => s.DisposeAsync().AsTask())).ConfigureAwait(false);
         foreach (AggregateNode aggregate in Aggregates)
             await aggregate.DisposeAsync().ConfigureAwait(false);
         if (_readModelStart is not null)
@@ -201,28 +219,36 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task StartParts(KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
+    private async Task StartParts(KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider,
+        Action<Func<string>> entering, CancellationToken cancellationToken)
     {
-        AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
+        AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a =>
+            a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
         var serde = AvroMessageSerde.Create(_registry, types);
-        _readModelStart = new ReadModelStart(_readModels, Application.Projections, loggers.CreateLogger<ReadModelStart>(), timeProvider, _stop.Token);
+        _readModelStart = new ReadModelStart(_readModels, Application.Projections, loggers.CreateLogger<ReadModelStart>(), timeProvider,
+            _stop.Token);
         var started = new List<AggregateNode>();
         Aggregates = started;
         foreach (AggregateDefinition aggregate in Application.Aggregates)
         {
             entering(() => $"asking Kafka and the Schema Registry for the topics and schemas of '{aggregate.Name}'");
             AggregateNode part = await AggregateNode.Start(
-                aggregate, [.. Application.Projections.Where(p => Application.AggregatesOf(p).Contains(aggregate))], _readModels, _readModelStart.Ready, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider, cancellationToken).ConfigureAwait(false);
+                aggregate, [.. Application.Projections.Where(p => Application.AggregatesOf(p).Contains(aggregate))], _readModels,
+                _readModelStart.Ready, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider,
+                cancellationToken).ConfigureAwait(false);
             started.Add(part);
             foreach (Type command in aggregate.CommandTypes.Where(aggregate.Accepts))
                 _byCommand.Add(command, part);
         }
 
-        Subscriptions = [.. Application.Subscriptions.Select(s => SubscriptionRunner.Start(SubscriptionOverrides.Over(s, options), Application.Name, Addresses.KafkaConnection, serde, timeProvider, loggers))];
+        Subscriptions = [.. Application.Subscriptions.Select(s =>
+            SubscriptionRunner.Start(SubscriptionOverrides.Over(s, options), Application.Name, Addresses.KafkaConnection, serde,
+                timeProvider, loggers))];
         Completion = Watch([.. started.Select(p => p.Completion), .. Subscriptions.Select(s => s.Completion)]);
-        entering(() => $"joining its groups and restoring partitions ({string.Join(", ", started.Select(a => $"{a.Definition.Name}: {a.Processor.Partitions.Values.Count(s => s == PartitionStatus.Serving)} of {a.Processor.Partitions.Count} serve"))})");
+        entering(() => $"joining its groups and restoring partitions ({string.Join(", ", started.Select(ServingOf))})");
         Task ready = Task.WhenAll([.. started.Select(a => a.Processor.Ready), .. Subscriptions.Select(s => s.Ready)]);
-        if (await Task.WhenAny(ready, Completion).WaitAsync(options.StartTimeout, timeProvider, cancellationToken).ConfigureAwait(false) == Completion)
+        if (await Task.WhenAny(ready, Completion).WaitAsync(options.StartTimeout, timeProvider, cancellationToken).ConfigureAwait(false)
+            == Completion)
             await Completion.ConfigureAwait(false);
         await ready.ConfigureAwait(false);
         await _readModelStart.NodeServes().ConfigureAwait(false);
@@ -244,15 +270,23 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         }
     }
 
+    private static string ServingOf(AggregateNode started)
+    {
+        IReadOnlyDictionary<int, PartitionStatus> partitions = started.Processor.Partitions;
+        return $"{started.Definition.Name}: {partitions.Values.Count(s => s == PartitionStatus.Serving)} of {partitions.Count} serve";
+    }
+
     private static async Task Watch(Task[] parts) => await (await Task.WhenAny(parts).ConfigureAwait(false)).ConfigureAwait(false);
 
     internal static AvroRecordType RecordTypeOf(Type type)
     {
         if (!typeof(IAvroRecord).IsAssignableFrom(type))
-            throw new InvalidOperationException($"{type.Name} is not generated from an Avro schema: add its .avsc file to the project as an additional file.");
+            throw new InvalidOperationException(
+                $"{type.Name} is not generated from an Avro schema: add its .avsc file to the project as an additional file.");
         try
         {
-            return (AvroRecordType)typeof(AvroRecordType).GetMethod(nameof(AvroRecordType.Of), BindingFlags.Public | BindingFlags.Static, [])!.MakeGenericMethod(type).Invoke(null, null)!;
+            return (AvroRecordType)typeof(AvroRecordType).GetMethod(nameof(AvroRecordType.Of), BindingFlags.Public | BindingFlags.Static,
+                [])!.MakeGenericMethod(type).Invoke(null, null)!;
         }
         catch (TargetInvocationException failed) when (failed.InnerException is { } inner)
         {

@@ -13,12 +13,16 @@ internal static partial class HostingLog
     [LoggerMessage(Level = LogLevel.Information, Message = "The node was asked to end while it started, and the start failed")]
     public static partial void GaveUpStart(this ILogger logger, Exception fault);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Application} serves, on Kafka {Kafka}, Schema Registry {SchemaRegistry}, MongoDB {MongoDB}")]
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "{Application} serves, on Kafka {Kafka}, Schema Registry {SchemaRegistry}, MongoDB {MongoDB}")]
     public static partial void Serves(this ILogger logger, string application, string kafka, string schemaRegistry, string mongoDB);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Asked to end: not ready any more, and serving whoever comes for another {Seconds} s")]
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "Asked to end: not ready any more, and serving whoever comes for another {Seconds} s")]
     public static partial void Drains(this ILogger logger, double seconds);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The partitions could not be handed over within {Seconds} s; the node ends as if it had been killed, and nothing is lost")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The partitions could not be handed over within {Seconds} s; the node ends as if it had been killed, and nothing is "
+            + "lost")]
     public static partial void NotHandedOver(this ILogger logger, double seconds);
 }

@@ -7,6 +7,7 @@ public interface INodeAccessor
     EventSourcedNode? Current { get; }
 
     /// <summary>Completes with the node once it serves. It fails with the fault of the start.</summary>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled, or the host ended before the node served.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled, or the host ended before the node
+    /// served.</exception>
     Task<EventSourcedNode> WaitForNodeAsync(CancellationToken cancellationToken = default);
 }

@@ -9,7 +9,9 @@ public interface IServers : IAsyncDisposable
     /// <summary>Where they are: Kafka and the Schema Registry, and MongoDB where it was asked for.</summary>
     ServerAddresses Addresses { get; }
 
-    /// <summary>What a node on them looks at besides, to say how it is: what these servers know of themselves. None where they run elsewhere.</summary>
+    /// <summary>
+    /// What a node on them looks at besides, to say how it is: what these servers know of themselves. None where they run elsewhere.
+    /// </summary>
     IReadOnlyList<NodeCheck> Checks => [];
 }
 

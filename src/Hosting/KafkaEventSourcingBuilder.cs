@@ -15,8 +15,10 @@ public sealed class KafkaEventSourcingBuilder
         (Services, Name, Section, Application) = (services, name, section, EventSourcedApplication.Named(name, name));
 
     // Of an application that the command line runs, with what its options say of embedded servers.
-    internal KafkaEventSourcingBuilder(IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded, IReadOnlyDictionary<string, int> embeddedSettings)
-        : this(services, application.Name, KafkaEventSourcingOptions.SectionName) => (_definition, Embedded, EmbeddedSettings) = (application, embedded, embeddedSettings);
+    internal KafkaEventSourcingBuilder(IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded,
+        IReadOnlyDictionary<string, int> embeddedSettings)
+        : this(services, application.Name, KafkaEventSourcingOptions.SectionName) =>
+            (_definition, Embedded, EmbeddedSettings) = (application, embedded, embeddedSettings);
 
     /// <summary>The services of the host.</summary>
     public IServiceCollection Services { get; }
@@ -38,7 +40,8 @@ public sealed class KafkaEventSourcingBuilder
     internal IEmbeddedServers? Embedded { get; private set; }
 
     /// <summary>
-    /// Adds an aggregate type, and an <see cref="IAggregateClient{TState}"/> of it to be injected; also under its name as the key, for an application with several aggregate types of the same state.
+    /// Adds an aggregate type, and an <see cref="IAggregateClient{TState}"/> of it to be injected; also under its name as the key, for an
+    /// application with several aggregate types of the same state.
     /// </summary>
     public KafkaEventSourcingBuilder AddAggregate<TState>(AggregateDefinition<TState> aggregate)
         where TState : class
@@ -46,7 +49,9 @@ public sealed class KafkaEventSourcingBuilder
         ArgumentNullException.ThrowIfNull(aggregate);
         Application.With(aggregate);
         Services.TryAddKeyedSingleton<IAggregateClient<TState>>(aggregate.Name, (services, _) => new AggregateClient<TState>(
-            aggregate, services.GetRequiredService<ICommandClient>(), new HostedAggregateReader(services.GetRequiredService<NodeLifecycle>(), aggregate), services.GetRequiredService<TimeProvider>()));
+            aggregate, services.GetRequiredService<ICommandClient>(),
+            new HostedAggregateReader(services.GetRequiredService<NodeLifecycle>(), aggregate),
+            services.GetRequiredService<TimeProvider>()));
         Services.TryAddSingleton(OnlyClient<TState>);
         return this;
     }
@@ -91,9 +96,12 @@ public sealed class KafkaEventSourcingBuilder
     private static IAggregateClient<TState> OnlyClient<TState>(IServiceProvider services)
         where TState : class
     {
-        string[] names = [.. services.GetRequiredService<NodeLifecycle>().Application.Aggregates.Where(a => a.StateType == typeof(TState)).Select(a => a.Name)];
+        string[] names = [.. services.GetRequiredService<NodeLifecycle>().Application.Aggregates.Where(a => a.StateType == typeof(TState))
+            .Select(a => a.Name)];
         return names is [var name]
             ? services.GetRequiredKeyedService<IAggregateClient<TState>>(name)
-            : throw new InvalidOperationException($"The aggregate types {string.Join(" and ", names.Select(n => $"'{n}'"))} have the state {typeof(TState).Name}: inject IAggregateClient<{typeof(TState).Name}> by the name as key, as in [FromKeyedServices(\"{names[0]}\")].");
+            : throw new InvalidOperationException(
+                $"The aggregate types {string.Join(" and ", names.Select(n => $"'{n}'"))} have the state {typeof(TState).Name}: inject "
+                    + $"IAggregateClient<{typeof(TState).Name}> by the name as key, as in [FromKeyedServices(\"{names[0]}\")].");
     }
 }

@@ -14,32 +14,40 @@ public static class KafkaEventSourcingServiceExtensions
     /// <summary>The name of the health check that says whether the node can decide and answer now; it has the tag <c>ready</c>.</summary>
     public const string HealthCheckName = "kafka-event-sourcing";
 
-    /// <summary>The name of the health check that says whether the node has not failed, whatever its servers do; it has the tag <c>live</c>.</summary>
+    /// <summary>
+    /// The name of the health check that says whether the node has not failed, whatever its servers do; it has the tag <c>live</c>.
+    /// </summary>
     public const string LiveHealthCheckName = "kafka-event-sourcing-live";
 
     /// <summary>
-    /// Adds an application: a hosted service that runs its node, <see cref="ICommandClient"/>, <see cref="INodeAccessor"/>, an <see cref="IAggregateClient{TState}"/> of each aggregate type, and two health checks.
+    /// Adds an application: a hosted service that runs its node, <see cref="ICommandClient"/>, <see cref="INodeAccessor"/>, an
+    /// <see cref="IAggregateClient{TState}"/> of each aggregate type, and two health checks.
     /// </summary>
     /// <param name="services">The services of the host.</param>
     /// <param name="name">The application's name: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>
-    /// <param name="configuration">What <see cref="KafkaEventSourcingOptions"/> are bound to, as <c>configuration.GetSection("KafkaEventSourcing")</c>; errors name properties by its path.</param>
+    /// <param name="configuration">What <see cref="KafkaEventSourcingOptions"/> are bound to, as
+    /// <c>configuration.GetSection("KafkaEventSourcing")</c>; errors name properties by its path.</param>
     /// <exception cref="InvalidInputException">The name is not of that form.</exception>
     /// <exception cref="InvalidOperationException">The host has an application already: a host runs one.</exception>
-    public static KafkaEventSourcingBuilder AddKafkaEventSourcing(this IServiceCollection services, string name, IConfiguration configuration)
+    public static KafkaEventSourcingBuilder AddKafkaEventSourcing(
+        this IServiceCollection services, string name, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        KafkaEventSourcingBuilder builder = Add(services, name, configuration is IConfigurationSection section ? section.Path : KafkaEventSourcingOptions.SectionName);
+        KafkaEventSourcingBuilder builder = Add(services, name,
+            configuration is IConfigurationSection section ? section.Path : KafkaEventSourcingOptions.SectionName);
         services.Configure<KafkaEventSourcingOptions>(configuration);
         return builder;
     }
 
     /// <summary>Adds an application with the default options.</summary>
     /// <inheritdoc cref="AddKafkaEventSourcing(IServiceCollection, string, IConfiguration)"/>
-    public static KafkaEventSourcingBuilder AddKafkaEventSourcing(this IServiceCollection services, string name) => Add(services, name, KafkaEventSourcingOptions.SectionName);
+    public static KafkaEventSourcingBuilder AddKafkaEventSourcing(this IServiceCollection services, string name) =>
+        Add(services, name, KafkaEventSourcingOptions.SectionName);
 
     /// <summary>Adds an application whose options <paramref name="configure"/> sets.</summary>
     /// <inheritdoc cref="AddKafkaEventSourcing(IServiceCollection, string, IConfiguration)"/>
-    public static KafkaEventSourcingBuilder AddKafkaEventSourcing(this IServiceCollection services, string name, Action<KafkaEventSourcingOptions> configure)
+    public static KafkaEventSourcingBuilder AddKafkaEventSourcing(
+        this IServiceCollection services, string name, Action<KafkaEventSourcingOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
         KafkaEventSourcingBuilder builder = Add(services, name, KafkaEventSourcingOptions.SectionName);
@@ -49,7 +57,8 @@ public static class KafkaEventSourcingServiceExtensions
 
     // The application of the command line, as any other.
     internal static void AddKafkaEventSourcing(
-        this IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded, IReadOnlyDictionary<string, int> embeddedSettings, Action<KafkaEventSourcingOptions> configure)
+        this IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded,
+        IReadOnlyDictionary<string, int> embeddedSettings, Action<KafkaEventSourcingOptions> configure)
     {
         Add(new KafkaEventSourcingBuilder(services, application, embedded, embeddedSettings));
         services.Configure(configure);
@@ -58,8 +67,10 @@ public static class KafkaEventSourcingServiceExtensions
     private static KafkaEventSourcingBuilder Add(IServiceCollection services, string name, string section)
     {
         ArgumentNullException.ThrowIfNull(services);
-        if (services.FirstOrDefault(s => s.ServiceType == typeof(KafkaEventSourcingBuilder))?.ImplementationInstance is KafkaEventSourcingBuilder other)
-            throw new InvalidOperationException($"The host has the application '{other.Name}' already, and '{name}' would be a second one: a host runs one. Add the aggregates to '{other.Name}', or run '{name}' in a host of its own.");
+        if (services.FirstOrDefault(s => s.ServiceType == typeof(KafkaEventSourcingBuilder))?.ImplementationInstance
+            is KafkaEventSourcingBuilder other)
+            throw new InvalidOperationException($"The host has the application '{other.Name}' already, and '{name}' would be a second "
+                + $"one: a host runs one. Add the aggregates to '{other.Name}', or run '{name}' in a host of its own.");
         return Add(new KafkaEventSourcingBuilder(services, name, section));
     }
 
@@ -76,7 +87,8 @@ public static class KafkaEventSourcingServiceExtensions
         services.AddSingleton<IHostedService>(s => s.GetRequiredService<NodeHost>());
         services.TryAddSingleton<INodeAccessor>(s => s.GetRequiredService<NodeHost>());
         services.TryAddSingleton<ICommandClient, HostedCommandClient>();
-        services.AddHealthChecks().AddCheck<NodeHealthCheck>(HealthCheckName, HealthStatus.Unhealthy, ["ready"]).AddCheck<NodeLiveCheck>(LiveHealthCheckName, HealthStatus.Unhealthy, ["live"]);
+        services.AddHealthChecks().AddCheck<NodeHealthCheck>(HealthCheckName, HealthStatus.Unhealthy, ["ready"]).AddCheck<NodeLiveCheck>(
+            LiveHealthCheckName, HealthStatus.Unhealthy, ["live"]);
         return builder;
     }
 }

@@ -9,7 +9,8 @@ public sealed class NodeHandle : IAsyncDisposable
     private readonly IServers _servers;
     private readonly bool _ownsLoggers;
 
-    private NodeHandle(EventSourcedNode node, IServers servers, ILoggerFactory loggers, bool ownsLoggers) => (Node, _servers, Loggers, _ownsLoggers) = (node, servers, loggers, ownsLoggers);
+    private NodeHandle(EventSourcedNode node, IServers servers, ILoggerFactory loggers, bool ownsLoggers) =>
+        (Node, _servers, Loggers, _ownsLoggers) = (node, servers, loggers, ownsLoggers);
 
     /// <summary>The node.</summary>
     public EventSourcedNode Node { get; }
@@ -30,7 +31,8 @@ public sealed class NodeHandle : IAsyncDisposable
     /// <param name="entering">Is told what the start waits for, as text that may change while it waits.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     internal static async Task<NodeHandle> Start(
-        ApplicationDefinition application, IEmbeddedServers? embedded, KafkaEventSourcingOptions options, IReadOnlyDictionary<string, int>? embeddedSettings, ILoggerFactory loggers, bool ownsLoggers, TimeProvider timeProvider,
+        ApplicationDefinition application, IEmbeddedServers? embedded, KafkaEventSourcingOptions options,
+        IReadOnlyDictionary<string, int>? embeddedSettings, ILoggerFactory loggers, bool ownsLoggers, TimeProvider timeProvider,
         Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         entering(() => "starting the servers that no option names");
@@ -48,7 +50,8 @@ public sealed class NodeHandle : IAsyncDisposable
                 loggers, cancellationToken).ConfigureAwait(false);
         try
         {
-            EventSourcedNode node = await EventSourcedNode.Start(application, servers.Addresses, options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);
+            EventSourcedNode node = await EventSourcedNode.Start(application, servers.Addresses, options, loggers, timeProvider, entering,
+                cancellationToken).ConfigureAwait(false);
             return new NodeHandle(node, servers, loggers, ownsLoggers);
         }
         catch

@@ -3,8 +3,8 @@ using KafkaEventSourcing.Hosting.Health;
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// A node from the start of its process to the end: what its start waits for, the node itself once it serves, and whether it has been asked to end. The HTTP interface listens before there is a node and
-/// answers by it. Thread-safe.
+/// A node from the start of its process to the end: what its start waits for, the node itself once it serves, and whether it has been asked
+/// to end. The HTTP interface listens before there is a node and answers by it. Thread-safe.
 /// </summary>
 internal sealed class NodeLifecycle(ApplicationDefinition application)
 {
@@ -24,7 +24,8 @@ internal sealed class NodeLifecycle(ApplicationDefinition application)
 
     /// <summary>The node.</summary>
     /// <exception cref="AggregateUnavailableException">It does not serve yet; the message says what it waits for.</exception>
-    public EventSourcedNode Node => _node ?? throw new AggregateUnavailableException(-1, $"The node is starting and does not serve yet: {_phase()}. Try again.");
+    public EventSourcedNode Node =>
+        _node ?? throw new AggregateUnavailableException(-1, $"The node is starting and does not serve yet: {_phase()}. Try again.");
 
     /// <summary>A lifecycle of a node that serves already.</summary>
     public static NodeLifecycle Of(EventSourcedNode node)

@@ -1,8 +1,8 @@
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// How a node divides the memory that its process may have, as the runtime sees it: the limit of the container or of the heap, if there is one, else that of the machine. Each part has a most that more memory does not raise, and
-/// a least below which a node does not work.
+/// How a node divides the memory that its process may have, as the runtime sees it: the limit of the container or of the heap, if there is
+/// one, else that of the machine. Each part has a most that more memory does not raise, and a least below which a node does not work.
 /// </summary>
 internal static class NodeMemory
 {

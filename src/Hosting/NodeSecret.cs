@@ -4,8 +4,8 @@ using System.Text;
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// What the nodes of an application know and nobody else: each shows it when it asks another one, and refuses whoever does not (HTTP 401). It goes over the wire as it is, so that networks that others can listen to
-/// need https between nodes. Its text hides it.
+/// What the nodes of an application know and nobody else: each shows it when it asks another one, and refuses whoever does not (HTTP 401).
+/// It goes over the wire as it is, so that networks that others can listen to need https between nodes. Its text hides it.
 /// </summary>
 public sealed class NodeSecret
 {
@@ -31,14 +31,17 @@ public sealed class NodeSecret
         ArgumentNullException.ThrowIfNull(secret);
         return secret.Length is >= MinLength and <= MaxLength && secret.All(c => c is > ' ' and < '\u007f')
             ? new NodeSecret(secret)
-            : throw new InvalidInputException("NodeSecret", $"NodeSecret has {secret.Length} characters, or other ones than visible ASCII; it must have {MinLength} to {MaxLength}, such as those that 'openssl rand -hex 32' prints.");
+            : throw new InvalidInputException("NodeSecret",
+                $"NodeSecret has {secret.Length} characters, or other ones than visible ASCII; it must have {MinLength} to {MaxLength}, "
+                    + $"such as those that 'openssl rand -hex 32' prints.");
     }
 
     /// <inheritdoc/>
     public override string ToString() => "***";
 
     // Hashes are of one length, so that the time of the comparison tells nothing.
-    internal bool IsShownBy(string? authorization) => authorization is not null && CryptographicOperations.FixedTimeEquals(Hash(authorization), _hash);
+    internal bool IsShownBy(string? authorization) =>
+        authorization is not null && CryptographicOperations.FixedTimeEquals(Hash(authorization), _hash);
 
     private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 }

@@ -3,10 +3,15 @@ using System.Text;
 
 namespace KafkaEventSourcing.Hosting;
 
-/// <summary>Text of others in lines of ours: it must not begin a line, move the cursor, or turn the direction of what is beside it.</summary>
+/// <summary>
+/// Text of others in lines of ours: it must not begin a line, move the cursor, or turn the direction of what is beside it.
+/// </summary>
 public static class PlainText
 {
-    /// <summary><paramref name="text"/> with control and format characters, and breaks of lines and paragraphs, as escapes such as <c>\n</c> and <c>\u001b</c>.</summary>
+    /// <summary>
+    /// <paramref name="text"/> with control and format characters, and breaks of lines and paragraphs, as escapes such as <c>\n</c> and
+    /// <c>\u001b</c>.
+    /// </summary>
     public static string Escape(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -28,7 +33,8 @@ public static class PlainText
                     plain.Append("\\t");
                     break;
                 default:
-                    if (char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)
+                    if (char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
+                        or UnicodeCategory.ParagraphSeparator)
                         plain.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
                     else
                         plain.Append(c);

@@ -2,7 +2,9 @@ using KafkaEventSourcing.Processing;
 
 namespace KafkaEventSourcing.Hosting;
 
-/// <summary>How commands are decided: the section <c>Processing</c> of <see cref="KafkaEventSourcingOptions"/>. The defaults are for nearly all.</summary>
+/// <summary>
+/// How commands are decided: the section <c>Processing</c> of <see cref="KafkaEventSourcingOptions"/>. The defaults are for nearly all.
+/// </summary>
 public sealed class ProcessingOptions
 {
     private static readonly CommandProcessorOptions Default = new() { StateDirectory = "." };
@@ -13,7 +15,10 @@ public sealed class ProcessingOptions
     /// <inheritdoc cref="CommandProcessorOptions.MaxBatchBytes"/>
     public long MaxBatchBytes { get; set; } = Default.MaxBatchBytes;
 
-    /// <summary>The largest command, in bytes of its encoded value, at both doors. Default 900,000, below Kafka's own default limit of a record batch.</summary>
+    /// <summary>
+    /// The largest command, in bytes of its encoded value, at both doors. Default 900,000, below Kafka's own default limit of a record
+    /// batch.
+    /// </summary>
     public int MaxCommandBytes { get; set; } = Default.MaxCommandBytes;
 
     /// <inheritdoc cref="CommandProcessorOptions.MaxEventBytes"/>
@@ -28,7 +33,10 @@ public sealed class ProcessingOptions
     /// <inheritdoc cref="CommandProcessorOptions.RecentCommands"/>
     public int RecentCommands { get; set; } = Default.RecentCommands;
 
-    /// <summary>About how many bytes of memory the aggregates of one type may take that are kept in front of the stores. Null, the default: a sixteenth of the memory that the process may have, from 8 to 128 MiB, shared by the types.</summary>
+    /// <summary>
+    /// About how many bytes of memory the aggregates of one type may take that are kept in front of the stores. Null, the default: a
+    /// sixteenth of the memory that the process may have, from 8 to 128 MiB, shared by the types.
+    /// </summary>
     public long? CachedBytes { get; set; }
 
     /// <inheritdoc cref="CommandProcessorOptions.TransactionTimeout"/>

@@ -4,7 +4,9 @@ using KafkaEventSourcing.Projections.MongoDB;
 
 namespace KafkaEventSourcing.Hosting;
 
-/// <summary>How read models are kept: the section <c>ReadModels</c> of <see cref="KafkaEventSourcingOptions"/>. The defaults are for nearly all.</summary>
+/// <summary>
+/// How read models are kept: the section <c>ReadModels</c> of <see cref="KafkaEventSourcingOptions"/>. The defaults are for nearly all.
+/// </summary>
 public sealed class ReadModelOptions
 {
     private static readonly ProjectionEngineOptions Engine = new();
@@ -20,7 +22,10 @@ public sealed class ReadModelOptions
     /// <inheritdoc cref="ProjectionEngineOptions.MaxDocumentBytesPerTransaction"/>
     public long MaxDocumentBytesPerTransaction { get; set; } = Engine.MaxDocumentBytesPerTransaction;
 
-    /// <summary>About how many bytes of memory the documents of one aggregate type may take that are kept for the events that come next. Null, the default: a sixteenth of the memory that the process may have, from 8 to 128 MiB, shared by the types.</summary>
+    /// <summary>
+    /// About how many bytes of memory the documents of one aggregate type may take that are kept for the events that come next. Null, the
+    /// default: a sixteenth of the memory that the process may have, from 8 to 128 MiB, shared by the types.
+    /// </summary>
     public long? CachedBytes { get; set; }
 
     /// <inheritdoc cref="ProjectionEngineOptions.MaxWaitingBatches"/>
@@ -38,7 +43,10 @@ public sealed class ReadModelOptions
     /// <summary>The most bytes of one batch that is read from the log, but for a single event that is larger. Default 4 MiB.</summary>
     public long MaxBatchBytes { get; set; } = Feed.MaxBatchBytes;
 
-    /// <summary>The most bytes of events of one aggregate type that wait to be folded. Null, the default: a sixteenth of the memory that the process may have, from 8 to 128 MiB.</summary>
+    /// <summary>
+    /// The most bytes of events of one aggregate type that wait to be folded. Null, the default: a sixteenth of the memory that the process
+    /// may have, from 8 to 128 MiB.
+    /// </summary>
     public long? MaxWaitingBytes { get; set; }
 
     /// <inheritdoc cref="MongoProjectionOptions.CheckpointCollection"/>
@@ -64,10 +72,14 @@ public sealed class ReadModelOptions
 
     /// <inheritdoc cref="Over(ProjectionEngineOptions)"/>
     internal EventSubscriptionOptions Over(EventSubscriptionOptions basis) =>
-        basis with { MaxBatchEvents = MaxBatchEvents, MaxBatchBytes = MaxBatchBytes, MaxWaitingBytes = MaxWaitingBytes ?? basis.MaxWaitingBytes };
+        basis with
+        {
+            MaxBatchEvents = MaxBatchEvents, MaxBatchBytes = MaxBatchBytes, MaxWaitingBytes = MaxWaitingBytes ?? basis.MaxWaitingBytes,
+        };
 
     /// <inheritdoc cref="Over(ProjectionEngineOptions)"/>
-    internal MongoProjectionOptions Over(MongoProjectionOptions basis) => basis with { CheckpointCollection = CheckpointCollection, RetryDelay = RetryDelay, MaxRetryDelay = MaxRetryDelay };
+    internal MongoProjectionOptions Over(MongoProjectionOptions basis) =>
+        basis with { CheckpointCollection = CheckpointCollection, RetryDelay = RetryDelay, MaxRetryDelay = MaxRetryDelay };
 
     internal void Validate()
     {
@@ -75,6 +87,7 @@ public sealed class ReadModelOptions
         Over(Feed).Validate();
         Over(Store).Validate();
         if (string.IsNullOrWhiteSpace(CheckpointCollection))
-            throw new InvalidInputException(nameof(CheckpointCollection), $"{nameof(CheckpointCollection)} is empty; it must be the name of a collection.");
+            throw new InvalidInputException(nameof(CheckpointCollection),
+                $"{nameof(CheckpointCollection)} is empty; it must be the name of a collection.");
     }
 }

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Hosting;
 
 /// <summary>
-/// Makes the collections and indexes of the read models as soon as MongoDB is there. Commands, strong reads, health and metrics do not wait for it. What MongoDB refuses while the node still starts ends the start, as
-/// somebody looks then; later it is tried again.
+/// Makes the collections and indexes of the read models as soon as MongoDB is there. Commands, strong reads, health and metrics do not wait
+/// for it. What MongoDB refuses while the node still starts ends the start, as somebody looks then; later it is tried again.
 /// </summary>
 internal sealed partial class ReadModelStart
 {
@@ -17,10 +17,13 @@ internal sealed partial class ReadModelStart
     private volatile string? _wait = "MongoDB has not answered yet: read models are kept from then on.";
 
     /// <summary>Begins, and goes on until <paramref name="cancellationToken"/> is cancelled.</summary>
-    public ReadModelStart(MongoProjectionStore? store, IReadOnlyList<ProjectionDefinition> projections, ILogger<ReadModelStart> logger, TimeProvider time, CancellationToken cancellationToken)
+    public ReadModelStart(MongoProjectionStore? store, IReadOnlyList<ProjectionDefinition> projections, ILogger<ReadModelStart> logger,
+        TimeProvider time, CancellationToken cancellationToken)
     {
         _logger = logger;
-        Ready = store is null ? Task.CompletedTask : Task.Run(() => Prepare(store, projections, time, cancellationToken), CancellationToken.None);
+        Ready = store is null
+            ? Task.CompletedTask
+            : Task.Run(() => Prepare(store, projections, time, cancellationToken), CancellationToken.None);
     }
 
     /// <summary>Completes when read models can be kept.</summary>
@@ -39,7 +42,8 @@ internal sealed partial class ReadModelStart
             LogWaits();
     }
 
-    private async Task Prepare(MongoProjectionStore store, IReadOnlyList<ProjectionDefinition> projections, TimeProvider time, CancellationToken cancellationToken)
+    private async Task Prepare(MongoProjectionStore store, IReadOnlyList<ProjectionDefinition> projections, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -58,7 +62,8 @@ internal sealed partial class ReadModelStart
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "MongoDB has not answered yet; the node serves without it, and read models are kept as soon as it does")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "MongoDB has not answered yet; the node serves without it, and read models are kept as soon as it does")]
     private partial void LogWaits();
 
     [LoggerMessage(Level = LogLevel.Error, Message = "MongoDB refuses the collections of the read models; it is asked again")]

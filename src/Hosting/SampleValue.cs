@@ -13,13 +13,16 @@ internal static class SampleValue
 
     private static readonly Dictionary<Type, object> Plain = new object[]
     {
-        true, (byte)1, (sbyte)1, (short)1, (ushort)1, 1, 1U, 1L, 1UL, 1.5F, 1.5, 1.5M, 'a', Day, new DateTimeOffset(Day), DateOnly.FromDateTime(Day), new TimeOnly(12, 30), TimeSpan.FromMinutes(1),
+        true, (byte)1, (sbyte)1, (short)1, (ushort)1, 1, 1U, 1L, 1UL, 1.5F, 1.5, 1.5M, 'a', Day, new DateTimeOffset(Day),
+        DateOnly.FromDateTime(Day), new TimeOnly(12, 30), TimeSpan.FromMinutes(1),
         new Guid("019c0000-0000-7000-8000-000000000001"), new Uri("https://example.org/"), new byte[] { 1, 2, 3 },
     }.ToDictionary(v => v.GetType());
 
     /// <summary>A value of <paramref name="type"/>.</summary>
     /// <exception cref="InvalidOperationException">The type cannot be made.</exception>
-    public static object Of(Type type) => Of(type, type.Name, 0) ?? throw new InvalidOperationException($"There is no example of {type.Name}: give one with {nameof(EventSourcedApplication.WithExamples)}.");
+    public static object Of(Type type) => Of(type, type.Name, 0)
+        ?? throw new InvalidOperationException(
+            $"There is no example of {type.Name}: give one with {nameof(EventSourcedApplication.WithExamples)}.");
 
     private static object? Of(Type type, string name, int depth)
     {
@@ -72,7 +75,8 @@ internal static class SampleValue
         if (type.IsAbstract || type.GetConstructors().OrderBy(c => c.GetParameters().Length).FirstOrDefault() is not { } constructor)
             return null;
         object made = constructor.Invoke([.. constructor.GetParameters().Select(p => Of(p.ParameterType, p.Name!, depth + 1))]);
-        foreach (PropertyInfo property in type.GetProperties().Where(p => p.SetMethod is { IsPublic: true } && p.GetIndexParameters().Length == 0))
+        foreach (PropertyInfo property in type.GetProperties().Where(p =>
+            p.SetMethod is { IsPublic: true } && p.GetIndexParameters().Length == 0))
             property.SetValue(made, Of(property.PropertyType, property.Name, depth + 1));
         return made;
     }

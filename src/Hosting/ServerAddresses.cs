@@ -16,7 +16,9 @@ public sealed record ServerAddresses
     /// <summary>The Schema Registry's URL; null: none was named.</summary>
     public string? Registry { get; init; }
 
-    /// <summary>Settings passed through to the registry client, by Confluent's names, such as <c>schema.registry.basic.auth.user.info</c>.</summary>
+    /// <summary>
+    /// Settings passed through to the registry client, by Confluent's names, such as <c>schema.registry.basic.auth.user.info</c>.
+    /// </summary>
     public IReadOnlyDictionary<string, string> RegistrySettings { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The MongoDB connection string; null: none was named.</summary>
@@ -27,7 +29,8 @@ public sealed record ServerAddresses
     public bool AreComplete(bool mongoDB) => Kafka is not null && Registry is not null && (MongoDB is not null || !mongoDB);
 
     /// <summary>Checks what is named, as far as that needs no server.</summary>
-    /// <exception cref="InvalidInputException">An address or a setting is unusable; the message names the property of <see cref="KafkaEventSourcingOptions"/>.</exception>
+    /// <exception cref="InvalidInputException">An address or a setting is unusable; the message names the property of
+    /// <see cref="KafkaEventSourcingOptions"/>.</exception>
     public void Validate()
     {
         if (Kafka is not null || KafkaSettings.Count > 0) // settings without an address are for a server that is started still
@@ -38,12 +41,16 @@ public sealed record ServerAddresses
             _ = MongoAddress.Parse(MongoDB);
     }
 
-    /// <summary>The settings of the registry's client. A user and a password in the address are sent as basic authentication, and are not part of the address any more.</summary>
+    /// <summary>
+    /// The settings of the registry's client. A user and a password in the address are sent as basic authentication, and are not part of
+    /// the address any more.
+    /// </summary>
     internal SchemaRegistryConfig RegistryConfig()
     {
         var config = new SchemaRegistryConfig();
         string[] addresses = (Registry ?? "").Split(',', StringSplitOptions.TrimEntries);
-        string[] credentials = [.. addresses.Select(a => Uri.TryCreate(a, UriKind.Absolute, out Uri? uri) ? uri.UserInfo : "").Where(u => u.Length > 0).Distinct()];
+        string[] credentials = [.. addresses.Select(a => Uri.TryCreate(a, UriKind.Absolute, out Uri? uri) ? uri.UserInfo : "").Where(u =>
+            u.Length > 0).Distinct()];
         if (credentials.Length > 0)
         {
             config.BasicAuthUserInfo = Uri.UnescapeDataString(credentials[0]);
@@ -60,8 +67,10 @@ public sealed record ServerAddresses
     {
         foreach (string address in Registry!.Split(',', StringSplitOptions.TrimEntries))
         {
-            if (!Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
-                throw new InvalidInputException("SchemaRegistry", $"SchemaRegistry is '{Secrets.Redact(address)}'; it must be an address such as http://localhost:8081.");
+            if (!Uri.TryCreate(address, UriKind.Absolute, out Uri? uri)
+                || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps))
+                throw new InvalidInputException("SchemaRegistry",
+                    $"SchemaRegistry is '{Secrets.Redact(address)}'; it must be an address such as http://localhost:8081.");
         }
 
         try
@@ -70,7 +79,9 @@ public sealed record ServerAddresses
         }
         catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or FormatException)
         {
-            throw new InvalidInputException("SchemaRegistrySettings", $"SchemaRegistrySettings has a setting that Confluent's registry client does not take: {Secrets.Redact(refused.Message)}", refused);
+            throw new InvalidInputException("SchemaRegistrySettings",
+                $"SchemaRegistrySettings has a setting that Confluent's registry client does not take: {Secrets.Redact(refused.Message)}",
+                refused);
         }
     }
 
@@ -78,7 +89,8 @@ public sealed record ServerAddresses
     /// <exception cref="InvalidInputException">No broker was named.</exception>
     public KafkaConnection KafkaConnection => new()
     {
-        BootstrapServers = Kafka ?? throw new InvalidInputException("--kafka", "No Kafka broker was named: give --kafka host:port, or set KES_KAFKA."),
+        BootstrapServers = Kafka
+            ?? throw new InvalidInputException("--kafka", "No Kafka broker was named: give --kafka host:port, or set KES_KAFKA."),
         Settings = KafkaSettings,
     };
 }

@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Decides the commands of one aggregate type: a partition task for each partition that the consumer group gives this node. Reads are thread-safe; start and
-/// dispose it once.
+/// Decides the commands of one aggregate type: a partition task for each partition that the consumer group gives this node. Reads are
+/// thread-safe; start and dispose it once.
 /// </summary>
 public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
 {
@@ -37,10 +37,14 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
     private TopicEncoder? _commandEncoder;
     private ITimer? _lateCallers;
 
-    /// <summary>A processor of <paramref name="definition"/>, one of <paramref name="application"/>'s aggregates: those that processes send commands to. Null: it is the only one.</summary>
+    /// <summary>
+    /// A processor of <paramref name="definition"/>, one of <paramref name="application"/>'s aggregates: those that processes send commands
+    /// to. Null: it is the only one.
+    /// </summary>
     /// <exception cref="InvalidInputException">An option is out of range.</exception>
     public CommandProcessor(
-        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde, CommandProcessorOptions options, TimeProvider timeProvider, ILoggerFactory loggerFactory,
+        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde,
+        CommandProcessorOptions options, TimeProvider timeProvider, ILoggerFactory loggerFactory,
         IReadOnlyList<AggregateDefinition>? application = null)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -54,16 +58,26 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
         _membership = new GroupMembership(definition, topics, connection, serde, options, _node, timeProvider, _logger);
     }
 
-    /// <summary>Completes when this node has got its partitions for the first time and serves all of them, but for those that are halted.</summary>
+    /// <summary>
+    /// Completes when this node has got its partitions for the first time and serves all of them, but for those that are halted.
+    /// </summary>
     public Task Ready => _membership.Ready;
 
     /// <summary>Ends when the processor was disposed, or faults with what stopped it.</summary>
     public Task Completion => _membership.Completion;
 
-    /// <summary>Whether this node has its partitions and serves all of them; not where its command topic has got more than it had when the node started.</summary>
-    public bool IsReady => _membership.IsAssigned && _membership.Unread.Count == 0 && _membership.Tasks.All(t => t.Status == PartitionStatus.Serving);
+    /// <summary>
+    /// Whether this node has its partitions and serves all of them; not where its command topic has got more than it had when the node
+    /// started.
+    /// </summary>
+    public bool IsReady => _membership.IsAssigned
+        && _membership.Unread.Count == 0
+        && _membership.Tasks.All(t => t.Status == PartitionStatus.Serving);
 
-    /// <summary>The partitions that the command topic has got since this node started: keys have moved, and they are read by nobody. What is in them stays.</summary>
+    /// <summary>
+    /// The partitions that the command topic has got since this node started: keys have moved, and they are read by nobody. What is in them
+    /// stays.
+    /// </summary>
     public IReadOnlyList<int> UnreadPartitions => _membership.Unread;
 
     /// <summary>The id of this node.</summary>
@@ -75,30 +89,43 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
     /// <summary>How many partitions the aggregate type has; 0 before the node has joined its group.</summary>
     public int PartitionCount => _membership.Partitions;
 
-    /// <summary>For how long the partition that waits longest for Kafka, or for a decision, has been busy with one batch; zero when none is.</summary>
+    /// <summary>
+    /// For how long the partition that waits longest for Kafka, or for a decision, has been busy with one batch; zero when none is.
+    /// </summary>
     public TimeSpan LongestBatch => _membership.Tasks.Select(t => t.BusyFor).DefaultIfEmpty().Max();
 
     /// <summary>How many aggregates of this node's partitions are parked, and how many have events.</summary>
-    public (long Parked, long All) AggregateCounts => _membership.Tasks.Select(t => t.Counts).Aggregate((Parked: 0L, All: 0L), (sum, one) => (sum.Parked + one.Parked, sum.All + one.All));
+    public (long Parked, long All) AggregateCounts =>
+        _membership.Tasks.Select(t => t.Counts).Aggregate((Parked: 0L, All: 0L),
+            (sum, one) => (sum.Parked + one.Parked, sum.All + one.All));
 
-    /// <summary>The partitions of this node where a topic is not the one that was left, and what is wrong with it. They keep their owner and decide nothing; a restart looks again.</summary>
+    /// <summary>
+    /// The partitions of this node where a topic is not the one that was left, and what is wrong with it. They keep their owner and decide
+    /// nothing; a restart looks again.
+    /// </summary>
     public IReadOnlyDictionary<int, string> HaltedPartitions =>
         _membership.Tasks.Where(t => t.Status == PartitionStatus.Halted).ToDictionary(t => t.Partition, t => t.HaltReason ?? "");
 
     /// <summary>Registers schemas, joins the group and returns; <see cref="Ready"/> tells when it serves.</summary>
     /// <exception cref="KafkaException">The topics cannot be found.</exception>
-    /// <exception cref="LogRefusedException">The log has events of types that the code does not have, and <see cref="CommandProcessorOptions.IgnoreUnknownEvents"/> is not set.</exception>
+    /// <exception cref="LogRefusedException">The log has events of types that the code does not have, and
+    /// <see cref="CommandProcessorOptions.IgnoreUnknownEvents"/> is not set.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         var encoders = new ProcessorEncoders(
             await _serde.PrepareAsync(_topics.Events, _definition.EventTypes, cancellationToken).ConfigureAwait(false),
             await _serde.PrepareAsync(_topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
-            await _serde.PrepareAsync(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], cancellationToken).ConfigureAwait(false),
+            await _serde.PrepareAsync(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)],
+                cancellationToken).ConfigureAwait(false),
             await _serde.PrepareAsync(_topics.Owners, [typeof(PartitionOwner)], cancellationToken).ConfigureAwait(false),
-            _definition.Reacts ? await _serde.PrepareAsync(_topics.Timers, [typeof(Avro.Messages.TimerElapsed)], cancellationToken).ConfigureAwait(false) : null,
+            _definition.Reacts
+                ? await _serde.PrepareAsync(_topics.Timers, [typeof(Avro.Messages.TimerElapsed)], cancellationToken).ConfigureAwait(false)
+                : null,
             await ProcessRoutes.Prepare(_definition, _topics.Application, _application, _serde, cancellationToken).ConfigureAwait(false));
-        await new UnknownEventTypes(_serde, _topics, _connection, _definition, _logger).Check(_options.IgnoreUnknownEvents, cancellationToken).ConfigureAwait(false);
-        _commandEncoder = await _serde.PrepareAsync(_topics.Commands, _definition.CommandTypes.Select(ProcessMessageCodec.RecordTypeOf), cancellationToken).ConfigureAwait(false);
+        await new UnknownEventTypes(_serde, _topics, _connection, _definition, _logger).Check(_options.IgnoreUnknownEvents,
+            cancellationToken).ConfigureAwait(false);
+        _commandEncoder = await _serde.PrepareAsync(_topics.Commands, _definition.CommandTypes.Select(ProcessMessageCodec.RecordTypeOf),
+            cancellationToken).ConfigureAwait(false);
         if (_options.AnswerTimeout is { } limit)
         {
             TimeSpan interval = TimeSpan.FromTicks(Math.Clamp(limit.Ticks / LooksPerTimeout, ShortestLook.Ticks, LongestLook.Ticks));
@@ -109,28 +136,33 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
     }
 
     /// <summary>
-    /// The direct door: hands a command to the partition task that owns its aggregate, without the way through the command topic. False when that task is not on this node or does not serve; the
-    /// command topic is open then. The task of the outcome faults with <see cref="AggregateUnavailableException"/> when the partition leaves this node first: the outcome is not known then, and the same
+    /// The direct door: hands a command to the partition task that owns its aggregate, without the way through the command topic. False
+    /// when that task is not on this node or does not serve; the command topic is open then. The task of the outcome faults with
+    /// <see cref="AggregateUnavailableException"/> when the partition leaves this node first: the outcome is not known then, and the same
     /// id sent again, at any door, tells it.
     /// </summary>
     /// <exception cref="InvalidInputException">The command cannot be decided as it is.</exception>
     /// <exception cref="OverloadedException">Too many commands wait for the partition.</exception>
-    public bool TrySend(CommandEnvelope command, [NotNullWhen(true)] out Task<CommandResult>? outcome) => TrySend(command, elsewhere: null, CancellationToken.None, out outcome);
+    public bool TrySend(CommandEnvelope command, [NotNullWhen(true)] out Task<CommandResult>? outcome) =>
+        TrySend(command, elsewhere: null, CancellationToken.None, out outcome);
 
     /// <summary>
-    /// The direct door for a caller who has another way: when the partition leaves this node first, the outcome is that of <paramref name="elsewhere"/>, and when <paramref name="cancellationToken"/> is
-    /// cancelled, nobody waits any more; the command may take effect all the same. After <see cref="CommandProcessorOptions.AnswerTimeout"/> it faults with a <see cref="TimeoutException"/>.
+    /// The direct door for a caller who has another way: when the partition leaves this node first, the outcome is that of
+    /// <paramref name="elsewhere"/>, and when <paramref name="cancellationToken"/> is cancelled, nobody waits any more; the command may
+    /// take effect all the same. After <see cref="CommandProcessorOptions.AnswerTimeout"/> it faults with a <see cref="TimeoutException"/>.
     /// </summary>
     /// <exception cref="InvalidInputException">The command cannot be decided as it is.</exception>
     /// <exception cref="OverloadedException">Too many commands wait for the partition.</exception>
-    public bool TrySend(CommandEnvelope command, Func<CommandEnvelope, Task<CommandResult>>? elsewhere, CancellationToken cancellationToken, [NotNullWhen(true)] out Task<CommandResult>? outcome)
+    public bool TrySend(CommandEnvelope command, Func<CommandEnvelope, Task<CommandResult>>? elsewhere, CancellationToken cancellationToken,
+        [NotNullWhen(true)] out Task<CommandResult>? outcome)
     {
         ArgumentNullException.ThrowIfNull(command);
         outcome = null;
         if (!_membership.TryFind(PartitionOf(command.AggregateId), out PartitionTask? task) || task.Status != PartitionStatus.Serving)
             return false;
         int bytes = Check(command);
-        CommandDigest digest = CommandDigest.From(_serde.TypeOf(command.Payload.GetType()), s_buffer!.WrittenSpan[WireFormat.HeaderLength..], command.ExpectedVersion);
+        CommandDigest digest = CommandDigest.From(_serde.TypeOf(command.Payload.GetType()),
+            s_buffer!.WrittenSpan[WireFormat.HeaderLength..], command.ExpectedVersion);
         IncomingCommand incoming = IncomingCommand.From(command, _time.GetUtcNow(), digest, elsewhere);
         s_buffer.Clear();
         incoming.Caller!.CancelBy(cancellationToken);
@@ -144,7 +176,9 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
         return true;
     }
 
-    /// <summary>Tells the others where this node can be reached: the base of its HTTP interface. The owners topic has it a moment later.</summary>
+    /// <summary>
+    /// Tells the others where this node can be reached: the base of its HTTP interface. The owners topic has it a moment later.
+    /// </summary>
     public void Advertise(Uri address)
     {
         ArgumentNullException.ThrowIfNull(address);
@@ -154,16 +188,21 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) => ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) =>
+        ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
 
     /// <summary>Reads one aggregate of a partition of this node; null when it has no events.</summary>
-    /// <exception cref="AggregateUnavailableException">This node does not own the aggregate's partition (any more), or is still restoring it.</exception>
-    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default)
+    /// <exception cref="AggregateUnavailableException">This node does not own the aggregate's partition (any more), or is still restoring
+    /// it.</exception>
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency,
+        CancellationToken cancellationToken = default)
     {
         if (_membership.Partitions == 0)
             throw new AggregateUnavailableException(-1, "This node has not joined its group yet; try again.");
         int partition = PartitionOf(aggregateId);
-        return !_membership.TryFind(partition, out PartitionTask? task) && consistency == ReadConsistency.Eventual && _membership.FindCopy(partition) is { } copy
+        return !_membership.TryFind(partition, out PartitionTask? task)
+            && consistency == ReadConsistency.Eventual
+            && _membership.FindCopy(partition) is { } copy
             ? ValueTask.FromResult(copy.Read(aggregateId))
             : task is not null
             ? task.Reads.Read(aggregateId, consistency, cancellationToken)
@@ -171,7 +210,8 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
     }
 
     /// <summary>
-    /// Reads one aggregate with at least the write of <paramref name="atLeast"/>, from a partition of this node or from a warm copy; null when it has no events. It costs no transaction and does not wait.
+    /// Reads one aggregate with at least the write of <paramref name="atLeast"/>, from a partition of this node or from a warm copy; null
+    /// when it has no events. It costs no transaction and does not wait.
     /// </summary>
     /// <exception cref="AggregateUnavailableException">Nothing of this node has come as far as the token.</exception>
     /// <exception cref="InvalidInputException">The token is of another partition than the aggregate.</exception>
@@ -179,15 +219,20 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
     {
         int partition = PartitionOf(aggregateId);
         if (partition >= 0 && atLeast.Partition != partition)
-            throw new InvalidInputException("token", $"The token {atLeast} is of partition {atLeast.Partition}, and '{aggregateId}' is in partition {partition}: it is not of a write to this {_definition.Name}.");
+            throw new InvalidInputException("token",
+                $"The token {atLeast} is of partition {atLeast.Partition}, and '{aggregateId}' is in partition {partition}: it is not of "
+                    + $"a write to this {_definition.Name}.");
         if (_membership.TryFind(partition, out PartitionTask? task) && task.NextOffset > atLeast.Offset)
             return task.Reads.Read(aggregateId);
         if (_membership.FindCopy(partition) is { } copy && copy.NextOffset > atLeast.Offset)
             return copy.Read(aggregateId);
-        throw task is null ? NotHere(partition) : new AggregateUnavailableException(partition, $"Partition {partition} has not reached {atLeast} on this node; try again.");
+        throw task is null
+            ? NotHere(partition)
+            : new AggregateUnavailableException(partition, $"Partition {partition} has not reached {atLeast} on this node; try again.");
     }
 
-    ValueTask<AggregateView?> IAggregateReader.ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) => ValueTask.FromResult(Read(aggregateId, atLeast));
+    ValueTask<AggregateView?> IAggregateReader.ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast,
+        CancellationToken cancellationToken) => ValueTask.FromResult(Read(aggregateId, atLeast));
 
     /// <summary>All aggregates of this node's partitions that have events.</summary>
     /// <exception cref="AggregateUnavailableException">A partition does not serve.</exception>
@@ -233,21 +278,25 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
 
     /// <summary>Whether a read of <paramref name="partition"/> can be answered on this node.</summary>
     public bool CanRead(int partition, ReadConsistency consistency) =>
-        StatusOf(partition) == PartitionStatus.Serving || (consistency == ReadConsistency.Eventual && _membership.FindCopy(partition) is { IsWarm: true });
+        StatusOf(partition) == PartitionStatus.Serving
+            || (consistency == ReadConsistency.Eventual && _membership.FindCopy(partition) is { IsWarm: true });
 
     /// <summary>Whether this node, as owner or with a warm copy, has come as far as <paramref name="atLeast"/>.</summary>
     public bool CanRead(ConsistencyToken atLeast) =>
-        (_membership.TryFind(atLeast.Partition, out PartitionTask? task) && task.NextOffset > atLeast.Offset) || (_membership.FindCopy(atLeast.Partition) is { } copy && copy.NextOffset > atLeast.Offset);
+        (_membership.TryFind(atLeast.Partition, out PartitionTask? task) && task.NextOffset > atLeast.Offset)
+            || (_membership.FindCopy(atLeast.Partition) is { } copy && copy.NextOffset > atLeast.Offset);
 
     /// <summary>The partitions of which this node keeps a copy that is complete.</summary>
-    public IReadOnlyList<int> Standbys => [.. Enumerable.Range(0, _membership.Partitions).Where(p => _membership.FindCopy(p) is { IsWarm: true })];
+    public IReadOnlyList<int> Standbys =>
+        [.. Enumerable.Range(0, _membership.Partitions).Where(p => _membership.FindCopy(p) is { IsWarm: true })];
 
     /// <summary>What a partition is doing on this node; null: it is not here.</summary>
     public PartitionStatus? StatusOf(int partition) => _membership.TryFind(partition, out PartitionTask? task) ? task.Status : null;
 
     /// <summary>That a caller has got no answer in time.</summary>
     internal static TimeoutException Late(CommandId command, TimeSpan limit) =>
-        new($"No answer to the command {command} within {limit.TotalSeconds:0.#} s. The outcome is not known: send it again under the same id to learn it.");
+        new($"No answer to the command {command} within {limit.TotalSeconds:0.#} s. The outcome is not known: send it again under the "
+            + $"same id to learn it.");
 
     private void EndLateCallers(TimeSpan limit)
     {
@@ -278,6 +327,7 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
 
         return buffer.WrittenCount <= _options.MaxCommandBytes
             ? buffer.WrittenCount
-            : throw new InvalidInputException("command", $"The command has {buffer.WrittenCount} bytes; at most {_options.MaxCommandBytes} are allowed.");
+            : throw new InvalidInputException("command",
+                $"The command has {buffer.WrittenCount} bytes; at most {_options.MaxCommandBytes} are allowed.");
     }
 }

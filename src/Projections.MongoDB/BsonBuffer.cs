@@ -12,7 +12,7 @@ internal sealed class BsonBuffer : IDisposable
 {
     private const int InitialBytes = 64 * 1024;
 
-    // As the driver: text that is no Unicode is refused, not replaced.
+    // As the driver: text that is not Unicode is refused, not replaced.
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private byte[] _bytes = ArrayPool<byte>.Shared.Rent(InitialBytes);
@@ -21,9 +21,11 @@ internal sealed class BsonBuffer : IDisposable
 
     public ReadOnlySpan<byte> Written => _bytes.AsSpan(0, Length);
 
-    /// <summary>A field's name as it stands in a document, with its end.</summary>
+    /// <summary>A field's name as it is in a document, with its end.</summary>
     public static byte[] NameOf(string field) =>
-        field.Contains('\0', StringComparison.Ordinal) ? throw new ArgumentException($"The field name '{field}' has a zero character.", nameof(field)) : [.. Strict.GetBytes(field), 0];
+        field.Contains('\0', StringComparison.Ordinal)
+            ? throw new ArgumentException($"The field name '{field}' has a zero character.", nameof(field))
+            : [.. Strict.GetBytes(field), 0];
 
     public int StartDocument()
     {

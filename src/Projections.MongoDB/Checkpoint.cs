@@ -6,7 +6,10 @@ using MongoDB.Bson;
 
 namespace KafkaEventSourcing.Projections.MongoDB;
 
-/// <summary>How far one projection is in one event partition, as stored. The document's <c>check</c> follows from its other fields: one that was changed by hand is known.</summary>
+/// <summary>
+/// How far one projection is in one event partition, as stored. The document's <c>check</c> follows from its other fields: one that was
+/// changed by hand is known.
+/// </summary>
 internal static class Checkpoint
 {
     public const string Projection = "projection";
@@ -17,7 +20,8 @@ internal static class Checkpoint
     public const string Topic = "topic";
     public const string Check = "check";
 
-    public static string IdOf(string projection, EventPartition partition) => string.Create(CultureInfo.InvariantCulture, $"{projection}/{partition}");
+    public static string IdOf(string projection, EventPartition partition) =>
+        string.Create(CultureInfo.InvariantCulture, $"{projection}/{partition}");
 
     public static BsonBinaryData Binary(Guid id) => new(id, GuidRepresentation.Standard);
 
@@ -43,7 +47,9 @@ internal static class Checkpoint
         if (IdOfBuild(stored) is not { } build || !stored.TryGetValue(NextOffset, out BsonValue next) || !next.IsNumeric)
             return new ReadModelCheckpoint(default, 0, null, IsGenuine: false);
         string? topic = stored.GetValue(Topic, BsonNull.Value) is BsonString id ? id.Value : null;
-        bool isGenuine = next.IsInt64 && stored.GetValue(Check, BsonNull.Value) is BsonInt64 check && check.Value == CheckOf(stored["_id"].ToString()!, build, next.AsInt64, topic);
+        bool isGenuine = next.IsInt64
+            && stored.GetValue(Check, BsonNull.Value) is BsonInt64 check
+            && check.Value == CheckOf(stored["_id"].ToString()!, build, next.AsInt64, topic);
         return new ReadModelCheckpoint(build, next.ToInt64(), topic, isGenuine);
     }
 
@@ -51,5 +57,6 @@ internal static class Checkpoint
         stored.GetValue(Build, BsonNull.Value) is BsonBinaryData { SubType: BsonBinarySubType.UuidStandard } id ? id.ToGuid() : null;
 
     private static long CheckOf(string id, Guid build, long next, string? topic) =>
-        BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{id} {build:N} {next} {topic}"))));
+        BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(
+            Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{id} {build:N} {next} {topic}"))));
 }

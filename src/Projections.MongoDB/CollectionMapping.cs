@@ -9,7 +9,8 @@ internal sealed class CollectionMapping<TDocument>
 {
     private static readonly HashSet<Type> Numbers =
     [
-        typeof(byte), typeof(sbyte), typeof(short), typeof(ushort), typeof(int), typeof(uint), typeof(long), typeof(ulong), typeof(float), typeof(double), typeof(decimal), typeof(TimeSpan),
+        typeof(byte), typeof(sbyte), typeof(short), typeof(ushort), typeof(int), typeof(uint), typeof(long), typeof(ulong), typeof(float),
+        typeof(double), typeof(decimal), typeof(TimeSpan),
     ];
 
     private readonly Func<TDocument, string> _id;
@@ -20,9 +21,11 @@ internal sealed class CollectionMapping<TDocument>
         DocumentConventions.Apply(typeof(TDocument));
         BsonClassMap map = BsonClassMap.LookupClassMap(typeof(TDocument));
         if (map.IdMemberMap is not { } id || id.MemberType != typeof(string))
-            throw new InvalidOperationException($"The document type {typeof(TDocument).Name} needs a property 'Id' of type string: it is the key of its documents.");
+            throw new InvalidOperationException(
+                $"The document type {typeof(TDocument).Name} needs a property 'Id' of type string: it is the key of its documents.");
         _id = document => (string)id.Getter(document);
-        _numbers = [.. map.AllMemberMaps.Where(m => Numbers.Contains(Nullable.GetUnderlyingType(m.MemberType) ?? m.MemberType)).Select(m => m.ElementName)];
+        _numbers = [.. map.AllMemberMaps.Where(m => Numbers.Contains(Nullable.GetUnderlyingType(m.MemberType) ?? m.MemberType)).Select(m =>
+            m.ElementName)];
         Encoder = new DocumentEncoder<TDocument>(map);
     }
 
@@ -36,7 +39,9 @@ internal sealed class CollectionMapping<TDocument>
     public TDocument Checked(string key, TDocument document) =>
         KeyOf(document) == key
             ? document
-            : throw new InvalidOperationException($"A projection named the key '{key}' and gave a {typeof(TDocument).Name} with the id '{KeyOf(document)}'; they must be equal.");
+            : throw new InvalidOperationException(
+                $"A projection named the key '{key}' and gave a {typeof(TDocument).Name} with the id "
+                    + $"'{KeyOf(document)}'; they must be equal.");
 
     /// <summary>The update that adds <paramref name="delta"/>: its numbers are added, its other fields set on insert.</summary>
     public BsonDocument Adding(TDocument delta)
@@ -48,7 +53,8 @@ internal sealed class CollectionMapping<TDocument>
         {
             if (field.Name == "_id")
                 continue;
-            (field.Value.IsNumeric && _numbers.Contains(field.Name) ? increments : others).Add(field); // a time of day is a number only as it is stored
+            // a time of day is a number only as it is stored
+            (field.Value.IsNumeric && _numbers.Contains(field.Name) ? increments : others).Add(field);
         }
 
         var update = new BsonDocument();

@@ -5,8 +5,9 @@ using MongoDB.Bson.Serialization.Conventions;
 namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
-/// How documents of read models look to analysts: field names in camel case, enums by name, values in the BSON type that sorts as they compare (<see cref="StoredTypes"/>), unknown fields ignored (a later version may have
-/// added them). It holds for the types of registered projections only; other types of the process stay as they are.
+/// How documents of read models look to analysts: field names in camel case, enums by name, values in the BSON type that sorts as they
+/// compare (<see cref="StoredTypes"/>), unknown fields ignored (a later version may have added them). It holds for the types of registered
+/// projections only; other types of the process stay as they are.
 /// </summary>
 internal static class DocumentConventions
 {
@@ -37,7 +38,10 @@ internal static class DocumentConventions
 
     private static void Add(Type type)
     {
-        if (type.IsPrimitive || type.IsEnum || type.Namespace is null || type.Namespace.StartsWith("System", StringComparison.Ordinal) && !type.IsGenericType)
+        if (type.IsPrimitive
+            || type.IsEnum
+            || type.Namespace is null
+            || type.Namespace.StartsWith("System", StringComparison.Ordinal) && !type.IsGenericType)
             return;
         if (type.IsGenericType || type.HasElementType)
         {

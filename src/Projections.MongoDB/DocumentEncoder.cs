@@ -8,8 +8,9 @@ using MongoDB.Bson.Serialization.Serializers;
 namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
-/// Writes documents of a type byte for byte as the driver's class map would, with the key first: plain fields by code that is compiled once, without boxes and
-/// look-ups; every other field, and types with inheritance or conditions, by the driver's own serializers. Thread-safe.
+/// Writes documents of a type byte for byte as the driver's class map would, with the key first: plain fields by code that is compiled
+/// once, without boxes and look-ups; every other field, and types with inheritance or conditions, by the driver's own serializers.
+/// Thread-safe.
 /// </summary>
 internal sealed class DocumentEncoder<TDocument>
     where TDocument : class
@@ -28,7 +29,8 @@ internal sealed class DocumentEncoder<TDocument>
         if (_fields is not null && document.GetType() == typeof(TDocument))
             _fields(document, buffer);
         else
-            buffer.Raw(FieldsOf(document.ToBson(args: new BsonSerializationArgs(typeof(TDocument), serializeAsNominalType: false, serializeIdFirst: true))));
+            buffer.Raw(FieldsOf(document.ToBson(args: new BsonSerializationArgs(typeof(TDocument), serializeAsNominalType: false,
+                serializeIdFirst: true))));
     }
 
     private static bool IsPlain(BsonClassMap map) =>
@@ -48,10 +50,13 @@ internal sealed class DocumentEncoder<TDocument>
     private static Expression Write(ParameterExpression buffer, BsonMemberMap member, MemberExpression value)
     {
         IBsonSerializer serializer = member.GetSerializer();
-        Expression name = Expression.Convert(Expression.Constant(BsonBuffer.NameOf(member.ElementName)), typeof(ReadOnlySpan<byte>), AsSpan);
+        Expression name = Expression.Convert(Expression.Constant(BsonBuffer.NameOf(member.ElementName)),
+            typeof(ReadOnlySpan<byte>), AsSpan);
         if (PlainWriter(serializer) is { } plain)
             return Expression.Call(buffer, plain, name, value);
-        if (Nullable.GetUnderlyingType(value.Type) is not null && serializer is IChildSerializerConfigurable { ChildSerializer: { } inner } && PlainWriter(inner) is { } ofValue)
+        if (Nullable.GetUnderlyingType(value.Type) is not null
+            && serializer is IChildSerializerConfigurable { ChildSerializer: { } inner }
+            && PlainWriter(inner) is { } ofValue)
         {
             return Expression.IfThenElse(
                 Expression.Property(value, nameof(Nullable<>.HasValue)),

@@ -6,7 +6,9 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 /// <summary>The writes of one batch to one collection.</summary>
 internal interface IDocumentWrite
 {
-    /// <summary>Applies the writes in the transaction of <paramref name="session"/>; can be called again when the transaction is tried again.</summary>
+    /// <summary>
+    /// Applies the writes in the transaction of <paramref name="session"/>; can be called again when the transaction is tried again.
+    /// </summary>
     /// <exception cref="DocumentWriteException">The server refused a statement.</exception>
     /// <exception cref="DocumentsChangedException">A document is not the one that was folded on.</exception>
     Task Apply(IMongoDatabase database, IClientSessionHandle session, CancellationToken cancellationToken);
@@ -28,8 +30,8 @@ internal interface IDocumentWrite
 }
 
 /// <summary>
-/// The writes of <typeparamref name="TDocument"/>, encoded once into the commands <c>insert</c>, <c>update</c> and <c>delete</c>: the driver sends the bytes as they
-/// are, instead of making several objects of each document.
+/// The writes of <typeparamref name="TDocument"/>, encoded once into the commands <c>insert</c>, <c>update</c> and <c>delete</c>: the
+/// driver sends the bytes as they are, instead of making several objects of each document.
 /// </summary>
 internal sealed class DocumentWrite<TDocument> : IDocumentWrite
     where TDocument : class
@@ -89,16 +91,23 @@ internal sealed class DocumentWrite<TDocument> : IDocumentWrite
 
     public async Task<bool> IsOfAnotherWriter(IMongoDatabase database, CancellationToken cancellationToken)
     {
-        BsonArray inserted = [.. Enumerable.Range(0, _changes.Documents.Count).Where(IsInsert).Select(i => (BsonValue)_changes.Documents[i].Key)];
-        var filter = new BsonDocument { { "_id", new BsonDocument("$in", inserted) }, { DocumentVersion.Field, new BsonDocument("$exists", true) } };
-        return await database.GetCollection<BsonDocument>(_changes.Projection.Name).Find(filter).Limit(1).AnyAsync(cancellationToken).ConfigureAwait(false);
+        BsonArray inserted = [.. Enumerable.Range(0, _changes.Documents.Count).Where(IsInsert).Select(i =>
+            (BsonValue)_changes.Documents[i].Key)];
+        var filter = new BsonDocument
+        {
+            { "_id", new BsonDocument("$in", inserted) },
+            { DocumentVersion.Field, new BsonDocument("$exists", true) },
+        };
+        return await database.GetCollection<BsonDocument>(_changes.Projection.Name).Find(filter).Limit(1)
+            .AnyAsync(cancellationToken).ConfigureAwait(false);
     }
 
     public async Task Apply(IMongoDatabase database, IClientSessionHandle session, CancellationToken cancellationToken)
     {
         foreach ((BsonDocument command, int statements) in _commands)
         {
-            BsonDocument reply = await database.RunCommandAsync<BsonDocument>(session, command, readPreference: null, cancellationToken).ConfigureAwait(false);
+            BsonDocument reply = await database.RunCommandAsync<BsonDocument>(session, command, readPreference: null,
+                cancellationToken).ConfigureAwait(false);
             if (reply.TryGetValue("writeErrors", out BsonValue errors))
                 throw new DocumentWriteException(_changes.Projection.Name, errors[0].AsBsonDocument);
             if (_folds && reply["n"].ToInt64() != statements)
@@ -132,7 +141,12 @@ internal sealed class DocumentWrite<TDocument> : IDocumentWrite
             buffer.EndDocument(array);
             Bytes += buffer.Length;
             if (statements > 0)
-                _commands.Add((new BsonDocument { { command, _changes.Projection.Name }, { "ordered", false }, { field, buffer.ToArray(array) } }, statements));
+                _commands.Add((new BsonDocument
+                {
+                    { command, _changes.Projection.Name },
+                    { "ordered", false },
+                    { field, buffer.ToArray(array) },
+                }, statements));
         }
     }
 

@@ -6,7 +6,8 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 public sealed class DocumentWriteException : Exception
 {
     internal DocumentWriteException(string collection, BsonDocument error)
-        : base($"MongoDB refused a document of '{collection}': {error.GetValue("errmsg", "no reason given")} (code {error.GetValue("code", 0)}).") =>
+        : base($"MongoDB refused a document of '{collection}': {error.GetValue("errmsg", "no reason given")} "
+            + $"(code {error.GetValue("code", 0)}).") =>
         Code = error.GetValue("code", 0).ToInt32();
 
     /// <summary>MongoDB's error code.</summary>

@@ -10,7 +10,8 @@ public static class MongoAddress
     public static MongoClientSettings Parse(string connectionString)
     {
         if (string.IsNullOrWhiteSpace(connectionString))
-            throw new InvalidInputException("mongodb", "The MongoDB connection string is empty; it must be one such as mongodb://host:27017/?replicaSet=rs0.");
+            throw new InvalidInputException("mongodb",
+                "The MongoDB connection string is empty; it must be one such as mongodb://host:27017/?replicaSet=rs0.");
         try
         {
             return MongoClientSettings.FromConnectionString(connectionString);
@@ -18,7 +19,9 @@ public static class MongoAddress
         catch (Exception malformed) when (malformed is MongoConfigurationException or FormatException or ArgumentException)
         {
             throw new InvalidInputException("MongoDB",
-                $"MongoDB: '{Redact(connectionString)}' is not a MongoDB connection string such as mongodb://host:27017/?replicaSet=rs0: {malformed.Message.Replace(connectionString, Redact(connectionString), StringComparison.Ordinal)}");
+                $"MongoDB: '{Redact(connectionString)}' is not a MongoDB connection string such as "
+                    + $"mongodb://host:27017/?replicaSet=rs0: "
+                    + malformed.Message.Replace(connectionString, Redact(connectionString), StringComparison.Ordinal));
         }
     }
 

@@ -19,15 +19,25 @@ public sealed record MongoIndex(string Projection, params IReadOnlyList<string> 
     {
         ArgumentNullException.ThrowIfNull(projection);
         DocumentConventions.Apply(projection.DocumentType);
-        return [.. projection.Indexes.Select(i => new MongoIndex(projection.Name, [.. i.Fields.Select(f => $"{(f.IsDescending ? "-" : "")}{string.Join('.', f.Path.Select(m => StoredName(projection, f, m)))}")]) { Unique = i.IsUnique })];
+        return [.. projection.Indexes.Select(i =>
+            new MongoIndex(projection.Name,
+                [.. i.Fields.Select(f =>
+                    $"{(f.IsDescending ? "-" : "")}{string.Join('.', f.Path.Select(m => StoredName(projection, f, m)))}")])
+                    {
+                        Unique = i.IsUnique,
+                    })];
     }
 
-    /// <summary>The keys as they are stored: behind the fields, unless they are unique, the document's <c>_id</c>, so that pages have one order and a place to go on from.</summary>
+    /// <summary>
+    /// The keys as they are stored: behind the fields, unless they are unique, the document's <c>_id</c>, so that pages have one order and
+    /// a place to go on from.
+    /// </summary>
     public IReadOnlyList<MongoIndexKey> Keys
     {
         get
         {
-            var keys = new List<MongoIndexKey>(Fields.Select(f => f.StartsWith('-') ? new MongoIndexKey(f[1..], IsDescending: true) : new MongoIndexKey(f, IsDescending: false)));
+            var keys = new List<MongoIndexKey>(Fields.Select(f =>
+                f.StartsWith('-') ? new MongoIndexKey(f[1..], IsDescending: true) : new MongoIndexKey(f, IsDescending: false)));
             if (!Unique && !keys.Exists(k => k.Field == "_id"))
                 keys.Add(new MongoIndexKey("_id", IsDescending: false));
             return keys;

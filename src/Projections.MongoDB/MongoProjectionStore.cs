@@ -9,7 +9,8 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
 /// Read models and checkpoints in MongoDB: documents and checkpoints of a batch in one transaction. A failure that can pass (the server is
-/// away, a failover, a write conflict) is retried with back-off and jitter until it passes or the caller gives up; others throw. Thread-safe.
+/// away, a failover, a write conflict) is retried with back-off and jitter until it passes or the caller gives up; others throw.
+/// Thread-safe.
 /// </summary>
 /// <remarks>Transaction semantics and error labels: MongoDB's specification "Driver Transactions".</remarks>
 public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
@@ -74,7 +75,10 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <summary>Whether MongoDB answers and takes writes, as far as the driver knows from its last look.</summary>
-    public bool IsConnected => _client.Cluster.Description.Servers.Any(s => s.State == ServerState.Connected && s.Type is ServerType.ReplicaSetPrimary or ServerType.Standalone or ServerType.ShardRouter or ServerType.LoadBalanced);
+    public bool IsConnected =>
+        _client.Cluster.Description.Servers.Any(s =>
+            s.State == ServerState.Connected
+                && s.Type is ServerType.ReplicaSetPrimary or ServerType.Standalone or ServerType.ShardRouter or ServerType.LoadBalanced);
 
     /// <summary>What MongoDB refuses that is being tried again, such as writes on a full disk; null: nothing.</summary>
     public string? Failure => _failure;
@@ -89,7 +93,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
             DocumentConventions.Apply(projection.DocumentType);
 
         await MongoReplicaSet.Check(MongoAddress.Parse(_options.ConnectionString), cancellationToken).ConfigureAwait(false);
-        // Not the collections of the read models: which one has the documents of a build is noted when it begins. An index that MongoDB refuses is told now.
+        // Not the collections of the read models: which one has the documents of a build is noted when it begins. An index that MongoDB
+        // refuses is told now.
         await _retry.ExecuteAsync(async token =>
         {
             await _register.Create(_options.CheckpointCollection, token).ConfigureAwait(false);
@@ -99,7 +104,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
                     continue;
                 await _register.CreateIndexes(projection, token).ConfigureAwait(false);
                 if (await _register.ChangeOf(projection, token).ConfigureAwait(false) is { } change)
-                    LogDefinitionChanged(_logger, projection.Name, change, $"db.{_options.CheckpointCollection}.deleteMany({{_id: /^{projection.Name}($|\\/)/}})");
+                    LogDefinitionChanged(_logger, projection.Name, change,
+                        $"db.{_options.CheckpointCollection}.deleteMany({{_id: /^{projection.Name}($|\\/)/}})");
             }
         }, cancellationToken).ConfigureAwait(false);
     }
@@ -125,7 +131,10 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         }, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Whether queries of <paramref name="projection"/> see all that there was when it was begun; not while it is being built. A MongoDB that is away throws at once.</summary>
+    /// <summary>
+    /// Whether queries of <paramref name="projection"/> see all that there was when it was begun; not while it is being built. A MongoDB
+    /// that is away throws at once.
+    /// </summary>
     public Task<bool> IsWholeAsync(ProjectionDefinition projection, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
@@ -133,18 +142,21 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<ReadModelCheckpoint?> LoadCheckpointAsync(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken = default)
+    public async Task<ReadModelCheckpoint?> LoadCheckpointAsync(
+        ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
         string id = Checkpoint.IdOf(projection.Name, partition);
         BsonDocument? stored = await _retry.ExecuteAsync(
-            async token => await _checkpoints.Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            async token => await _checkpoints.Find(new BsonDocument("_id", id)).FirstOrDefaultAsync(token).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
         return stored is null ? null : Checkpoint.Read(stored);
     }
 
     /// <inheritdoc/>
     public async Task<bool> StartAnewAsync(
-        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken = default)
+        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until,
+        IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
         Guid build = Guid.CreateVersion7(_time.GetUtcNow());
@@ -152,21 +164,24 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         try
         {
             await InTransaction(async (session, token) =>
-                begun = await _register.Begin(session, projection, seen, build, until, aggregates, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+                begun = await _register.Begin(session, projection, seen, build, until, aggregates, token).ConfigureAwait(false),
+                cancellationToken).ConfigureAwait(false);
         }
         catch (MongoWriteException first) when (first.WriteError?.Code == DuplicateKey)
         {
             return false; // another node was first
         }
 
-        return begun && await _retry.ExecuteAsync(async token => await _register.Clear(projection, build, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        return begun && await _retry.ExecuteAsync(async token => await _register.Clear(projection, build, token).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public async Task CompleteAsync(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
-        await _retry.ExecuteAsync(async token => await _register.Complete(projection.Name, build, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        await _retry.ExecuteAsync(async token => await _register.Complete(projection.Name, build, token).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -183,7 +198,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
             // Not by the driver's builder, which for raw documents throws and catches an exception for every key.
             var filter = new BsonDocument("_id", new BsonDocument("$in", new BsonArray(chunk)));
             List<RawBsonDocument> found = await _retry.ExecuteAsync(
-                async token => await collection.Find(filter).ToListAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+                async token => await collection.Find(filter).ToListAsync(token).ConfigureAwait(false),
+                cancellationToken).ConfigureAwait(false);
             foreach (RawBsonDocument raw in found)
             {
                 StoredDocument<TDocument> stored = DocumentVersion.Read<TDocument>(raw);
@@ -195,7 +211,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken = default)
+    public async Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints,
+        CancellationToken cancellationToken = default)
     {
         var writes = new List<IDocumentWrite>(changes.Count);
         foreach (DocumentChanges change in changes)
@@ -209,7 +226,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
         {
             foreach (IDocumentWrite write in writes.Where(w => w.TrustsNew))
             {
-                if (await _retry.ExecuteAsync(async token => await write.IsOfAnotherWriter(_database, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false))
+                if (await _retry.ExecuteAsync(async token => await write.IsOfAnotherWriter(_database, token).ConfigureAwait(false),
+                    cancellationToken).ConfigureAwait(false))
                     throw new DocumentsChangedException(write.Projection);
             }
 
@@ -224,7 +242,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
     /// <summary>Closes the connections.</summary>
     public void Dispose() => _client.Dispose();
 
-    private async Task CommitOver(List<IDocumentWrite> writes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    private async Task CommitOver(List<IDocumentWrite> writes, IReadOnlyList<CheckpointMove> checkpoints,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -273,7 +292,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
             if (move.From is not { } from)
             {
                 // A write, not a look: a build that begins at the same time conflicts with it.
-                if (!await _register.AddPartition(session, move.Projection, move.Build, move.Partition, cancellationToken).ConfigureAwait(false))
+                if (!await _register.AddPartition(session, move.Projection, move.Build, move.Partition,
+                    cancellationToken).ConfigureAwait(false))
                     throw new CheckpointMovedException(move);
                 models[i] = new InsertOneModel<BsonDocument>(Checkpoint.First(move));
                 continue;
@@ -281,13 +301,19 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 
             updates++;
             models[i] = new UpdateOneModel<BsonDocument>(
-                new BsonDocument { { "_id", Checkpoint.IdOf(move.Projection, move.Partition) }, { Checkpoint.NextOffset, from }, { Checkpoint.Build, Checkpoint.Binary(move.Build) } },
+                new BsonDocument
+                {
+                    { "_id", Checkpoint.IdOf(move.Projection, move.Partition) },
+                    { Checkpoint.NextOffset, from },
+                    { Checkpoint.Build, Checkpoint.Binary(move.Build) },
+                },
                 new BsonDocument("$set", Checkpoint.Position(move)));
         }
 
         try
         {
-            BulkWriteResult<BsonDocument> result = await _checkpoints.BulkWriteAsync(session, models, cancellationToken: cancellationToken).ConfigureAwait(false);
+            BulkWriteResult<BsonDocument> result = await _checkpoints.BulkWriteAsync(session, models,
+                cancellationToken: cancellationToken).ConfigureAwait(false);
             if (result.MatchedCount != updates)
                 throw new CheckpointMovedException(moves.First(m => m.From is not null));
         }
@@ -334,7 +360,8 @@ public sealed partial class MongoProjectionStore : IProjectionStore, IDisposable
 
     // Not built anew by itself: it may take hours, and whoever only added a field for later need not have it.
     [LoggerMessage(Level = LogLevel.Warning, Message =
-        "The read model {ReadModel} is defined otherwise than when its documents were folded ({Difference}). They stay as they are, and new events are folded by the new definition. To have all of them folded anew: {Remedy}")]
+        "The read model {ReadModel} is defined otherwise than when its documents were folded ({Difference}). They stay as they are, and "
+            + "new events are folded by the new definition. To have all of them folded anew: {Remedy}")]
     private static partial void LogDefinitionChanged(ILogger logger, string readModel, string difference, string remedy);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "MongoDB refuses an index of {ReadModel}: {Reason}")]

@@ -6,8 +6,9 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
 /// Folds events again, apart from what is stored, and compares the outcome with the stored read models, document by document. It is a
-/// <see cref="IProjectionStore"/> for a <see cref="ProjectionEngine"/> of its own: documents that never change are compared as they come, the others when
-/// <see cref="FinishAsync"/> is called. The read models must stand still meanwhile. Several projections can be committed at a time, as an engine does, each in one batch after the other.
+/// <see cref="IProjectionStore"/> for a <see cref="ProjectionEngine"/> of its own: documents that never change are compared as they come,
+/// the others when <see cref="FinishAsync"/> is called. The read models must stand still meanwhile. Several projections can be committed at
+/// a time, as an engine does, each in one batch after the other.
 /// </summary>
 public sealed class ReadModelComparison : IProjectionStore
 {
@@ -25,7 +26,8 @@ public sealed class ReadModelComparison : IProjectionStore
 
     /// <summary>Compares with what <paramref name="stored"/> holds.</summary>
     /// <param name="stored">The read models; null where none is compared.</param>
-    /// <param name="aggregates">Of each read model that is folded from several aggregate types, by its name, these types. An engine each folds them, one after the other.</param>
+    /// <param name="aggregates">Of each read model that is folded from several aggregate types, by its name, these types. An engine each
+    /// folds them, one after the other.</param>
     public ReadModelComparison(MongoProjectionStore? stored, IReadOnlyDictionary<string, IReadOnlyList<string>>? aggregates = null) =>
         (_stored, _aggregates) = (stored, aggregates ?? new Dictionary<string, IReadOnlyList<string>>());
 
@@ -39,7 +41,8 @@ public sealed class ReadModelComparison : IProjectionStore
     public long Compared => Interlocked.Read(ref _compared);
 
     /// <inheritdoc/>
-    public Task PrepareAsync(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken = default) => Task.CompletedTask;
+    public Task PrepareAsync(IReadOnlyList<ProjectionDefinition> projections, CancellationToken cancellationToken = default) =>
+        Task.CompletedTask;
 
     /// <inheritdoc/>
     public Task<ReadModelState?> LoadStateAsync(ProjectionDefinition projection, CancellationToken cancellationToken = default) =>
@@ -54,19 +57,24 @@ public sealed class ReadModelComparison : IProjectionStore
         });
 
     /// <inheritdoc/>
-    public Task<ReadModelCheckpoint?> LoadCheckpointAsync(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken = default)
+    public Task<ReadModelCheckpoint?> LoadCheckpointAsync(
+        ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(projection);
-        return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out long next) ? new ReadModelCheckpoint(Build, next, null, IsGenuine: true) : (ReadModelCheckpoint?)null);
+        return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out long next)
+            ? new ReadModelCheckpoint(Build, next, null, IsGenuine: true)
+            : (ReadModelCheckpoint?)null);
     }
 
     /// <inheritdoc/>
     public Task<bool> StartAnewAsync(
-        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken = default) =>
+        ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until,
+        IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken = default) =>
         throw new NotSupportedException("What is compared is folded once.");
 
     /// <inheritdoc/>
-    public Task CompleteAsync(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken = default) => Task.CompletedTask;
+    public Task CompleteAsync(ProjectionDefinition projection, Guid build, CancellationToken cancellationToken = default) =>
+        Task.CompletedTask;
 
     /// <inheritdoc/>
     public Task<IReadOnlyDictionary<string, StoredDocument<TDocument>>> LoadAsync<TDocument>(
@@ -88,7 +96,8 @@ public sealed class ReadModelComparison : IProjectionStore
     }
 
     /// <inheritdoc/>
-    public async Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken = default)
+    public async Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints,
+        CancellationToken cancellationToken = default)
     {
         foreach (DocumentChanges change in changes)
             await change.Projection.Accept(new Take(this, change, cancellationToken)).ConfigureAwait(false);
@@ -104,7 +113,8 @@ public sealed class ReadModelComparison : IProjectionStore
             await folded.Compare(this, cancellationToken).ConfigureAwait(false);
         foreach (ProjectionDefinition projection in projections)
         {
-            long stored = await _stored!.Database.GetCollection<BsonDocument>(projection.Name).CountDocumentsAsync(new BsonDocument(), cancellationToken: cancellationToken).ConfigureAwait(false);
+            long stored = await _stored!.Database.GetCollection<BsonDocument>(projection.Name).CountDocumentsAsync(new BsonDocument(),
+                cancellationToken: cancellationToken).ConfigureAwait(false);
             long expected = _counts.GetValueOrDefault(projection.Name);
             if (stored != expected)
                 Differ($"{projection.Name}: {stored} documents are stored, {expected} follow from the events.");
@@ -112,13 +122,15 @@ public sealed class ReadModelComparison : IProjectionStore
     }
 
     private async Task CompareDocuments<TDocument>(
-        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<KeyValuePair<string, TDocument>> expected, CancellationToken cancellationToken)
+        ProjectionDefinition<TDocument> projection, IReadOnlyCollection<KeyValuePair<string, TDocument>> expected,
+        CancellationToken cancellationToken)
         where TDocument : class
     {
         _counts.AddOrUpdate(projection.Name, expected.Count, (_, before) => before + expected.Count);
         foreach (KeyValuePair<string, TDocument>[] chunk in expected.Chunk(2_000))
         {
-            IReadOnlyDictionary<string, StoredDocument<TDocument>> stored = await _stored!.LoadAsync(projection, [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<string, StoredDocument<TDocument>> stored = await _stored!.LoadAsync(projection,
+                [.. chunk.Select(d => d.Key)], cancellationToken).ConfigureAwait(false);
             foreach ((string key, TDocument document) in chunk)
             {
                 Interlocked.Increment(ref _compared);
@@ -151,16 +163,19 @@ public sealed class ReadModelComparison : IProjectionStore
         }
     }
 
-    private readonly struct Take(ReadModelComparison comparison, DocumentChanges changes, CancellationToken cancellationToken) : IProjectionVisitor<Task>
+    private readonly struct Take(ReadModelComparison comparison, DocumentChanges changes, CancellationToken cancellationToken)
+        : IProjectionVisitor<Task>
     {
         public Task Visit<TDocument>(ProjectionDefinition<TDocument> projection)
             where TDocument : class
         {
             var typed = (DocumentChanges<TDocument>)changes;
             if (projection.Kind == ProjectionKind.Inserts)
-                return comparison.CompareDocuments(projection, [.. typed.Documents.Select(d => KeyValuePair.Create(d.Key, d.Value!))], cancellationToken);
+                return comparison.CompareDocuments(projection, [.. typed.Documents.Select(d => KeyValuePair.Create(d.Key, d.Value!))],
+                    cancellationToken);
 
-            ((FoldedDocuments<TDocument>)comparison._folded.GetOrAdd(projection.Name, _ => new FoldedDocuments<TDocument>(projection))).Take(typed);
+            ((FoldedDocuments<TDocument>)comparison._folded.GetOrAdd(projection.Name, _ =>
+                new FoldedDocuments<TDocument>(projection))).Take(typed);
             return Task.CompletedTask;
         }
     }

@@ -21,7 +21,8 @@ public static class ReadModelDocuments
         {
             map = BsonClassMap.LookupClassMap(projection.DocumentType);
         }
-        catch (Exception unusable) when (unusable is BsonException or InvalidOperationException or ArgumentException or NotSupportedException)
+        catch (Exception unusable) when (unusable is BsonException or InvalidOperationException or ArgumentException
+            or NotSupportedException)
         {
             throw Refused("", unusable.Message, unusable);
         }
@@ -40,9 +41,11 @@ public static class ReadModelDocuments
                 reader.ReadName();
                 object? back = member.GetSerializer().Deserialize(BsonDeserializationContext.CreateRoot(reader));
                 if (Written(member, back) != first)
-                    throw Refused($", property {member.MemberName} ({member.MemberType.Name}),", "what is read back is not what was written.", null);
+                    throw Refused($", property {member.MemberName} ({member.MemberType.Name}),",
+                        "what is read back is not what was written.", null);
             }
-            catch (Exception unusable) when (unusable is BsonException or FormatException or OverflowException or NotSupportedException or ArgumentException or InvalidCastException or TypeInitializationException)
+            catch (Exception unusable) when (unusable is BsonException or FormatException or OverflowException or NotSupportedException
+                or ArgumentException or InvalidCastException or TypeInitializationException)
             {
                 throw Refused($", property {member.MemberName} ({member.MemberType.Name}),", unusable.Message, unusable);
             }
@@ -58,7 +61,8 @@ public static class ReadModelDocuments
         }
 
         InvalidOperationException Refused(string property, string why, Exception? inner) =>
-            new($"The document type {projection.DocumentType.Name} of the read model '{projection.Name}'{property} cannot be stored in MongoDB: {why}", inner);
+            new($"The document type {projection.DocumentType.Name} of the read model '{projection.Name}'{property} cannot be stored in "
+                + $"MongoDB: {why}", inner);
     }
 
     /// <summary>How <paramref name="document"/> of <paramref name="projection"/> is stored, its key first.</summary>
@@ -68,7 +72,8 @@ public static class ReadModelDocuments
         DocumentConventions.Apply(projection.DocumentType);
         var stored = new BsonDocument();
         using var writer = new BsonDocumentWriter(stored);
-        BsonSerializer.Serialize(writer, projection.DocumentType, document, args: new BsonSerializationArgs(projection.DocumentType, serializeAsNominalType: false, serializeIdFirst: true));
+        BsonSerializer.Serialize(writer, projection.DocumentType, document,
+            args: new BsonSerializationArgs(projection.DocumentType, serializeAsNominalType: false, serializeIdFirst: true));
         return stored;
     }
 

@@ -6,7 +6,8 @@ using System.Text.Json;
 namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
-/// What can be seen of a definition from outside: its kind, the events that it handles, and the fields of its documents with their types. Two definitions of one shape may fold differently; two of different shapes do.
+/// What can be seen of a definition from outside: its kind, the events that it handles, and the fields of its documents with their types.
+/// Two definitions of one shape may fold differently; two of different shapes do.
 /// </summary>
 internal static class ReadModelShape
 {
@@ -17,7 +18,8 @@ internal static class ReadModelShape
     {
         var fields = new List<string>();
         AddFields(projection.DocumentType, "", [], fields);
-        return [$"kind {projection.Kind}", .. projection.EventTypes.Select(e => $"event {e.FullName}").Concat(fields).Distinct().Order(StringComparer.Ordinal)];
+        return [$"kind {projection.Kind}",
+            .. projection.EventTypes.Select(e => $"event {e.FullName}").Concat(fields).Distinct().Order(StringComparer.Ordinal)];
     }
 
     /// <summary>What differs between two shapes, in words; null: nothing.</summary>
@@ -37,14 +39,16 @@ internal static class ReadModelShape
     private static string Listed(string[] lines)
     {
         const int most = 5;
-        return string.Join(", ", lines.Take(most)) + (lines.Length > most ? string.Create(CultureInfo.InvariantCulture, $" and {lines.Length - most} more") : "");
+        return string.Join(", ", lines.Take(most))
+            + (lines.Length > most ? string.Create(CultureInfo.InvariantCulture, $" and {lines.Length - most} more") : "");
     }
 
     private static void AddFields(Type type, string path, HashSet<Type> within, List<string> fields)
     {
         if (!within.Add(type))
             return; // it holds itself
-        foreach (PropertyInfo property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.GetIndexParameters().Length == 0 && p.Name != "EqualityContract"))
+        foreach (PropertyInfo property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p =>
+            p.GetIndexParameters().Length == 0 && p.Name != "EqualityContract"))
         {
             if (fields.Count >= MostFields)
                 break;
@@ -60,12 +64,18 @@ internal static class ReadModelShape
     // The types of the user's own that a value of the type holds.
     private static IEnumerable<Type> Nested(Type type) =>
         type.IsArray ? Nested(type.GetElementType()!)
-        : type.IsGenericType && (typeof(IEnumerable).IsAssignableFrom(type) || Nullable.GetUnderlyingType(type) is not null) ? type.GetGenericArguments().SelectMany(Nested)
-        : type.IsPrimitive || type.IsEnum || type.Namespace is "System" || type.Namespace?.StartsWith("System.", StringComparison.Ordinal) == true || typeof(IEnumerable).IsAssignableFrom(type) ? []
+        : type.IsGenericType && (typeof(IEnumerable).IsAssignableFrom(type) || Nullable.GetUnderlyingType(type) is not null)
+        ? type.GetGenericArguments().SelectMany(Nested)
+        : type.IsPrimitive
+            || type.IsEnum
+            || type.Namespace is "System"
+            || type.Namespace?.StartsWith("System.", StringComparison.Ordinal) == true
+            || typeof(IEnumerable).IsAssignableFrom(type) ? []
         : [type];
 
     private static string NameOf(Type type) =>
         type.IsArray ? $"{NameOf(type.GetElementType()!)}[]"
-        : type.IsGenericType ? $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", type.GetGenericArguments().Select(NameOf))}>"
+        : type.IsGenericType
+        ? $"{type.Name[..type.Name.IndexOf('`', StringComparison.Ordinal)]}<{string.Join(", ", type.GetGenericArguments().Select(NameOf))}>"
         : type.Name;
 }

@@ -7,8 +7,9 @@ using MongoDB.Bson.Serialization.Serializers;
 namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
-/// How .NET values are stored where the driver has no default, or one that does not sort as the values compare: a Guid as UUID (binary 4), a DateTimeOffset as the instant in UTC, a TimeSpan in ticks, a decimal as
-/// Decimal128, unsigned numbers in a type that holds all of them; keys of dictionaries as text. In nullables, collections and dictionaries too. An attribute of the driver on the property goes first.
+/// How .NET values are stored where the driver has no default, or one that does not sort as the values compare: a Guid as UUID (binary 4),
+/// a DateTimeOffset as the instant in UTC, a TimeSpan in ticks, a decimal as Decimal128, unsigned numbers in a type that holds all of them;
+/// keys of dictionaries as text. In nullables, collections and dictionaries too. An attribute of the driver on the property goes first.
 /// </summary>
 internal sealed class StoredTypes : ConventionBase, IMemberMapConvention
 {
@@ -22,7 +23,8 @@ internal sealed class StoredTypes : ConventionBase, IMemberMapConvention
 
     private static IBsonSerializer Stored(IBsonSerializer serializer) => serializer switch
     {
-        GuidSerializer { Representation: BsonType.Binary, GuidRepresentation: GuidRepresentation.Unspecified } => GuidSerializer.StandardInstance,
+        GuidSerializer { Representation: BsonType.Binary, GuidRepresentation: GuidRepresentation.Unspecified } =>
+            GuidSerializer.StandardInstance,
         DateTimeOffsetSerializer => new DateTimeOffsetSerializer(BsonType.DateTime),
         TimeSpanSerializer => new TimeSpanSerializer(BsonType.Int64, TimeSpanUnits.Ticks),
         TimeOnlySerializer => new TimeOnlySerializer(BsonType.Int64, TimeOnlyUnits.Ticks),
@@ -30,7 +32,8 @@ internal sealed class StoredTypes : ConventionBase, IMemberMapConvention
         UInt32Serializer => new UInt32Serializer(BsonType.Int64),
         UInt64Serializer => new UInt64Serializer(BsonType.Decimal128),
         IBsonDictionarySerializer dictionary => OfDictionary(serializer, dictionary),
-        IChildSerializerConfigurable { ChildSerializer: { } child } parent when Stored(child) is var other && !ReferenceEquals(child, other) => parent.WithChildSerializer(other),
+        IChildSerializerConfigurable { ChildSerializer: { } child } parent when Stored(child) is var other
+            && !ReferenceEquals(child, other) => parent.WithChildSerializer(other),
         _ => serializer,
     };
 
@@ -46,7 +49,8 @@ internal sealed class StoredTypes : ConventionBase, IMemberMapConvention
     private static IBsonSerializer KeyOf(IBsonSerializer key) => key switch
     {
         StringSerializer => key,
-        IRepresentationConfigurable { Representation: not BsonType.String } configurable when key is GuidSerializer or Int32Serializer or Int64Serializer or DateOnlySerializer
+        IRepresentationConfigurable { Representation: not BsonType.String } configurable when key is GuidSerializer or Int32Serializer
+            or Int64Serializer or DateOnlySerializer
             || key.ValueType.IsEnum => configurable.WithRepresentation(BsonType.String),
         _ => key,
     };

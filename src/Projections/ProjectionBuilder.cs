@@ -23,20 +23,25 @@ public sealed class ProjectionBuilder<TDocument>
 
     internal ProjectionBuilder(string name)
     {
-        if (name.Length is 0 or > MaxNameLength || !char.IsAsciiLetter(name[0]) || name.Any(c => !(char.IsAsciiLetterOrDigit(c) || c is '-' or '_')))
+        if (name.Length is 0 or > MaxNameLength
+            || !char.IsAsciiLetter(name[0])
+            || name.Any(c => !(char.IsAsciiLetterOrDigit(c) || c is '-' or '_')))
         {
             throw new InvalidInputException("projection",
-                $"The projection name '{name}' must start with a letter and have at most {MaxNameLength} letters, digits, hyphens and underscores: it is a collection name.");
+                $"The projection name '{name}' must start with a letter and have at most {MaxNameLength} letters, digits, hyphens and "
+                    + $"underscores: it is a collection name.");
         }
 
         _name = name;
         _idOf = DocumentId<TDocument>.Getter
-            ?? throw new InvalidOperationException($"The document type {typeof(TDocument).Name} of the projection '{name}' needs a property 'Id' of type string: it is the key of its documents.");
+            ?? throw new InvalidOperationException(
+                $"The document type {typeof(TDocument).Name} of the projection '{name}' needs a property 'Id' of type string: it is the "
+                    + $"key of its documents.");
     }
 
     /// <summary>
-    /// The key of the document that an event folds into, for all event types that do not name one of their own. Default: the aggregate's id. A read model that inserts or sums has no use for it: there the key is the
-    /// <c>Id</c> of what its functions return.
+    /// The key of the document that an event folds into, for all event types that do not name one of their own. Default: the aggregate's
+    /// id. A read model that inserts or sums has no use for it: there the key is the <c>Id</c> of what its functions return.
     /// </summary>
     /// <exception cref="InvalidOperationException">It was called before.</exception>
     public ProjectionBuilder<TDocument> Key(Func<RecordedEvent, string> key)
@@ -49,8 +54,8 @@ public sealed class ProjectionBuilder<TDocument>
     }
 
     /// <summary>
-    /// The key of the document that a <typeparamref name="TEvent"/> folds into. Events of several aggregates, partitions and aggregate types may name one key: those of one partition come in the order of the log, those of
-    /// two in any order.
+    /// The key of the document that a <typeparamref name="TEvent"/> folds into. Events of several aggregates, partitions and aggregate
+    /// types may name one key: those of one partition come in the order of the log, those of two in any order.
     /// </summary>
     /// <exception cref="InvalidOperationException">The type has its key already.</exception>
     public ProjectionBuilder<TDocument> Key<TEvent>(Func<TEvent, RecordedEvent, string> key)
@@ -87,14 +92,16 @@ public sealed class ProjectionBuilder<TDocument>
         where TEvent : class => Add<TEvent>(ProjectionKind.Inserts, new(null, r => create((TEvent)r.Payload, r)));
 
     /// <summary>
-    /// Every <typeparamref name="TEvent"/> adds <paramref name="delta"/> to the document with its <c>Id</c>: its numbers are added, its other fields are set when the document is new. Events of all partitions may name
-    /// the document.
+    /// Every <typeparamref name="TEvent"/> adds <paramref name="delta"/> to the document with its <c>Id</c>: its numbers are added, its
+    /// other fields are set when the document is new. Events of all partitions may name the document.
     /// </summary>
     /// <exception cref="InvalidOperationException">The type is declared already, or the projection is of another kind.</exception>
     public ProjectionBuilder<TDocument> Sums<TEvent>(Func<TEvent, RecordedEvent, TDocument> delta)
         where TEvent : class => Add<TEvent>(ProjectionKind.Sums, new(null, r => delta((TEvent)r.Payload, r)));
 
-    /// <summary>How two deltas of one document become one; required of a projection that sums. It may change its first argument and return it.</summary>
+    /// <summary>
+    /// How two deltas of one document become one; required of a projection that sums. It may change its first argument and return it.
+    /// </summary>
     public ProjectionBuilder<TDocument> Adding(Func<TDocument, TDocument, TDocument> plus)
     {
         _plus = plus;
@@ -102,8 +109,9 @@ public sealed class ProjectionBuilder<TDocument>
     }
 
     /// <summary>
-    /// Every <typeparamref name="TEvent"/> folds into a document: <paramref name="fold"/> gets the present document, or null when there is none, and returns the next one, or null to delete it. It may change the one it got
-    /// and return it. Where the document is always there, or always begins the same way, <c>Changes</c> says it shorter.
+    /// Every <typeparamref name="TEvent"/> folds into a document: <paramref name="fold"/> gets the present document, or null when there is
+    /// none, and returns the next one, or null to delete it. It may change the one it got and return it. Where the document is always
+    /// there, or always begins the same way, <c>Changes</c> says it shorter.
     /// </summary>
     /// <exception cref="InvalidOperationException">The type is declared already, or the projection is of another kind.</exception>
     public ProjectionBuilder<TDocument> Folds<TEvent>(Func<TDocument?, TEvent, RecordedEvent, TDocument?> fold)
@@ -115,12 +123,14 @@ public sealed class ProjectionBuilder<TDocument>
         where TEvent : class => Folds<TEvent>((_, e, r) => create(e, r));
 
     /// <summary>
-    /// Every <typeparamref name="TEvent"/> changes a document: <paramref name="change"/> gets the present one, or that of <see cref="Initially"/> when there is none, and returns the next one, or null to delete it. Without
-    /// <see cref="Initially"/>, an event that finds no document stops its partition.
+    /// Every <typeparamref name="TEvent"/> changes a document: <paramref name="change"/> gets the present one, or that of
+    /// <see cref="Initially"/> when there is none, and returns the next one, or null to delete it. Without <see cref="Initially"/>, an
+    /// event that finds no document stops its partition.
     /// </summary>
     /// <inheritdoc cref="Folds"/>
     public ProjectionBuilder<TDocument> Changes<TEvent>(Func<TDocument, TEvent, RecordedEvent, TDocument?> change)
-        where TEvent : class => Add<TEvent>(ProjectionKind.Folds, new((document, key, r) => change(document ?? Initial(key), (TEvent)r.Payload, r), null));
+        where TEvent : class => Add<TEvent>(ProjectionKind.Folds,
+            new((document, key, r) => change(document ?? Initial(key), (TEvent)r.Payload, r), null));
 
     /// <inheritdoc cref="Changes{TEvent}(Func{TDocument, TEvent, RecordedEvent, TDocument})"/>
     public ProjectionBuilder<TDocument> Changes<TEvent>(Func<TDocument, TEvent, TDocument?> change)
@@ -131,7 +141,9 @@ public sealed class ProjectionBuilder<TDocument>
     public ProjectionBuilder<TDocument> Deletes<TEvent>()
         where TEvent : class => Folds<TEvent>((_, _, _) => null);
 
-    /// <summary>An index over <paramref name="fields"/>, in this order, smaller values first: <c>.Index(d => d.Owner, d => d.OpenedOn)</c>.</summary>
+    /// <summary>
+    /// An index over <paramref name="fields"/>, in this order, smaller values first: <c>.Index(d => d.Owner, d => d.OpenedOn)</c>.
+    /// </summary>
     /// <exception cref="InvalidOperationException">One is not a property of the document.</exception>
     public ProjectionBuilder<TDocument> Index(params ReadOnlySpan<Expression<Func<TDocument, object?>>> fields)
     {
@@ -142,7 +154,10 @@ public sealed class ProjectionBuilder<TDocument>
         return this;
     }
 
-    /// <summary>An index with fields in descending order, or a unique one: <c>.Index(i => i.Ascending(d => d.Owner).Descending(d => d.OpenedOn))</c>.</summary>
+    /// <summary>
+    /// An index with fields in descending order, or a unique one: <c>.Index(i => i.Ascending(d => d.Owner).Descending(d =>
+    /// d.OpenedOn))</c>.
+    /// </summary>
     /// <exception cref="InvalidOperationException">A field is not a property of the document, or there is none.</exception>
     public ProjectionBuilder<TDocument> Index(Func<ReadModelIndexBuilder<TDocument>, ReadModelIndexBuilder<TDocument>> describe)
     {
@@ -152,7 +167,8 @@ public sealed class ProjectionBuilder<TDocument>
     }
 
     /// <summary>Finishes the definition.</summary>
-    /// <exception cref="InvalidOperationException">It reads no event, it sums and <see cref="Adding"/> was not called, or what was said about keys does not go with its kind or its events.</exception>
+    /// <exception cref="InvalidOperationException">It reads no event, it sums and <see cref="Adding"/> was not called, or what was said
+    /// about keys does not go with its kind or its events.</exception>
     public ProjectionDefinition<TDocument> Build()
     {
         if (_kind is not { } kind)
@@ -160,17 +176,20 @@ public sealed class ProjectionBuilder<TDocument>
         if (kind == ProjectionKind.Sums && _plus is null)
             throw new InvalidOperationException($"The projection '{_name}' sums: call {nameof(Adding)} to say how two deltas become one.");
         if (kind != ProjectionKind.Folds && (_key is not null || _keys.Count > 0 || _initially is not null))
-            throw new InvalidOperationException($"The projection '{_name}' {Word(kind)}: its keys are the ids of what its functions return, and {nameof(Key)} and {nameof(Initially)} have nothing to say.");
+            throw new InvalidOperationException($"The projection '{_name}' {Word(kind)}: its keys are the ids of what its functions "
+                + $"return, and {nameof(Key)} and {nameof(Initially)} have nothing to say.");
         if (_keys.Keys.FirstOrDefault(t => !_handlers.ContainsKey(t)) is { } stranger)
             throw new InvalidOperationException($"The projection '{_name}' has a key for {stranger.Name}, which it does not read.");
         Func<RecordedEvent, string> key = _key ?? (static r => r.AggregateId.Value);
         return new ProjectionDefinition<TDocument>(
-            _name, kind, _handlers.ToDictionary(h => h.Key, h => h.Value with { Key = _keys.GetValueOrDefault(h.Key, key) }), _idOf, _plus, [.. _indexes]);
+            _name, kind, _handlers.ToDictionary(h => h.Key, h => h.Value with { Key = _keys.GetValueOrDefault(h.Key, key) }), _idOf, _plus,
+            [.. _indexes]);
     }
 
     private TDocument Initial(string key) => _initially is { } create
         ? create(key)
-        : throw new InvalidOperationException($"there is no document '{key}' to change; an event that creates it must come before, or {nameof(Initially)} say how it begins.");
+        : throw new InvalidOperationException($"there is no document '{key}' to change; an event that creates it must come before, "
+            + $"or {nameof(Initially)} say how it begins.");
 
     private static string Word(ProjectionKind kind) => kind.ToString().ToLowerInvariant();
 

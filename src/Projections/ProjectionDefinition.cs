@@ -8,7 +8,10 @@ public enum ProjectionKind
     /// <summary>Each event makes a document of its own, which never changes.</summary>
     Inserts,
 
-    /// <summary>A document is the fold of the events that name its key: those of one partition in the order of the log, those of several in any order of these.</summary>
+    /// <summary>
+    /// A document is the fold of the events that name its key: those of one partition in the order of the log, those of several in any
+    /// order of these.
+    /// </summary>
     Folds,
 
     /// <summary>A document is the sum of what events add to it, in any order; events of all partitions may name its key.</summary>
@@ -21,7 +24,8 @@ public enum ProjectionKind
 /// </summary>
 public abstract class ProjectionDefinition
 {
-    private protected ProjectionDefinition(string name, ProjectionKind kind, IReadOnlyList<ReadModelIndex> indexes) => (Name, Kind, Indexes) = (name, kind, indexes);
+    private protected ProjectionDefinition(string name, ProjectionKind kind, IReadOnlyList<ReadModelIndex> indexes) =>
+        (Name, Kind, Indexes) = (name, kind, indexes);
 
     /// <summary>The name: that of the collection which analysts query.</summary>
     public string Name { get; }
@@ -69,7 +73,8 @@ public sealed class ProjectionDefinition<TDocument> : ProjectionDefinition
     private readonly Func<TDocument, string> _idOf;
 
     internal ProjectionDefinition(
-        string name, ProjectionKind kind, Dictionary<Type, ProjectionHandler<TDocument>> handlers, Func<TDocument, string> idOf, Func<TDocument, TDocument, TDocument>? plus, IReadOnlyList<ReadModelIndex> indexes)
+        string name, ProjectionKind kind, Dictionary<Type, ProjectionHandler<TDocument>> handlers, Func<TDocument, string> idOf,
+        Func<TDocument, TDocument, TDocument>? plus, IReadOnlyList<ReadModelIndex> indexes)
         : base(name, kind, indexes)
     {
         _handlers = handlers.ToFrozenDictionary();

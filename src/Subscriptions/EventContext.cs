@@ -9,7 +9,10 @@ public sealed record EventContext
     /// <summary>The aggregate type that the event belongs to.</summary>
     public required string AggregateType { get; init; }
 
-    /// <summary>The event as it is in the log: its aggregate, version, time and place. Aggregate type, aggregate id and version name an event for good: a handler tells by them that it has seen one before.</summary>
+    /// <summary>
+    /// The event as it is in the log: its aggregate, version, time and place. Aggregate type, aggregate id and version name an event for
+    /// good: a handler tells by them that it has seen one before.
+    /// </summary>
     public required RecordedEvent Event { get; init; }
 
     /// <summary>Which attempt this is, from 1 on, since this node last began with the event.</summary>

@@ -24,7 +24,9 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    /// <summary>Calls <paramref name="handle"/> for each event of <typeparamref name="TEvent"/>, as <see cref="ISubscriptionHandler{TEvent}"/> says.</summary>
+    /// <summary>
+    /// Calls <paramref name="handle"/> for each event of <typeparamref name="TEvent"/>, as <see cref="ISubscriptionHandler{TEvent}"/> says.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The type has a handler already.</exception>
     public SubscriptionBuilder On<TEvent>(Func<TEvent, EventContext, CancellationToken, Task> handle)
         where TEvent : class
@@ -63,7 +65,8 @@ public sealed class SubscriptionBuilder
     }
 
     /// <summary>The subscription as described so far.</summary>
-    /// <exception cref="InvalidOperationException">It reads no aggregate type, handles nothing, or handles a type that is no event of what it reads.</exception>
+    /// <exception cref="InvalidOperationException">It reads no aggregate type, handles nothing, or handles a type that is not an event of
+    /// what it reads.</exception>
     public SubscriptionDefinition Build()
     {
         if (_aggregates.Count == 0)
@@ -71,7 +74,8 @@ public sealed class SubscriptionBuilder
         if (_handlers.Count == 0)
             throw new InvalidOperationException($"The subscription '{_name}' handles no event: call {nameof(On)}.");
         if (_handlers.Keys.FirstOrDefault(t => !_aggregates.Exists(a => a.EventTypes.Contains(t))) is { } stranger)
-            throw new InvalidOperationException($"The subscription '{_name}' handles {stranger.Name}, which is not an event of {string.Join(", ", _aggregates.Select(a => $"'{a.Name}'"))}.");
+            throw new InvalidOperationException($"The subscription '{_name}' handles {stranger.Name}, which is not an event "
+                + $"of {string.Join(", ", _aggregates.Select(a => $"'{a.Name}'"))}.");
         return new SubscriptionDefinition(_name, [.. _aggregates], _start, _options, _handlers);
     }
 }

@@ -2,13 +2,17 @@ using System.Collections.Frozen;
 
 namespace KafkaEventSourcing.Subscriptions;
 
-/// <summary>Application code that is called for committed events. Built with <see cref="Subscription.Named"/>. Immutable; as thread-safe as its handlers.</summary>
+/// <summary>
+/// Application code that is called for committed events. Built with <see cref="Subscription.Named"/>. Immutable; as thread-safe as its
+/// handlers.
+/// </summary>
 public sealed class SubscriptionDefinition
 {
     private readonly FrozenDictionary<Type, Func<object, EventContext, CancellationToken, Task>> _handlers;
 
     internal SubscriptionDefinition(
-        string name, IReadOnlyList<AggregateDefinition> aggregates, SubscriptionStart start, SubscriptionOptions options, Dictionary<Type, Func<object, EventContext, CancellationToken, Task>> handlers)
+        string name, IReadOnlyList<AggregateDefinition> aggregates, SubscriptionStart start, SubscriptionOptions options,
+        Dictionary<Type, Func<object, EventContext, CancellationToken, Task>> handlers)
     {
         (Name, Aggregates, Start, Options, _handlers) = (name, aggregates, start, options, handlers.ToFrozenDictionary());
     }
@@ -28,7 +32,9 @@ public sealed class SubscriptionDefinition
     /// <summary>How it handles.</summary>
     public SubscriptionOptions Options { get; private set; }
 
-    /// <summary>The consumer group that shares the events of <paramref name="aggregate"/>: <c>application.subscription.name.aggregate</c>.</summary>
+    /// <summary>
+    /// The consumer group that shares the events of <paramref name="aggregate"/>: <c>application.subscription.name.aggregate</c>.
+    /// </summary>
     public string GroupOf(string application, AggregateDefinition aggregate)
     {
         ArgumentNullException.ThrowIfNull(aggregate);
@@ -46,5 +52,6 @@ public sealed class SubscriptionDefinition
 
     internal bool Handles(RecordedEvent recorded) => _handlers.ContainsKey(recorded.Payload.GetType());
 
-    internal Task Handle(EventContext context, CancellationToken cancellationToken) => _handlers[context.Event.Payload.GetType()](context.Event.Payload, context, cancellationToken);
+    internal Task Handle(EventContext context, CancellationToken cancellationToken) =>
+        _handlers[context.Event.Payload.GetType()](context.Event.Payload, context, cancellationToken);
 }

@@ -15,7 +15,10 @@ public sealed class ProgramRun : IAsyncDisposable
 
     private ProgramRun(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+        };
         start.Environment["KES_DRAIN"] = "0"; // no load balancer has to notice that it ends
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
@@ -46,10 +49,12 @@ public sealed class ProgramRun : IAsyncDisposable
     }
 
     /// <summary>Starts <paramref name="program"/>; its environment is this process's and what is given.</summary>
-    public static ProgramRun Start(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) => new(program, arguments, environment);
+    public static ProgramRun Start(string program, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment = null) => new(program, arguments, environment);
 
     /// <summary>Starts <paramref name="program"/> and waits for its end; cancelled, it is killed.</summary>
-    public static async Task<ProgramRun> FinishAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken = default)
+    public static async Task<ProgramRun> FinishAsync(string program, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment, CancellationToken cancellationToken = default)
     {
         var run = new ProgramRun(program, arguments, environment);
         await run.WaitForExitAsync(cancellationToken).ConfigureAwait(false);

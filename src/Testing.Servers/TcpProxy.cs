@@ -6,8 +6,8 @@ using System.Net.Sockets;
 namespace KafkaEventSourcing.Testing;
 
 /// <summary>
-/// Stands between clients and a server on the loopback interface and spoils their connections when it is told to. Where several clients share it, each connection is given a name from its first bytes, and each
-/// name has its own <see cref="TcpProxyLine"/>. Thread-safe.
+/// Stands between clients and a server on the loopback interface and spoils their connections when it is told to. Where several clients
+/// share it, each connection is given a name from its first bytes, and each name has its own <see cref="TcpProxyLine"/>. Thread-safe.
 /// </summary>
 public sealed class TcpProxy : IAsyncDisposable
 {
@@ -76,7 +76,8 @@ public sealed class TcpProxy : IAsyncDisposable
 
             Task serving = Serve(client);
             _serving[serving] = true;
-            _ = serving.ContinueWith(ended => _serving.TryRemove(ended, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = serving.ContinueWith(ended => _serving.TryRemove(ended, out _), CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 

@@ -32,7 +32,9 @@ public sealed class TcpProxyLine
         Reset();
     }
 
-    /// <summary>Holds back what either side says until <see cref="Mend"/>; then it arrives. Connections stay open, and new ones are taken.</summary>
+    /// <summary>
+    /// Holds back what either side says until <see cref="Mend"/>; then it arrives. Connections stay open, and new ones are taken.
+    /// </summary>
     public void Stall()
     {
         lock (_lock)

@@ -4,7 +4,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Testing;
 
-/// <summary>The log of nodes and servers of tests: a file that lines are appended to, one an entry; for a test that fails one time in many. Thread-safe.</summary>
+/// <summary>
+/// The log of nodes and servers of tests: a file that lines are appended to, one an entry; for a test that fails one time in many.
+/// Thread-safe.
+/// </summary>
 internal sealed class TestLog : ILoggerFactory
 {
     private readonly Lock _lock = new();
@@ -36,10 +39,15 @@ internal sealed class TestLog : ILoggerFactory
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information && logLevel != LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel))
-                log.Write(string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {logLevel} {name}: {formatter(state, exception)}{(exception is null ? "" : " " + exception)}"));
+            {
+                string failure = exception is null ? "" : " " + exception;
+                log.Write(string.Create(CultureInfo.InvariantCulture,
+                    $"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {logLevel} {name}: {formatter(state, exception)}{failure}"));
+            }
         }
     }
 }

@@ -10,9 +10,10 @@ using Testcontainers.MongoDb;
 namespace KafkaEventSourcing.Testing;
 
 /// <summary>
-/// Kafka, Schema Registry and MongoDB for tests. Each that <c>KES_TEST_KAFKA</c>, <c>KES_TEST_REGISTRY</c> or <c>KES_TEST_MONGODB</c> names is used
-/// where it is; with <c>KES_TEST_CONTAINERS=1</c> the missing Kafka and MongoDB are started in containers; all else is embedded in this process,
-/// on free ports, in a temporary folder; with <c>KES_TEST_CLUSTER=3</c> the embedded Kafka has so many brokers, with the delays of a real cluster (<c>KES_TEST_SEED</c> varies them). Disposing ends what was started and deletes the folder.
+/// Kafka, Schema Registry and MongoDB for tests. Each that <c>KES_TEST_KAFKA</c>, <c>KES_TEST_REGISTRY</c> or <c>KES_TEST_MONGODB</c> names
+/// is used where it is; with <c>KES_TEST_CONTAINERS=1</c> the missing Kafka and MongoDB are started in containers; all else is embedded in
+/// this process, on free ports, in a temporary folder; with <c>KES_TEST_CLUSTER=3</c> the embedded Kafka has so many brokers, with the
+/// delays of a real cluster (<c>KES_TEST_SEED</c> varies them). Disposing ends what was started and deletes the folder.
 /// </summary>
 public sealed class TestServers : IAsyncDisposable
 {
@@ -34,7 +35,10 @@ public sealed class TestServers : IAsyncDisposable
     /// <summary>Where the servers are.</summary>
     public ServerAddresses Addresses { get; }
 
-    /// <summary>Where nodes and servers of tests log to: the file that the variable <c>KES_TEST_LOG</c> names, from level Information on; without it, nowhere.</summary>
+    /// <summary>
+    /// Where nodes and servers of tests log to: the file that the variable <c>KES_TEST_LOG</c> names, from level Information on; without
+    /// it, nowhere.
+    /// </summary>
     public static ILoggerFactory Loggers => TestLog.OfEnvironment;
 
     /// <summary>Whether all three are embedded.</summary>
@@ -58,8 +62,11 @@ public sealed class TestServers : IAsyncDisposable
                 ? await StartContainers(named, started, cancellationToken).ConfigureAwait(false)
                 : named;
             // On a broker that tests share the registry of each is its own: several registries on one topic would give the same ids.
-            var missing = addresses.Kafka is null ? new EmbeddedServers { Cluster = NamedCluster() } : new EmbeddedServers { SchemasTopic = UniqueName("_schemas") };
-            IServers servers = await missing.StartAsync(new ServersRequest { Addresses = addresses, DataDirectory = folder }, Loggers, cancellationToken).ConfigureAwait(false);
+            var missing = addresses.Kafka is null
+                ? new EmbeddedServers { Cluster = NamedCluster() }
+                : new EmbeddedServers { SchemasTopic = UniqueName("_schemas") };
+            IServers servers = await missing.StartAsync(new ServersRequest { Addresses = addresses, DataDirectory = folder }, Loggers,
+                cancellationToken).ConfigureAwait(false);
             started.Push(servers);
             bool embedded = addresses.Kafka is null && addresses.Registry is null && addresses.MongoDB is null;
             return new TestServers(folder, started, servers.Addresses, embedded);
@@ -78,11 +85,15 @@ public sealed class TestServers : IAsyncDisposable
     /// <param name="application">The application; its name should be unique, see <see cref="UniqueName"/>.</param>
     /// <param name="dataDirectory">The folder of the state stores; null: a new one in <see cref="Folder"/>.</param>
     /// <param name="cancellationToken">Ends the start.</param>
-    public Task<EventSourcedNode> StartNodeAsync(ApplicationDefinition application, string? dataDirectory, CancellationToken cancellationToken = default) =>
+    public Task<EventSourcedNode> StartNodeAsync(ApplicationDefinition application, string? dataDirectory,
+        CancellationToken cancellationToken = default) =>
         StartNodeAsync(application, dataDirectory, Loggers, cancellationToken);
 
-    /// <summary>Starts a node of <paramref name="application"/> with two partitions, which logs to <paramref name="loggerFactory"/>.</summary>
-    public Task<EventSourcedNode> StartNodeAsync(ApplicationDefinition application, string? dataDirectory, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
+    /// <summary>
+    /// Starts a node of <paramref name="application"/> with two partitions, which logs to <paramref name="loggerFactory"/>.
+    /// </summary>
+    public Task<EventSourcedNode> StartNodeAsync(ApplicationDefinition application, string? dataDirectory, ILoggerFactory loggerFactory,
+        CancellationToken cancellationToken = default)
     {
         var options = new KafkaEventSourcingOptions
         {
@@ -93,13 +104,18 @@ public sealed class TestServers : IAsyncDisposable
     }
 
     private static EmbeddedClusterOptions? NamedCluster() => Named("KES_TEST_CLUSTER") is { } brokers
-        ? new EmbeddedClusterOptions { Brokers = int.Parse(brokers, CultureInfo.InvariantCulture), Seed = int.Parse(Named("KES_TEST_SEED") ?? "1", CultureInfo.InvariantCulture) }
+        ? new EmbeddedClusterOptions
+        {
+            Brokers = int.Parse(brokers, CultureInfo.InvariantCulture),
+            Seed = int.Parse(Named("KES_TEST_SEED") ?? "1", CultureInfo.InvariantCulture),
+        }
         : null;
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => End(_started, Folder);
 
-    private static async Task<ServerAddresses> StartContainers(ServerAddresses addresses, Stack<IAsyncDisposable> started, CancellationToken cancellationToken)
+    private static async Task<ServerAddresses> StartContainers(
+        ServerAddresses addresses, Stack<IAsyncDisposable> started, CancellationToken cancellationToken)
     {
         try
         {
@@ -123,7 +139,9 @@ public sealed class TestServers : IAsyncDisposable
         }
         catch (DotNet.Testcontainers.Builders.DockerUnavailableException missing)
         {
-            throw new TestServersUnavailableException("KES_TEST_CONTAINERS=1 needs a Docker engine, and none answers here. Start Docker, or unset the variable to use the embedded servers.", missing);
+            throw new TestServersUnavailableException(
+                "KES_TEST_CONTAINERS=1 needs a Docker engine, and none answers here. Start Docker, or unset the variable to use the "
+                    + "embedded servers.", missing);
         }
     }
 

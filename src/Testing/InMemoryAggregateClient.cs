@@ -1,8 +1,9 @@
 namespace KafkaEventSourcing.Testing;
 
 /// <summary>
-/// Aggregates of one type in memory, for tests of code that is given an <see cref="IAggregateClient{TState}"/>: they decide, evolve, know command ids and check versions as a node does, and forget all when they are
-/// collected. What a process sends goes nowhere. What Avro cannot encode, or Kafka cannot hold, is not noticed. Thread-safe.
+/// Aggregates of one type in memory, for tests of code that is given an <see cref="IAggregateClient{TState}"/>: they decide, evolve, know
+/// command ids and check versions as a node does, and forget all when they are collected. What a process sends goes nowhere. What Avro
+/// cannot encode, or Kafka cannot hold, is not noticed. Thread-safe.
 /// </summary>
 public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
     where TState : class
@@ -38,7 +39,8 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
     {
         ArgumentNullException.ThrowIfNull(events);
         lock (_lock)
-            Append(EntryOf(aggregateId), CommandId.New(_timeProvider), _timeProvider.GetUtcNow(), null, events, events.Aggregate(EntryOf(aggregateId).State, Evolve));
+            Append(EntryOf(aggregateId), CommandId.New(_timeProvider), _timeProvider.GetUtcNow(), null, events,
+                events.Aggregate(EntryOf(aggregateId).State, Evolve));
     }
 
     /// <inheritdoc/>
@@ -46,7 +48,8 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
         where TCommand : class => SendAsync(aggregateId, command, new SendOptions(), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<CommandResult> SendAsync<TCommand>(AggregateId aggregateId, TCommand command, SendOptions options, CancellationToken cancellationToken = default)
+    public Task<CommandResult> SendAsync<TCommand>(
+        AggregateId aggregateId, TCommand command, SendOptions options, CancellationToken cancellationToken = default)
         where TCommand : class
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -63,25 +66,32 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
     }
 
     /// <inheritdoc/>
-    public ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) => ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
+    public ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) =>
+        ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default)
+    public ValueTask<AggregateView<TState>?> ReadAsync(
+        AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default)
     {
         _ = aggregateId.Value;
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<AggregateView<TState>?>(cancellationToken);
         lock (_lock)
-            return ValueTask.FromResult(_entries.TryGetValue(aggregateId, out Entry? entry) && entry.Version > 0 ? new AggregateView<TState>(aggregateId, entry.Version, entry.State, entry.Token) : null);
+            return ValueTask.FromResult(_entries.TryGetValue(aggregateId, out Entry? entry) && entry.Version > 0
+                ? new AggregateView<TState>(aggregateId, entry.Version, entry.State, entry.Token)
+                : null);
     }
 
     /// <inheritdoc/>
-    public ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default)
+    public ValueTask<AggregateView<TState>?> ReadAsync(
+        AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default)
     {
         if (atLeast.IsDefault)
             throw new InvalidInputException("token", "The consistency token is default: no position was given.");
         if (atLeast.Partition != 0)
-            throw new InvalidInputException("token", $"The token {atLeast} is of partition {atLeast.Partition}, and '{aggregateId}' is in partition 0: it is not of a write to this {_definition.Name}.");
+            throw new InvalidInputException("token",
+                $"The token {atLeast} is of partition {atLeast.Partition}, and '{aggregateId}' is in partition 0: it is not of a write to "
+                    + $"this {_definition.Name}.");
         lock (_lock)
         {
             if (atLeast.Offset >= _events.Count)
@@ -115,7 +125,8 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
-            return new CommandResult.Faulted(commandId, entry.Id, entry.Version, "decide-failed", $"{command.GetType().Name} could not be decided: {failure.GetType().Name}: {failure.Message}");
+            return new CommandResult.Faulted(commandId, entry.Id, entry.Version, "decide-failed",
+                $"{command.GetType().Name} could not be decided: {failure.GetType().Name}: {failure.Message}");
         }
 
         if (decision.Rejection is { } rejection)
@@ -124,7 +135,8 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
         return new CommandResult.Accepted(commandId, entry.Id, entry.Version, entry.Token);
     }
 
-    private static CommandResult FirstOutcome(Entry entry, CommandId commandId, object command, ExpectedVersion expected, (object Command, ExpectedVersion Expected, CommandResult Result) first)
+    private static CommandResult FirstOutcome(Entry entry, CommandId commandId, object command, ExpectedVersion expected,
+        (object Command, ExpectedVersion Expected, CommandResult Result) first)
     {
         string[] differences =
         [
@@ -135,11 +147,14 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
         return differences.Length == 0
             ? first.Result with { IsDuplicate = true }
             : new CommandResult.Rejected(commandId, entry.Id, entry.Version, new Rejection(
-                Rejection.CommandIdReused, $"The id '{commandId}' was that of another command of '{entry.Id}'; this one differs in its {difference}. Nothing was changed.",
+                Rejection.CommandIdReused,
+                $"The id '{commandId}' was that of another command of '{entry.Id}'; this one differs in "
+                    + $"its {difference}. Nothing was changed.",
                 new Dictionary<string, string> { ["differs"] = difference }));
     }
 
-    private void Append(Entry entry, CommandId commandId, DateTimeOffset time, string? correlationId, IReadOnlyList<object> events, TState state)
+    private void Append(Entry entry, CommandId commandId, DateTimeOffset time, string? correlationId, IReadOnlyList<object> events,
+        TState state)
     {
         foreach (object happened in events)
         {

@@ -1,8 +1,8 @@
 namespace KafkaEventSourcing.Testing;
 
 /// <summary>
-/// A domain test without infrastructure: given events, when a command, then events or a rejection. Immutable: each step returns a new scenario,
-/// so a common beginning can be shared.
+/// A domain test without infrastructure: given events, when a command, then events or a rejection. Immutable: each step returns a new
+/// scenario, so a common beginning can be shared.
 /// </summary>
 public static class Scenario
 {

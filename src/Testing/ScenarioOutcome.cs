@@ -64,14 +64,16 @@ public sealed class ScenarioOutcome<TState>
         {
             string expected = Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
             if (!rejection.Details.TryGetValue(name, out string? actual) || actual != expected)
-                throw new ScenarioException($"Expected the rejection '{code}' with {name} = {expected}{Environment.NewLine}but got {Told(_decision)}");
+                throw new ScenarioException(
+                    $"Expected the rejection '{code}' with {name} = {expected}{Environment.NewLine}but got {Told(_decision)}");
         }
 
         return this;
     }
 
     private static string Told(in Decision decision) => decision.Rejection is { } rejection
-        ? $"the rejection '{rejection.Code}': {rejection.Message} ({string.Join(", ", rejection.Details.Select(d => $"{d.Key} = {d.Value}"))})"
+        ? $"the rejection '{rejection.Code}': {rejection.Message} "
+            + $"({string.Join(", ", rejection.Details.Select(d => $"{d.Key} = {d.Value}"))})"
         : Told(decision.Events);
 
     private static string Told(IReadOnlyList<object> events) =>

@@ -6,8 +6,8 @@ using YamlDotNet.RepresentationModel;
 namespace KafkaEventSourcing.Architecture.Tests;
 
 /// <summary>
-/// What the Compose specification asks of a file, as far as ours uses it, and what we ask besides: pinned images, ports on the loopback address, health checks. It knows
-/// every key that may stand in its place; any other is a fault.
+/// What the Compose specification asks of a file, as far as ours uses it, and what we ask besides: pinned images, ports on the loopback
+/// address, health checks. It knows every key that may be in its place; any other is a fault.
 /// </summary>
 internal sealed partial class ComposeRules
 {
@@ -62,7 +62,7 @@ internal sealed partial class ComposeRules
             if (service is YamlMappingNode mapping)
                 _services.Add(name, Merged(mapping));
             else
-                Fault($"services.{name}", "is no mapping");
+                Fault($"services.{name}", "is not a mapping");
         }
 
         foreach ((string name, YamlMappingNode service) in _services)
@@ -77,11 +77,12 @@ internal sealed partial class ComposeRules
 
     private void Service(string place, YamlMappingNode service)
     {
-        Keys(place, service, required: ["restart"], optional: ["image", "build", "ports", "environment", "volumes", "networks", "depends_on", "command", "healthcheck"]);
+        Keys(place, service, required: ["restart"],
+            optional: ["image", "build", "ports", "environment", "volumes", "networks", "depends_on", "command", "healthcheck"]);
         if (service.Children.ContainsKey("image") == service.Children.ContainsKey("build"))
             Fault(place, "has either an image or a build");
-        Scalar(place, service, "image", PinnedImage(), "is no image with a version, such as mongo:8.0.13");
-        Scalar(place, service, "restart", Restart(), "is no restart policy");
+        Scalar(place, service, "image", PinnedImage(), "is not an image with a version, such as mongo:8.0.13");
+        Scalar(place, service, "restart", Restart(), "is not a restart policy");
         Build(place, service);
         foreach (string port in List(place, service, "ports"))
             PublishedPort($"{place}.ports", port);
@@ -108,21 +109,23 @@ internal sealed partial class ComposeRules
             return;
         if (node is not YamlMappingNode build)
         {
-            Fault($"{place}.build", "is no mapping");
+            Fault($"{place}.build", "is not a mapping");
             return;
         }
 
         Keys($"{place}.build", build, required: ["context", "dockerfile", "target"], optional: []);
-        if (build.Children.TryGetValue("dockerfile", out YamlNode? dockerfile) && !Repository.Files(".", "Dockerfile").Contains(dockerfile.ToString()))
+        if (build.Children.TryGetValue("dockerfile", out YamlNode? dockerfile)
+            && !Repository.Files(".", "Dockerfile").Contains(dockerfile.ToString()))
             Fault($"{place}.build.dockerfile", $"'{dockerfile}' is not there");
     }
 
     private void PublishedPort(string place, string text)
     {
         Match port = Port().Match(text);
-        if (!port.Success || new[] { "host", "container" }.Any(p => !int.TryParse(port.Groups[p].Value, CultureInfo.InvariantCulture, out int number) || number is < 1 or > 65535))
+        if (!port.Success || new[] { "host", "container" }.Any(p =>
+            !int.TryParse(port.Groups[p].Value, CultureInfo.InvariantCulture, out int number) || number is < 1 or > 65535))
         {
-            Fault(place, $"'{text}' is no port such as 127.0.0.1:8080:8080");
+            Fault(place, $"'{text}' is not a port such as 127.0.0.1:8080:8080");
             return;
         }
 
@@ -135,7 +138,7 @@ internal sealed partial class ComposeRules
         Match mount = Volume().Match(text);
         if (!mount.Success)
         {
-            Fault(place, $"'{text}' is no volume such as data:/data or ./infra:/infra:ro");
+            Fault(place, $"'{text}' is not a volume such as data:/data or ./infra:/infra:ro");
             return;
         }
 
@@ -155,7 +158,7 @@ internal sealed partial class ComposeRules
     private void Variable(string place, string name, YamlNode value)
     {
         if (!VariableName().IsMatch(name))
-            Fault(place, "is no name of a variable");
+            Fault(place, "is not a name of a variable");
         // Compose refuses true and hands on 0123 as 83: what is not quoted is not text.
         if (value is not YamlScalarNode scalar || scalar.Style == ScalarStyle.Plain && NotText().IsMatch(scalar.Value ?? ""))
             Fault(place, $"'{value}' must be quoted");
@@ -165,13 +168,13 @@ internal sealed partial class ComposeRules
     {
         if (!_services.TryGetValue(name, out YamlMappingNode? other))
         {
-            Fault(place, "is no service");
+            Fault(place, "is not a service");
             return;
         }
 
         if (node is not YamlMappingNode dependency)
         {
-            Fault(place, "is no mapping with a condition");
+            Fault(place, "is not a mapping with a condition");
             return;
         }
 
@@ -189,7 +192,7 @@ internal sealed partial class ComposeRules
             case "service_healthy" or "service_completed_successfully":
                 break;
             default:
-                Fault(place, $"'{condition}' is no condition that waits until the service can be used");
+                Fault(place, $"'{condition}' is not a condition that waits until the service can be used");
                 break;
         }
     }
@@ -207,25 +210,28 @@ internal sealed partial class ComposeRules
         place += ".healthcheck";
         if (node is not YamlMappingNode health)
         {
-            Fault(place, "is no mapping");
+            Fault(place, "is not a mapping");
             return;
         }
 
         Keys(place, health, required: ["test", "interval", "timeout", "retries"], optional: ["start_period"]);
         if (List(place, health, "test") is not ["CMD", _, ..] and not ["CMD-SHELL", _])
-            Fault($"{place}.test", "is no list of CMD and a command, or of CMD-SHELL and a line");
+            Fault($"{place}.test", "is not a list of CMD and a command, or of CMD-SHELL and a line");
         foreach (string duration in (string[])["interval", "timeout", "start_period"])
-            Scalar(place, health, duration, Duration(), "is no duration such as 10s");
-        Scalar(place, health, "retries", Count(), "is no positive number");
+            Scalar(place, health, duration, Duration(), "is not a duration such as 10s");
+        Scalar(place, health, "retries", Count(), "is not a positive number");
     }
 
     private bool DependsOn(string service, string wanted, HashSet<string> seen) =>
-        _services.TryGetValue(service, out YamlMappingNode? from) && from.Children.TryGetValue("depends_on", out YamlNode? needs) && needs is YamlMappingNode named
+        _services.TryGetValue(service, out YamlMappingNode? from)
+            && from.Children.TryGetValue("depends_on", out YamlNode? needs)
+            && needs is YamlMappingNode named
         && named.Children.Keys.Select(k => k.ToString()).Any(n => n == wanted || seen.Add(n) && DependsOn(n, wanted, seen));
 
     private void Keys(string place, YamlMappingNode node, string[] required, string[] optional, bool extensions = false)
     {
-        string[] given = [.. node.Children.Keys.Select(k => k.ToString()).Where(k => !extensions || !k.StartsWith("x-", StringComparison.Ordinal))];
+        string[] given = [.. node.Children.Keys.Select(k => k.ToString()).Where(k =>
+            !extensions || !k.StartsWith("x-", StringComparison.Ordinal))];
         foreach (string unknown in given.Except(required).Except(optional))
             Fault(place, $"has no key '{unknown}'");
         foreach (string missing in required.Except(given))
@@ -244,7 +250,7 @@ internal sealed partial class ComposeRules
             return [];
         if (value is YamlSequenceNode list && list.All(i => i is YamlScalarNode))
             return [.. list.Select(i => i.ToString())];
-        Fault($"{place}.{key}", "is no list of texts");
+        Fault($"{place}.{key}", "is not a list of texts");
         return [];
     }
 
@@ -254,7 +260,7 @@ internal sealed partial class ComposeRules
             return [];
         if (value is YamlMappingNode mapping)
             return Merged(mapping).Children.Select(c => (c.Key.ToString(), c.Value));
-        Fault($"{place}.{key}", "is no mapping");
+        Fault($"{place}.{key}", "is not a mapping");
         return [];
     }
 
@@ -277,7 +283,8 @@ internal sealed partial class ComposeRules
     [GeneratedRegex("^[A-Z][A-Z0-9_]*$")]
     private static partial Regex VariableName();
 
-    [GeneratedRegex(@"^(|~|null|true|false|yes|no|on|off|[-+]?(\d[\d_]*(\.\d*)?|\.\d+)(e[-+]?\d+)?|0[xo][0-9a-fA-F]+)$", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"^(|~|null|true|false|yes|no|on|off|[-+]?(\d[\d_]*(\.\d*)?|\.\d+)(e[-+]?\d+)?|0[xo][0-9a-fA-F]+)$",
+        RegexOptions.IgnoreCase)]
     private static partial Regex NotText();
 
     [GeneratedRegex(@"^([1-9]\d*(us|ms|s|m|h))+$")]

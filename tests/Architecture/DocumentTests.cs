@@ -25,16 +25,20 @@ public sealed partial class DocumentTests
         string promises = Repository.Read("docs/guarantees.md").Split("## Promises")[1].Split("\n## ")[0];
         string[] rows = [.. promises.Split('\n').Where(l => Row().IsMatch(l))];
         rows.Length.ShouldBeGreaterThan(10);
-        HashSet<string> known = [.. ClassesBelow("tests"), .. new[] { "src/Testing", "src/Testing.Servers" }.SelectMany(f => Repository.Files(f, "*.cs")).SelectMany(f => Member().Matches(Repository.Read(f)).Select(m => m.Groups[1].Value))];
+        HashSet<string> known = [.. ClassesBelow("tests"),
+            .. new[] { "src/Testing", "src/Testing.Servers" }.SelectMany(f => Repository.Files(f, "*.cs")).SelectMany(f =>
+                Member().Matches(Repository.Read(f)).Select(m => m.Groups[1].Value))];
         foreach (string row in rows)
         {
-            string[] named = [.. Code().Matches(row.TrimEnd().TrimEnd('|').Split(" | ")[^1]).Select(m => m.Groups[1].Value).Where(n => !n.StartsWith("kes", StringComparison.Ordinal))];
+            string[] named = [.. Code().Matches(row.TrimEnd().TrimEnd('|').Split(" | ")[^1]).Select(m => m.Groups[1].Value).Where(n =>
+                !n.StartsWith("kes", StringComparison.Ordinal))];
             named.ShouldNotBeEmpty(row);
             named.Where(n => !known.Contains(n)).ShouldBeEmpty(row);
         }
     }
 
-    private static HashSet<string> ClassesBelow(string folder) => [.. Repository.Files(folder, "*.cs").SelectMany(f => Class().Matches(Repository.Read(f)).Select(m => m.Groups[1].Value))];
+    private static HashSet<string> ClassesBelow(string folder) =>
+        [.. Repository.Files(folder, "*.cs").SelectMany(f => Class().Matches(Repository.Read(f)).Select(m => m.Groups[1].Value))];
 
     [GeneratedRegex("`(\\w+Tests)(?:\\.\\w+)?`")]
     private static partial Regex Quoted();

@@ -3,13 +3,17 @@ using System.Xml.Linq;
 
 namespace KafkaEventSourcing.Architecture.Tests;
 
-/// <summary>What a package brings of others', directly or by what it references, as its lock file has it: a user must not get a command line, a test library or a beta with a domain or an engine.</summary>
+/// <summary>
+/// What a package brings of others', directly or by what it references, as its lock file has it: a user must not get a command line, a test
+/// library or a beta with a domain or an engine.
+/// </summary>
 public sealed class PackageDependencyTests
 {
     private static readonly string[] Http = ["Hosting.AspNetCore", "Hosting.CommandLine", "Cli", "Chaos"];
     private static readonly string[] CommandLine = ["Hosting.CommandLine", "Cli", "Chaos"];
     private static readonly string[] Containers = ["Testing.Servers", "Chaos"];
-    private static readonly string[] Documents = ["Projections.MongoDB", "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine", "Hosting.Embedded", "Testing.Servers", "Cli", "Chaos"];
+    private static readonly string[] Documents = ["Projections.MongoDB", "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine",
+        "Hosting.Embedded", "Testing.Servers", "Cli", "Chaos"];
     private static readonly string[] Stores = ["Processing", "Embedded.MongoDB", .. Documents.Except(["Projections.MongoDB"])];
     private static readonly string[] Web = ["Embedded.SchemaRegistry", "Hosting.Embedded", "Testing.Servers", .. Http];
 
@@ -41,7 +45,8 @@ public sealed class PackageDependencyTests
     [MemberData(nameof(Forbidden))]
     public void Package_is_brought_only_by_those_that_use_it(string beginning)
     {
-        string[] bringing = [.. Packages.Where(p => BroughtBy(p).Any(b => b.StartsWith(beginning, StringComparison.OrdinalIgnoreCase))).Select(NameOf)];
+        string[] bringing = [.. Packages.Where(p => BroughtBy(p).Any(b => b.StartsWith(beginning, StringComparison.OrdinalIgnoreCase)))
+            .Select(NameOf)];
         bringing.Except(Allowed[beginning]).ShouldBeEmpty($"{beginning} must not come with them");
         Allowed[beginning].Except(bringing).ShouldBeEmpty($"{beginning} does not come with them any more; take them out of the table");
     }
@@ -59,10 +64,12 @@ public sealed class PackageDependencyTests
     {
         string cli = Packages.Single(p => NameOf(p) == "Cli");
         Closure(cli).Select(NameOf).Where(n => n.StartsWith("Testing", StringComparison.Ordinal)).ShouldBeEmpty();
-        Repository.Files("src/Cli", "*.cs").Where(f => Repository.Read(f).Contains("KafkaEventSourcing.Testing", StringComparison.Ordinal)).ShouldBeEmpty();
+        Repository.Files("src/Cli", "*.cs").Where(f => Repository.Read(f).Contains("KafkaEventSourcing.Testing", StringComparison.Ordinal))
+            .ShouldBeEmpty();
     }
 
-    private static string NameOf(string project) => Path.GetFileNameWithoutExtension(project).Replace("KafkaEventSourcing.", "", StringComparison.Ordinal);
+    private static string NameOf(string project) =>
+        Path.GetFileNameWithoutExtension(project).Replace("KafkaEventSourcing.", "", StringComparison.Ordinal);
 
     // What is compiled with and not passed on, as analyzers, does not come with the package.
     private static IEnumerable<string> BroughtBy(string project)
@@ -70,7 +77,8 @@ public sealed class PackageDependencyTests
         string[] own =
         [
             .. XDocument.Parse(Repository.Read("Directory.Build.props")).Descendants("PackageReference")
-                .Concat(XDocument.Parse(Repository.Read("src/Directory.Build.props")).Descendants("PackageReference")).Select(r => r.Attribute("Include")!.Value),
+                .Concat(XDocument.Parse(Repository.Read("src/Directory.Build.props")).Descendants("PackageReference")).Select(r =>
+                    r.Attribute("Include")!.Value),
         ];
         using JsonDocument locked = JsonDocument.Parse(Repository.Read($"{Path.GetDirectoryName(project)}/packages.lock.json"));
         return
@@ -81,7 +89,9 @@ public sealed class PackageDependencyTests
     }
 
     private static bool IsWeb(string project) =>
-        Closure(project).Append(project).Any(p => XDocument.Parse(Repository.Read(p)).Descendants("FrameworkReference").Any(r => r.Attribute("Include")?.Value == "Microsoft.AspNetCore.App"));
+        Closure(project).Append(project).Any(p =>
+            XDocument.Parse(Repository.Read(p)).Descendants("FrameworkReference").Any(r =>
+                r.Attribute("Include")?.Value == "Microsoft.AspNetCore.App"));
 
     private static IEnumerable<string> Closure(string project)
     {
@@ -89,9 +99,11 @@ public sealed class PackageDependencyTests
         var open = new Stack<string>([project]);
         while (open.TryPop(out string? next))
         {
-            foreach (XElement reference in XDocument.Parse(Repository.Read(next)).Descendants("ProjectReference").Where(r => r.Attribute("OutputItemType")?.Value != "Analyzer"))
+            foreach (XElement reference in XDocument.Parse(Repository.Read(next)).Descendants("ProjectReference").Where(r =>
+                r.Attribute("OutputItemType")?.Value != "Analyzer"))
             {
-                string referenced = Path.GetRelativePath(Repository.Root, Path.GetFullPath(Path.Combine(Repository.Root, Path.GetDirectoryName(next)!, reference.Attribute("Include")!.Value)));
+                string referenced = Path.GetRelativePath(Repository.Root,
+                    Path.GetFullPath(Path.Combine(Repository.Root, Path.GetDirectoryName(next)!, reference.Attribute("Include")!.Value)));
                 if (reached.Add(referenced))
                     open.Push(referenced);
             }

@@ -6,7 +6,8 @@ public sealed class ReferenceTests
 {
     private static readonly string[] Servers = ["Embedded.Kafka", "Embedded.SchemaRegistry", "Embedded.MongoDB"];
 
-    private static readonly string[] Engine = ["Core", "Avro", "EventLog", "Processing", "Subscriptions", "Projections", "Projections.MongoDB"];
+    private static readonly string[] Engine = ["Core", "Avro", "EventLog", "Processing", "Subscriptions", "Projections",
+        "Projections.MongoDB"];
 
     // What each project of src/ may reference, directly or through others.
     private static readonly Dictionary<string, string[]> Allowed = new()
@@ -26,7 +27,8 @@ public sealed class ReferenceTests
         ["Testing"] = ["Core"],
         ["Testing.Servers"] = [.. Engine, "Hosting", "Hosting.Embedded", "Testing", .. Servers],
         ["Cli"] = [.. Engine, "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine", "Hosting.Embedded", .. Servers],
-        ["Chaos"] = [.. Engine, "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine", "Hosting.Embedded", "Testing", "Testing.Servers", .. Servers],
+        ["Chaos"] = [.. Engine, "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine", "Hosting.Embedded", "Testing", "Testing.Servers",
+            .. Servers],
         ["Embedded.Kafka"] = [],
         ["Embedded.Kafka.Generator"] = [],
         ["Embedded.SchemaRegistry"] = [],
@@ -51,7 +53,9 @@ public sealed class ReferenceTests
     public void Code_outside_the_hosts_does_not_know_the_embedded_servers()
     {
         string[] hosts = ["src/embedded/", "src/Hosting.Embedded/", "src/Testing.Servers/", "src/Cli/", "src/Chaos/"];
-        string[] knowing = [.. Repository.Files("src", "*.cs").Where(f => !hosts.Any(h => f.StartsWith(h, StringComparison.Ordinal)) && Repository.Read(f).Contains("KafkaEventSourcing.Embedded", StringComparison.Ordinal))];
+        string[] knowing = [.. Repository.Files("src", "*.cs").Where(f =>
+            !hosts.Any(h => f.StartsWith(h, StringComparison.Ordinal))
+                && Repository.Read(f).Contains("KafkaEventSourcing.Embedded", StringComparison.Ordinal))];
         knowing.ShouldBeEmpty();
     }
 
@@ -70,7 +74,8 @@ public sealed class ReferenceTests
         foreach (string project in new[] { "src", "tests", "samples", "bench" }.SelectMany(f => Repository.Files(f, "*.csproj")))
         {
             XDocument document = XDocument.Parse(Repository.Read(project));
-            document.Descendants("PackageReference").Where(p => p.Attribute("Version") is not null || p.Attribute("VersionOverride") is not null)
+            document.Descendants("PackageReference").Where(p =>
+                p.Attribute("Version") is not null || p.Attribute("VersionOverride") is not null)
                 .Select(p => $"{project}: {p.Attribute("Include")?.Value}").ShouldBeEmpty();
         }
     }
@@ -85,9 +90,11 @@ public sealed class ReferenceTests
     [Fact]
     public void Documents_link_to_files_that_exist()
     {
-        foreach (string document in Repository.Files("docs", "*.md").Concat(Repository.Files("src", "*.md")).Concat(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]))
+        foreach (string document in Repository.Files("docs", "*.md").Concat(Repository.Files("src", "*.md")).Concat(
+            ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]))
         {
-            foreach (System.Text.RegularExpressions.Match link in System.Text.RegularExpressions.Regex.Matches(Repository.Read(document), @"\]\((?!https?:|#)([^)#]+)"))
+            foreach (System.Text.RegularExpressions.Match link in System.Text.RegularExpressions.Regex.Matches(Repository.Read(document),
+                @"\]\((?!https?:|#)([^)#]+)"))
             {
                 string target = Path.GetFullPath(Path.Combine(Repository.Root, Path.GetDirectoryName(document)!, link.Groups[1].Value));
                 Path.Exists(target).ShouldBeTrue($"{document} links to {link.Groups[1].Value}, which does not exist");
@@ -98,11 +105,15 @@ public sealed class ReferenceTests
     [Fact]
     public void Documents_link_to_headings_that_exist()
     {
-        foreach (string document in Repository.Files("docs", "*.md").Concat(["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]))
+        foreach (string document in Repository.Files("docs", "*.md").Concat(
+            ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]))
         {
-            foreach (System.Text.RegularExpressions.Match link in System.Text.RegularExpressions.Regex.Matches(Repository.Read(document), @"\]\((?!https?:)([^)#]*)#([^)]+)\)"))
+            foreach (System.Text.RegularExpressions.Match link in System.Text.RegularExpressions.Regex.Matches(Repository.Read(document),
+                @"\]\((?!https?:)([^)#]*)#([^)]+)\)"))
             {
-                string target = link.Groups[1].Length == 0 ? document : Path.Combine(Path.GetDirectoryName(document)!, link.Groups[1].Value);
+                string target = link.Groups[1].Length == 0
+                    ? document
+                    : Path.Combine(Path.GetDirectoryName(document)!, link.Groups[1].Value);
                 HeadingsOf(Repository.Read(target)).ShouldContain(link.Groups[2].Value, $"{document} links to {link.Value[2..^1]}");
             }
         }
@@ -123,7 +134,8 @@ public sealed class ReferenceTests
         foreach (string project in Projects)
         {
             XDocument document = XDocument.Parse(Repository.Read(project));
-            bool isPackage = document.Descendants("Import").Any(i => i.Attribute("Project")!.Value.EndsWith("eng/Library.targets", StringComparison.Ordinal));
+            bool isPackage = document.Descendants("Import").Any(i =>
+                i.Attribute("Project")!.Value.EndsWith("eng/Library.targets", StringComparison.Ordinal));
             isPackage.ShouldBe(!project.EndsWith(".Generator.csproj", StringComparison.Ordinal), project);
             if (!isPackage)
                 continue;
@@ -140,7 +152,8 @@ public sealed class ReferenceTests
             .Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_').Select(c => c == ' ' ? '-' : c))),
     ];
 
-    private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path).Replace("KafkaEventSourcing.", "", StringComparison.Ordinal);
+    private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path).Replace("KafkaEventSourcing.", "",
+        StringComparison.Ordinal);
 
     private static string[] ReferencesOf(string project) =>
     [

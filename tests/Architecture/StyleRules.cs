@@ -29,7 +29,7 @@ internal static partial class StyleRules
         ["StandbyKeeper"] = "StandbyAssigner",
         ["ShiftedClock"] = "OffsetTimeProvider",
         ["RunningNode"] = "NodeHandle",
-        ["Purse"] = "Wallet",
+        ["Wallet"] = "Wallet",
         ["KesItself"] = "SelfExecutable",
         ["Callers"] = "WorkloadRunner",
         ["HttpDoor"] = "HttpCommandClient",
@@ -108,7 +108,8 @@ internal static partial class StyleRules
     private static partial Regex Declaration();
 
     [GeneratedRegex(
-        @"\bstands? in\b|\b(?:tells?|told) of\b|\bha(?:s|ve) not (?:the|any|a|what)\b|(?<!\bthere )\b(?:is|are) no (?!longer\b|more\b|such\b|better\b)\w+",
+        @"\bstands? in\b|\b(?:tells?|told) of\b|\bha(?:s|ve) not (?:the|any|a|what)\b"
+            + @"|(?<!\bthere )\b(?:is|are) no (?!longer\b|more\b|such\b|better\b)\w+",
         RegexOptions.IgnoreCase)]
     private static partial Regex Translated();
 

@@ -64,7 +64,7 @@ public sealed class StyleTests
 
     [Theory]
     [InlineData("internal sealed class TwoDoors : ICommandClient", "a.cs:1 declares TwoDoors; the field's name is CommandRouter.")]
-    [InlineData("public readonly record struct Purse(int Amount);", "a.cs:1 declares Purse; the field's name is Wallet.")]
+    [InlineData("public readonly record struct Wallet(int Amount);", "a.cs:1 declares Wallet; the field's name is Wallet.")]
     [InlineData("// TwoDoors was its name")]
     [InlineData("internal sealed class CommandRouter")]
     public void Names_finds_a_declaration(string line, params string[] faults) => StyleRules.Names("a.cs", line).ShouldBe(faults);
@@ -85,7 +85,8 @@ public sealed class StyleTests
     [InlineData("N.Client.Completion.get -> System.Threading.Tasks.Task!")]
     [InlineData("N.Client.On(System.Func<System.Threading.Tasks.Task!>! handle) -> N.Client!")]
     public void Asynchronous_finds_a_task_without_the_suffix(string line, params string[] methods) =>
-        StyleRules.Asynchronous("a.txt", line).ShouldBe(methods.Select(m => $"a.txt: {m} returns a task, and its name does not end in Async."));
+        StyleRules.Asynchronous("a.txt", line).ShouldBe(
+            methods.Select(m => $"a.txt: {m} returns a task, and its name does not end in Async."));
 
     [Fact]
     public void UnusedPins_finds_a_version_that_nothing_asks_for()

@@ -4,21 +4,26 @@ using KafkaEventSourcing.Avro.Tests.Evolution;
 
 namespace KafkaEventSourcing.Avro.Tests;
 
-/// <summary>What is written can be read: a value that its schema does not have is an error that names its record and field, when it is written.</summary>
+/// <summary>
+/// What is written can be read: a value that its schema does not have is an error that names its record and field, when it is written.
+/// </summary>
 public sealed class EncodingCheckTests
 {
     private static readonly Everything Sound = new()
     {
-        Flag = true, Number = 1, Big = 2, Single = 3, Double = 4, Text = "t", Raw = [1], Colour = Colour.Blue, Day = new DateOnly(2026, 1, 1), Time = DateTimeOffset.UnixEpoch,
+        Flag = true, Number = 1, Big = 2, Single = 3, Double = 4, Text = "t", Raw = [1], Colour = Colour.Blue,
+        Day = new DateOnly(2026, 1, 1), Time = DateTimeOffset.UnixEpoch,
         Texts = ["x"], Counts = new Dictionary<string, long> { ["k"] = 1 }, Inner = new Inner { Value = 1 },
     };
 
-    // Such a symbol, as of flags that were combined, was written as an index that the schema does not have: nobody could ever read the event.
+    // Such a symbol, as of flags that were combined, was written as an index that the schema does not have: nobody could ever read the
+    // event.
     [Theory]
     [InlineData((int)(Colour.Green | Colour.Blue))]
     [InlineData(-1)]
     [InlineData(int.MaxValue)]
-    public void Symbol_that_the_enum_does_not_have_is_refused(int symbol) => Refused(Sound with { Colour = (Colour)symbol }, "Everything.Colour", $"no symbol of the number {symbol}");
+    public void Symbol_that_the_enum_does_not_have_is_refused(int symbol) =>
+        Refused(Sound with { Colour = (Colour)symbol }, "Everything.Colour", $"no symbol of the number {symbol}");
 
     [Fact]
     public void Null_is_refused_where_the_schema_has_none()
@@ -46,7 +51,8 @@ public sealed class EncodingCheckTests
     [Fact]
     public void Record_that_is_nested_too_deep_is_refused_and_the_deepest_that_is_not_is_read()
     {
-        static Inner Chain(int length) => Enumerable.Range(0, length).Aggregate((Inner?)null, (next, i) => new Inner { Value = i, Next = next })!;
+        static Inner Chain(int length) => Enumerable.Range(0, length).Aggregate((Inner?)null,
+            (next, i) => new Inner { Value = i, Next = next })!;
         Everything deepest = Sound with { Inner = Chain(AvroLimits.MaxDepth - 1) };
         AvroRecordType.Of<Everything>().Read(Encode(deepest)).ShouldBe(deepest);
         Refused(Sound with { Inner = Chain(AvroLimits.MaxDepth) }, "Inner", "nested deeper than 64");
@@ -67,7 +73,8 @@ public sealed class EncodingCheckTests
         GeneratedTypes types = GeneratedTypes.Of(Schema);
         AvroRecordType type = types["T.Empty.L"];
         IAvroRecord read = type.Read([2, 200, 1, 0, 0]); // one array of 100
-        ((IEnumerable)((IEnumerable)GeneratedTypes.ValueOf(read, "All")!).Cast<object>().ShouldHaveSingleItem()).Cast<object>().Count().ShouldBe(100);
+        ((IEnumerable)((IEnumerable)GeneratedTypes.ValueOf(read, "All")!).Cast<object>().ShouldHaveSingleItem()).Cast<object>().Count()
+            .ShouldBe(100);
         Encode(read).ShouldBe([2, 200, 1, 0, 0]);
         byte[] most = [2, 0x80, 0x80, 8, 0, 0]; // 65,536
         Encode(type.Read(most)).ShouldBe(most);

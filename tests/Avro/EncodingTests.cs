@@ -11,7 +11,8 @@ public sealed class EncodingTests
 {
     private static readonly AvroRecordType Type = AvroRecordType.Of<Everything>();
 
-    private static readonly Gen<Inner> Inners = Gen.Select(Gen.Int, Gen.Int.Nullable(), (value, next) => new Inner { Value = value, Next = next is { } n ? new Inner { Value = n } : null });
+    private static readonly Gen<Inner> Inners = Gen.Select(Gen.Int, Gen.Int.Nullable(),
+        (value, next) => new Inner { Value = value, Next = next is { } n ? new Inner { Value = n } : null });
 
     private static readonly Gen<Everything> Values =
         Gen.Select(
@@ -24,14 +25,17 @@ public sealed class EncodingTests
                 Flag = a.Item1, Number = a.Item2, Big = a.Item3, Single = a.Item4, Double = a.Item5,
                 Text = Valid(b.Item1), Raw = b.Item2, MaybeText = b.Item3 is { } text ? Valid(text) : null, MaybeNumber = b.Item4,
                 Colour = c.Item1, Day = DateOnly.FromDayNumber(c.Item2), Time = DateTimeOffset.UnixEpoch.AddMicroseconds(c.Item3),
-                Texts = [.. d.Item1.Select(Valid)], Counts = d.Item2.GroupBy(p => Valid(p.Key)).ToDictionary(g => g.Key, g => g.First().Value), Inner = d.Item3,
+                Texts = [.. d.Item1.Select(Valid)],
+                Counts = d.Item2.GroupBy(p => Valid(p.Key)).ToDictionary(g => g.Key, g => g.First().Value), Inner = d.Item3,
             });
 
     [Fact]
-    public void Generated_bytes_are_those_of_the_specific_writer() => Values.Sample(value => Encode(value).AsSpan().SequenceEqual(Specific(value)), iter: 2_000);
+    public void Generated_bytes_are_those_of_the_specific_writer() =>
+        Values.Sample(value => Encode(value).AsSpan().SequenceEqual(Specific(value)), iter: 2_000);
 
     [Fact]
-    public void Specific_bytes_are_read_back() => Values.Sample(value => Encode((Everything)Type.Read(Specific(value))).AsSpan().SequenceEqual(Encode(value)), iter: 2_000);
+    public void Specific_bytes_are_read_back() =>
+        Values.Sample(value => Encode((Everything)Type.Read(Specific(value))).AsSpan().SequenceEqual(Encode(value)), iter: 2_000);
 
     [Fact]
     public void Generic_reader_and_writer_keep_the_bytes() => Values.Sample(value =>

@@ -17,7 +17,8 @@ public sealed class GeneratedCodeTests
 
     [Fact]
     public void Documentation_may_have_any_character() =>
-        Of("""{"type":"record","name":"Documented","namespace":"T.G","doc":"one\u2028two\u2029\u0085three\r\nfour\u0001 <x> & \ud800","fields":[{"name":"a","type":"int","doc":"*/ \u2028 x"}]}""")["T.G.Documented"]
+        Of(
+            """{"type":"record","name":"Documented","namespace":"T.G","doc":"one\u2028two\u2029\u0085three\r\nfour\u0001 <x> & \ud800","fields":[{"name":"a","type":"int","doc":"*/ \u2028 x"}]}""")["T.G.Documented"]
             .Read([2]).ShouldNotBeNull();
 
     [Theory]
@@ -29,7 +30,8 @@ public sealed class GeneratedCodeTests
     public void Fields_whose_names_collide_have_properties_of_their_own(string fields, string properties)
     {
         string[] names = fields.Split(',');
-        string schema = $$"""{"type":"record","name":"Names","namespace":"T.G","fields":[{{string.Join(',', names.Select(n => $$"""{"name":"{{n}}","type":"int"}"""))}}]}""";
+        string schema =
+            $$"""{"type":"record","name":"Names","namespace":"T.G","fields":[{{string.Join(',', names.Select(n => $$"""{"name":"{{n}}","type":"int"}"""))}}]}""";
         IAvroRecord read = Of(schema)["T.G.Names"].Read([.. Enumerable.Range(1, names.Length).Select(i => (byte)(2 * i))]);
         properties.Split(',').Select(p => ValueOf(read, p)).ShouldBe(Enumerable.Range(1, names.Length).Cast<object?>());
     }
@@ -38,7 +40,8 @@ public sealed class GeneratedCodeTests
     public void Types_whose_names_differ_by_case_are_both_made()
     {
         GeneratedTypes types = Of(
-            """{"type":"record","name":"Money","namespace":"T.G","fields":[{"name":"a","type":"int"}]}""", """{"type":"record","name":"money","namespace":"T.G","fields":[{"name":"b","type":"int"}]}""");
+            """{"type":"record","name":"Money","namespace":"T.G","fields":[{"name":"a","type":"int"}]}""",
+            """{"type":"record","name":"money","namespace":"T.G","fields":[{"name":"b","type":"int"}]}""");
         ValueOf(types["T.G.Money"].Read([2]), "A").ShouldBe(1);
         ValueOf(types["T.G.money"].Read([2]), "B").ShouldBe(1);
     }
@@ -48,7 +51,8 @@ public sealed class GeneratedCodeTests
     [InlineData("map", "values", new byte[] { 2, 2, (byte)'k', 2, 6, 0, 0 })]
     public void Collections_in_collections_are_equal_item_by_item(string kind, string content, byte[] value)
     {
-        string schema = $$$"""{"type":"record","name":"Nested{{{kind}}}","namespace":"T.G","fields":[{"name":"all","type":{"type":"{{{kind}}}","{{{content}}}":{"type":"array","items":"int"} } }]}""";
+        string schema =
+            $$$"""{"type":"record","name":"Nested{{{kind}}}","namespace":"T.G","fields":[{"name":"all","type":{"type":"{{{kind}}}","{{{content}}}":{"type":"array","items":"int"} } }]}""";
         AvroRecordType type = Of(schema)[$"T.G.Nested{kind}"];
         type.Read(value).ShouldBe(type.Read(value));
         type.Read(value).GetHashCode().ShouldBe(type.Read(value).GetHashCode());
@@ -57,11 +61,13 @@ public sealed class GeneratedCodeTests
         type.Read(value).ShouldNotBe(type.Read(other));
     }
 
-    // It was made, and failed when it was used: Apache Avro refuses a logical type that does not fit, which the specification asks to ignore.
+    // It was made, and failed when it was used: Apache Avro refuses a logical type that does not fit, which the specification asks to
+    // ignore.
     [Fact]
     public void Logical_type_that_does_not_fit_is_ignored()
     {
-        AvroRecordType type = Of("""{"type":"record","name":"Unfit","namespace":"T.G","fields":[{"name":"a","type":{"type":"string","logicalType":"date"}},{"name":"b","type":{"type":"int","logicalType":"of-our-own"}}]}""")["T.G.Unfit"];
+        AvroRecordType type = Of(
+            """{"type":"record","name":"Unfit","namespace":"T.G","fields":[{"name":"a","type":{"type":"string","logicalType":"date"}},{"name":"b","type":{"type":"int","logicalType":"of-our-own"}}]}""")["T.G.Unfit"];
         IAvroRecord read = type.Read([2, (byte)'x', 4]);
         ValueOf(read, "A").ShouldBe("x");
         read.Schema.ShouldBeSameAs(((IAvroRecord)type.Read([2, (byte)'x', 4])).Schema);

@@ -11,10 +11,14 @@ public sealed class GeneratorTests
     [Theory]
     [InlineData("{\n  \"type\": \"record\",\n  \"name\" \"A\"\n}", "KESAVRO001", 3)]
     [InlineData("{\n  \"type\": \"record\",\n  \"name\": \"A\"\n}", "KESAVRO002", 1)]
-    [InlineData("{\n  \"type\": \"record\", \"name\": \"A\", \"namespace\": \"N\",\n  \"fields\": [\n    {\"name\": \"X\", \"type\": \"lng\"}\n  ]\n}", "KESAVRO004", 4)]
-    [InlineData("{\n  \"type\": \"record\", \"name\": \"A\", \"namespace\": \"N\",\n  \"fields\": [\n    {\"name\": \"X\", \"type\": \"int\"},\n    {\"name\": \"X\", \"type\": \"int\"}\n  ]\n}", "KESAVRO003", 5)]
-    [InlineData("{\n  \"type\": \"record\", \"name\": \"A\", \"namespace\": \"N\",\n  \"fields\": [\n    {\"name\": \"X\", \"type\": \"int\",\n     \"default\": \"one\"}\n  ]\n}", "KESAVRO005", 5)]
-    [InlineData("{\n  \"type\": \"record\", \"name\": \"A\", \"namespace\": \"N\",\n  \"fields\": [\n    {\"name\": \"X\", \"type\": [\"int\", \"string\"]}\n  ]\n}", "KESAVRO006", 4)]
+    [InlineData("{\n  \"type\": \"record\", \"name\": \"A\", \"namespace\": \"N\",\n  \"fields\": [\n    {\"name\": \"X\", \"type\": "
+        + "\"lng\"}\n  ]\n}", "KESAVRO004", 4)]
+    [InlineData("{\n  \"type\": \"record\", \"name\": \"A\", \"namespace\": \"N\",\n  \"fields\": [\n    {\"name\": \"X\", \"type\": "
+        + "\"int\"},\n    {\"name\": \"X\", \"type\": \"int\"}\n  ]\n}", "KESAVRO003", 5)]
+    [InlineData("{\n  \"type\": \"record\", \"name\": \"A\", \"namespace\": \"N\",\n  \"fields\": [\n    {\"name\": \"X\", \"type\": "
+        + "\"int\",\n     \"default\": \"one\"}\n  ]\n}", "KESAVRO005", 5)]
+    [InlineData("{\n  \"type\": \"record\", \"name\": \"A\", \"namespace\": \"N\",\n  \"fields\": [\n    {\"name\": \"X\", \"type\": "
+        + "[\"int\", \"string\"]}\n  ]\n}", "KESAVRO006", 4)]
     public void Broken_schema_is_an_error_at_its_line(string schema, string id, int line)
     {
         Diagnostic error = Run(("broken.avsc", schema)).Diagnostics.ShouldHaveSingleItem();
@@ -39,15 +43,19 @@ public sealed class GeneratorTests
     [InlineData("""{"type":"long","logicalType":"timestamp-micros"}""", "-62135596800000001")]
     [InlineData("\"int\"", "2147483648")]
     public void Default_that_its_type_does_not_hold_is_an_error(string type, string value) =>
-        Run(("a.avsc", $$"""{"type":"record","name":"A","namespace":"N","fields":[{"name":"X","type":{{type}},"default":{{value}} }]}""")).Diagnostics.ShouldHaveSingleItem().Id.ShouldBe("KESAVRO005");
+        Run(("a.avsc",
+            $$"""{"type":"record","name":"A","namespace":"N","fields":[{"name":"X","type":{{type}},"default":{{value}} }]}""")).Diagnostics
+            .ShouldHaveSingleItem().Id.ShouldBe("KESAVRO005");
 
     [Fact]
     public void Type_defined_in_two_files_is_an_error_that_names_both()
     {
         const string Schema = """{"type": "record", "name": "A", "namespace": "N", "fields": []}""";
-        string message = Run(("a.avsc", Schema), ("b.avsc", Schema)).Diagnostics.ShouldHaveSingleItem().GetMessage(System.Globalization.CultureInfo.InvariantCulture);
+        string message = Run(("a.avsc", Schema), ("b.avsc", Schema)).Diagnostics.ShouldHaveSingleItem().GetMessage(
+            System.Globalization.CultureInfo.InvariantCulture);
         message.ShouldContain("a.avsc");
-        message.ShouldContain("Define it once, in a file of its own if several use it, and write \"N.A\" as the type elsewhere"); // whoever shares a type for the first time writes it twice
+        // whoever shares a type for the first time writes it twice
+        message.ShouldContain("Define it once, in a file of its own if several use it, and write \"N.A\" as the type elsewhere");
     }
 
     [Fact]
@@ -61,7 +69,8 @@ public sealed class GeneratorTests
     }
 
     private static GeneratorDriverRunResult Run(params (string Path, string Text)[] schemas) =>
-        CSharpGeneratorDriver.Create(new AvroGenerator()).AddAdditionalTexts([.. schemas.Select(s => (AdditionalText)new SchemaText(s.Path, s.Text))])
+        CSharpGeneratorDriver.Create(new AvroGenerator()).AddAdditionalTexts(
+            [.. schemas.Select(s => (AdditionalText)new SchemaText(s.Path, s.Text))])
             .RunGenerators(CSharpCompilation.Create("Test"), TestContext.Current.CancellationToken).GetRunResult();
 
     private sealed class SchemaText(string path, string text) : AdditionalText

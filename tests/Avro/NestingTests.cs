@@ -3,10 +3,13 @@ using KafkaEventSourcing.Avro.Tests.Evolution;
 
 namespace KafkaEventSourcing.Avro.Tests;
 
-/// <summary>A record that was nested 200,000 deep ended the process, at every start: the stack has no room for it, and nothing catches that.</summary>
+/// <summary>
+/// A record that was nested 200,000 deep ended the process, at every start: the stack has no room for it, and nothing catches that.
+/// </summary>
 public sealed class NestingTests
 {
-    private const string Node = """{"type":"record","name":"Node","namespace":"T.Deep","fields":[{"name":"v","type":"int"},{"name":"next","type":["null","Node"]}]}""";
+    private const string Node =
+        """{"type":"record","name":"Node","namespace":"T.Deep","fields":[{"name":"v","type":"int"},{"name":"next","type":["null","Node"]}]}""";
 
     private static readonly byte[] Deep = [.. Enumerable.Repeat((byte)2, 400_000), 2, 0];
 
@@ -14,7 +17,8 @@ public sealed class NestingTests
     public void Value_of_the_same_schema_is_refused() => Refused(Node, Node, Deep);
 
     [Fact]
-    public void Value_of_an_earlier_schema_is_refused() => Refused(Node.Replace("\"int\"", "\"long\"", StringComparison.Ordinal).Replace("Node", "Tree", StringComparison.Ordinal),
+    public void Value_of_an_earlier_schema_is_refused() => Refused(
+        Node.Replace("\"int\"", "\"long\"", StringComparison.Ordinal).Replace("Node", "Tree", StringComparison.Ordinal),
         Node.Replace("\"int\"", "\"double\"", StringComparison.Ordinal).Replace("Node", "Tree", StringComparison.Ordinal), Deep);
 
     [Fact]
@@ -27,8 +31,10 @@ public sealed class NestingTests
     [InlineData("map", "values")]
     public void Value_that_is_nested_by_collections_is_refused(string kind, string content)
     {
-        string schema = $$"""{"type":"record","name":"In{{kind}}","namespace":"T.Deep","fields":[{"name":"all","type":{"type":"{{kind}}","{{content}}":"In{{kind}}"} }]}""";
-        Refused(schema, schema, [.. Enumerable.Repeat(kind == "array" ? new byte[] { 2 } : [2, 0], 200_000).SelectMany(b => b), .. new byte[400_000]]);
+        string schema =
+            $$"""{"type":"record","name":"In{{kind}}","namespace":"T.Deep","fields":[{"name":"all","type":{"type":"{{kind}}","{{content}}":"In{{kind}}"} }]}""";
+        Refused(schema, schema, [.. Enumerable.Repeat(kind == "array" ? new byte[] { 2 } : [2, 0], 200_000).SelectMany(b => b),
+            .. new byte[400_000]]);
     }
 
     [Fact]

@@ -20,7 +20,8 @@ public sealed class AccountTests
 
     [Fact]
     public void Open_open_account_is_rejected() =>
-        OpenAccount.When(new OpenAccount { Owner = "Eve", Currency = "EUR", OverdraftLimit = 0, OpenedOn = Day }).ThenRejected("already-open", ("status", "open"));
+        OpenAccount.When(new OpenAccount { Owner = "Eve", Currency = "EUR", OverdraftLimit = 0, OpenedOn = Day }).ThenRejected(
+            "already-open", ("status", "open"));
 
     [Theory]
     [InlineData(" ", "EUR", 0, "owner-missing")]
@@ -44,7 +45,8 @@ public sealed class AccountTests
     [Theory]
     [InlineData(0)]
     [InlineData(-5)]
-    public void Credit_not_positive_is_rejected(long amount) => OpenAccount.When(Credit(amount)).ThenRejected("invalid-amount", ("amount", amount));
+    public void Credit_not_positive_is_rejected(long amount) =>
+        OpenAccount.When(Credit(amount)).ThenRejected("invalid-amount", ("amount", amount));
 
     [Fact]
     public void Credit_more_than_a_balance_can_hold_is_rejected() =>
@@ -56,17 +58,20 @@ public sealed class AccountTests
 
     [Fact]
     public void Debit_one_beyond_the_limit_is_rejected_with_the_numbers() =>
-        OpenAccount.Given(Credited(50, 50)).When(Debit(151)).ThenRejected("insufficient-funds", ("amount", 151), ("available", 150), ("balance", 50), ("limit", 100));
+        OpenAccount.Given(Credited(50, 50)).When(Debit(151)).ThenRejected("insufficient-funds", ("amount", 151), ("available", 150),
+            ("balance", 50), ("limit", 100));
 
     [Fact]
     public void Debit_largest_amount_does_not_overflow() =>
         OpenAccount.When(Debit(long.MaxValue)).ThenRejected("insufficient-funds", ("available", 100));
 
     [Fact]
-    public void Debit_frozen_account_is_rejected() => OpenAccount.Given(new AccountFrozen { Reason = "court" }).When(Debit(1)).ThenRejected("account-frozen");
+    public void Debit_frozen_account_is_rejected() =>
+        OpenAccount.Given(new AccountFrozen { Reason = "court" }).When(Debit(1)).ThenRejected("account-frozen");
 
     [Fact]
-    public void Credit_frozen_account_is_accepted() => OpenAccount.Given(new AccountFrozen { Reason = "court" }).When(Credit(1)).Then(Credited(1, 1));
+    public void Credit_frozen_account_is_accepted() =>
+        OpenAccount.Given(new AccountFrozen { Reason = "court" }).When(Credit(1)).Then(Credited(1, 1));
 
     [Fact]
     public void SetOverdraftLimit_changes_what_can_be_taken() =>
@@ -74,13 +79,16 @@ public sealed class AccountTests
 
     [Fact]
     public void SetOverdraftLimit_below_what_is_overdrawn_is_rejected() =>
-        OpenAccount.Given(Debited(80, -80)).When(new SetOverdraftLimit { OverdraftLimit = 79 }).ThenRejected("limit-below-overdraft", ("balance", -80), ("limit", 79));
+        OpenAccount.Given(Debited(80, -80)).When(new SetOverdraftLimit { OverdraftLimit = 79 }).ThenRejected("limit-below-overdraft",
+            ("balance", -80), ("limit", 79));
 
     [Fact]
-    public void SetOverdraftLimit_same_again_changes_nothing() => OpenAccount.When(new SetOverdraftLimit { OverdraftLimit = 100 }).ThenNothing();
+    public void SetOverdraftLimit_same_again_changes_nothing() =>
+        OpenAccount.When(new SetOverdraftLimit { OverdraftLimit = 100 }).ThenNothing();
 
     [Fact]
-    public void Freeze_twice_changes_nothing() => OpenAccount.Given(new AccountFrozen { Reason = "court" }).When(new FreezeAccount { Reason = "again" }).ThenNothing();
+    public void Freeze_twice_changes_nothing() =>
+        OpenAccount.Given(new AccountFrozen { Reason = "court" }).When(new FreezeAccount { Reason = "again" }).ThenNothing();
 
     [Fact]
     public void Unfreeze_frozen_account_can_be_debited_again() =>
@@ -93,16 +101,21 @@ public sealed class AccountTests
     public void Close_at_zero_is_closed() => OpenAccount.When(new CloseAccount()).Then(new AccountClosed());
 
     [Fact]
-    public void Close_with_money_left_is_rejected() => OpenAccount.Given(Credited(7, 7)).When(new CloseAccount()).ThenRejected("balance-not-zero", ("balance", 7));
+    public void Close_with_money_left_is_rejected() =>
+        OpenAccount.Given(Credited(7, 7)).When(new CloseAccount()).ThenRejected("balance-not-zero", ("balance", 7));
 
     [Fact]
-    public void Close_frozen_account_is_rejected() => OpenAccount.Given(new AccountFrozen { Reason = "court" }).When(new CloseAccount()).ThenRejected("account-frozen");
+    public void Close_frozen_account_is_rejected() =>
+        OpenAccount.Given(new AccountFrozen { Reason = "court" }).When(new CloseAccount()).ThenRejected("account-frozen");
 
-    public static TheoryData<object> AfterTheEnd => [Credit(1), Debit(1), new SetOverdraftLimit { OverdraftLimit = 1 }, new FreezeAccount { Reason = "x" }, new UnfreezeAccount(), new CloseAccount()];
+    public static TheoryData<object> AfterTheEnd =>
+        [Credit(1), Debit(1), new SetOverdraftLimit { OverdraftLimit = 1 }, new FreezeAccount { Reason = "x" }, new UnfreezeAccount(),
+            new CloseAccount()];
 
     [Theory]
     [MemberData(nameof(AfterTheEnd), DisableDiscoveryEnumeration = true)]
-    public void Any_command_for_a_closed_account_is_rejected(object command) => OpenAccount.Given(new AccountClosed()).When(command).ThenRejected("account-closed");
+    public void Any_command_for_a_closed_account_is_rejected(object command) =>
+        OpenAccount.Given(new AccountClosed()).When(command).ThenRejected("account-closed");
 
     [Fact]
     public void Scenario_that_ends_otherwise_says_what_came()
@@ -113,13 +126,43 @@ public sealed class AccountTests
         Should.Throw<ScenarioException>(() => OpenAccount.When(Debit(151)).ThenRejected("insufficient-funds", ("available", 1)));
     }
 
-    private static Credit Credit(long amount) => new() { Amount = amount, Currency = "EUR", BookedOn = Day, Operation = Operation.CashDeposit, Category = Category.None };
+    private static Credit Credit(long amount) => new()
+    {
+        Amount = amount,
+        Currency = "EUR",
+        BookedOn = Day,
+        Operation = Operation.CashDeposit,
+        Category = Category.None,
+    };
 
-    private static Debit Debit(long amount) => new() { Amount = amount, Currency = "EUR", BookedOn = Day, Operation = Operation.CashWithdrawal, Category = Category.None };
+    private static Debit Debit(long amount) => new()
+    {
+        Amount = amount,
+        Currency = "EUR",
+        BookedOn = Day,
+        Operation = Operation.CashWithdrawal,
+        Category = Category.None,
+    };
 
     private static AccountCredited Credited(long amount, long after) =>
-        new() { Amount = amount, Currency = "EUR", BookedOn = Day, Operation = Operation.CashDeposit, Category = Category.None, BalanceAfter = after };
+        new()
+        {
+            Amount = amount,
+            Currency = "EUR",
+            BookedOn = Day,
+            Operation = Operation.CashDeposit,
+            Category = Category.None,
+            BalanceAfter = after,
+        };
 
     private static AccountDebited Debited(long amount, long after) =>
-        new() { Amount = amount, Currency = "EUR", BookedOn = Day, Operation = Operation.CashWithdrawal, Category = Category.None, BalanceAfter = after };
+        new()
+        {
+            Amount = amount,
+            Currency = "EUR",
+            BookedOn = Day,
+            Operation = Operation.CashWithdrawal,
+            Category = Category.None,
+            BalanceAfter = after,
+        };
 }

@@ -6,7 +6,8 @@ namespace Banking.Tests;
 
 public sealed class LedgerReaderTests : IDisposable
 {
-    private const string Header = "transaction_id,account_id,date,direction,operation,amount,balance_after,category,partner_bank,partner_account";
+    private const string Header =
+        "transaction_id,account_id,date,direction,operation,amount,balance_after,category,partner_bank,partner_account";
     private const string Row = "t1,a1,1993-01-31,credit,transfer-in,1250.40,1250.40,household,AB,12345";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("ledger-test-").FullName;
@@ -19,7 +20,8 @@ public sealed class LedgerReaderTests : IDisposable
         LedgerRow row = Read(Header, Row).ShouldHaveSingleItem();
         row.ShouldBe(new LedgerRow
         {
-            Line = 2, TransactionId = "t1", AccountId = "a1", Date = new DateOnly(1993, 1, 31), IsCredit = true, Operation = Domain.Operation.TransferIn,
+            Line = 2, TransactionId = "t1", AccountId = "a1", Date = new DateOnly(1993, 1, 31), IsCredit = true,
+            Operation = Domain.Operation.TransferIn,
             Amount = 125_040, Category = Domain.Category.Household, PartnerBank = "AB", PartnerAccount = "12345",
         });
     }
@@ -68,18 +70,21 @@ public sealed class LedgerReaderTests : IDisposable
     [Fact]
     public void Read_missing_column_is_named()
     {
-        MalformedLedgerException malformed = Should.Throw<MalformedLedgerException>(() => Read(Header.Replace("amount,", "", StringComparison.Ordinal)));
+        MalformedLedgerException malformed = Should.Throw<MalformedLedgerException>(() =>
+            Read(Header.Replace("amount,", "", StringComparison.Ordinal)));
         malformed.Column.ShouldBe("amount");
     }
 
     [Fact]
-    public void Read_empty_file_says_what_it_must_hold() => Should.Throw<MalformedLedgerException>(() => Read("")).Message.ShouldContain("header line");
+    public void Read_empty_file_says_what_it_must_hold() =>
+        Should.Throw<MalformedLedgerException>(() => Read("")).Message.ShouldContain("header line");
 
     [Fact]
     public void Survey_opens_each_account_with_the_overdraft_that_its_history_needs()
     {
         string path = Path.Combine(_folder, "ledger.csv");
-        File.WriteAllLines(path, [Header, "t1,a1,1993-01-01,credit,internal,10,,,,", "t2,a1,1993-01-02,debit,internal,25.50,,,,", "t3,a1,1993-01-03,credit,internal,100,,,,", "t4,a2,1993-01-04,credit,internal,1,,,,"]);
+        File.WriteAllLines(path, [Header, "t1,a1,1993-01-01,credit,internal,10,,,,", "t2,a1,1993-01-02,debit,internal,25.50,,,,",
+            "t3,a1,1993-01-03,credit,internal,100,,,,", "t4,a2,1993-01-04,credit,internal,1,,,,"]);
         LedgerCommands commands = LedgerCommands.Survey(new LedgerReader(path));
         commands.MovementCount.ShouldBe(4);
         commands.Openings().Select(o => (o.AggregateId.Value, o.CommandId.Value, ((Domain.OpenAccount)o.Payload).OverdraftLimit))

@@ -54,5 +54,6 @@ public sealed class FaultPlanTests
 
     [Fact]
     public void Only_the_kinds_that_were_asked_for_come() =>
-        FaultPlan.Of(Of(1) with { Faults = [FaultKind.KillNode, FaultKind.CutKafka] }).Select(f => f.Kind).Distinct().Order().ShouldBe([FaultKind.KillNode, FaultKind.CutKafka]);
+        FaultPlan.Of(Of(1) with { Faults = [FaultKind.KillNode, FaultKind.CutKafka] }).Select(f => f.Kind).Distinct().Order().ShouldBe(
+            [FaultKind.KillNode, FaultKind.CutKafka]);
 }

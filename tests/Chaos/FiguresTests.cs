@@ -27,7 +27,8 @@ public sealed class FiguresTests
             Read("b", 1_010, 1_500) with { Consistency = ReadConsistency.Eventual },
             Read("b", 3_010, 3_500), // at rest
         ];
-        StallDurations.Of(faults, calls, loadEnded: 3_000, frequency: 100).ShouldBe([(FaultKind.KillNode, TimeSpan.FromSeconds(3.5)), (FaultKind.CutKafka, TimeSpan.FromSeconds(4)), (FaultKind.EndNode, TimeSpan.Zero)]);
+        StallDurations.Of(faults, calls, loadEnded: 3_000, frequency: 100).ShouldBe([(FaultKind.KillNode, TimeSpan.FromSeconds(3.5)),
+            (FaultKind.CutKafka, TimeSpan.FromSeconds(4)), (FaultKind.EndNode, TimeSpan.Zero)]);
     }
 
     [Fact]
@@ -42,7 +43,8 @@ public sealed class FiguresTests
         figures.Took(latency, new LatencyHistogram());
         string[] lines = figures.ToString().Split(Environment.NewLine);
         lines.ShouldContain(l => l.StartsWith("commands ", StringComparison.Ordinal) && l.EndsWith(" 1,234", StringComparison.Ordinal));
-        lines.ShouldContain(l => l.StartsWith("command, p50", StringComparison.Ordinal) && l.EndsWith("8.0 / 8.0 / 8.0 ms", StringComparison.Ordinal));
+        lines.ShouldContain(l =>
+            l.StartsWith("command, p50", StringComparison.Ordinal) && l.EndsWith("8.0 / 8.0 / 8.0 ms", StringComparison.Ordinal));
         lines[^2].Split(' ', StringSplitOptions.RemoveEmptyEntries).ShouldBe(["pause-node", "2", "2.50", "s", "2.50", "s", "2.50", "s"]);
         lines[^1].Split(' ', StringSplitOptions.RemoveEmptyEntries).ShouldBe(["all", "2"]);
     }
@@ -52,12 +54,22 @@ public sealed class FiguresTests
     {
         HashSet<CommandId> sent = [CommandId.Parse("in")];
         FinalState Wallet(string id, params RecordedEvent[] events) => new(AggregateId.Parse(id), events.Length,
-            new WalletState { Balance = events.Sum(e => e.Payload is MoneyPutIn put ? put.Amount : -((MoneyTakenOut)e.Payload).Amount), Movements = events.Length, Digest = 0 }, events);
-        FinalState Payment(PaymentStatus status, bool rang) => new(AggregateId.Parse("p"), 1, new PaymentState { Status = status, From = "a", To = "b", Amount = 5, Rang = rang }, []);
+            new WalletState
+            {
+                Balance = events.Sum(e => e.Payload is MoneyPutIn put ? put.Amount : -((MoneyTakenOut)e.Payload).Amount),
+                Movements = events.Length,
+                Digest = 0,
+            }, events);
+        FinalState Payment(PaymentStatus status, bool rang) =>
+            new(AggregateId.Parse("p"), 1, new PaymentState { Status = status, From = "a", To = "b", Amount = 5, Rang = rang }, []);
         string? Wrong(FinalState a, FinalState b, FinalState payment) =>
-            WalletApplication.WhatIsWrong(new Dictionary<string, IReadOnlyCollection<FinalState>> { ["wallet"] = [a, b], ["payment"] = [payment] }, sent);
+            WalletApplication.WhatIsWrong(new Dictionary<string, IReadOnlyCollection<FinalState>>
+            {
+                ["wallet"] = [a, b], ["payment"] = [payment],
+            }, sent);
 
-        FinalState a = Wallet("a", Event("in", new MoneyPutIn { Amount = 9, BalanceAfter = 9 }), Event("take", new MoneyTakenOut { Amount = 5, BalanceAfter = 4 }));
+        FinalState a = Wallet("a", Event("in", new MoneyPutIn { Amount = 9, BalanceAfter = 9 }),
+            Event("take", new MoneyTakenOut { Amount = 5, BalanceAfter = 4 }));
         FinalState b = Wallet("b", Event("give", new MoneyPutIn { Amount = 5, BalanceAfter = 5 }));
         Wrong(a, b, Payment(PaymentStatus.Done, rang: true)).ShouldBeNull();
         Wrong(a, b, Payment(PaymentStatus.Done, rang: false)).ShouldNotBeNull().ShouldContain("not come to its end");
@@ -94,17 +106,22 @@ public sealed class FiguresTests
         OwnServers.ClientId(request).ShouldBe("");
     }
 
-    private static InjectedFault Fault(FaultKind kind, long started) => new(new Fault(TimeSpan.Zero, kind, 0, TimeSpan.Zero, TimeSpan.Zero), started);
+    private static InjectedFault Fault(FaultKind kind, long started) =>
+        new(new Fault(TimeSpan.Zero, kind, 0, TimeSpan.Zero, TimeSpan.Zero), started);
 
     private static RecordedCall Sent(string commandId, long started, CallAnswer answer) =>
-        new("caller", AggregateId.Parse("x"), new CommandEnvelope(AggregateId.Parse("x"), CommandId.Parse(commandId), new object()), started, answer);
+        new("caller", AggregateId.Parse("x"), new CommandEnvelope(AggregateId.Parse("x"), CommandId.Parse(commandId), new object()),
+            started, answer);
 
-    private static CallAnswer.Told Told(string commandId, long ended) => new(ended, new CommandResult.Accepted(CommandId.Parse(commandId), AggregateId.Parse("x"), 1, default));
+    private static CallAnswer.Told Told(string commandId, long ended) =>
+        new(ended, new CommandResult.Accepted(CommandId.Parse(commandId), AggregateId.Parse("x"), 1, default));
 
-    private static RecordedCall Read(string id, long started, long ended) => new("caller", AggregateId.Parse(id), null, started, new CallAnswer.Seen(ended, null));
+    private static RecordedCall Read(string id, long started, long ended) =>
+        new("caller", AggregateId.Parse(id), null, started, new CallAnswer.Seen(ended, null));
 
     private static RecordedEvent Event(string command, object payload) => new()
     {
-        AggregateId = AggregateId.Parse("x"), Version = 1, Payload = payload, Partition = 0, Offset = 0, Time = default, CommandId = CommandId.Parse(command),
+        AggregateId = AggregateId.Parse("x"), Version = 1, Payload = payload, Partition = 0, Offset = 0, Time = default,
+        CommandId = CommandId.Parse(command),
     };
 }

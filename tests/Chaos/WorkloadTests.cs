@@ -24,7 +24,8 @@ public sealed class WorkloadTests
     [Fact]
     public void Draw_goes_by_weight()
     {
-        Workload workload = Workload.Parse("""{"wallet":{"aggregates":1,"commands":[{"weight":3,"name":"put-in","body":{"amount":1}},{"weight":1,"name":"take-out","body":{"amount":1}},{"weight":0,"name":"give-back","body":{"amount":1}}]}}""", Wallets);
+        Workload workload = Workload.Parse(
+            """{"wallet":{"aggregates":1,"commands":[{"weight":3,"name":"put-in","body":{"amount":1}},{"weight":1,"name":"take-out","body":{"amount":1}},{"weight":0,"name":"give-back","body":{"amount":1}}]}}""", Wallets);
         var random = new SeededRandom(5);
         ILookup<Type, CommandTemplate> drawn = Enumerable.Range(0, 4_000).Select(_ => workload.Draw(random)).ToLookup(t => t.CommandType);
         drawn[typeof(PutIn)].Count().ShouldBeInRange(2_850, 3_150);
@@ -36,7 +37,8 @@ public sealed class WorkloadTests
     [InlineData("""{"wallet":{"commands":[{"name":"steal"}]}}""", "no command 'steal'")]
     [InlineData("""{"wallet":{"commands":[]}}""", "no command with a weight")]
     [InlineData("""{"wallet":{"commands":[{"name":"put-in","body":{"amount":"much"}}]}}""", "The body of PutIn")]
-    [InlineData("""{"payment":{"commands":[{"name":"pay","body":{"from":"{till}","to":"b","amount":1}}]}}""", "'{till}' names no aggregate type")]
+    [InlineData("""{"payment":{"commands":[{"name":"pay","body":{"from":"{till}","to":"b","amount":1}}]}}""",
+        "'{till}' names no aggregate type")]
     [InlineData("""{"wallet":""", "cannot be read")]
     public void Workload_that_cannot_be_used_is_refused_with_the_reason(string json, string reason) =>
         Should.Throw<InvalidInputException>(() => Workload.Parse(json, Wallets)).Message.ShouldContain(reason);
@@ -44,13 +46,15 @@ public sealed class WorkloadTests
     [Fact]
     public void Examples_of_the_api_become_a_workload()
     {
-        JsonNode api = JsonNode.Parse("""{"paths":{"/wallet/{id}/put-in":{"post":{"requestBody":{"content":{"application/json":{"example":{"amount":50}}}}}}}}""")!;
+        JsonNode api = JsonNode.Parse(
+            """{"paths":{"/wallet/{id}/put-in":{"post":{"requestBody":{"content":{"application/json":{"example":{"amount":50}}}}}}}}""")!;
         Workload workload = Workload.OfExamples(api, Wallets);
         ((PutIn)workload.Templates.Single().Fill(new SeededRandom(3), n => n)).Amount.ShouldBeInRange(1, 50);
         Should.Throw<InvalidInputException>(() => Workload.OfExamples(new JsonObject(), Wallets));
     }
 
-    // An id that is sent again after more later commands than are remembered would be taken as new: the checker would blame the system for it.
+    // An id that is sent again after more later commands than are remembered would be taken as new: the checker would blame the system for
+    // it.
     [Fact]
     public void Window_holds_new_commands_back_while_an_old_one_is_open()
     {

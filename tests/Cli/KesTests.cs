@@ -12,7 +12,10 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Cli.Tests;
 
-/// <summary><c>kes</c> as an operator types it: output and exit codes of the real program. The tests share one <c>kes up</c>; each has topics of its own.</summary>
+/// <summary>
+/// <c>kes</c> as an operator types it: output and exit codes of the real program. The tests share one <c>kes up</c>; each has topics of its
+/// own.
+/// </summary>
 public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFixture<KesTests.RunningServers>, IDisposable
 {
     private static readonly string Kes = Path.Combine(AppContext.BaseDirectory, "kes.dll");
@@ -27,7 +30,9 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     public async Task Topics_are_planned_applied_listed_described_and_tailed()
     {
         string file = Path.Combine(_folder, "topics.yaml");
-        await File.WriteAllTextAsync(file, "topics:\n  - name: shop.order.events\n    partitions: 2\n    replicationFactor: 1\n    configs:\n      retention.ms: \"-1\"\n", Cancellation);
+        await File.WriteAllTextAsync(file,
+            "topics:\n  - name: shop.order.events\n    partitions: 2\n    replicationFactor: 1\n    configs:\n      retention.ms: \"-1\"\n",
+            Cancellation);
         ProgramRun plan = await Run("topics", "plan", file);
         plan.ExitCode.ShouldBe(0, plan.Output);
         plan.Output.ShouldContain("shop.order.events");
@@ -41,7 +46,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         described.ExitCode.ShouldBe(0);
         described.Output.ShouldContain("retention.ms");
 
-        await File.WriteAllTextAsync(file, "topics:\n  - name: shop.order.events\n    partitions: 3\n    replicationFactor: 1\n", Cancellation);
+        await File.WriteAllTextAsync(file, "topics:\n  - name: shop.order.events\n    partitions: 3\n    replicationFactor: 1\n",
+            Cancellation);
         ProgramRun refused = await Run("topics", "apply", file);
         refused.ExitCode.ShouldBe(1, "it was 2, wrong usage, where plan of the same file ended with 1");
         refused.Output.ShouldContain("has 2 partitions, 3 are declared");
@@ -53,14 +59,17 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     public async Task Topics_declared_for_an_application_are_those_that_its_nodes_would_create()
     {
         string file = Path.Combine(_folder, "declared.yaml");
-        await File.WriteAllLinesAsync(file, await Lines("topics", "declare", "store", "item", "--process", "order", "--partitions", "2", "--replication-factor", "1"), Cancellation);
+        await File.WriteAllLinesAsync(file, await Lines("topics", "declare", "store", "item", "--process", "order", "--partitions", "2",
+            "--replication-factor", "1"), Cancellation);
         ProgramRun applied = await Run("topics", "apply", file);
         applied.ExitCode.ShouldBe(0, applied.Output);
         applied.Output.ShouldContain("Applied: 13 topics created");
         (await Run("topics", "plan", file)).Output.ShouldContain("Nothing to do");
         using var provisioner = new EventLog.TopicProvisioner(new EventLog.KafkaConnection { BootstrapServers = servers.Kafka });
-        (await provisioner.PlanAsync(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "item"), 2, 1), Cancellation)).IsEmpty.ShouldBeTrue();
-        (await provisioner.PlanAsync(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "order"), 2, 1, isProcess: true), Cancellation)).IsEmpty.ShouldBeTrue();
+        (await provisioner.PlanAsync(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "item"), 2, 1), Cancellation)).IsEmpty
+            .ShouldBeTrue();
+        (await provisioner.PlanAsync(EventLog.TopicDeclaration.For(new EventLog.TopicFamily("store", "order"), 2, 1, isProcess: true),
+            Cancellation)).IsEmpty.ShouldBeTrue();
     }
 
     // Declared 3, actual 1, and the plan said "Nothing to do"; a config of a wrong value was "This should not have happened".
@@ -84,7 +93,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         apply.Output.ShouldNotContain("should not have happened");
 
         Task Declare(int replicas, string retention) => File.WriteAllTextAsync(
-            file, $"topics:\n  - name: shop.cart.events\n    partitions: 2\n    replicationFactor: {replicas}\n    configs:\n      retention.ms: \"{retention}\"\n", Cancellation);
+            file, $"topics:\n  - name: shop.cart.events\n    partitions: 2\n    replicationFactor: {replicas}\n    configs:\n      "
+                + $"retention.ms: \"{retention}\"\n", Cancellation);
     }
 
     [Fact]
@@ -129,13 +139,24 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     public async Task Tail_json_is_one_object_a_line_that_holds_everything()
     {
         await CreateTopic("objects", partitions: 1);
-        using (IProducer<byte[]?, byte[]?> producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig { BootstrapServers = servers.Kafka }).Build())
+        using (IProducer<byte[]?, byte[]?> producer = new ProducerBuilder<byte[]?, byte[]?>(
+            new ProducerConfig { BootstrapServers = servers.Kafka }).Build())
         {
             var headers = new Headers { { "one", "a"u8.ToArray() }, { "two", "b"u8.ToArray() }, { "two", [0xff] }, { "none", null } };
-            await producer.ProduceAsync("objects", new Message<byte[]?, byte[]?> { Key = "é"u8.ToArray(), Value = "two\nlines"u8.ToArray(), Headers = headers, Timestamp = TimeOf(0) }, Cancellation);
-            await producer.ProduceAsync("objects", new Message<byte[]?, byte[]?> { Key = null, Value = [0xff, 0x01], Timestamp = TimeOf(1) }, Cancellation);
-            await producer.ProduceAsync("objects", new Message<byte[]?, byte[]?> { Key = [0xff], Value = null, Timestamp = TimeOf(2) }, Cancellation);
-            await producer.ProduceAsync("objects", new Message<byte[]?, byte[]?> { Key = [], Value = [0, 0, 0, 0x10, 0, 1], Timestamp = TimeOf(3) }, Cancellation);
+            await producer.ProduceAsync("objects",
+                new Message<byte[]?, byte[]?>
+                {
+                    Key = "é"u8.ToArray(),
+                    Value = "two\nlines"u8.ToArray(),
+                    Headers = headers,
+                    Timestamp = TimeOf(0),
+                }, Cancellation);
+            await producer.ProduceAsync("objects",
+                new Message<byte[]?, byte[]?> { Key = null, Value = [0xff, 0x01], Timestamp = TimeOf(1) }, Cancellation);
+            await producer.ProduceAsync("objects", new Message<byte[]?, byte[]?> { Key = [0xff], Value = null, Timestamp = TimeOf(2) },
+                Cancellation);
+            await producer.ProduceAsync("objects",
+                new Message<byte[]?, byte[]?> { Key = [], Value = [0, 0, 0, 0x10, 0, 1], Timestamp = TimeOf(3) }, Cancellation);
         }
 
         string[] lines = await Lines("topics", "tail", "objects", "--json");
@@ -163,11 +184,15 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         note.Add("text", "hello");
         note.Add("at", new DateTime(2026, 3, 1, 0, 0, 0, DateTimeKind.Utc));
         note.Add("day", new DateTime(2026, 3, 2, 0, 0, 0, DateTimeKind.Utc));
-        using (IProducer<Null, GenericRecord> producer = new ProducerBuilder<Null, GenericRecord>(new ProducerConfig { BootstrapServers = servers.Kafka }).SetValueSerializer(new AvroSerializer<GenericRecord>(registry)).Build())
+        using (IProducer<Null, GenericRecord> producer = new ProducerBuilder<Null, GenericRecord>(new ProducerConfig
+        {
+            BootstrapServers = servers.Kafka,
+        }).SetValueSerializer(new AvroSerializer<GenericRecord>(registry)).Build())
             await producer.ProduceAsync("avro", new Message<Null, GenericRecord> { Value = note }, Cancellation);
         JsonNode record = JsonNode.Parse((await Lines("topics", "tail", "avro", "--json")).ShouldHaveSingleItem())!;
         record["schema"]!.GetValue<string>().ShouldBe("shop.Note");
-        record["value"]!.ToJsonString().ShouldBe("""{"text":"hello","at":"2026-03-01T00:00:00Z","day":"2026-03-02"}"""); // as HTTP has a day; it was 2026-03-02T00:00:00Z
+        // as HTTP has a day; it was 2026-03-02T00:00:00Z
+        record["value"]!.ToJsonString().ShouldBe("""{"text":"hello","at":"2026-03-01T00:00:00Z","day":"2026-03-02"}""");
     }
 
     // Of a schema that a header names only the bytes were shown; a value that is nested without end ended the program.
@@ -176,13 +201,17 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     {
         await CreateTopic("guids", partitions: 1);
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Registry });
-        const string Node = """{"type":"record","name":"Node","namespace":"shop","fields":[{"name":"v","type":"int"},{"name":"next","type":["null","Node"]}]}""";
-        Confluent.SchemaRegistry.RegisteredSchema schema = await registry.RegisterSchemaWithResponseAsync("guids-value", new Confluent.SchemaRegistry.Schema(Node, SchemaType.Avro));
-        using (IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(new ProducerConfig { BootstrapServers = servers.Kafka }).Build())
+        const string Node =
+            """{"type":"record","name":"Node","namespace":"shop","fields":[{"name":"v","type":"int"},{"name":"next","type":["null","Node"]}]}""";
+        Confluent.SchemaRegistry.RegisteredSchema schema = await registry.RegisterSchemaWithResponseAsync("guids-value",
+            new Confluent.SchemaRegistry.Schema(Node, SchemaType.Avro));
+        using (IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(
+            new ProducerConfig { BootstrapServers = servers.Kafka }).Build())
         {
             var headers = new Headers { { "__value_schema_id", [1, .. Guid.Parse(schema.Guid).ToByteArray(bigEndian: true)] } };
             await producer.ProduceAsync("guids", new Message<Null, byte[]> { Value = [2, 2, 4, 0], Headers = headers }, Cancellation);
-            await producer.ProduceAsync("guids", new Message<Null, byte[]> { Value = [.. Enumerable.Repeat((byte)2, 400_000), 2, 0], Headers = headers }, Cancellation);
+            await producer.ProduceAsync("guids",
+                new Message<Null, byte[]> { Value = [.. Enumerable.Repeat((byte)2, 400_000), 2, 0], Headers = headers }, Cancellation);
         }
 
         string[] lines = await Lines("topics", "tail", "guids", "--json");
@@ -223,7 +252,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     public async Task Tail_ends_when_its_reader_has_enough()
     {
         await Produce("enough", partitions: 1, ("k", "one"));
-        await using ProgramRun head = ProgramRun.Start("sh", ["-c", $"dotnet {Kes} topics tail enough --follow --json | head -n 1"], Environment);
+        await using ProgramRun head = ProgramRun.Start("sh", ["-c", $"dotnet {Kes} topics tail enough --follow --json | head -n 1"],
+            Environment);
         await head.WaitForLineAsync(ValueLine("one"), Cancellation);
         // It is found out by writing, as everywhere on Unix.
         Task ended = head.WaitForExitAsync(Cancellation);
@@ -289,7 +319,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     {
         await Produce("shared", partitions: 1, ("k", "one"));
         string file = Path.Combine(_folder, "shared.txt");
-        ProgramRun run = await ProgramRun.FinishAsync("sh", ["-c", $"(echo before; dotnet {Kes} topics tail shared --json; echo after) > {file}"], Environment, Cancellation);
+        ProgramRun run = await ProgramRun.FinishAsync("sh",
+            ["-c", $"(echo before; dotnet {Kes} topics tail shared --json; echo after) > {file}"], Environment, Cancellation);
         run.ExitCode.ShouldBe(0, run.Output);
         string[] lines = await File.ReadAllLinesAsync(file, Cancellation);
         lines.Length.ShouldBe(3);
@@ -311,12 +342,16 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     public async Task Up_on_a_port_in_use_says_so()
     {
         string port = servers.Kafka[(servers.Kafka.LastIndexOf(':') + 1)..];
-        ProgramRun second = await ProgramRun.FinishAsync("dotnet", [Kes, "up", "--kafka-port", port, "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "other")], null, Cancellation);
+        ProgramRun second = await ProgramRun.FinishAsync("dotnet",
+            [Kes, "up", "--kafka-port", port, "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "other")],
+            null, Cancellation);
         second.ExitCode.ShouldBe(1);
         second.Output.ShouldContain(port);
         second.Output.ShouldContain("in use");
         string other = servers.Registry[(servers.Registry.LastIndexOf(':') + 1)..].TrimEnd('/');
-        ProgramRun third = await ProgramRun.FinishAsync("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", other, "--mongodb-port", "0", "--data", Path.Combine(_folder, "third")], null, Cancellation);
+        ProgramRun third = await ProgramRun.FinishAsync("dotnet",
+            [Kes, "up", "--kafka-port", "0", "--registry-port", other, "--mongodb-port", "0", "--data", Path.Combine(_folder, "third")],
+            null, Cancellation);
         third.ExitCode.ShouldBe(1);
         third.Output.ShouldContain($"Port {other} of 127.0.0.1, which the Schema Registry shall listen on, is in use");
         third.Output.ShouldNotContain("   at "); // the web server's own log told it first, with a stack trace
@@ -325,7 +360,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     [Fact]
     public async Task Up_ends_on_request_with_exit_code_0()
     {
-        await using ProgramRun up = ProgramRun.Start("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")]);
+        await using ProgramRun up = ProgramRun.Start("dotnet",
+            [Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")]);
         await up.WaitForLineAsync(RegistryLine(), Cancellation);
         (await up.TerminateAsync(Cancellation)).ShouldBe(0);
     }
@@ -340,7 +376,13 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     {
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = servers.Kafka }).Build();
         // The records' times are fixed days: retention must not find them old.
-        await admin.CreateTopicsAsync([new TopicSpecification { Name = topic, NumPartitions = partitions, ReplicationFactor = 1, Configs = new() { ["retention.ms"] = "-1" } }]);
+        await admin.CreateTopicsAsync([new TopicSpecification
+        {
+            Name = topic,
+            NumPartitions = partitions,
+            ReplicationFactor = 1,
+            Configs = new() { ["retention.ms"] = "-1" },
+        }]);
     }
 
     [Fact]
@@ -352,17 +394,20 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
         await CreateTopic("depot.stock.dead-letters", 2);
         int wrong = 1 - EventLog.Murmur2.Partition("k"u8, 2);
 
-        ProgramRun discard = await Run("dead-letters", "discard", "depot.stock", "--misplaced", "--reason", "a careless copy", "--by", "Ada");
+        ProgramRun discard = await Run("dead-letters", "discard", "depot.stock", "--misplaced", "--reason", "a careless copy",
+            "--by", "Ada");
         discard.ExitCode.ShouldBe(0, discard.Output);
         discard.Output.ShouldContain($"depot.stock.events {wrong}@0 of k");
         discard.Output.ShouldContain($"depot.stock.snapshots {wrong}@0 of k");
         discard.Output.ShouldContain("1 misplaced events and 1 misplaced snapshots are discarded.");
-        (await Run("dead-letters", "discard", "depot.stock", "--misplaced", "--reason", "again")).Output.ShouldContain("0 misplaced events and 0 misplaced snapshots are discarded.");
+        (await Run("dead-letters", "discard", "depot.stock", "--misplaced", "--reason", "again")).Output.ShouldContain(
+            "0 misplaced events and 0 misplaced snapshots are discarded.");
 
         ProgramRun tail = await Run("topics", "tail", "depot.stock.events", "--partition", $"{wrong}");
         tail.Output.ShouldContain("discarded by Ada, ");
         tail.Output.ShouldContain(": a careless copy; readers pass it over");
-        JsonObject json = (JsonObject)JsonNode.Parse((await Lines("topics", "tail", "depot.stock.events", "--json", "--partition", $"{wrong}"))[0])!;
+        JsonObject json = (JsonObject)JsonNode.Parse(
+            (await Lines("topics", "tail", "depot.stock.events", "--json", "--partition", $"{wrong}"))[0])!;
         json["discarded"]!["reason"]!.GetValue<string>().ShouldBe("a careless copy");
         (await Run("topics", "tail", "depot.stock.events", "--partition", $"{1 - wrong}")).Output.ShouldNotContain("discarded");
         (await Run("dead-letters", "list", "depot.stock", "--resolved")).Output.ShouldContain("discarded by Ada: a careless copy");
@@ -379,12 +424,14 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
     // Record i goes to partition i modulo the partitions.
     private async Task Append(string topic, int partitions, (string Key, string Value)[] records)
     {
-        using IProducer<string, string> producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = servers.Kafka }).Build();
+        using IProducer<string, string> producer = new ProducerBuilder<string, string>(
+            new ProducerConfig { BootstrapServers = servers.Kafka }).Build();
         for (int i = 0; i < records.Length; i++)
         {
             var message = new Message<string, string>
             {
-                Key = records[i].Key, Value = records[i].Value, Timestamp = TimeOf(i), Headers = new Headers { { "n", Encoding.UTF8.GetBytes(i.ToString(CultureInfo.InvariantCulture)) } },
+                Key = records[i].Key, Value = records[i].Value, Timestamp = TimeOf(i),
+                Headers = new Headers { { "n", Encoding.UTF8.GetBytes(i.ToString(CultureInfo.InvariantCulture)) } },
             };
             await producer.ProduceAsync(new TopicPartition(topic, i % partitions), message, Cancellation);
         }
@@ -402,7 +449,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
 
     private ProgramRun Start(params string[] arguments) => ProgramRun.Start("dotnet", [Kes, .. arguments], Environment);
 
-    private Task<ProgramRun> Run(params string[] arguments) => ProgramRun.FinishAsync("dotnet", [Kes, .. arguments], Environment, Cancellation);
+    private Task<ProgramRun> Run(params string[] arguments) =>
+        ProgramRun.FinishAsync("dotnet", [Kes, .. arguments], Environment, Cancellation);
 
     [GeneratedRegex(@"Kafka\D*((?:127\.0\.0\.1|localhost):\d+)")]
     private static partial Regex KafkaLine();
@@ -422,7 +470,8 @@ public sealed partial class KesTests(KesTests.RunningServers servers) : IClassFi
 
         public async ValueTask InitializeAsync()
         {
-            _servers = ProgramRun.Start("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")]);
+            _servers = ProgramRun.Start("dotnet", [Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data",
+                Path.Combine(_folder, "data")]);
             Kafka = (await _servers.WaitForLineAsync(KafkaLine(), CancellationToken.None)).Groups[1].Value;
             Registry = (await _servers.WaitForLineAsync(RegistryLine(), CancellationToken.None)).Groups[1].Value;
         }

@@ -21,16 +21,19 @@ public class AggregateDefinitionTests
         Decision decision = Counter.Decide(new State(9), new Add(2), Context);
         decision.IsRejected.ShouldBeTrue();
         decision.Count.ShouldBe(0);
-        decision.Rejection.ShouldBe(new Rejection("too-much", "9 + 2 is more than 10.", new Dictionary<string, string> { ["sum"] = "9", ["by"] = "2" }));
+        decision.Rejection.ShouldBe(new Rejection("too-much", "9 + 2 is more than 10.",
+            new Dictionary<string, string> { ["sum"] = "9", ["by"] = "2" }));
     }
 
     [Fact]
-    public void Decide_sees_the_context() => Counter.Decide(new State(0), new Split(2), Context with { Version = 5 }).Events.ShouldBe([new Added(5), new Added(5)]);
+    public void Decide_sees_the_context() => Counter.Decide(new State(0), new Split(2), Context with { Version = 5 }).Events.ShouldBe(
+        [new Added(5), new Added(5)]);
 
     [Fact]
     public void Decide_unknown_command_names_those_that_it_knows()
     {
-        UnknownMessageTypeException unknown = Should.Throw<UnknownMessageTypeException>(() => Counter.Decide(new State(0), "text", Context));
+        UnknownMessageTypeException unknown = Should.Throw<UnknownMessageTypeException>(() =>
+            Counter.Decide(new State(0), "text", Context));
         unknown.Message.ShouldContain("String");
         unknown.Message.ShouldContain("Add");
     }
@@ -52,11 +55,14 @@ public class AggregateDefinitionTests
 
     [Fact]
     public void Define_twice_the_same_command_is_refused() =>
-        Should.Throw<InvalidOperationException>(() => AggregateDefinition.Define("x", new State(0)).Decides<Add>((_, _) => Decision.Nothing).Decides<Add>((_, _) => Decision.Nothing));
+        Should.Throw<InvalidOperationException>(() =>
+            AggregateDefinition.Define("x", new State(0)).Decides<Add>((_, _) => Decision.Nothing).Decides<Add>((_, _) =>
+                Decision.Nothing));
 
     [Fact]
     public void Build_without_events_is_refused() =>
-        Should.Throw<InvalidOperationException>(() => AggregateDefinition.Define("x", new State(0)).Decides<Add>((_, _) => Decision.Nothing).Build());
+        Should.Throw<InvalidOperationException>(() =>
+            AggregateDefinition.Define("x", new State(0)).Decides<Add>((_, _) => Decision.Nothing).Build());
 
     [Fact]
     public void Decision_of_no_events_is_Nothing()

@@ -22,7 +22,8 @@ public class ConsistencyTokenTests
     [InlineData("3@-4")]
     [InlineData("3@4@5")]
     [InlineData("2147483647@1")]
-    public void Parse_anything_else_is_refused(string text) => Should.Throw<InvalidInputException>(() => ConsistencyToken.Parse(text)).Field.ShouldBe("token");
+    public void Parse_anything_else_is_refused(string text) =>
+        Should.Throw<InvalidInputException>(() => ConsistencyToken.Parse(text)).Field.ShouldBe("token");
 
     [Fact]
     public void Default_names_no_position()

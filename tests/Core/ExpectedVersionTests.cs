@@ -14,7 +14,8 @@ public class ExpectedVersionTests
     [InlineData("3", 3, true)]
     [InlineData("3", 2, false)]
     [InlineData("3", 4, false)]
-    public void IsMetBy_version_holds_or_not(string text, long version, bool expected) => ExpectedVersion.Parse(text).IsMetBy(version).ShouldBe(expected);
+    public void IsMetBy_version_holds_or_not(string text, long version, bool expected) =>
+        ExpectedVersion.Parse(text).IsMetBy(version).ShouldBe(expected);
 
     [Theory]
     [InlineData("")]

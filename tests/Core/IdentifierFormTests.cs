@@ -17,7 +17,8 @@ public sealed class IdentifierFormTests
     [InlineData(" a", "U+0020")]
     [InlineData("a\u2028b", "U+2028")]
     [InlineData("a\U000E0041", "U+E0041")]
-    public void Character_by_which_two_ids_look_alike_is_named(string id, string named) => IdentifierForm.WhatLooksAlike(id)!.ShouldContain(named);
+    public void Character_by_which_two_ids_look_alike_is_named(string id, string named) =>
+        IdentifierForm.WhatLooksAlike(id)!.ShouldContain(named);
 
     [Theory]
     [InlineData("account 17/b")]

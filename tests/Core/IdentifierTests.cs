@@ -31,7 +31,8 @@ public class IdentifierTests
 
     [Fact]
     public void Parse_CommandId_too_long_names_the_limit() =>
-        Should.Throw<InvalidInputException>(() => CommandId.Parse(new string('x', 129))).Message.ShouldBe("The command id has 129 bytes of UTF-8; at most 128 are allowed.");
+        Should.Throw<InvalidInputException>(() => CommandId.Parse(new string('x', 129))).Message.ShouldBe(
+            "The command id has 129 bytes of UTF-8; at most 128 are allowed.");
 
     [Fact]
     public void Default_ids_have_no_value()

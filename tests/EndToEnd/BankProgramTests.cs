@@ -8,7 +8,8 @@ namespace KafkaEventSourcing.EndToEnd.Tests;
 /// <summary>The bank's program as its users type it, on embedded servers, with real signals.</summary>
 public sealed partial class BankProgramTests : IDisposable
 {
-    private const string Header = "transaction_id,account_id,date,direction,operation,amount,balance_after,category,partner_bank,partner_account";
+    private const string Header =
+        "transaction_id,account_id,date,direction,operation,amount,balance_after,category,partner_bank,partner_account";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("kes-bank-").FullName;
 
@@ -62,7 +63,8 @@ public sealed partial class BankProgramTests : IDisposable
     public async Task Import_compares_expected_figures_to_the_cent(string credits, int exitCode, string told)
     {
         string ledger = Path.Combine(_folder, "ledger.csv");
-        await File.WriteAllTextAsync(ledger, $"{Header}\nt1,a1,1993-01-01,credit,internal,101.5,,,,\nt2,a1,1993-01-02,debit,internal,200,,,,\n", Cancellation);
+        await File.WriteAllTextAsync(ledger,
+            $"{Header}\nt1,a1,1993-01-01,credit,internal,101.5,,,,\nt2,a1,1993-01-02,debit,internal,200,,,,\n", Cancellation);
         string figures = Path.Combine(_folder, "figures.json");
         const string Template = """
             {"rows":2,"totals":{"direction:credit":{"count":1,"amount":"CREDITS"}},"sampleAccounts":{"a1":{"movements":2,"balance":"-98.50"}}}
@@ -77,7 +79,8 @@ public sealed partial class BankProgramTests : IDisposable
     public async Task Import_malformed_row_imports_nothing_and_says_where()
     {
         string ledger = Path.Combine(_folder, "bad.csv");
-        await File.WriteAllTextAsync(ledger, $"{Header}\nt1,a1,1993-01-01,credit,internal,10,,,,\nt2,a1,1993-01-01,credit,internal,ten,,,,\n", Cancellation);
+        await File.WriteAllTextAsync(ledger,
+            $"{Header}\nt1,a1,1993-01-01,credit,internal,10,,,,\nt2,a1,1993-01-01,credit,internal,ten,,,,\n", Cancellation);
         string data = Path.Combine(_folder, "data");
         ProgramRun import = await Bank("import", ledger, "--data", data);
         import.ExitCode.ShouldBe(1);
@@ -91,7 +94,8 @@ public sealed partial class BankProgramTests : IDisposable
     [InlineData(2, "missing.csv", "import", "missing.csv")]
     [InlineData(2, "--movements is 0", "demo", "--movements", "0")]
     [InlineData(2, "--http-port", "run", "--http-port", "70000")]
-    [InlineData(2, "'nowhere' is not a Kafka address", "run", "--kafka", "nowhere", "--registry", "http://localhost:1", "--mongodb", "mongodb://localhost:1")]
+    [InlineData(2, "'nowhere' is not a Kafka address", "run", "--kafka", "nowhere", "--registry", "http://localhost:1", "--mongodb",
+        "mongodb://localhost:1")]
     [InlineData(2, "no.such", "run", "--kafka-setting", "no.such=1")]
     [InlineData(2, "--registry is 'nowhere'", "run", "--registry", "nowhere")]
     [InlineData(2, "--session-timeout is NaN", "run", "--session-timeout", "NaN")]
@@ -122,9 +126,11 @@ public sealed partial class BankProgramTests : IDisposable
     [Theory]
     [InlineData(2, "--standbys is -1; it must be from 0 to 100.", "Standbys", "-1", "--verbose")]
     [InlineData(2, "KafkaEventSourcing:ReadTimeout is 00:00:00; it must be positive.", "ReadTimeout", "00:00:00", "--verbose")]
-    [InlineData(2, "The configuration cannot be read: Failed to convert configuration value 'many' at 'KafkaEventSourcing:Partitions'", "Partitions", "many", "--verbose")]
+    [InlineData(2, "The configuration cannot be read: Failed to convert configuration value 'many' at 'KafkaEventSourcing:Partitions'",
+        "Partitions", "many", "--verbose")]
     [InlineData(1, "Nothing can listen at port 0 of 192.0.2.1", "Standbys", "-1", "--standbys", "0")]
-    public async Task Run_reads_the_configuration_and_an_option_wins_over_it(int exitCode, string told, string property, string value, params string[] arguments)
+    public async Task Run_reads_the_configuration_and_an_option_wins_over_it(
+        int exitCode, string told, string property, string value, params string[] arguments)
     {
         ProgramRun run = await ProgramRun.FinishAsync("dotnet",
             [Programs.Bank, "run", "--http-port", "0", "--http-host", "192.0.2.1", "--data", Path.Combine(_folder, "data"), .. arguments],
@@ -133,11 +139,12 @@ public sealed partial class BankProgramTests : IDisposable
         run.ExitCode.ShouldBe(exitCode, run.Output);
     }
 
-    // A stack trace told of it, with the password.
+    // A stack trace reported it, with the password.
     [Fact]
     public async Task Run_with_a_registry_that_nobody_answers_at_fails_in_a_line_without_its_password()
     {
-        ProgramRun run = await Bank("run", "--http-port", "0", "--registry", "http://ada:hidden@127.0.0.1:1", "--data", Path.Combine(_folder, "data"));
+        ProgramRun run = await Bank("run", "--http-port", "0", "--registry", "http://ada:hidden@127.0.0.1:1", "--data",
+            Path.Combine(_folder, "data"));
         run.Output.ShouldContain("The Schema Registry does not answer: ");
         run.Output.ShouldNotContain("hidden");
         run.Output.ShouldNotContain("This should not have happened");
@@ -151,7 +158,8 @@ public sealed partial class BankProgramTests : IDisposable
         await using TestServers servers = await ServersOrSkip.Start(Cancellation);
         var mongo = MongoDB.Driver.MongoUrl.Create(servers.Addresses.MongoDB!);
         ProgramRun run = await Bank(
-            "run", "--http-port", "0", "--mongodb", $"mongodb://{mongo.Server}/?replicaSet=no-such", "--kafka", servers.Addresses.Kafka!, "--registry", servers.Addresses.Registry!, "--data", Path.Combine(_folder, "data"));
+            "run", "--http-port", "0", "--mongodb", $"mongodb://{mongo.Server}/?replicaSet=no-such", "--kafka", servers.Addresses.Kafka!,
+            "--registry", servers.Addresses.Registry!, "--data", Path.Combine(_folder, "data"));
         run.Output.ShouldContain("names the replica set 'no-such', and the server at ");
         run.ExitCode.ShouldBe(2, run.Output);
     }
@@ -162,11 +170,14 @@ public sealed partial class BankProgramTests : IDisposable
         await using TestServers servers = await ServersOrSkip.Start(Cancellation);
         Assert.SkipUnless(servers.AreEmbedded, "A subject of the bank's own name is for servers that nobody else uses.");
         const string Subject = "bank.account.events-Banking.Domain.AccountOpened";
-        using var registry = new Confluent.SchemaRegistry.CachedSchemaRegistryClient(new Confluent.SchemaRegistry.SchemaRegistryConfig { Url = servers.Addresses.Registry });
-        const string Other = """{"type":"record","name":"AccountOpened","namespace":"Banking.Domain","fields":[{"name":"other","type":"string"}]}""";
+        using var registry = new Confluent.SchemaRegistry.CachedSchemaRegistryClient(
+            new Confluent.SchemaRegistry.SchemaRegistryConfig { Url = servers.Addresses.Registry });
+        const string Other =
+            """{"type":"record","name":"AccountOpened","namespace":"Banking.Domain","fields":[{"name":"other","type":"string"}]}""";
         await registry.RegisterSchemaAsync(Subject, new Confluent.SchemaRegistry.Schema(Other, Confluent.SchemaRegistry.SchemaType.Avro));
         ProgramRun run = await Bank(
-            "run", "--http-port", "0", "--kafka", servers.Addresses.Kafka!, "--registry", servers.Addresses.Registry!, "--mongodb", servers.Addresses.MongoDB!, "--data", Path.Combine(_folder, "data"));
+            "run", "--http-port", "0", "--kafka", servers.Addresses.Kafka!, "--registry", servers.Addresses.Registry!, "--mongodb",
+            servers.Addresses.MongoDB!, "--data", Path.Combine(_folder, "data"));
         run.Output.ShouldContain($"does not take the schema of Banking.Domain.AccountOpened under the subject '{Subject}': ");
         run.Output.ShouldContain("incompatible with an earlier schema");
         run.Output.ShouldNotContain("This should not have happened");
@@ -179,7 +190,8 @@ public sealed partial class BankProgramTests : IDisposable
         (string ledger, decimal sum) = await WriteLedger(movements: 500, accounts: 10);
         string data = Path.Combine(_folder, "data");
         (await Bank("import", ledger, "--data", data)).ExitCode.ShouldBe(0);
-        foreach (string segment in Directory.EnumerateFiles(data, "*.log", SearchOption.AllDirectories).Where(f => f.Contains("bank.account.events-", StringComparison.Ordinal)))
+        foreach (string segment in Directory.EnumerateFiles(data, "*.log", SearchOption.AllDirectories).Where(f =>
+            f.Contains("bank.account.events-", StringComparison.Ordinal)))
         {
             await using FileStream file = new(segment, FileMode.Append);
             file.Write("half a batch, cut off in the middle by a power failure"u8);
@@ -198,17 +210,22 @@ public sealed partial class BankProgramTests : IDisposable
         sums.ShouldAllBe(s => decimal.Parse(s, CultureInfo.InvariantCulture) == sum);
     }
 
-    private static Task<ProgramRun> Bank(params string[] arguments) => ProgramRun.FinishAsync("dotnet", [Programs.Bank, .. arguments], null, Cancellation);
+    private static Task<ProgramRun> Bank(params string[] arguments) =>
+        ProgramRun.FinishAsync("dotnet", [Programs.Bank, .. arguments], null, Cancellation);
 
     // Wakes when a segment of the events has grown; the import is in its middle then.
     private static async Task WaitForEvents(string data)
     {
         Directory.CreateDirectory(data);
         var grown = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var watcher = new FileSystemWatcher(data, "*.log") { IncludeSubdirectories = true, NotifyFilter = NotifyFilters.Size | NotifyFilters.LastWrite, InternalBufferSize = 1 << 16 };
+        using var watcher = new FileSystemWatcher(data, "*.log")
+        {
+            IncludeSubdirectories = true, NotifyFilter = NotifyFilters.Size | NotifyFilters.LastWrite, InternalBufferSize = 1 << 16,
+        };
         watcher.Changed += (_, changed) =>
         {
-            if (changed.FullPath.Contains("bank.account.events-", StringComparison.Ordinal) && new FileInfo(changed.FullPath).Length > 100_000)
+            if (changed.FullPath.Contains("bank.account.events-", StringComparison.Ordinal)
+                && new FileInfo(changed.FullPath).Length > 100_000)
                 grown.TrySetResult();
         };
         watcher.EnableRaisingEvents = true;
@@ -225,7 +242,9 @@ public sealed partial class BankProgramTests : IDisposable
             long amount = random.NextInt64(1, 1_000_000);
             bool credit = random.Next(2) == 0;
             sum += credit ? amount : -amount;
-            lines.Append(CultureInfo.InvariantCulture, $"t{i},a{random.Next(accounts)},1993-{1 + (i * 12L / movements):D2}-15,{(credit ? "credit" : "debit")},internal,{amount / 100m:0.00},,,,\n");
+            string direction = credit ? "credit" : "debit";
+            lines.Append(CultureInfo.InvariantCulture,
+                $"t{i},a{random.Next(accounts)},1993-{1 + (i * 12L / movements):D2}-15,{direction},internal,{amount / 100m:0.00},,,,\n");
         }
 
         string path = Path.Combine(_folder, "ledger.csv");

@@ -21,7 +21,8 @@ public sealed partial class ChaosTests : IDisposable
     [Fact]
     public async Task Built_in_application_is_found_right_under_fire()
     {
-        ProgramRun run = await Chaos(bug: "", "--seed", "3", "--nodes", "2", "--duration", "6s", "--calls", "60", "--session-timeout", "2s", "--fault-every", "700ms", "--faults", "kill-node,freeze-node,cut-kafka,cut-mongo-db,kill-servers");
+        ProgramRun run = await Chaos(bug: "", "--seed", "3", "--nodes", "2", "--duration", "6s", "--calls", "60", "--session-timeout", "2s",
+            "--fault-every", "700ms", "--faults", "kill-node,freeze-node,cut-kafka,cut-mongo-db,kill-servers");
         run.ExitCode.ShouldBe(0, run.Output);
         run.Output.ShouldContain("seed 3: ");
         run.Output.ShouldContain(": no violation");
@@ -41,29 +42,34 @@ public sealed partial class ChaosTests : IDisposable
     [InlineData("fold", "goods history: ")] // a read that is not the fold of its events, or a decision on it, whichever comes first
     public async Task Planted_bug_is_found_with_a_timeline(string bug, string verdict)
     {
-        ProgramRun run = await Chaos(bug, "--seed", "1", "--nodes", "1", "--duration", "1s", "--calls", "600", "--faults", "freeze-node", "--fault-every", "1h", "--pause", "5ms", "--", "dotnet", FaultyApplication, "run");
+        ProgramRun run = await Chaos(bug, "--seed", "1", "--nodes", "1", "--duration", "1s", "--calls", "600", "--faults", "freeze-node",
+            "--fault-every", "1h", "--pause", "5ms", "--", "dotnet", FaultyApplication, "run");
         run.ExitCode.ShouldBe(1, run.Output);
         run.Output.ShouldContain(verdict);
         run.Output.ShouldContain("> log ");
-        (await File.ReadAllTextAsync(Path.Combine(_folder, "seed-1", "verdict.txt"), Cancellation)).ShouldContain("VIOLATION goods history");
+        (await File.ReadAllTextAsync(Path.Combine(_folder, "seed-1", "verdict.txt"), Cancellation)).ShouldContain(
+            "VIOLATION goods history");
     }
 
     [Fact]
     public async Task Servers_that_are_there_already_are_used_and_left_alone()
     {
         await using ProgramRun up = ProgramRun.Start("dotnet",
-            [Programs.Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "servers")]);
+            [Programs.Kes, "up", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data",
+                Path.Combine(_folder, "servers")]);
         string kafka = (await up.WaitForLineAsync(KafkaLine(), Cancellation)).Groups[1].Value;
         string registry = (await up.WaitForLineAsync(RegistryLine(), Cancellation)).Groups[1].Value;
         string mongo = (await up.WaitForLineAsync(MongoLine(), Cancellation)).Groups[1].Value;
         string[] outside = ["--kafka", kafka, "--registry", registry, "--mongodb", mongo];
-        string[] small = ["--seed", "5", "--nodes", "2", "--duration", "3s", "--session-timeout", "2s", "--fault-every", "700ms", "--faults", "kill-node,cut-nodes"];
+        string[] small = ["--seed", "5", "--nodes", "2", "--duration", "3s", "--session-timeout", "2s", "--fault-every", "700ms",
+            "--faults", "kill-node,cut-nodes"];
 
         ProgramRun run = await Chaos("", [.. outside, .. small]);
         run.ExitCode.ShouldBe(0, run.Output);
         run.Output.ShouldContain("seed 5: ");
         string call = (await File.ReadAllLinesAsync(Path.Combine(_folder, "seed-5", "history.jsonl"), Cancellation))[0];
-        call.ShouldContain("s5at", customMessage: "on servers that stay, another run of the seed must not meet this one's aggregates and command ids");
+        call.ShouldContain("s5at",
+            customMessage: "on servers that stay, another run of the seed must not meet this one's aggregates and command ids");
         ProgramRun refused = await Chaos("", [.. outside, "--faults", "kill-servers"]);
         refused.ExitCode.ShouldBe(2, refused.Output);
         refused.Output.ShouldContain("only nodes and the ways between them have faults");
@@ -99,5 +105,6 @@ public sealed partial class ChaosTests : IDisposable
     private static partial Regex MongoLine();
 
     private Task<ProgramRun> Chaos(string bug, params string[] arguments) =>
-        ProgramRun.FinishAsync("dotnet", [Programs.KesChaos, "--output", _folder, "--patience", Patience, .. arguments], new Dictionary<string, string> { ["PLANTED"] = bug, ["DOTNET_EnableDiagnostics"] = "0" }, Cancellation);
+        ProgramRun.FinishAsync("dotnet", [Programs.KesChaos, "--output", _folder, "--patience", Patience, .. arguments],
+            new Dictionary<string, string> { ["PLANTED"] = bug, ["DOTNET_EnableDiagnostics"] = "0" }, Cancellation);
 }

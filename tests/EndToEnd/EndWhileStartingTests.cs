@@ -18,7 +18,8 @@ public sealed class EndWhileStartingTests : IDisposable
         silent.Start();
         string address = silent.LocalEndpoint.ToString()!;
         await using ProgramRun node = ProgramRun.Start("dotnet",
-            [Programs.Bank, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data"), "--kafka", address, "--registry", $"http://{address}", "--mongodb", $"mongodb://{address}/"]);
+            [Programs.Bank, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data"), "--kafka", address, "--registry",
+                $"http://{address}", "--mongodb", $"mongodb://{address}/"]);
         using Socket asked = await silent.AcceptSocketAsync(cancellation); // it has begun, and nobody will answer
 
         (await node.TerminateAsync(cancellation)).ShouldBe(0, node.Output);

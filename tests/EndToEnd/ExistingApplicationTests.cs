@@ -44,7 +44,8 @@ public sealed class ExistingApplicationTests : IDisposable
         app.MapGet("/hello", () => new { Greeting = "hello" });
         app.MapHealthChecks("/health/ready", new HealthCheckOptions { Predicate = c => c.Tags.Contains("ready") });
         app.MapPost("/open/{id}", async (AggregateId id, IAggregateClient<AccountState> accounts, CancellationToken cancellationToken) =>
-            (await accounts.SendAsync(id, Open(), new SendOptions { CommandId = CommandId.Parse($"open-{id}") }, cancellationToken)).Version);
+            (await accounts.SendAsync(id, Open(), new SendOptions { CommandId = CommandId.Parse($"open-{id}") },
+                cancellationToken)).Version);
         app.MapKafkaEventSourcing("/bank").RequireAuthorization();
         await app.StartAsync(Cancellation);
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
@@ -62,13 +63,16 @@ public sealed class ExistingApplicationTests : IDisposable
         JsonNode problemOrOutcome = (await credited.Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
         credited.StatusCode.ShouldBe(HttpStatusCode.OK, problemOrOutcome.ToJsonString());
         problemOrOutcome["version"]!.GetValue<long>().ShouldBe(2);
-        JsonNode unknown = (await (await http.GetAsync("/bank/account/nobody", Cancellation)).Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
+        JsonNode unknown = (await (await http.GetAsync("/bank/account/nobody", Cancellation)).Content.ReadFromJsonAsync<JsonNode>(
+            Cancellation))!;
         unknown["code"]!.GetValue<string>().ShouldBe("not-found");
-        JsonNode wrong = (await (await http.PostAsJsonAsync("/bank/account/a/credit", new { amount = "much" }, Cancellation)).Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
+        JsonNode wrong = (await (await http.PostAsJsonAsync("/bank/account/a/credit", new { amount = "much" }, Cancellation)).Content
+            .ReadFromJsonAsync<JsonNode>(Cancellation))!;
         wrong["code"]!.GetValue<string>().ShouldBe("invalid-input");
         var accounts = app.Services.GetRequiredService<IAggregateClient<AccountState>>();
         (await accounts.ReadAsync(AggregateId.Parse("a"), Cancellation))!.State.Balance.ShouldBe(50);
-        (await app.Services.GetRequiredKeyedService<IAggregateClient<AccountState>>("account").ReadAsync(AggregateId.Parse("a"), Cancellation))!.Version.ShouldBe(2);
+        (await app.Services.GetRequiredKeyedService<IAggregateClient<AccountState>>("account").ReadAsync(AggregateId.Parse("a"),
+            Cancellation))!.Version.ShouldBe(2);
         await app.StopAsync(Cancellation);
     }
 
@@ -99,7 +103,8 @@ public sealed class ExistingApplicationTests : IDisposable
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         string address = silent.LocalEndpoint.ToString()!;
-        WebApplicationBuilder builder = NewApplication(new() { ["Kafka"] = address, ["SchemaRegistry"] = $"http://{address}" }); // no read model, no MongoDB
+        // no read model, no MongoDB
+        WebApplicationBuilder builder = NewApplication(new() { ["Kafka"] = address, ["SchemaRegistry"] = $"http://{address}" });
         Add(builder);
         await using WebApplication app = builder.Build();
         app.MapGet("/hello", () => "hello");
@@ -112,9 +117,12 @@ public sealed class ExistingApplicationTests : IDisposable
         (await http.GetStringAsync("/hello", Cancellation)).ShouldBe("hello");
         (await http.GetAsync("/account/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
         (await http.GetAsync("/health/ready", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
-        (await http.GetAsync("/health/live", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK); // a restart would not bring its servers back
-        (await http.PostAsync("/_node/account/commands", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound); // no secret, no door beside the authorization
-        await Should.ThrowAsync<AggregateUnavailableException>(app.Services.GetRequiredService<IAggregateClient<AccountState>>().SendAsync(AggregateId.Parse("a"), Open(), Cancellation));
+        // a restart would not bring its servers back
+        (await http.GetAsync("/health/live", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        // no secret, no door beside the authorization
+        (await http.PostAsync("/_node/account/commands", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        await Should.ThrowAsync<AggregateUnavailableException>(
+            app.Services.GetRequiredService<IAggregateClient<AccountState>>().SendAsync(AggregateId.Parse("a"), Open(), Cancellation));
     }
 
     [Fact]
@@ -138,7 +146,8 @@ public sealed class ExistingApplicationTests : IDisposable
             {
                 using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
                 using HttpResponseMessage answer = await http.GetAsync($"/shop/bank/account/a{i}", Cancellation);
-                answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync(Cancellation)); // a strong read, of which one node has to ask the other
+                // a strong read, of which one node has to ask the other
+                answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync(Cancellation));
             }
         }
 
@@ -149,7 +158,8 @@ public sealed class ExistingApplicationTests : IDisposable
         await two.StopAsync(Cancellation);
     }
 
-    private static Task<EventSourcedNode> NodeOf(WebApplication app) => app.Services.GetRequiredService<INodeAccessor>().WaitForNodeAsync(Cancellation);
+    private static Task<EventSourcedNode> NodeOf(WebApplication app) =>
+        app.Services.GetRequiredService<INodeAccessor>().WaitForNodeAsync(Cancellation);
 
     private async Task<WebApplication> StartBelowBase(TestServers servers, string node)
     {
@@ -191,7 +201,9 @@ public sealed class ExistingApplicationTests : IDisposable
         WebApplicationBuilder builder = NewApplication(new() { [property] = value });
         Add(builder).UseEmbeddedServers();
         using WebApplication app = builder.Build();
-        Should.Throw<OptionsValidationException>(() => app.Services.GetRequiredService<IOptions<KafkaEventSourcingOptions>>().Value).Failures.ShouldHaveSingleItem().ShouldStartWith(message);
+        Should.Throw<OptionsValidationException>(() =>
+            app.Services.GetRequiredService<IOptions<KafkaEventSourcingOptions>>().Value).Failures.ShouldHaveSingleItem()
+            .ShouldStartWith(message);
     }
 
     // The first one that was added would have got the commands of both.
@@ -205,7 +217,8 @@ public sealed class ExistingApplicationTests : IDisposable
         using WebApplication app = builder.Build();
         app.Services.GetRequiredKeyedService<IAggregateClient<AccountState>>("vault").ShouldNotBeNull();
         Should.Throw<InvalidOperationException>(() => app.Services.GetRequiredService<IAggregateClient<AccountState>>()).Message
-            .ShouldBe("The aggregate types 'account' and 'vault' have the state AccountState: inject IAggregateClient<AccountState> by the name as key, as in [FromKeyedServices(\"account\")].");
+            .ShouldBe("The aggregate types 'account' and 'vault' have the state AccountState: inject IAggregateClient<AccountState> by "
+                + "the name as key, as in [FromKeyedServices(\"account\")].");
     }
 
     [Fact]
@@ -213,7 +226,8 @@ public sealed class ExistingApplicationTests : IDisposable
     {
         WebApplicationBuilder builder = NewApplication([]);
         Add(builder);
-        Should.Throw<InvalidOperationException>(() => builder.Services.AddKafkaEventSourcing("other")).Message.ShouldContain($"'{_name}' already");
+        Should.Throw<InvalidOperationException>(() => builder.Services.AddKafkaEventSourcing("other")).Message.ShouldContain(
+            $"'{_name}' already");
     }
 
     private static OpenAccount Open() => new() { Owner = "Ann", Currency = "CZK", OverdraftLimit = 0, OpenedOn = new DateOnly(2026, 1, 1) };
@@ -231,7 +245,8 @@ public sealed class ExistingApplicationTests : IDisposable
     }
 
     private KafkaEventSourcingBuilder Add(WebApplicationBuilder builder) =>
-        builder.Services.AddKafkaEventSourcing(_name, builder.Configuration.GetSection("KafkaEventSourcing")).AddAggregate(Account.Definition);
+        builder.Services.AddKafkaEventSourcing(_name, builder.Configuration.GetSection("KafkaEventSourcing")).AddAggregate(
+            Account.Definition);
 
     private sealed class NoServers : IEmbeddedServers
     {
@@ -241,11 +256,14 @@ public sealed class ExistingApplicationTests : IDisposable
             Task.FromException<IServers>(new IOException("no disk"));
     }
 
-    private sealed class Badge(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder) : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
+    private sealed class Badge(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
     {
         public new const string Scheme = "Badge";
 
         protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(
-            Request.Headers.ContainsKey(Scheme) ? AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme)) : AuthenticateResult.NoResult());
+            Request.Headers.ContainsKey(Scheme)
+                ? AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(Scheme)), Scheme))
+                : AuthenticateResult.NoResult());
     }
 }

@@ -44,7 +44,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         for (int i = 1; i <= 20; i++)
         {
             string token = (await Credit(1)).Headers.GetValues("X-Consistency-Token").Single();
-            JsonObject account = await Json(await Http.GetAsync($"/models/accounts/{_account}?token={Uri.EscapeDataString(token)}", Cancellation));
+            JsonObject account = await Json(await Http.GetAsync($"/models/accounts/{_account}?token={Uri.EscapeDataString(token)}",
+                Cancellation));
             account["balance"]!.GetValue<long>().ShouldBe(i);
         }
     }
@@ -62,7 +63,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         do
         {
             string after = next is null ? "" : $"&after={Uri.EscapeDataString(next)}";
-            JsonObject page = await Json(await Http.GetAsync($"/models/movements?accountId={_account}&limit=10&token={Uri.EscapeDataString(token)}{after}", Cancellation));
+            JsonObject page = await Json(await Http.GetAsync(
+                $"/models/movements?accountId={_account}&limit=10&token={Uri.EscapeDataString(token)}{after}", Cancellation));
             versions.AddRange(page["documents"]!.AsArray().Select(i => i!["_id"]!.GetValue<string>()));
             next = page["next"]?.GetValue<string>();
         }
@@ -93,7 +95,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     {
         await Open();
         await Credit(5);
-        JsonObject problem = await Problem(await Post("credit", Movement(5), ("Expected-Version", "1")), HttpStatusCode.Conflict, "version-conflict");
+        JsonObject problem = await Problem(await Post("credit", Movement(5), ("Expected-Version", "1")), HttpStatusCode.Conflict,
+            "version-conflict");
         problem["version"]!.GetValue<long>().ShouldBe(2);
         problem["expected"]!.GetValue<string>().ShouldBe("1");
     }
@@ -105,7 +108,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [InlineData("null", "$")]
     public async Task Malformed_body_is_400_and_names_the_field(string body, string field)
     {
-        HttpResponseMessage answer = await Http.PostAsync($"/account/{_account}/credit", new StringContent(body, Encoding.UTF8, "application/json"), Cancellation);
+        HttpResponseMessage answer = await Http.PostAsync($"/account/{_account}/credit",
+            new StringContent(body, Encoding.UTF8, "application/json"), Cancellation);
         JsonObject problem = await Problem(answer, HttpStatusCode.BadRequest, "invalid-input");
         problem["field"]!.GetValue<string>().ShouldStartWith(field);
     }
@@ -117,7 +121,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         (await Problem(answer, HttpStatusCode.UnsupportedMediaType, "not-json"))["detail"]!.GetValue<string>()
             .ShouldBe("The body must be JSON: send it with the header Content-Type: application/json, not text/plain; charset=utf-8.");
         HttpResponseMessage untyped = await Http.PostAsync($"/account/{_account}/credit", null, Cancellation);
-        (await Problem(untyped, HttpStatusCode.UnsupportedMediaType, "not-json"))["detail"]!.GetValue<string>().ShouldContain("Content-Type: application/json, which is missing");
+        (await Problem(untyped, HttpStatusCode.UnsupportedMediaType, "not-json"))["detail"]!.GetValue<string>().ShouldContain(
+            "Content-Type: application/json, which is missing");
     }
 
     [Theory]
@@ -134,26 +139,29 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
 
     [Fact]
     public async Task Path_that_there_is_not_is_404_and_says_where_to_look() =>
-        (await Problem(await Http.GetAsync("/accounts", Cancellation), HttpStatusCode.NotFound, "no-such-path"))["detail"]!.GetValue<string>().ShouldContain("/docs");
+        (await Problem(await Http.GetAsync("/accounts", Cancellation), HttpStatusCode.NotFound,
+            "no-such-path"))["detail"]!.GetValue<string>().ShouldContain("/docs");
 
     // "%ff" was kept as it stands, and so was the same id as "%25ff"; "%2F" was never a slash.
     [Theory]
-    [InlineData("/account/%ff", "'%ff' in the URL is no UTF-8")]
-    [InlineData("/account/a%ed%a0%80", "in the URL is no UTF-8")]
-    [InlineData("/account/%zz", "'%zz' in the URL is no escape")]
-    [InlineData("/account/a%2", "'%2' in the URL is no escape")]
-    [InlineData("/models/movements?accountId=%ff", "'%ff' in the URL is no UTF-8")]
+    [InlineData("/account/%ff", "'%ff' in the URL is not UTF-8")]
+    [InlineData("/account/a%ed%a0%80", "in the URL is not UTF-8")]
+    [InlineData("/account/%zz", "'%zz' in the URL is not an escape")]
+    [InlineData("/account/a%2", "'%2' in the URL is not an escape")]
+    [InlineData("/models/movements?accountId=%ff", "'%ff' in the URL is not UTF-8")]
     public async Task Escape_that_is_none_is_400_and_names_it(string path, string detail)
     {
         // Written by hand: an HTTP client would mend the URL.
         using var socket = new TcpClient();
         await socket.ConnectAsync(IPAddress.Loopback, Http.BaseAddress!.Port, Cancellation);
         await using NetworkStream stream = socket.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"), Cancellation);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+            Cancellation);
         string answer = await new StreamReader(stream).ReadToEndAsync(Cancellation);
         answer.ShouldStartWith("HTTP/1.1 400 ");
         answer.ShouldContain("\"code\":\"invalid-input\"");
-        JsonNode.Parse(answer[answer.IndexOf('{', StringComparison.Ordinal)..(answer.LastIndexOf('}') + 1)])!["detail"]!.GetValue<string>().ShouldContain(detail);
+        JsonNode.Parse(answer[answer.IndexOf('{', StringComparison.Ordinal)..(answer.LastIndexOf('}') + 1)])!["detail"]!.GetValue<string>()
+            .ShouldContain(detail);
     }
 
     [Theory]
@@ -163,11 +171,13 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     public async Task Id_is_what_the_client_escaped(string escaped, string id)
     {
         HttpResponseMessage opened = await Http.PostAsJsonAsync(
-            $"/account/{escaped}/open-account", new { owner = "Ada", currency = "EUR", overdraftLimit = 0, openedOn = "2026-01-31" }, Cancellation);
+            $"/account/{escaped}/open-account", new { owner = "Ada", currency = "EUR", overdraftLimit = 0, openedOn = "2026-01-31" },
+            Cancellation);
         (await Json(opened))["aggregateId"]!.GetValue<string>().ShouldBe(id);
         (await Json(await Http.GetAsync($"/account/{escaped}", Cancellation)))["id"]!.GetValue<string>().ShouldBe(id);
         string token = Uri.EscapeDataString(opened.Headers.GetValues("X-Consistency-Token").Single());
-        (await Json(await Http.GetAsync($"/models/accounts/{escaped}?token={token}", Cancellation)))["_id"]!.GetValue<string>().ShouldBe(id);
+        (await Json(await Http.GetAsync($"/models/accounts/{escaped}?token={token}", Cancellation)))["_id"]!.GetValue<string>()
+            .ShouldBe(id);
     }
 
     // They were accounts of their own, which nobody could tell from others.
@@ -176,13 +186,15 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [InlineData("a%E2%80%8Bb", "U+200B")]
     [InlineData("a%E2%80%AEb", "U+202E")]
     public async Task Command_for_an_id_that_only_looks_like_another_is_400(string escaped, string named) =>
-        (await Problem(await Http.PostAsJsonAsync($"/account/{escaped}/credit", Movement(5), Cancellation), HttpStatusCode.BadRequest, "invalid-input"))["detail"]!.GetValue<string>().ShouldContain(named);
+        (await Problem(await Http.PostAsJsonAsync($"/account/{escaped}/credit", Movement(5), Cancellation), HttpStatusCode.BadRequest,
+            "invalid-input"))["detail"]!.GetValue<string>().ShouldContain(named);
 
     [Fact]
     public async Task Lone_surrogate_in_a_body_is_400()
     {
         const string Body = """{"owner":"\ud800","currency":"EUR","overdraftLimit":0,"openedOn":"2026-01-31"}""";
-        HttpResponseMessage answer = await Http.PostAsync($"/account/{_account}/open-account", new StringContent(Body, Encoding.UTF8, "application/json"), Cancellation);
+        HttpResponseMessage answer = await Http.PostAsync($"/account/{_account}/open-account",
+            new StringContent(Body, Encoding.UTF8, "application/json"), Cancellation);
         await Problem(answer, HttpStatusCode.BadRequest, "invalid-input");
     }
 
@@ -193,7 +205,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [InlineData("bookedOn", "2026-01-31", "possible are accountId; accountId and bookedOn; category; category and bookedOn")]
     public async Task Query_parameter_that_is_unusable_is_400_and_named(string name, string value, string says)
     {
-        JsonObject problem = await Problem(await Http.GetAsync($"/models/movements?{name}={value}", Cancellation), HttpStatusCode.BadRequest, "invalid-input");
+        JsonObject problem = await Problem(await Http.GetAsync($"/models/movements?{name}={value}", Cancellation),
+            HttpStatusCode.BadRequest, "invalid-input");
         problem["field"]!.GetValue<string>().ShouldBe(name);
         problem["detail"]!.GetValue<string>().ShouldContain(says);
     }
@@ -222,7 +235,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [InlineData("X-Correlation-Id", "")]
     [InlineData("If-Match", "\"1\"")]
     public async Task Unusable_header_is_400_and_named(string name, string value) =>
-        (await Problem(await Post("credit", Movement(5), (name, value)), HttpStatusCode.BadRequest, "invalid-input"))["field"]!.GetValue<string>().ShouldBe(name);
+        (await Problem(await Post("credit", Movement(5), (name, value)), HttpStatusCode.BadRequest,
+            "invalid-input"))["field"]!.GetValue<string>().ShouldBe(name);
 
     // HttpClient would make one line of them.
     [Fact]
@@ -230,7 +244,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     {
         using var client = new TcpClient();
         await client.ConnectAsync(Http.BaseAddress!.Host, Http.BaseAddress.Port, Cancellation);
-        string request = $"POST /account/{_account}/credit HTTP/1.1\r\nHost: bank\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}";
+        string request = $"POST /account/{_account}/credit HTTP/1.1\r\nHost: bank\r\nIdempotency-Key: a\r\nIdempotency-Key: "
+            + $"b\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}";
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), Cancellation);
         using var reader = new StreamReader(client.GetStream());
         string answer = await reader.ReadToEndAsync(Cancellation);
@@ -240,11 +255,13 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
 
     [Fact]
     public async Task Read_with_a_parameter_that_is_none_is_400_and_names_it() =>
-        (await Problem(await Http.GetAsync($"/account/{_account}?tokn=1@1", Cancellation), HttpStatusCode.BadRequest, "invalid-input"))["field"]!.GetValue<string>().ShouldBe("tokn");
+        (await Problem(await Http.GetAsync($"/account/{_account}?tokn=1@1", Cancellation), HttpStatusCode.BadRequest,
+            "invalid-input"))["field"]!.GetValue<string>().ShouldBe("tokn");
 
     [Fact]
     public async Task Command_with_a_query_parameter_is_400_and_names_it() =>
-        (await Problem(await Http.PostAsJsonAsync($"/account/{_account}/credit?dryRun=true", Movement(5), Cancellation), HttpStatusCode.BadRequest, "invalid-input"))["field"]!.GetValue<string>().ShouldBe("dryRun");
+        (await Problem(await Http.PostAsJsonAsync($"/account/{_account}/credit?dryRun=true", Movement(5), Cancellation),
+            HttpStatusCode.BadRequest, "invalid-input"))["field"]!.GetValue<string>().ShouldBe("dryRun");
 
     [Theory]
     [InlineData("/account/nobody", HttpStatusCode.NotFound)]
@@ -268,11 +285,14 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     {
         await Open();
         string token = (await Credit(1)).Headers.GetValues("X-Consistency-Token").Single();
-        (await Http.GetAsync($"/models/accounts/{_account}?token={Uri.EscapeDataString(token)}", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK); // read models are kept by now
+        // read models are kept by now
+        (await Http.GetAsync($"/models/accounts/{_account}?token={Uri.EscapeDataString(token)}", Cancellation)).StatusCode.ShouldBe(
+            HttpStatusCode.OK);
         string metrics = await Http.GetStringAsync("/metrics", Cancellation);
         string told = string.Join('\n', metrics.Split('\n').Where(l => l.Contains("kes_", StringComparison.Ordinal)));
         CommandsMetric().IsMatch(told).ShouldBeTrue(told);
-        foreach (string name in (string[])["kes_partitions", "kes_waiting_bytes", "kes_restore_estimate_seconds", "kes_parked_aggregates", "kes_parked_records", "kes_subscription_delay_seconds"])
+        foreach (string name in (string[])["kes_partitions", "kes_waiting_bytes", "kes_restore_estimate_seconds", "kes_parked_aggregates",
+            "kes_parked_records", "kes_subscription_delay_seconds"])
             told.ShouldContain($"# TYPE {name} gauge");
         told.ShouldContain("# TYPE kes_batch_duration_seconds histogram");
     }
@@ -280,11 +300,14 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     [Fact]
     public async Task OpenApi_examples_of_commands_are_taken_as_they_stand()
     {
-        JsonObject[] commands = [.. (await Operations()).Where(o => o.Path.StartsWith("/account/{id}/", StringComparison.Ordinal)).Select(o => o.Operation)];
+        JsonObject[] commands = [.. (await Operations()).Where(o => o.Path.StartsWith("/account/{id}/", StringComparison.Ordinal)).Select(
+            o => o.Operation)];
         commands.Length.ShouldBe(7);
-        foreach (string command in (string[])["open-account", "credit", "debit", "freeze-account", "unfreeze-account", "set-overdraft-limit"])
+        foreach (string command in (string[])["open-account", "credit", "debit", "freeze-account", "unfreeze-account",
+            "set-overdraft-limit"])
         {
-            JsonNode content = commands.Single(o => o["operationId"]!.GetValue<string>() == $"account-{command}")["requestBody"]!["content"]!["application/json"]!;
+            JsonNode content = commands.Single(o =>
+                o["operationId"]!.GetValue<string>() == $"account-{command}")["requestBody"]!["content"]!["application/json"]!;
             // The example {} is left out of the document; a command that has fields is refused without them.
             HttpResponseMessage answer = await Post(command, content["example"]?.AsObject() ?? []);
             JsonObject outcome = await Json(answer);
@@ -301,18 +324,22 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         (string Path, JsonObject Operation)[] operations = await Operations();
         JsonObject list = operations.Single(o => o.Path == "/models/movements").Operation;
         list["parameters"]!.AsArray().Select(p => $"{p!["in"]} {p["name"]} {p["schema"]!["type"]}").ShouldBe(
-            ["query accountId string", "query bookedOn string", "query category string", "query limit integer", "query after string", "query token string", "header X-Consistency-Token string"]);
+            ["query accountId string", "query bookedOn string", "query category string", "query limit integer", "query after string",
+                "query token string", "header X-Consistency-Token string"]);
         list["parameters"]![1]!["schema"]!["format"]!.GetValue<string>().ShouldBe("date");
 
         await Open();
         string token = (await Credit(1)).Headers.GetValues("X-Consistency-Token").Single();
         foreach (string model in (string[])["accounts", "statements", "movements", "daily_totals"])
         {
-            JsonNode content = operations.Single(o => o.Path == $"/models/{model}").Operation["responses"]!["200"]!["content"]!["application/json"]!;
+            JsonNode content = operations.Single(o =>
+                o.Path == $"/models/{model}").Operation["responses"]!["200"]!["content"]!["application/json"]!;
             JsonObject example = content["example"]!["documents"]![0]!.AsObject();
-            JsonObject stored = (await Json(await Http.GetAsync($"/models/{model}?limit=1&token={Uri.EscapeDataString(token)}", Cancellation)))["documents"]![0]!.AsObject();
+            JsonObject stored = (await Json(await Http.GetAsync($"/models/{model}?limit=1&token={Uri.EscapeDataString(token)}",
+                Cancellation)))["documents"]![0]!.AsObject();
             stored.Select(p => p.Key).Order().ShouldBe(example.Select(p => p.Key).Order(), model);
-            content["schema"]!["properties"]!["documents"]!["items"]!["properties"]!.AsObject().Select(p => p.Key).Order().ShouldBe(stored.Select(p => p.Key).Order(), model);
+            content["schema"]!["properties"]!["documents"]!["items"]!["properties"]!.AsObject().Select(p => p.Key).Order().ShouldBe(
+                stored.Select(p => p.Key).Order(), model);
         }
     }
 
@@ -323,7 +350,8 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         string token = (await Credit(1)).Headers.GetValues("X-Consistency-Token").Single();
         foreach ((string day, int count) in (IEnumerable<(string, int)>)[("2026-03-01", 1), ("2026-03-01T00:00:00Z", 1), ("2026-03-02", 0)])
         {
-            JsonObject page = await Json(await Http.GetAsync($"/models/movements?accountId={_account}&bookedOn={day}&token={Uri.EscapeDataString(token)}", Cancellation));
+            JsonObject page = await Json(await Http.GetAsync(
+                $"/models/movements?accountId={_account}&bookedOn={day}&token={Uri.EscapeDataString(token)}", Cancellation));
             page["documents"]!.AsArray().Count.ShouldBe(count, day);
         }
     }
@@ -352,13 +380,23 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     }
 
     private async Task Open() =>
-        (await Post("open-account", new JsonObject { ["owner"] = "Ada", ["currency"] = "EUR", ["overdraftLimit"] = 0, ["openedOn"] = "2026-01-31" })).EnsureSuccessStatusCode();
+        (await Post("open-account", new JsonObject
+        {
+            ["owner"] = "Ada",
+            ["currency"] = "EUR",
+            ["overdraftLimit"] = 0,
+            ["openedOn"] = "2026-01-31",
+        })).EnsureSuccessStatusCode();
 
-    private Task<HttpResponseMessage> Credit(long amount, string? key = null) => Post("credit", Movement(amount), key is null ? [] : [("Idempotency-Key", key)]);
+    private Task<HttpResponseMessage> Credit(long amount, string? key = null) =>
+        Post("credit", Movement(amount), key is null ? [] : [("Idempotency-Key", key)]);
 
     private async Task<HttpResponseMessage> Post(string command, JsonObject body, params (string Name, string Value)[] headers)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{_account}/{command}") { Content = JsonContent.Create(body) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{_account}/{command}")
+        {
+            Content = JsonContent.Create(body),
+        };
         foreach ((string name, string value) in headers)
             request.Headers.TryAddWithoutValidation(name, value);
         return await Http.SendAsync(request, Cancellation);

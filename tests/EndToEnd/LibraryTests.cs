@@ -6,7 +6,9 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
-/// <summary>The library of the samples is as short as it says, and a program that works outside of this repository, from packages alone.</summary>
+/// <summary>
+/// The library of the samples is as short as it says, and a program that works outside of this repository, from packages alone.
+/// </summary>
 [Collection(nameof(PackagesCollection))]
 public sealed partial class LibraryTests(PackageFeed feed)
 {
@@ -54,8 +56,12 @@ public sealed partial class LibraryTests(PackageFeed feed)
             File.Copy(file, Path.Combine(_folder, Path.GetFileName(file)));
         await File.WriteAllTextAsync(Path.Combine(_folder, "Library.csproj"), Project, Cancellation);
         await feed.Dotnet(Cancellation, "build", "-c", "Release", _folder);
-        await using ProgramRun program = ProgramRun.Start("dotnet", [Program, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data")], null);
-        using var http = new HttpClient { BaseAddress = new Uri((await program.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value) };
+        await using ProgramRun program = ProgramRun.Start("dotnet",
+            [Program, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data")], null);
+        using var http = new HttpClient
+        {
+            BaseAddress = new Uri((await program.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value),
+        };
 
         await Send(http, "member/ada/register-member", new { name = "Ada" });
         await Send(http, "copy/c1/acquire-copy", new { title = "Middlemarch", author = "Eliot" });
@@ -72,17 +78,21 @@ public sealed partial class LibraryTests(PackageFeed feed)
         string paid = await Send(http, "member/ada/pay-fine", new { cents = 15 });
 
         (await Get(http, $"copy/c1?token={returned}"))["state"]!["status"]!.GetValue<string>().ShouldBe("Available");
-        JsonArray catalogue = (await Get(http, $"models/catalogue?author=Eliot&token=copy:{returned},copy:{withdrawn}"))["documents"]!.AsArray();
-        catalogue.Select(c => (c!["_id"]!.GetValue<string>(), c["title"]!.GetValue<string>(), c["status"]!.GetValue<string>())).ShouldBe([("c1", "Middlemarch", "Available")]);
+        JsonArray catalogue = (await Get(http,
+            $"models/catalogue?author=Eliot&token=copy:{returned},copy:{withdrawn}"))["documents"]!.AsArray();
+        catalogue.Select(c => (c!["_id"]!.GetValue<string>(), c["title"]!.GetValue<string>(), c["status"]!.GetValue<string>())).ShouldBe(
+            [("c1", "Middlemarch", "Available")]);
         JsonNode account = await Get(http, $"models/accounts/ada?token=copy:{returned},member:{paid}");
-        (account["name"]!.GetValue<string>(), account["loans"]!.GetValue<int>(), account["owes"]!.GetValue<long>()).ShouldBe(("Ada", 0, 25L));
+        (account["name"]!.GetValue<string>(), account["loans"]!.GetValue<int>(), account["owes"]!.GetValue<long>()).ShouldBe(
+            ("Ada", 0, 25L));
         JsonNode loan = (await Get(http, $"models/past_loans?member=ada&token=copy:{returned}"))["documents"]!.AsArray().Single()!;
         (loan["copy"]!.GetValue<string>(), loan["daysLate"]!.GetValue<int>()).ShouldBe(("c1", 2));
         JsonArray days = (await Get(http, $"models/busy_days?token=copy:{returned}"))["documents"]!.AsArray();
         (days.Sum(d => d!["lent"]!.GetValue<int>()), days.Sum(d => d!["returned"]!.GetValue<int>())).ShouldBe((1, 1));
 
         (await program.TerminateAsync(Cancellation)).ShouldBe(0);
-        ProgramRun verified = await ProgramRun.FinishAsync("dotnet", [Program, "verify", "--data", Path.Combine(_folder, "data")], null, Cancellation);
+        ProgramRun verified = await ProgramRun.FinishAsync("dotnet", [Program, "verify", "--data", Path.Combine(_folder, "data")], null,
+            Cancellation);
         verified.ExitCode.ShouldBe(0, verified.Output);
     }
 

@@ -54,10 +54,12 @@ public sealed partial class LostOwnerTests : IAsyncLifetime
 
         // Sent again, the command tells its first outcome; a new one is decided once.
         (await Credit(two.Http, account, $"c{Credits}"))["duplicate"]!.GetValue<bool>().ShouldBeTrue();
-        TestContext.Current.TestOutputHelper?.WriteLine($"answered {TimeProvider.System.GetElapsedTime(killed).TotalSeconds:N2} s after the kill; the session time-out is 6 s");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"answered {TimeProvider.System.GetElapsedTime(killed).TotalSeconds:N2} s after the kill; the session time-out is 6 s");
         (await Credit(two.Http, account, "after"))["version"]!.GetValue<long>().ShouldBe(Credits + 2);
         (await Read(two.Http, account))["version"]!.GetValue<long>().ShouldBe(Credits + 2);
-        int[] replayed = [.. RestoredLine().Matches(two.Program.Output[before..]).Select(m => int.Parse(m.Groups[1].Value, NumberStyles.AllowThousands, CultureInfo.InvariantCulture))];
+        int[] replayed = [.. RestoredLine().Matches(two.Program.Output[before..]).Select(m =>
+            int.Parse(m.Groups[1].Value, NumberStyles.AllowThousands, CultureInfo.InvariantCulture))];
         replayed.ShouldNotBeEmpty();
         replayed.Sum().ShouldBeLessThan(Credits, two.Program.Output[before..]); // without the copy: all of them
     }
@@ -87,7 +89,8 @@ public sealed partial class LostOwnerTests : IAsyncLifetime
     {
         ProgramRun program = ProgramRun.Start("dotnet",
         [
-            Programs.Bank, "run", "--verbose", "--http-port", "0", "--node-id", name, "--session-timeout", "6", "--standbys", "1", "--data", Path.Combine(_folder, name),
+            Programs.Bank, "run", "--verbose", "--http-port", "0", "--node-id", name, "--session-timeout", "6", "--standbys", "1", "--data",
+            Path.Combine(_folder, name),
             "--kafka", _servers.Addresses.Kafka!, "--registry", _servers.Addresses.Registry!, "--mongodb", _servers.Addresses.MongoDB!,
         ]);
         var http = new HttpClient();
@@ -96,7 +99,8 @@ public sealed partial class LostOwnerTests : IAsyncLifetime
         return (program, http);
     }
 
-    // The rebalance that gives the second node its part may come after it has started; then no account of the first one is safe from moving.
+    // The rebalance that gives the second node its part may come after it has started; then no account of the first one is safe from
+    // moving.
     private static async Task<string> AccountOwnedBy(HttpClient owner, HttpClient other)
     {
         string[] accounts = [.. Enumerable.Range(0, 40).Select(i => $"a{i}")];
@@ -130,13 +134,21 @@ public sealed partial class LostOwnerTests : IAsyncLifetime
     }
 
     private static async Task Open(HttpClient node, string account) =>
-        (await node.PostAsJsonAsync($"/account/{account}/open-account", new { owner = "Ada", currency = "EUR", overdraftLimit = 0, openedOn = "2026-01-31" }, Cancellation)).EnsureSuccessStatusCode();
+        (await node.PostAsJsonAsync($"/account/{account}/open-account",
+            new { owner = "Ada", currency = "EUR", overdraftLimit = 0, openedOn = "2026-01-31" }, Cancellation)).EnsureSuccessStatusCode();
 
     private static Task<JsonObject> Credit(HttpClient node, string account, string key) => Sure(async () =>
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{account}/credit")
         {
-            Content = JsonContent.Create(new { amount = 1, currency = "EUR", bookedOn = "2026-02-01", operation = "CashDeposit", category = "None" }),
+            Content = JsonContent.Create(new
+            {
+                amount = 1,
+                currency = "EUR",
+                bookedOn = "2026-02-01",
+                operation = "CashDeposit",
+                category = "None"
+            }),
         };
         request.Headers.Add("Idempotency-Key", key);
         return await node.SendAsync(request, Cancellation);

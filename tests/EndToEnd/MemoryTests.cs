@@ -15,7 +15,10 @@ public sealed partial class MemoryTests : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("kes-memory-").FullName;
     private ProgramRun? _bank;
 
-    private static int Commands => int.TryParse(Environment.GetEnvironmentVariable("KES_MEMORY_COMMANDS"), CultureInfo.InvariantCulture, out int commands) ? commands : 120;
+    private static int Commands =>
+        int.TryParse(Environment.GetEnvironmentVariable("KES_MEMORY_COMMANDS"), CultureInfo.InvariantCulture, out int commands)
+            ? commands
+            : 120;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -26,14 +29,20 @@ public sealed partial class MemoryTests : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    // Each command, its state and its document stayed in memory: a node grew by 5 MB a command, and its container was killed before the 200th.
+    // Each command, its state and its document stayed in memory: a node grew by 5 MB a command, and its container was killed before the
+    // 200th.
     [Fact]
     public async Task Large_commands_one_after_the_other_are_all_taken_in_a_limited_heap_and_memory_stays_flat()
     {
         _bank = ProgramRun.Start("dotnet",
-            [Programs.Bank, "run", "--http-port", "0", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data", Path.Combine(_folder, "data")],
+            [Programs.Bank, "run", "--http-port", "0", "--kafka-port", "0", "--registry-port", "0", "--mongodb-port", "0", "--data",
+                Path.Combine(_folder, "data")],
             new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = HeapLimit });
-        using var http = new HttpClient { BaseAddress = new Uri((await _bank.WaitForLineAsync(ServesLine(), Cancellation)).Groups[1].Value), Timeout = TimeSpan.FromMinutes(2) };
+        using var http = new HttpClient
+        {
+            BaseAddress = new Uri((await _bank.WaitForLineAsync(ServesLine(), Cancellation)).Groups[1].Value),
+            Timeout = TimeSpan.FromMinutes(2),
+        };
         string owner = new('x', Characters);
         long early = 0;
         for (int i = 0; i < Commands; i++)
@@ -44,9 +53,12 @@ public sealed partial class MemoryTests : IAsyncDisposable
         }
 
         long late = PeakMegabytes();
-        TestContext.Current.TestOutputHelper!.WriteLine($"{Commands} commands of {Characters:N0} bytes; at most {early} MB resident after half of them, {late} MB after all, heap limit {Convert.ToInt64(HeapLimit, 16) >> 20} MiB");
+        TestContext.Current.TestOutputHelper!.WriteLine(
+            $"{Commands} commands of {Characters:N0} bytes; at most {early} MB resident after half of them, {late} MB after all, heap "
+                + $"limit {Convert.ToInt64(HeapLimit, 16) >> 20} MiB");
         if (OperatingSystem.IsLinux())
-            late.ShouldBeLessThan(early + (early / 4) + 96); // the heap may be below its limit after half of them; the fault grew by 300 MB in the other half
+            // the heap may be below its limit after half of them; the fault grew by 300 MB in the other half
+            late.ShouldBeLessThan(early + (early / 4) + 96);
         (await http.GetAsync("/health/ready", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
     }
 
@@ -55,7 +67,10 @@ public sealed partial class MemoryTests : IAsyncDisposable
     {
         while (true)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{account}/open-account") { Content = JsonContent.Create(new { owner, currency = "EUR", overdraftLimit = 0, openedOn = "2026-01-31" }) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{account}/open-account")
+            {
+                Content = JsonContent.Create(new { owner, currency = "EUR", overdraftLimit = 0, openedOn = "2026-01-31" }),
+            };
             request.Headers.Add("Idempotency-Key", $"open-{account}");
             using HttpResponseMessage answer = await http.SendAsync(request, Cancellation);
             if (answer.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout)
@@ -66,7 +81,9 @@ public sealed partial class MemoryTests : IAsyncDisposable
     }
 
     private long PeakMegabytes() =>
-        OperatingSystem.IsLinux() ? long.Parse(Peak().Match(File.ReadAllText($"/proc/{_bank!.Id}/status")).Groups[1].Value, CultureInfo.InvariantCulture) / 1024 : 0;
+        OperatingSystem.IsLinux()
+            ? long.Parse(Peak().Match(File.ReadAllText($"/proc/{_bank!.Id}/status")).Groups[1].Value, CultureInfo.InvariantCulture) / 1024
+            : 0;
 
     [GeneratedRegex(@"serves at (http://\S+:\d+)")]
     private static partial Regex ServesLine();

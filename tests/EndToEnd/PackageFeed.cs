@@ -5,8 +5,8 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
 /// <summary>
-/// The packages of this repository, made of what is built, in a folder outside of it. Programs below that folder get ours from there and all others as the user's own
-/// configuration has it; nothing of ours reaches the folder of packages that the user's programs share.
+/// The packages of this repository, made of what is built, in a folder outside of it. Programs below that folder get ours from there and
+/// all others as the user's own configuration has it; nothing of ours reaches the folder of packages that the user's programs share.
 /// </summary>
 public sealed partial class PackageFeed : IAsyncLifetime
 {
@@ -22,10 +22,13 @@ public sealed partial class PackageFeed : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;
-        await Succeed(null, cancellation, "pack", Path.Combine(Programs.Root, "KafkaEventSourcing.sln"), "-c", "Release", "--no-build", "-o", Packages);
+        await Succeed(null, cancellation, "pack", Path.Combine(Programs.Root, "KafkaEventSourcing.sln"), "-c", "Release", "--no-build",
+            "-o", Packages);
 
-        string shared = SharedFolder().Match((await Succeed(null, cancellation, "nuget", "locals", "global-packages", "--list")).Output).Groups[1].Value.Trim();
-        string[] sources = [.. Source().Matches((await Succeed(null, cancellation, "nuget", "list", "source", "--format", "detailed")).Output).Select(m => m.Groups[1].Value)];
+        string shared = SharedFolder()
+            .Match((await Succeed(null, cancellation, "nuget", "locals", "global-packages", "--list")).Output).Groups[1].Value.Trim();
+        string[] sources = [.. Source().Matches(
+            (await Succeed(null, cancellation, "nuget", "list", "source", "--format", "detailed")).Output).Select(m => m.Groups[1].Value)];
         // Packages of ours that somebody has restored there, under the same version, would win over those of this feed.
         bool hasOurs = Directory.Exists(shared) && Directory.EnumerateDirectories(shared, "kafkaeventsourcing.*").Any();
         var configuration = new XElement("configuration",
@@ -47,9 +50,11 @@ public sealed partial class PackageFeed : IAsyncLifetime
     public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(_root, name)).FullName;
 
     /// <summary>Runs <c>dotnet</c> on something below a folder of this feed; it must end well.</summary>
-    public Task<ProgramRun> Dotnet(CancellationToken cancellation, params string[] arguments) => Succeed(Environment, cancellation, arguments);
+    public Task<ProgramRun> Dotnet(CancellationToken cancellation, params string[] arguments) =>
+        Succeed(Environment, cancellation, arguments);
 
-    private static async Task<ProgramRun> Succeed(Dictionary<string, string>? environment, CancellationToken cancellation, params string[] arguments)
+    private static async Task<ProgramRun> Succeed(
+        Dictionary<string, string>? environment, CancellationToken cancellation, params string[] arguments)
     {
         ProgramRun run = await ProgramRun.FinishAsync("dotnet", arguments, environment, cancellation);
         run.ExitCode.ShouldBe(0, $"dotnet {string.Join(' ', arguments)}{System.Environment.NewLine}{run.Output}");

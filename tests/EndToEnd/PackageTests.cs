@@ -11,10 +11,13 @@ public sealed class PackageTests(PackageFeed feed)
     // What each library is installed with; nothing else may be packed, so that no test or generator is published by mistake.
     private static readonly string[] Names =
     [
-        "KafkaEventSourcing.Avro", "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Core", "KafkaEventSourcing.Embedded.Kafka", "KafkaEventSourcing.Embedded.MongoDB",
-        "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.EventLog", "KafkaEventSourcing.Hosting", "KafkaEventSourcing.Hosting.AspNetCore",
+        "KafkaEventSourcing.Avro", "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Core",
+        "KafkaEventSourcing.Embedded.Kafka", "KafkaEventSourcing.Embedded.MongoDB",
+        "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.EventLog", "KafkaEventSourcing.Hosting",
+        "KafkaEventSourcing.Hosting.AspNetCore",
         "KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.Embedded",
-        "KafkaEventSourcing.Processing", "KafkaEventSourcing.Projections", "KafkaEventSourcing.Projections.MongoDB", "KafkaEventSourcing.Subscriptions", "KafkaEventSourcing.Templates",
+        "KafkaEventSourcing.Processing", "KafkaEventSourcing.Projections", "KafkaEventSourcing.Projections.MongoDB",
+        "KafkaEventSourcing.Subscriptions", "KafkaEventSourcing.Templates",
         "KafkaEventSourcing.Testing", "KafkaEventSourcing.Testing.Servers",
     ];
 
@@ -45,16 +48,19 @@ public sealed class PackageTests(PackageFeed feed)
     [Fact]
     public void Packages_without_an_http_interface_do_not_ask_for_aspnet() =>
         Names.Where(n => n != "KafkaEventSourcing.Templates")
-            .Where(n => NuspecDocument(PackageOf(n)).Descendants().Any(e => e.Name.LocalName == "frameworkReference" && e.Attribute("name")?.Value == "Microsoft.AspNetCore.App"))
+            .Where(n => NuspecDocument(PackageOf(n)).Descendants().Any(e =>
+                e.Name.LocalName == "frameworkReference" && e.Attribute("name")?.Value == "Microsoft.AspNetCore.App"))
             .ShouldBe(
             [
-                "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.Hosting.AspNetCore",
+                "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Embedded.SchemaRegistry",
+                "KafkaEventSourcing.Hosting.AspNetCore",
                 "KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.Embedded",
             ]);
 
     [Fact]
     public void Core_brings_nothing_with_it() =>
-        NuspecDocument(PackageOf("KafkaEventSourcing.Core")).Descendants().Where(e => e.Name.LocalName is "dependency" or "frameworkReference").ShouldBeEmpty();
+        NuspecDocument(PackageOf("KafkaEventSourcing.Core")).Descendants().Where(e =>
+            e.Name.LocalName is "dependency" or "frameworkReference").ShouldBeEmpty();
 
     [Theory]
     [InlineData("KafkaEventSourcing.Cli", "kes")]
@@ -78,7 +84,8 @@ public sealed class PackageTests(PackageFeed feed)
         string folder = feed.NewFolder("template");
         string[] hive = ["--debug:custom-hive", Path.Combine(folder, "hive")];
         await feed.Dotnet(cancellation, ["new", "install", PackageOf("KafkaEventSourcing.Templates"), .. hive]);
-        foreach ((string name, string application, string space) in ((string, string, string)[])[("Shop", "shop", "Shop"), ("My-2.Shop", "my-2-shop", "My_2.Shop")])
+        foreach ((string name, string application, string space) in ((string, string, string)[])[("Shop", "shop", "Shop"),
+            ("My-2.Shop", "my-2-shop", "My_2.Shop")])
         {
             await feed.Dotnet(cancellation, ["new", "kes-app", "-n", name, "-o", Path.Combine(folder, name), .. hive]);
             string program = Path.Combine(folder, name, "src", name);
@@ -93,7 +100,8 @@ public sealed class PackageTests(PackageFeed feed)
 
     private string PackageOf(string id) => Path.Combine(feed.Packages, $"{id}.{VersionOf(id)}.nupkg");
 
-    private string VersionOf(string id) => Directory.GetFiles(feed.Packages, $"{id}.*.nupkg").Select(NuspecOf).Single(n => n["id"] == id)["version"];
+    private string VersionOf(string id) =>
+        Directory.GetFiles(feed.Packages, $"{id}.*.nupkg").Select(NuspecOf).Single(n => n["id"] == id)["version"];
 
     private static List<string> EntriesOf(string package)
     {
@@ -109,7 +117,8 @@ public sealed class PackageTests(PackageFeed feed)
     }
 
     private static Dictionary<string, string> NuspecOf(string package) =>
-        NuspecDocument(package).Root!.Elements().Single().Elements().Where(e => !e.HasElements).ToDictionary(e => e.Name.LocalName, e => e.Value);
+        NuspecDocument(package).Root!.Elements().Single().Elements().Where(e => !e.HasElements).ToDictionary(e => e.Name.LocalName,
+            e => e.Value);
 }
 
 /// <summary>The tests that use the packages: they are made once.</summary>

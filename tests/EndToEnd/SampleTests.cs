@@ -24,7 +24,8 @@ public sealed partial class SampleTests : IDisposable
     [InlineData("Loyalty")]
     [InlineData("Orders")]
     public void Sample_is_short(string name) =>
-        Directory.GetFiles(Path.Combine(Programs.Root, "samples", name), "*.cs").Sum(f => File.ReadLines(f).Count()).ShouldBeLessThan(MaxLines);
+        Directory.GetFiles(Path.Combine(Programs.Root, "samples", name), "*.cs").Sum(f => File.ReadLines(f).Count())
+            .ShouldBeLessThan(MaxLines);
 
     [Fact]
     public async Task Counter_counts_without_MongoDB()
@@ -32,7 +33,8 @@ public sealed partial class SampleTests : IDisposable
         await using ProgramRun counter = ProgramRun.Start("dotnet", [Built("Counter"), "run", "--http-port", "0", "--data", _data]);
         using HttpClient http = await Serving(counter);
         (await http.PostAsJsonAsync("/counter/visits/count", new { by = 2 }, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await http.PostAsJsonAsync("/counter/visits/count", new { by = 0 }, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await http.PostAsJsonAsync("/counter/visits/count", new { by = 0 }, Cancellation)).StatusCode.ShouldBe(
+            HttpStatusCode.UnprocessableEntity);
         JsonElement read = await http.GetFromJsonAsync<JsonElement>("/counter/visits", Cancellation);
         read.GetProperty("state").GetProperty("total").GetInt64().ShouldBe(2);
         Directory.Exists(Path.Combine(_data, "mongodb")).ShouldBeFalse();
@@ -49,10 +51,14 @@ public sealed partial class SampleTests : IDisposable
             ["KafkaEventSourcing__Drain"] = "00:00:00",
         };
         await using ProgramRun loyalty = ProgramRun.Start("dotnet", [Built("Loyalty"), "--urls", "http://127.0.0.1:0"], environment);
-        using var http = new HttpClient { BaseAddress = new Uri((await loyalty.WaitForLineAsync(ListensOn(), Cancellation)).Groups[1].Value) };
+        using var http = new HttpClient
+        {
+            BaseAddress = new Uri((await loyalty.WaitForLineAsync(ListensOn(), Cancellation)).Groups[1].Value),
+        };
         (await http.PostAsync("/customers/ada/orders?cents=1250", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await http.PostAsync("/customers/ada/rewards?points=10", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await http.PostAsync("/customers/ada/rewards?points=10", null, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await http.PostAsync("/customers/ada/rewards?points=10", null, Cancellation)).StatusCode.ShouldBe(
+            HttpStatusCode.UnprocessableEntity);
         (await http.GetStringAsync("/customers/ada", Cancellation)).ShouldBe("{\"name\":\"Ada\",\"points\":2}");
         (await http.GetAsync("/customers/nobody", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
         (await http.GetAsync("/events/points/ada", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
@@ -74,10 +80,12 @@ public sealed partial class SampleTests : IDisposable
         await shipping.StartAsync(Cancellation);
 
         var environment = new Dictionary<string, string> { ["SHIPPING_URL"] = $"{shipping.Urls.First()}/parcels" };
-        await using ProgramRun orders = ProgramRun.Start("dotnet", [Built("Orders"), "run", "--http-port", "0", "--data", _data], environment);
+        await using ProgramRun orders = ProgramRun.Start("dotnet", [Built("Orders"), "run", "--http-port", "0", "--data", _data],
+            environment);
         using HttpClient http = await Serving(orders);
         (await http.PostAsJsonAsync("/stock/tea/stock-goods", new { quantity = 3 }, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await http.PostAsJsonAsync("/order/o1/place-order", new { goods = "tea", quantity = 2, address = "Prague" }, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await http.PostAsJsonAsync("/order/o1/place-order", new { goods = "tea", quantity = 2, address = "Prague" },
+            Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         (string key, JsonElement body) = await parcel.Task.WaitAsync(Cancellation);
         key.ShouldBe("o1");
         body.ToString().ShouldBe("{\"order\":\"o1\",\"goods\":\"tea\",\"quantity\":2,\"address\":\"Prague\"}");
@@ -91,7 +99,8 @@ public sealed partial class SampleTests : IDisposable
         return Path.Combine(Programs.Root, "samples", name, "bin", configuration, "net10.0", $"{name}.dll");
     }
 
-    private static async Task<HttpClient> Serving(ProgramRun program) => new() { BaseAddress = new Uri((await program.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value) };
+    private static async Task<HttpClient> Serving(ProgramRun program) =>
+        new() { BaseAddress = new Uri((await program.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value) };
 
     [GeneratedRegex(@"serves at (\S+) ")]
     private static partial Regex ServesAt();

@@ -61,7 +61,10 @@ public sealed partial class ServiceTests : IDisposable
                 while (!balanced.IsCancellationRequested)
                 {
                     // As a proxy without a pool does it: whatever connection is refused is seen.
-                    using var fresh = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { BaseAddress = http.BaseAddress };
+                    using var fresh = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero })
+                    {
+                        BaseAddress = http.BaseAddress,
+                    };
                     try
                     {
                         (await fresh.GetAsync("/account/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
@@ -110,11 +113,15 @@ public sealed partial class ServiceTests : IDisposable
     private ProgramRun Start(params string[] options) =>
         ProgramRun.Start("dotnet", [Programs.Bank, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data"), .. options]);
 
-    private static async Task<HttpClient> Listening(ProgramRun node) => new() { BaseAddress = new Uri((await node.WaitForLineAsync(ListensAt(), Cancellation)).Groups[1].Value) };
+    private static async Task<HttpClient> Listening(ProgramRun node) =>
+        new() { BaseAddress = new Uri((await node.WaitForLineAsync(ListensAt(), Cancellation)).Groups[1].Value) };
 
     private static Task<HttpResponseMessage> Open(HttpClient http)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, "/account/a/open-account") { Content = JsonContent.Create(new { owner = "Ada", currency = "EUR", overdraftLimit = 0, openedOn = "2026-01-31" }) };
+        var request = new HttpRequestMessage(HttpMethod.Post, "/account/a/open-account")
+        {
+            Content = JsonContent.Create(new { owner = "Ada", currency = "EUR", overdraftLimit = 0, openedOn = "2026-01-31" }),
+        };
         request.Headers.Add("Idempotency-Key", "open");
         return http.SendAsync(request, Cancellation);
     }

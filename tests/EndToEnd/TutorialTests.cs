@@ -12,7 +12,8 @@ public sealed partial class TutorialTests(PackageFeed feed)
 {
     private readonly string _folder = feed.NewFolder(Path.Combine(Guid.CreateVersion7().ToString("N"), "Stock"));
 
-    // The repository's own programs know no culture but the invariant one; those of users have their own, where "I" and "i" may be different letters.
+    // The repository's own programs know no culture but the invariant one; those of users have their own, where "I" and "i" may be
+    // different letters.
     private static Dictionary<string, string> OfAnotherCulture { get; } = new() { ["LANG"] = "tr_TR.UTF-8", ["LC_ALL"] = "tr_TR.UTF-8" };
 
     private string Program => Path.Combine(_folder, "bin", "Release", "net10.0", "Stock.dll");
@@ -23,9 +24,11 @@ public sealed partial class TutorialTests(PackageFeed feed)
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         await WriteFiles(cancellation);
         await feed.Dotnet(cancellation, "build", "-c", "Release", _folder);
-        Directory.GetDirectories(feed.Restored).Select(Path.GetFileName).ShouldContain("kafkaeventsourcing.hosting.embedded", "The packages came from elsewhere.");
+        Directory.GetDirectories(feed.Restored).Select(Path.GetFileName).ShouldContain("kafkaeventsourcing.hosting.embedded",
+            "The packages came from elsewhere.");
 
-        await using ProgramRun program = ProgramRun.Start("dotnet", [Program, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data")], OfAnotherCulture);
+        await using ProgramRun program = ProgramRun.Start("dotnet",
+            [Program, "run", "--http-port", "0", "--data", Path.Combine(_folder, "data")], OfAnotherCulture);
         string url = (await program.WaitForLineAsync(ServesAt(), cancellation)).Groups[1].Value;
         using var http = new HttpClient { BaseAddress = new Uri(url) };
 
@@ -34,7 +37,8 @@ public sealed partial class TutorialTests(PackageFeed feed)
         shipped.StatusCode.ShouldBe(HttpStatusCode.OK);
         string token = shipped.Headers.GetValues("X-Consistency-Token").Single();
         (await http.GetFromJsonAsync<JsonObject>("/item/bolts", cancellation))!["state"]!["onHand"]!.GetValue<long>().ShouldBe(7);
-        using HttpResponseMessage found = await UntilItIsThere(() => http.GetAsync($"/models/stock_levels/bolts?token={Uri.EscapeDataString(token)}", cancellation));
+        using HttpResponseMessage found = await UntilItIsThere(() =>
+            http.GetAsync($"/models/stock_levels/bolts?token={Uri.EscapeDataString(token)}", cancellation));
         JsonObject level = (await found.Content.ReadFromJsonAsync<JsonObject>(cancellation))!;
         level["onHand"]!.GetValue<long>().ShouldBe(7);
         level["shipped"]!.GetValue<long>().ShouldBe(3);
@@ -46,7 +50,8 @@ public sealed partial class TutorialTests(PackageFeed feed)
         problem["details"]!["onHand"]!.GetValue<string>().ShouldBe("7");
 
         (await program.TerminateAsync(cancellation)).ShouldBe(0);
-        ProgramRun verified = await ProgramRun.FinishAsync("dotnet", [Program, "verify", "--data", Path.Combine(_folder, "data")], OfAnotherCulture, cancellation);
+        ProgramRun verified = await ProgramRun.FinishAsync("dotnet", [Program, "verify", "--data", Path.Combine(_folder, "data")],
+            OfAnotherCulture, cancellation);
         verified.ExitCode.ShouldBe(0, verified.Output);
     }
 
@@ -60,16 +65,22 @@ public sealed partial class TutorialTests(PackageFeed feed)
         await File.WriteAllTextAsync(project, (await File.ReadAllTextAsync(project, cancellation))
             .Replace("Microsoft.NET.Sdk", "Microsoft.NET.Sdk.Web", StringComparison.Ordinal)
             .Replace("KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.AspNetCore", StringComparison.Ordinal)
-            .Replace("""<FrameworkReference Include="Microsoft.AspNetCore.App" />""", "", StringComparison.Ordinal), cancellation); // as 'dotnet new web' makes it
-        Match host = FileBlock().Matches(await File.ReadAllTextAsync(Path.Combine(Programs.Root, "docs", "hosting.md"), cancellation)).ShouldHaveSingleItem();
+            // as 'dotnet new web' makes it
+            .Replace("""<FrameworkReference Include="Microsoft.AspNetCore.App" />""", "", StringComparison.Ordinal), cancellation);
+        Match host = FileBlock().Matches(await File.ReadAllTextAsync(Path.Combine(Programs.Root, "docs", "hosting.md"), cancellation))
+            .ShouldHaveSingleItem();
         await File.WriteAllTextAsync(Path.Combine(_folder, host.Groups[1].Value), host.Groups[2].Value, cancellation);
         await feed.Dotnet(cancellation, "build", "-c", "Release", _folder);
 
         await using ProgramRun program = ProgramRun.Start("dotnet", [Program], new Dictionary<string, string>
         {
-            ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["KafkaEventSourcing__DataDirectory"] = Path.Combine(_folder, "data"), ["KafkaEventSourcing__Drain"] = "00:00:00",
+            ["ASPNETCORE_URLS"] = "http://127.0.0.1:0", ["KafkaEventSourcing__DataDirectory"] = Path.Combine(_folder, "data"),
+            ["KafkaEventSourcing__Drain"] = "00:00:00",
         });
-        using var http = new HttpClient { BaseAddress = new Uri((await program.WaitForLineAsync(ListensAt(), cancellation)).Groups[1].Value) };
+        using var http = new HttpClient
+        {
+            BaseAddress = new Uri((await program.WaitForLineAsync(ListensAt(), cancellation)).Groups[1].Value),
+        };
         await program.WaitForLineAsync(ServesOn(), cancellation); // where embedded servers listen was in no line
 
         HttpResponseMessage delivered = await http.PostAsync("/deliveries/bolts?quantity=5", null, cancellation);
@@ -79,7 +90,8 @@ public sealed partial class TutorialTests(PackageFeed feed)
         (await http.GetAsync("/on-hand/nuts", cancellation)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
         (await http.GetStringAsync("/health/ready", cancellation)).ShouldBe("Healthy");
         (await http.GetFromJsonAsync<JsonObject>("/stock/item/bolts", cancellation))!["state"]!["onHand"]!.GetValue<long>().ShouldBe(5);
-        using HttpResponseMessage level = await UntilItIsThere(() => http.GetAsync($"/stock/models/stock_levels/bolts?token={Uri.EscapeDataString(token)}", cancellation));
+        using HttpResponseMessage level = await UntilItIsThere(() =>
+            http.GetAsync($"/stock/models/stock_levels/bolts?token={Uri.EscapeDataString(token)}", cancellation));
         level.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await program.TerminateAsync(cancellation)).ShouldBe(0);
     }

@@ -16,17 +16,20 @@ public sealed partial class VerifyTests : IDisposable
     [Fact]
     public async Task Verify_beside_a_node_refuses_and_takes_no_partition_from_it()
     {
-        await using ProgramRun node = ProgramRun.Start("dotnet", [Programs.Bank, "run", "--http-port", "0", "--node-id", "one", "--data", Path.Combine(_folder, "one")]);
+        await using ProgramRun node = ProgramRun.Start("dotnet",
+            [Programs.Bank, "run", "--http-port", "0", "--node-id", "one", "--data", Path.Combine(_folder, "one")]);
         using var http = new HttpClient { BaseAddress = new Uri((await node.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value) };
         Match servers = await node.WaitForLineAsync(Servers(), Cancellation);
         string restores = await Restores();
 
         ProgramRun verify = await ProgramRun.FinishAsync("dotnet",
         [
-            Programs.Bank, "verify", "--kafka", servers.Groups[1].Value, "--registry", servers.Groups[2].Value, "--mongodb", servers.Groups[3].Value, "--session-timeout", "6", "--data", Path.Combine(_folder, "two"),
+            Programs.Bank, "verify", "--kafka", servers.Groups[1].Value, "--registry", servers.Groups[2].Value, "--mongodb",
+            servers.Groups[3].Value, "--session-timeout", "6", "--data", Path.Combine(_folder, "two"),
         ], null, Cancellation);
         verify.ExitCode.ShouldBe(1, verify.Output);
-        verify.Output.ShouldContain($"1 node of bank run at {servers.Groups[1].Value}: one. Verifying compares all state stores: end the other nodes first.");
+        verify.Output.ShouldContain(
+            $"1 node of bank run at {servers.Groups[1].Value}: one. Verifying compares all state stores: end the other nodes first.");
         Directory.Exists(Path.Combine(_folder, "two", "state")).ShouldBeFalse();
 
         (await Restores()).ShouldBe(restores);
@@ -34,7 +37,8 @@ public sealed partial class VerifyTests : IDisposable
 
         async Task<string> Restores()
         {
-            string[] counted = [.. RestoreCount().Matches(await http.GetStringAsync("/metrics", Cancellation)).Select(m => m.Value).Order(StringComparer.Ordinal)];
+            string[] counted = [.. RestoreCount().Matches(await http.GetStringAsync("/metrics", Cancellation)).Select(m => m.Value).Order(
+                StringComparer.Ordinal)];
             counted.ShouldNotBeEmpty();
             return string.Join('\n', counted);
         }

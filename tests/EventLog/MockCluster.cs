@@ -23,7 +23,9 @@ internal sealed class MockCluster : IDisposable
     static MockCluster() => NativeLibrary.SetDllImportResolver(typeof(MockCluster).Assembly, static (name, assembly, path) =>
     {
         IntPtr library = IntPtr.Zero;
-        return name == Library && Array.Exists(s_builds, build => NativeLibrary.TryLoad(build, assembly, path, out library)) ? library : IntPtr.Zero;
+        return name == Library && Array.Exists(s_builds, build => NativeLibrary.TryLoad(build, assembly, path, out library))
+            ? library
+            : IntPtr.Zero;
     });
 
     public MockCluster(int brokers)
@@ -47,7 +49,8 @@ internal sealed class MockCluster : IDisposable
     }
 
     /// <summary>The next <paramref name="count"/> requests of this kind are answered with <paramref name="error"/>.</summary>
-    public void Refuse(short request, ErrorCode error, int count) => rd_kafka_mock_push_request_errors_array(_cluster, request, (nuint)count, [.. Enumerable.Repeat((int)error, count)]);
+    public void Refuse(short request, ErrorCode error, int count) =>
+        rd_kafka_mock_push_request_errors_array(_cluster, request, (nuint)count, [.. Enumerable.Repeat((int)error, count)]);
 
     /// <summary>From now on they are answered.</summary>
     public void Mend(short request) => rd_kafka_mock_clear_request_errors(_cluster, request);

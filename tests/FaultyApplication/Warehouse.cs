@@ -3,7 +3,10 @@ using KafkaEventSourcing.Subscriptions;
 
 namespace KafkaEventSourcing.FaultyApplication;
 
-/// <summary>Goods come and go, and never more go than there are; unless a node was started with a planted bug: then its functions are not pure, and the node decides or folds now and then what they do not say.</summary>
+/// <summary>
+/// Goods come and go, and never more go than there are; unless a node was started with a planted bug: then its functions are not pure, and
+/// the node decides or folds now and then what they do not say.
+/// </summary>
 internal static class Warehouse
 {
     private const int Now = 8; // every so many calls the bug shows
@@ -26,7 +29,9 @@ internal static class Warehouse
         .On<Received>((_, context, token) =>
         {
             Console.WriteLine($"handled {context.Event.AggregateId.Value} {context.Event.Version}.");
-            return context.Event.Version.ToString(CultureInfo.InvariantCulture) == hangsAt ? Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token) : Task.CompletedTask;
+            return context.Event.Version.ToString(CultureInfo.InvariantCulture) == hangsAt
+                ? Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token)
+                : Task.CompletedTask;
         })
         .Build();
 

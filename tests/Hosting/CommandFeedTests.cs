@@ -31,7 +31,8 @@ public sealed class CommandFeedTests
         using var feed = new CommandFeed(client, new CommandFeedOptions { Attempts = 2 });
         Task sending = feed.SendAsync(Commands(1), Cancellation);
         client.Fail(await client.Next(Cancellation), new TimeoutException());
-        client.Answer(await client.Next(Cancellation), new CommandResult.Accepted(CommandId.Parse("c"), AggregateId.Parse("a"), 1, new ConsistencyToken(0, 0)) { IsDuplicate = true });
+        client.Answer(await client.Next(Cancellation),
+            new CommandResult.Accepted(CommandId.Parse("c"), AggregateId.Parse("a"), 1, new ConsistencyToken(0, 0)) { IsDuplicate = true });
         await sending;
         client.Sent.ShouldBe(["c0", "c0"]);
         (feed.Accepted, feed.Duplicates).ShouldBe((0, 1));
@@ -64,14 +65,16 @@ public sealed class CommandFeedTests
     [InlineData(" ", 4)]
     [InlineData("data", 0)]
     public void Node_options_out_of_range_are_refused(string data, int partitions) =>
-        Should.Throw<InvalidInputException>(() => new KafkaEventSourcingOptions { DataDirectory = data, Partitions = partitions }.Validate());
+        Should.Throw<InvalidInputException>(() =>
+            new KafkaEventSourcingOptions { DataDirectory = data, Partitions = partitions }.Validate());
 
     [Fact]
     public void Application_names_that_cannot_be_topics_are_refused()
     {
         foreach (string name in new[] { "", "Bank", "1bank", "bank.eu", new string('x', 65) })
             Should.Throw<InvalidInputException>(() => EventSourcedApplication.Named(name, "x"));
-        Should.Throw<InvalidOperationException>(() => EventSourcedApplication.Named("bank", "x").Build()).Message.ShouldContain("no aggregate");
+        Should.Throw<InvalidOperationException>(() => EventSourcedApplication.Named("bank", "x").Build()).Message.ShouldContain(
+            "no aggregate");
     }
 
     private static IEnumerable<CommandEnvelope> Commands(int count) =>
@@ -80,7 +83,8 @@ public sealed class CommandFeedTests
     /// <summary>Answers when it is told to.</summary>
     private sealed class ManualClient : ICommandClient
     {
-        private readonly System.Threading.Channels.Channel<TaskCompletionSource<CommandResult>> _calls = System.Threading.Channels.Channel.CreateUnbounded<TaskCompletionSource<CommandResult>>();
+        private readonly System.Threading.Channels.Channel<TaskCompletionSource<CommandResult>> _calls =
+            System.Threading.Channels.Channel.CreateUnbounded<TaskCompletionSource<CommandResult>>();
         private readonly Lock _lock = new();
         private int _inFlight;
 
@@ -101,7 +105,8 @@ public sealed class CommandFeedTests
             return call.Task;
         }
 
-        public ValueTask<TaskCompletionSource<CommandResult>> Next(CancellationToken cancellationToken) => _calls.Reader.ReadAsync(cancellationToken);
+        public ValueTask<TaskCompletionSource<CommandResult>> Next(CancellationToken cancellationToken) =>
+            _calls.Reader.ReadAsync(cancellationToken);
 
         public void Answer(TaskCompletionSource<CommandResult> call, CommandResult result)
         {

@@ -47,11 +47,13 @@ public sealed class JsonBodyTests
     [InlineData("application/json; charset=utf-8")]
     [InlineData("application/json; charset=\"UTF-8\"")]
     [InlineData("application/cloudevents+json")]
-    public async Task Type_that_is_json_in_utf_8_is_taken(string type) => (await Read("""{"amount":5}"""u8.ToArray(), type)).ShouldBe(new Booking { Amount = 5 });
+    public async Task Type_that_is_json_in_utf_8_is_taken(string type) =>
+        (await Read("""{"amount":5}"""u8.ToArray(), type)).ShouldBe(new Booking { Amount = 5 });
 
     [Fact]
     public async Task Charset_that_is_not_utf_8_is_415() =>
-        (await Should.ThrowAsync<UnsupportedBodyException>(Read(Encoding.Unicode.GetBytes("""{"amount":5}"""), "application/json; charset=utf-16"))).Message.ShouldContain("utf-16");
+        (await Should.ThrowAsync<UnsupportedBodyException>(
+            Read(Encoding.Unicode.GetBytes("""{"amount":5}"""), "application/json; charset=utf-16"))).Message.ShouldContain("utf-16");
 
     [Theory]
     [InlineData("gzip")]
@@ -62,8 +64,10 @@ public sealed class JsonBodyTests
         (await Read(Compress(coding, """{"amount":5}"""u8), coding: coding)).ShouldBe(new Booking { Amount = 5 });
         byte[] bomb = Compress(coding, Encoding.UTF8.GetBytes($$"""{"amount":5,"name":"{{new string('x', 10_000_000)}}"}"""));
         bomb.Length.ShouldBeLessThan((int)MaxBytes);
-        (await Should.ThrowAsync<BadHttpRequestException>(Read(bomb, coding: coding))).StatusCode.ShouldBe(StatusCodes.Status413PayloadTooLarge);
-        (await Should.ThrowAsync<InvalidInputException>(Read("{\"amount\":5}"u8.ToArray(), coding: coding))).Message.ShouldContain($"not {coding}");
+        (await Should.ThrowAsync<BadHttpRequestException>(Read(bomb, coding: coding))).StatusCode.ShouldBe(
+            StatusCodes.Status413PayloadTooLarge);
+        (await Should.ThrowAsync<InvalidInputException>(Read("{\"amount\":5}"u8.ToArray(), coding: coding))).Message.ShouldContain(
+            $"not {coding}");
     }
 
     [Theory]
@@ -85,7 +89,8 @@ public sealed class JsonBodyTests
     private static byte[] Compress(string coding, ReadOnlySpan<byte> plain)
     {
         using var compressed = new MemoryStream();
-        using (Stream stream = coding switch { "gzip" => new GZipStream(compressed, CompressionLevel.Optimal), "br" => new BrotliStream(compressed, CompressionLevel.Optimal), _ => new ZLibStream(compressed, CompressionLevel.Optimal) })
+        using (Stream stream = coding switch { "gzip" => new GZipStream(compressed, CompressionLevel.Optimal), "br" =>
+            new BrotliStream(compressed, CompressionLevel.Optimal), _ => new ZLibStream(compressed, CompressionLevel.Optimal) })
             stream.Write(plain);
         return compressed.ToArray();
     }

@@ -11,13 +11,16 @@ using Microsoft.Extensions.Configuration;
 
 namespace KafkaEventSourcing.Hosting.Tests;
 
-/// <summary>What the parts of a node can be told, configuration can say: an option that is added to a part and forgotten here fails these tests.</summary>
+/// <summary>
+/// What the parts of a node can be told, configuration can say: an option that is added to a part and forgotten here fails these tests.
+/// </summary>
 public sealed class OptionSectionsTests
 {
     // Those that the node sets itself, by options of its own or as there is only one right value.
     private static readonly Dictionary<Type, string[]> OfTheNode = new()
     {
-        [typeof(CommandProcessorOptions)] = ["StateDirectory", "MaxWaitingBytes", "BarrierEvents", "Standbys", "NodeId", "SessionTimeout", "AnswerTimeout", "IgnoreUnknownEvents", "StateStores"],
+        [typeof(CommandProcessorOptions)] = ["StateDirectory", "MaxWaitingBytes", "BarrierEvents", "Standbys", "NodeId", "SessionTimeout",
+            "AnswerTimeout", "IgnoreUnknownEvents", "StateStores"],
         [typeof(ProjectionEngineOptions)] = [],
         [typeof(EventSubscriptionOptions)] = ["GroupId", "SessionTimeout", "StopTimeout"],
         [typeof(MongoProjectionOptions)] = ["ConnectionString", "Database", "Indexes"],
@@ -28,7 +31,8 @@ public sealed class OptionSectionsTests
     public void Every_option_of_the_parts_is_set_by_configuration()
     {
         KafkaEventSourcingOptions options = Bind(new Dictionary<string, string>(
-            Values("Processing", typeof(ProcessingOptions)).Concat(Values("StateStores", typeof(StateStoreOptions))).Concat(Values("ReadModels", typeof(ReadModelOptions)))));
+            Values("Processing", typeof(ProcessingOptions)).Concat(Values("StateStores", typeof(StateStoreOptions))).Concat(
+                Values("ReadModels", typeof(ReadModelOptions)))));
         OptionRules.Failures(options).ShouldBeEmpty();
         ShouldHaveValues(options.Processing.Over(new CommandProcessorOptions { StateDirectory = "." }));
         ShouldHaveValues(options.StateStores);
@@ -67,7 +71,10 @@ public sealed class OptionSectionsTests
     [Fact]
     public void Subscription_has_what_the_configuration_says_over_its_definition()
     {
-        KafkaEventSourcingOptions options = Bind(new() { ["Subscriptions:mailer:Attempts"] = "9", ["Subscriptions:mailer:RetryDelay"] = "00:00:01" });
+        KafkaEventSourcingOptions options = Bind(new()
+        {
+            ["Subscriptions:mailer:Attempts"] = "9", ["Subscriptions:mailer:RetryDelay"] = "00:00:01",
+        });
         SubscriptionDefinition mailer = Mailer();
         SubscriptionDefinition merged = SubscriptionOverrides.Over(mailer, options);
         merged.Options.ShouldBe(mailer.Options with { Attempts = 9, RetryDelay = TimeSpan.FromSeconds(1) });
@@ -79,27 +86,33 @@ public sealed class OptionSectionsTests
     [InlineData("Attempts", "many", "Subscriptions:mailer: Failed to convert configuration value 'many' at 'Attempts'")]
     [InlineData("Atempts", "1", "Subscriptions:mailer: 'ErrorOnUnknownConfiguration' was set")]
     public void Value_of_a_subscription_that_it_cannot_take_is_named(string option, string value, string told) =>
-        Should.Throw<InvalidInputException>(() => SubscriptionOverrides.Over(Mailer(), Bind(new() { [$"Subscriptions:mailer:{option}"] = value }))).Message.ShouldStartWith(told);
+        Should.Throw<InvalidInputException>(() =>
+            SubscriptionOverrides.Over(Mailer(), Bind(new() { [$"Subscriptions:mailer:{option}"] = value }))).Message.ShouldStartWith(told);
 
     private static SubscriptionDefinition Mailer() => Subscription.Named("mailer")
-        .From(AggregateDefinition.Define("tally", new object()).Decides<string>((_, _) => Decision.Accept(new Tallied())).Evolves<Tallied>((state, _) => state).Build())
+        .From(AggregateDefinition.Define("tally", new object()).Decides<string>((_, _) => Decision.Accept(new Tallied())).Evolves<Tallied>(
+            (state, _) => state).Build())
         .On<Tallied>((_, _, _) => Task.CompletedTask)
         .Build();
 
     private static KafkaEventSourcingOptions Bind(Dictionary<string, string> values)
     {
         var options = new KafkaEventSourcingOptions();
-        new ConfigurationBuilder().AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value))).Build().Bind(options);
+        new ConfigurationBuilder().AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value))).Build()
+            .Bind(options);
         return options;
     }
 
     private static void ShouldHaveValues(object part)
     {
-        foreach (PropertyInfo property in part.GetType().GetProperties().Where(p => p.CanWrite && !OfTheNode[part.GetType()].Contains(p.Name)))
-            string.Format(CultureInfo.InvariantCulture, "{0}", property.GetValue(part)).ShouldBe(ValueOf(property), $"{part.GetType().Name}.{property.Name}");
+        foreach (PropertyInfo property in part.GetType().GetProperties().Where(p =>
+            p.CanWrite && !OfTheNode[part.GetType()].Contains(p.Name)))
+            string.Format(CultureInfo.InvariantCulture, "{0}", property.GetValue(part)).ShouldBe(ValueOf(property),
+                $"{part.GetType().Name}.{property.Name}");
     }
 
-    private static IEnumerable<KeyValuePair<string, string>> Values(string section, Type type) => type.GetProperties().Select(p => KeyValuePair.Create($"{section}:{p.Name}", ValueOf(p)));
+    private static IEnumerable<KeyValuePair<string, string>> Values(string section, Type type) =>
+        type.GetProperties().Select(p => KeyValuePair.Create($"{section}:{p.Name}", ValueOf(p)));
 
     // One that no default is, by the name.
     private static string ValueOf(PropertyInfo property) =>

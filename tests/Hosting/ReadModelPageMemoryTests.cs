@@ -18,7 +18,8 @@ public sealed class ReadModelPageMemoryTests
     [Fact]
     public async Task Page_of_large_documents_ends_at_4_MiB_and_takes_memory_for_one_batch()
     {
-        await using EmbeddedMongoDB server = await EmbeddedMongoDB.StartAsync(new EmbeddedMongoDBOptions(), cancellationToken: Cancellation);
+        await using EmbeddedMongoDB server = await EmbeddedMongoDB.StartAsync(new EmbeddedMongoDBOptions(),
+            cancellationToken: Cancellation);
         using var client = new MongoClient(server.ConnectionString);
         IMongoDatabase database = client.GetDatabase("test");
         IMongoCollection<BsonDocument> items = database.GetCollection<BsonDocument>("items");
@@ -32,7 +33,8 @@ public sealed class ReadModelPageMemoryTests
         long allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
         page["documents"]!.AsArray().Count.ShouldBe(3);
         page["next"]!.GetValue<string>().ShouldBe("002");
-        allocated.ShouldBeLessThan(300L * 1024 * 1024); // the server in this process, the driver and this test's own copies of one batch of 16 MB; all 200 took 1.6 GB
+        // the server in this process, the driver and this test's own copies of one batch of 16 MB; all 200 took 1.6 GB
+        allocated.ShouldBeLessThan(300L * 1024 * 1024);
     }
 
     private static async Task<JsonObject> Page(IMongoDatabase database, int limit)
@@ -41,7 +43,8 @@ public sealed class ReadModelPageMemoryTests
         var context = new DefaultHttpContext { Response = { Body = body } };
         var query = new PageQuery([], [new Projections.MongoDB.MongoIndexKey("_id", false)], limit);
         var json = new JsonWriterSettings { OutputMode = JsonOutputMode.RelaxedExtendedJson };
-        await ReadModelPage.Write(context.Response, database.GetCollection<RawBsonDocument>("items"), query, TimeSpan.FromSeconds(30), json, Cancellation);
+        await ReadModelPage.Write(context.Response, database.GetCollection<RawBsonDocument>("items"), query, TimeSpan.FromSeconds(30), json,
+            Cancellation);
         return JsonNode.Parse(body.ToArray())!.AsObject();
     }
 }

@@ -10,15 +10,19 @@ using MongoDB.Driver;
 
 namespace KafkaEventSourcing.Hosting.Tests;
 
-/// <summary>Pages of read models: which filters there are, that pages together are everything once and in order, and how large one gets.</summary>
+/// <summary>
+/// Pages of read models: which filters there are, that pages together are everything once and in order, and how large one gets.
+/// </summary>
 public sealed class ReadModelPageTests : IAsyncLifetime
 {
     private static readonly MongoIndex[] Indexes =
     [
-        new("items", "account", "day"), new("items", "account", "-rank", "day"), new("items", "tags"), new("items", "code") { Unique = true },
+        new("items", "account", "day"), new("items", "account", "-rank", "day"), new("items", "tags"),
+        new("items", "code") { Unique = true },
     ];
 
-    private static readonly DocumentShape Shape = new(BsonDocument.Parse("{ _id: 'x', account: 'a', day: { $date: '2026-01-31T00:00:00Z' }, rank: 1, tags: ['t'], code: 'c', text: 'y' }"));
+    private static readonly DocumentShape Shape = new(BsonDocument.Parse(
+        "{ _id: 'x', account: 'a', day: { $date: '2026-01-31T00:00:00Z' }, rank: 1, tags: ['t'], code: 'c', text: 'y' }"));
 
     private EmbeddedMongoDB _server = null!;
     private MongoClient _client = null!;
@@ -34,7 +38,9 @@ public sealed class ReadModelPageTests : IAsyncLifetime
         foreach (MongoIndex index in Indexes)
         {
             await _database.GetCollection<BsonDocument>("items").Indexes.CreateOneAsync(
-                new CreateIndexModel<BsonDocument>(new BsonDocument(index.Keys.Select(k => new BsonElement(k.Field, k.IsDescending ? -1 : 1))), new CreateIndexOptions { Unique = index.Unique }), cancellationToken: Cancellation);
+                new CreateIndexModel<BsonDocument>(
+                    new BsonDocument(index.Keys.Select(k => new BsonElement(k.Field, k.IsDescending ? -1 : 1))),
+                    new CreateIndexOptions { Unique = index.Unique }), cancellationToken: Cancellation);
         }
     }
 
@@ -70,13 +76,15 @@ public sealed class ReadModelPageTests : IAsyncLifetime
     [InlineData("?account=a&tags=t")]
     [InlineData("?rank=1&day=2026-01-31")]
     public void Filters_that_no_index_has_together_are_refused_with_what_is_possible(string query) =>
-        Should.Throw<InvalidInputException>(() => Query(query)).Message.ShouldContain("possible are account; account and day; account and rank; account and rank and day; tags; code");
+        Should.Throw<InvalidInputException>(() => Query(query)).Message.ShouldContain(
+            "possible are account; account and day; account and rank; account and rank and day; tags; code");
 
     [Theory]
     [InlineData("?account=a&after=nonsense")]
     [InlineData("?account=a&after=")]
     [InlineData("?account=a&after=DAAAAAR2AAUAAAAAAA")]
-    public void Place_that_no_page_gave_is_refused(string query) => Should.Throw<InvalidInputException>(() => Query(query)).Field.ShouldBe("after");
+    public void Place_that_no_page_gave_is_refused(string query) =>
+        Should.Throw<InvalidInputException>(() => Query(query)).Field.ShouldBe("after");
 
     [Theory]
     [InlineData("?")]
@@ -90,7 +98,8 @@ public sealed class ReadModelPageTests : IAsyncLifetime
     {
         await Fill(300);
         PageQuery whole = Query(query);
-        List<BsonDocument> expected = await _database.GetCollection<BsonDocument>("items").Find(whole.Filter).Sort(whole.Sort).ToListAsync(Cancellation);
+        List<BsonDocument> expected = await _database.GetCollection<BsonDocument>("items").Find(whole.Filter).Sort(whole.Sort).ToListAsync(
+            Cancellation);
         expected.ShouldNotBeEmpty();
         foreach (int limit in (int[])[1, 7, 1_000])
         {
@@ -98,7 +107,8 @@ public sealed class ReadModelPageTests : IAsyncLifetime
             string? after = null;
             do
             {
-                JsonObject page = await Page(QueryHelpers.AddQueryString($"{query}&limit={limit}", after is null ? [] : new Dictionary<string, string?> { ["after"] = after }));
+                JsonObject page = await Page(QueryHelpers.AddQueryString($"{query}&limit={limit}",
+                    after is null ? [] : new Dictionary<string, string?> { ["after"] = after }));
                 ids.AddRange(page["documents"]!.AsArray().Select(d => d!["_id"]!.GetValue<string>()));
                 after = page["next"]?.GetValue<string>();
             }
@@ -117,13 +127,16 @@ public sealed class ReadModelPageTests : IAsyncLifetime
         PageQuery whole = PageQuery.Of(Collection("?account=a"), filters, Shape);
         do
         {
-            PageQuery query = PageQuery.Of(Collection(QueryHelpers.AddQueryString("?account=a&limit=5", after is null ? [] : new Dictionary<string, string?> { ["after"] = after })), filters, Shape);
-            List<BsonDocument> page = await _database.GetCollection<BsonDocument>("items").Find(query.Filter).Sort(query.Sort).Limit(5).ToListAsync(Cancellation);
+            PageQuery query = PageQuery.Of(Collection(QueryHelpers.AddQueryString("?account=a&limit=5",
+                after is null ? [] : new Dictionary<string, string?> { ["after"] = after })), filters, Shape);
+            List<BsonDocument> page = await _database.GetCollection<BsonDocument>("items").Find(query.Filter).Sort(query.Sort).Limit(5)
+                .ToListAsync(Cancellation);
             ids.AddRange(page.Select(d => d["_id"].AsString));
             after = page.Count < 5 ? null : query.NextOf(page[^1]);
         }
         while (after is not null);
-        ids.ShouldBe((await _database.GetCollection<BsonDocument>("items").Find(whole.Filter).Sort(whole.Sort).ToListAsync(Cancellation)).Select(d => d["_id"].AsString));
+        ids.ShouldBe((await _database.GetCollection<BsonDocument>("items").Find(whole.Filter).Sort(whole.Sort)
+            .ToListAsync(Cancellation)).Select(d => d["_id"].AsString));
     }
 
     private static IQueryCollection Collection(string query) => new QueryCollection(QueryHelpers.ParseQuery(query));
@@ -135,7 +148,8 @@ public sealed class ReadModelPageTests : IAsyncLifetime
         using var body = new MemoryStream();
         var context = new DefaultHttpContext { Response = { Body = body } };
         await ReadModelPage.Write(
-            context.Response, _database.GetCollection<RawBsonDocument>("items"), Query(query), TimeSpan.FromSeconds(30), new JsonWriterSettings { OutputMode = JsonOutputMode.RelaxedExtendedJson }, Cancellation);
+            context.Response, _database.GetCollection<RawBsonDocument>("items"), Query(query), TimeSpan.FromSeconds(30),
+            new JsonWriterSettings { OutputMode = JsonOutputMode.RelaxedExtendedJson }, Cancellation);
         context.Response.ContentType.ShouldBe("application/json; charset=utf-8");
         return JsonNode.Parse(body.ToArray())!.AsObject();
     }

@@ -20,11 +20,13 @@ public sealed class SampleValueTests
     }
 
     [Fact]
-    public void Of_type_that_holds_itself_ends() => ((Node)SampleValue.Of(typeof(Node))).Children.ShouldHaveSingleItem().Children.ShouldNotBeEmpty();
+    public void Of_type_that_holds_itself_ends() =>
+        ((Node)SampleValue.Of(typeof(Node))).Children.ShouldHaveSingleItem().Children.ShouldNotBeEmpty();
 
     [Fact]
     public void Of_type_that_cannot_be_made_says_what_to_do() =>
-        Should.Throw<InvalidOperationException>(() => SampleValue.Of(typeof(IDisposable))).Message.ShouldBe("There is no example of IDisposable: give one with WithExamples.");
+        Should.Throw<InvalidOperationException>(() => SampleValue.Of(typeof(IDisposable))).Message.ShouldBe(
+            "There is no example of IDisposable: give one with WithExamples.");
 
     private sealed record Order
     {

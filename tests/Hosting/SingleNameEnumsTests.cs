@@ -34,7 +34,8 @@ public sealed class SingleNameEnumsTests
     [InlineData("null")]
     [InlineData("[\"Out\"]")]
     public void What_is_not_one_name_is_refused_and_told_the_names(string json) =>
-        Should.Throw<JsonException>(() => JsonSerializer.Deserialize<Way>(json, JsonFormat.Options)).Message.ShouldContain("In, Out, Through, Back, back");
+        Should.Throw<JsonException>(() => JsonSerializer.Deserialize<Way>(json, JsonFormat.Options)).Message.ShouldContain(
+            "In, Out, Through, Back, back");
 
     [Fact]
     public void Name_is_written_and_a_number_without_one_is_not()
@@ -46,7 +47,8 @@ public sealed class SingleNameEnumsTests
     [Fact]
     public void Key_of_a_dictionary_is_one_name_too()
     {
-        JsonSerializer.Deserialize<Dictionary<Way, int>>("{\"Out\":1}", JsonFormat.Options).ShouldBe(new Dictionary<Way, int> { [Way.Out] = 1 });
+        JsonSerializer.Deserialize<Dictionary<Way, int>>("{\"Out\":1}", JsonFormat.Options).ShouldBe(
+            new Dictionary<Way, int> { [Way.Out] = 1 });
         Should.Throw<JsonException>(() => JsonSerializer.Deserialize<Dictionary<Way, int>>("{\"Out,Through\":1}", JsonFormat.Options));
     }
 }

@@ -22,7 +22,8 @@ public abstract class AggregateClientContract
         (await Accounts.SendAsync(_id, Open, Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(1);
         var credited = (await Accounts.SendAsync(_id, Credit(7), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         AggregateView<AccountState> strong = (await Accounts.ReadAsync(_id, Cancellation))!;
-        (strong.AggregateId, strong.Version, strong.State.Owner, strong.State.Balance, strong.Token).ShouldBe((_id, 2L, "Ada", 7L, credited.Token));
+        (strong.AggregateId, strong.Version, strong.State.Owner, strong.State.Balance, strong.Token).ShouldBe(
+            (_id, 2L, "Ada", 7L, credited.Token));
         (await Accounts.ReadAsync(_id, ReadConsistency.Eventual, Cancellation)).ShouldBe(strong);
         (await Accounts.ReadAsync(_id, credited.Token, Cancellation)).ShouldBe(strong);
     }
@@ -37,9 +38,11 @@ public abstract class AggregateClientContract
         (await Accounts.SendAsync(_id, Credit(7), once, Cancellation)).ShouldBe(first with { IsDuplicate = true });
         Rejection body = (await Accounts.SendAsync(_id, Credit(8), once, Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection;
         (body.Code, body.Details["differs"]).ShouldBe((Rejection.CommandIdReused, "body"));
-        Rejection expected = (await Accounts.SendAsync(_id, Credit(7), once with { ExpectedVersion = ExpectedVersion.Exists }, Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection;
+        Rejection expected = (await Accounts.SendAsync(_id, Credit(7), once with { ExpectedVersion = ExpectedVersion.Exists },
+            Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection;
         expected.Details["differs"].ShouldBe("expected version");
-        Rejection type = (await Accounts.SendAsync(_id, new UnfreezeAccount(), once, Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection;
+        Rejection type = (await Accounts.SendAsync(_id, new UnfreezeAccount(), once, Cancellation)).ShouldBeOfType<CommandResult.Rejected>(
+            ).Rejection;
         type.Details["differs"].ShouldBe("type");
         (await Accounts.ReadAsync(_id, Cancellation))!.State.Balance.ShouldBe(7);
     }
@@ -56,10 +59,13 @@ public abstract class AggregateClientContract
     [Fact]
     public async Task Send_with_another_version_expected_is_a_conflict_and_one_that_the_domain_refuses_a_rejection()
     {
-        (await Accounts.SendAsync(_id, Open, new SendOptions { ExpectedVersion = ExpectedVersion.New }, Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-        var conflict = (await Accounts.SendAsync(_id, Credit(7), new SendOptions { ExpectedVersion = ExpectedVersion.Exactly(2) }, Cancellation)).ShouldBeOfType<CommandResult.Conflict>();
+        (await Accounts.SendAsync(_id, Open, new SendOptions { ExpectedVersion = ExpectedVersion.New },
+            Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        var conflict = (await Accounts.SendAsync(_id, Credit(7), new SendOptions { ExpectedVersion = ExpectedVersion.Exactly(2) },
+            Cancellation)).ShouldBeOfType<CommandResult.Conflict>();
         (conflict.Version, conflict.Expected).ShouldBe((1L, ExpectedVersion.Exactly(2)));
-        (await Accounts.SendAsync(_id, Open, Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe("already-open");
+        (await Accounts.SendAsync(_id, Open, Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe(
+            "already-open");
         (await Accounts.ReadAsync(_id, Cancellation))!.Version.ShouldBe(1);
     }
 
@@ -67,8 +73,10 @@ public abstract class AggregateClientContract
     public async Task Send_of_what_the_aggregate_does_not_decide_names_what_it_does()
     {
         var transfer = new RequestTransfer { Payer = "a", Receiver = "b", Amount = 1, Currency = "EUR", BookedOn = Day };
-        InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(() => Accounts.SendAsync(_id, transfer, Cancellation));
-        refused.Message.ShouldBe("The aggregate 'account' does not decide RequestTransfer; it decides CloseAccount, Credit, Debit, FreezeAccount, OpenAccount, SetOverdraftLimit, UnfreezeAccount.");
+        InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(() =>
+            Accounts.SendAsync(_id, transfer, Cancellation));
+        refused.Message.ShouldBe("The aggregate 'account' does not decide RequestTransfer; it decides CloseAccount, Credit, Debit, "
+            + "FreezeAccount, OpenAccount, SetOverdraftLimit, UnfreezeAccount.");
         await Should.ThrowAsync<InvalidInputException>(() => Accounts.SendAsync(_id, new TimerElapsed("bell", Time), Cancellation));
     }
 
@@ -76,9 +84,18 @@ public abstract class AggregateClientContract
     public async Task Default_values_are_refused()
     {
         await Should.ThrowAsync<InvalidOperationException>(() => Accounts.SendAsync(default, Open, Cancellation));
-        await Should.ThrowAsync<InvalidInputException>(() => Accounts.SendAsync(_id, Open, new SendOptions { ExpectedVersion = default }, Cancellation));
-        (await Should.ThrowAsync<InvalidInputException>(() => Accounts.ReadAsync(_id, default(ConsistencyToken), Cancellation).AsTask())).Field.ShouldBe("token");
+        await Should.ThrowAsync<InvalidInputException>(() =>
+            Accounts.SendAsync(_id, Open, new SendOptions { ExpectedVersion = default }, Cancellation));
+        (await Should.ThrowAsync<InvalidInputException>(() =>
+            Accounts.ReadAsync(_id, default(ConsistencyToken), Cancellation).AsTask())).Field.ShouldBe("token");
     }
 
-    private static Credit Credit(long amount) => new() { Amount = amount, Currency = "EUR", BookedOn = Day, Operation = Operation.CashDeposit, Category = Category.None };
+    private static Credit Credit(long amount) => new()
+    {
+        Amount = amount,
+        Currency = "EUR",
+        BookedOn = Day,
+        Operation = Operation.CashDeposit,
+        Category = Category.None,
+    };
 }

@@ -7,7 +7,8 @@ namespace KafkaEventSourcing.Integration.Tests;
 /// <summary>Aggregates in memory, which are as strict as a node.</summary>
 public sealed class InMemoryAggregateClientTests : AggregateClientContract
 {
-    private protected override IAggregateClient<AccountState> Accounts { get; } = new InMemoryAggregateClient<AccountState>(Account.Definition);
+    private protected override IAggregateClient<AccountState> Accounts { get; } = new InMemoryAggregateClient<AccountState>(
+        Account.Definition);
 
     [Fact]
     public async Task Given_events_have_happened_and_all_events_are_told_in_order()
@@ -30,11 +31,13 @@ public sealed class NodeAggregateClientTests(BankFixture bank) : AggregateClient
 
     private protected override IAggregateClient<AccountState> Accounts => _node.ClientOf(Account.Definition);
 
-    public async ValueTask InitializeAsync() => _node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, TestContext.Current.CancellationToken);
+    public async ValueTask InitializeAsync() => _node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null,
+        TestContext.Current.CancellationToken);
 
     public ValueTask DisposeAsync() => _node.DisposeAsync();
 
     [Fact]
     public void Client_of_an_aggregate_type_that_the_application_does_not_have_is_refused() =>
-        Should.Throw<InvalidInputException>(() => _node.ClientOf(Transfer.Definition)).Message.ShouldEndWith("does not have the aggregate type 'transfer'.");
+        Should.Throw<InvalidInputException>(() => _node.ClientOf(Transfer.Definition)).Message.ShouldEndWith(
+            "does not have the aggregate type 'transfer'.");
 }

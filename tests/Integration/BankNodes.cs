@@ -26,7 +26,8 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
 
     public IReadOnlyList<BankNode> Running => _running;
 
-    public async Task<BankNode> Start(string name, bool isStatic, CancellationToken cancellationToken, int standbys = 0, ILoggerFactory? loggers = null, string? secret = null)
+    public async Task<BankNode> Start(string name, bool isStatic, CancellationToken cancellationToken, int standbys = 0,
+        ILoggerFactory? loggers = null, string? secret = null)
     {
         var options = new KafkaEventSourcingOptions
         {
@@ -40,9 +41,11 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
             MaxWaitingBytes = MaxWaitingBytes,
             ReadModels = new ReadModelOptions { CheckInterval = TimeSpan.FromMilliseconds(500) },
         };
-        EventSourcedNode node = await EventSourcedNode.StartAsync(Application, servers.Addresses, options, loggers ?? TestServers.Loggers, TimeProvider.System, cancellationToken);
+        EventSourcedNode node = await EventSourcedNode.StartAsync(Application, servers.Addresses, options, loggers ?? TestServers.Loggers,
+            TimeProvider.System, cancellationToken);
         if (!MayEnd)
-            _ = node.Completion.ContinueWith(Failed, TestContext.Current, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = node.Completion.ContinueWith(Failed, TestContext.Current, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted,
+                TaskScheduler.Default);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         await web.StartAsync(cancellationToken);
         var started = new BankNode(name, node, web);
@@ -57,7 +60,9 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
         await node.DisposeAsync();
     }
 
-    /// <summary>Waits until each node that can have a partition has one: the rebalance that gives it comes after the node has started.</summary>
+    /// <summary>
+    /// Waits until each node that can have a partition has one: the rebalance that gives it comes after the node has started.
+    /// </summary>
     public async Task<IReadOnlyDictionary<int, string>> AllServing(CancellationToken cancellationToken)
     {
         OwnerDirectory directory = _running[0].Part.Owners;
@@ -71,7 +76,10 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
         }
     }
 
-    /// <summary>Waits until the owners topic has every partition served by one of the running nodes, at its address, and each of those in its own hands.</summary>
+    /// <summary>
+    /// Waits until the owners topic has every partition served by one of the running nodes, at its address, and each of those in its own
+    /// hands.
+    /// </summary>
     public async Task<IReadOnlyDictionary<int, string>> AllServed(CancellationToken cancellationToken)
     {
         var owners = new Dictionary<int, string>();
@@ -79,7 +87,8 @@ internal sealed class BankNodes(TestServers servers, int partitions, TimeSpan se
         {
             OwnerDirectory directory = _running[0].Part.Owners;
             PartitionOwnership? owner = directory.Find(partition);
-            while (owner is not { Status: OwnerStatus.Serving, Address: not null } || !_running.Any(n => n.Part.Processor.NodeId == owner.Node && n.Part.Processor.CanRead(partition, ReadConsistency.Strong)))
+            while (owner is not { Status: OwnerStatus.Serving, Address: not null }
+                || !_running.Any(n => n.Part.Processor.NodeId == owner.Node && n.Part.Processor.CanRead(partition, ReadConsistency.Strong)))
                 owner = await directory.AfterAsync(partition, owner?.Generation ?? -1).WaitAsync(cancellationToken);
             owners[partition] = owner.Node;
         }

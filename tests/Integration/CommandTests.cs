@@ -73,7 +73,8 @@ public sealed class CommandTests(BankFixture bank, CommandTests.SharedNode share
         await _node.SendAsync(Movement.Open("schema"), Cancellation);
         CommandEnvelope credit = Movement.Credit("schema", 10);
         InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(
-            async () => await _node.SendAsync(credit with { Payload = (Credit)credit.Payload with { Operation = (Operation)99 } }, Cancellation));
+            async () => await _node.SendAsync(credit with { Payload = (Credit)credit.Payload with { Operation = (Operation)99 } },
+                Cancellation));
         refused.Message.ShouldContain("Credit.Operation: The enum has no symbol of the number 99");
         (await Events(_node, "schema")).Select(e => e.Version).ShouldBe([1L]);
     }
@@ -104,20 +105,28 @@ public sealed class CommandTests(BankFixture bank, CommandTests.SharedNode share
 
     [Theory]
     [MemberData(nameof(Unusable), DisableDiscoveryEnumeration = true)]
-    public async Task Unusable_record_is_answered_and_the_next_command_is_decided(string key, byte[]? value, (string Name, string Value)? header, string code)
+    public async Task Unusable_record_is_answered_and_the_next_command_is_decided(
+        string key, byte[]? value, (string Name, string Value)? header, string code)
     {
-        var headers = new Headers { { "ce_id", Encoding.UTF8.GetBytes($"unusable-{key[..1]}-{code}") }, { "kes_replyto", "0/test"u8.ToArray() } };
+        var headers = new Headers
+        {
+            { "ce_id", Encoding.UTF8.GetBytes($"unusable-{key[..1]}-{code}") },
+            { "kes_replyto", "0/test"u8.ToArray() },
+        };
         if (header is { } more)
             headers.Add(more.Name, Encoding.UTF8.GetBytes(more.Value));
         string family = $"{_node.Application.Name}.account";
         KafkaConnection kafka = bank.Servers.Addresses.KafkaConnection;
         using IConsumer<byte[], byte[]> replies = new ConsumerBuilder<byte[], byte[]>(kafka.Consumer(family)).Build();
         var partition = new TopicPartition($"{family}.replies", 0);
-        replies.Assign(new TopicPartitionOffset(partition, replies.QueryWatermarkOffsets(partition, TimeSpan.FromSeconds(30)).High)); // behind those of the other cases
+        // behind those of the other cases
+        replies.Assign(new TopicPartitionOffset(partition, replies.QueryWatermarkOffsets(partition, TimeSpan.FromSeconds(30)).High));
         using IProducer<byte[], byte[]?> producer = new ProducerBuilder<byte[], byte[]?>(kafka.Producer()).Build();
-        await producer.ProduceAsync(new TopicPartition($"{family}.commands", DeadLetterDesk.PartitionOf(key)), new Message<byte[], byte[]?> { Key = Encoding.UTF8.GetBytes(key), Value = value, Headers = headers }, Cancellation);
+        await producer.ProduceAsync(new TopicPartition($"{family}.commands", DeadLetterDesk.PartitionOf(key)),
+            new Message<byte[], byte[]?> { Key = Encoding.UTF8.GetBytes(key), Value = value, Headers = headers }, Cancellation);
 
-        var reply = (Avro.Messages.CommandReply)Avro.AvroRecordType.Of<Avro.Messages.CommandReply>().Read(replies.Consume(Cancellation).Message.Value.AsSpan(5));
+        var reply = (Avro.Messages.CommandReply)Avro.AvroRecordType.Of<Avro.Messages.CommandReply>().Read(
+            replies.Consume(Cancellation).Message.Value.AsSpan(5));
         reply.Outcome.ShouldBe(code == "invalid-aggregate-id" ? Avro.Messages.ReplyOutcome.Faulted : Avro.Messages.ReplyOutcome.Parked);
         reply.Code.ShouldBe(code);
         (await _node.SendAsync(Movement.Open($"behind-{Guid.CreateVersion7()}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
@@ -136,7 +145,8 @@ public sealed class CommandTests(BankFixture bank, CommandTests.SharedNode share
     {
         private EventSourcedNode? _node;
 
-        internal async Task<EventSourcedNode> Of(BankFixture bank) => _node ??= await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
+        internal async Task<EventSourcedNode> Of(BankFixture bank) =>
+            _node ??= await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
 
         public ValueTask DisposeAsync() => _node?.DisposeAsync() ?? ValueTask.CompletedTask;
     }

@@ -4,7 +4,9 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
-/// <summary>Many callers at both doors at once, on few accounts, through a restart; the history checker decides whether what they were told can be.</summary>
+/// <summary>
+/// Many callers at both doors at once, on few accounts, through a restart; the history checker decides whether what they were told can be.
+/// </summary>
 public sealed class ConcurrentHistoryTests(BankFixture bank)
 {
     private const int Callers = 8;
@@ -25,7 +27,8 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
         var place = new Place(await bank.Servers.StartNodeAsync(application, data, Cancellation));
         try
         {
-            Task[] callers = [.. Enumerable.Range(0, Callers).Select(n => Task.Run(() => new Caller(n, seed, place, history).Run(), Cancellation))];
+            Task[] callers = [.. Enumerable.Range(0, Callers).Select(n =>
+                Task.Run(() => new Caller(n, seed, place, history).Run(), Cancellation))];
             await place.CallsMade.WaitAsync(Cancellation);
             await place.Node.DisposeAsync(); // under its callers' hands
             if (deleteStores)
@@ -34,8 +37,10 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
             await Task.WhenAll(callers);
 
             EventSourcedNode node = place.Node;
-            var conserved = new HistoryInvariant("money is what was accepted", finals => Balance(finals) == Accepted(history) ? null : $"balances give {Balance(finals)}, accepted movements {Accepted(history)}");
-            var checker = new HistoryChecker(Account.Definition, new HistoryCheckerOptions { RefusalsAreRemembered = !deleteStores }, conserved);
+            var conserved = new HistoryInvariant("money is what was accepted", finals =>
+                Balance(finals) == Accepted(history) ? null : $"balances give {Balance(finals)}, accepted movements {Accepted(history)}");
+            var checker = new HistoryChecker(Account.Definition,
+                new HistoryCheckerOptions { RefusalsAreRemembered = !deleteStores }, conserved);
             HistoryVerdict verdict = await checker.CheckAsync(node.Aggregates[0].History, history, Cancellation);
             verdict.IsLegal.ShouldBeTrue($"seed {seed}: {verdict}");
             TestContext.Current.TestOutputHelper?.WriteLine(verdict.ToString());
@@ -89,7 +94,10 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
         public async Task Run()
         {
             for (int account = 0; account < Accounts; account++)
-                await Send(Movement.Open(Name(account)) with { CommandId = CommandId.Parse($"open-{number}-{account}"), ExpectedVersion = ExpectedVersion.New }, account);
+                await Send(Movement.Open(Name(account)) with
+                {
+                    CommandId = CommandId.Parse($"open-{number}-{account}"), ExpectedVersion = ExpectedVersion.New,
+                }, account);
             for (int call = 0; call < CallsEach; call++)
             {
                 int account = _random.Next(Accounts);
@@ -103,7 +111,9 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
 
         private CommandEnvelope Next(int account, string id)
         {
-            CommandEnvelope command = _random.Next(3) == 0 ? Movement.Debit(Name(account), _random.Next(1, 200), id) : Movement.Credit(Name(account), _random.Next(1, 100), id);
+            CommandEnvelope command = _random.Next(3) == 0
+                ? Movement.Debit(Name(account), _random.Next(1, 200), id)
+                : Movement.Credit(Name(account), _random.Next(1, 100), id);
             return _random.Next(3) == 0 ? command with { ExpectedVersion = ExpectedVersion.Exactly(_seen[account]) } : command;
         }
 
@@ -150,7 +160,8 @@ public sealed class ConcurrentHistoryTests(BankFixture bank)
             EventSourcedNode node = place.Node;
             try
             {
-                AggregateView? view = await history.Record(node.Aggregates[0].Processor, $"caller {number}, read").ReadAsync(AggregateId.Parse(Name(account)), Cancellation);
+                AggregateView? view = await history.Record(node.Aggregates[0].Processor, $"caller {number}, read").ReadAsync(
+                    AggregateId.Parse(Name(account)), Cancellation);
                 _seen[account] = view?.Version ?? 0;
             }
             catch (AggregateUnavailableException)

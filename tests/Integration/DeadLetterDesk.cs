@@ -24,7 +24,8 @@ internal sealed class DeadLetterDesk : IDisposable
         Topics = new TopicFamily(application, aggregate);
         _connection = addresses.KafkaConnection;
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = addresses.Registry });
-        _serde = AvroMessageSerde.Create(_registry, [AvroRecordType.Of<OpenAccount>(), AvroRecordType.Of<Credit>(), AvroRecordType.Of<Debit>()]);
+        _serde = AvroMessageSerde.Create(_registry,
+            [AvroRecordType.Of<OpenAccount>(), AvroRecordType.Of<Credit>(), AvroRecordType.Of<Debit>()]);
         ProducerConfig config = _connection.Producer();
         config.MessageMaxBytes = 2 * 1024 * 1024; // whatever the topic takes
         _producer = new ProducerBuilder<byte[]?, byte[]?>(config).Build();
@@ -35,13 +36,16 @@ internal sealed class DeadLetterDesk : IDisposable
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>Puts a record into the command topic, as a careless producer does.</summary>
-    public Task Produce(string? key, byte[]? value, params (string Name, string Value)[] headers) => Produce(Topics.Commands, key, value, headers);
+    public Task Produce(string? key, byte[]? value, params (string Name, string Value)[] headers) =>
+        Produce(Topics.Commands, key, value, headers);
 
     /// <summary>Puts a record into any topic of two partitions.</summary>
-    public Task Produce(string topic, string? key, byte[]? value, params (string Name, string Value)[] headers) => Produce(new TopicPartition(topic, PartitionOf(key)), key, value, headers);
+    public Task Produce(string topic, string? key, byte[]? value, params (string Name, string Value)[] headers) =>
+        Produce(new TopicPartition(topic, PartitionOf(key)), key, value, headers);
 
     /// <summary>Puts a record into a partition of the command topic, whatever its key.</summary>
-    public Task ProduceAt(int partition, string? key, byte[]? value, params (string Name, string Value)[] headers) => Produce(new TopicPartition(Topics.Commands, partition), key, value, headers);
+    public Task ProduceAt(int partition, string? key, byte[]? value, params (string Name, string Value)[] headers) =>
+        Produce(new TopicPartition(Topics.Commands, partition), key, value, headers);
 
     /// <summary>Puts a record where it is told.</summary>
     public async Task Produce(TopicPartition place, string? key, byte[]? value, params (string Name, string Value)[] headers)
@@ -88,13 +92,18 @@ internal sealed class DeadLetterDesk : IDisposable
 
     /// <summary>The letters of all <paramref name="partitions"/>.</summary>
     public List<DeadLetter> Letters(int partitions, bool withResolved = false) =>
-        [.. Enumerable.Range(0, partitions).SelectMany(p => new DeadLetterReader(_connection, Topics.DeadLetters).Read(p, 0, withResolved, m => throw new InvalidDataException(m), Cancellation))];
+        [.. Enumerable.Range(0, partitions).SelectMany(p =>
+            new DeadLetterReader(_connection, Topics.DeadLetters).Read(p, 0, withResolved, m => throw new InvalidDataException(m),
+                Cancellation))];
 
-    public ConsumeResult<byte[], byte[]> Fetch(DeadLetter letter) => new DeadLetterReader(_connection, Topics.DeadLetters).Fetch([letter], Cancellation).Single();
+    public ConsumeResult<byte[], byte[]> Fetch(DeadLetter letter) =>
+        new DeadLetterReader(_connection, Topics.DeadLetters).Fetch([letter], Cancellation).Single();
 
-    public CommandReply Retry(string aggregate) => Ask(PartitionOf(aggregate), AggregateId.Parse(aggregate), new DeadLetterRequest(false, null, "Ada", null));
+    public CommandReply Retry(string aggregate) =>
+        Ask(PartitionOf(aggregate), AggregateId.Parse(aggregate), new DeadLetterRequest(false, null, "Ada", null));
 
-    public CommandReply Discard(string aggregate, long? offset = null) => Ask(PartitionOf(aggregate), AggregateId.Parse(aggregate), new DeadLetterRequest(true, offset, "Ada", "a test"));
+    public CommandReply Discard(string aggregate, long? offset = null) =>
+        Ask(PartitionOf(aggregate), AggregateId.Parse(aggregate), new DeadLetterRequest(true, offset, "Ada", "a test"));
 
     public CommandReply Ask(int partition, AggregateId aggregate, DeadLetterRequest request)
     {

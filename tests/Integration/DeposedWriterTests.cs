@@ -13,7 +13,8 @@ public sealed class DeposedWriterTests(BankFixture bank)
     public static TheoryData<string, CommandEnvelope, Type> Commands => new()
     {
         { "yes", Movement.Credit("a", 5, "yes"), typeof(CommandResult.Accepted) },
-        { "a conflict", Movement.Credit("a", 5, "stale") with { ExpectedVersion = ExpectedVersion.Exactly(7) }, typeof(CommandResult.Conflict) },
+        { "a conflict", Movement.Credit("a", 5, "stale") with { ExpectedVersion = ExpectedVersion.Exactly(7) },
+            typeof(CommandResult.Conflict) },
         { "a rejection", Movement.Debit("a", 500, "too-much"), typeof(CommandResult.Rejected) },
         { "what it had told before", Movement.Credit("a", 10, "first"), typeof(CommandResult.Accepted) },
     };
@@ -30,9 +31,10 @@ public sealed class DeposedWriterTests(BankFixture bank)
         (await part.Processor.ReadAsync(id, Cancellation))!.Version.ShouldBe(2);
         Usurp(application, part.Processor.PartitionOf(id));
 
-        // It does not know yet. An eventual read may tell of the past, a strong one finds out.
+        // It does not know yet. An eventual read may report the past, a strong one finds out.
         (await part.Processor.ReadAsync(id, ReadConsistency.Eventual, Cancellation))!.Version.ShouldBe(2);
-        await Should.ThrowAsync<AggregateUnavailableException>(async () => await part.Processor.ReadAsync(id, Cancellation).AsTask().WaitAsync(Cancellation));
+        await Should.ThrowAsync<AggregateUnavailableException>(async () =>
+            await part.Processor.ReadAsync(id, Cancellation).AsTask().WaitAsync(Cancellation));
 
         // Asked by the way that looks for the owner, the writer after it answers.
         (await part.Reads.ReadAsync(id, Cancellation))!.Version.ShouldBe(2);
@@ -47,7 +49,8 @@ public sealed class DeposedWriterTests(BankFixture bank)
         await node.SendAsync(Movement.Open("a"), Cancellation);
         AggregateNode part = node.Aggregates[0];
         long before = await RepliesEnd(part);
-        Task<AggregateView?>[] reading = [.. Enumerable.Range(0, reads).Select(_ => part.Processor.ReadAsync(AggregateId.Parse("a"), Cancellation).AsTask())];
+        Task<AggregateView?>[] reading = [.. Enumerable.Range(0, reads).Select(_ =>
+            part.Processor.ReadAsync(AggregateId.Parse("a"), Cancellation).AsTask())];
         foreach (AggregateView? view in await Task.WhenAll(reading))
             view!.Version.ShouldBe(1);
 
@@ -80,7 +83,10 @@ public sealed class DeposedWriterTests(BankFixture bank)
 
     private void Usurp(ApplicationDefinition application, int partition)
     {
-        var config = new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{application.Name}-account-{partition}" };
+        var config = new ProducerConfig
+        {
+            BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{application.Name}-account-{partition}",
+        };
         using IProducer<byte[], byte[]> usurper = new ProducerBuilder<byte[], byte[]>(config).Build();
         usurper.InitTransactions(TimeSpan.FromSeconds(30));
     }
@@ -100,7 +106,12 @@ public sealed class DeposedWriterTests(BankFixture bank)
         }
 
         IConsumer<byte[], byte[]> Reader(IsolationLevel level) =>
-            new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = "ends", IsolationLevel = level }).Build();
-        long End(IConsumer<byte[], byte[]> reader) => Enumerable.Range(0, 2).Sum(p => reader.QueryWatermarkOffsets(new TopicPartition(part.Topics.Replies, p), TimeSpan.FromSeconds(30)).High.Value);
+            new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig
+            {
+                BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = "ends", IsolationLevel = level,
+            }).Build();
+        long End(IConsumer<byte[], byte[]> reader) =>
+            Enumerable.Range(0, 2).Sum(p =>
+                reader.QueryWatermarkOffsets(new TopicPartition(part.Topics.Replies, p), TimeSpan.FromSeconds(30)).High.Value);
     }
 }

@@ -39,10 +39,12 @@ public sealed class ForwardingTests(BankFixture bank)
         // Every refusal comes back whole.
         foreach (BankNode node in nodes.Running)
         {
-            var rejected = (await node.Node.SendAsync(Movement.Debit("a0", 500, $"{node.Name}-much"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
+            var rejected = (await node.Node.SendAsync(Movement.Debit("a0", 500, $"{node.Name}-much"),
+                Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
             (rejected.Rejection.Code, rejected.Rejection.Details["amount"]).ShouldBe(("insufficient-funds", "500"));
             CommandEnvelope stale = Movement.Credit("a0", 5, $"{node.Name}-stale") with { ExpectedVersion = ExpectedVersion.Exactly(1) };
-            (await node.Node.SendAsync(stale, Cancellation)).ShouldBeOfType<CommandResult.Conflict>().Expected.ShouldBe(ExpectedVersion.Exactly(1));
+            (await node.Node.SendAsync(stale, Cancellation)).ShouldBeOfType<CommandResult.Conflict>().Expected.ShouldBe(
+                ExpectedVersion.Exactly(1));
             (await node.Part.Reads.ReadAsync(AggregateId.Parse("nobody"), Cancellation)).ShouldBeNull();
             (await node.Part.Reads.ReadAsync(AggregateId.Parse("a0"), ReadConsistency.Eventual, Cancellation))!.Version.ShouldBe(3);
         }
@@ -64,13 +66,15 @@ public sealed class ForwardingTests(BankFixture bank)
                 request.Headers.Add("Idempotency-Key", "once");
                 HttpResponseMessage answer = await node.Http.SendAsync(request, Cancellation);
                 answer.StatusCode.ShouldBe(HttpStatusCode.OK);
-                JsonObject read = (await node.Http.GetFromJsonAsync<JsonObject>($"/account/{Uri.EscapeDataString(account)}?consistency=eventual", Cancellation))!;
+                JsonObject read = (await node.Http.GetFromJsonAsync<JsonObject>(
+                    $"/account/{Uri.EscapeDataString(account)}?consistency=eventual", Cancellation))!;
                 read["id"]!.GetValue<string>().ShouldBe(account);
                 read["state"]!["balance"]!.GetValue<long>().ShouldBe(7);
             }
         }
 
-        (await nodes.Running[0].Http.GetAsync("/account/a?consistency=perhaps", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await nodes.Running[0].Http.GetAsync("/account/a?consistency=perhaps", Cancellation)).StatusCode.ShouldBe(
+            HttpStatusCode.BadRequest);
     }
 
     [Fact]
@@ -96,14 +100,16 @@ public sealed class ForwardingTests(BankFixture bank)
         {
             // 503: on a busy machine a rebalance gives the node that is asked the partition for a moment, and it restores it.
             IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
-            id = Enumerable.Range(0, 100).Select(i => AggregateId.Parse($"a{i}")).First(a => owners[nodes.Running[0].Part.Processor.PartitionOf(a)] == nodes.Running[1].Part.Processor.NodeId);
+            id = Enumerable.Range(0, 100).Select(i => AggregateId.Parse($"a{i}")).First(a =>
+                owners[nodes.Running[0].Part.Processor.PartitionOf(a)] == nodes.Running[1].Part.Processor.NodeId);
             misdirected = await Ask(nodes.Running[0], id, "node-x");
         }
         while (misdirected.StatusCode == HttpStatusCode.ServiceUnavailable);
         misdirected.StatusCode.ShouldBe(HttpStatusCode.MisdirectedRequest);
         misdirected.Headers.GetValues("Kes-Owner").Single().ShouldBe(nodes.Running[1].Part.Processor.NodeId);
         misdirected.Headers.GetValues("Kes-Owner-Address").Single().ShouldBe(nodes.Running[1].Address.AbsoluteUri);
-        long.Parse(misdirected.Headers.GetValues("Kes-Owner-Generation").Single(), System.Globalization.CultureInfo.InvariantCulture).ShouldBeGreaterThan(0);
+        long.Parse(misdirected.Headers.GetValues("Kes-Owner-Generation").Single(), System.Globalization.CultureInfo.InvariantCulture)
+            .ShouldBeGreaterThan(0);
 
         (await Ask(nodes.Running[1], id, "node-x")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         (await Ask(nodes.Running[1], id, nodes.Running[1].Part.Processor.NodeId)).StatusCode.ShouldBe(HttpStatusCode.MisdirectedRequest);
@@ -128,15 +134,19 @@ public sealed class ForwardingTests(BankFixture bank)
         AggregateId id = AccountOn(nodes.Running[0], owners);
         (await Ask(nodes.Running[0], id, "node-x")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         (await Ask(nodes.Running[0], id, "node-x", "Kes-Node 0123456789abcdeF")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
-        (await Ask(nodes.Running[0], id, "node-x", "Kes-Node 0123456789abcdef")).StatusCode.ShouldBeOneOf(HttpStatusCode.OK, HttpStatusCode.NoContent);
+        (await Ask(nodes.Running[0], id, "node-x", "Kes-Node 0123456789abcdef")).StatusCode.ShouldBeOneOf(HttpStatusCode.OK,
+            HttpStatusCode.NoContent);
 
         // A node that does not know the secret is refused by the others: its commands take the topic, its reads say what to do.
         await using var stranger = new BankNodes(bank.Servers, Partitions, TimeSpan.FromSeconds(20)) { Application = nodes.Application };
         BankNode third = await stranger.Start("three", isStatic: false, Cancellation, secret: "another-secret-of-a-node");
         AggregateId elsewhere = AccountOn(nodes.Running[0], await Settled(nodes, third));
-        (await third.Node.SendAsync(Movement.Credit(elsewhere.Value, 1, "stranger"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>(); // not open, which the owner alone knows
+        // not open, which the owner alone knows
+        (await third.Node.SendAsync(Movement.Credit(elsewhere.Value, 1, "stranger"),
+            Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
         (await CommandsInTheTopic(nodes)).ShouldBeGreaterThan(0);
-        (await Should.ThrowAsync<AggregateUnavailableException>(async () => await third.Part.Reads.ReadAsync(elsewhere, Cancellation))).Message.ShouldContain("--node-secret");
+        (await Should.ThrowAsync<AggregateUnavailableException>(async () =>
+            await third.Part.Reads.ReadAsync(elsewhere, Cancellation))).Message.ShouldContain("--node-secret");
         NodeSecret.Parse(secret).ToString().ShouldNotContain("0123");
     }
 
@@ -162,11 +172,14 @@ public sealed class ForwardingTests(BankFixture bank)
         string account = AccountOn(nodes.Running[0], owners).Value;
         await nodes.Running[0].Node.SendAsync(Movement.Open(account), Cancellation);
         await desk.Produce(account, "not avro"u8.ToArray());
-        await Should.ThrowAsync<AggregateParkedException>(nodes.Running[0].Part.CommandTopic.SendAsync(Movement.Credit(account, 1), Cancellation)); // behind it in the topic
+        // behind it in the topic
+        await Should.ThrowAsync<AggregateParkedException>(
+            nodes.Running[0].Part.CommandTopic.SendAsync(Movement.Credit(account, 1), Cancellation));
 
         foreach (BankNode node in nodes.Running)
         {
-            AggregateParkedException told = await Should.ThrowAsync<AggregateParkedException>(node.Node.SendAsync(Movement.Credit(account, 5), Cancellation));
+            AggregateParkedException told = await Should.ThrowAsync<AggregateParkedException>(
+                node.Node.SendAsync(Movement.Credit(account, 5), Cancellation));
             (told.AggregateId.Value, told.Cause, told.IsQueued).ShouldBe((account, "not-avro", false));
             HttpResponseMessage answer = await node.Http.SendAsync(CreditOf7(account), Cancellation);
             answer.StatusCode.ShouldBe(HttpStatusCode.Locked);
@@ -200,12 +213,14 @@ public sealed class ForwardingTests(BankFixture bank)
         }
 
         for (int i = 0; i < Accounts; i++)
-            (await nodes.Running[0].Node.SendAsync(Movement.Credit($"a{i}", 5, $"m{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
+            (await nodes.Running[0].Node.SendAsync(Movement.Credit($"a{i}", 5, $"m{i}"),
+                Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
         (await CommandsInTheTopic(nodes)).ShouldBeGreaterThan(0);
     }
 
     private static AggregateId AccountOn(BankNode node, IReadOnlyDictionary<int, string> owners) =>
-        Enumerable.Range(0, 100).Select(i => AggregateId.Parse($"x{i}")).First(a => owners[node.Part.Processor.PartitionOf(a)] == node.Part.Processor.NodeId);
+        Enumerable.Range(0, 100).Select(i => AggregateId.Parse($"x{i}")).First(a =>
+            owners[node.Part.Processor.PartitionOf(a)] == node.Part.Processor.NodeId);
 
     // Once the third node has partitions too, as all see it.
     private static async Task<IReadOnlyDictionary<int, string>> Settled(BankNodes nodes, BankNode third)
@@ -215,7 +230,8 @@ public sealed class ForwardingTests(BankFixture bank)
         {
             long[] seen = [.. Enumerable.Range(0, Partitions).Select(p => directory.Find(p)?.Generation ?? -1)];
             PartitionOwnership?[] owners = [.. Enumerable.Range(0, Partitions).Select(directory.Find)];
-            if (owners.All(o => o is { Status: Avro.Messages.OwnerStatus.Serving, Address: not null }) && owners.Select(o => o!.Node).Distinct().Count() == nodes.Running.Count + 1)
+            if (owners.All(o => o is { Status: Avro.Messages.OwnerStatus.Serving, Address: not null })
+                && owners.Select(o => o!.Node).Distinct().Count() == nodes.Running.Count + 1)
                 return owners.ToDictionary(o => o!.Partition, o => o!.Node);
             await (await Task.WhenAny(seen.Select((generation, p) => directory.AfterAsync(p, generation))).WaitAsync(Cancellation));
         }
@@ -223,7 +239,14 @@ public sealed class ForwardingTests(BankFixture bank)
 
     private static HttpRequestMessage CreditOf7(string account) => new(HttpMethod.Post, $"/account/{Uri.EscapeDataString(account)}/credit")
     {
-        Content = JsonContent.Create(new { amount = 7, currency = "EUR", bookedOn = "2026-05-01", operation = "CashDeposit", category = "None" }),
+        Content = JsonContent.Create(new
+        {
+            amount = 7,
+            currency = "EUR",
+            bookedOn = "2026-05-01",
+            operation = "CashDeposit",
+            category = "None"
+        }),
     };
 
     private static Task<HttpResponseMessage> Ask(BankNode node, AggregateId id, string? by, string? authorization = null)
@@ -251,6 +274,9 @@ public sealed class ForwardingTests(BankFixture bank)
     {
         var config = new Confluent.Kafka.ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = "ends" };
         using Confluent.Kafka.IConsumer<byte[], byte[]> consumer = new Confluent.Kafka.ConsumerBuilder<byte[], byte[]>(config).Build();
-        return await Task.Run(() => Enumerable.Range(0, Partitions).Sum(p => consumer.QueryWatermarkOffsets(new(nodes.Running[0].Part.Topics.Commands, p), TimeSpan.FromSeconds(15)).High.Value), Cancellation);
+        return await Task.Run(() =>
+            Enumerable.Range(0, Partitions).Sum(p =>
+                consumer.QueryWatermarkOffsets(new(nodes.Running[0].Part.Topics.Commands, p), TimeSpan.FromSeconds(15)).High.Value),
+                Cancellation);
     }
 }

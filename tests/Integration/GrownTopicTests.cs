@@ -14,7 +14,8 @@ public sealed class GrownTopicTests(BankFixture bank)
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    // A command in a partition that had come behind the node's back was never read; health was 200, nothing was logged, and a restart ended with "This should not have happened".
+    // A command in a partition that had come behind the node's back was never read; health was 200, nothing was logged, and a restart ended
+    // with "This should not have happened".
     [Fact]
     public async Task Command_topic_that_grows_under_a_node_makes_it_not_ready_and_the_next_start_says_why()
     {
@@ -26,9 +27,12 @@ public sealed class GrownTopicTests(BankFixture bank)
             node.IsReady.ShouldBeTrue();
             using (IAdminClient admin = new AdminClientBuilder(bank.Servers.Addresses.KafkaConnection.Admin()).Build())
                 await admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = topics.Commands, IncreaseTo = 2 * Partitions }]);
-            (await log.Told.WaitAsync(Cancellation)).ShouldBe($"{topics.Commands} has got more partitions than the {Partitions} that it had when this node started: keys have moved, and nobody reads 2, 3");
+            (await log.Told.WaitAsync(Cancellation)).ShouldBe(
+                $"{topics.Commands} has got more partitions than the {Partitions} that it had when this node started: keys have moved, "
+                    + $"and nobody reads 2, 3");
             node.IsReady.ShouldBeFalse();
-            node.Checks.Single(c => c.Name == "topics").Look().ShouldBe(CheckResult.Failing($"{topics.Commands} has got more partitions since this node started: nobody reads 2, 3."));
+            node.Checks.Single(c => c.Name == "topics").Look().ShouldBe(
+                CheckResult.Failing($"{topics.Commands} has got more partitions since this node started: nobody reads 2, 3."));
             node.Checks.Single(c => c.Name == "partitions").Look().ShouldBe(CheckResult.Ok);
             node.Completion.IsCompleted.ShouldBeFalse();
         }
@@ -55,21 +59,33 @@ public sealed class GrownTopicTests(BankFixture bank)
     private Task<EventSourcedNode> Start(ApplicationDefinition application, ILoggerFactory loggers)
     {
         // A consumer sees by itself that its topic has grown, after five minutes unless told otherwise.
-        ServerAddresses addresses = bank.Servers.Addresses with { KafkaSettings = new Dictionary<string, string>(bank.Servers.Addresses.KafkaSettings) { ["topic.metadata.refresh.interval.ms"] = "500" } };
-        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = Partitions };
+        ServerAddresses addresses = bank.Servers.Addresses with
+        {
+            KafkaSettings = new Dictionary<string, string>(bank.Servers.Addresses.KafkaSettings)
+            {
+                ["topic.metadata.refresh.interval.ms"] = "500",
+            },
+        };
+        var options = new KafkaEventSourcingOptions
+        {
+            DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = Partitions,
+        };
         return EventSourcedNode.StartAsync(application, addresses, options, loggers, TimeProvider.System, Cancellation);
     }
 
-    /// <summary>Completes with the line that tells of more partitions.</summary>
+    /// <summary>Completes with the line that reports more partitions.</summary>
     private sealed class GrowthLog : ILoggerFactory, ILogger
     {
         private readonly TaskCompletionSource<string> _told = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task<string> Told => _told.Task;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
-            if (logLevel == LogLevel.Error && formatter(state, exception) is var line && line.Contains("has got more partitions", StringComparison.Ordinal))
+            if (logLevel == LogLevel.Error
+                && formatter(state, exception) is var line
+                && line.Contains("has got more partitions", StringComparison.Ordinal))
                 _told.TrySetResult(line);
         }
 

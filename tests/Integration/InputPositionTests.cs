@@ -6,7 +6,8 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.Integration.Tests;
 
 /// <summary>
-/// Commands without an id are decided once, whatever becomes of the group's committed offsets. They were decided again from the first on: of 1,200 credits 2,144 took effect, as an aggregate remembers 256 ids.
+/// Commands without an id are decided once, whatever becomes of the group's committed offsets. They were decided again from the first on:
+/// of 1,200 credits 2,144 took effect, as an aggregate remembers 256 ids.
 /// </summary>
 public sealed class InputPositionTests(BankFixture bank)
 {
@@ -52,7 +53,8 @@ public sealed class InputPositionTests(BankFixture bank)
             await desk.Decide(node, [Movement.Open("a")], Movement.Credit("a", 1, "first"));
             // Nothing but refusals, more than are remembered; then what would let them pass, by the door that has no offsets.
             await desk.Decide(node, Many(() => Movement.Debit("a", 50), Credits), Movement.Debit("a", 50, "refused"));
-            (await node.SendAsync(Movement.Credit("a", 1_000_000, "rich"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
+            (await node.SendAsync(Movement.Credit("a", 1_000_000, "rich"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version
+                .ShouldBe(3);
         }
 
         await desk.DeleteGroup();
@@ -110,7 +112,8 @@ public sealed class InputPositionTests(BankFixture bank)
         await desk.DeleteRecords(desk.Topics.Commands, 4);
 
         long counted = 0;
-        using var meters = new MeterListener { InstrumentPublished = (instrument, listener) => { if (instrument.Name == "kes_commands_lost") listener.EnableMeasurementEvents(instrument); } };
+        using var meters = new MeterListener { InstrumentPublished = (instrument, listener) => { if (instrument.Name == "kes_commands_lost")
+            listener.EnableMeasurementEvents(instrument); } };
         meters.SetMeasurementEventCallback<long>((_, value, tags, _) =>
         {
             foreach (KeyValuePair<string, object?> tag in tags)
@@ -123,7 +126,9 @@ public sealed class InputPositionTests(BankFixture bank)
         var log = new NodeLog();
         await using (EventSourcedNode again = await desk.Start(log))
         {
-            log.Lines("LogLost").ShouldHaveSingleItem().ShouldStartWith($"3 commands were deleted before they were decided, by retention or by hand: the offsets 1 to 3 of {desk.Topics.Commands} [0].");
+            log.Lines("LogLost").ShouldHaveSingleItem()
+                .ShouldStartWith($"3 commands were deleted before they were decided, by retention or by hand: the offsets 1 to 3 "
+                    + $"of {desk.Topics.Commands} [0].");
             Interlocked.Read(ref counted).ShouldBe(3);
             await desk.Decide(again, [], Movement.Credit("a", 1, "next"));
             (await desk.Version(again, "a")).ShouldBe(4);
@@ -135,7 +140,8 @@ public sealed class InputPositionTests(BankFixture bank)
         later.Lines("LogLost").ShouldBeEmpty();
     }
 
-    // The partition decides at a gate that the test holds, and has no room for what comes meanwhile: the consumer is paused before it, and resumed where there is nothing any more. Each command is more than may wait:
+    // The partition decides at a gate that the test holds, and has no room for what comes meanwhile: the consumer is paused before it, and
+    // resumed where there is nothing any more. Each command is more than may wait:
     // now and then the consumer was paused when the task had taken it already, and nobody resumed it.
     [Fact]
     public async Task Commands_that_are_deleted_while_a_node_runs_are_told_as_lost_and_the_next_are_decided()
@@ -143,7 +149,8 @@ public sealed class InputPositionTests(BankFixture bank)
         using var gate = new ManualResetEventSlim();
         var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         CancellationToken cancellation = Cancellation;
-        ApplicationDefinition application = EventSourcedApplication.Named(TestServers.UniqueName("gate"), "Decides when its gate is open.").With(AggregateDefinition.Define("account", new AccountState
+        ApplicationDefinition application = EventSourcedApplication.Named(TestServers.UniqueName("gate"),
+            "Decides when its gate is open.").With(AggregateDefinition.Define("account", new AccountState
         {
             Status = AccountStatus.None, Owner = "", Currency = "", Balance = 0, OverdraftLimit = 0, Credits = 0, Debits = 0,
         }).Decides<OpenAccount>((_, _) =>
@@ -151,7 +158,8 @@ public sealed class InputPositionTests(BankFixture bank)
             held.TrySetResult();
             gate.Wait(cancellation);
             return Decision.Reject("gate-was-open", "Nothing is opened here.");
-        }).Decides<Credit>((_, _) => Decision.Reject("late", "Nothing is credited here.")).Evolves<AccountOpened>((state, _) => state).Build()).Build();
+        }).Decides<Credit>((_, _) => Decision.Reject("late", "Nothing is credited here.")).Evolves<AccountOpened>((state, _) => state)
+        .Build()).Build();
         using var desk = new TopicDesk(bank.Servers, application);
         var log = new NodeLog();
         await using EventSourcedNode node = await desk.Start(log, maxWaitingBytes: 1); // a partition has room for a little more at least
@@ -170,10 +178,14 @@ public sealed class InputPositionTests(BankFixture bank)
         }
 
         // How many it has read by then is the consumer's affair.
-        (await log.Line("LogLost").WaitAsync(Cancellation)).ShouldMatch($@"^\d+ commands were deleted before they were decided, by retention or by hand: the offsets \d+ to 18 of {desk.Topics.Commands} \[0\]\.");
-        (await node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 1, "next"), Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe("late");
+        (await log.Line("LogLost").WaitAsync(Cancellation)).ShouldMatch(
+            @"^\d+ commands were deleted before they were decided, by retention or by hand: "
+                + $@"the offsets \d+ to 18 of {desk.Topics.Commands} \[0\]\.");
+        (await node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 1, "next"),
+            Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe("late");
         log.Lines("LogLost").Count.ShouldBe(1);
     }
 
-    private static IEnumerable<CommandEnvelope> Many(Func<CommandEnvelope> command, int count) => Enumerable.Range(0, count).Select(_ => command());
+    private static IEnumerable<CommandEnvelope> Many(Func<CommandEnvelope> command, int count) =>
+        Enumerable.Range(0, count).Select(_ => command());
 }

@@ -15,7 +15,8 @@ namespace KafkaEventSourcing.Integration.Tests;
 /// <summary>Topics whose configs somebody changes while a node serves on them.</summary>
 public sealed class LiveTopicConfigTests(BankFixture bank)
 {
-    private readonly ApplicationDefinition _application = EventSourcedApplication.Named(TestServers.UniqueName("configs"), "A bank of a test.").With(Account.Definition).Build();
+    private readonly ApplicationDefinition _application = EventSourcedApplication.Named(TestServers.UniqueName("configs"),
+        "A bank of a test.").With(Account.Definition).Build();
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -31,7 +32,8 @@ public sealed class LiveTopicConfigTests(BankFixture bank)
     [InlineData("dead-letters", "retention.ms", "604800000", "-1")]
     [InlineData("snapshots", "cleanup.policy", "delete", "compact")]
     [InlineData("commands", "cleanup.policy", "compact", "delete")]
-    public async Task Config_that_loses_data_makes_a_node_degraded_and_the_next_start_is_refused_until_it_is_mended(string topic, string config, string losing, string safe)
+    public async Task Config_that_loses_data_makes_a_node_degraded_and_the_next_start_is_refused_until_it_is_mended(
+        string topic, string config, string losing, string safe)
     {
         string name = $"{_application.Name}.{Account.Definition.Name}.{topic}";
         var log = new NodeLog();
@@ -44,7 +46,8 @@ public sealed class LiveTopicConfigTests(BankFixture bank)
         told.Reason!.ShouldContain($"{name}: {config} is {losing}");
         node.IsReady.ShouldBeTrue();
         (await node.SendAsync(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-        (await Should.ThrowAsync<InvalidInputException>(Start(bank.Servers.Addresses, NullLoggerFactory.Instance, "another"))).Message.ShouldContain($"{name}: {config} is {losing}");
+        (await Should.ThrowAsync<InvalidInputException>(Start(bank.Servers.Addresses, NullLoggerFactory.Instance, "another"))).Message
+            .ShouldContain($"{name}: {config} is {losing}");
 
         await Set(bank.Servers.Addresses, name, config, safe);
         await log.Line("LogMended").WaitAsync(Cancellation);
@@ -54,16 +57,21 @@ public sealed class LiveTopicConfigTests(BankFixture bank)
         next.Completion.IsCompleted.ShouldBeFalse();
     }
 
-    // Compaction keeps the last event of each aggregate alone: what is folded of that is no state.
+    // Compaction keeps the last event of each aggregate alone: what is folded of that is not a state.
     [Fact]
     public async Task Events_that_compaction_took_under_a_node_are_never_folded_around()
     {
         await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(
-            new EmbeddedKafkaOptions { DataDirectory = Path.Combine(Data, "kafka"), CleanInterval = TimeSpan.FromMilliseconds(100) }, NullLoggerFactory.Instance, cancellationToken: Cancellation);
-        ServerAddresses addresses = bank.Servers.Addresses with { Kafka = kafka.BootstrapServers, KafkaSettings = new Dictionary<string, string>() };
+            new EmbeddedKafkaOptions { DataDirectory = Path.Combine(Data, "kafka"), CleanInterval = TimeSpan.FromMilliseconds(100) },
+            NullLoggerFactory.Instance, cancellationToken: Cancellation);
+        ServerAddresses addresses = bank.Servers.Addresses with
+        {
+            Kafka = kafka.BootstrapServers, KafkaSettings = new Dictionary<string, string>(),
+        };
         await using (EventSourcedNode node = await Start(addresses, NullLoggerFactory.Instance))
         {
-            foreach ((string config, string value) in ((string, string)[])[("segment.ms", "1"), ("min.cleanable.dirty.ratio", "0"), ("cleanup.policy", "compact")])
+            foreach ((string config, string value) in ((string, string)[])[("segment.ms", "1"), ("min.cleanable.dirty.ratio", "0"),
+                ("cleanup.policy", "compact")])
                 await Set(addresses, Topics.Events, config, value);
             await node.SendAsync(Movement.Open("a"), Cancellation);
             for (int i = 0; i < 20; i++)
@@ -77,7 +85,8 @@ public sealed class LiveTopicConfigTests(BankFixture bank)
 
         Directory.Delete(Path.Combine(Data, "node"), recursive: true);
         await using EventSourcedNode again = await Start(addresses, NullLoggerFactory.Instance, acceptsLoss: true);
-        AggregateParkedException parked = await Should.ThrowAsync<AggregateParkedException>(async () => await again.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation));
+        AggregateParkedException parked = await Should.ThrowAsync<AggregateParkedException>(async () =>
+            await again.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation));
         parked.Message.ShouldContain("; 1 was due");
         (await again.SendAsync(Movement.Open("b"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
     }
@@ -92,7 +101,8 @@ public sealed class LiveTopicConfigTests(BankFixture bank)
 
     private int CommittedEvents(ServerAddresses addresses)
     {
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(addresses.KafkaConnection.BoundedReader("test")).Build();
+        using IConsumer<byte[], byte[]> consumer =
+            new ConsumerBuilder<byte[], byte[]>(addresses.KafkaConnection.BoundedReader("test")).Build();
         consumer.Assign(new TopicPartitionOffset(Topics.Events, 0, Offset.Beginning));
         int count = 0;
         while (consumer.Consume(Cancellation) is { IsPartitionEOF: false })
@@ -100,19 +110,27 @@ public sealed class LiveTopicConfigTests(BankFixture bank)
         return count;
     }
 
-    private Task<EventSourcedNode> Start(ServerAddresses addresses, ILoggerFactory loggers, string folder = "node", bool acceptsLoss = false) => EventSourcedNode.StartAsync(
-        _application, addresses, new KafkaEventSourcingOptions { DataDirectory = Path.Combine(Data, folder), Partitions = 1, AcceptDataLoss = acceptsLoss }, loggers, new HastyClock(), Cancellation);
+    private Task<EventSourcedNode> Start(ServerAddresses addresses, ILoggerFactory loggers, string folder = "node",
+        bool acceptsLoss = false) => EventSourcedNode.StartAsync(
+        _application, addresses, new KafkaEventSourcingOptions
+        {
+            DataDirectory = Path.Combine(Data, folder),
+            Partitions = 1,
+            AcceptDataLoss = acceptsLoss,
+        }, loggers, new HastyClock(), Cancellation);
 
     /// <summary>What is done every minute is done ten times a second.</summary>
     private sealed class HastyClock : TimeProvider
     {
         private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(100);
 
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new HastyTimer(base.CreateTimer(callback, state, dueTime, period));
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            new HastyTimer(base.CreateTimer(callback, state, dueTime, period));
 
         private sealed class HastyTimer(ITimer timer) : ITimer
         {
-            public bool Change(TimeSpan dueTime, TimeSpan period) => period == TimeSpan.FromMinutes(1) ? timer.Change(Soon, Soon) : timer.Change(dueTime, period);
+            public bool Change(TimeSpan dueTime, TimeSpan period) =>
+                period == TimeSpan.FromMinutes(1) ? timer.Change(Soon, Soon) : timer.Change(dueTime, period);
 
             public void Dispose() => timer.Dispose();
 

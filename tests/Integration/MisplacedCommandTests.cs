@@ -31,7 +31,8 @@ public sealed class MisplacedCommandTests(BankFixture bank)
 
         List<(int Partition, CommandReply Reply)> replies = desk.Replies(Partitions, count: Partitions);
         replies.Select(r => (r.Partition, r.Reply.CommandId, r.Reply.Outcome, r.Reply.Version)).OrderBy(r => r.Partition)
-            .ShouldBe(Enumerable.Range(0, Partitions).Select(p => (p, "once", ReplyOutcome.Accepted, 1L))); // each at the partition where its command lay
+            // each at the partition where its command lay
+            .ShouldBe(Enumerable.Range(0, Partitions).Select(p => (p, "once", ReplyOutcome.Accepted, 1L)));
         replies.Count(r => !r.Reply.Duplicate).ShouldBe(1);
         (await Events(node)).ShouldBe([(Right, 1L, "once")]);
         desk.Letters(Partitions).ShouldBeEmpty();
@@ -55,9 +56,13 @@ public sealed class MisplacedCommandTests(BankFixture bank)
         events.ShouldAllBe(e => e.Partition == Right);
         events.Select(e => e.Version).ShouldBe(Enumerable.Range(1, Partitions + 20).Select(v => (long)v));
         events.Select(e => e.Command).Where(c => c.StartsWith('c')).ShouldBe(Enumerable.Range(0, 20).Select(i => $"c{i:00}"));
-        events.Select(e => e.Command).Where(c => !c.StartsWith('c')).Order(StringComparer.Ordinal).Select(c => (c.StartsWith(desk.Topics.Commands, StringComparison.Ordinal), string.Join('-', c.Split('-')[^2..]))).ShouldBe(Enumerable.Range(0, Partitions).Select(p => (true, $"{p}-0")), ignoreOrder: true);
+        events.Select(e => e.Command).Where(c => !c.StartsWith('c')).Order(StringComparer.Ordinal).Select(c =>
+            (c.StartsWith(desk.Topics.Commands, StringComparison.Ordinal), string.Join('-', c.Split('-')[^2..]))).ShouldBe(
+                Enumerable.Range(0, Partitions).Select(p => (true, $"{p}-0")), ignoreOrder: true);
         // Sent again under the id that its place gave it, at the direct door: the first outcome.
-        (await node.SendAsync(Movement.Credit(Account, 5, events.First(e => e.Command.EndsWith($"-{wrong}-0", StringComparison.Ordinal)).Command), Cancellation)).IsDuplicate.ShouldBeTrue();
+        (await node.SendAsync(Movement.Credit(Account, 5,
+            events.First(e => e.Command.EndsWith($"-{wrong}-0", StringComparison.Ordinal)).Command), Cancellation)).IsDuplicate
+            .ShouldBeTrue();
     }
 
     [Fact]
@@ -68,7 +73,8 @@ public sealed class MisplacedCommandTests(BankFixture bank)
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
         await desk.ProduceAt((Right + 1) % Partitions, Account, [1, 2, 3], ("ce_id", "poison"));
         (int partition, CommandReply reply) = desk.Replies(Partitions, count: 1).Single();
-        (partition, reply.CommandId, reply.Outcome, reply.Code).ShouldBe(((Right + 1) % Partitions, "poison", ReplyOutcome.Parked, "not-avro"));
+        (partition, reply.CommandId, reply.Outcome, reply.Code).ShouldBe(
+            ((Right + 1) % Partitions, "poison", ReplyOutcome.Parked, "not-avro"));
         desk.Letters(Partitions).Select(l => (l.Partition, l.AggregateId.Value, l.Cause)).ShouldBe([(Right, Account, "not-avro")]);
         await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit(Account, 1), Cancellation));
     }
@@ -86,19 +92,22 @@ public sealed class MisplacedCommandTests(BankFixture bank)
         await desk.ProduceAt(wrong, Account, new byte[largestBatch - around]);
         byte[] value = await desk.Encode(Movement.Credit(Account, 5).Payload);
         await desk.ProduceAt(wrong, Account, value, ("ce_id", "behind"));
-        desk.Replies(Partitions, count: 2).Select(r => (r.Reply.Outcome, r.Reply.Code)).ShouldBe([(ReplyOutcome.Parked, "misplaced-command"), (ReplyOutcome.Accepted, null)], ignoreOrder: true);
+        desk.Replies(Partitions, count: 2).Select(r => (r.Reply.Outcome, r.Reply.Code)).ShouldBe(
+            [(ReplyOutcome.Parked, "misplaced-command"), (ReplyOutcome.Accepted, null)], ignoreOrder: true);
         desk.Letters(Partitions).Select(l => (l.Partition, l.Cause)).ShouldBe([(wrong, "misplaced-command")]);
         (await Events(node)).ShouldBe([(Right, 1L, "behind")]);
     }
 
     private Task<EventSourcedNode> Start(string name)
     {
-        ApplicationDefinition application = EventSourcedApplication.Named(name, "Takes credits.").With(AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
+        ApplicationDefinition application = EventSourcedApplication.Named(name, "Takes credits.")
+            .With(AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
             .Decides<Credit>((_, credit) => Decision.Accept(ParkedCommandTests.Credited(credit.Amount)))
             .Evolves<AccountCredited>((state, credited) => state with { Balance = state.Balance + credited.Amount })
             .Build()).Build();
         var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, name), Partitions = Partitions };
-        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System,
+            Cancellation);
     }
 
     private static async Task<List<(int Partition, long Version, string Command)>> Events(EventSourcedNode node)

@@ -10,7 +10,8 @@ namespace KafkaEventSourcing.Integration.Tests;
 /// <summary>Events and snapshots on another partition than that of their key, as code of before and other writers have left them.</summary>
 public sealed class MisplacedEventTests(BankFixture bank)
 {
-    private static readonly string Other = Enumerable.Range(0, 100).Select(i => $"other-{i}").First(o => DeadLetterDesk.PartitionOf(o) != DeadLetterDesk.PartitionOf("a"));
+    private static readonly string Other = Enumerable.Range(0, 100).Select(i => $"other-{i}").First(o =>
+        DeadLetterDesk.PartitionOf(o) != DeadLetterDesk.PartitionOf("a"));
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -43,7 +44,8 @@ public sealed class MisplacedEventTests(BankFixture bank)
             string reason = halted.Aggregates[0].Processor.HaltedPartitions[1 - right];
             reason.ShouldContain($"{topic} {1 - right}@{offset} of 'a'");
             reason.ShouldContain($"discard {name}.account --misplaced");
-            (await halted.SendAsync(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(5 + start);
+            (await halted.SendAsync(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version
+                .ShouldBe(5 + start);
         }
 
         var told = new List<string>();
@@ -51,7 +53,8 @@ public sealed class MisplacedEventTests(BankFixture bank)
             .Discard("Ada", "a test", r => told.Add($"{r.Topic} {r.Partition.Value}@{r.Offset.Value}"), TimeProvider.System, Cancellation);
         (events, snapshots).ShouldBe(suffix == "events" ? (1, 0) : (0, 1));
         told.ShouldBe([$"{topic} {1 - right}@{offset}"]);
-        new MisplacedRecords(bank.Servers.Addresses.KafkaConnection, desk.Topics).Discard("Ada", "a test", _ => { }, TimeProvider.System, Cancellation).ShouldBe((0, 0));
+        new MisplacedRecords(bank.Servers.Addresses.KafkaConnection, desk.Topics).Discard("Ada", "a test", _ => { }, TimeProvider.System,
+            Cancellation).ShouldBe((0, 0));
 
         await using EventSourcedNode again = await Start(name, data);
         again.Aggregates[0].Processor.HaltedPartitions.ShouldBeEmpty();
@@ -71,15 +74,21 @@ public sealed class MisplacedEventTests(BankFixture bank)
             record = consumer.Consume(Cancellation);
         while (Encoding.UTF8.GetString(record.Message.Key) != key);
         using IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(kafka.Producer()).Build();
-        return producer.ProduceAsync(to, new Message<byte[], byte[]> { Key = record.Message.Key, Value = record.Message.Value, Headers = record.Message.Headers }, Cancellation).GetAwaiter().GetResult().Offset.Value;
+        return producer.ProduceAsync(to, new Message<byte[], byte[]>
+        {
+            Key = record.Message.Key, Value = record.Message.Value, Headers = record.Message.Headers,
+        }, Cancellation).GetAwaiter().GetResult().Offset.Value;
     }
 
     private Task<EventSourcedNode> Start(string name, string data)
     {
-        ApplicationDefinition application = EventSourcedApplication.Named(name, "Takes credits.").With(AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
+        ApplicationDefinition application = EventSourcedApplication.Named(name, "Takes credits.")
+            .With(AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
             .Decides<Credit>((_, credit) => Decision.Accept(ParkedCommandTests.Credited(credit.Amount)))
             .Evolves<AccountCredited>((state, credited) => state with { Balance = state.Balance + credited.Amount })
             .Build()).Build();
-        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = 2 }, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses,
+            new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = 2 }, NullLoggerFactory.Instance,
+            TimeProvider.System, Cancellation);
     }
 }

@@ -11,10 +11,24 @@ internal static class Movement
         Of(account, $"open-{account}", new OpenAccount { Owner = "Ada", Currency = "EUR", OverdraftLimit = limit, OpenedOn = Day });
 
     public static CommandEnvelope Credit(string account, long amount, string? id = null) =>
-        Of(account, id, new Credit { Amount = amount, Currency = "EUR", BookedOn = Day, Operation = Operation.CashDeposit, Category = Category.None });
+        Of(account, id, new Credit
+        {
+            Amount = amount,
+            Currency = "EUR",
+            BookedOn = Day,
+            Operation = Operation.CashDeposit,
+            Category = Category.None,
+        });
 
     public static CommandEnvelope Debit(string account, long amount, string? id = null) =>
-        Of(account, id, new Debit { Amount = amount, Currency = "EUR", BookedOn = Day, Operation = Operation.CashWithdrawal, Category = Category.None });
+        Of(account, id, new Debit
+        {
+            Amount = amount,
+            Currency = "EUR",
+            BookedOn = Day,
+            Operation = Operation.CashWithdrawal,
+            Category = Category.None,
+        });
 
     private static CommandEnvelope Of(string account, string? id, object payload) =>
         new(AggregateId.Parse(account), id is null ? CommandId.New(TimeProvider.System) : CommandId.Parse(id), payload);

@@ -55,7 +55,8 @@ public sealed class MovingNodesTests(BankFixture bank)
             await nodes.Start(name, isStatic: true, Cancellation);
         IReadOnlyDictionary<int, string> before = await nodes.AllServing(Cancellation);
         OwnerDirectory directory = nodes.Running[0].Part.Owners;
-        Dictionary<int, long> generations = before.Where(o => o.Value != "two").ToDictionary(o => o.Key, o => directory.Find(o.Key)!.Generation);
+        Dictionary<int, long> generations = before.Where(o => o.Value != "two").ToDictionary(o => o.Key,
+            o => directory.Find(o.Key)!.Generation);
         before.Values.ShouldContain("two");
 
         await nodes.Stop(nodes.Running[1]);
@@ -104,7 +105,9 @@ public sealed class MovingNodesTests(BankFixture bank)
                 if (random.Next(4) == 0)
                     await Read(random, caller, account);
                 else
-                    await Send(random, caller, random.Next(3) == 0 ? Movement.Debit(account, random.Next(1, 200), $"{caller}-{call}") : Movement.Credit(account, random.Next(1, 100), $"{caller}-{call}"));
+                    await Send(random, caller, random.Next(3) == 0
+                        ? Movement.Debit(account, random.Next(1, 200), $"{caller}-{call}")
+                        : Movement.Credit(account, random.Next(1, 100), $"{caller}-{call}"));
                 Count();
             }
         }
@@ -136,7 +139,9 @@ public sealed class MovingNodesTests(BankFixture bank)
             while (true)
             {
                 BankNode at = Any(random);
-                ICommandClient door = random.Next(3) == 0 ? history.Record(at.Part.CommandTopic, $"caller {caller}, topic at {at.Name}") : history.Record(at.Node, $"caller {caller}, direct at {at.Name}");
+                ICommandClient door = random.Next(3) == 0
+                    ? history.Record(at.Part.CommandTopic, $"caller {caller}, topic at {at.Name}")
+                    : history.Record(at.Node, $"caller {caller}, direct at {at.Name}");
                 try
                 {
                     await door.SendAsync(command, Cancellation);
@@ -156,7 +161,8 @@ public sealed class MovingNodesTests(BankFixture bank)
             BankNode at = Any(random);
             try
             {
-                await history.Record(at.Part.Reads, $"caller {caller}, read at {at.Name}").ReadAsync(AggregateId.Parse(account), Cancellation);
+                await history.Record(at.Part.Reads, $"caller {caller}, read at {at.Name}").ReadAsync(AggregateId.Parse(account),
+                    Cancellation);
             }
             catch (Exception unknown) when (unknown is AggregateUnavailableException or ObjectDisposedException)
             {

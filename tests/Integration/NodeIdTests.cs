@@ -31,7 +31,8 @@ public sealed class NodeIdTests(BankFixture bank)
         {
             while (!Volatile.Read(ref ended))
             {
-                (await node.Part.CommandTopic.SendAsync(Movement.Credit(account, 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+                (await node.Part.CommandTopic.SendAsync(Movement.Credit(account, 1),
+                    Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
                 Interlocked.Increment(ref sent[n]);
             }
         }, Cancellation))];
@@ -63,14 +64,22 @@ public sealed class NodeIdTests(BankFixture bank)
     {
         await using var nodes = new BankNodes(bank.Servers, Partitions, SessionTimeout) { MayEnd = true };
         EventSourcedNode one = (await nodes.Start("one", isStatic: true, Cancellation)).Node;
-        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, nodes.Application.Name, "twin"), Partitions = Partitions, NodeId = "one", SessionTimeout = SessionTimeout };
-        Task<EventSourcedNode> starting = EventSourcedNode.StartAsync(nodes.Application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        var options = new KafkaEventSourcingOptions
+        {
+            DataDirectory = Path.Combine(bank.Servers.Folder, nodes.Application.Name, "twin"),
+            Partitions = Partitions,
+            NodeId = "one",
+            SessionTimeout = SessionTimeout,
+        };
+        Task<EventSourcedNode> starting = EventSourcedNode.StartAsync(nodes.Application, bank.Servers.Addresses, options,
+            NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
         Task twinEnds = Task.Run(async () => await (await starting).Completion, Cancellation);
 
         Task first = await Task.WhenAny(one.Completion, twinEnds).WaitAsync(Cancellation);
 
         await Should.ThrowAsync<Exception>(first);
-        DuplicateNodeException said = first.Exception!.Flatten().InnerExceptions.OfType<DuplicateNodeException>().ShouldHaveSingleItem(first.Exception.ToString());
+        DuplicateNodeException said = first.Exception!.Flatten().InnerExceptions.OfType<DuplicateNodeException>().ShouldHaveSingleItem(
+            first.Exception.ToString());
         said.GetBaseException().ShouldBeAssignableTo<KafkaException>();
         said.Message.ShouldContain("--node-id");
         said.NodeId.ShouldBe("one");
@@ -92,7 +101,8 @@ public sealed class NodeIdTests(BankFixture bank)
             EnableAutoCommit = false,
         };
         bool assigned = false;
-        using IConsumer<byte[], byte[]> other = new ConsumerBuilder<byte[], byte[]>(config).SetPartitionsAssignedHandler((_, _) => assigned = true).Build();
+        using IConsumer<byte[], byte[]> other = new ConsumerBuilder<byte[], byte[]>(config).SetPartitionsAssignedHandler((_, _) =>
+            assigned = true).Build();
         other.Subscribe(topics.Commands);
         await Task.Run(() =>
         {

@@ -13,7 +13,8 @@ internal sealed class NodeLog : ILoggerFactory, ILogger
     public IReadOnlyList<string> Lines(string name) => [.. _lines.Where(l => l.Event == name).Select(l => l.Line)];
 
     /// <summary>The first line of the log message method <paramref name="name"/>, as soon as it comes.</summary>
-    public Task<string> Line(string name) => _awaited.GetOrAdd(name, _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+    public Task<string> Line(string name) => _awaited.GetOrAdd(name,
+        _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
     public ILogger CreateLogger(string categoryName) => this;
 
@@ -24,13 +25,15 @@ internal sealed class NodeLog : ILoggerFactory, ILogger
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         if (eventId.Name is not { } name)
             return;
         string line = formatter(state, exception);
         _lines.Enqueue((name, logLevel, line));
-        _awaited.GetOrAdd(name, _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult(line);
+        _awaited.GetOrAdd(name, _ => new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously))
+            .TrySetResult(line);
     }
 
     public void Dispose()

@@ -24,12 +24,15 @@ public sealed class ParkedCommandTests(BankFixture bank)
         await desk.Produce("a", Poison, ("ce_id", "poison"), ("x-own", "kept"));
 
         // The command topic is in order: what is answered behind the poison has seen it.
-        AggregateParkedException queued = await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 10, "behind"), Cancellation));
+        AggregateParkedException queued = await Should.ThrowAsync<AggregateParkedException>(
+            node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 10, "behind"), Cancellation));
         (queued.AggregateId.Value, queued.Cause, queued.IsQueued).ShouldBe(("a", "not-avro", true));
-        AggregateParkedException direct = await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 20, "direct"), Cancellation));
+        AggregateParkedException direct = await Should.ThrowAsync<AggregateParkedException>(
+            node.SendAsync(Movement.Credit("a", 20, "direct"), Cancellation));
         (direct.AggregateId.Value, direct.Cause, direct.IsQueued).ShouldBe(("a", "not-avro", false));
         // What waits already is not refused: whoever sent it under another id then could have it twice.
-        AggregateParkedException waiting = await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 10, "behind"), Cancellation));
+        AggregateParkedException waiting = await Should.ThrowAsync<AggregateParkedException>(
+            node.SendAsync(Movement.Credit("a", 10, "behind"), Cancellation));
         waiting.IsQueued.ShouldBeTrue();
         waiting.Message.ShouldContain("is kept in its place");
         (await node.SendAsync(Movement.Credit("a", 5, "before"), Cancellation)).IsDuplicate.ShouldBeTrue();
@@ -44,7 +47,8 @@ public sealed class ParkedCommandTests(BankFixture bank)
         ConsumeResult<byte[], byte[]> original = DeadLetterFormat.OriginalOf(desk.Fetch(letters[0]));
         original.Message.Key.ShouldBe("a"u8.ToArray());
         original.Message.Value.ShouldBe(Poison);
-        original.Message.Headers.Select(h => (h.Key, Encoding.UTF8.GetString(h.GetValueBytes()))).ShouldBe([("ce_id", "poison"), ("x-own", "kept")]);
+        original.Message.Headers.Select(h => (h.Key, Encoding.UTF8.GetString(h.GetValueBytes()))).ShouldBe(
+            [("ce_id", "poison"), ("x-own", "kept")]);
         original.Offset.Value.ShouldBe(letters[0].OriginOffset);
     }
 
@@ -63,26 +67,31 @@ public sealed class ParkedCommandTests(BankFixture bank)
             await desk.Post(Movement.Credit("a", 10, "c1"));
             await desk.Post(Movement.Debit("a", 10, "d1")); // only after c1 is there something to take
             await desk.Post(Movement.Debit("a", 10, "d2"));
-            await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 7, "c2"), Cancellation));
+            await Should.ThrowAsync<AggregateParkedException>(
+                node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 7, "c2"), Cancellation));
         }
 
         if (deleteStores)
             Directory.Delete(data, recursive: true);
         await using EventSourcedNode restarted = await bank.Servers.StartNodeAsync(application, data, Cancellation);
-        (await Should.ThrowAsync<AggregateParkedException>(restarted.SendAsync(Movement.Credit("a", 1), Cancellation))).Cause.ShouldBe("not-avro");
-        (await Should.ThrowAsync<AggregateParkedException>(restarted.SendAsync(Movement.Credit("a", 10, "c1"), Cancellation))).IsQueued.ShouldBeTrue();
+        (await Should.ThrowAsync<AggregateParkedException>(restarted.SendAsync(Movement.Credit("a", 1), Cancellation))).Cause.ShouldBe(
+            "not-avro");
+        (await Should.ThrowAsync<AggregateParkedException>(restarted.SendAsync(Movement.Credit("a", 10, "c1"), Cancellation))).IsQueued
+            .ShouldBeTrue();
 
         CommandReply still = desk.Retry("a");
         (still.Outcome, still.Code, still.Details["left"]).ShouldBe((ReplyOutcome.Rejected, "still-parked", "5"));
         DeadLetter poison = desk.Letters().First(l => !l.IsQueued);
         desk.Discard("a", poison.Offset).Outcome.ShouldBe(ReplyOutcome.Accepted);
-        await Should.ThrowAsync<AggregateParkedException>(restarted.SendAsync(Movement.Credit("a", 1), Cancellation)); // what waits comes first
+        // what waits comes first
+        await Should.ThrowAsync<AggregateParkedException>(restarted.SendAsync(Movement.Credit("a", 1), Cancellation));
         CommandReply done = desk.Retry("a");
         (done.Outcome, done.Details["settled"], done.Details["left"]).ShouldBe((ReplyOutcome.Accepted, "4", "0"));
 
         (await Movements(restarted, "a")).ShouldBe(["c1 10", "d1 -10", "c2 7"]); // d2 was rejected: nothing left to take
         desk.Letters().ShouldBeEmpty();
-        desk.Letters(withResolved: true).Select(l => l.Resolution!.IsDiscarded ? $"discarded: {l.Resolution.Reason}" : l.Resolution.Outcome).ShouldBe(["discarded: a test", "Accepted", "Accepted", "Rejected", "Accepted"]);
+        desk.Letters(withResolved: true).Select(l => l.Resolution!.IsDiscarded ? $"discarded: {l.Resolution.Reason}" : l.Resolution.Outcome)
+            .ShouldBe(["discarded: a test", "Accepted", "Accepted", "Rejected", "Accepted"]);
         foreach (string id in (string[])["c1", "c2"])
             (await restarted.SendAsync(Movement.Credit("a", id == "c1" ? 10 : 7, id), Cancellation)).IsDuplicate.ShouldBeTrue(id);
         (await restarted.SendAsync(Movement.Credit("a", 1, "after"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
@@ -98,10 +107,12 @@ public sealed class ParkedCommandTests(BankFixture bank)
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
         await node.SendAsync(Movement.Open("a"), Cancellation);
         await desk.Produce("a", Poison);
-        await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 10, "c1"), Cancellation));
+        await Should.ThrowAsync<AggregateParkedException>(
+            node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 10, "c1"), Cancellation));
         desk.Discard("a").Details["settled"].ShouldBe("2");
         (await node.SendAsync(Movement.Credit("a", 10, "c1"), Cancellation)).IsDuplicate.ShouldBeFalse(); // a discarded id may be sent anew
-        desk.Letters(withResolved: true).ShouldAllBe(l => l.Resolution!.IsDiscarded && l.Resolution.By == "Ada" && l.Resolution.Reason == "a test");
+        desk.Letters(withResolved: true).ShouldAllBe(l =>
+            l.Resolution!.IsDiscarded && l.Resolution.By == "Ada" && l.Resolution.Reason == "a test");
     }
 
     [Fact]
@@ -113,21 +124,36 @@ public sealed class ParkedCommandTests(BankFixture bank)
         await node.SendAsync(Movement.Open("a"), Cancellation);
 
         // A producer was quicker than the registration of its schema.
-        string older = Avro.AvroRecordType.Of<Credit>().SchemaJson.Replace("Minor units of the currency; positive.", Guid.CreateVersion7().ToString(), StringComparison.Ordinal);
-        using var registry = new Confluent.SchemaRegistry.CachedSchemaRegistryClient(new Confluent.SchemaRegistry.SchemaRegistryConfig { Url = bank.Servers.Addresses.Registry });
-        int last = await registry.RegisterSchemaAsync($"{application.Name}-probe", new Confluent.SchemaRegistry.Schema("{\"type\":\"record\",\"name\":\"" + application.Name.Replace('-', '_') + "\",\"fields\":[]}", Confluent.SchemaRegistry.SchemaType.Avro));
+        string older = Avro.AvroRecordType.Of<Credit>().SchemaJson.Replace("Minor units of the currency; positive.",
+            Guid.CreateVersion7().ToString(), StringComparison.Ordinal);
+        using var registry = new Confluent.SchemaRegistry.CachedSchemaRegistryClient(
+            new Confluent.SchemaRegistry.SchemaRegistryConfig { Url = bank.Servers.Addresses.Registry });
+        int last = await registry.RegisterSchemaAsync($"{application.Name}-probe",
+            new Confluent.SchemaRegistry.Schema("{\"type\":\"record\",\"name\":\"" + application.Name.Replace('-', '_')
+                + "\",\"fields\":[]}", Confluent.SchemaRegistry.SchemaType.Avro));
         int early = last + 10_000;
-        byte[] value = [0, (byte)(early >> 24), (byte)(early >> 16), (byte)(early >> 8), (byte)early, .. Encode(new Credit { Amount = 3, Currency = "EUR", BookedOn = new DateOnly(2026, 1, 1), Operation = Operation.CashDeposit, Category = Category.None })];
+        byte[] value = [0, (byte)(early >> 24), (byte)(early >> 16), (byte)(early >> 8), (byte)early,
+            .. Encode(new Credit
+            {
+                Amount = 3,
+                Currency = "EUR",
+                BookedOn = new DateOnly(2026, 1, 1),
+                Operation = Operation.CashDeposit,
+                Category = Category.None,
+            })];
         await desk.Produce("a", value, ("ce_id", "early"));
-        (await Should.ThrowAsync<AggregateParkedException>(node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 4, "behind"), Cancellation))).Cause.ShouldBe("unknown-schema");
+        (await Should.ThrowAsync<AggregateParkedException>(
+            node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 4, "behind"), Cancellation))).Cause.ShouldBe("unknown-schema");
         desk.Retry("a").Code.ShouldBe("still-parked");
 
         using var http = new HttpClient();
         string body = System.Text.Json.JsonSerializer.Serialize(new { schema = older, schemaType = "AVRO", id = early, version = 1 });
         string subject = $"{bank.Servers.Addresses.Registry}/subjects/{application.Name}-late";
-        HttpResponseMessage mode = await http.PutAsync($"{bank.Servers.Addresses.Registry}/mode/{application.Name}-late", new StringContent("{\"mode\":\"IMPORT\"}", Encoding.UTF8, "application/vnd.schemaregistry.v1+json"), Cancellation);
+        HttpResponseMessage mode = await http.PutAsync($"{bank.Servers.Addresses.Registry}/mode/{application.Name}-late",
+            new StringContent("{\"mode\":\"IMPORT\"}", Encoding.UTF8, "application/vnd.schemaregistry.v1+json"), Cancellation);
         mode.EnsureSuccessStatusCode();
-        (await http.PostAsync($"{subject}/versions", new StringContent(body, Encoding.UTF8, "application/vnd.schemaregistry.v1+json"), Cancellation)).EnsureSuccessStatusCode();
+        (await http.PostAsync($"{subject}/versions", new StringContent(body, Encoding.UTF8, "application/vnd.schemaregistry.v1+json"),
+            Cancellation)).EnsureSuccessStatusCode();
         desk.Retry("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
         (await Movements(node, "a")).ShouldBe(["early 3", "behind 4"]);
     }
@@ -150,25 +176,37 @@ public sealed class ParkedCommandTests(BankFixture bank)
     [Fact]
     public async Task Command_whose_decision_fails_parks_nothing()
     {
-        ApplicationDefinition application = EventSourcedApplication.Named(Testing.TestServers.UniqueName("faulty"), "Fails on purpose.").With(AggregateDefinition.Define("account", InitialState())
-            .Decides<Credit>((_, credit) => credit.Amount == 13 ? throw new InvalidOperationException("thirteen") : Decision.Accept(Credited(credit.Amount)))
+        ApplicationDefinition application = EventSourcedApplication.Named(Testing.TestServers.UniqueName("faulty"), "Fails on purpose.")
+            .With(AggregateDefinition.Define("account", InitialState())
+            .Decides<Credit>((_, credit) =>
+                credit.Amount == 13 ? throw new InvalidOperationException("thirteen") : Decision.Accept(Credited(credit.Amount)))
             .Evolves<AccountCredited>((state, credited) => state with { Balance = state.Balance + credited.Amount })
             .Build()).Build();
         await using EventSourcedNode node = await bank.Servers.StartNodeAsync(application, null, Cancellation);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, application.Name);
         foreach (ICommandClient door in (ICommandClient[])[node, node.Aggregates[0].CommandTopic])
         {
-            (await door.SendAsync(Movement.Credit("a", 13), Cancellation)).ShouldBeOfType<CommandResult.Faulted>().Code.ShouldBe("decide-failed");
+            (await door.SendAsync(Movement.Credit("a", 13), Cancellation)).ShouldBeOfType<CommandResult.Faulted>().Code.ShouldBe(
+                "decide-failed");
             (await door.SendAsync(Movement.Credit("a", 1), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         }
 
         desk.Letters(withResolved: true).ShouldBeEmpty();
     }
 
-    internal static AccountState InitialState() => new() { Status = AccountStatus.Open, Owner = "", Currency = "CZK", Balance = 0, OverdraftLimit = 0, Credits = 0, Debits = 0 };
+    internal static AccountState InitialState() =>
+        new() { Status = AccountStatus.Open, Owner = "", Currency = "CZK", Balance = 0, OverdraftLimit = 0, Credits = 0, Debits = 0 };
 
     internal static AccountCredited Credited(long amount) =>
-        new() { Amount = amount, Currency = "CZK", BookedOn = new DateOnly(2026, 1, 1), Operation = Operation.CashDeposit, Category = Category.None, BalanceAfter = 0 };
+        new()
+        {
+            Amount = amount,
+            Currency = "CZK",
+            BookedOn = new DateOnly(2026, 1, 1),
+            Operation = Operation.CashDeposit,
+            Category = Category.None,
+            BalanceAfter = 0,
+        };
 
     private static byte[] Encode(Avro.IAvroRecord value)
     {

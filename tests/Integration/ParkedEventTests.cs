@@ -25,7 +25,8 @@ public sealed class ParkedEventTests(BankFixture bank)
         string name = Testing.TestServers.UniqueName("fold");
         string data = Path.Combine(bank.Servers.Folder, name);
         using var desk = new DeadLetterDesk(bank.Servers.Addresses, name);
-        await using (EventSourcedNode sound = await Start(name, data, fails: false, barrierEvents: 1_000)) // no snapshot may save the account from being folded
+        // no snapshot may save the account from being folded
+        await using (EventSourcedNode sound = await Start(name, data, fails: false, barrierEvents: 1_000))
         {
             foreach ((string account, long amount) in ((string, long)[])[("a", 1), ("a", Unlucky), ("a", 2), ("b", 4)])
                 (await sound.SendAsync(Movement.Credit(account, amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
@@ -35,11 +36,13 @@ public sealed class ParkedEventTests(BankFixture bank)
         for (int start = 0; start < 2; start++)
         {
             await using EventSourcedNode failing = await Start(name, data, fails: true);
-            AggregateParkedException read = await Should.ThrowAsync<AggregateParkedException>(async () => await failing.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation));
+            AggregateParkedException read = await Should.ThrowAsync<AggregateParkedException>(async () =>
+                await failing.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation));
             (read.Cause, read.IsQueued).ShouldBe(("unfoldable-event", false));
             read.Message.ShouldContain("thirteen");
             await Should.ThrowAsync<AggregateParkedException>(failing.SendAsync(Movement.Credit("a", 100), Cancellation));
-            (await Should.ThrowAsync<AggregateParkedException>(failing.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 10, $"queued-{start}"), Cancellation))).IsQueued.ShouldBeTrue();
+            (await Should.ThrowAsync<AggregateParkedException>(failing.Aggregates[0].CommandTopic.SendAsync(
+                Movement.Credit("a", 10, $"queued-{start}"), Cancellation))).IsQueued.ShouldBeTrue();
 
             // Enough of another account to have barriers written while this one is parked.
             for (int i = 0; i < 4; i++)
@@ -49,7 +52,8 @@ public sealed class ParkedEventTests(BankFixture bank)
 
         await using (EventSourcedNode failing = await Start(name, data, fails: true))
         {
-            desk.Letters().Select(l => (l.Cause, l.OriginTopic)).ShouldBe([("unfoldable-event", desk.Topics.Events), ("queued", desk.Topics.Commands), ("queued", desk.Topics.Commands)]);
+            desk.Letters().Select(l => (l.Cause, l.OriginTopic)).ShouldBe(
+                [("unfoldable-event", desk.Topics.Events), ("queued", desk.Topics.Commands), ("queued", desk.Topics.Commands)]);
             CommandReply still = desk.Retry("a");
             (still.Code, still.Message!.Contains("thirteen", StringComparison.Ordinal)).ShouldBe(("still-parked", true));
             desk.Discard("a").Code.ShouldBe("event-is-history");
@@ -60,7 +64,9 @@ public sealed class ParkedEventTests(BankFixture bank)
         AggregateView after;
         await using (EventSourcedNode repaired = await Start(name, data, fails: false))
         {
-            await Should.ThrowAsync<AggregateParkedException>(async () => await repaired.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation)); // until the operator says so
+            // until the operator says so
+            await Should.ThrowAsync<AggregateParkedException>(async () =>
+                await repaired.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation));
             desk.Retry("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
             after = (await repaired.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!;
             (after.Version, ((AccountState)after.State).Balance).ShouldBe((5, 1 + Unlucky + 2 + 10 + 10));
@@ -89,7 +95,8 @@ public sealed class ParkedEventTests(BankFixture bank)
         }
 
         await using (EventSourcedNode failing = await Start(name, here, fails: true, barrierEvents: 1_000))
-            await Should.ThrowAsync<AggregateParkedException>(async () => await failing.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation));
+            await Should.ThrowAsync<AggregateParkedException>(async () =>
+                await failing.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation));
         Directory.Delete(there, recursive: true);
         await using (EventSourcedNode repaired = await Start(name, there, fails: false, barrierEvents: 1_000))
             desk.Retry("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
@@ -118,7 +125,8 @@ public sealed class ParkedEventTests(BankFixture bank)
             await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 1), Cancellation));
         }
 
-        desk.Letters().Select(l => (l.AggregateId.ToString(), l.Cause)).ShouldBe([("", "foreign-record"), ("a", "foreign-record")], ignoreOrder: true);
+        desk.Letters().Select(l => (l.AggregateId.ToString(), l.Cause)).ShouldBe([("", "foreign-record"), ("a", "foreign-record")],
+            ignoreOrder: true);
     }
 
     [Fact]
@@ -133,7 +141,8 @@ public sealed class ParkedEventTests(BankFixture bank)
             await desk.Produce(desk.Topics.Events, "a", [1, 2, 3]);
             await desk.Produce(desk.Topics.Events, "a", [4, 5, 6]);
             await node.SendAsync(Movement.Credit("a", 2), Cancellation); // the writer does not read its own topic
-            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModelsAsync(Cancellation))).Message.ShouldContain("is not an event");
+            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModelsAsync(Cancellation))).Message.ShouldContain(
+                "is not an event");
             node.Aggregates[0].StoppedReadModels.Keys.ShouldBe([DeadLetterDesk.PartitionOf("a")]);
             CheckResult told = node.Checks.Single(c => c.Name == "read-models").Look(); // it was healthy without a word
             told.Status.ShouldBe(CheckStatus.Degraded);
@@ -146,7 +155,8 @@ public sealed class ParkedEventTests(BankFixture bank)
             await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 4), Cancellation));
             desk.Retry("a").Code.ShouldBe("still-parked");
             desk.Discard("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
-            await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 4), Cancellation)); // by the second one, which is met only now
+            // by the second one, which is met only now
+            await Should.ThrowAsync<AggregateParkedException>(node.SendAsync(Movement.Credit("a", 4), Cancellation));
             desk.Discard("a").Outcome.ShouldBe(ReplyOutcome.Accepted);
             desk.Letters().ShouldBeEmpty();
             (await node.SendAsync(Movement.Credit("a", 4), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(3);
@@ -171,12 +181,14 @@ public sealed class ParkedEventTests(BankFixture bank)
     {
         string name = Testing.TestServers.UniqueName("held");
         string data = Path.Combine(bank.Servers.Folder, name);
-        string other = Enumerable.Range(0, 100).Select(i => $"other-{i}").First(o => DeadLetterDesk.PartitionOf(o) != DeadLetterDesk.PartitionOf("a"));
+        string other = Enumerable.Range(0, 100).Select(i => $"other-{i}").First(o =>
+            DeadLetterDesk.PartitionOf(o) != DeadLetterDesk.PartitionOf("a"));
         await using (EventSourcedNode node = await Start(name, data, fails: false, projection: PickyBalances))
         {
             foreach ((string account, long amount) in ((string, long)[])[("a", 1), (other, 2), ("a", Unlucky), ("a", 3), (other, 4)])
                 (await node.SendAsync(Movement.Credit(account, amount), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModelsAsync(Cancellation))).Message.ShouldContain("thirteen");
+            (await Should.ThrowAsync<ReadModelsStoppedException>(node.WaitForReadModelsAsync(Cancellation))).Message.ShouldContain(
+                "thirteen");
             ConsistencyToken last = (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(other), Cancellation))!.Token;
             await node.Aggregates[0].Projections!.Positions.WaitForAsync(last, Cancellation);
             (await Document(node, other)).ShouldBe(6);
@@ -201,7 +213,8 @@ public sealed class ParkedEventTests(BankFixture bank)
         .Build();
 
     private static async Task<long> Document(EventSourcedNode node, string account) =>
-        (await node.ReadModels.GetCollection<BsonDocument>("balances").Find(new BsonDocument("_id", account)).SingleAsync(Cancellation))["balance"].ToInt64();
+        (await node.ReadModels.GetCollection<BsonDocument>("balances").Find(new BsonDocument("_id", account))
+            .SingleAsync(Cancellation))["balance"].ToInt64();
 
     // They find out at their next try.
     private static async Task ReadModelsGoOn(EventSourcedNode node)
@@ -239,9 +252,11 @@ public sealed class ParkedEventTests(BankFixture bank)
     private static async Task<long> Balance(EventSourcedNode node, string account) =>
         ((AccountState)(await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(account), Cancellation))!.State).Balance;
 
-    private Task<EventSourcedNode> Start(string name, string data, bool fails, int barrierEvents = 2, ProjectionDefinition? projection = null)
+    private Task<EventSourcedNode> Start(string name, string data, bool fails, int barrierEvents = 2,
+        ProjectionDefinition? projection = null)
     {
-        EventSourcedApplication described = EventSourcedApplication.Named(name, "Folds, or does not.").With(AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
+        EventSourcedApplication described = EventSourcedApplication.Named(name, "Folds, or does not.")
+            .With(AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
             .Decides<Credit>((_, credit) => Decision.Accept(ParkedCommandTests.Credited(credit.Amount)))
             .Evolves<AccountCredited>((state, credited) => fails && credited.Amount == Unlucky
                 ? throw new InvalidOperationException("thirteen")
@@ -249,6 +264,7 @@ public sealed class ParkedEventTests(BankFixture bank)
             .Build());
         ApplicationDefinition application = (projection is null ? described : described.With(projection)).Build();
         var options = new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents };
-        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System,
+            Cancellation);
     }
 }

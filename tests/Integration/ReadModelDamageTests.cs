@@ -88,20 +88,23 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
         await node.Node.WaitForReadModelsAsync(Cancellation);
         IMongoCollection<BsonDocument> checkpoints = node.Node.ReadModels.GetCollection<BsonDocument>("checkpoints");
         (await node.Http.GetAsync("/models/accounts", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
-        await checkpoints.UpdateOneAsync("{ _id: 'accounts' }", "{ $set: { until: { '0': NumberLong(1000000) } } }", cancellationToken: Cancellation);
+        await checkpoints.UpdateOneAsync("{ _id: 'accounts' }", "{ $set: { until: { '0': NumberLong(1000000) } } }",
+            cancellationToken: Cancellation);
         foreach (string path in (string[])["/models/accounts", "/models/accounts/acc-0"])
         {
             HttpResponseMessage answer = await node.Http.GetAsync(path, Cancellation);
             answer.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
             answer.Headers.RetryAfter.ShouldNotBeNull();
-            (await answer.Content.ReadAsStringAsync(Cancellation)).ShouldContain("The read model accounts is being built anew from the events");
+            (await answer.Content.ReadAsStringAsync(Cancellation)).ShouldContain(
+                "The read model accounts is being built anew from the events");
         }
     }
 
     [Theory]
     [InlineData("made again", "the events topic was made anew")]
     [InlineData("events deleted", "behind its checkpoint")]
-    public async Task Events_topic_that_is_not_the_one_that_was_left_stops_the_read_models_and_leaves_their_documents(string what, string why)
+    public async Task Events_topic_that_is_not_the_one_that_was_left_stops_the_read_models_and_leaves_their_documents(
+        string what, string why)
     {
         using var desk = new TopicDesk(bank.Servers, BankFixture.NewBank());
         await using (EventSourcedNode node = await desk.Start())
@@ -118,7 +121,8 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
         if (what == "events deleted")
         {
             // The read models have not seen the last events.
-            ApplicationDefinition without = EventSourcedApplication.Named(desk.Application.Name, "The same bank without read models.").With(Account.Definition).Build();
+            ApplicationDefinition without = EventSourcedApplication.Named(desk.Application.Name, "The same bank without read models.").With(
+                Account.Definition).Build();
             using var other = new TopicDesk(bank.Servers, without);
             await using (EventSourcedNode node = await other.Start())
                 await other.Decide(node, [Movement.Credit("a", 1)], Movement.Credit("a", 1));
@@ -133,8 +137,10 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
             AggregateNode part = node.Aggregates[0];
             (await part.Projections!.Stops.Any.WaitAsync(Cancellation)).ShouldContain(why);
             part.StoppedReadModels.ShouldNotBeEmpty();
-            (await Should.ThrowAsync<ReadModelsStoppedException>(() => part.WaitForReadModelsAsync(Cancellation))).Message.ShouldContain(why);
-            (await node.ReadModels.GetCollection<BsonDocument>("movements").CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(1);
+            (await Should.ThrowAsync<ReadModelsStoppedException>(() =>
+                part.WaitForReadModelsAsync(Cancellation))).Message.ShouldContain(why);
+            (await node.ReadModels.GetCollection<BsonDocument>("movements")
+                .CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(1);
         }
     }
 
@@ -143,7 +149,8 @@ public sealed class ReadModelDamageTests(BankFixture bank) : IAsyncDisposable
         for (int i = 0; i < accounts; i++)
         {
             (await node.Part.Commands.SendAsync(Movement.Open($"acc-{i}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            (await node.Part.Commands.SendAsync(Movement.Credit($"acc-{i}", 10 + i), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await node.Part.Commands.SendAsync(Movement.Credit($"acc-{i}", 10 + i),
+                Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         }
     }
 }

@@ -27,7 +27,8 @@ public sealed class ReadinessTests(BankFixture bank)
     {
         await using var proxy = new TcpProxy(TimeProvider.System);
         await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(
-            new EmbeddedKafkaOptions { DataDirectory = Path.Combine(_folder, "kafka"), AdvertisedPort = proxy.Port }, NullLoggerFactory.Instance, cancellationToken: Cancellation);
+            new EmbeddedKafkaOptions { DataDirectory = Path.Combine(_folder, "kafka"), AdvertisedPort = proxy.Port },
+            NullLoggerFactory.Instance, cancellationToken: Cancellation);
         proxy.Target = IPEndPoint.Parse(kafka.BootstrapServers);
         await using BankNode node = await Start(bank.Servers.Addresses with { Kafka = $"127.0.0.1:{proxy.Port}" });
         (await Ready(node, HttpStatusCode.OK))["status"]!.GetValue<string>().ShouldBe("ready");
@@ -70,14 +71,18 @@ public sealed class ReadinessTests(BankFixture bank)
     {
         MongoUrl mongo = MongoUrl.Create(bank.Servers.Addresses.MongoDB!);
         await using var proxy = new TcpProxy(TimeProvider.System);
-        await using BankNode node = await Start(bank.Servers.Addresses with { MongoDB = $"mongodb://127.0.0.1:{proxy.Port}/?directConnection=true" });
+        await using BankNode node = await Start(bank.Servers.Addresses with
+        {
+            MongoDB = $"mongodb://127.0.0.1:{proxy.Port}/?directConnection=true",
+        });
         (await node.Node.SendAsync(Movement.Open("a"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
         JsonNode report = await Ready(node, HttpStatusCode.OK);
         report["status"]!.GetValue<string>().ShouldBe("degraded");
         report["checks"]!["mongodb"]!["status"]!.GetValue<string>().ShouldBe("degraded");
         report["checks"]!["read-models"]!["reason"]!.GetValue<string>().ShouldContain("MongoDB has not answered yet");
 
-        proxy.Target = new IPEndPoint((await Dns.GetHostAddressesAsync(mongo.Server.Host, System.Net.Sockets.AddressFamily.InterNetwork, Cancellation))[0], mongo.Server.Port);
+        proxy.Target = new IPEndPoint((await Dns.GetHostAddressesAsync(mongo.Server.Host, System.Net.Sockets.AddressFamily.InterNetwork,
+            Cancellation))[0], mongo.Server.Port);
         await node.Node.WaitForReadModelsAsync(Cancellation);
         (await node.Http.GetAsync("/models/accounts/a", Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         node.Node.Checks.Single(c => c.Name == "read-models").Look().ShouldBe(CheckResult.Ok);
@@ -97,8 +102,14 @@ public sealed class ReadinessTests(BankFixture bank)
 
     private async Task<BankNode> Start(ServerAddresses addresses)
     {
-        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(_folder, "node"), Partitions = 1, BrokerSilence = TimeSpan.FromSeconds(3) };
-        EventSourcedNode node = await EventSourcedNode.StartAsync(BankFixture.NewBank(), addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        var options = new KafkaEventSourcingOptions
+        {
+            DataDirectory = Path.Combine(_folder, "node"),
+            Partitions = 1,
+            BrokerSilence = TimeSpan.FromSeconds(3),
+        };
+        EventSourcedNode node = await EventSourcedNode.StartAsync(BankFixture.NewBank(), addresses, options, NullLoggerFactory.Instance,
+            TimeProvider.System, Cancellation);
         WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
         await web.StartAsync(Cancellation);
         return new BankNode("one", node, web);

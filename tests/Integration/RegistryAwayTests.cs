@@ -37,8 +37,10 @@ public sealed class RegistryAwayTests(BankFixture bank)
         byte[] value = await Encode(registry.Url, node.Application);
 
         await registry.Stop();
-        using (IProducer<string, byte[]> producer = new ProducerBuilder<string, byte[]>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
-            await producer.ProduceAsync($"{node.Application.Name}.account.commands", new Message<string, byte[]> { Key = "a", Value = value }, Cancellation);
+        using (IProducer<string, byte[]> producer = new ProducerBuilder<string, byte[]>(
+            new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+            await producer.ProduceAsync($"{node.Application.Name}.account.commands",
+                new Message<string, byte[]> { Key = "a", Value = value }, Cancellation);
         await log.Waits.WaitAsync(Cancellation);
         // Behind the one that waits: nothing is skipped, and nothing has stopped.
         Task<CommandResult> behind = node.SendAsync(Movement.Credit("a", 5, "behind"), Cancellation);
@@ -64,12 +66,16 @@ public sealed class RegistryAwayTests(BankFixture bank)
         await node.SendAsync(Movement.Credit("a", 70), Cancellation);
         Message<byte[], byte[]> newer = await CreditOfNewerVersion(registry.Url, node.Aggregates[0].Topics.Events);
         await registry.Stop();
-        using (IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+        using (IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(
+            new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
             await producer.ProduceAsync(node.Aggregates[0].Topics.Events, newer, Cancellation);
 
         // Another writer for a moment: the node restores, and meets an event of a schema that it has not seen.
         using (IProducer<byte[], byte[]> usurper = new ProducerBuilder<byte[], byte[]>(
-            new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{node.Application.Name}-account-0" }).Build())
+            new ProducerConfig
+            {
+                BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{node.Application.Name}-account-0",
+            }).Build())
             usurper.InitTransactions(TimeSpan.FromSeconds(30));
         Task<CommandResult> behind = node.SendAsync(Movement.Credit("a", 5, "behind"), Cancellation);
         await log.Restoring.WaitAsync(Cancellation);
@@ -79,14 +85,17 @@ public sealed class RegistryAwayTests(BankFixture bank)
         await registry.StartAgain();
         (await behind).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(4);
         await node.WaitForReadModelsAsync(Cancellation); // they have waited for it too
-        ((AccountState)(await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!.State).Balance.ShouldBe(70 + 5); // the event that was copied says what the balance is after it
+        // the event that was copied says what the balance is after it
+        ((AccountState)(await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse("a"), Cancellation))!.State).Balance
+            .ShouldBe(70 + 5);
     }
 
     private Task<EventSourcedNode> StartNode(FragileRegistry registry, WaitingLog log)
     {
         ApplicationDefinition application = BankFixture.NewBank();
         var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1 };
-        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses with { Registry = registry.Url }, options, log, TimeProvider.System, Cancellation);
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses with { Registry = registry.Url }, options, log,
+            TimeProvider.System, Cancellation);
     }
 
     // The last event once more, with the next version, and with one field more at the end of the record.
@@ -104,7 +113,8 @@ public sealed class RegistryAwayTests(BankFixture bank)
         JsonNode newer = JsonNode.Parse(known.SchemaString)!;
         newer["fields"]!.AsArray().Add(JsonNode.Parse("""{"name":"Colour","type":"string","default":""}"""));
         byte[] value = [.. last.Value, 6, .. "red"u8];
-        int id = await client.RegisterSchemaAsync($"{topic}-Banking.Domain.AccountCredited", new Schema(newer.ToJsonString(), SchemaType.Avro));
+        int id = await client.RegisterSchemaAsync($"{topic}-Banking.Domain.AccountCredited",
+            new Schema(newer.ToJsonString(), SchemaType.Avro));
         BinaryPrimitives.WriteInt32BigEndian(value.AsSpan(1), id);
         last.Value = value;
         last.Headers.Remove(CloudEventHeaders.Sequence);
@@ -117,7 +127,8 @@ public sealed class RegistryAwayTests(BankFixture bank)
     private static async Task<byte[]> Encode(string registry, ApplicationDefinition application)
     {
         using var client = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = registry });
-        int id = await client.RegisterSchemaAsync($"{application.Name}.account.commands-Banking.Domain.Credit", new Schema(NewerCredit, SchemaType.Avro));
+        int id = await client.RegisterSchemaAsync($"{application.Name}.account.commands-Banking.Domain.Credit",
+            new Schema(NewerCredit, SchemaType.Avro));
         var schema = (global::Avro.RecordSchema)global::Avro.Schema.Parse(NewerCredit);
         var credit = new GenericRecord(schema);
         credit.Add("Amount", 70L);
@@ -187,7 +198,8 @@ public sealed class RegistryAwayTests(BankFixture bank)
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (!formatter(state, exception).Contains("waits for the Schema Registry", StringComparison.Ordinal))
                 return;

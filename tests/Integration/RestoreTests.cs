@@ -53,7 +53,12 @@ public sealed class RestoreTests(BankFixture bank)
     public async Task State_comes_back_from_snapshots_alone_when_the_events_before_them_are_gone()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 2, BarrierEvents = 100 };
+        var options = new KafkaEventSourcingOptions
+        {
+            DataDirectory = Path.Combine(bank.Servers.Folder, application.Name),
+            Partitions = 2,
+            BarrierEvents = 100,
+        };
         Dictionary<AggregateId, AggregateView> before;
         await using (EventSourcedNode node = await Start(application, options))
         {
@@ -63,8 +68,12 @@ public sealed class RestoreTests(BankFixture bank)
         }
 
         Directory.Delete(options.DataDirectory, recursive: true);
-        using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
-            await admin.DeleteRecordsAsync([new TopicPartitionOffset($"{application.Name}.account.events", 0, 100), new TopicPartitionOffset($"{application.Name}.account.events", 1, 100)]);
+        using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig
+        {
+            BootstrapServers = bank.Servers.Addresses.Kafka,
+        }).Build())
+            await admin.DeleteRecordsAsync([new TopicPartitionOffset($"{application.Name}.account.events", 0, 100),
+                new TopicPartitionOffset($"{application.Name}.account.events", 1, 100)]);
 
         await using EventSourcedNode restarted = await Start(application, options);
         (await Views(restarted)).ShouldBe(before, ignoreOrder: true);
@@ -77,7 +86,12 @@ public sealed class RestoreTests(BankFixture bank)
     public async Task Snapshots_that_were_deleted_by_their_key_are_not_restored()
     {
         ApplicationDefinition application = BankFixture.NewBank();
-        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(bank.Servers.Folder, application.Name), Partitions = 1, BarrierEvents = 10 };
+        var options = new KafkaEventSourcingOptions
+        {
+            DataDirectory = Path.Combine(bank.Servers.Folder, application.Name),
+            Partitions = 1,
+            BarrierEvents = 10,
+        };
         Dictionary<AggregateId, AggregateView> before;
         await using (EventSourcedNode node = await Start(application, options))
         {
@@ -90,14 +104,18 @@ public sealed class RestoreTests(BankFixture bank)
         Directory.Delete(options.DataDirectory, recursive: true);
         string snapshots = $"{application.Name}.account.snapshots";
         byte[] ofAnother = SnapshotOf(snapshots, "account-3");
-        using (IProducer<string, byte[]?> producer = new ProducerBuilder<string, byte[]?>(new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+        using (IProducer<string, byte[]?> producer = new ProducerBuilder<string, byte[]?>(
+            new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
         {
             await producer.ProduceAsync(snapshots, new Message<string, byte[]?> { Key = "deleted", Value = ofAnother }, Cancellation);
             foreach (string key in (string[])["deleted", "never-there", "\0part\0\0\0\u0001deleted"])
                 await producer.ProduceAsync(snapshots, new Message<string, byte[]?> { Key = key, Value = null }, Cancellation);
         }
 
-        using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
+        using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig
+        {
+            BootstrapServers = bank.Servers.Addresses.Kafka,
+        }).Build())
             await admin.DeleteRecordsAsync([new TopicPartitionOffset($"{application.Name}.account.events", 0, 10)]);
 
         await using EventSourcedNode restarted = await Start(application, options);
@@ -113,7 +131,8 @@ public sealed class RestoreTests(BankFixture bank)
         await node.SendAsync(Movement.Credit("a", 5), Cancellation);
         (await Verify(node)).IsConsistent.ShouldBeTrue();
         await node.ReadModels.GetCollection<MongoDB.Bson.BsonDocument>("accounts")
-            .UpdateOneAsync(Builders<MongoDB.Bson.BsonDocument>.Filter.Eq("_id", "a"), Builders<MongoDB.Bson.BsonDocument>.Update.Set("balance", 6L), cancellationToken: Cancellation);
+            .UpdateOneAsync(Builders<MongoDB.Bson.BsonDocument>.Filter.Eq("_id", "a"),
+                Builders<MongoDB.Bson.BsonDocument>.Update.Set("balance", 6L), cancellationToken: Cancellation);
         VerificationReport report = await Verify(node);
         report.DifferenceCount.ShouldBe(1);
         report.Differences.ShouldHaveSingleItem().ShouldContain("accounts");
@@ -129,7 +148,10 @@ public sealed class RestoreTests(BankFixture bank)
         // Somebody else becomes the writer of each partition; the node's own producers are zombies from here on.
         foreach (int partition in node.Aggregates[0].Processor.Partitions.Keys)
         {
-            var config = new ProducerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{application.Name}-account-{partition}" };
+            var config = new ProducerConfig
+            {
+                BootstrapServers = bank.Servers.Addresses.Kafka, TransactionalId = $"{application.Name}-account-{partition}",
+            };
             using IProducer<byte[], byte[]> usurper = new ProducerBuilder<byte[], byte[]>(config).Build();
             usurper.InitTransactions(TimeSpan.FromSeconds(30));
         }
@@ -155,7 +177,8 @@ public sealed class RestoreTests(BankFixture bank)
     }
 
     private Task<EventSourcedNode> Start(ApplicationDefinition application, KafkaEventSourcingOptions options) =>
-        EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System,
+            Cancellation);
 
     private static IEnumerable<CommandEnvelope> Commands()
     {

@@ -18,7 +18,8 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
     public async Task Idempotency_key_with_another_body_command_or_expected_version_is_422_and_says_what_differs()
     {
         await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
-        await using WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
+        await using WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance,
+            TimeProvider.System);
         await web.StartAsync(Cancellation);
         using var http = new HttpClient { BaseAddress = new Uri(web.Urls.First()) };
         await node.SendAsync(Movement.Open("a"), Cancellation);
@@ -26,14 +27,19 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
 
         (HttpStatusCode status, JsonElement first) = await Post(http, "a", "credit", Body(5), null);
         (status, first.GetProperty("version").GetInt64()).ShouldBe((HttpStatusCode.OK, 2));
-        (status, JsonElement again) = await Post(http, "a", "credit", Body(5).Reverse().ToDictionary(), null); // fields in another order are the same body
-        (status, again.GetProperty("duplicate").GetBoolean(), again.GetProperty("version").GetInt64()).ShouldBe((HttpStatusCode.OK, true, 2));
+        // fields in another order are the same body
+        (status, JsonElement again) = await Post(http, "a", "credit", Body(5).Reverse().ToDictionary(), null);
+        (status, again.GetProperty("duplicate").GetBoolean(), again.GetProperty("version").GetInt64()).ShouldBe(
+            (HttpStatusCode.OK, true, 2));
 
-        foreach ((string command, Dictionary<string, object> body, string? expected, string differs) in ((string, Dictionary<string, object>, string?, string)[])
-            [("credit", Body(6), null, "body"), ("debit", Body(5), null, "type"), ("credit", Body(5), "2", "expected version"), ("credit", Body(6), "2", "body, expected version")])
+        foreach ((string command, Dictionary<string, object> body, string? expected,
+            string differs) in ((string, Dictionary<string, object>, string?, string)[])
+            [("credit", Body(6), null, "body"), ("debit", Body(5), null, "type"), ("credit", Body(5), "2", "expected version"),
+                ("credit", Body(6), "2", "body, expected version")])
         {
             (status, JsonElement problem) = await Post(http, "a", command, body, expected);
-            (status, problem.GetProperty("code").GetString()).ShouldBe((HttpStatusCode.UnprocessableEntity, "command-id-reused"), $"{command} {problem}");
+            (status, problem.GetProperty("code").GetString()).ShouldBe((HttpStatusCode.UnprocessableEntity, "command-id-reused"),
+                $"{command} {problem}");
             problem.GetProperty("details").GetProperty("differs").GetString().ShouldBe(differs);
             problem.GetProperty("detail").GetString()!.ShouldContain(differs);
         }
@@ -56,7 +62,8 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
         {
             await node.SendAsync(Movement.Open("a"), Cancellation);
             (await node.SendAsync(Movement.Credit("a", 5, "direct"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            (await node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", 5, "topic"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            (await node.Aggregates[0].CommandTopic
+                .SendAsync(Movement.Credit("a", 5, "topic"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
             if (restored)
             {
                 await node.DisposeAsync();
@@ -68,10 +75,14 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
             {
                 foreach (string id in (string[])["direct", "topic"])
                 {
-                    (await door.SendAsync(Movement.Credit("a", 5, id), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().IsDuplicate.ShouldBeTrue(id);
-                    CommandResult.Rejected reused = (await door.SendAsync(Movement.Credit("a", 6, id), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
-                    (reused.Rejection.Code, reused.Rejection.Details["differs"], reused.Version).ShouldBe((Rejection.CommandIdReused, "body", 3));
-                    (await door.SendAsync(Movement.Debit("a", 5, id), Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Details["differs"].ShouldBe("type");
+                    (await door.SendAsync(Movement.Credit("a", 5, id), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().IsDuplicate
+                        .ShouldBeTrue(id);
+                    CommandResult.Rejected reused =
+                        (await door.SendAsync(Movement.Credit("a", 6, id), Cancellation)).ShouldBeOfType<CommandResult.Rejected>();
+                    (reused.Rejection.Code, reused.Rejection.Details["differs"], reused.Version).ShouldBe(
+                        (Rejection.CommandIdReused, "body", 3));
+                    (await door.SendAsync(Movement.Debit("a", 5, id),
+                        Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Details["differs"].ShouldBe("type");
                 }
             }
         }
@@ -87,7 +98,10 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
     {
         await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
         await node.SendAsync(Movement.Open("a"), Cancellation);
-        CommandResult[] results = await Task.WhenAll(new[] { 5, 6, 5 }.Select(amount => node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", amount, "same"), Cancellation)));
+        CommandResult[] results = await Task.WhenAll(new[]
+        {
+            5, 6, 5,
+        }.Select(amount => node.Aggregates[0].CommandTopic.SendAsync(Movement.Credit("a", amount, "same"), Cancellation)));
         results[0].ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
         results[1].ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe(Rejection.CommandIdReused);
         results[2].ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(2);
@@ -102,7 +116,8 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
     public async Task Enum_of_a_body_that_is_not_one_name_is_400_and_appends_nothing(object operation)
     {
         await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
-        await using WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance, TimeProvider.System);
+        await using WebApplication web = HttpInterface.Create(node, new HttpOptions { Port = 0 }, NullLoggerFactory.Instance,
+            TimeProvider.System);
         await web.StartAsync(Cancellation);
         using var http = new HttpClient { BaseAddress = new Uri(web.Urls.First()) };
         await node.SendAsync(Movement.Open("a"), Cancellation);
@@ -116,9 +131,17 @@ public sealed class ReusedCommandIdTests(BankFixture bank)
     }
 
     private static Dictionary<string, object> Body(long amount) =>
-        new() { ["amount"] = amount, ["currency"] = "EUR", ["bookedOn"] = "2026-01-01", ["operation"] = "CashDeposit", ["category"] = "None" };
+        new()
+        {
+            ["amount"] = amount,
+            ["currency"] = "EUR",
+            ["bookedOn"] = "2026-01-01",
+            ["operation"] = "CashDeposit",
+            ["category"] = "None",
+        };
 
-    private static async Task<(HttpStatusCode, JsonElement)> Post(HttpClient http, string account, string command, Dictionary<string, object> body, string? expected)
+    private static async Task<(HttpStatusCode, JsonElement)> Post(
+        HttpClient http, string account, string command, Dictionary<string, object> body, string? expected)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/account/{account}/{command}") { Content = JsonContent.Create(body) };
         request.Headers.Add("Idempotency-Key", "order-4711");

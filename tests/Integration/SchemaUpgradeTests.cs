@@ -23,28 +23,31 @@ public sealed class SchemaUpgradeTests(BankFixture bank)
     public async Task Events_of_earlier_schemas_are_folded_projected_and_decided_on_by_later_ones()
     {
         string data = Path.Combine(bank.Servers.Folder, _name);
-        await using (EventSourcedNode before = await Start(PurseBefore.Application(_name), data))
+        await using (EventSourcedNode before = await Start(WalletBefore.Application(_name), data))
         {
-            await Accepted(before, PurseBefore.Pay("a", 500, note: "rent"));
-            await Accepted(before, PurseBefore.Pay("a", 300, inCash: true, note: "food"));
-            await Accepted(before, PurseBefore.Refund("a", 50, note: "broken"));
-            await Accepted(before, PurseBefore.Pay("b", 7));
+            await Accepted(before, WalletBefore.Pay("a", 500, note: "rent"));
+            await Accepted(before, WalletBefore.Pay("a", 300, inCash: true, note: "food"));
+            await Accepted(before, WalletBefore.Refund("a", 50, note: "broken"));
+            await Accepted(before, WalletBefore.Pay("b", 7));
             await before.WaitForReadModelsAsync(Cancellation);
         }
 
-        // From the store and the snapshots, which have another state, then from what the first start made of them, then from nothing but the topics.
+        // From the store and the snapshots, which have another state, then from what the first start made of them, then from nothing but
+        // the topics.
         for (int start = 0; start < 3; start++)
         {
-            await using (EventSourcedNode after = await Start(PurseAfter.Application(_name), data))
+            await using (EventSourcedNode after = await Start(WalletAfter.Application(_name), data))
             {
                 (await Parts(after, "a")).ShouldBe((750 + start, start, start == 0 ? "nobody" : "Ada"));
                 (await Parts(after, "b")).ShouldBe((7, 0, "nobody"));
-                (await after.SendAsync(PurseAfter.Pay("a", 251), Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Code.ShouldBe("over-limit");
-                await Accepted(after, PurseAfter.Pay("a", 1, byWire: true));
+                (await after.SendAsync(WalletAfter.Pay("a", 251), Cancellation)).ShouldBeOfType<CommandResult.Rejected>().Rejection.Code
+                    .ShouldBe("over-limit");
+                await Accepted(after, WalletAfter.Pay("a", 1, byWire: true));
                 await after.WaitForReadModelsAsync(Cancellation);
                 (await Document(after, "totals", "a"))["total"].ToInt64().ShouldBe(751 + start);
                 (await Document(after, "journal", "a"))["lines"].AsBsonArray.Select(l => l.AsString)
-                    .ShouldBe(["500 Card rent nobody", "300 Cash food nobody", "-50 Card broken nobody", .. Enumerable.Repeat("1 Wire - Ada", start + 1)]);
+                    .ShouldBe(["500 Card rent nobody", "300 Cash food nobody", "-50 Card broken nobody",
+                        .. Enumerable.Repeat("1 Wire - Ada", start + 1)]);
                 (await new Verifier(after, after.Aggregates[0]).RunAsync(Cancellation)).Differences.ShouldBeEmpty();
             }
 
@@ -56,41 +59,47 @@ public sealed class SchemaUpgradeTests(BankFixture bank)
     [Fact]
     public async Task Node_of_earlier_code_beside_one_of_later_parks_what_it_cannot_read_until_later_code_has_it()
     {
-        await using EventSourcedNode before = await Start(PurseBefore.Application(_name), Path.Combine(bank.Servers.Folder, _name, "before"));
+        await using EventSourcedNode before = await Start(WalletBefore.Application(_name),
+            Path.Combine(bank.Servers.Folder, _name, "before"));
         AggregateNode old = before.Aggregates[0];
         string afters = Path.Combine(bank.Servers.Folder, _name, "after");
-        string[][] purses = [.. Enumerable.Range(0, Partitions).Select(p => Enumerable.Range(0, 100).Select(i => $"purse-{i}").Where(id => DeadLetterDesk.PartitionOf(id) == p).Take(5).ToArray())];
-        foreach (string purse in purses.SelectMany(p => p))
-            await Accepted(before, PurseBefore.Pay(purse, 100, note: "first"));
+        string[][] wallets = [.. Enumerable.Range(0, Partitions).Select(p =>
+            Enumerable.Range(0, 100).Select(i => $"wallet-{i}").Where(id => DeadLetterDesk.PartitionOf(id) == p).Take(5).ToArray())];
+        foreach (string wallet in wallets.SelectMany(p => p))
+            await Accepted(before, WalletBefore.Pay(wallet, 100, note: "first"));
         string[] moved;
         string stays;
-        await using (EventSourcedNode after = await Start(PurseAfter.Application(_name), afters))
+        await using (EventSourcedNode after = await Start(WalletAfter.Application(_name), afters))
         {
             int partition = await ServedBy(after);
-            moved = purses[partition];
-            stays = purses[1 - partition][0];
+            moved = wallets[partition];
+            stays = wallets[1 - partition][0];
 
             // Commands of both cross the topic, each to code of the other.
-            (await old.CommandTopic.SendAsync(PurseBefore.Refund(moved[1], 1, note: "read by both"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-            await Accepted(after, PurseAfter.Pay(moved[2], 1));
-            await Accepted(after, PurseAfter.Refund(moved[3], 1, byWire: true, note: "a symbol that is new"));
-            await Accepted(after, PurseAfter.Refund(moved[4], 1));
-            (await Should.ThrowAsync<AggregateParkedException>(after.Aggregates[0].CommandTopic.SendAsync(PurseAfter.Pay(stays, 10), Cancellation))).Message.ShouldContain("Amount");
+            (await old.CommandTopic.SendAsync(WalletBefore.Refund(moved[1], 1, note: "read by both"),
+                Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            await Accepted(after, WalletAfter.Pay(moved[2], 1));
+            await Accepted(after, WalletAfter.Refund(moved[3], 1, byWire: true, note: "a symbol that is new"));
+            await Accepted(after, WalletAfter.Refund(moved[4], 1));
+            (await Should.ThrowAsync<AggregateParkedException>(
+                after.Aggregates[0].CommandTopic.SendAsync(WalletAfter.Pay(stays, 10), Cancellation))).Message.ShouldContain("Amount");
         }
 
         // The earlier code has all partitions, and takes what it can.
-        foreach (string purse in moved[..2])
-            (await old.CommandTopic.SendAsync(PurseBefore.Pay(purse, 10, note: "second"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
-        foreach (string purse in moved[2..])
-            (await Should.ThrowAsync<AggregateParkedException>(old.CommandTopic.SendAsync(PurseBefore.Pay(purse, 10, note: "second"), Cancellation))).IsQueued.ShouldBeTrue();
-        PurseBefore.Total((await old.Processor.ReadAsync(AggregateId.Parse(moved[0]), Cancellation))!.State).ShouldBe(110);
-        PurseBefore.Total((await old.Processor.ReadAsync(AggregateId.Parse(moved[1]), Cancellation))!.State).ShouldBe(109);
+        foreach (string wallet in moved[..2])
+            (await old.CommandTopic.SendAsync(WalletBefore.Pay(wallet, 10, note: "second"),
+                Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+        foreach (string wallet in moved[2..])
+            (await Should.ThrowAsync<AggregateParkedException>(
+                old.CommandTopic.SendAsync(WalletBefore.Pay(wallet, 10, note: "second"), Cancellation))).IsQueued.ShouldBeTrue();
+        WalletBefore.Total((await old.Processor.ReadAsync(AggregateId.Parse(moved[0]), Cancellation))!.State).ShouldBe(110);
+        WalletBefore.Total((await old.Processor.ReadAsync(AggregateId.Parse(moved[1]), Cancellation))!.State).ShouldBe(109);
         before.Completion.IsCompleted.ShouldBeFalse();
         await before.DisposeAsync();
 
         // The later code has them: nothing was lost, and the order is that of the log.
-        await using EventSourcedNode last = await Start(PurseAfter.Application(_name), afters);
-        using var desk = new DeadLetterDesk(bank.Servers.Addresses, _name, "purse");
+        await using EventSourcedNode last = await Start(WalletAfter.Application(_name), afters);
+        using var desk = new DeadLetterDesk(bank.Servers.Addresses, _name, "wallet");
         (await Parts(last, moved[0])).ShouldBe((110, 0, "nobody"));
         (await Parts(last, moved[1])).ShouldBe((109, 0, "nobody"));
         (await Parts(last, moved[2])).ShouldBe((111, 0, "nobody"));
@@ -106,13 +115,14 @@ public sealed class SchemaUpgradeTests(BankFixture bank)
         (await new Verifier(last, last.Aggregates[0]).RunAsync(Cancellation)).Differences.ShouldBeEmpty();
     }
 
-    private static async Task Accepted(EventSourcedNode node, CommandEnvelope command) => (await node.SendAsync(command, Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+    private static async Task Accepted(EventSourcedNode node, CommandEnvelope command) =>
+        (await node.SendAsync(command, Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
 
-    private static async Task<(long Total, long Wired, string? LastBy)> Parts(EventSourcedNode node, string purse) =>
-        PurseAfter.Parts((await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(purse), Cancellation))!.State);
+    private static async Task<(long Total, long Wired, string? LastBy)> Parts(EventSourcedNode node, string wallet) =>
+        WalletAfter.Parts((await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(wallet), Cancellation))!.State);
 
-    private static Task<BsonDocument> Document(EventSourcedNode node, string readModel, string purse) =>
-        node.ReadModels.GetCollection<BsonDocument>(readModel).Find(new BsonDocument("_id", purse)).SingleAsync(Cancellation);
+    private static Task<BsonDocument> Document(EventSourcedNode node, string readModel, string wallet) =>
+        node.ReadModels.GetCollection<BsonDocument>(readModel).Find(new BsonDocument("_id", wallet)).SingleAsync(Cancellation);
 
     /// <summary>The partition that <paramref name="node"/> gets from the other one, as soon as it serves it.</summary>
     private static async Task<int> ServedBy(EventSourcedNode node)
@@ -133,7 +143,14 @@ public sealed class SchemaUpgradeTests(BankFixture bank)
 
     private Task<EventSourcedNode> Start(ApplicationDefinition application, string data)
     {
-        var options = new KafkaEventSourcingOptions { DataDirectory = data, Partitions = Partitions, BarrierEvents = 2, SessionTimeout = TimeSpan.FromSeconds(6) };
-        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        var options = new KafkaEventSourcingOptions
+        {
+            DataDirectory = data,
+            Partitions = Partitions,
+            BarrierEvents = 2,
+            SessionTimeout = TimeSpan.FromSeconds(6),
+        };
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System,
+            Cancellation);
     }
 }

@@ -10,7 +10,9 @@ using MongoDB.Driver;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
-/// <summary>A query that takes too long. It was answered "MongoDB does not answer", and went on in MongoDB after the caller had left.</summary>
+/// <summary>
+/// A query that takes too long. It was answered "MongoDB does not answer", and went on in MongoDB after the caller had left.
+/// </summary>
 public sealed class SlowQueryTests(BankFixture bank)
 {
     private const int Numbers = 300_000; // a document that takes tens of milliseconds to read
@@ -27,7 +29,11 @@ public sealed class SlowQueryTests(BankFixture bank)
         var numbers = new BsonArray(Enumerable.Range(0, Numbers));
         IMongoCollection<BsonDocument> accounts = node.ReadModels.GetCollection<BsonDocument>("accounts");
         for (int i = 0; i < 3; i++)
-            await accounts.InsertOneAsync(new BsonDocument { { "_id", i.ToString(System.Globalization.CultureInfo.InvariantCulture) }, { "numbers", numbers } }, cancellationToken: Cancellation);
+            await accounts.InsertOneAsync(new BsonDocument
+            {
+                { "_id", i.ToString(System.Globalization.CultureInfo.InvariantCulture) },
+                { "numbers", numbers },
+            }, cancellationToken: Cancellation);
 
         await using (WebApplication hasty = await Serve(node, new HttpOptions { Port = 0, TokenTimeout = TimeSpan.FromMilliseconds(1) }))
         {
@@ -36,7 +42,8 @@ public sealed class SlowQueryTests(BankFixture bank)
             JsonNode problem = (await answer.Content.ReadFromJsonAsync<JsonNode>(Cancellation))!;
             problem["code"]!.GetValue<string>().ShouldBe("query-too-slow");
             problem["detail"]!.GetValue<string>().ShouldStartWith("The query of accounts took longer than");
-            BsonDocument running = await accounts.Database.Client.GetDatabase("admin").RunCommandAsync<BsonDocument>(new BsonDocument("currentOp", 1), cancellationToken: Cancellation);
+            BsonDocument running = await accounts.Database.Client.GetDatabase("admin").RunCommandAsync<BsonDocument>(
+                new BsonDocument("currentOp", 1), cancellationToken: Cancellation);
             running["inprog"].AsBsonArray.Where(o => o["ns"] == accounts.CollectionNamespace.FullName).ShouldBeEmpty();
         }
 
@@ -61,6 +68,7 @@ public sealed class SlowQueryTests(BankFixture bank)
 
     private sealed class StoppedClock : TimeProvider
     {
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => base.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 }

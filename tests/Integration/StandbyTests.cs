@@ -34,7 +34,8 @@ public sealed class StandbyTests(BankFixture bank)
         two.Part.Processor.StatusOf(moved).ShouldBeNull();
         two.Part.Processor.Standbys.ShouldBe([moved]);
         (await two.Part.Reads.ReadAsync(AggregateId.Parse(account), ReadConsistency.Eventual, Cancellation)).ShouldBe(copy);
-        await Should.ThrowAsync<AggregateUnavailableException>(async () => await two.Part.Processor.ReadAsync(AggregateId.Parse(account), Cancellation));
+        await Should.ThrowAsync<AggregateUnavailableException>(async () =>
+            await two.Part.Processor.ReadAsync(AggregateId.Parse(account), Cancellation));
 
         // The copy follows.
         await two.Node.SendAsync(Movement.Credit(account, 1, "late"), Cancellation);
@@ -45,7 +46,8 @@ public sealed class StandbyTests(BankFixture bank)
         restores.Events[moved].ShouldBe(0);
         (await two.Part.Reads.ReadAsync(AggregateId.Parse(account), Cancellation))!.Version.ShouldBe(copy.Version + 1);
         (await two.Node.SendAsync(Movement.Credit(account, 1, "late"), Cancellation)).IsDuplicate.ShouldBeTrue();
-        (await two.Node.SendAsync(Movement.Credit(account, 1, "last"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(copy.Version + 2);
+        (await two.Node.SendAsync(Movement.Credit(account, 1, "last"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version
+            .ShouldBe(copy.Version + 2);
     }
 
     [Fact]
@@ -58,8 +60,12 @@ public sealed class StandbyTests(BankFixture bank)
             await one.Node.SendAsync(Movement.Open(account), Cancellation);
         for (int i = 0; i < Movements; i++)
             await one.Node.SendAsync(Movement.Credit(accounts[i % Partitions], 1, $"m{i}"), Cancellation);
-        using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = bank.Servers.Addresses.Kafka }).Build())
-            await admin.DeleteRecordsAsync([.. Enumerable.Range(0, Partitions).Select(p => new TopicPartitionOffset(one.Part.Topics.Events, p, 50))]);
+        using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig
+        {
+            BootstrapServers = bank.Servers.Addresses.Kafka,
+        }).Build())
+            await admin.DeleteRecordsAsync(
+                [.. Enumerable.Range(0, Partitions).Select(p => new TopicPartitionOffset(one.Part.Topics.Events, p, 50))]);
 
         BankNode two = await nodes.Start("two", isStatic: false, Cancellation, standbys: 1);
         IReadOnlyDictionary<int, string> owners = await nodes.AllServing(Cancellation);
@@ -86,7 +92,8 @@ public sealed class StandbyTests(BankFixture bank)
         var beyond = new ConsistencyToken(kept, opened.Token.Offset + 1_000);
         two.Part.Processor.CanRead(beyond).ShouldBeFalse();
         Should.Throw<AggregateUnavailableException>(() => two.Part.Processor.Read(account, beyond));
-        Should.Throw<InvalidInputException>(() => two.Part.Processor.Read(account, new ConsistencyToken(1 - kept, 0))).Field.ShouldBe("token");
+        Should.Throw<InvalidInputException>(() => two.Part.Processor.Read(account, new ConsistencyToken(1 - kept, 0))).Field
+            .ShouldBe("token");
 
         // At once after a write, at the other node, by HTTP: whether its copy or the owner answers, the write is there.
         for (int i = 0; i < Movements; i++)
@@ -98,11 +105,14 @@ public sealed class StandbyTests(BankFixture bank)
         HttpResponseMessage read = await two.Http.GetAsync($"/account/{account.Value}?token={opened.Token}", Cancellation);
         read.StatusCode.ShouldBe(System.Net.HttpStatusCode.OK);
         read.Headers.GetValues("X-Consistency-Token").Single().ShouldNotBeEmpty();
-        (await two.Http.GetAsync($"/account/{account.Value}?token={1 - kept}@0", Cancellation)).StatusCode.ShouldBe(System.Net.HttpStatusCode.BadRequest);
-        (await two.Http.GetAsync($"/account/{account.Value}?token={opened.Token}&consistency=eventual", Cancellation)).StatusCode.ShouldBe(System.Net.HttpStatusCode.BadRequest);
+        (await two.Http.GetAsync($"/account/{account.Value}?token={1 - kept}@0", Cancellation)).StatusCode.ShouldBe(
+            System.Net.HttpStatusCode.BadRequest);
+        (await two.Http.GetAsync($"/account/{account.Value}?token={opened.Token}&consistency=eventual", Cancellation)).StatusCode.ShouldBe(
+            System.Net.HttpStatusCode.BadRequest);
     }
 
-    private static string AccountOf(BankNode node, int partition) => Enumerable.Range(0, 100).Select(i => $"s{i}").First(a => node.Part.Processor.PartitionOf(AggregateId.Parse(a)) == partition);
+    private static string AccountOf(BankNode node, int partition) =>
+        Enumerable.Range(0, 100).Select(i => $"s{i}").First(a => node.Part.Processor.PartitionOf(AggregateId.Parse(a)) == partition);
 
     // Nothing tells outside when a copy has folded an event; a look now and then does.
     private static async Task<AggregateView> Warm(BankNode node, string account, long version)
@@ -112,7 +122,8 @@ public sealed class StandbyTests(BankFixture bank)
         {
             try
             {
-                if (await node.Part.Processor.ReadAsync(AggregateId.Parse(account), ReadConsistency.Eventual, Cancellation) is { } view && view.Version == version)
+                if (await node.Part.Processor.ReadAsync(AggregateId.Parse(account), ReadConsistency.Eventual, Cancellation) is { } view
+                    && view.Version == version)
                     return view;
             }
             catch (AggregateUnavailableException)
@@ -138,7 +149,8 @@ public sealed class StandbyTests(BankFixture bank)
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (eventId.Name == "LogRestored" && state is IReadOnlyList<KeyValuePair<string, object?>> values)
                 Events[(int)values.First(v => v.Key == "Partition").Value!] = (long)values.First(v => v.Key == "Events").Value!;

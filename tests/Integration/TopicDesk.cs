@@ -11,7 +11,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
-/// <summary>A bank of one partition, without read models unless it is given some, and what an operator may do to its topics and its group.</summary>
+/// <summary>
+/// A bank of one partition, without read models unless it is given some, and what an operator may do to its topics and its group.
+/// </summary>
 internal sealed class TopicDesk : IDisposable
 {
     public const int Partition = 0;
@@ -24,15 +26,19 @@ internal sealed class TopicDesk : IDisposable
     private readonly IAdminClient _admin;
     private readonly TopicProvisioner _provisioner;
 
-    /// <summary>The desk of the first aggregate type of <paramref name="application"/>; <paramref name="isProcess"/>: that is one.</summary>
+    /// <summary>
+    /// The desk of the first aggregate type of <paramref name="application"/>; <paramref name="isProcess"/>: that is one.
+    /// </summary>
     public TopicDesk(TestServers servers, ApplicationDefinition? application = null, bool isProcess = false)
     {
         (_servers, _isProcess) = (servers, isProcess);
-        Application = application ?? EventSourcedApplication.Named(TestServers.UniqueName("places"), "A bank of a test.").With(Account.Definition).Build();
+        Application = application
+            ?? EventSourcedApplication.Named(TestServers.UniqueName("places"), "A bank of a test.").With(Account.Definition).Build();
         Topics = new TopicFamily(Application.Name, Application.Aggregates[0].Name);
         Data = Path.Combine(servers.Folder, Application.Name);
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Addresses.Registry });
-        _serde = AvroMessageSerde.Create(_registry, [AvroRecordType.Of<OpenAccount>(), AvroRecordType.Of<Credit>(), AvroRecordType.Of<Debit>()]);
+        _serde = AvroMessageSerde.Create(_registry,
+            [AvroRecordType.Of<OpenAccount>(), AvroRecordType.Of<Credit>(), AvroRecordType.Of<Debit>()]);
         _producer = new ProducerBuilder<byte[], byte[]>(servers.Addresses.KafkaConnection.Producer()).Build();
         _admin = new AdminClientBuilder(servers.Addresses.KafkaConnection.Admin()).Build();
         _provisioner = new TopicProvisioner(servers.Addresses.KafkaConnection);
@@ -46,7 +52,8 @@ internal sealed class TopicDesk : IDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public Task<EventSourcedNode> Start(NodeLog? log = null, int barrierEvents = 50_000, long? maxWaitingBytes = null) => EventSourcedNode.StartAsync(
+    public Task<EventSourcedNode> Start(NodeLog? log = null, int barrierEvents = 50_000, long? maxWaitingBytes = null) =>
+        EventSourcedNode.StartAsync(
         Application,
         _servers.Addresses,
         new KafkaEventSourcingOptions
@@ -73,7 +80,11 @@ internal sealed class TopicDesk : IDisposable
             var headers = new Headers();
             if (withIds)
                 headers.Add(CloudEventHeaders.Id, Encoding.UTF8.GetBytes(command.CommandId.Value));
-            sent.Add(_producer.ProduceAsync(new TopicPartition(Topics.Commands, Partition), new Message<byte[], byte[]> { Key = Encoding.UTF8.GetBytes(command.AggregateId.Value), Value = value.WrittenSpan.ToArray(), Headers = headers }, Cancellation));
+            sent.Add(_producer.ProduceAsync(new TopicPartition(Topics.Commands, Partition),
+                new Message<byte[], byte[]>
+                {
+                    Key = Encoding.UTF8.GetBytes(command.AggregateId.Value), Value = value.WrittenSpan.ToArray(), Headers = headers,
+                }, Cancellation));
         }
 
         await Task.WhenAll(sent);
@@ -86,14 +97,16 @@ internal sealed class TopicDesk : IDisposable
         await node.Aggregates[0].CommandTopic.SendAsync(last, Cancellation);
     }
 
-    public async Task<long> Version(EventSourcedNode node, string account) => (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(account), Cancellation))?.Version ?? 0;
+    public async Task<long> Version(EventSourcedNode node, string account) =>
+        (await node.Aggregates[0].Processor.ReadAsync(AggregateId.Parse(account), Cancellation))?.Version ?? 0;
 
     public void DeleteStore() => Directory.Delete(Data, recursive: true);
 
     public Task DeleteGroup() => _admin.DeleteGroupsAsync([$"{Application.Name}-{Account.Definition.Name}"]);
 
     public Task CommitOffset(long offset) => _admin.AlterConsumerGroupOffsetsAsync(
-        [new ConsumerGroupTopicPartitionOffsets($"{Application.Name}-{Account.Definition.Name}", [new TopicPartitionOffset(Topics.Commands, Partition, offset)])]);
+        [new ConsumerGroupTopicPartitionOffsets($"{Application.Name}-{Account.Definition.Name}",
+            [new TopicPartitionOffset(Topics.Commands, Partition, offset)])]);
 
     public Task DeleteRecords(string topic, long before) => _admin.DeleteRecordsAsync([new TopicPartitionOffset(topic, Partition, before)]);
 
@@ -103,12 +116,14 @@ internal sealed class TopicDesk : IDisposable
         TopicId before = (await TopicIds.OfAsync(_admin, [topic], TimeSpan.FromSeconds(30), Cancellation))[topic];
         await _admin.DeleteTopicsAsync([topic]);
         TopicDeclaration declaration = TopicDeclaration.For(Topics, 1, -1, _isProcess);
-        while (!(await TopicIds.OfAsync(_admin, [topic], TimeSpan.Zero, Cancellation)).TryGetValue(topic, out TopicId now) || !now.Differs(before))
+        while (!(await TopicIds.OfAsync(_admin, [topic], TimeSpan.Zero, Cancellation)).TryGetValue(topic, out TopicId now)
+            || !now.Differs(before))
             await _provisioner.ApplyAsync((await _provisioner.PlanAsync(declaration, Cancellation)).OnlyMissingTopics(), Cancellation);
     }
 
     public async Task<long> EndOf(string topic) => (await _admin.ListOffsetsAsync(
-        [new TopicPartitionOffsetSpec { TopicPartition = new TopicPartition(topic, Partition), OffsetSpec = OffsetSpec.Latest() }], new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadCommitted })).ResultInfos[0].TopicPartitionOffsetError.Offset.Value;
+        [new TopicPartitionOffsetSpec { TopicPartition = new TopicPartition(topic, Partition), OffsetSpec = OffsetSpec.Latest() }],
+        new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadCommitted })).ResultInfos[0].TopicPartitionOffsetError.Offset.Value;
 
     public void Dispose()
     {

@@ -7,7 +7,10 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
-/// <summary>Topics that are deleted, made again or cut. A node took an events topic that was made again for its own, and appended version 8 to an empty log, healthy.</summary>
+/// <summary>
+/// Topics that are deleted, made again or cut. A node took an events topic that was made again for its own, and appended version 8 to an
+/// empty log, healthy.
+/// </summary>
 public sealed class TopicMadeAgainTests(BankFixture bank)
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -73,7 +76,8 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
         await desk.DeleteRecords(desk.Topics.Events, 1);
         var log = new NodeLog();
         await using EventSourcedNode again = await desk.Start(log);
-        await ShouldBeHalted(again, log, desk.Topics.Events, "begins at offset 1 in partition 0, and no snapshots that can be used and no state store cover what was before");
+        await ShouldBeHalted(again, log, desk.Topics.Events,
+            "begins at offset 1 in partition 0, and no snapshots that can be used and no state store cover what was before");
     }
 
     [Theory]
@@ -112,7 +116,8 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
         EventSourcedNode node = await desk.Start(log, barrierEvents: 10);
         try
         {
-            await desk.Decide(node, Enumerable.Range(0, 10).Select(i => Movement.Open($"a{i}")), Movement.Open("last")); // a barrier has these
+            // a barrier has these
+            await desk.Decide(node, Enumerable.Range(0, 10).Select(i => Movement.Open($"a{i}")), Movement.Open("last"));
             if (!whileTheNodeRuns)
                 await node.DisposeAsync();
             await desk.MakeAgain(desk.Topics.Snapshots);
@@ -143,7 +148,8 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
     [InlineData(true)]
     public async Task Timers_topic_that_was_made_again_halts_the_partitions_of_its_process_and_no_others(bool whileTheNodeRuns)
     {
-        ApplicationDefinition application = EventSourcedApplication.Named(TestServers.UniqueName("timers"), "A bank of a test.").With(Transfer.Definition).With(Account.Definition).Build();
+        ApplicationDefinition application = EventSourcedApplication.Named(TestServers.UniqueName("timers"), "A bank of a test.").With(
+            Transfer.Definition).With(Account.Definition).Build();
         using var desk = new TopicDesk(bank.Servers, application, isProcess: true);
         var log = new NodeLog();
         EventSourcedNode node = await desk.Start(log);
@@ -184,15 +190,18 @@ public sealed class TopicMadeAgainTests(BankFixture bank)
         health.Status.ShouldBe(CheckStatus.Failing);
         health.Reason.ShouldNotBeNull().ShouldContain(reason);
         processor.TrySend(Movement.Credit("a", 1), out _).ShouldBeFalse();
-        (await Should.ThrowAsync<AggregateUnavailableException>(async () => await processor.ReadAsync(AggregateId.Parse("a"), Cancellation))).Message.ShouldContain(topic);
+        (await Should.ThrowAsync<AggregateUnavailableException>(async () =>
+            await processor.ReadAsync(AggregateId.Parse("a"), Cancellation))).Message.ShouldContain(topic);
         // Whoever reads by the node was told after ten seconds that there was no owner.
-        (await Should.ThrowAsync<AggregateUnavailableException>(async () => await node.Aggregates[0].Reads.ReadAsync(AggregateId.Parse("a"), Cancellation))).Message.ShouldContain(topic);
+        (await Should.ThrowAsync<AggregateUnavailableException>(async () =>
+            await node.Aggregates[0].Reads.ReadAsync(AggregateId.Parse("a"), Cancellation))).Message.ShouldContain(topic);
     }
 
     // Records that a reader sees: a writer that learns of the other topic by its own event has aborted it.
     private int Committed(TopicDesk desk)
     {
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(bank.Servers.Addresses.KafkaConnection.BoundedReader("test")).Build();
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(
+            bank.Servers.Addresses.KafkaConnection.BoundedReader("test")).Build();
         consumer.Assign(new TopicPartitionOffset(desk.Topics.Events, TopicDesk.Partition, Offset.Beginning));
         int count = 0;
         while (consumer.Consume(Cancellation) is { IsPartitionEOF: false })

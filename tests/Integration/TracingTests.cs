@@ -8,7 +8,10 @@ using Span = System.Diagnostics.Activity;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
-/// <summary>From whoever sends a command to the read models: what a listener of the library's activity source is told. Nobody was told anything; a traceparent was handed on, and that was all.</summary>
+/// <summary>
+/// From whoever sends a command to the read models: what a listener of the library's activity source is told. Nobody was told anything; a
+/// traceparent was handed on, and that was all.
+/// </summary>
 public sealed class TracingTests(BankFixture bank) : IDisposable
 {
     private const string Web = "Microsoft.AspNetCore";
@@ -51,7 +54,8 @@ public sealed class TracingTests(BankFixture bank) : IDisposable
         receive.Kind.ShouldBe(ActivityKind.Client);
         receive.Links.Select(l => l.Context.SpanId).ShouldBe([send.SpanId]);
         Span decide = _spans.Single($"decide {commands}");
-        (decide.TraceId, decide.ParentSpanId, decide.Kind, decide.TraceStateString).ShouldBe((trace, send.SpanId, ActivityKind.Consumer, "vendor=1"));
+        (decide.TraceId, decide.ParentSpanId, decide.Kind, decide.TraceStateString).ShouldBe(
+            (trace, send.SpanId, ActivityKind.Consumer, "vendor=1"));
         Tag(decide, "kes.command.type").ShouldBe("OpenAccount");
         Tag(decide, "kes.aggregate.id").ShouldBe("a");
         Tag(decide, "kes.outcome").ShouldBe("Accepted");
@@ -65,7 +69,8 @@ public sealed class TracingTests(BankFixture bank) : IDisposable
         Encoding.UTF8.GetString(stored.GetLastBytes(CloudEventHeaders.TraceState)).ShouldBe("vendor=1");
         Span[] projects = [.. _spans.All("project accounts").Where(s => s.Links.Any(l => l.Context.SpanId == decide.SpanId))];
         Span project = projects.ShouldHaveSingleItem();
-        (project.Kind, project.Links.Single().Context.TraceId, Tag(project, "kes.read_model")).ShouldBe((ActivityKind.Consumer, trace, "accounts"));
+        (project.Kind, project.Links.Single().Context.TraceId, Tag(project, "kes.read_model")).ShouldBe(
+            (ActivityKind.Consumer, trace, "accounts"));
     }
 
     [Fact]
@@ -80,7 +85,8 @@ public sealed class TracingTests(BankFixture bank) : IDisposable
             string parent = $"00-{ActivityTraceId.CreateRandom().ToHexString()}-{ActivitySpanId.CreateRandom().ToHexString()}-01";
             using var request = new HttpRequestMessage(HttpMethod.Post, "/account/h/open-account")
             {
-                Content = new StringContent("""{"owner":"Ada","currency":"EUR","overdraftLimit":0,"openedOn":"2026-03-01"}""", Encoding.UTF8, "application/json"),
+                Content = new StringContent("""{"owner":"Ada","currency":"EUR","overdraftLimit":0,"openedOn":"2026-03-01"}""",
+                    Encoding.UTF8, "application/json"),
             };
             request.Headers.Add("traceparent", parent);
             request.Headers.Add("Idempotency-Key", $"open-{i}");
@@ -99,7 +105,8 @@ public sealed class TracingTests(BankFixture bank) : IDisposable
 
     private Headers HeadersOfFirstEvent(EventSourcedNode node)
     {
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(bank.Servers.Addresses.KafkaConnection.Consumer("tracing-test")).Build();
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(
+            bank.Servers.Addresses.KafkaConnection.Consumer("tracing-test")).Build();
         string topic = node.Aggregates[0].Topics.Events;
         consumer.Assign(Enumerable.Range(0, 2).Select(p => new TopicPartitionOffset(topic, p, Offset.Beginning)));
         return consumer.Consume(Cancellation).Message.Headers;

@@ -47,13 +47,15 @@ public sealed class TransferTests(BankFixture bank)
 
         List<TransferState> transfers = await States<TransferState>(again, "transfer");
         transfers.Count.ShouldBe(Transfers);
-        transfers.GroupBy(t => t.Status).Select(g => g.Key).Order().ShouldBe([TransferStatus.Completed, TransferStatus.Refused, TransferStatus.Refunded]);
+        transfers.GroupBy(t => t.Status).Select(g => g.Key).Order().ShouldBe(
+            [TransferStatus.Completed, TransferStatus.Refused, TransferStatus.Refunded]);
         transfers.Where(t => t.Status == TransferStatus.Refunded).ShouldAllBe(t => t.Receiver == "closed" || t.Receiver == "unknown");
         List<AccountState> accounts = await States<AccountState>(again, "account");
         accounts.Sum(a => a.Balance).ShouldBe(Accounts * Funds);
         accounts.ShouldAllBe(a => a.Balance >= 0);
 
-        await ShouldHaveOneMovementAStep(again, transfers.Count(t => t.Status == TransferStatus.Completed), transfers.Count(t => t.Status == TransferStatus.Refunded));
+        await ShouldHaveOneMovementAStep(again, transfers.Count(t => t.Status == TransferStatus.Completed),
+            transfers.Count(t => t.Status == TransferStatus.Refunded));
         foreach (AggregateNode aggregate in again.Aggregates)
         {
             VerificationReport report = await new Verifier(again, aggregate).RunAsync(Cancellation);
@@ -75,7 +77,8 @@ public sealed class TransferTests(BankFixture bank)
 
         var random = new Random(20261125);
         int sent = 0;
-        Task Send(IReadOnlyList<BankNode> at) => Task.WhenAll([.. Enumerable.Range(0, each).Select(_ => at[sent % at.Count].Node.SendAsync(Random(random, sent++), Cancellation))]);
+        Task Send(IReadOnlyList<BankNode> at) => Task.WhenAll(
+            [.. Enumerable.Range(0, each).Select(_ => at[sent % at.Count].Node.SendAsync(Random(random, sent++), Cancellation))]);
         Task first = Send([one]);
         await nodes.Start("two", isStatic: false, Cancellation, standbys: 1);
         await first;
@@ -91,12 +94,14 @@ public sealed class TransferTests(BankFixture bank)
         EventSourcedNode node = nodes.Running[0].Node;
         var transfers = new List<TransferState>();
         for (int i = 0; i < sent; i++)
-            transfers.Add((TransferState)(await node.AggregateOf(typeof(RequestTransfer)).Reads.ReadAsync(AggregateId.Parse(string.Create(CultureInfo.InvariantCulture, $"t{i}")), Cancellation))!.State);
+            transfers.Add((TransferState)(await node.AggregateOf(typeof(RequestTransfer)).Reads.ReadAsync(
+                AggregateId.Parse(string.Create(CultureInfo.InvariantCulture, $"t{i}")), Cancellation))!.State);
         long balances = 0;
         for (int i = 0; i < Accounts; i++)
             balances += ((AccountState)(await node.Aggregates[0].Reads.ReadAsync(AggregateId.Parse($"a{i}"), Cancellation))!.State).Balance;
         balances.ShouldBe(Accounts * Funds);
-        await ShouldHaveOneMovementAStep(node, transfers.Count(t => t.Status == TransferStatus.Completed), transfers.Count(t => t.Status == TransferStatus.Refunded));
+        await ShouldHaveOneMovementAStep(node, transfers.Count(t => t.Status == TransferStatus.Completed),
+            transfers.Count(t => t.Status == TransferStatus.Refunded));
     }
 
     [Fact]
@@ -110,7 +115,8 @@ public sealed class TransferTests(BankFixture bank)
             foreach (string account in (string[])["payer", "receiver"])
                 await node.SendAsync(Movement.Open(account, limit: 100), Cancellation);
             await desk.Produce("payer", "poison"u8.ToArray()); // its debit has to wait
-            await node.SendAsync(Request("t", "payer", "receiver", 10, TimeProvider.System.GetUtcNow() + TimeSpan.FromSeconds(2)), Cancellation);
+            await node.SendAsync(Request("t", "payer", "receiver", 10, TimeProvider.System.GetUtcNow() + TimeSpan.FromSeconds(2)),
+                Cancellation);
         }
 
         Directory.Delete(data, recursive: true);
@@ -120,12 +126,20 @@ public sealed class TransferTests(BankFixture bank)
         desk.Discard("payer", desk.Letters().First(l => !l.IsQueued).Offset).Outcome.ShouldBe(ReplyOutcome.Accepted);
         desk.Retry("payer").Outcome.ShouldBe(ReplyOutcome.Accepted);
         await WaitFor(application, "TransferRefunded", 1);
-        (await Transfer(again, "t")).ShouldSatisfyAllConditions(t => t.Status.ShouldBe(TransferStatus.Refunded), t => t.Reason.ShouldBe("The deadline has passed."));
+        (await Transfer(again, "t")).ShouldSatisfyAllConditions(t => t.Status.ShouldBe(TransferStatus.Refunded),
+            t => t.Reason.ShouldBe("The deadline has passed."));
         (await States<AccountState>(again, "account")).ShouldAllBe(a => a.Balance == 0);
-        Counts(application, "transfer").ShouldBe(new Dictionary<string, int> { ["TransferRequested"] = 1, ["TransferExpired"] = 1, ["TransferDebited"] = 1, ["TransferRefunded"] = 1 }, ignoreOrder: true);
+        Counts(application, "transfer").ShouldBe(new Dictionary<string, int>
+        {
+            ["TransferRequested"] = 1,
+            ["TransferExpired"] = 1,
+            ["TransferDebited"] = 1,
+            ["TransferRefunded"] = 1,
+        }, ignoreOrder: true);
 
         await again.WaitForReadModelsAsync(Cancellation);
-        BsonDocument document = await again.ReadModels.GetCollection<BsonDocument>("transfers").Find(new BsonDocument("_id", "t")).SingleAsync(Cancellation);
+        BsonDocument document = await again.ReadModels.GetCollection<BsonDocument>("transfers").Find(new BsonDocument("_id", "t"))
+            .SingleAsync(Cancellation);
         document["status"].AsString.ShouldBe("refunded");
     }
 
@@ -161,7 +175,8 @@ public sealed class TransferTests(BankFixture bank)
         Banking.Domain.Transfer.Holds(await Transfer(node, "t")).ShouldBe(10);
     }
 
-    private static ApplicationDefinition NewBank() => EventSourcedApplication.Named(Testing.TestServers.UniqueName("bank"), "A bank with transfers.")
+    private static ApplicationDefinition NewBank() => EventSourcedApplication.Named(Testing.TestServers.UniqueName("bank"),
+        "A bank with transfers.")
         .With(Account.Definition)
         .With(Banking.Domain.Transfer.Definition)
         .With(BankReadModels.Accounts)
@@ -171,16 +186,27 @@ public sealed class TransferTests(BankFixture bank)
     private static CommandEnvelope Random(Random random, int i)
     {
         string payer = string.Create(CultureInfo.InvariantCulture, $"a{random.Next(Accounts)}");
-        string receiver = random.Next(10) switch { 0 => "closed", 1 => "unknown", _ => string.Create(CultureInfo.InvariantCulture, $"a{random.Next(Accounts)}") };
+        string receiver = random.Next(10) switch { 0 => "closed", 1 => "unknown", _ =>
+            string.Create(CultureInfo.InvariantCulture, $"a{random.Next(Accounts)}") };
         if (receiver == payer)
             receiver = "closed";
         return Request(string.Create(CultureInfo.InvariantCulture, $"t{i}"), payer, receiver, random.NextInt64(1, Funds), null);
     }
 
     private static CommandEnvelope Request(string id, string payer, string receiver, long amount, DateTimeOffset? deadline) =>
-        new(AggregateId.Parse(id), CommandId.New(TimeProvider.System), new RequestTransfer { Payer = payer, Receiver = receiver, Amount = amount, Currency = "EUR", BookedOn = Day, Deadline = deadline });
+        new(AggregateId.Parse(id), CommandId.New(TimeProvider.System),
+            new RequestTransfer
+            {
+                Payer = payer,
+                Receiver = receiver,
+                Amount = amount,
+                Currency = "EUR",
+                BookedOn = Day,
+                Deadline = deadline,
+            });
 
-    private static CommandEnvelope Close(string account) => new(AggregateId.Parse(account), CommandId.New(TimeProvider.System), new CloseAccount());
+    private static CommandEnvelope Close(string account) =>
+        new(AggregateId.Parse(account), CommandId.New(TimeProvider.System), new CloseAccount());
 
     private static async Task<TransferState> Transfer(EventSourcedNode node, string id) =>
         (TransferState)(await node.AggregateOf(typeof(RequestTransfer)).Processor.ReadAsync(AggregateId.Parse(id), Cancellation))!.State;
@@ -188,7 +214,8 @@ public sealed class TransferTests(BankFixture bank)
     private static async Task<List<TState>> States<TState>(EventSourcedNode node, string aggregate)
     {
         var states = new List<TState>();
-        await foreach (AggregateView view in node.Aggregates.Single(a => a.Definition.Name == aggregate).Processor.ReadAllAsync(Cancellation))
+        await foreach (AggregateView view in node.Aggregates.Single(a => a.Definition.Name == aggregate).Processor.ReadAllAsync(
+            Cancellation))
             states.Add((TState)view.State);
         return states;
     }
@@ -218,14 +245,16 @@ public sealed class TransferTests(BankFixture bank)
         await Consume($"{application.Name}.transfer.events", types => ends.Sum(e => types.GetValueOrDefault(e)) == transfers);
     }
 
-    private Task WaitFor(ApplicationDefinition application, string type, int count) => Consume($"{application.Name}.transfer.events", types => types.GetValueOrDefault(type) == count);
+    private Task WaitFor(ApplicationDefinition application, string type, int count) =>
+        Consume($"{application.Name}.transfer.events", types => types.GetValueOrDefault(type) == count);
 
     private Task WaitForLetters(DeadLetterDesk desk, int count) => Consume(desk.Topics.DeadLetters, types => types.Values.Sum() == count);
 
     // Counts the records of a topic by their types until that is enough.
     private Task Consume(string topic, Func<Dictionary<string, int>, bool> enough) => Task.Run(() =>
     {
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(bank.Servers.Addresses.KafkaConnection.Consumer("test")).Build();
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(
+            bank.Servers.Addresses.KafkaConnection.Consumer("test")).Build();
         consumer.Assign([new TopicPartitionOffset(topic, 0, Offset.Beginning), new TopicPartitionOffset(topic, 1, Offset.Beginning)]);
         var types = new Dictionary<string, int>();
         while (!enough(types))
@@ -235,7 +264,8 @@ public sealed class TransferTests(BankFixture bank)
     private Dictionary<string, int> Counts(ApplicationDefinition application, string aggregate)
     {
         var types = new Dictionary<string, int>();
-        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(bank.Servers.Addresses.KafkaConnection.BoundedReader("test")).Build();
+        using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(
+            bank.Servers.Addresses.KafkaConnection.BoundedReader("test")).Build();
         string topic = $"{application.Name}.{aggregate}.events";
         consumer.Assign([new TopicPartitionOffset(topic, 0, Offset.Beginning), new TopicPartitionOffset(topic, 1, Offset.Beginning)]);
         for (int ends = 0; ends < 2;)

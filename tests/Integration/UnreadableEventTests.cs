@@ -29,7 +29,8 @@ public sealed class UnreadableEventTests(BankFixture bank)
         }
 
         LogRefusedException refused = await Should.ThrowAsync<LogRefusedException>(Start(name, data, withDebits: false));
-        refused.Message.ShouldContain($"{name}.account.events has events that the account of this program does not evolve: Banking.Domain.AccountDebited, 3 of them, the first at {DeadLetterDesk.PartitionOf("a")}@2");
+        refused.Message.ShouldContain($"{name}.account.events has events that the account of this program does not evolve: "
+            + $"Banking.Domain.AccountDebited, 3 of them, the first at {DeadLetterDesk.PartitionOf("a")}@2");
         refused.Message.ShouldContain("--ignore-unknown-events");
 
         await using EventSourcedNode told = await Start(name, data, withDebits: false, ignore: true);
@@ -72,7 +73,8 @@ public sealed class UnreadableEventTests(BankFixture bank)
         {
             await using EventSourcedNode part = await Start(name, data, withDebits: false, ignore: true);
             foreach (string account in accounts)
-                (await Should.ThrowAsync<AggregateParkedException>(part.Aggregates[0].CommandTopic.SendAsync(Movement.Credit(account, 100, $"queued-{start}"), Cancellation))).Cause.ShouldBe("unknown-event");
+                (await Should.ThrowAsync<AggregateParkedException>(part.Aggregates[0].CommandTopic.SendAsync(
+                    Movement.Credit(account, 100, $"queued-{start}"), Cancellation))).Cause.ShouldBe("unknown-event");
         }
 
         desk.Letters().Count.ShouldBe(accounts.Length * 3);
@@ -82,7 +84,8 @@ public sealed class UnreadableEventTests(BankFixture bank)
             views = await Views(whole, accounts);
             views.Select(v => (v!.Version, ((AccountState)v.State).Balance)).ShouldBe(accounts.Select(_ => (5L, 214L)));
             desk.Letters().ShouldBeEmpty();
-            desk.Letters(withResolved: true).Where(l => l.OriginTopic == desk.Topics.Events).ShouldAllBe(l => l.Resolution!.Outcome == "Folded" && l.Resolution.By.Contains("which can read it", StringComparison.Ordinal));
+            desk.Letters(withResolved: true).Where(l => l.OriginTopic == desk.Topics.Events).ShouldAllBe(l =>
+                l.Resolution!.Outcome == "Folded" && l.Resolution.By.Contains("which can read it", StringComparison.Ordinal));
             (await whole.SendAsync(Movement.Credit("a", 100, "queued-1"), Cancellation)).IsDuplicate.ShouldBeTrue();
         }
 
@@ -194,7 +197,8 @@ public sealed class UnreadableEventTests(BankFixture bank)
         while (node.Aggregates[0].StoppedReadModels.Count > 0) // they find out at their next try
             await look.WaitForNextTickAsync(Cancellation);
         await node.WaitForReadModelsAsync(Cancellation);
-        (await node.ReadModels.GetCollection<BsonDocument>("balances").Find(new BsonDocument("_id", "a")).SingleAsync(Cancellation))["balance"].ToInt64().ShouldBe(balance);
+        (await node.ReadModels.GetCollection<BsonDocument>("balances").Find(new BsonDocument("_id", "a"))
+            .SingleAsync(Cancellation))["balance"].ToInt64().ShouldBe(balance);
         (await new Verifier(node, node.Aggregates[0]).RunAsync(Cancellation)).Differences.ShouldBeEmpty();
         var history = new List<long>();
         await foreach (RecordedEvent recorded in node.Aggregates[0].History.ReadAggregateAsync(AggregateId.Parse("a"), Cancellation))
@@ -206,11 +210,14 @@ public sealed class UnreadableEventTests(BankFixture bank)
     private static ProjectionDefinition Balances(bool withDebits)
     {
         ProjectionBuilder<BalanceDocument> balances = ProjectionDefinition.Define<BalanceDocument>("balances")
-            .Folds<AccountCredited>((document, credited, r) => new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) + credited.Amount));
-        return (withDebits ? balances.Folds<AccountDebited>((document, debited, r) => new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) - debited.Amount)) : balances).Build();
+            .Folds<AccountCredited>((document, credited, r) =>
+                new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) + credited.Amount));
+        return (withDebits ? balances.Folds<AccountDebited>((document, debited, r) =>
+            new BalanceDocument(r.AggregateId.Value, (document?.Balance ?? 0) - debited.Amount)) : balances).Build();
     }
 
-    private Task<EventSourcedNode> Start(string name, string data, bool withDebits, bool ignore = false, int barrierEvents = 50_000, bool fails = false)
+    private Task<EventSourcedNode> Start(string name, string data, bool withDebits, bool ignore = false, int barrierEvents = 50_000,
+        bool fails = false)
     {
         AggregateBuilder<AccountState> account = AggregateDefinition.Define("account", ParkedCommandTests.InitialState())
             .Decides<Credit>((_, credit) => Decision.Accept(ParkedCommandTests.Credited(credit.Amount)))
@@ -218,13 +225,33 @@ public sealed class UnreadableEventTests(BankFixture bank)
         if (withDebits)
         {
             account = account
-                .Decides<Debit>((_, debit) => Decision.Accept(new AccountDebited { Amount = debit.Amount, Currency = "EUR", BookedOn = debit.BookedOn, Operation = debit.Operation, Category = debit.Category, BalanceAfter = 0 }))
-                .Evolves<AccountDebited>((state, debited) => fails && debited.Amount == 13 ? throw new InvalidOperationException("thirteen") : state with { Balance = state.Balance - debited.Amount });
+                .Decides<Debit>((_, debit) =>
+                    Decision.Accept(new AccountDebited
+                    {
+                        Amount = debit.Amount,
+                        Currency = "EUR",
+                        BookedOn = debit.BookedOn,
+                        Operation = debit.Operation,
+                        Category = debit.Category,
+                        BalanceAfter = 0,
+                    }))
+                .Evolves<AccountDebited>((state, debited) =>
+                    fails && debited.Amount == 13
+                        ? throw new InvalidOperationException("thirteen")
+                        : state with { Balance = state.Balance - debited.Amount });
         }
 
-        ApplicationDefinition application = EventSourcedApplication.Named(name, "Has debits, or does not.").With(account.Build()).With(Balances(withDebits)).Build();
-        var options = new KafkaEventSourcingOptions { DataDirectory = data, Partitions = 2, BarrierEvents = barrierEvents, IgnoreUnknownEvents = ignore };
-        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System, Cancellation);
+        ApplicationDefinition application = EventSourcedApplication.Named(name, "Has debits, or does not.").With(account.Build()).With(
+            Balances(withDebits)).Build();
+        var options = new KafkaEventSourcingOptions
+        {
+            DataDirectory = data,
+            Partitions = 2,
+            BarrierEvents = barrierEvents,
+            IgnoreUnknownEvents = ignore,
+        };
+        return EventSourcedNode.StartAsync(application, bank.Servers.Addresses, options, NullLoggerFactory.Instance, TimeProvider.System,
+            Cancellation);
     }
 
     private sealed record BalanceDocument(string Id, long Balance);

@@ -19,7 +19,9 @@ public sealed class VerificationTests(BankFixture bank) : IAsyncDisposable
         BankNode here = await _nodes.Start("here", isStatic: false, Cancellation);
         BankNode other = await _nodes.Start("other", isStatic: true, Cancellation);
         var verifier = new Verifier(here.Node, here.Node.Aggregates[0]);
-        (await Should.ThrowAsync<TimeoutException>(() => verifier.WaitForAllPartitionsAsync(Impatience, TimeProvider.System, Cancellation))).Message.ShouldContain("others are on other. Verifying compares all state stores");
+        (await Should.ThrowAsync<TimeoutException>(() =>
+            verifier.WaitForAllPartitionsAsync(Impatience, TimeProvider.System, Cancellation))).Message.ShouldContain(
+                "others are on other. Verifying compares all state stores");
 
         await _nodes.Stop(other);
         await verifier.WaitForAllPartitionsAsync(Patience, TimeProvider.System, Cancellation);
@@ -34,7 +36,8 @@ public sealed class VerificationTests(BankFixture bank) : IAsyncDisposable
         BankNode two = await _nodes.Start("two", isStatic: false, Cancellation);
         for (int account = 0; account < 8; account++)
         {
-            var opened = (await one.Node.Aggregates[0].Commands.SendAsync(Movement.Open($"v{account}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+            var opened = (await one.Node.Aggregates[0].Commands
+                .SendAsync(Movement.Open($"v{account}"), Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
             foreach (BankNode node in (BankNode[])[one, two])
                 await node.Node.Aggregates[0].Projections!.WaitForAsync(opened.Token, Cancellation);
         }

@@ -19,19 +19,22 @@ internal static class Counter
     public static AggregateDefinition Process { get; } = AggregateDefinition.Define("relay", new Count { Total = 0 })
         .Decides<Forward>((_, command) => Decision.Accept(new Added { By = command.By }))
         .Decides<CommandCompleted>((_, answer) => answer.IsAccepted ? Decision.Nothing : Decision.Accept(new Added { By = 0 }))
-        .Decides<TimerElapsed>((state, _) => state.Total < 0 ? throw new InvalidOperationException("out of order") : Decision.Accept(new Added { By = 1 }))
+        .Decides<TimerElapsed>((state, _) =>
+            state.Total < 0 ? throw new InvalidOperationException("out of order") : Decision.Accept(new Added { By = 1 }))
         .Evolves<Added>((state, added) => state with { Total = state.Total + added.By })
         .Reacts<Added>((state, added) => added.By switch
         {
             0 => Reaction.None.Cancel("again"),
             99 => Reaction.None.Send("unknown", AggregateId.Parse("x"), new Added { By = 1 }),
-            _ => Reaction.None.Send("first", AggregateId.Parse("x"), new Add { By = added.By }).Send("second", AggregateId.Parse("y"), new Add { By = (int)state.Total }).At("again", ProcessingFixture.RecordTime.AddHours(added.By == 1 ? 2 : 1)),
+            _ => Reaction.None.Send("first", AggregateId.Parse("x"), new Add { By = added.By }).Send("second", AggregateId.Parse("y"),
+                new Add { By = (int)state.Total }).At("again", ProcessingFixture.RecordTime.AddHours(added.By == 1 ? 2 : 1)),
         })
         .Build();
 
     public static AvroRecordType State => AvroRecordType.Of<Count>();
 
-    public static IEnumerable<AvroRecordType> Types { get; } = [AvroRecordType.Of<Add>(), AvroRecordType.Of<Fail>(), AvroRecordType.Of<Added>(), AvroRecordType.Of<Forward>(), State];
+    public static IEnumerable<AvroRecordType> Types { get; } = [AvroRecordType.Of<Add>(), AvroRecordType.Of<Fail>(),
+        AvroRecordType.Of<Added>(), AvroRecordType.Of<Forward>(), State];
 
     public static StateStore Open(string directory, int recentLimit = 4) => StateStore.Open(directory, Definition, State, recentLimit);
 }

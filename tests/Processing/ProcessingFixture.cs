@@ -36,8 +36,10 @@ public sealed class ProcessingFixture : IAsyncLifetime
 
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _servers.Addresses.Registry });
         _serde = AvroMessageSerde.Create(_registry, Counter.Types);
-        Encoders = new ProcessorEncoders(null!, null!, null!, null!, await _serde.PrepareAsync("app.counter.timers", [typeof(Avro.Messages.TimerElapsed)], TestContext.Current.CancellationToken),
-            await ProcessRoutes.Prepare(Counter.Process, "app", [Counter.Definition, Counter.Process], _serde, TestContext.Current.CancellationToken));
+        Encoders = new ProcessorEncoders(null!, null!, null!, null!,
+            await _serde.PrepareAsync("app.counter.timers", [typeof(Avro.Messages.TimerElapsed)], TestContext.Current.CancellationToken),
+            await ProcessRoutes.Prepare(Counter.Process, "app", [Counter.Definition, Counter.Process], _serde,
+                TestContext.Current.CancellationToken));
         Encoder = await _serde.PrepareAsync(Topic, [typeof(Add), typeof(Fail), typeof(Added)], TestContext.Current.CancellationToken);
     }
 
@@ -70,12 +72,19 @@ public sealed class ProcessingFixture : IAsyncLifetime
         return command;
     }
 
-    internal IncomingCommand Read(byte[]? key, byte[]? value, Headers? headers = null, string topic = Topic, Timestamp? timestamp = null, TopicId topicId = default)
+    internal IncomingCommand Read(byte[]? key, byte[]? value, Headers? headers = null, string topic = Topic, Timestamp? timestamp = null,
+        TopicId topicId = default)
     {
         var record = new ConsumeResult<byte[], byte[]>
         {
             TopicPartitionOffset = new TopicPartitionOffset(topic, Partition, 42),
-            Message = new Message<byte[], byte[]> { Key = key!, Value = value!, Headers = headers ?? [], Timestamp = timestamp ?? new Timestamp(RecordTime) },
+            Message = new Message<byte[], byte[]>
+            {
+                Key = key!,
+                Value = value!,
+                Headers = headers ?? [],
+                Timestamp = timestamp ?? new Timestamp(RecordTime),
+            },
         };
         return CommandRecord.Read(record, topicId, _serde, Counter.Definition);
     }

@@ -10,15 +10,19 @@ public sealed class DocumentEncoderTests
     [Fact]
     public void Fields_of_every_kind_are_the_bytes_of_the_driver() => ShouldEncodeAsTheDriver(new Everything
     {
-        Id = "k\u00e9y/1", Text = "\u6f22\U0001F600", Missing = null, Small = int.MinValue, Large = long.MaxValue, Ratio = -0.1, Flag = true, On = new DateTime(2026, 7, 1, 12, 30, 0, DateTimeKind.Utc),
-        PerhapsOn = null, Perhaps = 7, PerhapsText = DayOfWeek.Friday, Exact = 12.34m, Tags = ["a", "b"], Nested = new Inner(3, "three"), Names = new() { ["x"] = 1 }, Key = Guid.Empty.ToString(), Single = 1.5f,
+        Id = "k\u00e9y/1", Text = "\u6f22\U0001F600", Missing = null, Small = int.MinValue, Large = long.MaxValue, Ratio = -0.1,
+        Flag = true, On = new DateTime(2026, 7, 1, 12, 30, 0, DateTimeKind.Utc),
+        PerhapsOn = null, Perhaps = 7, PerhapsText = DayOfWeek.Friday, Exact = 12.34m, Tags = ["a", "b"], Nested = new Inner(3, "three"),
+        Names = new() { ["x"] = 1 }, Key = Guid.Empty.ToString(), Single = 1.5f,
     });
 
     [Fact]
-    public void Fields_that_are_empty_are_the_bytes_of_the_driver() => ShouldEncodeAsTheDriver(new Everything { Id = "", PerhapsOn = DateTime.UnixEpoch });
+    public void Fields_that_are_empty_are_the_bytes_of_the_driver() =>
+        ShouldEncodeAsTheDriver(new Everything { Id = "", PerhapsOn = DateTime.UnixEpoch });
 
     [Fact]
-    public void Type_with_conditions_is_written_by_the_driver_itself() => ShouldEncodeAsTheDriver(new Conditional { Id = "1", Absent = null, Present = "x" });
+    public void Type_with_conditions_is_written_by_the_driver_itself() =>
+        ShouldEncodeAsTheDriver(new Conditional { Id = "1", Absent = null, Present = "x" });
 
     [Fact]
     public void Derived_document_keeps_its_discriminator() => ShouldEncodeAsTheDriver<Base>(new Derived { Id = "1", More = 2 });
@@ -48,7 +52,8 @@ public sealed class DocumentEncoderTests
         int start = buffer.StartDocument();
         encoder.WriteFields(document, buffer);
         buffer.EndDocument(start);
-        byte[] expected = document.ToBson(args: new BsonSerializationArgs(typeof(TDocument), serializeAsNominalType: false, serializeIdFirst: true));
+        byte[] expected = document.ToBson(args: new BsonSerializationArgs(typeof(TDocument), serializeAsNominalType: false,
+            serializeIdFirst: true));
         Convert.ToHexString(buffer.Written).ShouldBe(Convert.ToHexString(expected));
     }
 

@@ -13,7 +13,8 @@ public sealed class DocumentTypeTests : IAsyncLifetime
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => _server = await EmbeddedMongoDB.StartAsync(new EmbeddedMongoDBOptions(), cancellationToken: Cancellation);
+    public async ValueTask InitializeAsync() => _server = await EmbeddedMongoDB.StartAsync(new EmbeddedMongoDBOptions(),
+        cancellationToken: Cancellation);
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
@@ -26,12 +27,16 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         ProjectionDefinition<Rich> projection = Rich.Projection(documents);
         ReadModelDocuments.Check(projection, documents[0]);
         using var store = new MongoProjectionStore(
-            new MongoProjectionOptions { ConnectionString = _server.ConnectionString, Database = "types" }, TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
+            new MongoProjectionOptions { ConnectionString = _server.ConnectionString, Database = "types" }, TimeProvider.System,
+            NullLogger<MongoProjectionStore>.Instance);
         await store.PrepareAsync([projection], Cancellation);
-        await using (var engine = new ProjectionEngine([projection], store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance))
-            await engine.ProjectAsync(0, 0, [.. documents.Select((_, i) => Tally.Event(0, i, $"a{i}", 1, new Added(i)))], documents.Length, Cancellation);
+        await using (var engine = new ProjectionEngine([projection], store, new ProjectionEngineOptions(),
+            NullLogger<ProjectionEngine>.Instance))
+            await engine.ProjectAsync(0, 0, [.. documents.Select((_, i) => Tally.Event(0, i, $"a{i}", 1, new Added(i)))], documents.Length,
+                Cancellation);
 
-        IReadOnlyDictionary<string, StoredDocument<Rich>> stored = await store.LoadAsync(projection, [.. documents.Select(d => d.Id)], Cancellation);
+        IReadOnlyDictionary<string, StoredDocument<Rich>> stored = await store.LoadAsync(projection, [.. documents.Select(d => d.Id)],
+            Cancellation);
         foreach (Rich document in documents)
             ReadModelDocuments.ToBson(projection, stored[document.Id].Document!).ShouldBe(ReadModelDocuments.ToBson(projection, document));
 
@@ -48,8 +53,10 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         async Task ShouldSort<TValue>(string field, Func<Rich, TValue> value)
         {
             IMongoCollection<BsonDocument> collection = store.Database.GetCollection<BsonDocument>("rich");
-            List<BsonDocument> sorted = await collection.Find("{}").Sort(new BsonDocument { { field, 1 }, { "_id", 1 } }).ToListAsync(Cancellation);
-            sorted.Select(d => d["_id"].AsString).ShouldBe(documents.OrderBy(value).ThenBy(d => d.Id, StringComparer.Ordinal).Select(d => d.Id), field);
+            List<BsonDocument> sorted = await collection.Find("{}").Sort(new BsonDocument { { field, 1 }, { "_id", 1 } }).ToListAsync(
+                Cancellation);
+            sorted.Select(d => d["_id"].AsString).ShouldBe(
+                documents.OrderBy(value).ThenBy(d => d.Id, StringComparer.Ordinal).Select(d => d.Id), field);
         }
     }
 
@@ -65,7 +72,8 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         stored["inner"]["_id"].AsBsonBinaryData.SubType.ShouldBe(BsonBinarySubType.UuidStandard);
         stored.Select(e => $"{e.Name} {e.Value.BsonType}").ShouldBe(
         [
-            "_id String", "key Binary", "maybe Binary", "day DateTime", "time Int64", "span Int64", "at DateTime", "amount Decimal128", "small Int64", "large Decimal128", "weekday String", "link String",
+            "_id String", "key Binary", "maybe Binary", "day DateTime", "time Int64", "span Int64", "at DateTime", "amount Decimal128",
+            "small Int64", "large Decimal128", "weekday String", "link String",
             "inner Document", "keys Array", "byKey Document", "byNumber Document", "byWeekday Document",
         ]);
     }
@@ -78,24 +86,30 @@ public sealed class DocumentTypeTests : IAsyncLifetime
             .Adding((a, b) => a with { Spent = a.Spent + b.Spent, Cost = a.Cost + b.Cost })
             .Build();
         using var store = new MongoProjectionStore(
-            new MongoProjectionOptions { ConnectionString = _server.ConnectionString, Database = "sums" }, TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
-        await using var engine = new ProjectionEngine([projection], store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+            new MongoProjectionOptions { ConnectionString = _server.ConnectionString, Database = "sums" }, TimeProvider.System,
+            NullLogger<MongoProjectionStore>.Instance);
+        await using var engine = new ProjectionEngine([projection], store, new ProjectionEngineOptions(),
+            NullLogger<ProjectionEngine>.Instance);
         await engine.ProjectAsync(0, 0, [Tally.Event(0, 0, "a", 1, new Added(30))], 1, Cancellation);
         await engine.ProjectAsync(0, 1, [Tally.Event(0, 1, "a", 2, new Added(45))], 2, Cancellation);
-        (await store.LoadAsync(projection, ["w"], Cancellation))["w"].Document.ShouldBe(new Worked { Id = "w", Spent = TimeSpan.FromMinutes(75), Begins = new TimeOnly(8, 0), Cost = 3m });
+        (await store.LoadAsync(projection, ["w"], Cancellation))["w"].Document.ShouldBe(
+            new Worked { Id = "w", Spent = TimeSpan.FromMinutes(75), Begins = new TimeOnly(8, 0), Cost = 3m });
     }
 
     [Fact]
     public void Attribute_of_the_driver_goes_first() =>
-        ReadModelDocuments.ToBson(ProjectionDefinition.Define<Textual>("textual").Inserts<Added>((_, _) => null!).Build(), new Textual { Id = "1", Key = Guid.Empty })["key"].BsonType.ShouldBe(BsonType.String);
+        ReadModelDocuments.ToBson(ProjectionDefinition.Define<Textual>("textual").Inserts<Added>((_, _) => null!).Build(),
+            new Textual { Id = "1", Key = Guid.Empty })["key"].BsonType.ShouldBe(BsonType.String);
 
     [Fact]
     public void Type_that_cannot_be_stored_is_refused_with_the_name_of_the_property()
     {
         ProjectionDefinition unusable = ProjectionDefinition.Define<Unusable>("unusable").Inserts<Added>((_, _) => null!).Build();
-        string message = Should.Throw<InvalidOperationException>(() => ReadModelDocuments.Check(unusable, new Unusable { Id = "1", Pairs = new() { [new Inner(1, Guid.Empty)] = 1 } })).Message;
+        string message = Should.Throw<InvalidOperationException>(() =>
+            ReadModelDocuments.Check(unusable, new Unusable { Id = "1", Pairs = new() { [new Inner(1, Guid.Empty)] = 1 } })).Message;
         message.ShouldContain("The document type Unusable of the read model 'unusable', property Pairs");
-        Should.Throw<InvalidOperationException>(() => ProjectionDefinition.Define<Keyless>("keyless")).Message.ShouldContain("needs a property 'Id' of type string");
+        Should.Throw<InvalidOperationException>(() => ProjectionDefinition.Define<Keyless>("keyless")).Message.ShouldContain(
+            "needs a property 'Id' of type string");
     }
 
     private static Rich Sample(int i, Random random) => new()

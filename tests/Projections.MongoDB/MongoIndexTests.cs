@@ -13,14 +13,17 @@ public sealed class MongoIndexTests
             .Index(i => i.Descending(o => o.PaidOn!.Value).Ascending(o => o.Id).Unique())
             .Build();
         IReadOnlyList<MongoIndex> indexes = MongoIndex.Of(orders);
-        indexes.Select(i => (i.Projection, string.Join(", ", i.Fields), i.Unique)).ShouldBe([("orders", "customerName, shipTo.city, lines.product, other", false), ("orders", "-paidOn, _id", true)]);
+        indexes.Select(i => (i.Projection, string.Join(", ", i.Fields), i.Unique)).ShouldBe(
+            [("orders", "customerName, shipTo.city, lines.product, other", false), ("orders", "-paidOn, _id", true)]);
     }
 
     [Fact]
     public void Of_field_that_is_not_stored_is_refused_by_name() =>
-        Should.Throw<InvalidOperationException>(() => MongoIndex.Of(Orders().Index(o => o.ShipTo.Zip).Build())).Message.ShouldBe("The index field 'ShipTo.Zip' of the read model 'orders' is not stored.");
+        Should.Throw<InvalidOperationException>(() => MongoIndex.Of(Orders().Index(o => o.ShipTo.Zip).Build())).Message.ShouldBe(
+            "The index field 'ShipTo.Zip' of the read model 'orders' is not stored.");
 
-    private static ProjectionBuilder<Order> Orders() => ProjectionDefinition.Define<Order>("orders").Inserts<Added>((_, r) => new Order { Id = r.AggregateId.Value });
+    private static ProjectionBuilder<Order> Orders() =>
+        ProjectionDefinition.Define<Order>("orders").Inserts<Added>((_, r) => new Order { Id = r.AggregateId.Value });
 
     public sealed record Order
     {

@@ -38,7 +38,8 @@ public sealed class MongoReadModelDamageTests : ReadModelDamageContract, IAsyncL
     [Fact]
     public async Task Index_that_somebody_dropped_is_made_again()
     {
-        await using var engine = new ProjectionEngine(Tally.All, _store, new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance);
+        await using var engine = new ProjectionEngine(Tally.All, _store,
+            new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance);
         await engine.InspectAsync(Cancellation);
         (await Indexes("totals")).ShouldBe(["_id_", "sum_1__id_1"]);
         await _store.Database.GetCollection<BsonDocument>("totals").Indexes.DropAllAsync(Cancellation);
@@ -49,7 +50,8 @@ public sealed class MongoReadModelDamageTests : ReadModelDamageContract, IAsyncL
     [Fact]
     public async Task Collection_that_was_renamed_away_is_missed()
     {
-        await using var engine = new ProjectionEngine(Tally.All, _store, new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance);
+        await using var engine = new ProjectionEngine(Tally.All, _store,
+            new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance);
         await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], 1, Cancellation);
         await _store.Database.RenameCollectionAsync("totals", "totals_old", cancellationToken: Cancellation);
         await _store.Database.CreateCollectionAsync("totals", cancellationToken: Cancellation);
@@ -99,9 +101,11 @@ public sealed class MongoReadModelDamageTests : ReadModelDamageContract, IAsyncL
                 await _store.Database.DropCollectionAsync(readModel, Cancellation);
                 break;
             case Damage.DocumentsReplaced:
-                List<BsonDocument> documents = await _store.Database.GetCollection<BsonDocument>(readModel).Find("{}").ToListAsync(Cancellation);
+                List<BsonDocument> documents = await _store.Database.GetCollection<BsonDocument>(readModel).Find("{}").ToListAsync(
+                    Cancellation);
                 await _store.Database.DropCollectionAsync(readModel, Cancellation);
-                await _store.Database.GetCollection<BsonDocument>(readModel).InsertManyAsync(documents.Take(3), cancellationToken: Cancellation);
+                await _store.Database.GetCollection<BsonDocument>(readModel).InsertManyAsync(documents.Take(3),
+                    cancellationToken: Cancellation);
                 break;
             case Damage.EverythingDropped:
                 await _store.Database.Client.DropDatabaseAsync(_store.Database.DatabaseNamespace.DatabaseName, Cancellation);
@@ -121,7 +125,8 @@ public sealed class MongoReadModelDamageTests : ReadModelDamageContract, IAsyncL
 
     private async Task<string[]> Indexes(string collection)
     {
-        using IAsyncCursor<BsonDocument> indexes = await _store.Database.GetCollection<BsonDocument>(collection).Indexes.ListAsync(Cancellation);
+        using IAsyncCursor<BsonDocument> indexes = await _store.Database.GetCollection<BsonDocument>(collection).Indexes.ListAsync(
+            Cancellation);
         return [.. (await indexes.ToListAsync(Cancellation)).Select(i => i["name"].AsString)];
     }
 }

@@ -17,9 +17,14 @@ public sealed class MongoSharedDocumentTests : SharedDocumentContract, IAsyncLif
     {
         _servers = await ServersOrSkip.Start(Cancellation);
         _store = new MongoProjectionStore(
-            new MongoProjectionOptions { ConnectionString = _servers.Addresses.MongoDB!, Database = TestServers.UniqueName("shared"), RetryDelay = TimeSpan.FromMilliseconds(5) },
+            new MongoProjectionOptions
+            {
+                ConnectionString = _servers.Addresses.MongoDB!,
+                Database = TestServers.UniqueName("shared"),
+                RetryDelay = TimeSpan.FromMilliseconds(5),
+            },
             TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
-        await _store.PrepareAsync([Purses], Cancellation);
+        await _store.PrepareAsync([Wallets], Cancellation);
     }
 
     public async ValueTask DisposeAsync()
@@ -32,15 +37,16 @@ public sealed class MongoSharedDocumentTests : SharedDocumentContract, IAsyncLif
     [Fact]
     public async Task Document_without_a_version_is_folded_on_and_gets_one()
     {
-        IMongoCollection<BsonDocument> purses = _store.Database.GetCollection<BsonDocument>("purses");
+        IMongoCollection<BsonDocument> wallets = _store.Database.GetCollection<BsonDocument>("wallets");
         await using ProjectionEngine engine = Start();
         await engine.InspectAsync(Cancellation);
-        await purses.InsertOneAsync(BsonDocument.Parse("{ _id: 'k0', balance: 4, events: 2 }"), cancellationToken: Cancellation);
+        await wallets.InsertOneAsync(BsonDocument.Parse("{ _id: 'k0', balance: 4, events: 2 }"), cancellationToken: Cancellation);
         await engine.ProjectAsync(0, 0, [Tally.Event(0, 0, "s", 1, new Sent("s", "k0", 3))], 1, Cancellation);
         (await Documents()).ShouldBe(["k0:7:3"]);
-        (await purses.Find("{ _id: 'k0' }").SingleAsync(Cancellation))[DocumentVersion.Field].ShouldBeOfType<BsonInt64>();
+        (await wallets.Find("{ _id: 'k0' }").SingleAsync(Cancellation))[DocumentVersion.Field].ShouldBeOfType<BsonInt64>();
     }
 
     private protected override async Task<string[]> Documents() =>
-        [.. (await _store.Database.GetCollection<BsonDocument>("purses").Find("{}").Sort("{ _id: 1 }").ToListAsync(Cancellation)).Select(d => $"{d["_id"]}:{d["balance"]}:{d["events"]}")];
+        [.. (await _store.Database.GetCollection<BsonDocument>("wallets").Find("{}").Sort("{ _id: 1 }").ToListAsync(Cancellation)).Select(
+            d => $"{d["_id"]}:{d["balance"]}:{d["events"]}")];
 }

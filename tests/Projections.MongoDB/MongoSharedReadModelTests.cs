@@ -17,7 +17,12 @@ public sealed class MongoSharedReadModelTests : SharedReadModelContract, IAsyncL
     {
         _servers = await ServersOrSkip.Start(Cancellation);
         _store = new MongoProjectionStore(
-            new MongoProjectionOptions { ConnectionString = _servers.Addresses.MongoDB!, Database = TestServers.UniqueName("several"), RetryDelay = TimeSpan.FromMilliseconds(5) },
+            new MongoProjectionOptions
+            {
+                ConnectionString = _servers.Addresses.MongoDB!,
+                Database = TestServers.UniqueName("several"),
+                RetryDelay = TimeSpan.FromMilliseconds(5),
+            },
             TimeProvider.System, NullLogger<MongoProjectionStore>.Instance);
         await _store.PrepareAsync([Totals], Cancellation);
     }
@@ -35,5 +40,6 @@ public sealed class MongoSharedReadModelTests : SharedReadModelContract, IAsyncL
     ];
 
     protected override Task DeleteCheckpoint(string readModel, EventPartition partition) =>
-        _store.Database.GetCollection<BsonDocument>("checkpoints").DeleteOneAsync(new BsonDocument("_id", $"{readModel}/{partition}"), Cancellation);
+        _store.Database.GetCollection<BsonDocument>("checkpoints").DeleteOneAsync(new BsonDocument("_id", $"{readModel}/{partition}"),
+            Cancellation);
 }

@@ -5,7 +5,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Projections.MongoDB.Tests;
 
-/// <summary>A definition that differs from the one that the documents were folded with is told at the start; it was not, and old documents of the old shape stayed beside new ones.</summary>
+/// <summary>
+/// A definition that differs from the one that the documents were folded with is told at the start; it was not, and old documents of the
+/// old shape stayed beside new ones.
+/// </summary>
 public sealed class ReadModelShapeTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -20,21 +23,24 @@ public sealed class ReadModelShapeTests
 
         string warning = (await Warnings(After.Definition)).ShouldHaveSingleItem();
         warning.ShouldContain("The read model revenue is defined otherwise than when its documents were folded "
-            + "(new: event KafkaEventSourcing.Projections.Tests.Cleared, field currency: String, field parts.share: Int64, field parts: IReadOnlyList<Part>).");
+            + "(new: event KafkaEventSourcing.Projections.Tests.Cleared, field currency: String, field parts.share: Int64, field parts: "
+            + "IReadOnlyList<Part>).");
         warning.ShouldContain("db.checkpoints.deleteMany({_id: /^revenue($|\\/)/})");
         (await Warnings(After.Definition)).ShouldHaveSingleItem("It is told once only, and whoever missed that start never knows.");
         (await Warnings(Before.Definition)).ShouldBeEmpty("A version that warns has changed nothing: the one before may run on.");
 
         using (MongoProjectionStore store = NewStore(new WarningLog()))
         {
-            await store.Database.GetCollection<global::MongoDB.Bson.BsonDocument>("checkpoints").DeleteManyAsync(global::MongoDB.Bson.BsonDocument.Parse("{ _id: /^revenue($|\\/)/ }"), Cancellation);
+            await store.Database.GetCollection<global::MongoDB.Bson.BsonDocument>("checkpoints").DeleteManyAsync(
+                global::MongoDB.Bson.BsonDocument.Parse("{ _id: /^revenue($|\\/)/ }"), Cancellation);
         }
 
         await Fold(After.Definition);
         (await Warnings(After.Definition)).ShouldBeEmpty();
 
         MongoProjectionStore NewStore(ILogger<MongoProjectionStore> logger) =>
-            new(new MongoProjectionOptions { ConnectionString = servers.Addresses.MongoDB!, Database = database }, TimeProvider.System, logger);
+            new(new MongoProjectionOptions { ConnectionString = servers.Addresses.MongoDB!, Database = database },
+                TimeProvider.System, logger);
 
         async Task<IReadOnlyList<string>> Warnings(ProjectionDefinition definition)
         {
@@ -48,7 +54,8 @@ public sealed class ReadModelShapeTests
         {
             using MongoProjectionStore store = NewStore(new WarningLog());
             await store.PrepareAsync([definition], Cancellation);
-            await using var engine = new ProjectionEngine([definition], store, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance);
+            await using var engine = new ProjectionEngine([definition], store, new ProjectionEngineOptions(),
+                NullLogger<ProjectionEngine>.Instance);
             await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5))], nextOffset: 1, Cancellation);
         }
     }
@@ -57,7 +64,8 @@ public sealed class ReadModelShapeTests
     public void Shape_names_kind_events_and_fields_and_ends_where_a_type_holds_itself() =>
         ReadModelShape.Of(Tree.Definition).ShouldBe(
         [
-            "kind Folds", "event KafkaEventSourcing.Projections.Tests.Added", "field children: IReadOnlyDictionary<String, Tree>", "field id: String", "field since: Nullable<DateOnly>",
+            "kind Folds", "event KafkaEventSourcing.Projections.Tests.Added", "field children: IReadOnlyDictionary<String, Tree>",
+            "field id: String", "field since: Nullable<DateOnly>",
         ]);
 
     [Fact]
@@ -101,7 +109,8 @@ public sealed class ReadModelShapeTests
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel))
                 Lines.Add(formatter(state, exception));

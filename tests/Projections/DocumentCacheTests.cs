@@ -64,7 +64,8 @@ public sealed class DocumentCacheTests
     {
         ObjectSize.Of(null).ShouldBe(0);
         ObjectSize.Of(new Text("a", new string('x', 1_000_000))).ShouldBeInRange(2_000_000, 2_001_000);
-        var page = new Page("p", [.. Enumerable.Range(0, 10_000).Select(i => new Text($"{i:0000}", new string('x', 100)))], new Dictionary<string, byte[]> { ["one"] = new byte[500_000] });
+        var page = new Page("p", [.. Enumerable.Range(0, 10_000).Select(i => new Text($"{i:0000}", new string('x', 100)))],
+            new Dictionary<string, byte[]> { ["one"] = new byte[500_000] });
         ObjectSize.Of(page).ShouldBeInRange(10_000 * 250 + 500_000, 10_000 * 500 + 501_000);
     }
 }

@@ -1,6 +1,9 @@
 namespace KafkaEventSourcing.Projections.Tests;
 
-/// <summary>A store that keeps everything in memory and is as strict as the real one: all or nothing, and only from the checkpoint that the batch names.</summary>
+/// <summary>
+/// A store that keeps everything in memory and is as strict as the real one: all or nothing, and only from the checkpoint that the batch
+/// names.
+/// </summary>
 internal sealed class InMemoryProjectionStore : IProjectionStore
 {
     private readonly Lock _lock = new();
@@ -33,7 +36,8 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
     {
         lock (_lock)
         {
-            return Task.FromResult(!_states.TryGetValue(projection.Name, out (Guid Build, Guid Collection, Dictionary<EventPartition, long> Until) state) ? null : new ReadModelState
+            return Task.FromResult(!_states.TryGetValue(projection.Name,
+                out (Guid Build, Guid Collection, Dictionary<EventPartition, long> Until) state) ? null : new ReadModelState
             {
                 Build = state.Build,
                 IsBeingCleared = false,
@@ -45,20 +49,26 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
         }
     }
 
-    public Task<ReadModelCheckpoint?> LoadCheckpointAsync(ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken)
+    public Task<ReadModelCheckpoint?> LoadCheckpointAsync(
+        ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken)
     {
         lock (_lock)
-            return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out ReadModelCheckpoint stored) ? stored : (ReadModelCheckpoint?)null);
+            return Task.FromResult(_checkpoints.TryGetValue((projection.Name, partition), out ReadModelCheckpoint stored)
+                ? stored
+                : (ReadModelCheckpoint?)null);
     }
 
-    public Task<bool> StartAnewAsync(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until, IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
+    public Task<bool> StartAnewAsync(ProjectionDefinition projection, SeenReadModel seen, IReadOnlyDictionary<EventPartition, long> until,
+        IReadOnlyCollection<string> aggregates, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
             string name = projection.Name;
             if ((_states.TryGetValue(name, out var state) ? state.Build : (Guid?)null) != seen.Build)
                 return Task.FromResult(false);
-            if (seen.Partition is { } partition && (_checkpoints.TryGetValue((name, partition), out ReadModelCheckpoint stored) ? stored.NextOffset : (long?)null) != seen.NextOffset)
+            if (seen.Partition is { } partition
+                && (_checkpoints.TryGetValue((name, partition), out ReadModelCheckpoint stored) ? stored.NextOffset : (long?)null)
+                    != seen.NextOffset)
                 return Task.FromResult(false);
             foreach ((string, EventPartition) key in _checkpoints.Keys.Where(k => k.Projection == name).ToArray())
                 _checkpoints.Remove(key);
@@ -124,7 +134,9 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
             Loads++;
             Dictionary<string, object> all = _documents.GetValueOrDefault(projection.Name) ?? [];
             return Task.FromResult<IReadOnlyDictionary<string, StoredDocument<TDocument>>>(
-                keys.Where(all.ContainsKey).ToDictionary(k => k, k => new StoredDocument<TDocument>((TDocument)all[k], _versions.TryGetValue((projection.Name, k), out long version) ? version : null)));
+                keys.Where(all.ContainsKey).ToDictionary(k => k, k =>
+                    new StoredDocument<TDocument>((TDocument)all[k],
+                        _versions.TryGetValue((projection.Name, k), out long version) ? version : null)));
         }
     }
 
@@ -134,7 +146,8 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
     /// <summary>The bytes of each commit.</summary>
     public List<long> Sizes { get; } = [];
 
-    public Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints, CancellationToken cancellationToken)
+    public Task<long> CommitAsync(IReadOnlyList<DocumentChanges> changes, IReadOnlyList<CheckpointMove> checkpoints,
+        CancellationToken cancellationToken)
     {
         BeforeCommit?.Invoke();
         long bytes = changes.Sum(c => c.Projection.Accept(new Sum(SizeOf, c)));
@@ -144,7 +157,8 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
             foreach (CheckpointMove move in checkpoints)
             {
                 bool isStored = _checkpoints.TryGetValue((move.Projection, move.Partition), out ReadModelCheckpoint stored);
-                if ((isStored ? stored.NextOffset : (long?)null) != move.From || (isStored ? stored.Build : _states.GetValueOrDefault(move.Projection).Build) != move.Build)
+                if ((isStored ? stored.NextOffset : (long?)null) != move.From
+                    || (isStored ? stored.Build : _states.GetValueOrDefault(move.Projection).Build) != move.Build)
                     throw new CheckpointMovedException(move);
             }
 
@@ -154,7 +168,8 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
                 change.Projection.Accept(new Write(this, change));
             foreach (CheckpointMove move in checkpoints)
             {
-                _checkpoints[(move.Projection, move.Partition)] = new ReadModelCheckpoint(move.Build, move.To, move.TopicId, IsGenuine: true);
+                _checkpoints[(move.Projection, move.Partition)] = new ReadModelCheckpoint(move.Build, move.To, move.TopicId,
+                    IsGenuine: true);
                 _partitions.Add((move.Projection, move.Partition));
             }
 
@@ -190,7 +205,8 @@ internal sealed class InMemoryProjectionStore : IProjectionStore
                     continue;
                 if (isStored == typed.IsNew(i))
                     return false;
-                if (isStored && (store._versions.TryGetValue((projection.Name, key), out long version) ? version : (long?)null) != typed.VersionBefore(i))
+                if (isStored && (store._versions.TryGetValue((projection.Name, key), out long version) ? version : (long?)null)
+                    != typed.VersionBefore(i))
                     return false;
             }
 

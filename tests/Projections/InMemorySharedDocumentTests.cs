@@ -7,5 +7,6 @@ public sealed class InMemorySharedDocumentTests : SharedDocumentContract
     private protected override IProjectionStore Store => _store;
 
     private protected override Task<string[]> Documents() =>
-        Task.FromResult(_store.Documents("purses").Values.Cast<Purse>().OrderBy(p => p.Id, StringComparer.Ordinal).Select(p => $"{p.Id}:{p.Balance}:{p.Events}").ToArray());
+        Task.FromResult(_store.Documents("wallets").Values.Cast<Wallet>().OrderBy(p => p.Id, StringComparer.Ordinal).Select(p =>
+            $"{p.Id}:{p.Balance}:{p.Events}").ToArray());
 }

@@ -17,11 +17,17 @@ public class ProjectionEngineTests
         await using ProjectionEngine engine = Start(store);
         (await engine.StartOfAsync(0, None)).ShouldBeNull();
 
-        await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5)), Tally.Event(0, 1, "a", 2, new Added(2)), Tally.Event(0, 3, "b", 1, new Added(1))], 5, None);
+        await engine.Project(0, [Tally.Event(0, 0, "a", 1, new Added(5)), Tally.Event(0, 1, "a", 2, new Added(2)),
+            Tally.Event(0, 3, "b", 1, new Added(1))], 5, None);
 
-        store.Documents("totals").ShouldBe(new Dictionary<string, object> { ["a"] = new Total("a", 7, 2), ["b"] = new Total("b", 1, 1) }, ignoreOrder: true);
+        store.Documents("totals").ShouldBe(new Dictionary<string, object> { ["a"] = new Total("a", 7, 2), ["b"] = new Total("b", 1, 1) },
+            ignoreOrder: true);
         store.Documents("entries").Keys.Order().ShouldBe(["a/1", "a/2", "b/1"]);
-        store.Documents("days").ShouldBe(new Dictionary<string, object> { ["1970-01-01"] = new Day("1970-01-01", 6), ["1970-01-02"] = new Day("1970-01-02", 2) }, ignoreOrder: true);
+        store.Documents("days").ShouldBe(new Dictionary<string, object>
+        {
+            ["1970-01-01"] = new Day("1970-01-01", 6),
+            ["1970-01-02"] = new Day("1970-01-02", 2),
+        }, ignoreOrder: true);
         store.Commits.ShouldBe(engine.Projections.Count); // one transaction a read model
         engine.Positions.Of(0).ShouldBe(5);
     }
@@ -52,7 +58,8 @@ public class ProjectionEngineTests
     public async Task Project_events_below_a_projections_own_checkpoint_are_not_folded_again()
     {
         var store = new InMemoryProjectionStore();
-        RecordedEvent[] events = [Tally.Event(0, 0, "a", 1, new Added(5)), Tally.Event(0, 1, "a", 2, new Added(2)), Tally.Event(0, 2, "a", 3, new Added(1))];
+        RecordedEvent[] events = [Tally.Event(0, 0, "a", 1, new Added(5)), Tally.Event(0, 1, "a", 2, new Added(2)),
+            Tally.Event(0, 2, "a", 3, new Added(1))];
         await using (ProjectionEngine first = Start(store, Tally.Totals))
             await first.Project(0, events[..2], 2, None);
 
@@ -138,11 +145,15 @@ public class ProjectionEngineTests
     {
         var store = new InMemoryProjectionStore();
         ProjectionDefinition picky = ProjectionDefinition.Define<Total>("totals")
-            .Folds<Added>((total, added, r) => added.By == 13 ? throw new InvalidOperationException("thirteen") : new(r.AggregateId.Value, (total?.Sum ?? 0) + added.By, (total?.Events ?? 0) + 1))
+            .Folds<Added>((total, added, r) =>
+                added.By == 13
+                    ? throw new InvalidOperationException("thirteen")
+                    : new(r.AggregateId.Value, (total?.Sum ?? 0) + added.By, (total?.Events ?? 0) + 1))
             .Build();
         await using ProjectionEngine engine = Start(store, picky);
         // Side by side, so that some of them wait together and are written in one transaction if they can.
-        Task[] good = [.. Enumerable.Range(1, 20).Select(p => engine.Project(p, [Tally.Event(p, 0, $"a{p}", 1, new Added(p == 13 ? 1 : p))], 1, None))];
+        Task[] good = [.. Enumerable.Range(1, 20).Select(p =>
+            engine.Project(p, [Tally.Event(p, 0, $"a{p}", 1, new Added(p == 13 ? 1 : p))], 1, None))];
         Task bad = engine.Project(0, [Tally.Event(0, 0, "b", 1, new Added(1)), Tally.Event(0, 1, "b", 2, new Added(13))], 2, None);
         Task[] more = [.. Enumerable.Range(21, 20).Select(p => engine.Project(p, [Tally.Event(p, 0, $"a{p}", 1, new Added(p))], 1, None))];
         await Task.WhenAll([.. good, .. more]);
@@ -164,7 +175,8 @@ public class ProjectionEngineTests
         const int Events = 400;
         var store = new InMemoryProjectionStore { SizeOf = _ => Size };
         await using ProjectionEngine engine = Start(store);
-        RecordedEvent[][] batches = [.. Enumerable.Range(0, 2).Select(p => Enumerable.Range(0, Events).Select(i => Tally.Event(p, 2 * i, $"a{p}-{i % 150}", (i / 150) + 1, new Added(1))).ToArray())];
+        RecordedEvent[][] batches = [.. Enumerable.Range(0, 2).Select(p =>
+            Enumerable.Range(0, Events).Select(i => Tally.Event(p, 2 * i, $"a{p}-{i % 150}", (i / 150) + 1, new Added(1))).ToArray())];
         await Task.WhenAll(Enumerable.Range(0, 2).Select(p => engine.Project(p, batches[p], 2 * Events, None)));
         store.Sizes.Max().ShouldBeLessThanOrEqualTo(16 * Size);
         store.Documents("entries").Count.ShouldBe(2 * Events);
@@ -225,7 +237,8 @@ public class ProjectionEngineTests
     public void Any_batching_with_restarts_gives_the_fold_of_the_events_once()
     {
         Gen<(string Aggregate, object Payload)[]> history =
-            Gen.Select(Gen.Int[0, 2].Select(i => "abc"[i].ToString()), Gen.Frequency((9, Gen.Int[1, 9].Select(by => (object)new Added(by))), (1, Gen.Const((object)new Cleared()))))
+            Gen.Select(Gen.Int[0, 2].Select(i => "abc"[i].ToString()),
+                Gen.Frequency((9, Gen.Int[1, 9].Select(by => (object)new Added(by))), (1, Gen.Const((object)new Cleared()))))
                 .Array[1, 60];
         Gen.Select(history, Gen.Int[1, 12], Gen.Int[0, 6], Gen.Bool).Sample((events, batchSize, overlap, loseAnswers) =>
             Replay(events, batchSize, overlap, loseAnswers).GetAwaiter().GetResult(), iter: 200);
@@ -234,7 +247,8 @@ public class ProjectionEngineTests
     private static async Task<bool> Replay((string Aggregate, object Payload)[] history, int batchSize, int overlap, bool loseAnswers)
     {
         var versions = new Dictionary<string, long>();
-        RecordedEvent[] events = [.. history.Select((e, i) => Tally.Event(0, i * 2, e.Aggregate, versions[e.Aggregate] = versions.GetValueOrDefault(e.Aggregate) + 1, e.Payload))];
+        RecordedEvent[] events = [.. history.Select((e, i) =>
+            Tally.Event(0, i * 2, e.Aggregate, versions[e.Aggregate] = versions.GetValueOrDefault(e.Aggregate) + 1, e.Payload))];
         var store = new InMemoryProjectionStore();
         int at = 0;
         while (at < events.Length)
@@ -259,7 +273,9 @@ public class ProjectionEngineTests
         {
             string id = recorded.AggregateId.Value;
             if (recorded.Payload is Added added)
-                expected[id] = expected.TryGetValue(id, out object? present) && present is Total t ? new Total(id, t.Sum + added.By, t.Events + 1) : new Total(id, added.By, 1);
+                expected[id] = expected.TryGetValue(id, out object? present) && present is Total t
+                    ? new Total(id, t.Sum + added.By, t.Events + 1)
+                    : new Total(id, added.By, 1);
             else
                 expected.Remove(id);
         }

@@ -15,7 +15,8 @@ public enum Damage
 }
 
 /// <summary>
-/// What is done to the read models behind a node's back: afterwards they are the fold of all events again. Once the node wrote a checkpoint at its place over emptied collections, and all before it was missing for good.
+/// What is done to the read models behind a node's back: afterwards they are the fold of all events again. Once the node wrote a checkpoint
+/// at its place over emptied collections, and all before it was missing for good.
 /// </summary>
 public abstract class ReadModelDamageContract
 {
@@ -104,12 +105,15 @@ public abstract class ReadModelDamageContract
         await using ProjectionEngine engine = Start();
         await _log.Reader(engine).Read(Cancellation);
         Guid before = await BuildOf(Tally.Totals);
-        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeTrue();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [],
+            Cancellation)).ShouldBeTrue();
 
         foreach (long? from in (long?[])[null, 10])
-            await Should.ThrowAsync<CheckpointMovedException>(() => Store.CommitAsync([], [new CheckpointMove("totals", 0, before, from, 20, null)], Cancellation));
+            await Should.ThrowAsync<CheckpointMovedException>(() =>
+                Store.CommitAsync([], [new CheckpointMove("totals", 0, before, from, 20, null)], Cancellation));
         (await Store.LoadCheckpointAsync(Tally.Totals, 0, Cancellation)).ShouldBeNull();
-        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(before), new Dictionary<EventPartition, long>(), [],
+            Cancellation)).ShouldBeFalse();
     }
 
     [Fact]
@@ -119,9 +123,12 @@ public abstract class ReadModelDamageContract
         await using ProjectionEngine engine = Start();
         await _log.Reader(engine).Read(Cancellation);
         Guid build = await BuildOf(Tally.Totals);
-        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(build, 0, NextOffset: 3), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
-        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(build, 0, NextOffset: null), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
-        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(null), new Dictionary<EventPartition, long>(), [], Cancellation)).ShouldBeFalse();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(build, 0, NextOffset: 3), new Dictionary<EventPartition, long>(), [],
+            Cancellation)).ShouldBeFalse();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(build, 0, NextOffset: null), new Dictionary<EventPartition, long>(), [],
+            Cancellation)).ShouldBeFalse();
+        (await Store.StartAnewAsync(Tally.Totals, new SeenReadModel(null), new Dictionary<EventPartition, long>(), [],
+            Cancellation)).ShouldBeFalse();
         (await BuildOf(Tally.Totals)).ShouldBe(build);
         await ShouldBeFoldOfAllEvents();
     }
@@ -136,7 +143,8 @@ public abstract class ReadModelDamageContract
         await reader.Read(Cancellation);
         await Do(Damage.EverythingDropped, "totals");
         await engine.InspectAsync(Cancellation);
-        (await Store.LoadStateAsync(Tally.Totals, Cancellation))!.Until.ShouldBe(new Dictionary<EventPartition, long> { [0] = 20, [1] = 20 }, ignoreOrder: true);
+        (await Store.LoadStateAsync(Tally.Totals, Cancellation))!.Until.ShouldBe(
+            new Dictionary<EventPartition, long> { [0] = 20, [1] = 20 }, ignoreOrder: true);
         await reader.Read(Cancellation);
         (await Store.LoadStateAsync(Tally.Totals, Cancellation))!.Until.ShouldBeEmpty();
     }
@@ -181,7 +189,8 @@ public abstract class ReadModelDamageContract
         (await Documents("totals")).ShouldBe(before);
     }
 
-    // A read model was stopped, and its partition's events passed over until the next look, when events and checkpoint had come between the look at the log and that at the checkpoint.
+    // A read model was stopped, and its partition's events passed over until the next look, when events and checkpoint had come between the
+    // look at the log and that at the checkpoint.
     [Fact]
     public async Task Log_that_grows_while_it_is_looked_at_stops_nothing()
     {
@@ -220,7 +229,8 @@ public abstract class ReadModelDamageContract
         _log.Start = 4;
         await using ProjectionEngine engine = Start();
         (await engine.StartOfAsync(0, Cancellation)).ShouldBe(20);
-        engine.Stops.All()[("totals", 0)].ShouldBe("The read model 'totals' is stopped in partition 0: it has to be folded from the first event, and the log begins at 4.");
+        engine.Stops.All()[("totals", 0)].ShouldBe(
+            "The read model 'totals' is stopped in partition 0: it has to be folded from the first event, and the log begins at 4.");
     }
 
     private protected abstract IProjectionStore Store { get; }
@@ -234,26 +244,32 @@ public abstract class ReadModelDamageContract
     protected abstract Task<string[]> Documents(string readModel);
 
     private ProjectionEngine Start() =>
-        new(Tally.All, Store, new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance, _log);
+        new(Tally.All, Store, new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) },
+            NullLogger<ProjectionEngine>.Instance, _log);
 
     private async Task<Guid> BuildOf(ProjectionDefinition projection) => (await Store.LoadStateAsync(projection, Cancellation))!.Build;
 
     private async Task ShouldBeFoldOfAllEvents()
     {
         var expected = new InMemoryProjectionStore();
-        await using (var engine = new ProjectionEngine(Tally.All, expected, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance, _log))
+        await using (var engine = new ProjectionEngine(Tally.All, expected, new ProjectionEngineOptions(),
+            NullLogger<ProjectionEngine>.Instance, _log))
             await _log.Reader(engine).Read(Cancellation);
         foreach (ProjectionDefinition projection in Tally.All)
-            ((IEnumerable<string>)await Documents(projection.Name)).ShouldBe(expected.Documents(projection.Name).Values.Select(d => d.ToString()!).Order(StringComparer.Ordinal), ignoreOrder: false, projection.Name);
+            ((IEnumerable<string>)await Documents(projection.Name)).ShouldBe(expected.Documents(projection.Name).Values.Select(d =>
+                d.ToString()!).Order(StringComparer.Ordinal), ignoreOrder: false, projection.Name);
     }
 
     private sealed class CombinatorialDamageAttribute : Xunit.v3.DataAttribute
     {
-        public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(System.Reflection.MethodInfo testMethod, Xunit.Sdk.DisposalTracker disposalTracker) =>
+        public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(
+            System.Reflection.MethodInfo testMethod, Xunit.Sdk.DisposalTracker disposalTracker) =>
             new(
             [
-                // Between two runs nobody knows that a checkpoint was further once: one that was restored together with its documents is right.
-                .. Enum.GetValues<Damage>().SelectMany(d => d == Damage.CheckpointRestored ? [true] : (bool[])[true, false], (damage, running) => new TheoryDataRow<Damage, bool>(damage, running)),
+                // Between two runs nobody knows that a checkpoint was further once: one that was restored together with its documents is
+                // right.
+                .. Enum.GetValues<Damage>().SelectMany(d => d == Damage.CheckpointRestored ? [true] : (bool[])[true, false],
+                    (damage, running) => new TheoryDataRow<Damage, bool>(damage, running)),
             ]);
 
         public override bool SupportsDiscoveryEnumeration() => true;

@@ -4,18 +4,19 @@ namespace KafkaEventSourcing.Projections.Tests;
 
 public sealed record Sent(string From, string To, int Amount);
 
-public sealed record Purse(string Id, long Balance, int Events);
+public sealed record Wallet(string Id, long Balance, int Events);
 
 /// <summary>
-/// Documents that events of several partitions fold into, written by engines that do not know of each other. An engine wrote over what another had written since it had read the document: updates were lost.
+/// Documents that events of several partitions fold into, written by engines that do not know of each other. An engine wrote over what
+/// another had written since it had read the document: updates were lost.
 /// </summary>
 public abstract class SharedDocumentContract
 {
     private const int Keys = 3;
 
-    internal static readonly ProjectionDefinition Purses = ProjectionDefinition.Define<Purse>("purses")
+    internal static readonly ProjectionDefinition Wallets = ProjectionDefinition.Define<Wallet>("wallets")
         .Key<Sent>(sent => sent.To)
-        .Folds<Sent>((purse, sent, _) => new(sent.To, (purse?.Balance ?? 0) + sent.Amount, (purse?.Events ?? 0) + 1))
+        .Folds<Sent>((wallet, sent, _) => new(sent.To, (wallet?.Balance ?? 0) + sent.Amount, (wallet?.Events ?? 0) + 1))
         .Deletes<Cleared>()
         .Build();
 
@@ -60,7 +61,8 @@ public abstract class SharedDocumentContract
         await using ProjectionEngine one = Start();
         await using ProjectionEngine two = Start();
         await Project(one, 0, 0, 5);
-        await two.ProjectAsync(1, 0, [Tally.Event(1, 0, "k0", 1, new Cleared()), Tally.Event(1, 1, "x", 1, new Sent("x", "k0", 100))], 2, Cancellation);
+        await two.ProjectAsync(1, 0, [Tally.Event(1, 0, "k0", 1, new Cleared()), Tally.Event(1, 1, "x", 1, new Sent("x", "k0", 100))], 2,
+            Cancellation);
         await one.ProjectAsync(0, 1, [Tally.Event(0, 1, "y", 2, new Sent("y", "k0", 1))], 2, Cancellation);
         (await Documents()).ShouldBe(["k0:101:2"]);
         await two.ProjectAsync(1, 2, [Tally.Event(1, 2, "k0", 2, new Cleared())], 3, Cancellation);
@@ -72,8 +74,10 @@ public abstract class SharedDocumentContract
     private protected abstract Task<string[]> Documents();
 
     private protected ProjectionEngine Start() =>
-        new([Purses], Store, new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance);
+        new([Wallets], Store, new ProjectionEngineOptions { CheckInterval = TimeSpan.FromHours(1) }, NullLogger<ProjectionEngine>.Instance);
 
     private static Task Project(ProjectionEngine engine, int partition, int offset, int amount) =>
-        engine.ProjectAsync(partition, offset, [Tally.Event(partition, offset, $"s{partition}", offset + 1, new Sent($"s{partition}", $"k{offset % Keys}", amount))], offset + 1, Cancellation);
+        engine.ProjectAsync(partition, offset,
+            [Tally.Event(partition, offset, $"s{partition}", offset + 1, new Sent($"s{partition}", $"k{offset % Keys}", amount))],
+            offset + 1, Cancellation);
 }

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Projections.Tests;
 
-/// <summary>A read model that is folded from the logs of two aggregate types, by an engine each, on nodes that each have some of the partitions.</summary>
+/// <summary>
+/// A read model that is folded from the logs of two aggregate types, by an engine each, on nodes that each have some of the partitions.
+/// </summary>
 public abstract class SharedReadModelContract
 {
     private const int Partitions = 2;
@@ -48,9 +50,10 @@ public abstract class SharedReadModelContract
         await second.Read(Cancellation);
         await DeleteCheckpoint("totals", new EventPartition("transfer", 0));
         await transfers.InspectAsync(Cancellation);
-        (await Store.LoadStateAsync(Totals, Cancellation))!.Until.Keys.Select(p => p.ToString()).Order(StringComparer.Ordinal).ShouldBe(["account/0", "account/1", "transfer/0", "transfer/1"]);
+        (await Store.LoadStateAsync(Totals, Cancellation))!.Until.Keys.Select(p => p.ToString()).Order(StringComparer.Ordinal).ShouldBe(
+            ["account/0", "account/1", "transfer/0", "transfer/1"]);
         await second.Read(Cancellation);
-        (await Store.LoadStateAsync(Totals, Cancellation))!.Until.ShouldNotBeEmpty(); // half of it is no read model
+        (await Store.LoadStateAsync(Totals, Cancellation))!.Until.ShouldNotBeEmpty(); // half of it is not a read model
         await accounts.InspectAsync(Cancellation);
         await first.Read(Cancellation);
         await ShouldBeFoldOfBoth();
@@ -65,7 +68,8 @@ public abstract class SharedReadModelContract
         _transfers.TopicId = "made anew";
         await using ProjectionEngine transfers = Start("transfer");
         await transfers.StartOfAsync(0, Cancellation);
-        transfers.Stops.All()[("totals", 0)].ShouldStartWith("The read model 'totals' is stopped in partition 0 of transfer: the events topic was made anew");
+        transfers.Stops.All()[("totals", 0)].ShouldStartWith(
+            "The read model 'totals' is stopped in partition 0 of transfer: the events topic was made anew");
         await using ProjectionEngine accounts = Start("account");
         await accounts.StartOfAsync(0, Cancellation);
         accounts.Stops.All().ShouldBeEmpty();
@@ -94,7 +98,8 @@ public abstract class SharedReadModelContract
         await ShouldBeFoldOfBoth();
         await old.InspectAsync(Cancellation);
         old.Stops.All()[("totals", 0)].ShouldBe(
-            "The read model 'totals' is stopped: another release of the application keeps it, folded from the events of account and transfer and not of one aggregate type. End the nodes of one of the two.");
+            "The read model 'totals' is stopped: another release of the application keeps it, folded from the events of account and "
+                + "transfer and not of one aggregate type. End the nodes of one of the two.");
         await ShouldBeFoldOfBoth();
     }
 
@@ -120,7 +125,8 @@ public abstract class SharedReadModelContract
     {
         var logs = new Dictionary<string, IEventLogExtents> { ["account"] = _accounts, ["transfer"] = _transfers };
         var shared = several ? new Dictionary<string, IReadOnlyList<string>> { ["totals"] = Types } : [];
-        return new([Totals], Store, Options, NullLogger<ProjectionEngine>.Instance, logs[aggregate], feed: new ProjectionFeed(aggregate, shared, logs));
+        return new([Totals], Store, Options, NullLogger<ProjectionEngine>.Instance, logs[aggregate],
+            feed: new ProjectionFeed(aggregate, shared, logs));
     }
 
     private async Task ShouldBeFoldOfBoth()

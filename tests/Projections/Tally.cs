@@ -16,7 +16,8 @@ public sealed record Day(string Id, long Sum);
 internal static class Tally
 {
     public static readonly ProjectionDefinition<Total> Totals = ProjectionDefinition.Define<Total>("totals")
-        .Folds<Added>((total, added, r) => total is null ? new(r.AggregateId.Value, added.By, 1) : new(total.Id, total.Sum + added.By, total.Events + 1))
+        .Folds<Added>((total, added, r) =>
+            total is null ? new(r.AggregateId.Value, added.By, 1) : new(total.Id, total.Sum + added.By, total.Events + 1))
         .Deletes<Cleared>()
         .Index(t => t.Sum)
         .Build();
@@ -48,9 +49,11 @@ internal static class Tally
 internal static class ProjectionEngineExtensions
 {
     /// <summary>A batch of a reader that began at the start.</summary>
-    public static Task Project(this ProjectionEngine engine, int partition, IReadOnlyList<RecordedEvent> events, long nextOffset, CancellationToken cancellationToken) =>
+    public static Task Project(this ProjectionEngine engine, int partition, IReadOnlyList<RecordedEvent> events, long nextOffset,
+        CancellationToken cancellationToken) =>
         engine.ProjectAsync(partition, 0, events, nextOffset, cancellationToken);
 
-    public static async Task<long?> NextOf(this IProjectionStore store, ProjectionDefinition projection, EventPartition partition, CancellationToken cancellationToken) =>
+    public static async Task<long?> NextOf(this IProjectionStore store, ProjectionDefinition projection, EventPartition partition,
+        CancellationToken cancellationToken) =>
         (await store.LoadCheckpointAsync(projection, partition, cancellationToken))?.NextOffset;
 }

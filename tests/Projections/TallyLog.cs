@@ -2,7 +2,10 @@ using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Projections.Tests;
 
-/// <summary>An event log in memory, and the reader of a node: it hands batches over as a subscription does, and begins a partition again when the engine needs it.</summary>
+/// <summary>
+/// An event log in memory, and the reader of a node: it hands batches over as a subscription does, and begins a partition again when the
+/// engine needs it.
+/// </summary>
 internal sealed class TallyLog(int partitions) : IEventLogExtents
 {
     private const int BatchEvents = 7;
@@ -22,7 +25,8 @@ internal sealed class TallyLog(int partitions) : IEventLogExtents
     {
         long? before = EndedBefore;
         EndedBefore = null;
-        return Task.FromResult(new EventLogExtent(TopicId, Enumerable.Range(0, partitions).ToDictionary(p => p, p => new PartitionExtent(Start, before ?? _events[p].Count))));
+        return Task.FromResult(new EventLogExtent(TopicId,
+            Enumerable.Range(0, partitions).ToDictionary(p => p, p => new PartitionExtent(Start, before ?? _events[p].Count))));
     }
 
     /// <summary>Another log of the same name: nothing is in it.</summary>
@@ -44,7 +48,8 @@ internal sealed class TallyLog(int partitions) : IEventLogExtents
     /// <summary>A reader that has not begun.</summary>
     public TallyReader Reader(ProjectionEngine engine) => new(this, engine);
 
-    public IReadOnlyList<RecordedEvent> From(int partition, long offset) => _events[partition].GetRange((int)offset, Math.Min(BatchEvents, _events[partition].Count - (int)offset));
+    public IReadOnlyList<RecordedEvent> From(int partition, long offset) =>
+        _events[partition].GetRange((int)offset, Math.Min(BatchEvents, _events[partition].Count - (int)offset));
 
     public long End(int partition) => _events[partition].Count;
 }

@@ -52,11 +52,13 @@ public sealed partial class CrashTests : IAsyncLifetime
         answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync(Cancellation));
     }
 
-    private static async Task<HttpClient> Serving(ProgramRun program) => new() { BaseAddress = new Uri((await program.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value) };
+    private static async Task<HttpClient> Serving(ProgramRun program) =>
+        new() { BaseAddress = new Uri((await program.WaitForLineAsync(ServesAt(), Cancellation)).Groups[1].Value) };
 
     private ProgramRun Start(string name, string hangsAt) => ProgramRun.Start("dotnet",
         [
-            FaultyApplication, "run", "--http-port", "0", "--session-timeout", "6", "--partitions", "1", "--data", Path.Combine(_servers.Folder, name),
+            FaultyApplication, "run", "--http-port", "0", "--session-timeout", "6", "--partitions", "1", "--data",
+            Path.Combine(_servers.Folder, name),
             "--kafka", _servers.Addresses.Kafka!, "--registry", _servers.Addresses.Registry!, "--mongodb", _servers.Addresses.MongoDB!,
         ],
         new Dictionary<string, string> { ["PLANTED_MAILER"] = hangsAt });

@@ -89,7 +89,8 @@ internal sealed class Mailroom : IDisposable
 
     public LedgerState Read(int partition = 0)
     {
-        using var reader = new LedgerReader(_servers.Addresses.KafkaConnection, Ledger, wrong => throw new InvalidOperationException(wrong));
+        using var reader = new LedgerReader(_servers.Addresses.KafkaConnection, Ledger,
+            wrong => throw new InvalidOperationException(wrong));
         return reader.Read(partition, Cancellation);
     }
 
@@ -101,7 +102,8 @@ internal sealed class Mailroom : IDisposable
 
     public Task DeleteGroup() => _admin.DeleteGroupsAsync([Group]);
 
-    public Task MoveGroup(long offset) => _admin.AlterConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitionOffsets(Group, [new TopicPartitionOffset(Topics.Events, 0, offset)])]);
+    public Task MoveGroup(long offset) => _admin.AlterConsumerGroupOffsetsAsync(
+        [new ConsumerGroupTopicPartitionOffsets(Group, [new TopicPartitionOffset(Topics.Events, 0, offset)])]);
 
     public Task DeleteEvents(long before) => _admin.DeleteRecordsAsync([new TopicPartitionOffset(Topics.Events, 0, before)]);
 
@@ -111,7 +113,8 @@ internal sealed class Mailroom : IDisposable
         IReadOnlyDictionary<string, TopicId> before = await TopicIds.OfAsync(_admin, topics, TimeSpan.FromSeconds(30), Cancellation);
         await _admin.DeleteTopicsAsync(topics);
         TopicDeclaration declaration = TopicDeclaration.For(Topics, Partitions, -1);
-        while (await TopicIds.OfAsync(_admin, topics, TimeSpan.Zero, Cancellation) is var now && !topics.All(t => now.TryGetValue(t, out TopicId id) && id.Differs(before[t])))
+        while (await TopicIds.OfAsync(_admin, topics, TimeSpan.Zero, Cancellation) is var now
+            && !topics.All(t => now.TryGetValue(t, out TopicId id) && id.Differs(before[t])))
             await _provisioner.ApplyAsync((await _provisioner.PlanAsync(declaration, Cancellation)).OnlyMissingTopics(), Cancellation);
     }
 
@@ -126,7 +129,11 @@ internal sealed class Mailroom : IDisposable
         EventSourcedApplication application = EventSourcedApplication.Named(Name, "A bank with a mailer.").With(Account.Definition);
         if (mailer is not null)
             application.With(mailer);
-        var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(_servers.Folder, $"{Name}-{_nodes++}"), Partitions = Partitions };
-        return EventSourcedNode.StartAsync(application.Build(), _servers.Addresses, options, TestServers.Loggers, TimeProvider.System, Cancellation);
+        var options = new KafkaEventSourcingOptions
+        {
+            DataDirectory = Path.Combine(_servers.Folder, $"{Name}-{_nodes++}"), Partitions = Partitions,
+        };
+        return EventSourcedNode.StartAsync(application.Build(), _servers.Addresses, options, TestServers.Loggers, TimeProvider.System,
+            Cancellation);
     }
 }

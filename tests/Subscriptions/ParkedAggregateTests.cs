@@ -6,7 +6,9 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Subscriptions.Tests;
 
-/// <summary>An event that is not handled parks its aggregate, and nothing else; the events of that aggregate are handled later, in order.</summary>
+/// <summary>
+/// An event that is not handled parks its aggregate, and nothing else; the events of that aggregate are handled later, in order.
+/// </summary>
 public sealed class ParkedAggregateTests : IAsyncLifetime
 {
     private TestServers _servers = null!;
@@ -34,7 +36,8 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
         _room.Poison["a"] = 3;
         await using (EventSourcedNode node = await _room.Start())
         {
-            await Mailroom.Send(node, Movement.Open("a"), Movement.Open("b"), Movement.Credit("a", 1), Movement.Credit("a", 2), Movement.Credit("b", 1), Movement.Credit("a", 3), Movement.Credit("b", 2));
+            await Mailroom.Send(node, Movement.Open("a"), Movement.Open("b"), Movement.Credit("a", 1), Movement.Credit("a", 2),
+                Movement.Credit("b", 1), Movement.Credit("a", 3), Movement.Credit("b", 2));
             (await _room.Handled(3)).Order().ShouldBe([("a", 2), ("b", 2), ("b", 3)]);
             await Mailroom.Send(node, Movement.Credit("b", 3));
             (await _room.Handled(1)).ShouldBe([("b", 4)]);
@@ -42,13 +45,15 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
             node.Subscriptions[0].Stops["account"].All().ShouldBeEmpty();
             CheckResult health = node.Checks.Single(c => c.Name == "subscriptions").Look();
             health.Status.ShouldBe(CheckStatus.Degraded);
-            health.Reason.ShouldBe($"mailer: 1 aggregates 'account' of this node are parked. 'kes subscriptions show {_room.Name}.mailer' says why.");
+            health.Reason.ShouldBe(
+                $"mailer: 1 aggregates 'account' of this node are parked. 'kes subscriptions show {_room.Name}.mailer' says why.");
             Measured("kes_subscription_parked").ShouldBe([1]);
             await Parked();
         }
 
         ParkedAggregate parked = _room.Read().Parked.ShouldHaveSingleItem();
-        (parked.AggregateId, parked.Version, parked.EventId, parked.Attempts, parked.Error).ShouldBe(("a", 3L, "a/3", 2, "TimeoutException: The web service does not take it."));
+        (parked.AggregateId, parked.Version, parked.EventId, parked.Attempts, parked.Error).ShouldBe(
+            ("a", 3L, "a/3", 2, "TimeoutException: The web service does not take it."));
         parked.EventType.ShouldEndWith("AccountCredited");
 
         // What is parked is known before the first event, and goes on being kept though the handler is well again.
@@ -73,7 +78,8 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
     {
         _room.Poison["a"] = 2;
         await using EventSourcedNode node = await _room.Start();
-        await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Credit("a", 2), Movement.Open("b"), Movement.Credit("b", 1));
+        await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Credit("a", 2), Movement.Open("b"),
+            Movement.Credit("b", 1));
         (await _room.Handled(1)).ShouldBe([("b", 2)]);
         ParkedAggregate parked = await Parked();
 
@@ -99,7 +105,8 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
     {
         _room.Poison["a"] = 2;
         await using EventSourcedNode node = await _room.Start();
-        await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Credit("a", 2), Movement.Open("b"), Movement.Credit("b", 1));
+        await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Credit("a", 2), Movement.Open("b"),
+            Movement.Credit("b", 1));
         await _room.Handled(1);
         ParkedAggregate parked = await Parked();
 
@@ -122,7 +129,8 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
         _room.Poison["b"] = 2;
         await using (EventSourcedNode node = await _room.Start())
         {
-            await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Open("b"), Movement.Credit("b", 1), Movement.Open("c"), Movement.Credit("c", 1));
+            await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Open("b"), Movement.Credit("b", 1),
+                Movement.Open("c"), Movement.Credit("c", 1));
             (await _room.Handled(1)).ShouldBe([("c", 2)]);
             await Parked(2);
         }
@@ -133,7 +141,21 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
         await using (EventSourcedNode mended = await _room.Start())
         {
             (await _room.Handled(1)).ShouldBe([("a", 2)]);
-            SubscriptionAnswer stale = _room.Ask(new ParkedAggregate { AggregateId = "none", TopicId = "", Partition = 0, Offset = 0, Version = 1, EventId = "", EventType = "", Attempts = 1, Error = "", Since = default, LastAttempt = default, Revision = 0 });
+            SubscriptionAnswer stale = _room.Ask(new ParkedAggregate
+            {
+                AggregateId = "none",
+                TopicId = "",
+                Partition = 0,
+                Offset = 0,
+                Version = 1,
+                EventId = "",
+                EventType = "",
+                Attempts = 1,
+                Error = "",
+                Since = default,
+                LastAttempt = default,
+                Revision = 0,
+            });
             stale.IsDone.ShouldBeFalse(); // requests are acted on after what the revision brings
         }
 
@@ -149,7 +171,8 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
         _room.Poison["a"] = 0;
         _room.Poison["b"] = 0;
         await using EventSourcedNode node = await _room.Start();
-        await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Open("b"), Movement.Credit("b", 1), Movement.Open("c"), Movement.Credit("c", 1));
+        await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Open("b"), Movement.Credit("b", 1),
+            Movement.Open("c"), Movement.Credit("c", 1));
         string reason = await node.Subscriptions[0].Stops["account"].Any.WaitAsync(Cancellation);
         reason.ShouldContain("1 aggregates of the partition are parked already");
         reason.ShouldContain(" of b ");
@@ -180,7 +203,8 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
     private long[] Measured(string gauge)
     {
         var values = new List<long>();
-        using var listener = new MeterListener { InstrumentPublished = (instrument, all) => { if (instrument.Name == gauge) all.EnableMeasurementEvents(instrument); } };
+        using var listener = new MeterListener { InstrumentPublished = (instrument, all) => { if (instrument.Name == gauge)
+            all.EnableMeasurementEvents(instrument); } };
         listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
         {
             if (tags.ToArray().Contains(new KeyValuePair<string, object?>("group", _room.Group)))

@@ -26,7 +26,8 @@ public sealed class PositionTests : IAsyncLifetime
             await _servers.DisposeAsync();
     }
 
-    // Kafka drops the offsets of a group seven days after its last member: the subscription handled everything again, or, from now on, passed over what had come meanwhile.
+    // Kafka drops the offsets of a group seven days after its last member: the subscription handled everything again, or, from now on,
+    // passed over what had come meanwhile.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -62,14 +63,16 @@ public sealed class PositionTests : IAsyncLifetime
         (await _room.Handled(2)).ShouldBe([("a", 2), ("a", 3)]);
     }
 
-    // A first node that had begun 'now' and handled nothing was taken over by one that began at a later 'now': what was appended between them was never handled.
+    // A first node that had begun 'now' and handled nothing was taken over by one that began at a later 'now': what was appended between
+    // them was never handled.
     [Fact]
     public async Task Subscription_from_now_on_begins_where_its_first_node_began_though_that_one_has_handled_nothing()
     {
         _room.From = SubscriptionStart.Now;
         await using (EventSourcedNode before = await _room.StartWithout())
             await Mailroom.Send(before, Movement.Open("a"), Movement.Credit("a", 1));
-        await using (EventSourcedNode first = await _room.Start((_, token) => Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token)))
+        await using (EventSourcedNode first = await _room.Start((_, token) =>
+            Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token)))
             await Mailroom.Send(first, Movement.Credit("a", 2));
 
         await using EventSourcedNode second = await _room.Start();
@@ -140,7 +143,12 @@ public sealed class PositionTests : IAsyncLifetime
         TopicDeclaration.For(_room.Topics, 3, -1).Topics.Single(t => t.Name == _room.Ledger).Configs["cleanup.policy"].ShouldBe("compact");
         using (var provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection))
         {
-            var careless = new TopicDeclaration([new TopicSpecification { Name = _room.Ledger, Partitions = 1, Configs = new Dictionary<string, string> { ["cleanup.policy"] = "delete" } }]);
+            var careless = new TopicDeclaration([new TopicSpecification
+            {
+                Name = _room.Ledger,
+                Partitions = 1,
+                Configs = new Dictionary<string, string> { ["cleanup.policy"] = "delete" },
+            }]);
             await provisioner.ApplyAsync(await provisioner.PlanAsync(careless, Cancellation), Cancellation);
         }
 
@@ -163,7 +171,8 @@ public sealed class PositionTests : IAsyncLifetime
             await Mailroom.Send(meanwhile, Movement.Credit("a", 2), Movement.Credit("a", 3));
             await _room.DeleteEvents(_room.Read().Position!.Next + 1);
             await using EventSourcedNode again = await _room.Start();
-            (await again.Subscriptions[0].Stops["account"].Any.WaitAsync(Cancellation)).ShouldContain("were deleted before it had handled them");
+            (await again.Subscriptions[0].Stops["account"].Any.WaitAsync(Cancellation)).ShouldContain(
+                "were deleted before it had handled them");
             again.Subscriptions[0].Completion.IsCompleted.ShouldBeFalse();
         }
 

@@ -53,11 +53,13 @@ public sealed class SharingTests : IAsyncLifetime
 
         await using EventSourcedNode one = await _room.Start((context, _) => Handle(context, false));
         await Task.WhenAll(accounts.Select(a => Mailroom.Send(one, Movement.Open(a))));
-        Task sending = Task.WhenAll(accounts.Select(a => Mailroom.Send(one, [.. Enumerable.Range(1, Credits - 10).Select(i => Movement.Credit(a, i))])));
+        Task sending = Task.WhenAll(accounts.Select(a =>
+            Mailroom.Send(one, [.. Enumerable.Range(1, Credits - 10).Select(i => Movement.Credit(a, i))])));
         await using (EventSourcedNode two = await _room.Start((context, _) => Handle(context, true)))
         {
             await sending;
-            Task rest = Task.WhenAll(accounts.Select(a => Mailroom.Send(one, [.. Enumerable.Range(1, 10).Select(i => Movement.Credit(a, i))])));
+            Task rest = Task.WhenAll(accounts.Select(a =>
+                Mailroom.Send(one, [.. Enumerable.Range(1, 10).Select(i => Movement.Credit(a, i))])));
             await Task.WhenAny(atTwo.Task, all.Task).WaitAsync(Cancellation);
             await rest;
         }
@@ -81,14 +83,17 @@ public sealed class SharingTests : IAsyncLifetime
     public async Task Subscription_to_several_aggregate_types_handles_the_events_of_all()
     {
         var handled = System.Threading.Channels.Channel.CreateUnbounded<(string Type, string Id, long Version)>();
-        Task Take(EventContext context, CancellationToken token) => handled.Writer.WriteAsync((context.AggregateType, context.Event.AggregateId.Value, context.Event.Version), token).AsTask();
+        Task Take(EventContext context, CancellationToken token) =>
+            handled.Writer.WriteAsync((context.AggregateType, context.Event.AggregateId.Value, context.Event.Version), token).AsTask();
         SubscriptionDefinition both = Subscription.Named("both").From(Account.Definition, Transfer.Definition)
             .On<AccountOpened>((_, context, token) => Take(context, token))
-            .On<TransferRequested>((_, context, token) => context.Event.AggregateId.Value == "poison" ? throw new TimeoutException("No.") : Take(context, token))
+            .On<TransferRequested>((_, context, token) =>
+                context.Event.AggregateId.Value == "poison" ? throw new TimeoutException("No.") : Take(context, token))
             .With(new SubscriptionOptions { Attempts = 1 })
             .Build();
         string name = TestServers.UniqueName("bank");
-        await using EventSourcedNode node = await _servers.StartNodeAsync(EventSourcedApplication.Named(name, "A bank.").With(Account.Definition).With(Transfer.Definition).With(both).Build(), null, Cancellation);
+        await using EventSourcedNode node = await _servers.StartNodeAsync(EventSourcedApplication.Named(name, "A bank.").With(
+            Account.Definition).With(Transfer.Definition).With(both).Build(), null, Cancellation);
         await Mailroom.Send(node, Movement.Open("poison"), Movement.Open("b"), Transferred("poison"), Transferred("t"));
         var all = new List<(string, string, long)>();
         while (all.Count < 3)
@@ -149,7 +154,8 @@ public sealed class SharingTests : IAsyncLifetime
     }
 
     private static CommandEnvelope Transferred(string id) => new(
-        AggregateId.Parse(id), CommandId.New(TimeProvider.System), new RequestTransfer { Payer = "poison", Receiver = "b", Amount = 1, Currency = "EUR", BookedOn = new DateOnly(2026, 3, 1) });
+        AggregateId.Parse(id), CommandId.New(TimeProvider.System),
+        new RequestTransfer { Payer = "poison", Receiver = "b", Amount = 1, Currency = "EUR", BookedOn = new DateOnly(2026, 3, 1) });
 
     private static async Task WaitUntil(Func<bool> reached)
     {

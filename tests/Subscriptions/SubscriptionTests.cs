@@ -28,7 +28,8 @@ public sealed class SubscriptionTests : IAsyncLifetime
     {
         await using (EventSourcedNode node = await Start(Take))
         {
-            await Send(node, Movement.Open("a"), Movement.Open("b"), Movement.Credit("a", 1), Movement.Credit("b", 2), Movement.Credit("a", 3));
+            await Send(node, Movement.Open("a"), Movement.Open("b"), Movement.Credit("a", 1), Movement.Credit("b", 2),
+                Movement.Credit("a", 3));
             (await Handled(3)).Where(h => h.Account == "a").ShouldBe([("a", 2), ("a", 3)]); // openings are not handled
         }
 
@@ -42,7 +43,9 @@ public sealed class SubscriptionTests : IAsyncLifetime
     {
         var failures = new ConcurrentDictionary<long, int>();
         await using EventSourcedNode node = await Start((context, token) =>
-            context.Event.AggregateId.Value == "a" && context.Event.Version == 2 && failures.AddOrUpdate(context.Event.Version, 1, (_, n) => n + 1) <= 3
+            context.Event.AggregateId.Value == "a"
+                && context.Event.Version == 2
+                && failures.AddOrUpdate(context.Event.Version, 1, (_, n) => n + 1) <= 3
                 ? throw new TimeoutException("The web service is away.")
                 : Take(context, token));
         await Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Credit("a", 2), Movement.Open("b"), Movement.Credit("b", 1));
@@ -73,7 +76,8 @@ public sealed class SubscriptionTests : IAsyncLifetime
     [Fact]
     public async Task Subscription_from_a_time_on_does_not_handle_what_was_before()
     {
-        await using (EventSourcedNode before = await _servers.StartNodeAsync(EventSourcedApplication.Named(_name, "Before.").With(Account.Definition).Build(), null, Cancellation))
+        await using (EventSourcedNode before = await _servers.StartNodeAsync(
+            EventSourcedApplication.Named(_name, "Before.").With(Account.Definition).Build(), null, Cancellation))
             await Send(before, Movement.Open("a"), Movement.Credit("a", 1));
 
         await using EventSourcedNode node = await Start(Take, SubscriptionStart.At(TimeProvider.System.GetUtcNow()));
@@ -84,7 +88,8 @@ public sealed class SubscriptionTests : IAsyncLifetime
     [Fact]
     public void Subscription_to_what_is_no_event_of_its_aggregates_is_refused()
     {
-        Should.Throw<InvalidOperationException>(() => Subscription.Named("mailer").From(Account.Definition).On<OpenAccount>((_, _, _) => Task.CompletedTask).Build())
+        Should.Throw<InvalidOperationException>(() =>
+            Subscription.Named("mailer").From(Account.Definition).On<OpenAccount>((_, _, _) => Task.CompletedTask).Build())
             .Message.ShouldBe("The subscription 'mailer' handles OpenAccount, which is not an event of 'account'.");
         Should.Throw<InvalidInputException>(() => Subscription.Named("Mailer"));
     }
@@ -95,7 +100,8 @@ public sealed class SubscriptionTests : IAsyncLifetime
             await node.SendAsync(command, Cancellation);
     }
 
-    private Task Take(EventContext context, CancellationToken cancellationToken) => _handled.Writer.WriteAsync((context.Event.AggregateId.Value, context.Event.Version), cancellationToken).AsTask();
+    private Task Take(EventContext context, CancellationToken cancellationToken) =>
+        _handled.Writer.WriteAsync((context.Event.AggregateId.Value, context.Event.Version), cancellationToken).AsTask();
 
     private async Task<(string Account, long Version)[]> Handled(int count)
     {
@@ -112,6 +118,7 @@ public sealed class SubscriptionTests : IAsyncLifetime
             .StartingAt(start ?? SubscriptionStart.Beginning)
             .With(new SubscriptionOptions { Attempts = 2, MaxParkedAggregates = 0, RetryDelay = TimeSpan.FromMilliseconds(5) })
             .Build();
-        return _servers.StartNodeAsync(EventSourcedApplication.Named(_name, "A bank with a mailer.").With(Account.Definition).With(mailer).Build(), null, Cancellation);
+        return _servers.StartNodeAsync(EventSourcedApplication.Named(_name, "A bank with a mailer.").With(Account.Definition).With(mailer)
+            .Build(), null, Cancellation);
     }
 }

@@ -34,7 +34,8 @@ public sealed class SubscriptionsCommandTests : IAsyncLifetime
         string mailer = $"{_room.Name}.mailer";
         _room.Poison["a"] = 2;
         await using EventSourcedNode node = await _room.Start();
-        await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Credit("a", 2), Movement.Open("b"), Movement.Credit("b", 1));
+        await Mailroom.Send(node, Movement.Open("a"), Movement.Credit("a", 1), Movement.Credit("a", 2), Movement.Open("b"),
+            Movement.Credit("b", 1));
         await _room.Handled(1);
         ParkedAggregate parked = await Parked();
         string place = $"{parked.Partition}@{parked.Offset}";
@@ -95,7 +96,8 @@ public sealed class SubscriptionsCommandTests : IAsyncLifetime
 
     private async Task<(int ExitCode, string Output)> Run(params string[] arguments)
     {
-        ProgramRun run = await ProgramRun.FinishAsync("dotnet", [Kes, "subscriptions", .. arguments, "--kafka", _servers.Addresses.Kafka!], null, Cancellation);
+        ProgramRun run = await ProgramRun.FinishAsync("dotnet", [Kes, "subscriptions", .. arguments, "--kafka", _servers.Addresses.Kafka!],
+            null, Cancellation);
         return (run.ExitCode, run.Output);
     }
 

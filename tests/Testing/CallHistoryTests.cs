@@ -9,11 +9,16 @@ public sealed class CallHistoryTests
     {
         var history = new CallHistory(TimeProvider.System);
         var answer = new CommandResult.Accepted(Command.CommandId, Command.AggregateId, 1, new ConsistencyToken(0, 0));
-        (await history.Record(new Door(_ => Task.FromResult<CommandResult>(answer)), "one").SendAsync(Command, TestContext.Current.CancellationToken)).ShouldBe(answer);
-        await Should.ThrowAsync<TimeoutException>(() => history.Record(new Door(_ => throw new TimeoutException()), "two").SendAsync(Command, TestContext.Current.CancellationToken));
-        await Should.ThrowAsync<OverloadedException>(() => history.Record(new Door(_ => throw new OverloadedException("full")), "three").SendAsync(Command, TestContext.Current.CancellationToken));
+        (await history.Record(new Door(_ => Task.FromResult<CommandResult>(answer)), "one").SendAsync(Command,
+            TestContext.Current.CancellationToken)).ShouldBe(answer);
+        await Should.ThrowAsync<TimeoutException>(() =>
+            history.Record(new Door(_ => throw new TimeoutException()), "two").SendAsync(Command, TestContext.Current.CancellationToken));
+        await Should.ThrowAsync<OverloadedException>(() =>
+            history.Record(new Door(_ => throw new OverloadedException("full")), "three").SendAsync(Command,
+                TestContext.Current.CancellationToken));
         var open = new TaskCompletionSource<CommandResult>();
-        Task<CommandResult> waiting = history.Record(new Door(_ => open.Task), "four").SendAsync(Command, TestContext.Current.CancellationToken);
+        Task<CommandResult> waiting = history.Record(new Door(_ => open.Task), "four").SendAsync(Command,
+            TestContext.Current.CancellationToken);
 
         IReadOnlyList<RecordedCall> calls = history.Take();
         calls.Select(c => c.Caller).ShouldBe(["one", "two", "three", "four"]);

@@ -12,36 +12,57 @@ internal sealed class HistoryBuilder
     /// <summary>An event; it stands at the offset of ten times its place in the log.</summary>
     public HistoryBuilder Event(long version, string command, long by)
     {
-        _events.Add(new RecordedEvent { AggregateId = Id, Version = version, Payload = new Tally.Added(by), Partition = 0, Offset = 10 * (_events.Count + 1), Time = Time, CommandId = CommandId.Parse(command) });
+        _events.Add(new RecordedEvent
+        {
+            AggregateId = Id,
+            Version = version,
+            Payload = new Tally.Added(by),
+            Partition = 0,
+            Offset = 10 * (_events.Count + 1),
+            Time = Time,
+            CommandId = CommandId.Parse(command),
+        });
         return this;
     }
 
-    public HistoryBuilder Command(long started, long ended, string id, Tally.Add payload, Func<CommandId, CommandResult>? answer, ExpectedVersion? expected = null)
+    public HistoryBuilder Command(long started, long ended, string id, Tally.Add payload, Func<CommandId, CommandResult>? answer,
+        ExpectedVersion? expected = null)
     {
-        var envelope = new CommandEnvelope(Id, CommandId.Parse(id), payload) { ExpectedVersion = expected ?? ExpectedVersion.Any, Time = Time };
-        _calls.Add(new RecordedCall("caller", Id, envelope, started, answer is null ? new CallAnswer.Unknown(ended, "time-out") : new CallAnswer.Told(ended, answer(envelope.CommandId))));
+        var envelope = new CommandEnvelope(Id, CommandId.Parse(id), payload)
+        {
+            ExpectedVersion = expected ?? ExpectedVersion.Any, Time = Time,
+        };
+        _calls.Add(new RecordedCall("caller", Id, envelope, started,
+            answer is null ? new CallAnswer.Unknown(ended, "time-out") : new CallAnswer.Told(ended, answer(envelope.CommandId))));
         return this;
     }
 
     public HistoryBuilder NotTaken(long started, long ended, string id, Tally.Add payload)
     {
-        _calls.Add(new RecordedCall("caller", Id, new CommandEnvelope(Id, CommandId.Parse(id), payload) { Time = Time }, started, new CallAnswer.NotTaken(ended, "overloaded")));
+        _calls.Add(new RecordedCall("caller", Id, new CommandEnvelope(Id, CommandId.Parse(id), payload) { Time = Time }, started,
+            new CallAnswer.NotTaken(ended, "overloaded")));
         return this;
     }
 
     public HistoryBuilder Read(long started, long ended, long version, long sum)
     {
-        _calls.Add(new RecordedCall("reader", Id, null, started, new CallAnswer.Seen(ended, version == 0 ? null : new AggregateView(Id, version, new Tally.Total(sum), new ConsistencyToken(0, 10 * version)))));
+        _calls.Add(new RecordedCall("reader", Id, null, started,
+            new CallAnswer.Seen(ended, version == 0
+                ? null
+                : new AggregateView(Id, version, new Tally.Total(sum), new ConsistencyToken(0, 10 * version)))));
         return this;
     }
 
     public HistoryVerdict Check(HistoryCheckerOptions? options = null, params IReadOnlyList<HistoryInvariant> invariants) =>
-        new HistoryChecker(Tally.Definition, (options ?? new HistoryCheckerOptions()) with { TimestampFrequency = 1000 }, invariants).Check(_events, _calls);
+        new HistoryChecker(Tally.Definition, (options ?? new HistoryCheckerOptions()) with { TimestampFrequency = 1000 }, invariants).Check(
+            _events, _calls);
 
     public static Func<CommandId, CommandResult> Accepted(long version, long? offset = null) =>
         id => new CommandResult.Accepted(id, Id, version, version == 0 ? default : new ConsistencyToken(0, offset ?? 10 * version));
 
-    public static Func<CommandId, CommandResult> Rejected(long version, string code = "below-zero") => id => new CommandResult.Rejected(id, Id, version, new Rejection(code, "No."));
+    public static Func<CommandId, CommandResult> Rejected(long version, string code = "below-zero") => id =>
+        new CommandResult.Rejected(id, Id, version, new Rejection(code, "No."));
 
-    public static Func<CommandId, CommandResult> Conflict(long version, ExpectedVersion expected) => id => new CommandResult.Conflict(id, Id, version, expected);
+    public static Func<CommandId, CommandResult> Conflict(long version, ExpectedVersion expected) => id =>
+        new CommandResult.Conflict(id, Id, version, expected);
 }

@@ -5,7 +5,8 @@ internal static class Tally
 {
     public static AggregateDefinition Definition { get; } = AggregateDefinition.Define("tally", new Total(0))
         .Decides<Add>((state, command) => command.Times == 0 ? Decision.Nothing
-            : state.Sum + (command.By * command.Times) < 0 ? Decision.Reject("below-zero", "A tally does not go below zero.", ("sum", state.Sum))
+            : state.Sum + (command.By * command.Times) < 0
+            ? Decision.Reject("below-zero", "A tally does not go below zero.", ("sum", state.Sum))
             : Decision.Accept([.. Enumerable.Repeat<object>(new Added(command.By), command.Times)]))
         .Evolves<Added>((state, added) => new Total(state.Sum + added.By))
         .Build();

@@ -103,7 +103,8 @@ public sealed class TcpProxyTests : IAsyncDisposable
         return (client, await _server.AcceptTcpClientAsync(Cancellation));
     }
 
-    private static async Task Write(TcpClient client, string text) => await client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(text), Cancellation);
+    private static async Task Write(TcpClient client, string text) =>
+        await client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(text), Cancellation);
 
     private static async Task<string> Read(TcpClient client, int length)
     {

@@ -41,8 +41,22 @@ internal sealed class DemoMovements(int accounts, int movements, int seed)
             bool credit = random.Next(100) < 55;
             string id = string.Create(CultureInfo.InvariantCulture, $"movement-{i}");
             yield return credit
-                ? Envelope(account, id, day, new Credit { Amount = amount, Currency = Currency, BookedOn = day, Operation = Incoming[random.Next(Incoming.Length)], Category = category })
-                : Envelope(account, id, day, new Debit { Amount = amount, Currency = Currency, BookedOn = day, Operation = Outgoing[random.Next(Outgoing.Length)], Category = category });
+                ? Envelope(account, id, day, new Credit
+                {
+                    Amount = amount,
+                    Currency = Currency,
+                    BookedOn = day,
+                    Operation = Incoming[random.Next(Incoming.Length)],
+                    Category = category,
+                })
+                : Envelope(account, id, day, new Debit
+                {
+                    Amount = amount,
+                    Currency = Currency,
+                    BookedOn = day,
+                    Operation = Outgoing[random.Next(Outgoing.Length)],
+                    Category = category,
+                });
         }
     }
 

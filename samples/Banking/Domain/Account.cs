@@ -46,13 +46,16 @@ public static class Account
     private static Decision Open(AccountState state, OpenAccount command)
     {
         if (state.Status != AccountStatus.None)
-            return Decision.Reject("already-open", $"The account is {Word(state.Status)} already; an account is opened once.", ("status", Word(state.Status)));
+            return Decision.Reject("already-open", $"The account is {Word(state.Status)} already; an account is opened once.",
+                ("status", Word(state.Status)));
         if (string.IsNullOrWhiteSpace(command.Owner))
             return Decision.Reject("owner-missing", "An account needs an owner.");
         if (command.Currency.Length != 3 || !command.Currency.All(char.IsAsciiLetterUpper))
-            return Decision.Reject("invalid-currency", $"'{command.Currency}' is not a currency code of three capital letters, such as CZK.", ("currency", command.Currency));
+            return Decision.Reject("invalid-currency",
+                $"'{command.Currency}' is not a currency code of three capital letters, such as CZK.", ("currency", command.Currency));
         if (command.OverdraftLimit < 0)
-            return Decision.Reject("invalid-limit", $"The overdraft limit is {command.OverdraftLimit}; it must be 0 or more.", ("limit", command.OverdraftLimit));
+            return Decision.Reject("invalid-limit", $"The overdraft limit is {command.OverdraftLimit}; it must be 0 or more.",
+                ("limit", command.OverdraftLimit));
         return Decision.Accept(new AccountOpened
         {
             Owner = command.Owner,
@@ -67,7 +70,9 @@ public static class Account
         if (CannotMove(state, command.Amount, command.Currency) is { } refusal)
             return refusal;
         if (command.Amount > long.MaxValue - Math.Max(0, state.Balance))
-            return Decision.Reject("amount-too-large", $"A credit of {command.Amount} on a balance of {state.Balance} is more than an account can hold.", ("amount", command.Amount), ("balance", state.Balance));
+            return Decision.Reject("amount-too-large",
+                $"A credit of {command.Amount} on a balance of {state.Balance} is more than an account can hold.",
+                ("amount", command.Amount), ("balance", state.Balance));
         return Decision.Accept(new AccountCredited
         {
             Amount = command.Amount,
@@ -91,7 +96,8 @@ public static class Account
         if (command.Amount > available)
         {
             return Decision.Reject("insufficient-funds",
-                $"A debit of {command.Amount} needs more than the {available} that are available: balance {state.Balance}, overdraft limit {state.OverdraftLimit}.",
+                $"A debit of {command.Amount} needs more than the {available} that are available: balance {state.Balance}, overdraft "
+                    + $"limit {state.OverdraftLimit}.",
                 ("amount", command.Amount), ("available", available), ("balance", state.Balance), ("limit", state.OverdraftLimit));
         }
 
@@ -113,14 +119,18 @@ public static class Account
         if (NotOpen(state) is { } refusal)
             return refusal;
         if (command.OverdraftLimit < 0)
-            return Decision.Reject("invalid-limit", $"The overdraft limit is {command.OverdraftLimit}; it must be 0 or more.", ("limit", command.OverdraftLimit));
+            return Decision.Reject("invalid-limit", $"The overdraft limit is {command.OverdraftLimit}; it must be 0 or more.",
+                ("limit", command.OverdraftLimit));
         if ((Int128)state.Balance + command.OverdraftLimit < 0)
         {
-            return Decision.Reject("limit-below-overdraft", $"The account is overdrawn by {-(Int128)state.Balance}; the limit cannot be {command.OverdraftLimit}.",
+            return Decision.Reject("limit-below-overdraft",
+                $"The account is overdrawn by {-(Int128)state.Balance}; the limit cannot be {command.OverdraftLimit}.",
                 ("balance", state.Balance), ("limit", command.OverdraftLimit));
         }
 
-        return command.OverdraftLimit == state.OverdraftLimit ? Decision.Nothing : Decision.Accept(new OverdraftLimitSet { OverdraftLimit = command.OverdraftLimit });
+        return command.OverdraftLimit == state.OverdraftLimit
+            ? Decision.Nothing
+            : Decision.Accept(new OverdraftLimitSet { OverdraftLimit = command.OverdraftLimit });
     }
 
     private static Decision Freeze(AccountState state, FreezeAccount command)
@@ -144,7 +154,8 @@ public static class Account
         if (state.Status == AccountStatus.Frozen)
             return Decision.Reject("account-frozen", "The account is frozen: unfreeze it before it is closed.");
         if (state.Balance != 0)
-            return Decision.Reject("balance-not-zero", $"The balance is {state.Balance}; an account is closed at zero.", ("balance", state.Balance));
+            return Decision.Reject("balance-not-zero", $"The balance is {state.Balance}; an account is closed at zero.",
+                ("balance", state.Balance));
         return Decision.Accept(new AccountClosed());
     }
 
@@ -163,7 +174,8 @@ public static class Account
             return Decision.Reject("invalid-amount", $"The amount is {amount}; it must be positive.", ("amount", amount));
         return currency == state.Currency
             ? null
-            : Decision.Reject("currency-mismatch", $"The account is kept in {state.Currency}, not in {currency}.", ("account", state.Currency), ("movement", currency));
+            : Decision.Reject("currency-mismatch", $"The account is kept in {state.Currency}, not in {currency}.",
+                ("account", state.Currency), ("movement", currency));
     }
 
     private static string Word(AccountStatus status) => status switch

@@ -3,8 +3,8 @@ using KafkaEventSourcing;
 namespace Banking.Domain;
 
 /// <summary>
-/// The rules of a transfer, which is a process: debit the payer, credit the receiver, or give the money back. The money is with the payer, with the receiver, or with a transfer that has not ended;
-/// one that could not give it back keeps it.
+/// The rules of a transfer, which is a process: debit the payer, credit the receiver, or give the money back. The money is with the payer,
+/// with the receiver, or with a transfer that has not ended; one that could not give it back keeps it.
 /// </summary>
 public static class Transfer
 {
@@ -14,13 +14,23 @@ public static class Transfer
     private const string Deadline = "deadline";
     private static readonly TimeSpan DefaultPatience = TimeSpan.FromHours(1);
 
-    private static TransferState Nothing { get; } = new() { Status = TransferStatus.None, Payer = "", Receiver = "", Amount = 0, Currency = "", BookedOn = default, Expired = false };
+    private static TransferState Nothing { get; } = new()
+    {
+        Status = TransferStatus.None,
+        Payer = "",
+        Receiver = "",
+        Amount = 0,
+        Currency = "",
+        BookedOn = default,
+        Expired = false,
+    };
 
     /// <summary>The transfer as an aggregate type that reacts.</summary>
     public static AggregateDefinition<TransferState> Definition { get; } = AggregateDefinition.Define("transfer", Nothing)
         .Decides<RequestTransfer>(Request)
         .Decides<CommandCompleted>(Answered)
-        .Decides<TimerElapsed>((state, _) => state is { Status: TransferStatus.Debiting, Expired: false } ? Decision.Accept(new TransferExpired()) : Decision.Nothing)
+        .Decides<TimerElapsed>((state, _) =>
+            state is { Status: TransferStatus.Debiting, Expired: false } ? Decision.Accept(new TransferExpired()) : Decision.Nothing)
         .Evolves<TransferRequested>((_, requested) => new TransferState
         {
             Status = TransferStatus.Debiting,
@@ -38,14 +48,19 @@ public static class Transfer
         .Evolves<TransferCreditRefused>((state, refused) => state with { Status = TransferStatus.Refunding, Reason = refused.Reason })
         .Evolves<TransferRefunded>((state, _) => state with { Status = TransferStatus.Refunded })
         .Evolves<TransferSuspended>((state, suspended) => state with { Status = TransferStatus.Suspended, Reason = suspended.Reason })
-        .Reacts<TransferRequested>((state, requested) => Reaction.None.Send(DebitStep, AggregateId.Parse(state.Payer), Debit(state)).At(Deadline, requested.Deadline))
-        .Reacts<TransferDebited>((state, _) => (state.Expired ? Refund(state) : Reaction.None.Send(CreditStep, AggregateId.Parse(state.Receiver), Credit(state))).Cancel(Deadline))
+        .Reacts<TransferRequested>((state, requested) =>
+            Reaction.None.Send(DebitStep, AggregateId.Parse(state.Payer), Debit(state)).At(Deadline, requested.Deadline))
+        .Reacts<TransferDebited>((state, _) =>
+            (state.Expired
+                ? Refund(state)
+                : Reaction.None.Send(CreditStep, AggregateId.Parse(state.Receiver), Credit(state))).Cancel(Deadline))
         .Reacts<TransferRefused>((_, _) => Reaction.None.Cancel(Deadline))
         .Reacts<TransferCreditRefused>((state, _) => Refund(state))
         .Build();
 
-    /// <summary>What the transfer holds: money that its payer has not any more and its receiver not yet.</summary>
-    public static long Holds(TransferState state) => state.Status is TransferStatus.Crediting or TransferStatus.Refunding or TransferStatus.Suspended ? state.Amount : 0;
+    /// <summary>What the transfer holds: money that its payer does not have any more and its receiver not yet.</summary>
+    public static long Holds(TransferState state) =>
+        state.Status is TransferStatus.Crediting or TransferStatus.Refunding or TransferStatus.Suspended ? state.Amount : 0;
 
     private static Decision Request(TransferState state, RequestTransfer command, CommandContext context)
     {
@@ -54,7 +69,7 @@ public static class Transfer
         foreach ((string name, string account) in ((string, string)[])[("payer", command.Payer), ("receiver", command.Receiver)])
         {
             if (!AggregateId.TryParse(account, out _, out string? error))
-                return Decision.Reject("invalid-account", $"The {name} is no account: {error}", (name, account));
+                return Decision.Reject("invalid-account", $"The {name} is not an account: {error}", (name, account));
         }
 
         if (command.Payer == command.Receiver)
@@ -62,7 +77,8 @@ public static class Transfer
         if (command.Amount <= 0)
             return Decision.Reject("invalid-amount", $"The amount is {command.Amount}; it must be positive.", ("amount", command.Amount));
         if (command.Deadline <= context.Time)
-            return Decision.Reject("deadline-passed", $"The deadline {command.Deadline:O} has passed.", ("deadline", $"{command.Deadline:O}"));
+            return Decision.Reject("deadline-passed", $"The deadline {command.Deadline:O} has passed.",
+                ("deadline", $"{command.Deadline:O}"));
         return Decision.Accept(new TransferRequested
         {
             Payer = command.Payer,
@@ -76,13 +92,23 @@ public static class Transfer
 
     private static Decision Answered(TransferState state, CommandCompleted answer) => (state.Status, answer.Step) switch
     {
-        (TransferStatus.Debiting, DebitStep) => Decision.Accept(answer.IsAccepted ? new TransferDebited() : new TransferRefused { Code = answer.Code, Reason = answer.Message }),
-        (TransferStatus.Crediting, CreditStep) => Decision.Accept(answer.IsAccepted ? new TransferCompleted() : new TransferCreditRefused { Code = answer.Code, Reason = answer.Message }),
-        (TransferStatus.Refunding, RefundStep) => Decision.Accept(answer.IsAccepted ? new TransferRefunded() : new TransferSuspended { Code = answer.Code, Reason = answer.Message }),
+        (TransferStatus.Debiting, DebitStep) =>
+            Decision.Accept(answer.IsAccepted
+                ? new TransferDebited()
+                : new TransferRefused { Code = answer.Code, Reason = answer.Message }),
+        (TransferStatus.Crediting, CreditStep) =>
+            Decision.Accept(answer.IsAccepted
+                ? new TransferCompleted()
+                : new TransferCreditRefused { Code = answer.Code, Reason = answer.Message }),
+        (TransferStatus.Refunding, RefundStep) =>
+            Decision.Accept(answer.IsAccepted
+                ? new TransferRefunded()
+                : new TransferSuspended { Code = answer.Code, Reason = answer.Message }),
         _ => Decision.Nothing,
     };
 
-    private static Reaction Refund(TransferState state) => Reaction.None.Send(RefundStep, AggregateId.Parse(state.Payer), Credit(state) with { PartnerAccount = state.Receiver });
+    private static Reaction Refund(TransferState state) =>
+        Reaction.None.Send(RefundStep, AggregateId.Parse(state.Payer), Credit(state) with { PartnerAccount = state.Receiver });
 
     private static Debit Debit(TransferState state) => new()
     {

@@ -7,8 +7,9 @@ using MongoDB.Driver;
 namespace Banking.Ledger;
 
 /// <summary>
-/// Figures that somebody else computed from a ledger, in JSON: <c>rows</c>, <c>accounts</c>, <c>sumOfFinalBalances</c>; <c>totals</c> by <c>category:…</c>, <c>direction:…</c> and
-/// <c>operation:…</c>, each with <c>count</c> and <c>amount</c>; <c>sampleAccounts</c>, each with <c>movements</c> and <c>balance</c>. They are compared with the read models to the cent.
+/// Figures that somebody else computed from a ledger, in JSON: <c>rows</c>, <c>accounts</c>, <c>sumOfFinalBalances</c>; <c>totals</c> by
+/// <c>category:…</c>, <c>direction:…</c> and <c>operation:…</c>, each with <c>count</c> and <c>amount</c>; <c>sampleAccounts</c>, each with
+/// <c>movements</c> and <c>balance</c>. They are compared with the read models to the cent.
 /// </summary>
 internal sealed class ExpectedFigures
 {
@@ -46,7 +47,8 @@ internal sealed class ExpectedFigures
     public async Task<IReadOnlyList<string>> DifferencesFromMongoDB(EventSourcedNode node, CancellationToken cancellationToken)
     {
         Dictionary<string, string> actual = await Actual(node, cancellationToken).ConfigureAwait(false);
-        return [.. _expected.Where(e => actual.GetValueOrDefault(e.Key) != e.Value).Select(e => $"{e.Key}: {e.Value} expected, MongoDB has {actual.GetValueOrDefault(e.Key, "nothing")}.")];
+        return [.. _expected.Where(e => actual.GetValueOrDefault(e.Key) != e.Value).Select(e =>
+            $"{e.Key}: {e.Value} expected, MongoDB has {actual.GetValueOrDefault(e.Key, "nothing")}.")];
     }
 
     private void Read(JsonElement root)
@@ -90,11 +92,13 @@ internal sealed class ExpectedFigures
         IMongoCollection<BsonDocument> accounts = node.ReadModels.GetCollection<BsonDocument>("accounts");
         var actual = new Dictionary<string, string>
         {
-            ["rows"] = Number(await movements.CountDocumentsAsync(FilterDefinition<BsonDocument>.Empty, cancellationToken: cancellationToken).ConfigureAwait(false)),
+            ["rows"] = Number(await movements.CountDocumentsAsync(FilterDefinition<BsonDocument>.Empty,
+                cancellationToken: cancellationToken).ConfigureAwait(false)),
         };
         foreach (string dimension in (string[])["category", "direction", "operation"])
         {
-            foreach (BsonDocument total in await Group(movements, $"${dimension}", "$amount").ToListAsync(cancellationToken).ConfigureAwait(false))
+            foreach (BsonDocument total in await Group(movements, $"${dimension}", "$amount")
+                .ToListAsync(cancellationToken).ConfigureAwait(false))
             {
                 actual[$"{dimension}:{total["_id"]} count"] = Number(total["count"].ToInt64());
                 actual[$"{dimension}:{total["_id"]} amount"] = Amount(total["sum"].ToInt64());
@@ -104,7 +108,8 @@ internal sealed class ExpectedFigures
         BsonDocument? all = await Group(accounts, BsonNull.Value, "$balance").FirstOrDefaultAsync(cancellationToken).ConfigureAwait(false);
         actual["accounts"] = Number(all?["count"].ToInt64() ?? 0);
         actual["sumOfFinalBalances"] = Amount(all?["sum"].ToInt64() ?? 0);
-        foreach (BsonDocument account in await accounts.Find(Builders<BsonDocument>.Filter.In("_id", _accounts)).ToListAsync(cancellationToken).ConfigureAwait(false))
+        foreach (BsonDocument account in await accounts.Find(Builders<BsonDocument>.Filter.In("_id", _accounts)).ToListAsync(
+            cancellationToken).ConfigureAwait(false))
         {
             actual[$"account {account["_id"]} movements"] = Number(account["credits"].ToInt64() + account["debits"].ToInt64());
             actual[$"account {account["_id"]} balance"] = Amount(account["balance"].ToInt64());
@@ -113,7 +118,8 @@ internal sealed class ExpectedFigures
         return actual;
     }
 
-    private static IAggregateFluent<BsonDocument> Group(IMongoCollection<BsonDocument> collection, BsonValue by, string summed) => collection.Aggregate()
+    private static IAggregateFluent<BsonDocument> Group(IMongoCollection<BsonDocument> collection, BsonValue by, string summed) =>
+        collection.Aggregate()
         .Group(new BsonDocument { { "_id", by }, { "count", new BsonDocument("$sum", 1L) }, { "sum", new BsonDocument("$sum", summed) } });
 
     private static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
@@ -122,7 +128,10 @@ internal sealed class ExpectedFigures
 
     private static string Amount(JsonElement amount)
     {
-        decimal minor = decimal.Parse(amount.GetString()!, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) * 100;
-        return minor == decimal.Truncate(minor) ? Amount((long)minor) : throw new FormatException($"The amount {amount.GetString()} has more than two decimals.");
+        decimal minor = decimal.Parse(amount.GetString()!, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint,
+            CultureInfo.InvariantCulture) * 100;
+        return minor == decimal.Truncate(minor)
+            ? Amount((long)minor)
+            : throw new FormatException($"The amount {amount.GetString()} has more than two decimals.");
     }
 }

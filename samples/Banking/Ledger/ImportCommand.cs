@@ -15,7 +15,10 @@ internal static class ImportCommand
     {
         var command = new Command("import", "replay a ledger file (CSV, or CSV compressed with gzip); importing it again changes nothing");
         var file = new Argument<FileInfo>("FILE") { Description = "the ledger; its transaction ids are the command ids" };
-        var expected = new Option<FileInfo?>("--expected") { Description = "figures (JSON) that the read models must have in the end, to the cent" };
+        var expected = new Option<FileInfo?>("--expected")
+        {
+            Description = "figures (JSON) that the read models must have in the end, to the cent",
+        };
         command.Arguments.Add(file);
         command.Options.Add(expected);
         starter.AddOptions(command);
@@ -28,9 +31,12 @@ internal static class ImportCommand
             ExpectedFigures? figures = result.GetValue(expected) is { } given ? ExpectedFigures.Load(given) : null;
             var reader = new LedgerReader(ledger.FullName);
             LedgerCommands commands = Survey(reader);
-            await using NodeHandle running = await starter.StartAsync(result, Path.Combine("data", starter.Application.Name), cancellationToken).ConfigureAwait(false);
+            await using NodeHandle running = await starter.StartAsync(result, Path.Combine("data", starter.Application.Name),
+                cancellationToken).ConfigureAwait(false);
             int outcome = await Import(running.Node, reader, commands, starter.Time, cancellationToken).ConfigureAwait(false);
-            return figures is null || await Compare(figures, running.Node, cancellationToken).ConfigureAwait(false) ? outcome : ExitCodes.Failed;
+            return figures is null || await Compare(figures, running.Node, cancellationToken).ConfigureAwait(false)
+                ? outcome
+                : ExitCodes.Failed;
         });
         return command;
     }
@@ -47,7 +53,8 @@ internal static class ImportCommand
         }
     }
 
-    private static async Task<int> Import(EventSourcedNode node, LedgerReader reader, LedgerCommands commands, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<int> Import(EventSourcedNode node, LedgerReader reader, LedgerCommands commands, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         var refused = new List<string>();
         using var feed = new CommandFeed(node, new CommandFeedOptions())
@@ -67,14 +74,18 @@ internal static class ImportCommand
             () => feed.SendAsync(LedgerCommands.Movements(reader), cancellationToken), time).ConfigureAwait(false);
         await node.WaitForReadModelsAsync(cancellationToken).ConfigureAwait(false);
 
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{commands.MovementCount:N0} movements on {commands.AccountCount:N0} accounts read."));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{feed.Accepted:N0} commands took effect, {feed.Duplicates:N0} had been imported before, {feed.Rejected:N0} rejected, {feed.Conflicts + feed.Faulted:N0} failed."));
+            $"{commands.MovementCount:N0} movements on {commands.AccountCount:N0} accounts read."));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{feed.Accepted:N0} commands took effect, {feed.Duplicates:N0} had been imported before, {feed.Rejected:N0} "
+                + $"rejected, {feed.Conflicts + feed.Faulted:N0} failed."));
         foreach (string line in refused)
             Console.WriteLine(line);
         IReadOnlyList<Books.Books> books = await Books.Books.ComputeThreeWays(node, cancellationToken).ConfigureAwait(false);
         foreach (Books.Books one in books)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{one.Source,-12}: {one.Accounts:N0} accounts, {one.Movements:N0} movements, sum of balances {Money.Format(one.SumOfBalances)}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{one.Source,-12}: {one.Accounts:N0} accounts, {one.Movements:N0} movements, sum of "
+                    + $"balances {Money.Format(one.SumOfBalances)}"));
         bool balance = Books.Books.Balance(books);
         Console.WriteLine(balance ? "The books balance." : "The books do NOT balance.");
         return balance && feed.Rejected + feed.Conflicts + feed.Faulted == 0 ? ExitCodes.Done : ExitCodes.Failed;
@@ -85,7 +96,8 @@ internal static class ImportCommand
         IReadOnlyList<string> differences = await figures.DifferencesFromMongoDB(node, cancellationToken).ConfigureAwait(false);
         foreach (string difference in differences)
             Console.WriteLine(difference);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{figures.Count - differences.Count:N0} of {figures.Count:N0} expected figures are those of MongoDB."));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{figures.Count - differences.Count:N0} of {figures.Count:N0} expected figures are those of MongoDB."));
         return differences.Count == 0;
     }
 

@@ -20,7 +20,9 @@ internal sealed class LedgerCommands
     /// <summary>How many movements it has.</summary>
     public long MovementCount { get; private set; }
 
-    /// <summary>Reads the whole ledger once, which finds malformed rows before anything is sent, and each account's deepest overdraft.</summary>
+    /// <summary>
+    /// Reads the whole ledger once, which finds malformed rows before anything is sent, and each account's deepest overdraft.
+    /// </summary>
     /// <exception cref="MalformedLedgerException">A row cannot be read.</exception>
     public static LedgerCommands Survey(LedgerReader reader)
     {
@@ -72,7 +74,10 @@ internal sealed class LedgerCommands
 
     private static CommandEnvelope Envelope<TCommand>(string accountId, string commandId, DateOnly day, TCommand command)
         where TCommand : class =>
-        new(AggregateId.Parse(accountId), CommandId.Parse(commandId), command) { Time = new DateTimeOffset(day.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero) };
+        new(AggregateId.Parse(accountId), CommandId.Parse(commandId), command)
+        {
+            Time = new DateTimeOffset(day.ToDateTime(TimeOnly.MinValue), TimeSpan.Zero),
+        };
 
     private sealed class Account(DateOnly openedOn)
     {

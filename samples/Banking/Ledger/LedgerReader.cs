@@ -7,13 +7,14 @@ using CsvHelper.Configuration;
 namespace Banking.Ledger;
 
 /// <summary>
-/// Reads ledger files: CSV with a header, or the same compressed with gzip (found out by content, not by name). Rows come one by one, so a file
-/// may be larger than memory.
+/// Reads ledger files: CSV with a header, or the same compressed with gzip (found out by content, not by name). Rows come one by one, so a
+/// file may be larger than memory.
 /// </summary>
 internal sealed class LedgerReader
 {
     private static readonly string[] Columns =
-        ["transaction_id", "account_id", "date", "direction", "operation", "amount", "balance_after", "category", "partner_bank", "partner_account"];
+        ["transaction_id", "account_id", "date", "direction", "operation", "amount", "balance_after", "category", "partner_bank",
+            "partner_account"];
 
     private static readonly string[] Required = ["transaction_id", "account_id", "date", "direction", "operation", "amount", "category"];
 
@@ -33,14 +34,17 @@ internal sealed class LedgerReader
     {
         using Stream content = Open();
         using var text = new StreamReader(content);
-        using var parser = new CsvParser(text, new CsvConfiguration(CultureInfo.InvariantCulture) { BadDataFound = null, IgnoreBlankLines = true });
+        using var parser = new CsvParser(text,
+            new CsvConfiguration(CultureInfo.InvariantCulture) { BadDataFound = null, IgnoreBlankLines = true });
         if (!Next(parser))
-            throw new MalformedLedgerException(_name, 1, Columns[0], $"the file is empty; it must start with a header line with the columns {string.Join(", ", Required)}.");
+            throw new MalformedLedgerException(_name, 1, Columns[0],
+                $"the file is empty; it must start with a header line with the columns {string.Join(", ", Required)}.");
 
         int[] at = [.. Columns.Select(c => Array.FindIndex(parser.Record!, h => string.Equals(h.Trim(), c, StringComparison.Ordinal)))];
         int columns = parser.Record!.Length;
         if (Required.FirstOrDefault(c => at[Array.IndexOf(Columns, c)] < 0) is { } missing)
-            throw new MalformedLedgerException(_name, 1, missing, $"the header has no such column; it has {string.Join(", ", parser.Record!)}.");
+            throw new MalformedLedgerException(_name, 1, missing,
+                $"the header has no such column; it has {string.Join(", ", parser.Record!)}.");
 
         while (Next(parser))
         {
@@ -68,7 +72,13 @@ internal sealed class LedgerReader
     }
 
     private FileStream OpenFile() =>
-        new(_path, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, Share = FileShare.Read, Options = FileOptions.SequentialScan });
+        new(_path, new FileStreamOptions
+        {
+            Mode = FileMode.Open,
+            Access = FileAccess.Read,
+            Share = FileShare.Read,
+            Options = FileOptions.SequentialScan,
+        });
 
     private Stream Open()
     {

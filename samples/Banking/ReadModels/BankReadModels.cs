@@ -103,7 +103,8 @@ internal static class BankReadModels
         .Build();
 
     /// <summary>One document a day, category and direction, over all accounts.</summary>
-    public static ProjectionDefinition<DailyTotalDocument> DailyTotals { get; } = ProjectionDefinition.Define<DailyTotalDocument>("daily_totals")
+    public static ProjectionDefinition<DailyTotalDocument> DailyTotals { get; } = ProjectionDefinition.Define<DailyTotalDocument>(
+        "daily_totals")
         .Sums<AccountCredited>((c, _) => DayTotal(c.BookedOn, c.Category, Credit, c.Currency, c.Amount))
         .Sums<AccountDebited>((d, _) => DayTotal(d.BookedOn, d.Category, Debit, d.Currency, d.Amount))
         .Adding((a, b) => a with { Count = a.Count + b.Count, Amount = a.Amount + b.Amount })
@@ -111,9 +112,11 @@ internal static class BankReadModels
         .Build();
 
     // Ten digits: versions of one account sort as text in their order.
-    private static string MovementKey(RecordedEvent recorded) => string.Create(CultureInfo.InvariantCulture, $"{recorded.AggregateId}/{recorded.Version:D10}");
+    private static string MovementKey(RecordedEvent recorded) =>
+        string.Create(CultureInfo.InvariantCulture, $"{recorded.AggregateId}/{recorded.Version:D10}");
 
-    private static string StatementKey(RecordedEvent recorded, DateOnly bookedOn) => string.Create(CultureInfo.InvariantCulture, $"{recorded.AggregateId}/{bookedOn:yyyy-MM}");
+    private static string StatementKey(RecordedEvent recorded, DateOnly bookedOn) =>
+        string.Create(CultureInfo.InvariantCulture, $"{recorded.AggregateId}/{bookedOn:yyyy-MM}");
 
     private static string DayKey(DateOnly day, Category category, string direction, string currency) =>
         string.Create(CultureInfo.InvariantCulture, $"{day:yyyy-MM-dd}/{Names.Of(category)}/{direction}/{currency}");

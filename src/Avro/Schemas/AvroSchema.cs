@@ -5,12 +5,16 @@ namespace KafkaEventSourcing.Avro.Schemas;
 /// <summary>The kinds of Avro schemas.</summary>
 internal enum SchemaKind { Null, Boolean, Int, Long, Float, Double, Bytes, String, Record, Enum, Fixed, Array, Map, Union }
 
-/// <summary>A schema, parsed. Immutable once <see cref="SchemaParser"/> has returned it, and thread-safe; a record may contain itself.</summary>
+/// <summary>
+/// A schema, parsed. Immutable once <see cref="SchemaParser"/> has returned it, and thread-safe; a record may contain itself.
+/// </summary>
 internal abstract class AvroSchema(SchemaKind kind, LogicalType? logical = null)
 {
     public SchemaKind Kind => kind;
 
-    /// <summary>What the bytes mean; null: what the type says. Unknown and unfit logical types are none, as the specification asks.</summary>
+    /// <summary>
+    /// What the bytes mean; null: what the type says. Unknown and unfit logical types are none, as the specification asks.
+    /// </summary>
     public LogicalType? Logical => logical;
 
     /// <summary>The type as messages name it.</summary>
@@ -56,7 +60,8 @@ internal sealed class UnionSchema(IReadOnlyList<AvroSchema> branches) : AvroSche
 }
 
 /// <summary>A record, an enum or a fixed.</summary>
-internal abstract class NamedSchema(SchemaKind kind, string fullName, IReadOnlyList<string> aliases, LogicalType? logical = null) : AvroSchema(kind, logical)
+internal abstract class NamedSchema(SchemaKind kind, string fullName, IReadOnlyList<string> aliases, LogicalType? logical = null)
+    : AvroSchema(kind, logical)
 {
     /// <summary>Namespace and name, divided by a dot; the name alone when there is no namespace.</summary>
     public string FullName => fullName;
@@ -106,5 +111,7 @@ internal sealed class FixedSchema(string fullName, IReadOnlyList<string> aliases
     public int Size => size;
 }
 
-/// <summary>A field of a record; <paramref name="Default"/> is what a reader takes when the writer did not have the field, null when there is none.</summary>
+/// <summary>
+/// A field of a record; <paramref name="Default"/> is what a reader takes when the writer did not have the field, null when there is none.
+/// </summary>
 internal sealed record SchemaField(string Name, AvroSchema Schema, IReadOnlyList<string> Aliases, JsonElement? Default);

@@ -26,7 +26,8 @@ internal readonly record struct LogicalType(LogicalKind Kind, int Precision = 0,
     private const int DurationBytes = 12;
 
     /// <summary>
-    /// The logical type that <paramref name="schema"/>, of <paramref name="kind"/>, gives; null when it gives none, an unknown one, or one that does not fit: these are to be ignored.
+    /// The logical type that <paramref name="schema"/>, of <paramref name="kind"/>, gives; null when it gives none, an unknown one, or one
+    /// that does not fit: these are to be ignored.
     /// </summary>
     public static LogicalType? Read(JsonElement schema, SchemaKind kind, int size = 0)
     {
@@ -52,12 +53,19 @@ internal readonly record struct LogicalType(LogicalKind Kind, int Precision = 0,
         };
     }
 
-    /// <summary>Why values of <paramref name="writer"/> are not the same values as <paramref name="reader"/>; null when they are, or can be converted without loss.</summary>
-    /// <remarks>A type without logical type takes and gives the plain value: that is what the specification has for logical types that a reader does not know.</remarks>
+    /// <summary>
+    /// Why values of <paramref name="writer"/> are not the same values as <paramref name="reader"/>; null when they are, or can be
+    /// converted without loss.
+    /// </summary>
+    /// <remarks>
+    /// A type without logical type takes and gives the plain value: that is what the specification has for logical types that a reader does
+    /// not know.
+    /// </remarks>
     public static string? Conflict(AvroSchema writer, AvroSchema reader)
     {
         // A number in binary is not text, though bytes are read as a string.
-        if ((writer.Logical is { Kind: LogicalKind.Decimal } && reader.Kind == SchemaKind.String) || (reader.Logical is { Kind: LogicalKind.Decimal } && writer.Kind == SchemaKind.String))
+        if ((writer.Logical is { Kind: LogicalKind.Decimal } && reader.Kind == SchemaKind.String)
+            || (reader.Logical is { Kind: LogicalKind.Decimal } && writer.Kind == SchemaKind.String))
             return $"{writer} is not text that could be read as {reader}";
         if (writer.Logical is not { } from || reader.Logical is not { } to || from == to)
             return null;
@@ -95,7 +103,10 @@ internal readonly record struct LogicalType(LogicalKind Kind, int Precision = 0,
     private static LogicalType? ReadDecimal(JsonElement schema, int most)
     {
         int scale = 0;
-        if (!schema.TryGetProperty("precision", out JsonElement digits) || !TryRead(digits, out int precision) || precision < 1 || precision > most)
+        if (!schema.TryGetProperty("precision", out JsonElement digits)
+            || !TryRead(digits, out int precision)
+            || precision < 1
+            || precision > most)
             return null;
         if (schema.TryGetProperty("scale", out JsonElement behind) && !TryRead(behind, out scale))
             return null;

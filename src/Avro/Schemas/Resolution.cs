@@ -3,7 +3,9 @@ namespace KafkaEventSourcing.Avro.Schemas;
 /// <summary>How a value that one schema wrote becomes a value of another; made by <see cref="SchemaResolver"/>.</summary>
 internal abstract record Resolution
 {
-    /// <summary>Whether the bytes are those that the reader's own schema gives the value, so that code for that schema reads them.</summary>
+    /// <summary>
+    /// Whether the bytes are those that the reader's own schema gives the value, so that code for that schema reads them.
+    /// </summary>
     public bool IsIdentity => Keeps(this, []);
 
     /// <summary>Why no value at all can be read; null when values can.</summary>
@@ -16,9 +18,14 @@ internal abstract record Resolution
         EnumResolution e => e.Symbols.Count == e.Reader.Symbols.Count && e.Symbols.Select((symbol, i) => symbol == i).All(same => same),
         ArrayResolution array => Keeps(array.Items, open),
         MapResolution map => Keeps(map.Values, open),
-        UnionResolution union => union.Branches.Select((branch, i) => branch is BranchResolution b && b.Branch == i && b.Reader.Branches.Count == union.Branches.Count && Keeps(b.Value, open)).All(same => same),
+        UnionResolution union =>
+            union.Branches.Select((branch, i) =>
+                branch is BranchResolution b && b.Branch == i && b.Reader.Branches.Count == union.Branches.Count && Keeps(b.Value, open))
+                .All(same => same),
         RecordResolution record => !open.Add(record)
-            || (record.Problem is null && record.Steps.Count == record.Reader.Fields.Count && record.Steps.Select((step, i) => step.Field == i && Keeps(step.Value!, open)).All(same => same)),
+            || (record.Problem is null
+                && record.Steps.Count == record.Reader.Fields.Count
+                && record.Steps.Select((step, i) => step.Field == i && Keeps(step.Value!, open)).All(same => same)),
         _ => false,
     };
 }
@@ -39,7 +46,9 @@ internal sealed record PrimitiveResolution(AvroSchema Writer, AvroSchema Reader)
 /// <summary>A fixed as itself.</summary>
 internal sealed record FixedResolution(FixedSchema Writer, FixedSchema Reader) : Resolution;
 
-/// <summary>An enum; <paramref name="Symbols"/> has the reader's index for each of the writer's, -1 for those that the reader does not take.</summary>
+/// <summary>
+/// An enum; <paramref name="Symbols"/> has the reader's index for each of the writer's, -1 for those that the reader does not take.
+/// </summary>
 internal sealed record EnumResolution(EnumSchema Writer, EnumSchema Reader, IReadOnlyList<int> Symbols) : Resolution;
 
 internal sealed record ArrayResolution(Resolution Items) : Resolution;
@@ -49,7 +58,9 @@ internal sealed record MapResolution(Resolution Values) : Resolution;
 /// <summary>A union that the writer has: for each of its branches, how that becomes the reader's value.</summary>
 internal sealed record UnionResolution(IReadOnlyList<Resolution> Branches) : Resolution
 {
-    public override string? Problem => Branches.Count > 0 && Branches.All(b => b.Problem is not null) ? string.Join("; ", Branches.Select(b => b.Problem)) : null;
+    public override string? Problem => Branches.Count > 0 && Branches.All(b => b.Problem is not null)
+        ? string.Join("; ", Branches.Select(b => b.Problem))
+        : null;
 }
 
 /// <summary>A value that becomes the branch <paramref name="Branch"/> of a union that the reader has.</summary>

@@ -14,7 +14,8 @@ internal static class SchemaDefault
     public static int BranchOf(UnionSchema union, JsonElement value) => BranchOf(union, value, 0);
 
     /// <summary>The value of a field in the default of its record: its own default stands for one that is not given.</summary>
-    public static JsonElement? OfField(SchemaField field, JsonElement record) => record.TryGetProperty(field.Name, out JsonElement given) ? given : field.Default;
+    public static JsonElement? OfField(SchemaField field, JsonElement record) =>
+        record.TryGetProperty(field.Name, out JsonElement given) ? given : field.Default;
 
     private static string? Problem(AvroSchema schema, JsonElement value, int depth) => schema switch
     {
@@ -28,7 +29,9 @@ internal static class SchemaDefault
         RecordSchema record => value.ValueKind == JsonValueKind.Object
             ? First(record.Fields.Select(field => FieldProblem(field, value, depth + 1)))
             : Unfit(schema, value),
-        EnumSchema symbols => value.ValueKind == JsonValueKind.String && IsText(value) && symbols.IndexOf(value.GetString()!) >= 0 ? null : Unfit(schema, value),
+        EnumSchema symbols => value.ValueKind == JsonValueKind.String && IsText(value) && symbols.IndexOf(value.GetString()!) >= 0
+            ? null
+            : Unfit(schema, value),
         FixedSchema bytes => IsBytes(value) && value.GetString()!.Length == bytes.Size ? null : Unfit(schema, value),
         _ => IsPrimitive(schema.Kind, value) ? null : Unfit(schema, value),
     };
@@ -63,7 +66,8 @@ internal static class SchemaDefault
         _ => false,
     };
 
-    private static bool IsBytes(JsonElement value) => value.ValueKind == JsonValueKind.String && IsText(value) && value.GetString()!.All(c => c <= byte.MaxValue);
+    private static bool IsBytes(JsonElement value) =>
+        value.ValueKind == JsonValueKind.String && IsText(value) && value.GetString()!.All(c => c <= byte.MaxValue);
 
     // An escape can spell half a character.
     private static bool IsText(JsonElement value)

@@ -4,8 +4,9 @@ using System.Text.Json;
 namespace KafkaEventSourcing.Avro.Schemas;
 
 /// <summary>
-/// Reads schemas from their JSON (Avro specification 1.12, "Schema Declaration"). One parser reads the schemas that refer to each other by name, those that are referred to first. It does not change what it
-/// reads: texts that look like dates stay texts, numbers keep all their digits.
+/// Reads schemas from their JSON (Avro specification 1.12, "Schema Declaration"). One parser reads the schemas that refer to each other by
+/// name, those that are referred to first. It does not change what it reads: texts that look like dates stay texts, numbers keep all their
+/// digits.
 /// </summary>
 internal sealed class SchemaParser
 {
@@ -120,7 +121,8 @@ internal sealed class SchemaParser
             throw new SchemaParseException($"A field of the record {record.FullName} is not an object.");
         string name = Text(item, "name") ?? throw new SchemaParseException($"A field of the record {record.FullName} needs a \"name\".");
         if (!IsName(name))
-            throw new SchemaParseException($"'{name}' is not the name of a field of {record.FullName}: letters, digits and underscores are, no digit first.");
+            throw new SchemaParseException(
+                $"'{name}' is not the name of a field of {record.FullName}: letters, digits and underscores are, no digit first.");
         AvroSchema schema = Read(Member(item, "type", $"The field {name} of {record.FullName} needs a \"type\""), record.Namespace);
         return new SchemaField(name, schema, Texts(item, "aliases"), item.TryGetProperty("default", out JsonElement value) ? value : null);
     }
@@ -132,7 +134,8 @@ internal sealed class SchemaParser
         foreach (string symbol in symbols)
         {
             if (!IsName(symbol))
-                throw new SchemaParseException($"'{symbol}' is not a symbol of the enum {fullName}: letters, digits and underscores are, no digit first.");
+                throw new SchemaParseException(
+                    $"'{symbol}' is not a symbol of the enum {fullName}: letters, digits and underscores are, no digit first.");
         }
 
         if (symbols.Distinct(StringComparer.Ordinal).Count() != symbols.Count || !schema.TryGetProperty("symbols", out _))
@@ -179,17 +182,22 @@ internal sealed class SchemaParser
         string fullName = name.Contains('.', StringComparison.Ordinal) ? name : Qualified(name, Text(schema, "namespace") ?? space);
         return fullName.Split('.').All(IsName)
             ? fullName
-            : throw new SchemaParseException($"'{fullName}' is not a name: letters, digits and underscores are, no digit first, parts divided by dots.");
+            : throw new SchemaParseException(
+                $"'{fullName}' is not a name: letters, digits and underscores are, no digit first, parts divided by dots.");
     }
 
-    private static string[] Aliases(JsonElement schema, string space) => [.. Texts(schema, "aliases").Select(alias => Qualified(alias, space))];
+    private static string[] Aliases(JsonElement schema, string space) =>
+        [.. Texts(schema, "aliases").Select(alias => Qualified(alias, space))];
 
-    private static string Qualified(string name, string space) => space.Length == 0 || name.Contains('.', StringComparison.Ordinal) ? name : $"{space}.{name}";
+    private static string Qualified(string name, string space) =>
+        space.Length == 0 || name.Contains('.', StringComparison.Ordinal) ? name : $"{space}.{name}";
 
     private static string SpaceOf(string fullName) => fullName.LastIndexOf('.') is > 0 and int dot ? fullName[..dot] : "";
 
     private static JsonElement Member(JsonElement schema, string name, string otherwise) =>
-        schema.TryGetProperty(name, out JsonElement value) ? value : throw new SchemaParseException(string.Create(CultureInfo.InvariantCulture, $"{otherwise}."));
+        schema.TryGetProperty(name, out JsonElement value)
+            ? value
+            : throw new SchemaParseException(string.Create(CultureInfo.InvariantCulture, $"{otherwise}."));
 
     private static string? Text(JsonElement schema, string name) =>
         schema.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

@@ -1,12 +1,13 @@
 namespace KafkaEventSourcing.Avro.Schemas;
 
 /// <summary>
-/// Schema resolution of the Avro specification 1.12: how a reader's schema takes what a writer's schema wrote. Its result is both the verdict on whether the two are compatible and what readers are made from, so
-/// that what is called compatible can be read.
+/// Schema resolution of the Avro specification 1.12: how a reader's schema takes what a writer's schema wrote. Its result is both the
+/// verdict on whether the two are compatible and what readers are made from, so that what is called compatible can be read.
 /// </summary>
 /// <remarks>
-/// Beyond the specification, which has every logical type read as its plain type: values that have logical types on both sides mean the same afterwards, or are refused (<see cref="LogicalType.Conflict"/>); a field of the
-/// writer goes to one field of the reader, or is refused.
+/// Beyond the specification, which has every logical type read as its plain type: values that have logical types on both sides mean the
+/// same afterwards, or are refused (<see cref="LogicalType.Conflict"/>); a field of the writer goes to one field of the reader, or is
+/// refused.
 /// </remarks>
 internal sealed class SchemaResolver
 {
@@ -17,7 +18,10 @@ internal sealed class SchemaResolver
     {
     }
 
-    /// <summary>How <paramref name="reader"/> takes values of <paramref name="writer"/>, and why some or all values cannot be read, each with its path; all can when there is no problem.</summary>
+    /// <summary>
+    /// How <paramref name="reader"/> takes values of <paramref name="writer"/>, and why some or all values cannot be read, each with its
+    /// path; all can when there is no problem.
+    /// </summary>
     public static (Resolution Resolution, IReadOnlyList<string> Problems) Resolve(AvroSchema reader, AvroSchema writer)
     {
         var resolver = new SchemaResolver();
@@ -25,7 +29,9 @@ internal sealed class SchemaResolver
         return (resolution, resolver._problems);
     }
 
-    /// <summary>Why some or all values of <paramref name="writer"/> cannot be read by <paramref name="reader"/>; empty when all can.</summary>
+    /// <summary>
+    /// Why some or all values of <paramref name="writer"/> cannot be read by <paramref name="reader"/>; empty when all can.
+    /// </summary>
     public static IReadOnlyList<string> Problems(AvroSchema reader, AvroSchema writer) => Resolve(reader, writer).Problems;
 
     private Resolution Resolve(AvroSchema reader, AvroSchema writer, string path)
@@ -43,7 +49,9 @@ internal sealed class SchemaResolver
         if (!Matches(reader, writer))
         {
             return Refused(path, reader is NamedSchema && reader.Kind == writer.Kind
-                ? reader is FixedSchema named && writer is FixedSchema other && IsCalled(named, other) ? $"{writer} has {other.Size} bytes, the reader's {named.Size}" : $"{writer} is not {reader}"
+                ? reader is FixedSchema named && writer is FixedSchema other && IsCalled(named, other)
+                    ? $"{writer} has {other.Size} bytes, the reader's {named.Size}"
+                    : $"{writer} is not {reader}"
                 : $"{writer} cannot be read as {reader}");
         }
 
@@ -65,7 +73,8 @@ internal sealed class SchemaResolver
         int fallback = reader.Default is { } symbol ? reader.IndexOf(symbol) : -1;
         int[] symbols = [.. writer.Symbols.Select(s => reader.IndexOf(s) is >= 0 and int known ? known : fallback)];
         if (symbols.Contains(-1))
-            AddProblem(path, $"the enum {reader.FullName} lacks {string.Join(", ", writer.Symbols.Where((_, i) => symbols[i] < 0))} and has no default");
+            AddProblem(path,
+                $"the enum {reader.FullName} lacks {string.Join(", ", writer.Symbols.Where((_, i) => symbols[i] < 0))} and has no default");
         return new EnumResolution(writer, reader, symbols);
     }
 
@@ -86,7 +95,9 @@ internal sealed class SchemaResolver
         for (int i = 0; i < takers.Length; i++)
         {
             int taker = takers[i];
-            Resolution? value = taker < 0 ? null : Resolve(reader.Fields[taker].Schema, writer.Fields[i].Schema, $"{path}/{reader.Fields[taker].Name}");
+            Resolution? value = taker < 0
+                ? null
+                : Resolve(reader.Fields[taker].Schema, writer.Fields[i].Schema, $"{path}/{reader.Fields[taker].Name}");
             steps[i] = new FieldStep(writer.Fields[i], taker, value);
             if (value?.Problem is { } unreadable)
                 lost.Add(unreadable);
@@ -102,10 +113,13 @@ internal sealed class SchemaResolver
     {
         if (field.Default is not { } value)
             return $"the field {field.Name} is not in the writer's schema and has no default";
-        return SchemaDefault.Problem(field.Schema, value) is { } unfit ? $"the field {field.Name} is not in the writer's schema, and its default cannot be used: {unfit}" : null;
+        return SchemaDefault.Problem(field.Schema, value) is { } unfit
+            ? $"the field {field.Name} is not in the writer's schema, and its default cannot be used: {unfit}"
+            : null;
     }
 
-    // For each of the writer's fields the reader's that takes it. By name first: a field that has kept its name is not the one that was renamed.
+    // For each of the writer's fields the reader's that takes it. By name first: a field that has kept its name is not the one that was
+    // renamed.
     private static int[] TakersOf(RecordSchema reader, RecordSchema writer, List<string> problems)
     {
         int[] takers = new int[writer.Fields.Count];
@@ -123,9 +137,11 @@ internal sealed class SchemaResolver
                 continue;
             int[] former = [.. field.Aliases.Distinct(StringComparer.Ordinal).Select(alias => IndexOf(writer, alias)).Where(i => i >= 0)];
             if (former.Length > 1)
-                problems.Add($"the field {field.Name} has several of the writer's fields as aliases: {string.Join(", ", former.Select(i => writer.Fields[i].Name))}");
+                problems.Add($"the field {field.Name} has several of the writer's fields as "
+                    + $"aliases: {string.Join(", ", former.Select(i => writer.Fields[i].Name))}");
             else if (former.Length == 1 && takers[former[0]] >= 0)
-                problems.Add($"the field {field.Name} has the alias {writer.Fields[former[0]].Name}, which is the reader's field {reader.Fields[takers[former[0]]].Name} too");
+                problems.Add($"the field {field.Name} has the alias {writer.Fields[former[0]].Name}, which is the reader's "
+                    + $"field {reader.Fields[takers[former[0]]].Name} too");
             else if (former.Length == 1)
                 takers[former[0]] = place;
         }
@@ -144,7 +160,8 @@ internal sealed class SchemaResolver
         return -1;
     }
 
-    // The first branch that is of the writer's very type; else the first that its name or an alias makes the same; else the first that it is promoted to.
+    // The first branch that is of the writer's very type; else the first that its name or an alias makes the same; else the first that it
+    // is promoted to.
     private static int BranchFor(UnionSchema union, AvroSchema writer)
     {
         int other = -1;

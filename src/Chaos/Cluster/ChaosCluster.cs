@@ -18,8 +18,11 @@ internal sealed class ChaosCluster : IAsyncDisposable
     {
         (_domain, _folder, _time) = (domain, folder, time);
         _logs = Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName;
-        Servers = options.Servers is { } outside ? new OutsideServers(outside) : new OwnServers(Path.Combine(folder, "servers"), Path.Combine(_logs, "servers.log"), time);
-        Nodes = [.. Enumerable.Range(0, options.Nodes).Select(n => new ChaosNode(n, domain, options, Servers, folder, Path.Combine(_logs, $"node-{n + 1}.log"), time))];
+        Servers = options.Servers is { } outside
+            ? new OutsideServers(outside)
+            : new OwnServers(Path.Combine(folder, "servers"), Path.Combine(_logs, "servers.log"), time);
+        Nodes = [.. Enumerable.Range(0, options.Nodes).Select(n =>
+            new ChaosNode(n, domain, options, Servers, folder, Path.Combine(_logs, $"node-{n + 1}.log"), time))];
     }
 
     public IChaosServers Servers { get; }
@@ -27,18 +30,21 @@ internal sealed class ChaosCluster : IAsyncDisposable
     public IReadOnlyList<ChaosNode> Nodes { get; }
 
     /// <summary>All child processes.</summary>
-    public IEnumerable<ChildProcess> Processes => [.. Nodes.Select(n => n.Process), .. Servers.Process is { } servers ? new[] { servers } : []];
+    public IEnumerable<ChildProcess> Processes => [.. Nodes.Select(n => n.Process),
+        .. Servers.Process is { } servers ? new[] { servers } : []];
 
     /// <summary>Starts them; returns once all nodes are ready.</summary>
     /// <exception cref="TimeoutException">They are not, in time.</exception>
-    public static async Task<ChaosCluster> Start(DomainUnderTest domain, ChaosOptions options, string folder, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<ChaosCluster> Start(DomainUnderTest domain, ChaosOptions options, string folder, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         var cluster = new ChaosCluster(domain, options, folder, time);
         try
         {
             if (await cluster.BecomesReady(StartTimeout, cancellationToken).ConfigureAwait(false))
                 return cluster;
-            throw new TimeoutException($"The nodes do not serve within {StartTimeout.TotalSeconds:0} s.{Environment.NewLine}{cluster.Tail()}");
+            throw new TimeoutException(
+                $"The nodes do not serve within {StartTimeout.TotalSeconds:0} s.{Environment.NewLine}{cluster.Tail()}");
         }
         catch
         {
@@ -81,7 +87,8 @@ internal sealed class ChaosCluster : IAsyncDisposable
         ];
         try
         {
-            ProgramRun run = await ProgramRun.FinishAsync(_domain.Command[0], arguments, new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0" }, either.Token).ConfigureAwait(false);
+            ProgramRun run = await ProgramRun.FinishAsync(_domain.Command[0], arguments,
+                new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0" }, either.Token).ConfigureAwait(false);
             await using (run.ConfigureAwait(false))
             {
                 await File.WriteAllTextAsync(Path.Combine(_logs, "verify.log"), run.Output, cancellationToken).ConfigureAwait(false);
@@ -113,6 +120,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
     private string Tail()
     {
         const int lines = 5;
-        return string.Join(Environment.NewLine, Directory.GetFiles(_logs).Order(StringComparer.Ordinal).SelectMany(f => File.ReadLines(f).TakeLast(lines).Prepend(Path.GetFileName(f) + ":")));
+        return string.Join(Environment.NewLine, Directory.GetFiles(_logs).Order(StringComparer.Ordinal).SelectMany(f =>
+            File.ReadLines(f).TakeLast(lines).Prepend(Path.GetFileName(f) + ":")));
     }
 }

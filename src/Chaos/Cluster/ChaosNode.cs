@@ -14,7 +14,8 @@ internal sealed partial class ChaosNode : IAsyncDisposable
     private volatile HttpClient? _http;
     private TimeSpan _clockOffset;
 
-    public ChaosNode(int number, DomainUnderTest domain, ChaosOptions options, IChaosServers servers, string folder, string logFile, TimeProvider time)
+    public ChaosNode(int number, DomainUnderTest domain, ChaosOptions options, IChaosServers servers, string folder, string logFile,
+        TimeProvider time)
     {
         Name = string.Create(CultureInfo.InvariantCulture, $"node-{number + 1}");
         Folder = Path.Combine(folder, Name);
@@ -22,8 +23,10 @@ internal sealed partial class ChaosNode : IAsyncDisposable
         _fellows = new TcpProxy(time);
         IReadOnlyList<string> command = FileSizeLimit.Ignoring(
         [
-            .. domain.Command, "run", "--verbose", "--http-port", "0", "--node-id", Name, "--session-timeout", options.SessionTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture),
-            "--standbys", options.Standbys.ToString(CultureInfo.InvariantCulture), "--partitions", options.Partitions.ToString(CultureInfo.InvariantCulture), "--data", Folder,
+            .. domain.Command, "run", "--verbose", "--http-port", "0", "--node-id", Name, "--session-timeout",
+            options.SessionTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture),
+            "--standbys", options.Standbys.ToString(CultureInfo.InvariantCulture), "--partitions",
+            options.Partitions.ToString(CultureInfo.InvariantCulture), "--data", Folder,
             .. ServerArguments.Of(Servers.Addresses), "--advertise", $"http://127.0.0.1:{_fellows.Port}",
         ]);
         Process = new ChildProcess(Name, () => command, Environment, ServesAt(), Served, logFile, time);
@@ -78,7 +81,10 @@ internal sealed partial class ChaosNode : IAsyncDisposable
 
     private Dictionary<string, string> Environment()
     {
-        var environment = new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0", ["DOTNET_gcServer"] = "0", ["KES_DRAIN"] = "0" };
+        var environment = new Dictionary<string, string>
+        {
+            ["DOTNET_EnableDiagnostics"] = "0", ["DOTNET_gcServer"] = "0", ["KES_DRAIN"] = "0",
+        };
         if (_clockOffset != TimeSpan.Zero)
             environment["KES_TEST_CLOCK_OFFSET"] = _clockOffset.TotalSeconds.ToString(CultureInfo.InvariantCulture);
         return environment;
@@ -89,7 +95,10 @@ internal sealed partial class ChaosNode : IAsyncDisposable
         var address = new Uri(line.Groups[1].Value);
         _fellows.Target = new IPEndPoint(IPAddress.Loopback, address.Port);
         // The one before it stays undisposed for the calls that are still on it; it has no connections any more.
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = CallTimeout }) { BaseAddress = address, Timeout = CallTimeout };
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = CallTimeout })
+        {
+            BaseAddress = address, Timeout = CallTimeout,
+        };
     }
 
     [GeneratedRegex(@"serves at (http://\S+)")]

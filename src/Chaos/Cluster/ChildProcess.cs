@@ -5,8 +5,8 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.Chaos.Cluster;
 
 /// <summary>
-/// A program that is kept running as a child process: whenever it has ended, whoever ended it, it is started again, unless it is held down. All that its incarnations print goes to one file.
-/// Thread-safe.
+/// A program that is kept running as a child process: whenever it has ended, whoever ended it, it is started again, unless it is held down.
+/// All that its incarnations print goes to one file. Thread-safe.
 /// </summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
@@ -35,10 +35,11 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <param name="command">Program and arguments, asked for at each start.</param>
     /// <param name="environment">More environment variables, asked for at each start.</param>
     /// <param name="serving">The line that says that it serves.</param>
-    /// <param name="served">Told of that line.</param>
+    /// <param name="served">Called with that line.</param>
     /// <param name="logFile">Where its output goes.</param>
     /// <param name="time">The clock of pauses.</param>
-    public ChildProcess(string name, Func<IReadOnlyList<string>> command, Func<IReadOnlyDictionary<string, string>> environment, Regex serving, Action<Match> served, string logFile, TimeProvider time)
+    public ChildProcess(string name, Func<IReadOnlyList<string>> command, Func<IReadOnlyDictionary<string, string>> environment,
+        Regex serving, Action<Match> served, string logFile, TimeProvider time)
     {
         (_name, _command, _environment, _serving, _served, _time) = (name, command, environment, serving, served, time);
         _log = new StreamWriter(logFile) { AutoFlush = true };
@@ -72,7 +73,8 @@ internal sealed class ChildProcess : IAsyncDisposable
     });
 
     /// <summary>Holds it down from now on, and asks it to end.</summary>
-    /// <returns>False: it did not end in time, and was killed, or not with exit code 0. That somebody else has killed it meanwhile is not its fault.</returns>
+    /// <returns>False: it did not end in time, and was killed, or not with exit code 0. That somebody else has killed it meanwhile is not
+    /// its fault.</returns>
     public async Task<bool> End(TimeSpan patience, CancellationToken cancellationToken)
     {
         bool inOrder = true;
@@ -203,7 +205,8 @@ internal sealed class ChildProcess : IAsyncDisposable
                 return; // held down again meanwhile
             (_endsByUs, _logged) = (false, 0);
             run = _run = ProgramRun.Start(command[0], command.Skip(1), _environment());
-            _log.WriteLine(string.Create(CultureInfo.InvariantCulture, $"--- {_time.GetUtcNow():HH:mm:ss.fff} {_name} is started as process {run.Id}: {string.Join(' ', command)}"));
+            _log.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"--- {_time.GetUtcNow():HH:mm:ss.fff} {_name} is started as process {run.Id}: {string.Join(' ', command)}"));
         }
 
         try

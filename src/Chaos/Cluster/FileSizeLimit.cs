@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace KafkaEventSourcing.Chaos.Cluster;
 
 /// <summary>
-/// How large a running process may make its files (RLIMIT_FSIZE, see getrlimit(2)). Writes beyond it fail as on a full disk, though with EFBIG instead of ENOSPC, if the process ignores SIGXFSZ. Sockets and pipes
-/// are not files. Linux only.
+/// How large a running process may make its files (RLIMIT_FSIZE, see getrlimit(2)). Writes beyond it fail as on a full disk, though with
+/// EFBIG instead of ENOSPC, if the process ignores SIGXFSZ. Sockets and pipes are not files. Linux only.
 /// </summary>
 internal static class FileSizeLimit
 {
@@ -14,7 +14,7 @@ internal static class FileSizeLimit
 
     public static bool IsSupported => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
 
-    /// <summary>The command, started so that it is told of a file that is too large by an error and not by its death.</summary>
+    /// <summary>The command, started so that it learns of a file that is too large by an error and not by its death.</summary>
     public static IReadOnlyList<string> Ignoring(IReadOnlyList<string> command) =>
         IsSupported ? ["/bin/sh", "-c", "trap '' XFSZ; exec \"$0\" \"$@\"", .. command] : command;
 

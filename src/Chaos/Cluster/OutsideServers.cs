@@ -3,7 +3,8 @@ using KafkaEventSourcing.Hosting;
 namespace KafkaEventSourcing.Chaos.Cluster;
 
 /// <summary>
-/// Servers that are there already, such as Apache Kafka and MongoDB. They are left alone: a cluster leads its clients past any proxy, to the addresses that its members advertise.
+/// Servers that are there already, such as Apache Kafka and MongoDB. They are left alone: a cluster leads its clients past any proxy, to
+/// the addresses that its members advertise.
 /// </summary>
 internal sealed class OutsideServers(ServerAddresses addresses) : IChaosServers
 {

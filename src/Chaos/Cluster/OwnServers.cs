@@ -9,7 +9,10 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Chaos.Cluster;
 
-/// <summary>The embedded servers in a process of their own (as <c>kes up</c> has them), on ports that stay the same over restarts, and the proxy before Kafka that its clients are led to.</summary>
+/// <summary>
+/// The embedded servers in a process of their own (as <c>kes up</c> has them), on ports that stay the same over restarts, and the proxy
+/// before Kafka that its clients are led to.
+/// </summary>
 internal sealed partial class OwnServers : IChaosServers
 {
     // The client id that Kafka's requests carry: a proxy tells by it who is speaking.
@@ -30,7 +33,8 @@ internal sealed partial class OwnServers : IChaosServers
         Process = new ChildProcess("servers",
             () =>
             [
-                .. SelfExecutable.Command, "up", "--data", folder, "--kafka-port", Text(_kafkaPort), "--registry-port", Text(_registryPort), "--mongodb-port", Text(_mongoPort),
+                .. SelfExecutable.Command, "up", "--data", folder, "--kafka-port", Text(_kafkaPort), "--registry-port", Text(_registryPort),
+                "--mongodb-port", Text(_mongoPort),
                 "--kafka-advertised-port", Text(_kafka.Port),
             ],
             () => new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0" }, Started(), _ => { }, logFile, time);
@@ -82,7 +86,10 @@ internal sealed partial class OwnServers : IChaosServers
         await _kafka.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>The client id in the head of a Kafka request: size, api key, api version, correlation id, and then it (Kafka protocol, request header v1 and v2).</summary>
+    /// <summary>
+    /// The client id in the head of a Kafka request: size, api key, api version, correlation id, and then it (Kafka protocol, request
+    /// header v1 and v2).
+    /// </summary>
     internal static string? ClientId(ReadOnlySpan<byte> first)
     {
         const int at = 4 + 2 + 2 + 4;
@@ -96,7 +103,8 @@ internal sealed partial class OwnServers : IChaosServers
 
     private static int[] FreePorts(int count)
     {
-        Socket[] sockets = [.. Enumerable.Range(0, count).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
+        Socket[] sockets = [.. Enumerable.Range(0, count).Select(_ =>
+            new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
         try
         {
             foreach (Socket socket in sockets)

@@ -1,6 +1,8 @@
 namespace KafkaEventSourcing.Chaos.Domain;
 
-/// <summary>A wallet: money goes in and out, never below nothing. Small, and sensitive: its state changes with every movement and with their order.</summary>
+/// <summary>
+/// A wallet: money goes in and out, never below nothing. Small, and sensitive: its state changes with every movement and with their order.
+/// </summary>
 internal static class Wallet
 {
     /// <summary>A full wallet takes no more, so that payments can fail at their receiver too.</summary>
@@ -11,7 +13,8 @@ internal static class Wallet
     public static AggregateDefinition<WalletState> Definition { get; } = AggregateDefinition.Define("wallet", Empty)
         .Decides<PutIn>(Put)
         .Decides<TakeOut>(Take)
-        .Decides<GiveBack>((state, command) => Decision.Accept(new MoneyPutIn { Amount = command.Amount, BalanceAfter = state.Balance + command.Amount }))
+        .Decides<GiveBack>((state, command) =>
+            Decision.Accept(new MoneyPutIn { Amount = command.Amount, BalanceAfter = state.Balance + command.Amount }))
         .Evolves<MoneyPutIn>((state, moved) => Moved(state, moved.Amount, moved.BalanceAfter))
         .Evolves<MoneyTakenOut>((state, moved) => Moved(state, -moved.Amount, moved.BalanceAfter))
         .Build();

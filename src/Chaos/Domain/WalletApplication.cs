@@ -24,12 +24,16 @@ internal static class WalletApplication
         }
         """;
 
-    public static EventSourcedApplication Create() => EventSourcedApplication.Named("wallets", "Wallets and payments, to be put under fire by 'kes-chaos'.")
+    public static EventSourcedApplication Create() => EventSourcedApplication.Named("wallets",
+        "Wallets and payments, to be put under fire by 'kes-chaos'.")
         .With(Wallet.Definition)
         .With(Payment.Definition)
         .With(WalletDocument.Projection);
 
-    /// <summary>Whether the payments have ended, and no money was made or lost: what is in the wallets and what payments hold is what callers put in less what they took out.</summary>
+    /// <summary>
+    /// Whether the payments have ended, and no money was made or lost: what is in the wallets and what payments hold is what callers put in
+    /// less what they took out.
+    /// </summary>
     public static string? WhatIsWrong(IReadOnlyDictionary<string, IReadOnlyCollection<FinalState>> finals, IReadOnlySet<CommandId> sent)
     {
         IReadOnlyCollection<FinalState> wallets = finals[Wallet.Definition.Name];
@@ -45,7 +49,8 @@ internal static class WalletApplication
         // Each wallet has of each payment what that payment says, no more and no less.
         foreach (FinalState wallet in wallets)
         {
-            long moved = wallet.Events.Where(e => !sent.Contains(e.CommandId)).Sum(e => e.Payload switch { MoneyPutIn put => put.Amount, MoneyTakenOut taken => -taken.Amount, _ => 0 });
+            long moved = wallet.Events.Where(e => !sent.Contains(e.CommandId)).Sum(e =>
+                e.Payload switch { MoneyPutIn put => put.Amount, MoneyTakenOut taken => -taken.Amount, _ => 0 });
             long due = payments.Select(p => (PaymentState)p.State).Where(p => p.Status == PaymentStatus.Done)
                 .Sum(p => (p.To == wallet.AggregateId.Value ? p.Amount : 0) - (p.From == wallet.AggregateId.Value ? p.Amount : 0));
             if (moved != due)

@@ -19,5 +19,6 @@ internal sealed record WalletDocument
 
     public required long Version { get; init; }
 
-    private WalletDocument Moved(RecordedEvent recorded, long amount) => this with { Sum = Sum + amount, Movements = Movements + 1, Version = recorded.Version };
+    private WalletDocument Moved(RecordedEvent recorded, long amount) =>
+        this with { Sum = Sum + amount, Movements = Movements + 1, Version = recorded.Version };
 }

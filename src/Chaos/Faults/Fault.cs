@@ -18,7 +18,8 @@ internal sealed record Fault(TimeSpan At, FaultKind Kind, int Node, TimeSpan Las
     public static string NameOf(FaultKind kind) => System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(kind.ToString());
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{At.TotalSeconds,7:0.000} s  {NameOf(Kind),-14} {(Node == Servers ? "servers" : $"node-{Node + 1}"),-8} for {Lasts.TotalSeconds:0.000} s{Measure}");
+        $"{At.TotalSeconds,7:0.000} s  {NameOf(Kind),-14} {(Node == Servers ? "servers" : $"node-{Node + 1}"),-8} "
+            + $"for {Lasts.TotalSeconds:0.000} s{Measure}");
 
     private string Measure => Kind switch
     {

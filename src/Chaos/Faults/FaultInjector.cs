@@ -23,7 +23,8 @@ internal sealed class FaultInjector(ChaosCluster cluster, ChaosOptions options, 
     }
 
     /// <summary>Carries the plan out; returns when its last fault is over.</summary>
-    public Task Run(IReadOnlyList<Fault> plan, CancellationToken cancellationToken) => Task.WhenAll(plan.Select(f => Run(f, cancellationToken)));
+    public Task Run(IReadOnlyList<Fault> plan, CancellationToken cancellationToken) =>
+        Task.WhenAll(plan.Select(f => Run(f, cancellationToken)));
 
     /// <summary>Takes everything back that may still be wrong.</summary>
     public async Task MendAll(CancellationToken cancellationToken)

@@ -42,7 +42,9 @@ internal enum FaultKind
     /// <summary>What other nodes ask a node, and what it answers them, is held back for a while.</summary>
     StallNodes,
 
-    /// <summary><c>kill -9</c> of the process with Kafka, Schema Registry and MongoDB; it is started again on the same ports and data.</summary>
+    /// <summary>
+    /// <c>kill -9</c> of the process with Kafka, Schema Registry and MongoDB; it is started again on the same ports and data.
+    /// </summary>
     KillServers,
 
     /// <summary>A node cannot write to its files any more for a while: each write that makes a file longer than it may be fails.</summary>

@@ -5,7 +5,10 @@ internal static class FaultPlan
 {
     private static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>The faults in the order in which they begin. No two befall one node, or the servers, at a time; faults of different nodes do overlap. All begin within the duration.</summary>
+    /// <summary>
+    /// The faults in the order in which they begin. No two befall one node, or the servers, at a time; faults of different nodes do
+    /// overlap. All begin within the duration.
+    /// </summary>
     public static IReadOnlyList<Fault> Of(ChaosOptions options)
     {
         var random = new SeededRandom(options.Seed);
@@ -33,7 +36,8 @@ internal static class FaultPlan
         TimeSpan session = options.SessionTimeout;
         TimeSpan lasts = kind switch
         {
-            FaultKind.KillNode or FaultKind.WipeNode or FaultKind.JumpClock => random.Chance(50) ? random.Between(TimeSpan.Zero, session / 2) : random.Between(session, session * 1.5),
+            FaultKind.KillNode or FaultKind.WipeNode or FaultKind.JumpClock =>
+                random.Chance(50) ? random.Between(TimeSpan.Zero, session / 2) : random.Between(session, session * 1.5),
             FaultKind.EndNode => random.Between(TimeSpan.Zero, session / 2),
             FaultKind.PauseNode => random.Between(session * 1.1, session * 1.7),
             FaultKind.FreezeNode => random.Between(session * 0.2, session * 0.7),

@@ -6,7 +6,10 @@ using KafkaEventSourcing.Hosting.Http;
 
 namespace KafkaEventSourcing.Chaos.Load;
 
-/// <summary>A command of a workload, with blanks: <c>"{1..60}"</c> is a number of that range, <c>"{wallet}"</c> the id of one of the wallets that are there.</summary>
+/// <summary>
+/// A command of a workload, with blanks: <c>"{1..60}"</c> is a number of that range, <c>"{wallet}"</c> the id of one of the wallets that
+/// are there.
+/// </summary>
 /// <param name="Aggregate">The aggregate type that decides it.</param>
 /// <param name="CommandType">The command.</param>
 /// <param name="Weight">How often it is sent, in proportion to the others.</param>
@@ -25,7 +28,8 @@ internal sealed partial record CommandTemplate(AggregateDefinition Aggregate, Ty
         }
         catch (JsonException unusable)
         {
-            throw new InvalidInputException("--load", $"The body of {CommandType.Name}, {Body.ToJsonString()}, is none: {unusable.Message}", unusable);
+            throw new InvalidInputException("--load",
+                $"The body of {CommandType.Name}, {Body.ToJsonString()}, is none: {unusable.Message}", unusable);
         }
     }
 

@@ -22,18 +22,23 @@ internal sealed class EntryPoints : IAsyncDisposable
     public IReadOnlyDictionary<string, HistoryReader> Logs => _logs;
 
     /// <summary>Opens them, to the topics of <paramref name="application"/>.</summary>
-    public static async Task<EntryPoints> Open(string application, DomainUnderTest domain, ServerAddresses servers, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<EntryPoints> Open(string application, DomainUnderTest domain, ServerAddresses servers, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Registry });
         var entryPoints = new EntryPoints(registry);
         try
         {
-            var serde = AvroMessageSerde.Create(registry, domain.Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes)).Distinct().Select(EventSourcedNode.RecordTypeOf));
+            var serde = AvroMessageSerde.Create(registry,
+                domain.Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes)).Distinct().Select(
+                    EventSourcedNode.RecordTypeOf));
             foreach (AggregateDefinition aggregate in domain.Aggregates)
             {
                 var topics = new TopicFamily(application, aggregate.Name);
                 entryPoints._topics[aggregate.Name] = await CommandClient.StartAsync(
-                    servers.KafkaConnection, topics, serde, aggregate.CommandTypes.Where(aggregate.Accepts), new CommandClientOptions { Timeout = CallTimeout }, time, NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
+                    servers.KafkaConnection, topics, serde, aggregate.CommandTypes.Where(aggregate.Accepts),
+                    new CommandClientOptions { Timeout = CallTimeout }, time, NullLoggerFactory.Instance,
+                    cancellationToken).ConfigureAwait(false);
                 entryPoints._logs[aggregate.Name] = new HistoryReader(servers.KafkaConnection, topics, serde);
             }
 

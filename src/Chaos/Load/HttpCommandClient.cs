@@ -16,8 +16,10 @@ internal sealed class HttpCommandClient(HttpClient http, AggregateDefinition agg
     /// <exception cref="UnexpectedAnswerException">It answered with what no caller expects.</exception>
     public async Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"/{aggregate.Name}/{Uri.EscapeDataString(command.AggregateId.Value)}/{Names.InUrl(command.Payload.GetType())}");
-        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(command.Payload, command.Payload.GetType(), JsonFormat.Options)) { Headers = { ContentType = new("application/json") } };
+        using var request = new HttpRequestMessage(HttpMethod.Post,
+            $"/{aggregate.Name}/{Uri.EscapeDataString(command.AggregateId.Value)}/{Names.InUrl(command.Payload.GetType())}");
+        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(command.Payload, command.Payload.GetType(),
+            JsonFormat.Options)) { Headers = { ContentType = new("application/json") } };
         request.Headers.Add("Idempotency-Key", command.CommandId.Value);
         request.Headers.Add("Expected-Version", command.ExpectedVersion.ToString());
         using HttpResponseMessage answer = await http.SendAsync(request, cancellationToken).ConfigureAwait(false);
@@ -27,17 +29,21 @@ internal sealed class HttpCommandClient(HttpClient http, AggregateDefinition agg
         bool duplicate = body["duplicate"]?.GetValue<bool>() ?? false;
         return (answer.StatusCode, code) switch
         {
-            (HttpStatusCode.OK, _) => new CommandResult.Accepted(command.CommandId, command.AggregateId, version, TokenOf(body)) { IsDuplicate = duplicate },
+            (HttpStatusCode.OK, _) =>
+                new CommandResult.Accepted(command.CommandId, command.AggregateId, version, TokenOf(body)) { IsDuplicate = duplicate },
             (HttpStatusCode.Conflict, "version-conflict") =>
-                new CommandResult.Conflict(command.CommandId, command.AggregateId, version, ExpectedVersion.Parse(body["expected"]!.GetValue<string>())) { IsDuplicate = duplicate },
+                new CommandResult.Conflict(command.CommandId, command.AggregateId, version,
+                    ExpectedVersion.Parse(body["expected"]!.GetValue<string>())) { IsDuplicate = duplicate },
             (HttpStatusCode.UnprocessableEntity, _) =>
-                new CommandResult.Rejected(command.CommandId, command.AggregateId, version, new Rejection(code, body["detail"]?.GetValue<string>() ?? "", DetailsOf(body))) { IsDuplicate = duplicate },
+                new CommandResult.Rejected(command.CommandId, command.AggregateId, version,
+                    new Rejection(code, body["detail"]?.GetValue<string>() ?? "", DetailsOf(body))) { IsDuplicate = duplicate },
             _ => throw Failure(answer.StatusCode, body),
         };
     }
 
     /// <inheritdoc cref="SendAsync"/>
-    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken) => ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken) =>
+        ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
 
     /// <inheritdoc cref="SendAsync"/>
     public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
@@ -49,11 +55,14 @@ internal sealed class HttpCommandClient(HttpClient http, AggregateDefinition agg
 
     private async ValueTask<AggregateView?> Read(AggregateId aggregateId, string query, CancellationToken cancellationToken)
     {
-        using HttpResponseMessage answer = await http.GetAsync($"/{aggregate.Name}/{Uri.EscapeDataString(aggregateId.Value)}{query}", cancellationToken).ConfigureAwait(false);
+        using HttpResponseMessage answer = await http.GetAsync($"/{aggregate.Name}/{Uri.EscapeDataString(aggregateId.Value)}{query}",
+            cancellationToken).ConfigureAwait(false);
         JsonNode body = await BodyOf(answer, cancellationToken).ConfigureAwait(false);
         return answer.StatusCode switch
         {
-            HttpStatusCode.OK => new AggregateView(aggregateId, body["version"]!.GetValue<long>(), body["state"].Deserialize(aggregate.StateType, JsonFormat.Options)!, TokenOf(body)),
+            HttpStatusCode.OK =>
+                new AggregateView(aggregateId, body["version"]!.GetValue<long>(),
+                    body["state"].Deserialize(aggregate.StateType, JsonFormat.Options)!, TokenOf(body)),
             HttpStatusCode.NotFound when body["code"]?.GetValue<string>() == "not-found" => null,
             _ => throw Failure(answer.StatusCode, body),
         };
@@ -68,18 +77,21 @@ internal sealed class HttpCommandClient(HttpClient http, AggregateDefinition agg
         }
         catch (JsonException)
         {
-            throw new UnexpectedAnswerException(string.Create(CultureInfo.InvariantCulture, $"{(int)answer.StatusCode} with a body that is not JSON: {text}"));
+            throw new UnexpectedAnswerException(string.Create(CultureInfo.InvariantCulture,
+                $"{(int)answer.StatusCode} with a body that is not JSON: {text}"));
         }
     }
 
-    private static ConsistencyToken TokenOf(JsonNode body) => body["token"]?.GetValue<string>() is { Length: > 0 } token ? ConsistencyToken.Parse(token) : default;
+    private static ConsistencyToken TokenOf(JsonNode body) =>
+        body["token"]?.GetValue<string>() is { Length: > 0 } token ? ConsistencyToken.Parse(token) : default;
 
     private static Dictionary<string, string> DetailsOf(JsonNode body) =>
         body["details"] is JsonObject details ? details.ToDictionary(d => d.Key, d => d.Value?.GetValue<string>() ?? "") : [];
 
     private static Exception Failure(HttpStatusCode status, JsonNode body)
     {
-        var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{(int)status} ").Append(body["code"]).Append(": ").Append(body["detail"]).ToString();
+        var text = new StringBuilder().Append(CultureInfo.InvariantCulture, $"{(int)status} ").Append(body["code"]).Append(": ").Append(
+            body["detail"]).ToString();
         return status switch
         {
             HttpStatusCode.ServiceUnavailable => new AggregateUnavailableException(-1, text),

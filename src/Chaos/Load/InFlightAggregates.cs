@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 namespace KafkaEventSourcing.Chaos.Load;
 
 /// <summary>
-/// Sees to it that no command is sent again after more later commands of its aggregate than the system remembers: while one waits for its outcome, only so many others are begun. Thread-safe.
+/// Sees to it that no command is sent again after more later commands of its aggregate than the system remembers: while one waits for its
+/// outcome, only so many others are begun. Thread-safe.
 /// </summary>
 internal sealed class InFlightAggregates(int width = InFlightAggregates.Default)
 {

@@ -51,16 +51,23 @@ internal sealed record Workload(IReadOnlyList<CommandTemplate> Templates)
                 throw Wrong("It has no command with a weight.");
             var random = new SeededRandom(0);
             foreach (CommandTemplate template in templates)
-                _ = template.Fill(random, asked => workload.Lasting.ContainsKey(asked) ? asked : throw Wrong($"'{{{asked}}}' names no aggregate type that has a count of aggregates."));
+                _ = template.Fill(random, asked =>
+                    workload.Lasting.ContainsKey(asked)
+                        ? asked
+                        : throw Wrong($"'{{{asked}}}' names no aggregate type that has a count of aggregates."));
             return workload;
         }
-        catch (Exception malformed) when (malformed is JsonException or InvalidOperationException or NullReferenceException or FormatException)
+        catch (Exception malformed) when (malformed is JsonException or InvalidOperationException or NullReferenceException
+            or FormatException)
         {
             throw new InvalidInputException("--load", $"The workload cannot be read: {malformed.Message}", malformed);
         }
     }
 
-    /// <summary>The examples of an application's OpenAPI document as a workload: each command equally often, numbers from 1 up to that of the example.</summary>
+    /// <summary>
+    /// The examples of an application's OpenAPI document as a workload: each command equally often, numbers from 1 up to that of the
+    /// example.
+    /// </summary>
     /// <exception cref="InvalidInputException">There are no commands in it.</exception>
     public static Workload OfExamples(JsonNode openApi, IReadOnlyList<AggregateDefinition> aggregates)
     {
@@ -69,29 +76,36 @@ internal sealed record Workload(IReadOnlyList<CommandTemplate> Templates)
         {
             foreach (Type command in aggregate.CommandTypes.Where(aggregate.Accepts).OrderBy(t => t.Name, StringComparer.Ordinal))
             {
-                JsonNode? content = openApi["paths"]?[$"/{aggregate.Name}/{{id}}/{Names.InUrl(command)}"]?["post"]?["requestBody"]?["content"]?["application/json"];
+                JsonNode? operation = openApi["paths"]?[$"/{aggregate.Name}/{{id}}/{Names.InUrl(command)}"]?["post"];
+                JsonNode? content = operation?["requestBody"]?["content"]?["application/json"];
                 if ((content?["example"] ?? content?["examples"]?.AsObject().FirstOrDefault().Value?["value"]) is JsonObject example)
                     templates.Add(new CommandTemplate(aggregate, command, 1, AggregatesOfExamples, (JsonObject)Vary(example)!));
             }
         }
 
-        return templates.Count > 0 ? new Workload(templates) : throw Wrong("The application's OpenAPI document has no commands of its aggregates.");
+        return templates.Count > 0
+            ? new Workload(templates)
+            : throw Wrong("The application's OpenAPI document has no commands of its aggregates.");
     }
 
     private static CommandTemplate ReadCommand(AggregateDefinition aggregate, int count, JsonNode command)
     {
         string name = command["name"]!.GetValue<string>();
         Type type = aggregate.CommandTypes.Where(aggregate.Accepts).FirstOrDefault(t => Names.InUrl(t) == name)
-            ?? throw Wrong($"The aggregate '{aggregate.Name}' has no command '{name}'; it has {string.Join(", ", aggregate.CommandTypes.Where(aggregate.Accepts).Select(Names.InUrl).Order(StringComparer.Ordinal))}.");
+            ?? throw Wrong($"The aggregate '{aggregate.Name}' has no command '{name}'; it has {string.Join(", ",
+                aggregate.CommandTypes.Where(aggregate.Accepts).Select(Names.InUrl).Order(StringComparer.Ordinal))}.");
         int weight = command["weight"]?.GetValue<int>() ?? 1;
-        return weight >= 0 ? new CommandTemplate(aggregate, type, weight, count, command["body"]?.AsObject() ?? []) : throw Wrong($"The weight of '{name}' is {weight}; it must not be negative.");
+        return weight >= 0
+            ? new CommandTemplate(aggregate, type, weight, count, command["body"]?.AsObject() ?? [])
+            : throw Wrong($"The weight of '{name}' is {weight}; it must not be negative.");
     }
 
     private static JsonNode? Vary(JsonNode? node) => node switch
     {
         JsonObject members => new JsonObject(members.Select(m => KeyValuePair.Create(m.Key, Vary(m.Value)))),
         JsonArray items => new JsonArray([.. items.Select(Vary)]),
-        JsonValue value when value.GetValueKind() == JsonValueKind.Number && value.TryGetValue(out long number) && number > 1 => JsonValue.Create($"{{1..{number}}}"),
+        JsonValue value when value.GetValueKind() == JsonValueKind.Number && value.TryGetValue(out long number) && number > 1 =>
+            JsonValue.Create($"{{1..{number}}}"),
         _ => node?.DeepClone(),
     };
 

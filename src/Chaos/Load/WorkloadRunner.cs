@@ -8,8 +8,9 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.Chaos.Load;
 
 /// <summary>
-/// Concurrent callers that send a workload at both entry points of all nodes and read what came of it, as the documentation asks callers to: what has no outcome is sent again under its id until it has one. Everything
-/// is recorded. What is sent follows from the seed; when, from how long the answers take.
+/// Concurrent callers that send a workload at both entry points of all nodes and read what came of it, as the documentation asks callers
+/// to: what has no outcome is sent again under its id until it has one. Everything is recorded. What is sent follows from the seed; when,
+/// from how long the answers take.
 /// </summary>
 internal sealed class WorkloadRunner
 {
@@ -36,7 +37,8 @@ internal sealed class WorkloadRunner
 
     /// <summary>Callers whose aggregates have ids that begin with <paramref name="run"/>.</summary>
     public WorkloadRunner(
-        ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, string run, IReadOnlyDictionary<string, CommandClient> topics, TimeProvider time)
+        ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, string run,
+        IReadOnlyDictionary<string, CommandClient> topics, TimeProvider time)
     {
         (_cluster, _workload, _options, _run, _topics, _time) = (cluster, workload, options, run, topics, time);
         if (options.Calls == 0)
@@ -69,7 +71,8 @@ internal sealed class WorkloadRunner
     /// <param name="enough">No new calls from then on.</param>
     /// <param name="stop">Nothing is waited for any more.</param>
     /// <returns>Once all is answered, or <paramref name="stop"/> says so: the commands without outcome are in the histories then.</returns>
-    public Task Run(CancellationToken enough, CancellationToken stop) => Task.WhenAll(Enumerable.Range(0, _options.Callers).Select(n => Task.Run(() => Call(n, enough, stop), CancellationToken.None)));
+    public Task Run(CancellationToken enough, CancellationToken stop) =>
+        Task.WhenAll(Enumerable.Range(0, _options.Callers).Select(n => Task.Run(() => Call(n, enough, stop), CancellationToken.None)));
 
     /// <summary>Reads each aggregate strongly at each node, when all has come to rest.</summary>
     public async Task ReadAll(CancellationToken cancellationToken)
@@ -83,7 +86,8 @@ internal sealed class WorkloadRunner
 
     /// <summary>Reads an aggregate, once.</summary>
     /// <returns>Whether there was an answer, and what it showed; null: the aggregate has no events.</returns>
-    public async Task<(bool IsAnswered, AggregateView? View)> Read(ChaosNode node, AggregateDefinition aggregate, AggregateId id, ReadConsistency consistency, string caller, CancellationToken cancellationToken)
+    public async Task<(bool IsAnswered, AggregateView? View)> Read(ChaosNode node, AggregateDefinition aggregate, AggregateId id,
+        ReadConsistency consistency, string caller, CancellationToken cancellationToken)
     {
         if (node.Http is not { } http)
             return (false, null);
@@ -91,7 +95,8 @@ internal sealed class WorkloadRunner
         try
         {
             IAggregateReader reader = new HttpCommandClient(http, aggregate);
-            AggregateView? view = await Histories[aggregate.Name].Record(reader, $"{caller} at {node.Name}").ReadAsync(id, consistency, cancellationToken).ConfigureAwait(false);
+            AggregateView? view = await Histories[aggregate.Name].Record(reader, $"{caller} at {node.Name}").ReadAsync(id, consistency,
+                cancellationToken).ConfigureAwait(false);
             if (consistency == ReadConsistency.Strong)
             {
                 ReadLatency.Record(_time.GetElapsedTime(started));
@@ -125,7 +130,8 @@ internal sealed class WorkloadRunner
                 }
                 else if (_window.TryBegin(id, out long place))
                 {
-                    await SendUntilKnown(template, id, Command(template, id, number, call, random), caller, random, stop).ConfigureAwait(false);
+                    await SendUntilKnown(template, id, Command(template, id, number, call, random), caller, random,
+                        stop).ConfigureAwait(false);
                     _window.End(id, place);
                 }
 
@@ -140,7 +146,8 @@ internal sealed class WorkloadRunner
         }
     }
 
-    private AggregateId IdOf(CommandTemplate template, SeededRandom random, int caller, int call) => AggregateId.Parse(template.Aggregates > 0
+    private AggregateId IdOf(CommandTemplate template, SeededRandom random, int caller, int call) =>
+        AggregateId.Parse(template.Aggregates > 0
         ? LastingId(template.Aggregate.Name, random.Below(template.Aggregates))
         : string.Create(CultureInfo.InvariantCulture, $"{_run}-{template.Aggregate.Name}-c{caller}-{call}"));
 
@@ -149,13 +156,17 @@ internal sealed class WorkloadRunner
     private CommandEnvelope Command(CommandTemplate template, AggregateId id, int caller, int call, SeededRandom random)
     {
         object payload = template.Fill(random, name => LastingId(name, random.Below(_workload.Lasting[name])));
-        var command = new CommandEnvelope(id, CommandId.Parse(string.Create(CultureInfo.InvariantCulture, $"{_run}-{caller}-{call}")), payload);
+        var command = new CommandEnvelope(id, CommandId.Parse(string.Create(CultureInfo.InvariantCulture, $"{_run}-{caller}-{call}")),
+            payload);
         if (!random.Chance(ExpectingPercent))
             return command;
-        return command with { ExpectedVersion = _seen.TryGetValue(id, out long version) && version > 0 ? ExpectedVersion.Exactly(version) : ExpectedVersion.New };
+        return command with { ExpectedVersion = _seen.TryGetValue(id, out long version) && version > 0
+            ? ExpectedVersion.Exactly(version)
+            : ExpectedVersion.New };
     }
 
-    private async Task SendUntilKnown(CommandTemplate template, AggregateId id, CommandEnvelope command, string caller, SeededRandom random, CancellationToken stop)
+    private async Task SendUntilKnown(CommandTemplate template, AggregateId id, CommandEnvelope command, string caller, SeededRandom random,
+        CancellationToken stop)
     {
         _created.TryAdd(id, template.Aggregate);
         long started = _time.GetTimestamp();
@@ -183,7 +194,8 @@ internal sealed class WorkloadRunner
         }
     }
 
-    private async Task<CommandResult?> Try(CommandTemplate template, CommandEnvelope command, string caller, SeededRandom random, CancellationToken stop)
+    private async Task<CommandResult?> Try(CommandTemplate template, CommandEnvelope command, string caller, SeededRandom random,
+        CancellationToken stop)
     {
         CallHistory history = Histories[template.Aggregate.Name];
         ICommandClient client;
@@ -211,7 +223,8 @@ internal sealed class WorkloadRunner
     }
 
     // No answer, or one that says to try again; the history has it as unknown.
-    private static bool IsExpected(Exception failure, CancellationToken stop) => failure is HttpRequestException or IOException or System.Net.Sockets.SocketException or TimeoutException or AggregateUnavailableException or OverloadedException
+    private static bool IsExpected(Exception failure, CancellationToken stop) => failure is HttpRequestException or IOException
+        or System.Net.Sockets.SocketException or TimeoutException or AggregateUnavailableException or OverloadedException
         or UnexpectedAnswerException or AggregateParkedException
         || (failure is OperationCanceledException && !stop.IsCancellationRequested);
 

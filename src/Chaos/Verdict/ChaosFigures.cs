@@ -59,7 +59,8 @@ internal sealed class ChaosFigures
         times.Add(time);
     }
 
-    public void Took(LatencyHistogram commands, LatencyHistogram reads) => (_commands, _reads) = (LatencyHistogram.Of([_commands, commands]), LatencyHistogram.Of([_reads, reads]));
+    public void Took(LatencyHistogram commands, LatencyHistogram reads) =>
+        (_commands, _reads) = (LatencyHistogram.Of([_commands, commands]), LatencyHistogram.Of([_reads, reads]));
 
     /// <summary>The figures as a table for people.</summary>
     public override string ToString()
@@ -82,11 +83,13 @@ internal sealed class ChaosFigures
         Row("processes that did not end in order", BadEnds);
         Latency("command, p50 / p99 / longest", _commands);
         Latency("strong read, p50 / p99 / longest", _reads);
-        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"{"fault",-16} {"times",8} {"held calls up for: median",28} {"p90",10} {"longest",10}");
+        text.AppendLine().AppendLine(CultureInfo.InvariantCulture,
+            $"{"fault",-16} {"times",8} {"held calls up for: median",28} {"p90",10} {"longest",10}");
         foreach ((FaultKind kind, int times) in _faults)
         {
             List<TimeSpan> heldUp = [.. _heldUp.GetValueOrDefault(kind, []).Order()];
-            text.AppendLine(CultureInfo.InvariantCulture, $"{Fault.NameOf(kind),-16} {times,8:N0} {Seconds(heldUp, 0.5),28} {Seconds(heldUp, 0.9),10} {Seconds(heldUp, 1),10}");
+            text.AppendLine(CultureInfo.InvariantCulture,
+                $"{Fault.NameOf(kind),-16} {times,8:N0} {Seconds(heldUp, 0.5),28} {Seconds(heldUp, 0.9),10} {Seconds(heldUp, 1),10}");
         }
 
         text.Append(CultureInfo.InvariantCulture, $"{"all",-16} {_faults.Values.Sum(),8:N0}");
@@ -94,11 +97,16 @@ internal sealed class ChaosFigures
 
         void Row(string name, long figure) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-38} {figure:N0}");
 
-        void Latency(string name, LatencyHistogram all) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-38} {Ms(all.Quantile(0.5))} / {Ms(all.Quantile(0.99))} / {Ms(all.Max)} ms");
+        void Latency(string name, LatencyHistogram all) =>
+            text.AppendLine(CultureInfo.InvariantCulture,
+                $"{name,-38} {Ms(all.Quantile(0.5))} / {Ms(all.Quantile(0.99))} / {Ms(all.Max)} ms");
 
         static string Ms(TimeSpan time) => time.TotalMilliseconds.ToString("N1", CultureInfo.InvariantCulture);
 
         static string Seconds(List<TimeSpan> sorted, double quantile) =>
-            sorted.Count == 0 ? "-" : sorted[Math.Min(sorted.Count - 1, (int)(quantile * sorted.Count))].TotalSeconds.ToString("N2", CultureInfo.InvariantCulture) + " s";
+            sorted.Count == 0
+                ? "-"
+                : sorted[Math.Min(sorted.Count - 1, (int)(quantile * sorted.Count))].TotalSeconds.ToString("N2",
+                    CultureInfo.InvariantCulture) + " s";
     }
 }

@@ -18,7 +18,8 @@ internal static class DeadLetterFamilies
         List<(TopicFamily Family, int Partitions)> all =
         [
             .. ClusterOptions.Topics(admin, kafka)
-                .Where(t => t.Topic.EndsWith(Suffix, StringComparison.Ordinal) && t.Topic.AsSpan(0, t.Topic.Length - Suffix.Length).Count('.') == 1)
+                .Where(t => t.Topic.EndsWith(Suffix, StringComparison.Ordinal)
+                    && t.Topic.AsSpan(0, t.Topic.Length - Suffix.Length).Count('.') == 1)
                 .Select(t => (FamilyOf(t.Topic[..^Suffix.Length]), t.Partitions.Count)),
         ];
         if (named is null)
@@ -26,15 +27,20 @@ internal static class DeadLetterFamilies
         string name = named.EndsWith(Suffix, StringComparison.Ordinal) ? named[..^Suffix.Length] : named;
         return all.FindAll(f => $"{f.Family.Application}.{f.Family.Aggregate}" == name) is { Count: 1 } one
             ? one
-            : throw new CommandFailedException($"There is no topic '{name}{Suffix}' at {kafka.BootstrapServers}. Families are named APPLICATION.AGGREGATE{(all.Count == 0 ? "; this cluster has none" : $", here {string.Join(", ", all.Select(f => $"{f.Family.Application}.{f.Family.Aggregate}"))}")}.");
+            : throw new CommandFailedException($"There is no topic '{name}{Suffix}' at {kafka.BootstrapServers}. "
+                + $"Families are named APPLICATION.AGGREGATE{Present(all.ConvertAll(f => $"{f.Family.Application}.{f.Family.Aggregate}"))}.");
     }
 
     /// <summary>The letters of a family, partition by partition in order; records that are none are told on standard error.</summary>
-    public static IEnumerable<DeadLetter> Letters(KafkaConnection kafka, TopicFamily family, int partitions, bool withResolved, CancellationToken cancellationToken)
+    public static IEnumerable<DeadLetter> Letters(
+        KafkaConnection kafka, TopicFamily family, int partitions, bool withResolved, CancellationToken cancellationToken)
     {
         var reader = new DeadLetterReader(kafka, family.DeadLetters);
         return Enumerable.Range(0, partitions).SelectMany(p => reader.Read(p, 0, withResolved, Console.Error.WriteLine, cancellationToken));
     }
+
+    private static string Present(List<string> families) =>
+        families.Count == 0 ? "; this cluster has none" : $", here {string.Join(", ", families)}";
 
     private static TopicFamily FamilyOf(string name)
     {

@@ -4,12 +4,14 @@ using System.Globalization;
 
 namespace KafkaEventSourcing.Cli.DeadLetters;
 
-/// <summary>Where a letter stands in its dead-letters topic, <c>partition@offset</c>.</summary>
+/// <summary>Where a letter is in its dead-letters topic, <c>partition@offset</c>.</summary>
 internal readonly record struct DeadLetterPlace(int Partition, long Offset)
 {
-    public static Argument<DeadLetterPlace> AsArgument(string description) => new("letter") { Description = description, CustomParser = Parse };
+    public static Argument<DeadLetterPlace> AsArgument(string description) =>
+        new("letter") { Description = description, CustomParser = Parse };
 
-    public static Option<DeadLetterPlace?> AsOption(string description) => new("--letter") { Description = description, CustomParser = result => Parse(result) };
+    public static Option<DeadLetterPlace?> AsOption(string description) =>
+        new("--letter") { Description = description, CustomParser = result => Parse(result) };
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Partition}@{Offset}");
 

@@ -7,7 +7,8 @@ internal static class DeadLettersCommand
 {
     public static Command Create()
     {
-        var command = new Command("dead-letters", "list and show records that could not be processed, have them processed again, or discard them");
+        var command = new Command("dead-letters",
+            "list and show records that could not be processed, have them processed again, or discard them");
         command.Subcommands.Add(ListCommand.Create());
         command.Subcommands.Add(ShowCommand.Create());
         command.Subcommands.Add(ResolveCommands.CreateRetry());

@@ -15,7 +15,10 @@ internal static class ListCommand
     public static Command Create()
     {
         var cluster = new ClusterOptions();
-        var family = new Argument<string?>("family") { Description = "APPLICATION.AGGREGATE, such as bank.account; all when it is left out", Arity = ArgumentArity.ZeroOrOne };
+        var family = new Argument<string?>("family")
+        {
+            Description = "APPLICATION.AGGREGATE, such as bank.account; all when it is left out", Arity = ArgumentArity.ZeroOrOne,
+        };
         var aggregate = new Option<string?>("--aggregate", "-a") { Description = "letters of this aggregate only" };
         var resolved = new Option<bool>("--resolved") { Description = "letters that were processed or discarded too" };
         var json = new Option<bool>("--json") { Description = "one JSON object a line" };
@@ -55,11 +58,14 @@ internal static class ListCommand
             int width = topic.Select(l => Name(l).Length).Append("AGGREGATE".Length).Max();
             Console.WriteLine($"{"LETTER",12}  {"AGGREGATE".PadRight(width)}  SINCE                 CAUSE");
             foreach (DeadLetter letter in topic)
-                Console.WriteLine($"{string.Create(CultureInfo.InvariantCulture, $"{letter.Partition}@{letter.Offset}"),12}  {Name(letter).PadRight(width)}  {letter.ParkedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}  {Cause(letter)}");
+                Console.WriteLine($"{string.Create(CultureInfo.InvariantCulture, $"{letter.Partition}@{letter.Offset}"),12} "
+                    + $" {Name(letter).PadRight(width)}  {letter.ParkedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}  {Cause(letter)}");
         }
 
         DeadLetter[] waiting = [.. letters.Where(l => l.Resolution is null)];
-        Console.WriteLine($"{waiting.Length} wait, of {waiting.Where(l => !l.AggregateId.IsDefault).DistinctBy(l => (l.Topic, l.AggregateId)).Count()} parked aggregates{(withResolved ? $"; {letters.Count - waiting.Length} are resolved" : "")}.");
+        Console.WriteLine($"{waiting.Length} wait, "
+            + $"of {waiting.Where(l => !l.AggregateId.IsDefault).DistinctBy(l => (l.Topic, l.AggregateId)).Count()} parked "
+            + $"aggregates{(withResolved ? $"; {letters.Count - waiting.Length} are resolved" : "")}.");
     }
 
     private static string Name(DeadLetter letter) => letter.AggregateId.IsDefault ? "(none)" : PlainText.Escape(letter.AggregateId.Value);

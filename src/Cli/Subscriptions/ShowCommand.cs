@@ -12,7 +12,9 @@ using KafkaEventSourcing.Subscriptions;
 
 namespace KafkaEventSourcing.Cli.Subscriptions;
 
-/// <summary><c>kes subscriptions show APPLICATION.SUBSCRIPTION</c>: the parked aggregates, and with <c>--aggregate</c> the events that wait.</summary>
+/// <summary>
+/// <c>kes subscriptions show APPLICATION.SUBSCRIPTION</c>: the parked aggregates, and with <c>--aggregate</c> the events that wait.
+/// </summary>
 internal static class ShowCommand
 {
     private const int MaxError = 100;
@@ -40,7 +42,8 @@ internal static class ShowCommand
             {
                 foreach ((_, LedgerState state) in topic.Read(kafka, cancellationToken))
                 {
-                    parked.AddRange(state.Parked.Where(p => wanted is null || p.AggregateId == wanted).OrderBy(p => p.Offset).Select(p => (topic, p)));
+                    parked.AddRange(state.Parked.Where(p => wanted is null || p.AggregateId == wanted).OrderBy(p => p.Offset).Select(p =>
+                        (topic, p)));
                     passed.AddRange(state.Skipped.Where(s => wanted is null || s.Event.AggregateId == wanted).Select(s => (topic, s)));
                 }
             }
@@ -48,7 +51,8 @@ internal static class ShowCommand
             if (!result.GetValue(skipped))
                 passed.Clear();
             if (wanted is not null && parked.Count == 0 && passed.Count == 0)
-                throw new CommandFailedException($"'{PlainText.Escape(wanted)}' is not parked. 'kes subscriptions show {result.GetValue(subscription)}' shows those that are.");
+                throw new CommandFailedException($"'{PlainText.Escape(wanted)}' is not parked. 'kes subscriptions "
+                    + $"show {result.GetValue(subscription)}' shows those that are.");
             bool asJson = result.GetValue(json);
             if (asJson)
                 PrintJson(parked, passed);
@@ -61,7 +65,8 @@ internal static class ShowCommand
         return command;
     }
 
-    private static void Print(List<(SubscriptionTopic Topic, ParkedAggregate Parked)> all, List<(SubscriptionTopic Topic, SkippedEvent Skipped)> passed, bool withSkipped)
+    private static void Print(List<(SubscriptionTopic Topic, ParkedAggregate Parked)> all,
+        List<(SubscriptionTopic Topic, SkippedEvent Skipped)> passed, bool withSkipped)
     {
         if (all.Count == 0)
             Console.WriteLine("No parked aggregates.");
@@ -74,7 +79,9 @@ internal static class ShowCommand
             {
                 string error = parked.Error.Length <= MaxError ? parked.Error : $"{parked.Error[..MaxError]}…";
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{PlaceOf(parked),12}  {PlainText.Escape(parked.AggregateId).PadRight(width)}  {parked.Version,7}  {parked.Attempts,8}  {parked.Since.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}  {PlainText.Escape($"{parked.EventType}: {error}")}"));
+                    $"{PlaceOf(parked),12}  {PlainText.Escape(parked.AggregateId).PadRight(width)}  {parked.Version,7} "
+                        + $" {parked.Attempts,8}  {parked.Since.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'} "
+                        + $" {PlainText.Escape($"{parked.EventType}: {error}")}"));
             }
         }
 
@@ -83,11 +90,14 @@ internal static class ShowCommand
         foreach ((SubscriptionTopic topic, SkippedEvent skipped) in passed)
         {
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{topic.Family.Aggregate} {PlaceOf(skipped.Event)} of {PlainText.Escape(skipped.Event.AggregateId)}, version {skipped.Event.Version}: skipped by {PlainText.Escape(skipped.By)} at {skipped.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {PlainText.Escape(skipped.Reason)}"));
+                $"{topic.Family.Aggregate} {PlaceOf(skipped.Event)} of {PlainText.Escape(skipped.Event.AggregateId)}, "
+                    + $"version {skipped.Event.Version}: skipped by {PlainText.Escape(skipped.By)} "
+                    + $"at {skipped.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {PlainText.Escape(skipped.Reason)}"));
         }
     }
 
-    private static void PrintJson(List<(SubscriptionTopic Topic, ParkedAggregate Parked)> all, List<(SubscriptionTopic Topic, SkippedEvent Skipped)> passed)
+    private static void PrintJson(List<(SubscriptionTopic Topic, ParkedAggregate Parked)> all,
+        List<(SubscriptionTopic Topic, SkippedEvent Skipped)> passed)
     {
         foreach ((SubscriptionTopic topic, ParkedAggregate parked) in all)
             Write(topic, "parked", JsonSerializer.SerializeToNode(parked, LedgerJson.Default.ParkedAggregate));
@@ -95,20 +105,30 @@ internal static class ShowCommand
             Write(topic, "skipped", JsonSerializer.SerializeToNode(skipped, LedgerJson.Default.SkippedEvent));
     }
 
-    private static void PrintWaiting(KafkaConnection kafka, SubscriptionTopic topic, ParkedAggregate parked, bool asJson, CancellationToken cancellationToken)
+    private static void PrintWaiting(KafkaConnection kafka, SubscriptionTopic topic, ParkedAggregate parked, bool asJson,
+        CancellationToken cancellationToken)
     {
         byte[] key = Encoding.UTF8.GetBytes(parked.AggregateId);
         using PartitionLogReader reader = PartitionLogReader.ToEnd(kafka, "kes-subscriptions");
-        foreach (ConsumeResult<byte[], byte[]> record in reader.Read(new TopicPartition(topic.Family.Events, parked.Partition), parked.Offset, cancellationToken))
+        foreach (ConsumeResult<byte[], byte[]> record in reader.Read(new TopicPartition(topic.Family.Events, parked.Partition),
+            parked.Offset, cancellationToken))
         {
             if (!record.Message.Key.AsSpan().SequenceEqual(key))
                 continue;
             string version = Header(record, CloudEventHeaders.Sequence);
             string type = Header(record, CloudEventHeaders.Type);
             if (asJson)
-                Write(topic, "waits", new JsonObject { ["partition"] = record.Partition.Value, ["offset"] = record.Offset.Value, ["version"] = version, ["eventType"] = type });
+                Write(topic, "waits", new JsonObject
+                {
+                    ["partition"] = record.Partition.Value,
+                    ["offset"] = record.Offset.Value,
+                    ["version"] = version,
+                    ["eventType"] = type,
+                });
             else
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"waits: {record.Partition.Value}@{record.Offset.Value}  version {PlainText.Escape(version)}  {PlainText.Escape(type)}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"waits: {record.Partition.Value}@{record.Offset.Value}  version {PlainText.Escape(version)} "
+                        + $" {PlainText.Escape(type)}"));
         }
 
         if (!asJson)
@@ -116,9 +136,14 @@ internal static class ShowCommand
     }
 
     private static void Write(SubscriptionTopic topic, string what, JsonNode? value) =>
-        Console.WriteLine(new JsonObject { ["subscription"] = topic.Subscription, ["type"] = topic.Family.Aggregate, [what] = value }.ToJsonString());
+        Console.WriteLine(new JsonObject
+        {
+            ["subscription"] = topic.Subscription, ["type"] = topic.Family.Aggregate, [what] = value,
+        }.ToJsonString());
 
-    private static string PlaceOf(ParkedAggregate parked) => string.Create(CultureInfo.InvariantCulture, $"{parked.Partition}@{parked.Offset}");
+    private static string PlaceOf(ParkedAggregate parked) =>
+        string.Create(CultureInfo.InvariantCulture, $"{parked.Partition}@{parked.Offset}");
 
-    private static string Header(ConsumeResult<byte[], byte[]> record, string name) => CloudEventHeaders.Find(record.Message.Headers, name) is { } value ? Encoding.UTF8.GetString(value) : "";
+    private static string Header(ConsumeResult<byte[], byte[]> record, string name) =>
+        CloudEventHeaders.Find(record.Message.Headers, name) is { } value ? Encoding.UTF8.GetString(value) : "";
 }

@@ -31,18 +31,23 @@ internal sealed record SubscriptionTopic(TopicFamily Family, string Name, int Pa
     public static IReadOnlyList<SubscriptionTopic> Find(KafkaConnection kafka, string? subscription, string? type)
     {
         using IAdminClient admin = ClusterOptions.Admin(kafka);
-        List<SubscriptionTopic> all = [.. ClusterOptions.Topics(admin, kafka).Select(Parse).OfType<SubscriptionTopic>().OrderBy(t => t.Subscription, StringComparer.Ordinal).ThenBy(t => t.Family.Aggregate, StringComparer.Ordinal)];
+        List<SubscriptionTopic> all = [.. ClusterOptions.Topics(admin, kafka).Select(Parse).OfType<SubscriptionTopic>().OrderBy(t =>
+            t.Subscription, StringComparer.Ordinal).ThenBy(t => t.Family.Aggregate, StringComparer.Ordinal)];
         List<SubscriptionTopic> found = all.FindAll(t => subscription is null || t.Subscription == subscription);
         if (found.Count == 0 && subscription is not null)
         {
-            string known = all.Count == 0 ? "this cluster has none" : $"here {string.Join(", ", all.Select(t => t.Subscription).Distinct())}";
-            throw new CommandFailedException($"There is no subscription '{subscription}' at {kafka.BootstrapServers}. Subscriptions are named APPLICATION.SUBSCRIPTION; {known}.");
+            string known = all.Count == 0
+                ? "this cluster has none"
+                : $"here {string.Join(", ", all.Select(t => t.Subscription).Distinct())}";
+            throw new CommandFailedException($"There is no subscription '{subscription}' at {kafka.BootstrapServers}. Subscriptions are "
+                + $"named APPLICATION.SUBSCRIPTION; {known}.");
         }
 
         List<SubscriptionTopic> wanted = found.FindAll(t => type is null || t.Family.Aggregate == type);
         return wanted.Count > 0 || found.Count == 0
             ? wanted
-            : throw new CommandFailedException($"The subscription '{subscription}' does not read events of '{type}', but of {string.Join(", ", found.Select(t => t.Family.Aggregate))}.");
+            : throw new CommandFailedException($"The subscription '{subscription}' does not read events of '{type}', but "
+                + $"of {string.Join(", ", found.Select(t => t.Family.Aggregate))}.");
     }
 
     /// <summary>What each partition says; records that are not the subscription's are told on standard error.</summary>
@@ -54,5 +59,7 @@ internal sealed record SubscriptionTopic(TopicFamily Family, string Name, int Pa
     }
 
     private static SubscriptionTopic? Parse(TopicMetadata topic) =>
-        topic.Topic.Split('.') is [var application, var aggregate, Infix, var name] ? new SubscriptionTopic(new TopicFamily(application, aggregate), name, topic.Partitions.Count) : null;
+        topic.Topic.Split('.') is [var application, var aggregate, Infix, var name]
+            ? new SubscriptionTopic(new TopicFamily(application, aggregate), name, topic.Partitions.Count)
+            : null;
 }

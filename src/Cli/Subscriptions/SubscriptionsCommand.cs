@@ -7,7 +7,8 @@ internal static class SubscriptionsCommand
 {
     public static Command Create()
     {
-        var command = new Command("subscriptions", "show how far subscriptions have come and which aggregates they have parked, have these handled again, or pass over an event");
+        var command = new Command("subscriptions",
+            "show how far subscriptions have come and which aggregates they have parked, have these handled again, or pass over an event");
         command.Subcommands.Add(ListCommand.Create());
         command.Subcommands.Add(ShowCommand.Create());
         command.Subcommands.Add(ResolveCommands.CreateRetry());

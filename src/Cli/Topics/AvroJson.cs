@@ -7,7 +7,9 @@ using KafkaEventSourcing.Avro.Schemas;
 
 namespace KafkaEventSourcing.Cli.Topics;
 
-/// <summary>An Avro value of any schema as JSON for people to read: days and times in RFC 3339, bytes in base64, unions as what they hold.</summary>
+/// <summary>
+/// An Avro value of any schema as JSON for people to read: days and times in RFC 3339, bytes in base64, unions as what they hold.
+/// </summary>
 internal static class AvroJson
 {
     public static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -130,9 +132,13 @@ internal static class AvroJson
         else if (isOfDay)
             json.WriteStringValue(new TimeSpan((long)ticks).ToString("c", CultureInfo.InvariantCulture));
         else if (schema.Logical?.Kind is LogicalKind.Date)
-            json.WriteStringValue(DateOnly.FromDateTime(new DateTime((long)ticks)).ToString("O", CultureInfo.InvariantCulture)); // as the HTTP interface has it
+            // as the HTTP interface has it
+            json.WriteStringValue(DateOnly.FromDateTime(new DateTime((long)ticks)).ToString("O", CultureInfo.InvariantCulture));
         else
-            json.WriteStringValue(new DateTime((long)ticks, schema.Logical?.Kind is LogicalKind.LocalTimestampMillis or LogicalKind.LocalTimestampMicros ? DateTimeKind.Unspecified : DateTimeKind.Utc));
+            json.WriteStringValue(new DateTime((long)ticks,
+                schema.Logical?.Kind is LogicalKind.LocalTimestampMillis or LogicalKind.LocalTimestampMicros
+                    ? DateTimeKind.Unspecified
+                    : DateTimeKind.Utc));
     }
 
     private static void WriteBytes(Utf8JsonWriter json, ReadOnlySpan<byte> bytes, AvroSchema schema)

@@ -56,7 +56,8 @@ internal sealed class ClusterOptions
         catch (KafkaException unreachable)
         {
             throw new CommandFailedException($"No Kafka broker answers at {kafka.BootstrapServers}: {unreachable.Error.Reason}. "
-                + "Name the brokers with --kafka or KES_KAFKA; an application prints its own when it serves, and 'run --kafka-port 9092' puts its embedded Kafka here. 'kes up' starts servers without an application.", unreachable);
+                + "Name the brokers with --kafka or KES_KAFKA; an application prints its own when it serves, and 'run --kafka-port 9092' "
+                + "puts its embedded Kafka here. 'kes up' starts servers without an application.", unreachable);
         }
     }
 
@@ -64,5 +65,6 @@ internal sealed class ClusterOptions
     /// <exception cref="CommandFailedException">There is no such topic, or no broker answers.</exception>
     public static TopicMetadata Topic(IAdminClient admin, KafkaConnection kafka, string name) =>
         Topics(admin, kafka).Find(t => t.Topic == name)
-        ?? throw new CommandFailedException($"There is no topic '{name}' at {kafka.BootstrapServers}. 'kes topics list' shows those that there are.");
+        ?? throw new CommandFailedException(
+            $"There is no topic '{name}' at {kafka.BootstrapServers}. 'kes topics list' shows those that there are.");
 }

@@ -27,8 +27,10 @@ internal static class DescribeCommand
             using IAdminClient admin = ClusterOptions.Admin(kafka);
             TopicMetadata topic = ClusterOptions.Topic(admin, kafka, result.GetValue(name)!);
             TopicPartition[] partitions = [.. topic.Partitions.Select(p => new TopicPartition(topic.Topic, p.PartitionId))];
-            IReadOnlyDictionary<int, long> first = await Offsets(admin, partitions, OffsetSpec.Earliest(), cancellationToken).ConfigureAwait(false);
-            IReadOnlyDictionary<int, long> end = await Offsets(admin, partitions, OffsetSpec.Latest(), cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<int, long> first =
+                await Offsets(admin, partitions, OffsetSpec.Earliest(), cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<int, long> end = await Offsets(admin, partitions, OffsetSpec.Latest(),
+                cancellationToken).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
 
             Console.WriteLine(topic.Topic);
@@ -37,19 +39,23 @@ internal static class DescribeCommand
             {
                 (long from, long to) = (first[partition.PartitionId], end[partition.PartitionId]);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{partition.PartitionId,9}  {partition.Leader,6}  {partition.Replicas.Length,8}  {partition.InSyncReplicas.Length,7}  {from,12}  {to,12}  {to - from,12}"));
+                    $"{partition.PartitionId,9}  {partition.Leader,6}  {partition.Replicas.Length,8}  {partition.InSyncReplicas.Length,7} "
+                        + $" {from,12}  {to,12}  {to - from,12}"));
             }
 
             Console.WriteLine("* offsets in use: transaction markers and compacted records count too");
-            List<DescribeConfigsResult> described = await admin.DescribeConfigsAsync([new ConfigResource { Type = ResourceType.Topic, Name = topic.Topic }]).ConfigureAwait(false);
-            foreach (ConfigEntryResult config in described[0].Entries.Values.Where(c => result.GetValue(all) || !c.IsDefault).OrderBy(c => c.Name, StringComparer.Ordinal))
+            List<DescribeConfigsResult> described = await admin.DescribeConfigsAsync(
+                [new ConfigResource { Type = ResourceType.Topic, Name = topic.Topic }]).ConfigureAwait(false);
+            foreach (ConfigEntryResult config in described[0].Entries.Values.Where(c => result.GetValue(all) || !c.IsDefault).OrderBy(c =>
+                c.Name, StringComparer.Ordinal))
                 Console.WriteLine($"{config.Name} = {config.Value}{(config.IsDefault ? " (default)" : "")}");
             return ExitCodes.Done;
         });
         return command;
     }
 
-    private static async Task<IReadOnlyDictionary<int, long>> Offsets(IAdminClient admin, TopicPartition[] partitions, OffsetSpec which, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyDictionary<int, long>> Offsets(
+        IAdminClient admin, TopicPartition[] partitions, OffsetSpec which, CancellationToken cancellationToken)
     {
         try
         {

@@ -26,7 +26,9 @@ internal static class ListCommand
             int width = topics.Select(t => t.Topic.Length).Append("TOPIC".Length).Max();
             Console.WriteLine($"{"TOPIC".PadRight(width)}  PARTITIONS  REPLICAS");
             foreach (TopicMetadata topic in topics)
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{topic.Topic.PadRight(width)}  {topic.Partitions.Count,10}  {topic.Partitions.FirstOrDefault()?.Replicas.Length ?? 0,8}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{topic.Topic.PadRight(width)}  {topic.Partitions.Count,10} "
+                        + $" {topic.Partitions.FirstOrDefault()?.Replicas.Length ?? 0,8}"));
             return ExitCodes.Done;
         });
         return command;

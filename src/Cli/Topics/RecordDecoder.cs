@@ -33,10 +33,14 @@ internal sealed class RecordDecoder : IDisposable
         try
         {
             if (!_known.TryGetValue(schema, out AvroSchema? writer))
-                _known.Add(schema, writer = schema.Guid is { } guid ? await _schemas.Find(guid).ConfigureAwait(false) : await _schemas.Find(schema.Id).ConfigureAwait(false));
-            return new RecordValue.Avro(schema, (writer as NamedSchema)?.FullName ?? writer.ToString(), Json(writer, value.AsSpan(header is null ? length : 0)));
+                _known.Add(schema, writer = schema.Guid is { } guid
+                    ? await _schemas.Find(guid).ConfigureAwait(false)
+                    : await _schemas.Find(schema.Id).ConfigureAwait(false));
+            return new RecordValue.Avro(schema, (writer as NamedSchema)?.FullName ?? writer.ToString(),
+                Json(writer, value.AsSpan(header is null ? length : 0)));
         }
-        catch (Exception unreadable) when (unreadable is UndecodableMessageException or HttpRequestException or AvroDecodeException or InvalidOperationException)
+        catch (Exception unreadable) when (unreadable is UndecodableMessageException or HttpRequestException or AvroDecodeException
+            or InvalidOperationException)
         {
             return new RecordValue.Unreadable(schema, unreadable.Message, value);
         }

@@ -16,22 +16,26 @@ internal static class RecordFormat
     public static string Text(ConsumeResult<byte[]?, byte[]?> record, RecordValue value, DeadLetterResolution? discarded = null)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{record.Partition.Value}@{record.Offset.Value}  {TimeOf(record)}  {Shown(record.Message.Key) ?? "(no key)"}");
+        text.Append(CultureInfo.InvariantCulture,
+            $"{record.Partition.Value}@{record.Offset.Value}  {TimeOf(record)}  {Shown(record.Message.Key) ?? "(no key)"}");
         foreach (IHeader header in record.Message.Headers)
             text.Append(CultureInfo.InvariantCulture, $"\n    {PlainText.Escape(header.Key)}: {Shown(header.GetValueBytes()) ?? "(null)"}");
         if (discarded is not null)
-            text.Append(CultureInfo.InvariantCulture, $"\n  discarded by {PlainText.Escape(discarded.By)}, {discarded.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {PlainText.Escape(discarded.Reason ?? "")}; readers pass it over");
+            text.Append(CultureInfo.InvariantCulture,
+                $"\n  discarded by {PlainText.Escape(discarded.By)}, {discarded.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: "
+                    + $"{PlainText.Escape(discarded.Reason ?? "")}; readers pass it over");
         return text.Append("\n  ").Append(value switch
         {
             RecordValue.Avro avro => $"{avro.Type} {avro.Json}",
             RecordValue.Text plain => PlainText.Escape(plain.Value),
             RecordValue.Bytes bytes => Base64(bytes.Value),
-            RecordValue.Unreadable unreadable => $"(schema {unreadable.Schema} cannot be read: {unreadable.Why}) {Base64(unreadable.Value)}",
+            RecordValue.Unreadable unreadable =>
+                $"(schema {unreadable.Schema} cannot be read: {unreadable.Why}) {Base64(unreadable.Value)}",
             _ => "(tombstone)",
         }).ToString();
     }
 
-    /// <summary>Bytes that are no text stand in a field of their own, in base64; a header that comes twice is an array.</summary>
+    /// <summary>Bytes that are not text are in a field of their own, in base64; a header that comes twice is an array.</summary>
     public static string Json(ConsumeResult<byte[]?, byte[]?> record, RecordValue value, DeadLetterResolution? discarded = null)
     {
         var buffer = new ArrayBufferWriter<byte>();
@@ -126,7 +130,8 @@ internal static class RecordFormat
     {
         long milliseconds = record.Message.Timestamp.UnixTimestampMs;
         // Kafka keeps whatever 64 bits a producer gave.
-        return milliseconds >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds() && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
+        return milliseconds >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds()
+            && milliseconds <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
             ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds).ToString(TimeFormat, CultureInfo.InvariantCulture)
             : string.Create(CultureInfo.InvariantCulture, $"{milliseconds} ms");
     }

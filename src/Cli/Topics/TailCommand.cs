@@ -6,7 +6,10 @@ using KafkaEventSourcing.Hosting.CommandLine;
 
 namespace KafkaEventSourcing.Cli.Topics;
 
-/// <summary><c>kes topics tail TOPIC</c>: its last records, or those from somewhere, with headers and decoded values, and with <c>--follow</c> what comes after them.</summary>
+/// <summary>
+/// <c>kes topics tail TOPIC</c>: its last records, or those from somewhere, with headers and decoded values, and with <c>--follow</c> what
+/// comes after them.
+/// </summary>
 internal static class TailCommand
 {
     private const long DefaultLast = 10;
@@ -15,7 +18,10 @@ internal static class TailCommand
     {
         var cluster = new ClusterOptions();
         var name = new Argument<string>("topic") { Description = "the topic" };
-        var last = new Option<long?>("--last", "-n") { Description = $"begin so many offsets of each partition before its end (default {DefaultLast})" };
+        var last = new Option<long?>("--last", "-n")
+        {
+            Description = $"begin so many offsets of each partition before its end (default {DefaultLast})",
+        };
         var from = new Option<TailStart?>("--from")
         {
             Description = "begin at: beginning, end, an OFFSET of each partition, or a TIME (RFC 3339, or a day in UTC)",
@@ -24,7 +30,8 @@ internal static class TailCommand
             {
                 if (TailStart.TryParse(given.Tokens[0].Value, out TailStart start))
                     return start;
-                given.AddError($"--from is '{given.Tokens[0].Value}'; it must be beginning, end, an offset such as 4711, a time such as 2026-03-01T12:00:00Z, or a day such as 2026-03-01.");
+                given.AddError($"--from is '{given.Tokens[0].Value}'; it must be beginning, end, an offset such as 4711, a time such as "
+                    + $"2026-03-01T12:00:00Z, or a day such as 2026-03-01.");
                 return null;
             },
         };
@@ -52,36 +59,46 @@ internal static class TailCommand
             KafkaConnection kafka = cluster.KafkaOf(result);
             using IAdminClient admin = ClusterOptions.Admin(kafka);
             TopicMetadata topic = ClusterOptions.Topic(admin, kafka, result.GetValue(name)!);
-            TopicPartition[] partitions = [.. topic.Partitions.Select(p => p.PartitionId).Where(p => result.GetValue(partition) is not { } one || p == one).Order().Select(p => new TopicPartition(topic.Topic, p))];
+            TopicPartition[] partitions = [.. topic.Partitions.Select(p => p.PartitionId).Where(p =>
+                result.GetValue(partition) is not { } one || p == one).Order().Select(p => new TopicPartition(topic.Topic, p))];
             if (partitions.Length == 0)
-                throw new CommandFailedException($"The topic {topic.Topic} has the partitions 0 to {topic.Partitions.Count - 1}, and no partition {result.GetValue(partition)}.");
+                throw new CommandFailedException($"The topic {topic.Topic} has the partitions 0 to {topic.Partitions.Count - 1}, and no "
+                    + $"partition {result.GetValue(partition)}.");
             await using TextWriter output = StandardOutput.Open();
             using var decoder = new RecordDecoder(cluster.RegistryOf(result));
-            IReadOnlyDictionary<(int, long), DeadLetterResolution> discarded = await Task.Run(() => DiscardedOf(kafka, topic.Topic, partitions, cancellationToken), cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<(int, long), DeadLetterResolution> discarded = await Task.Run(() =>
+                DiscardedOf(kafka, topic.Topic, partitions, cancellationToken), cancellationToken).ConfigureAwait(false);
             ConsumerConfig config = kafka.BoundedReader("kes-tail");
             config.IsolationLevel = result.GetValue(uncommitted) ? IsolationLevel.ReadUncommitted : IsolationLevel.ReadCommitted;
             if (result.GetValue(follow))
                 config.FetchWaitMaxMs = 500;
-            using IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+            using IConsumer<byte[]?, byte[]?> consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { })
+                .SetErrorHandler((_, _) => { }).Build();
             IReadOnlyList<(TopicPartitionOffset Start, long End)> spans =
-                (result.GetValue(from) ?? new TailStart.Last(result.GetValue(last) ?? DefaultLast)).In(partitions, consumer, cancellationToken);
+                (result.GetValue(from) ?? new TailStart.Last(result.GetValue(last) ?? DefaultLast)).In(partitions, consumer,
+                    cancellationToken);
             var reading = new Reading(
-                consumer, result.GetValue(follow), result.GetValue(limit) ?? long.MaxValue, result.GetValue(key) is { } asked ? Encoding.UTF8.GetBytes(asked) : null,
+                consumer, result.GetValue(follow), result.GetValue(limit) ?? long.MaxValue,
+                result.GetValue(key) is { } asked ? Encoding.UTF8.GetBytes(asked) : null,
                 async record =>
                 {
                     RecordValue value = await decoder.Decode(record).ConfigureAwait(false);
-                    await output.WriteLineAsync(result.GetValue(json) ? RecordFormat.Json(record, value, DiscardOf(record)) : RecordFormat.Text(record, value, DiscardOf(record))).ConfigureAwait(false);
+                    await output.WriteLineAsync(result.GetValue(json)
+                        ? RecordFormat.Json(record, value, DiscardOf(record))
+                        : RecordFormat.Text(record, value, DiscardOf(record))).ConfigureAwait(false);
                 });
             await reading.Run(spans, cancellationToken).ConfigureAwait(false);
             return ExitCodes.Done;
 
-            DeadLetterResolution? DiscardOf(ConsumeResult<byte[]?, byte[]?> record) => discarded.GetValueOrDefault((record.Partition.Value, record.Offset.Value));
+            DeadLetterResolution? DiscardOf(ConsumeResult<byte[]?, byte[]?> record) =>
+                discarded.GetValueOrDefault((record.Partition.Value, record.Offset.Value));
         }, cancellationToken));
         return command;
     }
 
     // Of a topic of events: those that every reader passes over.
-    private static IReadOnlyDictionary<(int, long), DeadLetterResolution> DiscardedOf(KafkaConnection kafka, string topic, TopicPartition[] partitions, CancellationToken cancellationToken)
+    private static IReadOnlyDictionary<(int, long), DeadLetterResolution> DiscardedOf(
+        KafkaConnection kafka, string topic, TopicPartition[] partitions, CancellationToken cancellationToken)
     {
         const string events = ".events";
         if (!topic.EndsWith(events, StringComparison.Ordinal) || topic[..^events.Length].Split('.') is not [var application, var aggregate])
@@ -91,16 +108,20 @@ internal static class TailCommand
         if (!ClusterOptions.Topics(admin, kafka).Any(t => t.Topic == family.DeadLetters))
             return new Dictionary<(int, long), DeadLetterResolution>();
         var reader = new DiscardedEvents(kafka, family);
-        return partitions.SelectMany(p => reader.Of(p.Partition.Value, cancellationToken).Select(d => (Place: (p.Partition.Value, d.Key), d.Value))).ToDictionary(d => d.Place, d => d.Value);
+        return partitions.SelectMany(p =>
+            reader.Of(p.Partition.Value, cancellationToken).Select(d => (Place: (p.Partition.Value, d.Key), d.Value))).ToDictionary(d =>
+                d.Place, d => d.Value);
     }
 
-    private sealed class Reading(IConsumer<byte[]?, byte[]?> consumer, bool follow, long limit, byte[]? key, Func<ConsumeResult<byte[]?, byte[]?>, Task> show)
+    private sealed class Reading(IConsumer<byte[]?, byte[]?> consumer, bool follow, long limit, byte[]? key,
+        Func<ConsumeResult<byte[]?, byte[]?>, Task> show)
     {
         private long _shown;
 
         public async Task Run(IReadOnlyList<(TopicPartitionOffset Start, long End)> spans, CancellationToken cancellationToken)
         {
-            Dictionary<int, long> ends = spans.Where(s => s.Start.Offset.Value < s.End).ToDictionary(s => s.Start.Partition.Value, s => s.End);
+            Dictionary<int, long> ends = spans.Where(s => s.Start.Offset.Value < s.End).ToDictionary(s => s.Start.Partition.Value,
+                s => s.End);
             if (!follow && ends.Count == 0)
                 return;
             consumer.Assign(spans.Select(s => s.Start));

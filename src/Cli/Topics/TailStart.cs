@@ -31,12 +31,14 @@ internal abstract record TailStart
 
     /// <summary>The first offset to read and the end, of each partition.</summary>
     /// <exception cref="CommandFailedException">No broker answers.</exception>
-    public IReadOnlyList<(TopicPartitionOffset Start, long End)> In(IReadOnlyList<TopicPartition> partitions, IConsumer<byte[]?, byte[]?> consumer, CancellationToken cancellationToken)
+    public IReadOnlyList<(TopicPartitionOffset Start, long End)> In(
+        IReadOnlyList<TopicPartition> partitions, IConsumer<byte[]?, byte[]?> consumer, CancellationToken cancellationToken)
     {
         try
         {
             IReadOnlyDictionary<TopicPartition, long> times = this is Time time
-                ? PartitionOffsets.At(consumer, [.. partitions.Select(p => new TopicPartitionTimestamp(p, new Timestamp(time.Moment)))], RequestTimeout, cancellationToken)
+                ? PartitionOffsets.At(consumer, [.. partitions.Select(p => new TopicPartitionTimestamp(p, new Timestamp(time.Moment)))],
+                    RequestTimeout, cancellationToken)
                 : new Dictionary<TopicPartition, long>();
             return
             [

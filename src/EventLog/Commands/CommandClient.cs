@@ -10,7 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// Sends commands through the command topic and waits for their replies. Replies come to one partition of the replies topic, chosen by the client's id.
+/// Sends commands through the command topic and waits for their replies. Replies come to one partition of the replies topic, chosen by the
+/// client's id.
 /// </summary>
 public sealed class CommandClient : ICommandClient, IAsyncDisposable
 {
@@ -40,7 +41,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
     private readonly Task _replies;
 
     private CommandClient(
-        KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, TopicEncoder encoder, int partitions, int replyPartitions, CommandClientOptions options,
+        KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, TopicEncoder encoder, int partitions, int replyPartitions,
+        CommandClientOptions options,
         TimeProvider time, ILogger logger, TaskCompletionSource listening)
     {
         (_topics, _serde, _encoder, _partitions, _options, _time, _logger) = (topics, serde, encoder, partitions, options, time, logger);
@@ -51,21 +53,25 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         ProducerConfig config = connection.Producer();
         config.EnableDeliveryReports = true;
         config.DeliveryReportFields = "status";
-        _producer = new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, line) => KafkaConnection.Log(logger, line)).SetErrorHandler((_, _) => { }).Build();
-        _replies = Task.Factory.StartNew(() => ReadReplies(connection, listening), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        _producer = new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, line) => KafkaConnection.Log(logger, line))
+            .SetErrorHandler((_, _) => { }).Build();
+        _replies = Task.Factory.StartNew(() => ReadReplies(connection, listening), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
         _sweep = time.CreateTimer(_ => Sweep(), null, SweepInterval, SweepInterval);
     }
 
     /// <summary>Starts a client; it returns when replies can arrive.</summary>
-    /// <exception cref="TimeoutException">The cluster does not answer, or has not the topics.</exception>
+    /// <exception cref="TimeoutException">The cluster does not answer, or does not have the topics.</exception>
     public static async Task<CommandClient> StartAsync(
-        KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, IEnumerable<Type> commandTypes, CommandClientOptions options, TimeProvider timeProvider,
+        KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, IEnumerable<Type> commandTypes,
+        CommandClientOptions options, TimeProvider timeProvider,
         ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
     {
         TopicEncoder encoder = await serde.PrepareAsync(topics.Commands, commandTypes, cancellationToken).ConfigureAwait(false);
         (int commands, int replies) = await Task.Run(() => PartitionCounts(connection, topics), cancellationToken).ConfigureAwait(false);
         var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var client = new CommandClient(connection, topics, serde, encoder, commands, replies, options, timeProvider, loggerFactory.CreateLogger<CommandClient>(), listening);
+        var client = new CommandClient(connection, topics, serde, encoder, commands, replies, options, timeProvider,
+            loggerFactory.CreateLogger<CommandClient>(), listening);
         try
         {
             await listening.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -95,7 +101,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         {
             if (!_pending.TryGetValue(key, out PendingCommand? first))
                 continue;
-            // The same command is on its way already: one sending, one answer. Another one under its id has an answer of its own, which the owner gives; replies are told apart by the id, so it waits its turn.
+            // The same command is on its way already: one sending, one answer. Another one under its id has an answer of its own, which the
+            // owner gives; replies are told apart by the id, so it waits its turn.
             return first.IsOf(command) ? first.Outcome.Task.WaitAsync(cancellationToken) : SendAfter(first, command, cancellationToken);
         }
 
@@ -121,7 +128,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         foreach ((string, string) key in _pending.Keys)
         {
             if (_pending.TryRemove(key, out PendingCommand? pending))
-                pending.Outcome.TrySetException(new ObjectDisposedException(nameof(CommandClient), "The client was stopped before the answer came; the outcome is not known."));
+                pending.Outcome.TrySetException(new ObjectDisposedException(nameof(CommandClient),
+                    "The client was stopped before the answer came; the outcome is not known."));
         }
 
         _producer.Dispose();
@@ -137,7 +145,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
     private static (int Commands, int Replies) PartitionCounts(KafkaConnection connection, TopicFamily topics)
     {
-        using IAdminClient admin = new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        using IAdminClient admin = new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { })
+            .SetErrorHandler((_, _) => { }).Build();
         int Count(string topic)
         {
             try
@@ -150,7 +159,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
             }
             catch (KafkaException unreachable)
             {
-                throw new TimeoutException($"No Kafka broker answers at {connection.BootstrapServers}: {unreachable.Error.Reason}", unreachable);
+                throw new TimeoutException($"No Kafka broker answers at {connection.BootstrapServers}: {unreachable.Error.Reason}",
+                    unreachable);
             }
         }
 
@@ -171,7 +181,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         }
 
         if (buffer.WrittenCount > _options.MaxCommandBytes)
-            throw new InvalidInputException("command", $"The command has {buffer.WrittenCount} bytes; at most {_options.MaxCommandBytes} are allowed.");
+            throw new InvalidInputException("command",
+                $"The command has {buffer.WrittenCount} bytes; at most {_options.MaxCommandBytes} are allowed.");
 
         byte[] aggregateId = Encoding.UTF8.GetBytes(command.AggregateId.Value);
         var headers = new Headers
@@ -204,7 +215,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
                 _producer.Produce(partition, message, report =>
                 {
                     if (report.Error.IsError && _pending.TryRemove(key, out PendingCommand? failed))
-                        failed.Outcome.TrySetException(new TimeoutException($"The command could not be handed to Kafka: {report.Error.Reason}. The outcome is not known."));
+                        failed.Outcome.TrySetException(new TimeoutException(
+                            $"The command could not be handed to Kafka: {report.Error.Reason}. The outcome is not known."));
                 });
                 return;
             }
@@ -217,13 +229,15 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
     private Activity? StartSending(CommandEnvelope command)
     {
-        Activity? sending = Tracing.Start("send", "send", ActivityKind.Producer, _topics.Commands, Tracing.ContextOf(command.TraceParent, command.TraceState));
+        Activity? sending = Tracing.Start("send", "send", ActivityKind.Producer, _topics.Commands,
+            Tracing.ContextOf(command.TraceParent, command.TraceState));
         sending?.SetTag("messaging.message.id", command.CommandId.Value);
         sending?.SetTag("messaging.kafka.message.key", command.AggregateId.Value);
         return sending;
     }
 
-    private byte[] TypeName(IAvroRecord payload) => _typeNames.GetOrAdd(payload.GetType(), (type, serde) => Encoding.UTF8.GetBytes(serde.TypeOf(type).FullName), _serde);
+    private byte[] TypeName(IAvroRecord payload) =>
+        _typeNames.GetOrAdd(payload.GetType(), (type, serde) => Encoding.UTF8.GetBytes(serde.TypeOf(type).FullName), _serde);
 
     // A reader that fails is made anew, and goes on where it was: whoever waits for a reply must not wait for one that nobody reads.
     private void ReadReplies(KafkaConnection connection, TaskCompletionSource listening)
@@ -236,7 +250,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
             try
             {
                 // Without headers: another client's reply is known by what waits here, not by them.
-                using PartitionLogReader reader = PartitionLogReader.Tailing(connection, $"{_topics.Application}-replies", _logger, withHeaders: false);
+                using PartitionLogReader reader = PartitionLogReader.Tailing(connection, $"{_topics.Application}-replies", _logger,
+                    withHeaders: false);
                 // An explicit offset: whatever is sent from now on is answered behind it, however late the first fetch is.
                 Offset start = next ??= reader.Bounds(source, _stop.Token).High;
                 reader.Begin(new TopicPartitionOffset(source, start));
@@ -256,9 +271,11 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
             }
             catch (KafkaException failed) when (listening.Task.IsCompletedSuccessfully)
             {
-                KafkaLog.Client(_logger, LogLevel.Warning, "replies", _topics.Replies, $"cannot be read, and are tried again: {failed.Error.Reason}");
+                KafkaLog.Client(_logger, LogLevel.Warning, "replies", _topics.Replies,
+                    $"cannot be read, and are tried again: {failed.Error.Reason}");
                 if (!KafkaPatience.IsPassing(failed.Error))
-                    GiveUp(new TimeoutException($"The reply cannot be read from {_topics.Replies}: {failed.Error.Reason}. The outcome is not known: send the command again under the same id to learn it.", failed));
+                    GiveUp(new TimeoutException($"The reply cannot be read from {_topics.Replies}: {failed.Error.Reason}. The outcome is "
+                        + $"not known: send the command again under the same id to learn it.", failed));
             }
             catch (Exception failure)
             {
@@ -310,7 +327,8 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
             if (_time.GetElapsedTime(pending.Sent) > _options.Timeout && _pending.TryRemove(key, out _))
             {
                 pending.Outcome.TrySetException(new TimeoutException(
-                    $"No answer to the command {key.Command} within {_options.Timeout.TotalSeconds:0.#} s. The outcome is not known: send it again under the same id to learn it."));
+                    $"No answer to the command {key.Command} within {_options.Timeout.TotalSeconds:0.#} s. The outcome is not known: send "
+                        + $"it again under the same id to learn it."));
             }
         }
     }

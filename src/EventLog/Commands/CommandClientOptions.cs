@@ -9,6 +9,8 @@ public sealed record CommandClientOptions
     /// <summary>The <c>ce_source</c> of the commands. Default <c>/KafkaEventSourcing/client</c>.</summary>
     public string Source { get; init; } = "/KafkaEventSourcing/client";
 
-    /// <summary>The largest command, in bytes of its encoded value. Default 900,000, below Kafka's own default limit of a record batch.</summary>
+    /// <summary>
+    /// The largest command, in bytes of its encoded value. Default 900,000, below Kafka's own default limit of a record batch.
+    /// </summary>
     public int MaxCommandBytes { get; init; } = 900_000;
 }

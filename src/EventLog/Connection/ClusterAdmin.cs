@@ -3,8 +3,9 @@ using Confluent.Kafka;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// Requests to a cluster as a whole. Kafka names any broker as the one to ask, for some seconds also one that has just died, and librdkafka waits for it for a minute: an attempt is short here, and the next one is made by a
-/// new client, which learns anew what brokers there are. Thread-safe.
+/// Requests to a cluster as a whole. Kafka names any broker as the one to ask, for some seconds also one that has just died, and librdkafka
+/// waits for it for a minute: an attempt is short here, and the next one is made by a new client, which learns anew what brokers there are.
+/// Thread-safe.
 /// </summary>
 internal sealed class ClusterAdmin : IDisposable
 {
@@ -29,9 +30,9 @@ internal sealed class ClusterAdmin : IDisposable
     /// <summary>The metadata of one topic, which may say that there is none.</summary>
     /// <exception cref="TimeoutException">No broker answers.</exception>
     public Task<Metadata> ReadMetadata(string topic, CancellationToken cancellationToken) =>
-        Ask($"tell of the topic {topic}", (admin, attempt) => Task.Run(() => admin.GetMetadata(topic, attempt)), cancellationToken);
+        Ask($"report the topic {topic}", (admin, attempt) => Task.Run(() => admin.GetMetadata(topic, attempt)), cancellationToken);
 
-    /// <summary>Asks until there is an answer that is no passing failure.</summary>
+    /// <summary>Asks until there is an answer that is not a passing failure.</summary>
     /// <param name="what">What is asked, in words that follow "does not" and "refuses to".</param>
     /// <param name="ask">Asks, for at most so long.</param>
     /// <param name="cancellationToken">Ends the asking between two attempts.</param>
@@ -51,11 +52,13 @@ internal sealed class ClusterAdmin : IDisposable
             catch (KafkaException failed) when (KafkaPatience.IsPassing(failed.Error))
             {
                 if (left.IsOver)
-                    throw new TimeoutException($"The cluster at {_connection.BootstrapServers} does not {what} within {Patience.TotalSeconds} s: {failed.Error.Reason}", failed);
+                    throw new TimeoutException($"The cluster at {_connection.BootstrapServers} does not {what} "
+                        + $"within {Patience.TotalSeconds} s: {failed.Error.Reason}", failed);
             }
             catch (KafkaException refused)
             {
-                throw new InvalidInputException("--kafka", $"The cluster at {_connection.BootstrapServers} refuses to {what}: {refused.Error.Reason}", refused);
+                throw new InvalidInputException("--kafka",
+                    $"The cluster at {_connection.BootstrapServers} refuses to {what}: {refused.Error.Reason}", refused);
             }
 
             Renew(admin);
@@ -74,7 +77,8 @@ internal sealed class ClusterAdmin : IDisposable
         }
     }
 
-    private static IAdminClient Build(KafkaConnection connection) => new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+    private static IAdminClient Build(KafkaConnection connection) =>
+        new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
 
     private IAdminClient Current()
     {

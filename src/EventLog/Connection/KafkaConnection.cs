@@ -6,7 +6,8 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>How to reach a Kafka cluster. Its text hides secrets.</summary>
 public sealed record KafkaConnection
 {
-    // What a client holds in memory. Librdkafka's own limits are 64 MiB and a fetch of 50 MiB for each consumer, and 1 GiB for each producer; a node has a dozen of them.
+    // What a client holds in memory. Librdkafka's own limits are 64 MiB and a fetch of 50 MiB for each consumer, and 1 GiB for each
+    // producer; a node has a dozen of them.
     private const int MaxFetchedBytes = 16 * 1024 * 1024;
     private const string CheckOnly = "check"; // no broker is asked for it
     private const int MaxUnsentBytes = 32 * 1024 * 1024;
@@ -38,27 +39,36 @@ public sealed record KafkaConnection
     /// <summary>The brokers, <c>host:port</c> with commas between.</summary>
     public required string BootstrapServers { get; init; }
 
-    /// <summary>Settings for every client, by librdkafka's names, such as <c>security.protocol</c>. They win over this library's own, but for those that its guarantees rest on, such as <c>isolation.level</c> and <c>acks</c>: <see cref="Validate"/> refuses them.</summary>
+    /// <summary>
+    /// Settings for every client, by librdkafka's names, such as <c>security.protocol</c>. They win over this library's own, but for those
+    /// that its guarantees rest on, such as <c>isolation.level</c> and <c>acks</c>: <see cref="Validate"/> refuses them.
+    /// </summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Checks the addresses, and the settings by librdkafka's own rules; no broker is asked.</summary>
-    /// <exception cref="InvalidInputException">An address is not <c>host:port</c>, a setting is not for users to change, or librdkafka does not take it; values of secrets are not repeated.</exception>
+    /// <exception cref="InvalidInputException">An address is not <c>host:port</c>, a setting is not for users to change, or librdkafka does
+    /// not take it; values of secrets are not repeated.</exception>
     public void Validate()
     {
         foreach (string address in BootstrapServers.Split(',', StringSplitOptions.TrimEntries))
         {
-            string plain = Protocols.FirstOrDefault(p => address.StartsWith(p, StringComparison.OrdinalIgnoreCase)) is { } protocol ? address[protocol.Length..] : address;
+            string plain = Protocols.FirstOrDefault(p => address.StartsWith(p, StringComparison.OrdinalIgnoreCase)) is { } protocol
+                ? address[protocol.Length..]
+                : address;
             int colon = plain.LastIndexOf(':');
             if (colon < 1 || !ushort.TryParse(plain[(colon + 1)..], out ushort port) || port == 0 || !IsHost(plain[..colon]))
-                throw new InvalidInputException("Kafka", $"Kafka: '{Secrets.Redact(address)}' is not a Kafka address of the form host:port.");
+                throw new InvalidInputException("Kafka",
+                    $"Kafka: '{Secrets.Redact(address)}' is not a Kafka address of the form host:port.");
         }
 
         foreach ((string name, _) in Settings)
         {
             if (Fixed.TryGetValue(name, out string? why))
-                throw new InvalidInputException("--kafka-setting", $"--kafka-setting {name} cannot be set, as what is promised rests on it: {why}.");
+                throw new InvalidInputException("--kafka-setting",
+                    $"--kafka-setting {name} cannot be set, as what is promised rests on it: {why}.");
             if (name.StartsWith("dotnet.", StringComparison.Ordinal))
-                throw new InvalidInputException("--kafka-setting", $"--kafka-setting {name} cannot be set: it is of the client library of this process, not of Kafka.");
+                throw new InvalidInputException("--kafka-setting",
+                    $"--kafka-setting {name} cannot be set: it is of the client library of this process, not of Kafka.");
         }
 
         if (Settings.Count == 0)
@@ -67,18 +77,22 @@ public sealed record KafkaConnection
         {
             // Each kind by itself: settings may be right one by one, and not with those that a kind has.
             new AdminClientBuilder(Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
-            new ConsumerBuilder<byte[], byte[]>(Consumer(CheckOnly)).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
+            new ConsumerBuilder<byte[], byte[]>(Consumer(CheckOnly)).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { })
+                .Build().Dispose();
             new ProducerBuilder<byte[], byte[]>(Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
         }
         catch (Exception refused) when (refused is InvalidOperationException or ArgumentException or FormatException or KafkaException)
         {
-            string message = Settings.Where(s => Secrets.IsSecret(s.Key) && s.Value.Length > 0).Aggregate(refused.Message, (text, secret) => text.Replace(secret.Value, Secrets.Hidden, StringComparison.Ordinal));
-            throw new InvalidInputException("KafkaSettings", $"KafkaSettings has a setting that librdkafka does not take: {message}", refused);
+            string message = Settings.Where(s => Secrets.IsSecret(s.Key) && s.Value.Length > 0).Aggregate(refused.Message,
+                (text, secret) => text.Replace(secret.Value, Secrets.Hidden, StringComparison.Ordinal));
+            throw new InvalidInputException("KafkaSettings",
+                $"KafkaSettings has a setting that librdkafka does not take: {message}", refused);
         }
     }
 
     /// <summary>The configuration of an admin client.</summary>
-    public AdminClientConfig Admin() => Apply(new AdminClientConfig { AllowAutoCreateTopics = false }); // as of a producer, librdkafka's default is true: a question for a topic would make it
+    // as of a producer, librdkafka's default is true: a question for a topic would make it
+    public AdminClientConfig Admin() => Apply(new AdminClientConfig { AllowAutoCreateTopics = false });
 
     /// <summary>The configuration of a consumer, read-committed and without auto-commit.</summary>
     public ConsumerConfig Consumer(string groupId) => Apply(new ConsumerConfig
@@ -99,7 +113,7 @@ public sealed record KafkaConnection
         SocketNagleDisable = true,
     });
 
-    /// <summary>The configuration of a consumer that reads up to the end of a partition and is told of it at once.</summary>
+    /// <summary>The configuration of a consumer that reads up to the end of a partition and learns of it at once.</summary>
     public ConsumerConfig BoundedReader(string groupId)
     {
         ConsumerConfig config = Consumer(groupId);
@@ -125,13 +139,18 @@ public sealed record KafkaConnection
 
     /// <summary>The addresses and settings, secrets hidden.</summary>
     public override string ToString() =>
-        $"Kafka {BootstrapServers}" + string.Concat(Settings.Select(s => $"; {s.Key}={(Secrets.IsSecret(s.Key) ? Secrets.Hidden : s.Value)}"));
+        $"Kafka {BootstrapServers}"
+            + string.Concat(Settings.Select(s => $"; {s.Key}={(Secrets.IsSecret(s.Key) ? Secrets.Hidden : s.Value)}"));
 
     /// <summary>Passes librdkafka's log lines on.</summary>
     public static void Log(ILogger logger, LogMessage line) =>
-        KafkaLog.Client(logger, line.Level <= SyslogLevel.Error ? LogLevel.Warning : LogLevel.Debug, line.Name, line.Facility, line.Message);
+        KafkaLog.Client(logger, line.Level <= SyslogLevel.Error ? LogLevel.Warning : LogLevel.Debug, line.Name, line.Facility,
+            line.Message);
 
-    /// <summary>Whether what a client was told passes by itself, so that the same client can go on: a leader or a coordinator is being found, a topic is not known to a broker yet, a connection is made again.</summary>
+    /// <summary>
+    /// Whether what a client was told passes by itself, so that the same client can go on: a leader or a coordinator is being found, a
+    /// topic is not known to a broker yet, a connection is made again.
+    /// </summary>
     public static bool IsPassing(Error error)
     {
         ArgumentNullException.ThrowIfNull(error);
@@ -139,13 +158,16 @@ public sealed record KafkaConnection
     }
 
     // A name, an IPv4 address, or an IPv6 address in brackets.
-    private static bool IsHost(string host) => host is ['[', .., ']'] ? System.Net.IPAddress.TryParse(host, out _) : host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
+    private static bool IsHost(string host) => host is ['[', .., ']']
+        ? System.Net.IPAddress.TryParse(host, out _)
+        : host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_');
 
     private TConfig Apply<TConfig>(TConfig config)
         where TConfig : ClientConfig
     {
         config.BootstrapServers = BootstrapServers;
-        // Librdkafka's default throws all that it knows of the brokers away when none can be reached for a moment, coordinators included; a transaction that is under way then waits for its whole time-out.
+        // Librdkafka's default throws all that it knows of the brokers away when none can be reached for a moment, coordinators included; a
+        // transaction that is under way then waits for its whole time-out.
         config.MetadataRecoveryStrategy = MetadataRecoveryStrategy.None;
         foreach ((string name, string value) in Settings)
             config.Set(name, value);

@@ -5,7 +5,7 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>Keeps secrets out of what people read: messages, logs, reports.</summary>
 public static partial class Secrets
 {
-    /// <summary>What stands in the place of a secret.</summary>
+    /// <summary>What is in the place of a secret.</summary>
     public const string Hidden = "***";
 
     /// <summary><paramref name="text"/> with the passwords of addresses (<c>scheme://user:password@host</c>) hidden.</summary>

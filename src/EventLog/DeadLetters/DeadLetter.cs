@@ -1,9 +1,11 @@
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>A record that could not be processed, or that waits behind one of its aggregate, as the dead-letters topic tells of it.</summary>
+/// <summary>
+/// A record that could not be processed, or that waits behind one of its aggregate, as the dead-letters topic reports it.
+/// </summary>
 public sealed record DeadLetter
 {
-    /// <summary>Where it stands in the dead-letters topic.</summary>
+    /// <summary>Where it is in the dead-letters topic.</summary>
     public required string Topic { get; init; }
 
     /// <summary>The partition, the same as that of its origin.</summary>
@@ -12,7 +14,10 @@ public sealed record DeadLetter
     /// <summary>The offset; letters of one aggregate are in order by it.</summary>
     public required long Offset { get; init; }
 
-    /// <summary>The aggregate that is parked; <c>default</c> when the record's key is no aggregate id: such a record stands alone and holds up nobody.</summary>
+    /// <summary>
+    /// The aggregate that is parked; <c>default</c> when the record's key is not an aggregate id: such a record stands alone and holds up
+    /// nobody.
+    /// </summary>
     public required AggregateId AggregateId { get; init; }
 
     /// <summary>The id of the command that it is, as its headers say; <c>default</c> when they say none, or it is an event.</summary>
@@ -46,5 +51,7 @@ public sealed record DeadLetter
 /// <param name="By">Who asked for it.</param>
 /// <param name="Reason">Why it was discarded; null when it was not.</param>
 /// <param name="Time">When, UTC.</param>
-/// <param name="FoldedTo">Of a record of the events topic that was discarded: the offset of the last event of its aggregate that is folded since; -1: it has none. Null for others.</param>
-public sealed record DeadLetterResolution(bool IsDiscarded, string? Outcome, string By, string? Reason, DateTimeOffset Time, long? FoldedTo);
+/// <param name="FoldedTo">Of a record of the events topic that was discarded: the offset of the last event of its aggregate that is folded
+/// since; -1: it has none. Null for others.</param>
+public sealed record DeadLetterResolution(bool IsDiscarded, string? Outcome, string By, string? Reason, DateTimeOffset Time,
+    long? FoldedTo);

@@ -6,7 +6,9 @@ using KafkaEventSourcing.Avro.Messages;
 
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>Asks the owners of partitions to process dead letters again or to discard them. Needs no domain code. Not thread-safe.</summary>
+/// <summary>
+/// Asks the owners of partitions to process dead letters again or to discard them. Needs no domain code. Not thread-safe.
+/// </summary>
 public sealed class DeadLetterClient : IDisposable
 {
     private readonly TopicFamily _topics;
@@ -17,11 +19,12 @@ public sealed class DeadLetterClient : IDisposable
     private readonly string _replyTo;
 
     /// <summary>A client of <paramref name="topics"/>.</summary>
-    /// <exception cref="KafkaException">The cluster does not answer, or has not the topics.</exception>
+    /// <exception cref="KafkaException">The cluster does not answer, or does not have the topics.</exception>
     public DeadLetterClient(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, TimeProvider timeProvider)
     {
         (_topics, _serde, _time) = (topics, serde, timeProvider);
-        _producer = new ProducerBuilder<byte[]?, byte[]?>(connection.Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _producer = new ProducerBuilder<byte[]?, byte[]?>(connection.Producer()).SetLogHandler((_, _) => { }).SetErrorHandler(
+            (_, _) => { }).Build();
         _replies = PartitionLogReader.Tailing(connection, $"{topics.Application}-dead-letters");
         var source = new TopicPartition(topics.Replies, 0);
         _replyTo = string.Create(CultureInfo.InvariantCulture, $"0/{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
@@ -35,13 +38,15 @@ public sealed class DeadLetterClient : IDisposable
     /// <param name="timeout">How long to wait.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns><see cref="ReplyOutcome.Accepted"/> when all is done; else why not, and what was done is in the details.</returns>
-    /// <exception cref="TimeoutException">No owner has answered; the request stands in the command topic and will be acted on.</exception>
-    public CommandReply Ask(int partition, AggregateId aggregateId, DeadLetterRequest request, TimeSpan timeout, CancellationToken cancellationToken)
+    /// <exception cref="TimeoutException">No owner has answered; the request is in the command topic and will be acted on.</exception>
+    public CommandReply Ask(int partition, AggregateId aggregateId, DeadLetterRequest request, TimeSpan timeout,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         CommandId id = CommandId.New(_time);
         byte[] idBytes = Encoding.UTF8.GetBytes(id.Value);
-        DeliveryResult<byte[]?, byte[]?> sent = _producer.ProduceAsync(new TopicPartition(_topics.Commands, partition), request.ToMessage(aggregateId, id, _replyTo), cancellationToken).GetAwaiter().GetResult();
+        DeliveryResult<byte[]?, byte[]?> sent = _producer.ProduceAsync(new TopicPartition(_topics.Commands, partition),
+            request.ToMessage(aggregateId, id, _replyTo), cancellationToken).GetAwaiter().GetResult();
         using var late = new CancellationTokenSource(timeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         try
@@ -57,7 +62,8 @@ public sealed class DeadLetterClient : IDisposable
         catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw new TimeoutException(string.Create(CultureInfo.InvariantCulture,
-                $"No node has answered within {timeout.TotalSeconds:0.#} s. The request stands in {sent.Topic} at {sent.Partition.Value}@{sent.Offset.Value}, and whichever node gets that partition acts on it."));
+                $"No node has answered within {timeout.TotalSeconds:0.#} s. The request is in {sent.Topic} "
+                    + $"at {sent.Partition.Value}@{sent.Offset.Value}, and whichever node gets that partition acts on it."));
         }
     }
 

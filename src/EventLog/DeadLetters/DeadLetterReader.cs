@@ -11,14 +11,18 @@ public sealed class DeadLetterReader
     /// <summary>A reader of <paramref name="topic"/>.</summary>
     public DeadLetterReader(KafkaConnection connection, string topic) => (_connection, _topic) = (connection, topic);
 
-    /// <summary>The letters of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in order; with those that are resolved if <paramref name="withResolved"/>.</summary>
+    /// <summary>
+    /// The letters of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in order; with those that are resolved if
+    /// <paramref name="withResolved"/>.
+    /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="fromOffset">Where to begin; 0: at the first.</param>
     /// <param name="withResolved">Whether letters that were processed or discarded are wanted too.</param>
-    /// <param name="foreign">Told of each record that somebody else has written there; it is passed over.</param>
+    /// <param name="foreign">Called with each record that somebody else has written there; it is passed over.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public IReadOnlyCollection<DeadLetter> Read(int partition, long fromOffset, bool withResolved, Action<string> foreign, CancellationToken cancellationToken)
+    public IReadOnlyCollection<DeadLetter> Read(int partition, long fromOffset, bool withResolved, Action<string> foreign,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(foreign);
         var letters = new SortedDictionary<long, DeadLetter>();
@@ -39,11 +43,16 @@ public sealed class DeadLetterReader
 
     /// <summary>The records of <paramref name="letters"/>, which are of one partition and in order.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public IReadOnlyList<ConsumeResult<byte[], byte[]>> Fetch(IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken) => Fetch(letters, long.MaxValue, cancellationToken);
+    public IReadOnlyList<ConsumeResult<byte[], byte[]>> Fetch(IReadOnlyList<DeadLetter> letters, CancellationToken cancellationToken) =>
+        Fetch(letters, long.MaxValue, cancellationToken);
 
-    /// <summary>The records of the first of <paramref name="letters"/>, which are of one partition and in order: as many as have <paramref name="maxBytes"/>, and one at least.</summary>
+    /// <summary>
+    /// The records of the first of <paramref name="letters"/>, which are of one partition and in order: as many as have
+    /// <paramref name="maxBytes"/>, and one at least.
+    /// </summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public IReadOnlyList<ConsumeResult<byte[], byte[]>> Fetch(IReadOnlyList<DeadLetter> letters, long maxBytes, CancellationToken cancellationToken)
+    public IReadOnlyList<ConsumeResult<byte[], byte[]>> Fetch(
+        IReadOnlyList<DeadLetter> letters, long maxBytes, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(letters);
         var found = new List<ConsumeResult<byte[], byte[]>>();

@@ -4,8 +4,8 @@ using Confluent.Kafka;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// What an operator asks of dead letters. It travels as a record of the command topic, in the partition of the letters, with headers only: the owner acts on it in the order of the commands, in the
-/// transaction that takes its offset, so it takes effect once.
+/// What an operator asks of dead letters. It travels as a record of the command topic, in the partition of the letters, with headers only:
+/// the owner acts on it in the order of the commands, in the transaction that takes its offset, so it takes effect once.
 /// </summary>
 /// <param name="IsDiscard">Whether letters are to be discarded; else processed again.</param>
 /// <param name="Offset">This letter alone; null: all of the aggregate, in order.</param>
@@ -20,7 +20,9 @@ public sealed record DeadLetterRequest(bool IsDiscard, long? Offset, string By, 
     /// <summary>Whether a record of the command topic is such a request and no command.</summary>
     public static bool Is(Headers headers) => CloudEventHeaders.Find(headers, Header) is not null;
 
-    /// <summary>The record that asks, under the id <paramref name="id"/>; the answer goes to <paramref name="replyTo"/>, as that of a command does.</summary>
+    /// <summary>
+    /// The record that asks, under the id <paramref name="id"/>; the answer goes to <paramref name="replyTo"/>, as that of a command does.
+    /// </summary>
     public Message<byte[]?, byte[]?> ToMessage(AggregateId aggregateId, CommandId id, string replyTo)
     {
         var headers = new Headers
@@ -34,11 +36,15 @@ public sealed record DeadLetterRequest(bool IsDiscard, long? Offset, string By, 
             headers.Add(DeadLetterFormat.DeadLetterHeader, CloudEventHeaders.Encode(offset));
         if (Reason is not null)
             headers.Add(DeadLetterFormat.ReasonHeader, Encoding.UTF8.GetBytes(Reason));
-        return new Message<byte[]?, byte[]?> { Key = aggregateId.IsDefault ? null : Encoding.UTF8.GetBytes(aggregateId.Value), Headers = headers };
+        return new Message<byte[]?, byte[]?>
+        {
+            Key = aggregateId.IsDefault ? null : Encoding.UTF8.GetBytes(aggregateId.Value), Headers = headers,
+        };
     }
 
     /// <summary>Reads a request; false when it is not one that can be acted on, with the reason.</summary>
-    public static bool TryRead(Headers headers, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out DeadLetterRequest? request, out string error)
+    public static bool TryRead(Headers headers, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out DeadLetterRequest? request,
+        out string error)
     {
         request = null;
         string verb = Text(headers, Header) ?? "";
@@ -53,7 +59,8 @@ public sealed record DeadLetterRequest(bool IsDiscard, long? Offset, string By, 
         {
             if (!CloudEventHeaders.TryDecodeNumber(text, out long number) || number < 0)
             {
-                error = $"The header {DeadLetterFormat.DeadLetterHeader} is '{Encoding.UTF8.GetString(text)}'; it must be an offset of the dead-letters topic.";
+                error = $"The header {DeadLetterFormat.DeadLetterHeader} is '{Encoding.UTF8.GetString(text)}'; it must be an offset of "
+                    + $"the dead-letters topic.";
                 return false;
             }
 
@@ -72,5 +79,6 @@ public sealed record DeadLetterRequest(bool IsDiscard, long? Offset, string By, 
         return true;
     }
 
-    private static string? Text(Headers headers, string name) => CloudEventHeaders.Find(headers, name) is { } value ? Encoding.UTF8.GetString(value) : null;
+    private static string? Text(Headers headers, string name) =>
+        CloudEventHeaders.Find(headers, name) is { } value ? Encoding.UTF8.GetString(value) : null;
 }

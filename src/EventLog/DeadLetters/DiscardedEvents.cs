@@ -3,14 +3,17 @@ using Confluent.Kafka;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// The records of an events topic that an operator has discarded: those that are none of its events, and events that nobody can read. Every reader passes over them, also one whose code could read them: what an event did is the
-/// same for all, or nothing. The calls block. Thread-safe.
+/// The records of an events topic that an operator has discarded: those that are none of its events, and events that nobody can read. Every
+/// reader passes over them, also one whose code could read them: what an event did is the same for all, or nothing. The calls block.
+/// Thread-safe.
 /// </summary>
 public sealed class DiscardedEvents(KafkaConnection connection, TopicFamily topics)
 {
     private readonly DeadLetterReader _letters = new(connection, topics.DeadLetters);
 
-    /// <summary>Those of <paramref name="partition"/> with who has discarded them and why, by offset; all letters of the partition are read.</summary>
+    /// <summary>
+    /// Those of <paramref name="partition"/> with who has discarded them and why, by offset; all letters of the partition are read.
+    /// </summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     public IReadOnlyDictionary<long, DeadLetterResolution> Of(int partition, CancellationToken cancellationToken)
     {
@@ -23,7 +26,8 @@ public sealed class DiscardedEvents(KafkaConnection connection, TopicFamily topi
                     discarded[letter.OriginOffset] = resolution;
             }
         }
-        catch (KafkaException none) when (none.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition)
+        catch (KafkaException none) when (none.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic
+            or ErrorCode.Local_UnknownPartition)
         {
             // Events without a topic for dead letters: nothing of theirs was ever discarded.
         }

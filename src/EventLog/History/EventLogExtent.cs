@@ -1,7 +1,8 @@
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>Which log an events topic is, and how far it reaches.</summary>
-/// <param name="TopicId">Kafka's id of the topic (KIP-516), which another topic of the same name does not have; null where the cluster has none.</param>
+/// <param name="TopicId">Kafka's id of the topic (KIP-516), which another topic of the same name does not have; null where the cluster has
+/// none.</param>
 /// <param name="Partitions">The extent of each partition.</param>
 public sealed record EventLogExtent(string? TopicId, IReadOnlyDictionary<int, PartitionExtent> Partitions);
 

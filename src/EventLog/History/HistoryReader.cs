@@ -6,7 +6,9 @@ using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>Reads committed events from the log, up to its end at the time of the call. Each read has a consumer of its own. Thread-safe.</summary>
+/// <summary>
+/// Reads committed events from the log, up to its end at the time of the call. Each read has a consumer of its own. Thread-safe.
+/// </summary>
 public sealed class HistoryReader : IEventLogExtents
 {
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
@@ -23,14 +25,20 @@ public sealed class HistoryReader : IEventLogExtents
         _discarded = new DiscardedEvents(connection, topics);
     }
 
-    /// <summary>The end of every partition: the offset that the next record will have. Records of a transaction that is not committed yet, or whose commit was answered a moment ago, are before it.</summary>
+    /// <summary>
+    /// The end of every partition: the offset that the next record will have. Records of a transaction that is not committed yet, or whose
+    /// commit was answered a moment ago, are before it.
+    /// </summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public Task<IReadOnlyDictionary<int, long>> EndOffsetsAsync(CancellationToken cancellationToken = default) => Task.Run<IReadOnlyDictionary<int, long>>(
+    public Task<IReadOnlyDictionary<int, long>> EndOffsetsAsync(CancellationToken cancellationToken = default) =>
+        Task.Run<IReadOnlyDictionary<int, long>>(
         async () =>
         {
             using IAdminClient admin = BuildAdmin();
-            TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p => new TopicPartition(_topics.Events, p))];
-            return await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Latest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p =>
+                new TopicPartition(_topics.Events, p))];
+            return await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Latest(), MetadataTimeout,
+                cancellationToken).ConfigureAwait(false);
         },
         cancellationToken);
 
@@ -39,11 +47,15 @@ public sealed class HistoryReader : IEventLogExtents
         async () =>
         {
             using IAdminClient admin = BuildAdmin();
-            TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p => new TopicPartition(_topics.Events, p))];
+            TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p =>
+                new TopicPartition(_topics.Events, p))];
             // The start first: a log that is cut meanwhile must not seem to end before it begins.
-            IReadOnlyDictionary<int, long> starts = await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Earliest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
-            IReadOnlyDictionary<int, long> ends = await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Latest(), MetadataTimeout, cancellationToken).ConfigureAwait(false);
-            IReadOnlyDictionary<string, TopicId> ids = await TopicIds.OfAsync(admin, [_topics.Events], MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<int, long> starts = await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Earliest(),
+                MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<int, long> ends = await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Latest(), MetadataTimeout,
+                cancellationToken).ConfigureAwait(false);
+            IReadOnlyDictionary<string, TopicId> ids =
+                await TopicIds.OfAsync(admin, [_topics.Events], MetadataTimeout, cancellationToken).ConfigureAwait(false);
             return new EventLogExtent(
                 ids.TryGetValue(_topics.Events, out TopicId id) && !id.IsUnknown ? id.ToString() : null,
                 starts.Where(s => ends.ContainsKey(s.Key)).ToDictionary(s => s.Key, s => new PartitionExtent(s.Value, ends[s.Key])));
@@ -51,22 +63,27 @@ public sealed class HistoryReader : IEventLogExtents
         cancellationToken);
 
     /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
-    /// <exception cref="InvalidDataException">A record is not an event, or cannot be read. Records that were discarded are passed over.</exception>
+    /// <exception cref="InvalidDataException">A record is not an event, or cannot be read. Records that were discarded are passed
+    /// over.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public IAsyncEnumerable<RecordedEvent> ReadPartitionAsync(int partition, long fromOffset, CancellationToken cancellationToken = default) => ReadPartitionAsync(partition, fromOffset, null, cancellationToken);
+    public IAsyncEnumerable<RecordedEvent> ReadPartitionAsync(int partition, long fromOffset,
+        CancellationToken cancellationToken = default) => ReadPartitionAsync(partition, fromOffset, null, cancellationToken);
 
     /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="fromOffset">Where to begin.</param>
-    /// <param name="passedOver">Told of records that were discarded, and of those that cannot be read, which are passed over too; null: these are thrown.</param>
+    /// <param name="passedOver">Called with records that were discarded, and of those that cannot be read, which are passed over too; null:
+    /// these are thrown.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    /// <exception cref="InvalidDataException">A record is not an event, or cannot be read, and nobody is told of it.</exception>
+    /// <exception cref="InvalidDataException">A record is not an event, or cannot be read, and nobody learns of it.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public async IAsyncEnumerable<RecordedEvent> ReadPartitionAsync(int partition, long fromOffset, Action<PassedOverEvent>? passedOver, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<RecordedEvent> ReadPartitionAsync(int partition, long fromOffset, Action<PassedOverEvent>? passedOver,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         int partitions = (await EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Count;
         var codec = new EventCodec(_serde, partitions);
-        IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
+        IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken),
+            cancellationToken).ConfigureAwait(false);
         await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
         {
             if (Decode(record, codec, discarded, passedOver) is { } recorded)
@@ -77,18 +94,23 @@ public sealed class HistoryReader : IEventLogExtents
     /// <summary>The events of one aggregate, in the order of their versions.</summary>
     /// <exception cref="InvalidDataException">A record of the aggregate is not an event.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public IAsyncEnumerable<RecordedEvent> ReadAggregateAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) => ReadAggregateAsync(aggregateId, 0, cancellationToken);
+    public IAsyncEnumerable<RecordedEvent> ReadAggregateAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) =>
+        ReadAggregateAsync(aggregateId, 0, cancellationToken);
 
-    /// <summary>The events of one aggregate from <paramref name="fromOffset"/> of its partition on, in the order of their versions.</summary>
+    /// <summary>
+    /// The events of one aggregate from <paramref name="fromOffset"/> of its partition on, in the order of their versions.
+    /// </summary>
     /// <exception cref="InvalidDataException">A record of the aggregate is not an event.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    internal async IAsyncEnumerable<RecordedEvent> ReadAggregateAsync(AggregateId aggregateId, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
+    internal async IAsyncEnumerable<RecordedEvent> ReadAggregateAsync(
+        AggregateId aggregateId, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         byte[] key = Encoding.UTF8.GetBytes(aggregateId.Value);
         int partitions = (await EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Count;
         int partition = Murmur2.Partition(key, partitions);
         var codec = new EventCodec(_serde, partitions);
-        IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
+        IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken),
+            cancellationToken).ConfigureAwait(false);
         await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
         {
             if (IsKey(record, key) && Decode(record, codec, discarded, null) is { } recorded)
@@ -97,11 +119,13 @@ public sealed class HistoryReader : IEventLogExtents
     }
 
     // Null: it is passed over.
-    private static RecordedEvent? Decode(ConsumeResult<byte[], byte[]> record, EventCodec codec, IReadOnlyDictionary<long, DeadLetterResolution> discarded, Action<PassedOverEvent>? passedOver)
+    private static RecordedEvent? Decode(ConsumeResult<byte[], byte[]> record, EventCodec codec,
+        IReadOnlyDictionary<long, DeadLetterResolution> discarded, Action<PassedOverEvent>? passedOver)
     {
         if (discarded.Count > 0 && discarded.TryGetValue(record.Offset.Value, out DeadLetterResolution? resolution))
         {
-            passedOver?.Invoke(PassedOverEvent.From(codec, record, isDiscarded: true, $"It was discarded by {resolution.By}: {resolution.Reason}"));
+            passedOver?.Invoke(PassedOverEvent.From(codec, record, isDiscarded: true,
+                $"It was discarded by {resolution.By}: {resolution.Reason}"));
             return null;
         }
 
@@ -117,9 +141,11 @@ public sealed class HistoryReader : IEventLogExtents
     }
 
     private IAsyncEnumerable<ConsumeResult<byte[], byte[]>> Records(int partition, long fromOffset, CancellationToken cancellationToken) =>
-        PartitionLogReader.ReadAsync(_connection, $"{_topics.Application}-history", new TopicPartition(_topics.Events, partition), fromOffset, cancellationToken);
+        PartitionLogReader.ReadAsync(_connection, $"{_topics.Application}-history", new TopicPartition(_topics.Events, partition),
+            fromOffset, cancellationToken);
 
     private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
 
-    private IAdminClient BuildAdmin() => new AdminClientBuilder(_connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+    private IAdminClient BuildAdmin() => new AdminClientBuilder(_connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler(
+        (_, _) => { }).Build();
 }

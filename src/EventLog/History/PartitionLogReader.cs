@@ -7,17 +7,21 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// Reads partitions with a consumer of its own, read-committed and as a member of no group: to the end as it is at the start (<see cref="Read(TopicPartition, long, CancellationToken)"/>), or on and on (<see cref="Next"/>).
-/// The calls block: they belong to a thread that may, or to <see cref="ReadAsync"/>, which brings its own. Not thread-safe, but for <see cref="Add"/> and <see cref="Remove"/>.
+/// Reads partitions with a consumer of its own, read-committed and as a member of no group: to the end as it is at the start
+/// (<see cref="Read(TopicPartition, long, CancellationToken)"/>), or on and on (<see cref="Next"/>). The calls block: they belong to a
+/// thread that may, or to <see cref="ReadAsync"/>, which brings its own. Not thread-safe, but for <see cref="Add"/> and
+/// <see cref="Remove"/>.
 /// </summary>
 /// <remarks>
-/// Kafka answers a commit before its marker is in each partition, and until then a read-committed reader is given an end before the transaction: what was answered already would be missed. The end is the one of all records
-/// therefore, and what is open there is waited for.
+/// Kafka answers a commit before its marker is in each partition, and until then a read-committed reader is given an end before the
+/// transaction: what was answered already would be missed. The end is the one of all records therefore, and what is open there is waited
+/// for.
 /// </remarks>
 internal sealed class PartitionLogReader : IDisposable
 {
     private const int MaxWaitingRecords = 10_000;
-    private static readonly TimeSpan OpenPatience = TimeSpan.FromSeconds(15); // a transaction that is open for longer has lost its writer: nothing of it has been answered
+    // a transaction that is open for longer has lost its writer: nothing of it has been answered
+    private static readonly TimeSpan OpenPatience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly IConsumer<byte[], byte[]> _consumer;
@@ -53,7 +57,8 @@ internal sealed class PartitionLogReader : IDisposable
     /// <param name="isExact">Whether an offset that the partition does not have (any more) is an error; else what is there is read.</param>
     /// <param name="silence">What <see cref="Silence"/> is; null: the default.</param>
     /// <param name="patience">What <see cref="Patience"/> is; null: the default.</param>
-    public static PartitionLogReader ToEnd(KafkaConnection connection, string name, bool isExact = false, TimeSpan? silence = null, TimeSpan? patience = null)
+    public static PartitionLogReader ToEnd(KafkaConnection connection, string name, bool isExact = false, TimeSpan? silence = null,
+        TimeSpan? patience = null)
     {
         var reader = new PartitionLogReader(connection.BoundedReader(name), isExact, null);
         (reader.Silence, reader.Patience) = (silence ?? reader.Silence, patience ?? reader.Patience);
@@ -64,10 +69,12 @@ internal sealed class PartitionLogReader : IDisposable
     /// <param name="connection">The cluster.</param>
     /// <param name="name">What brokers know it as.</param>
     /// <param name="logger">Gets the client's log lines; null: nobody does.</param>
-    /// <param name="isExact">Whether an offset that the partition does not have (any more) is an error; else the first that it has is read.</param>
+    /// <param name="isExact">Whether an offset that the partition does not have (any more) is an error; else the first that it has is
+    /// read.</param>
     /// <param name="withEnds">Whether <see cref="Next"/> returns an end of the partition too, each time that it is reached.</param>
     /// <param name="withHeaders">Whether records have headers and timestamps.</param>
-    public static PartitionLogReader Tailing(KafkaConnection connection, string name, ILogger? logger = null, bool isExact = false, bool withEnds = false, bool withHeaders = true)
+    public static PartitionLogReader Tailing(KafkaConnection connection, string name, ILogger? logger = null, bool isExact = false,
+        bool withEnds = false, bool withHeaders = true)
     {
         ConsumerConfig config = connection.Consumer(name);
         config.EnablePartitionEof = withEnds;
@@ -78,7 +85,8 @@ internal sealed class PartitionLogReader : IDisposable
 
     /// <summary>The committed records of one partition, in order, by a reader of its own.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public static IEnumerable<ConsumeResult<byte[], byte[]>> Read(KafkaConnection connection, string name, TopicPartition source, long fromOffset, CancellationToken cancellationToken)
+    public static IEnumerable<ConsumeResult<byte[], byte[]>> Read(
+        KafkaConnection connection, string name, TopicPartition source, long fromOffset, CancellationToken cancellationToken)
     {
         using PartitionLogReader reader = ToEnd(connection, name);
         foreach (ConsumeResult<byte[], byte[]> record in reader.Read(source, fromOffset, cancellationToken))
@@ -88,12 +96,15 @@ internal sealed class PartitionLogReader : IDisposable
     /// <summary>The same, on a thread of its own, which is a bounded number of records ahead.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     public static async IAsyncEnumerable<ConsumeResult<byte[], byte[]>> ReadAsync(
-        KafkaConnection connection, string name, TopicPartition source, long fromOffset, [EnumeratorCancellation] CancellationToken cancellationToken)
+        KafkaConnection connection, string name, TopicPartition source, long fromOffset,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var records = Channel.CreateBounded<ConsumeResult<byte[], byte[]>>(new BoundedChannelOptions(MaxWaitingRecords) { SingleReader = true, SingleWriter = true });
+        var records = Channel.CreateBounded<ConsumeResult<byte[], byte[]>>(
+            new BoundedChannelOptions(MaxWaitingRecords) { SingleReader = true, SingleWriter = true });
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task reading = Task.Factory.StartNew(
-            () => Pump(Read(connection, name, source, fromOffset, stop.Token), records.Writer, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Pump(Read(connection, name, source, fromOffset, stop.Token), records.Writer, stop.Token), CancellationToken.None,
+            TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             await foreach (ConsumeResult<byte[], byte[]> record in records.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
@@ -107,15 +118,25 @@ internal sealed class PartitionLogReader : IDisposable
     }
 
     /// <summary>The first offset of <paramref name="partition"/> and its end, before what is not committed yet.</summary>
-    /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka said.</exception>
-    public WatermarkOffsets Bounds(TopicPartition partition, CancellationToken cancellationToken) => PartitionOffsets.Query(_consumer, partition, Patience, cancellationToken);
+    /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka
+    /// said.</exception>
+    public WatermarkOffsets Bounds(TopicPartition partition, CancellationToken cancellationToken) =>
+        PartitionOffsets.Query(_consumer, partition, Patience, cancellationToken);
 
-    /// <summary>The offset of the first record of <paramref name="partition"/> that is not older than <paramref name="time"/>; negative when there is none.</summary>
-    /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka said.</exception>
+    /// <summary>
+    /// The offset of the first record of <paramref name="partition"/> that is not older than <paramref name="time"/>; negative when there
+    /// is none.
+    /// </summary>
+    /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka
+    /// said.</exception>
     public long OffsetAt(TopicPartition partition, DateTimeOffset time, CancellationToken cancellationToken) =>
-        PartitionOffsets.At(_consumer, [new TopicPartitionTimestamp(partition, new Timestamp(time))], Patience, cancellationToken)[partition];
+        PartitionOffsets.At(_consumer, [new TopicPartitionTimestamp(partition, new Timestamp(time))], Patience,
+            cancellationToken)[partition];
 
-    /// <summary>The end of <paramref name="partition"/> once nothing is open there, as its only writer sees it after an abort: Kafka answers that before the markers are in the partitions, and they take offsets too.</summary>
+    /// <summary>
+    /// The end of <paramref name="partition"/> once nothing is open there, as its only writer sees it after an abort: Kafka answers that
+    /// before the markers are in the partitions, and they take offsets too.
+    /// </summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     public long SettledEnd(TopicPartition partition, CancellationToken cancellationToken)
     {
@@ -128,13 +149,18 @@ internal sealed class PartitionLogReader : IDisposable
         }
     }
 
-    /// <summary>The committed records of <paramref name="source"/> from <paramref name="fromOffset"/> on (0: from the first), in order, to its end at the time of the call.</summary>
+    /// <summary>
+    /// The committed records of <paramref name="source"/> from <paramref name="fromOffset"/> on (0: from the first), in order, to its end
+    /// at the time of the call.
+    /// </summary>
     /// <exception cref="ConsumeException">The reader is exact and the partition does not have the offset.</exception>
     /// <exception cref="KafkaException">The cluster does not answer; the error's reason names the partition.</exception>
     public IEnumerable<ConsumeResult<byte[], byte[]>> Read(TopicPartition source, long fromOffset, CancellationToken cancellationToken)
     {
         WatermarkOffsets committed = Bounds(source, cancellationToken);
-        long next = _isExact ? fromOffset : Math.Clamp(fromOffset, committed.Low.Value, Math.Max(committed.Low.Value, committed.High.Value));
+        long next = _isExact
+            ? fromOffset
+            : Math.Clamp(fromOffset, committed.Low.Value, Math.Max(committed.Low.Value, committed.High.Value));
         _consumer.Assign(new TopicPartitionOffset(source, next));
         long end = -1;
         bool isOpen = false;
@@ -154,7 +180,8 @@ internal sealed class PartitionLogReader : IDisposable
             }
 
             if (end < 0)
-                end = _consumer.GetWatermarkOffsets(source).High.Value; // of the answer that this record, or this end, came with, or of a later one
+                // of the answer that this record, or this end, came with, or of a later one
+                end = _consumer.GetWatermarkOffsets(source).High.Value;
             if (record.Offset.Value >= end)
                 yield break;
             if (record.IsPartitionEOF)
@@ -182,7 +209,8 @@ internal sealed class PartitionLogReader : IDisposable
     public void Remove(TopicPartition partition) => _consumer.IncrementalUnassign([partition]);
 
     /// <summary>The next record, or the end of a partition; waits until there is one.</summary>
-    /// <exception cref="ConsumeException">It cannot be read now. Where the error passes (<see cref="KafkaPatience.IsPassing"/>) the same reader goes on.</exception>
+    /// <exception cref="ConsumeException">It cannot be read now. Where the error passes (<see cref="KafkaPatience.IsPassing"/>) the same
+    /// reader goes on.</exception>
     public ConsumeResult<byte[], byte[]> Next(CancellationToken cancellationToken) => _consumer.Consume(cancellationToken);
 
     /// <summary>What <see cref="Next"/> returns, on and on; errors that pass are told to <paramref name="passing"/>.</summary>
@@ -211,9 +239,12 @@ internal sealed class PartitionLogReader : IDisposable
 
     private KafkaException Silent(TopicPartition source, long next) => new(new Error(
         ErrorCode.Local_TimedOut,
-        string.Create(CultureInfo.InvariantCulture, $"{source.Topic}, partition {source.Partition.Value}, cannot be read from offset {next} on: neither a record nor its end has come within {Silence.TotalSeconds:0.#} s.")));
+        string.Create(CultureInfo.InvariantCulture,
+            $"{source.Topic}, partition {source.Partition.Value}, cannot be read from offset {next} on: neither a record nor its end has "
+                + $"come within {Silence.TotalSeconds:0.#} s.")));
 
-    private static void Pump(IEnumerable<ConsumeResult<byte[], byte[]>> records, ChannelWriter<ConsumeResult<byte[], byte[]>> output, CancellationToken cancellationToken)
+    private static void Pump(IEnumerable<ConsumeResult<byte[], byte[]>> records, ChannelWriter<ConsumeResult<byte[], byte[]>> output,
+        CancellationToken cancellationToken)
     {
         try
         {

@@ -7,32 +7,41 @@ namespace KafkaEventSourcing.EventLog;
 #pragma warning disable RS0030 // the one place that asks again
 
 /// <summary>
-/// The offsets that partitions begin and end with, or had at a time. A broker that is named the leader of a partition and does not serve it yet, as after a topic is made or a leader has gone, is asked again with fresh
-/// metadata; librdkafka does not do it for these requests.
+/// The offsets that partitions begin and end with, or had at a time. A broker that is named the leader of a partition and does not serve it
+/// yet, as after a topic is made or a leader has gone, is asked again with fresh metadata; librdkafka does not do it for these requests.
 /// </summary>
 public static class PartitionOffsets
 {
-    /// <summary>The first offset and the end of <paramref name="partition"/>, as <paramref name="consumer"/> may see them; blocks.</summary>
+    /// <summary>
+    /// The first offset and the end of <paramref name="partition"/>, as <paramref name="consumer"/> may see them; blocks.
+    /// </summary>
     /// <param name="consumer">Who asks; its isolation level decides what the end is.</param>
     /// <param name="partition">The partition.</param>
     /// <param name="patience">How long to ask.</param>
     /// <param name="cancellationToken">Ends the asking between two attempts.</param>
-    /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka said.</exception>
-    public static WatermarkOffsets Query<TKey, TValue>(IConsumer<TKey, TValue> consumer, TopicPartition partition, TimeSpan patience, CancellationToken cancellationToken)
+    /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka
+    /// said.</exception>
+    public static WatermarkOffsets Query<TKey, TValue>(
+        IConsumer<TKey, TValue> consumer, TopicPartition partition, TimeSpan patience, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(consumer);
         ArgumentNullException.ThrowIfNull(partition);
-        return Ask(consumer.Handle, [partition], "The offsets", patience, attempt => consumer.QueryWatermarkOffsets(partition, attempt), cancellationToken);
+        return Ask(consumer.Handle, [partition], "The offsets", patience, attempt => consumer.QueryWatermarkOffsets(partition, attempt),
+            cancellationToken);
     }
 
-    /// <summary>In each partition the offset of the first record that is not older than its time; negative where there is none. Blocks.</summary>
+    /// <summary>
+    /// In each partition the offset of the first record that is not older than its time; negative where there is none. Blocks.
+    /// </summary>
     /// <param name="consumer">Who asks.</param>
     /// <param name="times">The partitions, at least one, all of one topic.</param>
     /// <param name="patience">How long to ask.</param>
     /// <param name="cancellationToken">Ends the asking between two attempts.</param>
-    /// <exception cref="KafkaException">There is no answer; the error's reason names the partitions, their leader, and what Kafka said.</exception>
+    /// <exception cref="KafkaException">There is no answer; the error's reason names the partitions, their leader, and what Kafka
+    /// said.</exception>
     public static IReadOnlyDictionary<TopicPartition, long> At<TKey, TValue>(
-        IConsumer<TKey, TValue> consumer, IReadOnlyList<TopicPartitionTimestamp> times, TimeSpan patience, CancellationToken cancellationToken)
+        IConsumer<TKey, TValue> consumer, IReadOnlyList<TopicPartitionTimestamp> times, TimeSpan patience,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(consumer);
         ArgumentNullException.ThrowIfNull(times);
@@ -45,14 +54,18 @@ public static class PartitionOffsets
             cancellationToken);
     }
 
-    /// <summary>The offset that <paramref name="which"/> means in each of <paramref name="partitions"/>, records that are not committed among them.</summary>
+    /// <summary>
+    /// The offset that <paramref name="which"/> means in each of <paramref name="partitions"/>, records that are not committed among them.
+    /// </summary>
     /// <param name="admin">Who asks.</param>
     /// <param name="partitions">The partitions, all of one topic.</param>
     /// <param name="which">The first offset, the end, or another.</param>
     /// <param name="patience">How long to ask.</param>
     /// <param name="cancellationToken">Ends the asking between two attempts.</param>
-    /// <exception cref="KafkaException">There is no answer; the error's reason names the partitions, their leader, and what Kafka said.</exception>
-    public static async Task<IReadOnlyDictionary<int, long>> ListAsync(IAdminClient admin, IReadOnlyList<TopicPartition> partitions, OffsetSpec which, TimeSpan patience, CancellationToken cancellationToken = default)
+    /// <exception cref="KafkaException">There is no answer; the error's reason names the partitions, their leader, and what Kafka
+    /// said.</exception>
+    public static async Task<IReadOnlyDictionary<int, long>> ListAsync(IAdminClient admin, IReadOnlyList<TopicPartition> partitions,
+        OffsetSpec which, TimeSpan patience, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(admin);
         ArgumentNullException.ThrowIfNull(partitions);
@@ -65,8 +78,12 @@ public static class PartitionOffsets
             {
                 ListOffsetsResult listed = await admin.ListOffsetsAsync(
                     partitions.Select(p => new TopicPartitionOffsetSpec { TopicPartition = p, OffsetSpec = which }),
-                    new ListOffsetsOptions { IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = left.Attempt }).ConfigureAwait(false);
-                return listed.ResultInfos.ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value, r => r.TopicPartitionOffsetError.Offset.Value);
+                    new ListOffsetsOptions
+                    {
+                        IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = left.Attempt,
+                    }).ConfigureAwait(false);
+                return listed.ResultInfos.ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value,
+                    r => r.TopicPartitionOffsetError.Offset.Value);
             }
             catch (KafkaException failed)
             {
@@ -86,7 +103,8 @@ public static class PartitionOffsets
         }
     }
 
-    private static T Ask<T>(Handle client, IReadOnlyList<TopicPartition> partitions, string what, TimeSpan patience, Func<TimeSpan, T> ask, CancellationToken cancellationToken)
+    private static T Ask<T>(Handle client, IReadOnlyList<TopicPartition> partitions, string what, TimeSpan patience, Func<TimeSpan, T> ask,
+        CancellationToken cancellationToken)
     {
         var left = new KafkaPatience(patience, TimeProvider.System);
         while (true)
@@ -108,7 +126,7 @@ public static class PartitionOffsets
         }
     }
 
-    // Asking for the topic is what makes the client's metadata fresh; what is told of the partition's leader is for people.
+    // Asking for the topic is what makes the client's metadata fresh; what is known of the partition's leader is for people.
     private static string LeaderOf(IAdminClient admin, TopicPartition partition, TimeSpan attempt)
     {
         try
@@ -129,11 +147,15 @@ public static class PartitionOffsets
         }
     }
 
-    private static KafkaException Unanswered(string what, IReadOnlyList<TopicPartition> partitions, string leader, Error error, TimeSpan patience, KafkaException failed)
+    private static KafkaException Unanswered(string what, IReadOnlyList<TopicPartition> partitions, string leader, Error error,
+        TimeSpan patience, KafkaException failed)
     {
         string all = string.Join(", ", partitions.Select(p => p.Partition.Value.ToString(CultureInfo.InvariantCulture)));
-        string time = KafkaPatience.IsPassing(error) ? string.Create(CultureInfo.InvariantCulture, $" within {patience.TotalSeconds:0.#} s") : "";
+        string time = KafkaPatience.IsPassing(error)
+            ? string.Create(CultureInfo.InvariantCulture, $" within {patience.TotalSeconds:0.#} s")
+            : "";
         return new KafkaException(
-            new Error(error.Code, $"{what} of {partitions[0].Topic}, partition {all}, cannot be read{time} ({leader}): {error.Reason}", error.IsFatal), failed);
+            new Error(error.Code, $"{what} of {partitions[0].Topic}, partition {all}, cannot be read{time} ({leader}): {error.Reason}",
+                error.IsFatal), failed);
     }
 }

@@ -4,7 +4,9 @@ using Confluent.Kafka;
 
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>Record headers as the CloudEvents 1.0 Kafka protocol binding has them in binary content mode, with this library's extensions.</summary>
+/// <summary>
+/// Record headers as the CloudEvents 1.0 Kafka protocol binding has them in binary content mode, with this library's extensions.
+/// </summary>
 public static class CloudEventHeaders
 {
     /// <summary>The id: of a command its command id, of an event its own.</summary>
@@ -49,7 +51,10 @@ public static class CloudEventHeaders
     /// <summary>Of a command that a process sent: who is told its outcome, <c>process/step/id</c>.</summary>
     public const string AnswerTo = "kes_answerto";
 
-    /// <summary>The last header of the last event that a batch of commands from the command topic led to: how far they are decided, <c>topic id@offset</c>.</summary>
+    /// <summary>
+    /// The last header of the last event that a batch of commands from the command topic led to: how far they are decided, <c>topic
+    /// id@offset</c>.
+    /// </summary>
     public const string Input = "kes_input";
 
     private const int WholeSecondsLength = 19;
@@ -62,14 +67,19 @@ public static class CloudEventHeaders
     /// <summary><c>1.0</c>, in UTF-8.</summary>
     public static byte[] SpecVersion10 { get; } = "1.0"u8.ToArray();
 
-    /// <summary>A time as a header's value: RFC 3339 in UTC, with as many digits of a second's fraction as it needs, up to microseconds.</summary>
+    /// <summary>
+    /// A time as a header's value: RFC 3339 in UTC, with as many digits of a second's fraction as it needs, up to microseconds.
+    /// </summary>
     public static byte[] Encode(DateTimeOffset time)
     {
         Span<byte> text = stackalloc byte[MaxTimeLength];
         return text[..Encode(time, text)].ToArray();
     }
 
-    /// <summary>Writes a time as <see cref="Encode(DateTimeOffset)"/> does and returns its length; <paramref name="text"/> has room for <see cref="MaxTimeLength"/> bytes.</summary>
+    /// <summary>
+    /// Writes a time as <see cref="Encode(DateTimeOffset)"/> does and returns its length; <paramref name="text"/> has room for
+    /// <see cref="MaxTimeLength"/> bytes.
+    /// </summary>
     public static int Encode(DateTimeOffset time, Span<byte> text)
     {
         DateTime utc = time.UtcDateTime;
@@ -106,20 +116,32 @@ public static class CloudEventHeaders
     }
 
     /// <summary>
-    /// Reads a time as RFC 3339 has it: date, <c>T</c>, time, and <c>Z</c> or an offset; false when it is none. Digits of a second's fraction beyond the seventh are cut off;
-    /// a leap second is the second after it.
+    /// Reads a time as RFC 3339 has it: date, <c>T</c>, time, and <c>Z</c> or an offset; false when it is none. Digits of a second's
+    /// fraction beyond the seventh are cut off; a leap second is the second after it.
     /// </summary>
     public static bool TryDecodeTime(ReadOnlySpan<byte> value, out DateTimeOffset time)
     {
         time = default;
-        if (value.Length <= WholeSecondsLength || value[4] != '-' || value[7] != '-' || (value[10] | Lower) != 't' || value[13] != ':' || value[16] != ':'
-            || !TryReadDigits(value[..4], out int year) || !TryReadDigits(value[5..7], out int month) || !TryReadDigits(value[8..10], out int day)
-            || !TryReadDigits(value[11..13], out int hour) || !TryReadDigits(value[14..16], out int minute) || !TryReadDigits(value[17..19], out int second)
-            || year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month) || hour > 23 || minute > 59 || second > 60
-            || !TryReadFraction(value[WholeSecondsLength..], out long fraction, out int length) || !TryReadOffset(value[(WholeSecondsLength + length)..], out int offsetMinutes))
+        if (value.Length <= WholeSecondsLength
+            || value[4] != '-'
+            || value[7] != '-'
+            || (value[10] | Lower) != 't'
+            || value[13] != ':'
+            || value[16] != ':'
+            || !TryReadDigits(value[..4], out int year)
+            || !TryReadDigits(value[5..7], out int month)
+            || !TryReadDigits(value[8..10], out int day)
+            || !TryReadDigits(value[11..13], out int hour)
+            || !TryReadDigits(value[14..16], out int minute)
+            || !TryReadDigits(value[17..19], out int second)
+            || year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month) || hour > 23 || minute > 59
+            || second > 60
+            || !TryReadFraction(value[WholeSecondsLength..], out long fraction, out int length)
+            || !TryReadOffset(value[(WholeSecondsLength + length)..], out int offsetMinutes))
             return false;
         bool isLeap = second == 60;
-        long ticks = new DateTime(year, month, day, hour, minute, isLeap ? 59 : second).Ticks + fraction - (offsetMinutes * TimeSpan.TicksPerMinute);
+        long ticks = new DateTime(year, month, day, hour, minute, isLeap ? 59 : second).Ticks + fraction
+            - (offsetMinutes * TimeSpan.TicksPerMinute);
         if (ticks < DateTime.MinValue.Ticks || ticks > DateTime.MaxValue.Ticks - TimeSpan.TicksPerSecond)
             return false;
         time = new DateTimeOffset(ticks, TimeSpan.Zero);
@@ -163,7 +185,8 @@ public static class CloudEventHeaders
         minutes = 0;
         if (text.Length == 1)
             return (text[0] | Lower) == 'z';
-        if (text.Length != 6 || text[0] is not ((byte)'+' or (byte)'-') || text[3] != ':' || !TryReadDigits(text[1..3], out int hours) || !TryReadDigits(text[4..], out int rest) || hours > 23 || rest > 59)
+        if (text.Length != 6 || text[0] is not ((byte)'+' or (byte)'-') || text[3] != ':' || !TryReadDigits(text[1..3], out int hours)
+            || !TryReadDigits(text[4..], out int rest) || hours > 23 || rest > 59)
             return false;
         minutes = ((hours * 60) + rest) * (text[0] == '-' ? -1 : 1);
         return true;

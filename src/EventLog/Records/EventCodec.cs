@@ -5,17 +5,21 @@ using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>Reads events as they stand in the log. Thread-safe.</summary>
+/// <summary>Reads events as they are in the log. Thread-safe.</summary>
 public sealed class EventCodec
 {
     private readonly AvroMessageSerde _serde;
     private readonly int? _partitions;
 
-    /// <summary>Decodes with <paramref name="serde"/>; with <paramref name="partitions"/>, the number of the topic's, a record on another partition than that of its key is no event of its partition.</summary>
+    /// <summary>
+    /// Decodes with <paramref name="serde"/>; with <paramref name="partitions"/>, the number of the topic's, a record on another partition
+    /// than that of its key is not an event of its partition.
+    /// </summary>
     public EventCodec(AvroMessageSerde serde, int? partitions = null) => (_serde, _partitions) = (serde, partitions);
 
     /// <summary>The event in <paramref name="record"/>.</summary>
-    /// <exception cref="InvalidDataException">It is not an event that this library wrote (<see cref="ForeignRecordException"/> within), or its value cannot be read; the message says where it stands and what is wrong.</exception>
+    /// <exception cref="InvalidDataException">It is not an event that this library wrote (<see cref="ForeignRecordException"/> within), or
+    /// its value cannot be read; the message says where it stands and what is wrong.</exception>
     /// <exception cref="HttpRequestException">The Schema Registry, which knows the schema of its value, cannot be reached.</exception>
     public RecordedEvent Decode(ConsumeResult<byte[], byte[]> record)
     {
@@ -39,12 +43,14 @@ public sealed class EventCodec
         }
         catch (UndecodableMessageException unreadable)
         {
-            throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be read: {unreadable.Message}", unreadable);
+            throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be "
+                + $"read: {unreadable.Message}", unreadable);
         }
     }
 
     /// <summary>What key and headers of <paramref name="record"/> say.</summary>
-    /// <exception cref="InvalidDataException">It is not an event that this library wrote, or not of this partition (<see cref="ForeignRecordException"/> within).</exception>
+    /// <exception cref="InvalidDataException">It is not an event that this library wrote, or not of this partition
+    /// (<see cref="ForeignRecordException"/> within).</exception>
     public EventHead ReadHead(ConsumeResult<byte[], byte[]> record)
     {
         ArgumentNullException.ThrowIfNull(record);
@@ -75,22 +81,29 @@ public sealed class EventCodec
             Need(made, CloudEventHeaders.Time);
             Need(causation, CloudEventHeaders.CausationId);
             if (!CloudEventHeaders.TryDecodeNumber(sequence, out long version) || version < 1)
-                throw new InvalidDataException($"The header {CloudEventHeaders.Sequence} is '{Encoding.UTF8.GetString(sequence)}', not a version.");
+                throw new InvalidDataException(
+                    $"The header {CloudEventHeaders.Sequence} is '{Encoding.UTF8.GetString(sequence)}', not a version.");
             if (!CloudEventHeaders.TryDecodeTime(made, out DateTimeOffset time))
                 throw new InvalidDataException($"The header {CloudEventHeaders.Time} is not a time.");
             CommandId command = CommandId.Parse(Encoding.UTF8.GetString(causation));
             byte[] key = record.Message.Key ?? throw new InvalidDataException("It has no key.");
             if (_partitions is { } partitions && Murmur2.Partition(key, partitions) is var right && right != record.Partition.Value)
-                throw new InvalidDataException($"It lies on partition {record.Partition.Value}, and of {partitions} partitions its key belongs to {right}.");
+                throw new InvalidDataException(
+                    $"It lies on partition {record.Partition.Value}, and of {partitions} partitions its key belongs to {right}.");
             if (!RecordIds.TryReadAggregate(key, out AggregateId aggregate, out string? error))
                 throw new InvalidDataException($"Its key must be the aggregate id: {error}");
             return new EventHead(
                 aggregate, version, time, command,
-                correlation is null ? null : correlation.AsSpan().SequenceEqual(causation) ? command.Value : Encoding.UTF8.GetString(correlation));
+                correlation is null
+                    ? null
+                    : correlation.AsSpan().SequenceEqual(causation)
+                    ? command.Value
+                    : Encoding.UTF8.GetString(correlation));
         }
         catch (Exception wrong) when (wrong is InvalidDataException or InvalidInputException)
         {
-            throw new InvalidDataException($"The record {record.Topic} {record.Partition.Value}@{record.Offset.Value} is not an event: {wrong.Message}", new ForeignRecordException(wrong.Message, wrong));
+            throw new InvalidDataException($"The record {record.Topic} {record.Partition.Value}@{record.Offset.Value} is not an "
+                + $"event: {wrong.Message}", new ForeignRecordException(wrong.Message, wrong));
         }
     }
 

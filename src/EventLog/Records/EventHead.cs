@@ -6,4 +6,5 @@ namespace KafkaEventSourcing.EventLog;
 /// <param name="Time">When its command was created, UTC.</param>
 /// <param name="CommandId">The command that caused it.</param>
 /// <param name="CorrelationId">What it is correlated with; null: its headers do not say.</param>
-public readonly record struct EventHead(AggregateId AggregateId, long Version, DateTimeOffset Time, CommandId CommandId, string? CorrelationId);
+public readonly record struct EventHead(AggregateId AggregateId, long Version, DateTimeOffset Time, CommandId CommandId,
+    string? CorrelationId);

@@ -1,6 +1,9 @@
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>The cause of an <see cref="InvalidDataException"/>: a record of an events topic that no writer of this library has written, as its key or its headers are not those of an event.</summary>
+/// <summary>
+/// The cause of an <see cref="InvalidDataException"/>: a record of an events topic that no writer of this library has written, as its key
+/// or its headers are not those of an event.
+/// </summary>
 public sealed class ForeignRecordException : Exception
 {
     /// <summary>With <paramref name="message"/>, which says what is wrong.</summary>
@@ -9,7 +12,7 @@ public sealed class ForeignRecordException : Exception
     {
     }
 
-    /// <summary>Whether <paramref name="failure"/> tells of such a record.</summary>
+    /// <summary>Whether <paramref name="failure"/> reports such a record.</summary>
     public static bool IsCauseOf(InvalidDataException failure)
     {
         ArgumentNullException.ThrowIfNull(failure);

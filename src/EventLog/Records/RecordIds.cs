@@ -4,7 +4,9 @@ using System.Text.Unicode;
 
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>Ids as keys and headers have them, in UTF-8. They are read strictly: other bytes must not become U+FFFD, as different ids would be one.</summary>
+/// <summary>
+/// Ids as keys and headers have them, in UTF-8. They are read strictly: other bytes must not become U+FFFD, as different ids would be one.
+/// </summary>
 internal static class RecordIds
 {
     /// <summary>The text that <paramref name="bytes"/> are; false: they are not UTF-8.</summary>
@@ -29,5 +31,6 @@ internal static class RecordIds
     public static AggregateId AggregateOf(byte[]? key) => TryReadAggregate(key, out AggregateId id, out _) ? id : default;
 
     /// <summary>The command that a header names; <c>default</c> when it names none.</summary>
-    public static CommandId CommandOf(byte[]? header) => header is not null && TryDecode(header, out string? text) && CommandId.TryParse(text, out CommandId id, out _) ? id : default;
+    public static CommandId CommandOf(byte[]? header) =>
+        header is not null && TryDecode(header, out string? text) && CommandId.TryParse(text, out CommandId id, out _) ? id : default;
 }

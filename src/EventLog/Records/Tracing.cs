@@ -5,7 +5,8 @@ using System.Text;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// Spans of this library, by OpenTelemetry's conventions for messaging: one source for all of its packages. Without a listener nothing is made, and contexts of others are handed on as they came.
+/// Spans of this library, by OpenTelemetry's conventions for messaging: one source for all of its packages. Without a listener nothing is
+/// made, and contexts of others are handed on as they came.
 /// </summary>
 public static class Tracing
 {
@@ -23,13 +24,19 @@ public static class Tracing
 
     /// <summary>The context in the headers <c>traceparent</c> and <c>tracestate</c>; default: there is none, or it is malformed.</summary>
     public static ActivityContext ContextOf(byte[]? traceParent, byte[]? traceState) =>
-        traceParent is null ? default : ContextOf(Encoding.UTF8.GetString(traceParent), traceState is null ? null : Encoding.UTF8.GetString(traceState));
+        traceParent is null
+            ? default
+            : ContextOf(Encoding.UTF8.GetString(traceParent), traceState is null ? null : Encoding.UTF8.GetString(traceState));
 
     /// <summary>The context of the texts of <c>traceparent</c> and <c>tracestate</c>; default: there is none, or it is malformed.</summary>
     public static ActivityContext ContextOf(string? traceParent, string? traceState) =>
-        traceParent is not null && ActivityContext.TryParse(traceParent, traceState, isRemote: true, out ActivityContext context) ? context : default;
+        traceParent is not null && ActivityContext.TryParse(traceParent, traceState, isRemote: true, out ActivityContext context)
+            ? context
+            : default;
 
-    /// <summary>The <c>tracestate</c> of <paramref name="command"/>: its own, or that of the current activity, whose context it has then.</summary>
+    /// <summary>
+    /// The <c>tracestate</c> of <paramref name="command"/>: its own, or that of the current activity, whose context it has then.
+    /// </summary>
     public static string? StateOf(CommandEnvelope command)
     {
         ArgumentNullException.ThrowIfNull(command);
@@ -44,11 +51,13 @@ public static class Tracing
     /// <param name="parent">Its parent; default: the current activity, or none.</param>
     /// <param name="links">The contexts of the messages; the first <see cref="MaxLinks"/> different ones are linked to.</param>
     /// <returns>Null: nobody listens, or it is not sampled.</returns>
-    public static Activity? Start(string operation, string type, ActivityKind kind, string subject, ActivityContext parent = default, IEnumerable<ActivityContext>? links = null)
+    public static Activity? Start(string operation, string type, ActivityKind kind, string subject, ActivityContext parent = default,
+        IEnumerable<ActivityContext>? links = null)
     {
         if (!IsOn)
             return null;
-        Activity? activity = Source.StartActivity($"{operation} {subject}", kind, parent, tags: null, links?.Where(l => l != default).Distinct().Take(MaxLinks).Select(l => new ActivityLink(l)));
+        Activity? activity = Source.StartActivity($"{operation} {subject}", kind, parent, tags: null,
+            links?.Where(l => l != default).Distinct().Take(MaxLinks).Select(l => new ActivityLink(l)));
         activity?.SetTag("messaging.system", "kafka");
         activity?.SetTag("messaging.operation.name", operation);
         activity?.SetTag("messaging.operation.type", type);

@@ -6,8 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// Reads the committed events of the partitions that a consumer group gives this node, and hands them over in order, partition by partition; those of
-/// several partitions at the same time. At an event that cannot be read, or that the handler does not take, its partition stands still and tries again: nothing is skipped, and the others go on.
+/// Reads the committed events of the partitions that a consumer group gives this node, and hands them over in order, partition by
+/// partition; those of several partitions at the same time. At an event that cannot be read, or that the handler does not take, its
+/// partition stands still and tries again: nothing is skipped, and the others go on.
 /// </summary>
 public sealed partial class EventSubscription
 {
@@ -25,14 +26,16 @@ public sealed partial class EventSubscription
 
     /// <summary>A subscription to the events of <paramref name="topics"/>.</summary>
     /// <exception cref="InvalidInputException">An option is out of range.</exception>
-    public EventSubscription(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, EventSubscriptionOptions options, TimeProvider timeProvider, ILoggerFactory loggerFactory)
+    public EventSubscription(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, EventSubscriptionOptions options,
+        TimeProvider timeProvider, ILoggerFactory loggerFactory)
     {
         ArgumentNullException.ThrowIfNull(loggerFactory);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         (_connection, _topics) = (connection, topics);
         Stops = new StalledPartitions(options.GroupId);
-        _context = new SubscriptionContext(serde, options, new DiscardedEvents(connection, topics), Stops, timeProvider, loggerFactory.CreateLogger<EventSubscription>(), null);
+        _context = new SubscriptionContext(serde, options, new DiscardedEvents(connection, topics), Stops, timeProvider,
+            loggerFactory.CreateLogger<EventSubscription>(), null);
     }
 
     /// <summary>The partitions that stand still.</summary>
@@ -40,14 +43,20 @@ public sealed partial class EventSubscription
 
     /// <summary>Reads until <paramref name="cancellationToken"/> is cancelled, then returns.</summary>
     /// <param name="startOf">Where to begin a partition; null: at its first event.</param>
-    /// <param name="handle">Takes the next batch of a partition; the one after it comes when the task is done. When it throws, it gets the same events again, by halves; after an
-    /// <see cref="EventsNeededAgainException"/> the partition is read anew from where <paramref name="startOf"/> says.</param>
+    /// <param name="handle">Takes the next batch of a partition; the one after it comes when the task is done. When it throws, it gets the
+    /// same events again, by halves; after an <see cref="EventsNeededAgainException"/> the partition is read anew from where
+    /// <paramref name="startOf"/> says.</param>
     /// <param name="cancellationToken">Ends the subscription.</param>
     /// <exception cref="KafkaException">The cluster refuses this client for good.</exception>
-    public Task RunAsync(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken = default) =>
-        Task.Factory.StartNew(() => Consume(startOf, handle, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+    public Task RunAsync(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle,
+        CancellationToken cancellationToken = default) =>
+        Task.Factory.StartNew(() => Consume(startOf, handle, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default).Unwrap();
 
-    /// <summary>Reads until <paramref name="cancellationToken"/> is cancelled, then returns; a partition is given up only when its handler has returned, or has not within <see cref="EventSubscriptionOptions.StopTimeout"/>.</summary>
+    /// <summary>
+    /// Reads until <paramref name="cancellationToken"/> is cancelled, then returns; a partition is given up only when its handler has
+    /// returned, or has not within <see cref="EventSubscriptionOptions.StopTimeout"/>.
+    /// </summary>
     /// <param name="positions">Where to begin, and who is told what is handled. A partition that it refuses to begin stands still.</param>
     /// <param name="handle">Takes the next batch of a partition, as above.</param>
     /// <param name="cancellationToken">Ends the subscription.</param>
@@ -59,7 +68,9 @@ public sealed partial class EventSubscription
         return RunAsync((_, _) => default, handle, cancellationToken);
     }
 
-    /// <summary>Reads <paramref name="partition"/> anew, from where <c>startOf</c> says, if this subscription has it. It returns at once.</summary>
+    /// <summary>
+    /// Reads <paramref name="partition"/> anew, from where <c>startOf</c> says, if this subscription has it. It returns at once.
+    /// </summary>
     public void Restart(int partition)
     {
         _restarts.Enqueue(partition);
@@ -67,7 +78,8 @@ public sealed partial class EventSubscription
             _wake?.Cancel();
     }
 
-    private async Task Consume(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle, CancellationToken cancellationToken)
+    private async Task Consume(Func<int, CancellationToken, ValueTask<long?>> startOf, Func<EventBatch, CancellationToken, Task> handle,
+        CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var pumps = new Dictionary<int, PartitionPump>();
@@ -92,12 +104,14 @@ public sealed partial class EventSubscription
                 if (error.IsFatal)
                     Stop(new KafkaException(error));
             })
-            .SetPartitionsAssignedHandler((member, partitions) => partitions.ConvertAll(p => new TopicPartitionOffset(p, Start(member, p.Partition.Value))))
+            .SetPartitionsAssignedHandler((member, partitions) =>
+                partitions.ConvertAll(p => new TopicPartitionOffset(p, Start(member, p.Partition.Value))))
             .SetPartitionsRevokedHandler((_, partitions) => DropAll(partitions))
             .SetPartitionsLostHandler((_, partitions) => DropAll(partitions))
             .Build();
 
-        // Runs inside Consume or Close, on this subscription's own thread, which may block. It must not throw: the group would wait for the assignment that this answers, and Close with it.
+        // Runs inside Consume or Close, on this subscription's own thread, which may block. It must not throw: the group would wait for the
+        // assignment that this answers, and Close with it.
         Offset Start(IConsumer<byte[], byte[]> member, int partition)
         {
             try
@@ -194,7 +208,9 @@ public sealed partial class EventSubscription
                     if (_context.Keeper is not null)
                     {
                         Drop(cut);
-                        Halt(cut, $"{_topics.Events}, partition {cut}, does not have the offset that the group {_context.Options.GroupId} is at any more: events were deleted, or the topic was made anew. " +
+                        Halt(cut,
+                            $"{_topics.Events}, partition {cut}, does not have the offset that the group {_context.Options.GroupId} is at "
+                                + $"any more: events were deleted, or the topic was made anew. " +
                             "A restart looks again, and says how to go on.");
                         consumer.Pause([gone.ConsumerRecord.TopicPartition]);
                         continue;
@@ -206,7 +222,8 @@ public sealed partial class EventSubscription
                 }
                 catch (ConsumeException passing) when (KafkaPatience.IsPassing(passing.Error))
                 {
-                    LogReadAgain(_context.Logger, _topics.Events, passing.Error.Reason); // a broker that has started does not know the topic yet, it was deleted, or this member was away for too long
+                    // a broker that has started does not know the topic yet, it was deleted, or this member was away for too long
+                    LogReadAgain(_context.Logger, _topics.Events, passing.Error.Reason);
                     continue;
                 }
 
@@ -219,7 +236,8 @@ public sealed partial class EventSubscription
 
                 if (!pumps.TryGetValue(partition, out PartitionPump? pump))
                 {
-                    pumps.Add(partition, pump = new PartitionPump(_context, consumer, record.TopicPartition, starts[partition], Partitions(consumer, stop.Token), handle, Restart, Stop, stop.Token));
+                    pumps.Add(partition, pump = new PartitionPump(_context, consumer, record.TopicPartition, starts[partition],
+                        Partitions(consumer, stop.Token), handle, Restart, Stop, stop.Token));
                     _context.Partitions = pumps.Count;
                 }
 
@@ -298,13 +316,16 @@ public sealed partial class EventSubscription
         return wake;
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Topic}, partition {Partition}, does not have the place that is to be read: it was cut, or made anew: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "{Topic}, partition {Partition}, does not have the place that is to be read: it was cut, or made anew: {Reason}")]
     private static partial void LogOutOfRange(ILogger logger, string topic, int partition, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: partition {Partition} is halted: {Reason}")]
     private static partial void LogHalted(ILogger logger, string group, int partition, string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: the handler of partition {Partition} goes on {Patience} after its cancellation. The partition is given up without it: its next owner may handle the same events at the same time")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "{Group}: the handler of partition {Partition} goes on {Patience} after its cancellation. The partition is given up "
+            + "without it: its next owner may handle the same events at the same time")]
     private static partial void LogAbandoned(ILogger logger, string group, int partition, TimeSpan patience);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic} cannot be read now; it is tried again: {Reason}")]

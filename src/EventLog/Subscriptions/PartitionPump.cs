@@ -6,8 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// Records of one partition on their way to its handler: bounded by bytes, decoded away from the consumer's thread. At a record that cannot be read, or that the handler does not take, the partition stands still: it is
-/// tried again after longer and longer waits, and nothing is skipped but what an operator has discarded.
+/// Records of one partition on their way to its handler: bounded by bytes, decoded away from the consumer's thread. At a record that cannot
+/// be read, or that the handler does not take, the partition stands still: it is tried again after longer and longer waits, and nothing is
+/// skipped but what an operator has discarded.
 /// </summary>
 internal sealed partial class PartitionPump : IDisposable
 {
@@ -20,7 +21,8 @@ internal sealed partial class PartitionPump : IDisposable
     private readonly EventCodec _codec;
     private readonly Func<EventBatch, CancellationToken, Task> _handle;
     private readonly Action<int> _restart;
-    private readonly Channel<ConsumeResult<byte[], byte[]>> _records = Channel.CreateUnbounded<ConsumeResult<byte[], byte[]>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly Channel<ConsumeResult<byte[], byte[]>> _records = Channel.CreateUnbounded<ConsumeResult<byte[], byte[]>>(
+        new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
     private readonly CancellationTokenSource _closing;
     private readonly Lock _pauseLock = new();
     private long _waitingBytes;
@@ -29,23 +31,28 @@ internal sealed partial class PartitionPump : IDisposable
     private bool _paused;
     private volatile bool _isAbandoned;
     private long _closedAt;
-    private IReadOnlyDictionary<long, DeadLetterResolution> _discarded = new Dictionary<long, DeadLetterResolution>(); // of the task that hands over
+    // of the task that hands over
+    private IReadOnlyDictionary<long, DeadLetterResolution> _discarded = new Dictionary<long, DeadLetterResolution>();
 
     public PartitionPump(
-        SubscriptionContext context, IConsumer<byte[], byte[]> consumer, TopicPartition partition, long start, int partitions, Func<EventBatch, CancellationToken, Task> handle, Action<int> restart,
+        SubscriptionContext context, IConsumer<byte[], byte[]> consumer, TopicPartition partition, long start, int partitions,
+        Func<EventBatch, CancellationToken, Task> handle, Action<int> restart,
         Action<Exception> fault, CancellationToken cancellationToken)
     {
-        (_context, _consumer, _partition, _handle, _restart, _codec) = (context, consumer, partition, handle, restart, new EventCodec(context.Serde, partitions));
+        (_context, _consumer, _partition, _handle, _restart, _codec) = (context, consumer, partition, handle, restart,
+            new EventCodec(context.Serde, partitions));
         _from = start;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        // A handler whose position is kept gives its partition up when it is asked to; the read models' are fenced by their checkpoints, and need not.
+        // A handler whose position is kept gives its partition up when it is asked to; the read models' are fenced by their checkpoints,
+        // and need not.
         CancellationToken handling = context.Keeper is not null ? _closing.Token : cancellationToken;
         Completion = Task.Run(() => HandOver(fault, handling), CancellationToken.None);
         SubscriptionTelemetry.Watch(context.Options.GroupId, partition.Partition.Value, this);
     }
 
     /// <summary>The age of the oldest event that the handler has not taken yet.</summary>
-    public TimeSpan Delay => Interlocked.Read(ref _oldest) is > 0 and var oldest && _context.Time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(oldest) is { Ticks: > 0 } age ? age : TimeSpan.Zero;
+    public TimeSpan Delay => Interlocked.Read(ref _oldest) is > 0 and var oldest
+        && _context.Time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(oldest) is { Ticks: > 0 } age ? age : TimeSpan.Zero;
 
     /// <summary>Ends when the pump is closed and its handler has returned; never faults, the fault is told.</summary>
     public Task Completion { get; }
@@ -77,18 +84,26 @@ internal sealed partial class PartitionPump : IDisposable
         _records.Writer.TryComplete();
     }
 
-    /// <summary>Waits until the handler has returned, at most for <paramref name="patience"/> after the pump was closed; blocks. False: it has not.</summary>
-    public bool HasEnded(TimeSpan patience) => patience - _context.Time.GetElapsedTime(_closedAt) is { Ticks: > 0 } left ? Completion.Wait(left) : Completion.IsCompleted;
+    /// <summary>
+    /// Waits until the handler has returned, at most for <paramref name="patience"/> after the pump was closed; blocks. False: it has not.
+    /// </summary>
+    public bool HasEnded(TimeSpan patience) => patience - _context.Time.GetElapsedTime(_closedAt) is { Ticks: > 0 } left
+        ? Completion.Wait(left)
+        : Completion.IsCompleted;
 
-    /// <summary>Nobody waits for the handler any more: the partition has another owner, and what this one does still counts for nothing.</summary>
+    /// <summary>
+    /// Nobody waits for the handler any more: the partition has another owner, and what this one does still counts for nothing.
+    /// </summary>
     public void Abandon() => _isAbandoned = true;
 
     /// <summary>Frees what is left once <see cref="Completion"/> has ended.</summary>
     public void Dispose() => _closing.Dispose();
 
-    private static long SizeOf(ConsumeResult<byte[], byte[]> record) => record.IsPartitionEOF ? 0 : 512 + (record.Message.Value?.Length ?? 0);
+    private static long SizeOf(ConsumeResult<byte[], byte[]> record) =>
+        record.IsPartitionEOF ? 0 : 512 + (record.Message.Value?.Length ?? 0);
 
-    private static TimeSpan DelayOf(int attempt) => TimeSpan.FromTicks(Math.Min(LongestRetryDelay.Ticks, FirstRetryDelay.Ticks << Math.Min(attempt, 10)));
+    private static TimeSpan DelayOf(int attempt) =>
+        TimeSpan.FromTicks(Math.Min(LongestRetryDelay.Ticks, FirstRetryDelay.Ticks << Math.Min(attempt, 10)));
 
     private async Task HandOver(Action<Exception> fault, CancellationToken cancellationToken)
     {
@@ -101,7 +116,9 @@ internal sealed partial class PartitionPump : IDisposable
                 var events = new List<RecordedEvent>();
                 long next = 0;
                 long bytes = 0;
-                while (events.Count < _context.Options.MaxBatchEvents && bytes < _context.Options.MaxBatchBytes && _records.Reader.TryRead(out ConsumeResult<byte[], byte[]>? record))
+                while (events.Count < _context.Options.MaxBatchEvents
+                    && bytes < _context.Options.MaxBatchBytes
+                    && _records.Reader.TryRead(out ConsumeResult<byte[], byte[]>? record))
                 {
                     if (record.IsPartitionEOF)
                     {
@@ -207,7 +224,8 @@ internal sealed partial class PartitionPump : IDisposable
         }
     }
 
-    // A handler that refuses a batch gets it by halves: so all events before the one that it does not take are handed over, and the partition stands still right there.
+    // A handler that refuses a batch gets it by halves: so all events before the one that it does not take are handed over, and the
+    // partition stands still right there.
     private async Task Deliver(IReadOnlyList<RecordedEvent> events, long next, CancellationToken cancellationToken)
     {
         for (int attempt = 0; ; attempt++)
@@ -231,7 +249,10 @@ internal sealed partial class PartitionPump : IDisposable
             catch (Exception refused) when (!cancellationToken.IsCancellationRequested)
             {
                 if (events.Count <= 1)
-                    Stand(events.Count == 0 ? refused.Message : $"The event {_partition.Topic} {_partition.Partition.Value}@{events[0].Offset} of {events[0].AggregateId} is not taken: {refused.Message}", refused);
+                    Stand(events.Count == 0
+                        ? refused.Message
+                        : $"The event {_partition.Topic} {_partition.Partition.Value}@{events[0].Offset} of {events[0].AggregateId} is "
+                            + $"not taken: {refused.Message}", refused);
             }
 
             if (events.Count > 1)
@@ -263,13 +284,15 @@ internal sealed partial class PartitionPump : IDisposable
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: partition {Partition} stands still at an event that it cannot pass; it tries again")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "{Group}: partition {Partition} stands still at an event that it cannot pass; it tries again")]
     private static partial void LogStands(ILogger logger, Exception failure, string group, int partition);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Group}: partition {Partition} is read again: {Reason}")]
     private static partial void LogReadAgain(ILogger logger, string group, int partition, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the event at {Offset}")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the event at {Offset}")]
     private static partial void LogRegistryAway(ILogger logger, Exception away, int partition, long offset);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Which records of partition {Partition} were discarded cannot be read now")]
@@ -277,7 +300,8 @@ internal sealed partial class PartitionPump : IDisposable
 }
 
 /// <summary>What the pumps of one subscription share.</summary>
-internal sealed record SubscriptionContext(AvroMessageSerde Serde, EventSubscriptionOptions Options, DiscardedEvents Discarded, StalledPartitions Stops, TimeProvider Time, ILogger Logger, IPositionKeeper? Keeper)
+internal sealed record SubscriptionContext(AvroMessageSerde Serde, EventSubscriptionOptions Options, DiscardedEvents Discarded,
+    StalledPartitions Stops, TimeProvider Time, ILogger Logger, IPositionKeeper? Keeper)
 {
     private const long MinShare = 256 * 1024;
 

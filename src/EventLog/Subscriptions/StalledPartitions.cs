@@ -4,7 +4,8 @@ using System.Diagnostics.Metrics;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// The partitions of a subscription that stand still at an event that its handler does not take, or that cannot be read, and why. They try it again and again; the other partitions go on. Thread-safe.
+/// The partitions of a subscription that stand still at an event that its handler does not take, or that cannot be read, and why. They try
+/// it again and again; the other partitions go on. Thread-safe.
 /// </summary>
 public sealed class StalledPartitions
 {
@@ -17,7 +18,9 @@ public sealed class StalledPartitions
     private TaskCompletionSource<string> _any = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     static StalledPartitions() => Meter.CreateObservableGauge(
-        "kes_subscription_stopped", () => Standing.Select(s => new Measurement<int>(s.Value, new("group", s.Key.Group), new("partition", s.Key.Partition))), "{partition}",
+        "kes_subscription_stopped", () =>
+            Standing.Select(s => new Measurement<int>(s.Value, new("group", s.Key.Group), new("partition", s.Key.Partition))),
+            "{partition}",
         "1: the partition stands still at an event that cannot be read or that its handler does not take.");
 
     internal StalledPartitions(string group) => _group = group;

@@ -10,8 +10,8 @@ internal static class BrokerConfigs
     private const int MaxAsked = 3;
 
     /// <summary>
-    /// The configs of one broker, by name. The question is for a broker itself, and one that metadata names may have died a moment ago: some are asked, each once. Empty: none has answered, or this client may not ask; what
-    /// is read here is never worth waiting for.
+    /// The configs of one broker, by name. The question is for a broker itself, and one that metadata names may have died a moment ago:
+    /// some are asked, each once. Empty: none has answered, or this client may not ask; what is read here is never worth waiting for.
     /// </summary>
     /// <param name="admin">Who asks.</param>
     /// <param name="cluster">The brokers.</param>
@@ -23,7 +23,8 @@ internal static class BrokerConfigs
             try
             {
                 List<DescribeConfigsResult> told = await admin.DescribeConfigsAsync(
-                    [new ConfigResource { Type = ResourceType.Broker, Name = broker.BrokerId.ToString(CultureInfo.InvariantCulture) }], new DescribeConfigsOptions { RequestTimeout = attempt }).ConfigureAwait(false);
+                    [new ConfigResource { Type = ResourceType.Broker, Name = broker.BrokerId.ToString(CultureInfo.InvariantCulture) }],
+                    new DescribeConfigsOptions { RequestTimeout = attempt }).ConfigureAwait(false);
                 return told[0].Entries.Values.Where(e => e.Value is not null).ToDictionary(e => e.Name, e => e.Value);
             }
             catch (KafkaException)

@@ -3,18 +3,24 @@ using System.Globalization;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// Values of topic configs by what they mean: brokers tell a value in their own words (<c>0.10</c> comes back as <c>0.1</c>, <c>compact, delete</c> as <c>compact,delete</c>), and a difference of words is none.
+/// Values of topic configs by what they mean: brokers tell a value in their own words (<c>0.10</c> comes back as <c>0.1</c>, <c>compact,
+/// delete</c> as <c>compact,delete</c>), and a difference of words is none.
 /// </summary>
 internal static class ConfigValues
 {
-    private static readonly HashSet<string> Lists = ["cleanup.policy", "leader.replication.throttled.replicas", "follower.replication.throttled.replicas"];
+    private static readonly HashSet<string> Lists = ["cleanup.policy", "leader.replication.throttled.replicas",
+        "follower.replication.throttled.replicas"];
 
     private static readonly HashSet<string> Booleans =
-        ["preallocate", "unclean.leader.election.enable", "remote.storage.enable", "remote.log.copy.disable", "remote.log.delete.on.disable", "message.downconversion.enable"];
+        ["preallocate", "unclean.leader.election.enable", "remote.storage.enable", "remote.log.copy.disable",
+            "remote.log.delete.on.disable", "message.downconversion.enable"];
 
     private static readonly HashSet<string> Texts = ["compression.type", "message.timestamp.type", "message.format.version"];
 
-    /// <summary>Whether <paramref name="one"/> and <paramref name="other"/> mean the same as the value of <paramref name="config"/>; null is no value.</summary>
+    /// <summary>
+    /// Whether <paramref name="one"/> and <paramref name="other"/> mean the same as the value of <paramref name="config"/>; null is not a
+    /// value.
+    /// </summary>
     public static bool AreSame(string config, string? one, string? other)
     {
         if (one is null || other is null)
@@ -25,13 +31,17 @@ internal static class ConfigValues
         if (Booleans.Contains(config))
             return string.Equals(first, second, StringComparison.OrdinalIgnoreCase);
         // All others that topics have are numbers; of one that is not known here, it is told by its value.
-        return !Texts.Contains(config) && TryNumber(first, out double a, out decimal? exactA) && TryNumber(second, out double b, out decimal? exactB)
+        return !Texts.Contains(config)
+            && TryNumber(first, out double a, out decimal? exactA)
+            && TryNumber(second, out double b, out decimal? exactB)
             ? (exactA, exactB) is ({ } x, { } y) ? x == y : a.Equals(b)
-            : string.Equals(first, second, StringComparison.Ordinal) || (IsBoolean(first) && IsBoolean(second) && string.Equals(first, second, StringComparison.OrdinalIgnoreCase));
+            : string.Equals(first, second, StringComparison.Ordinal)
+                || (IsBoolean(first) && IsBoolean(second) && string.Equals(first, second, StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>The items of a list.</summary>
-    public static IEnumerable<string> Items(string list) => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    public static IEnumerable<string> Items(string list) =>
+        list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     private static bool IsBoolean(string value) => bool.TryParse(value, out _);
 

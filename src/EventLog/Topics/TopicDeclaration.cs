@@ -9,7 +9,10 @@ public sealed class TopicDeclaration
     /// <summary>The topics, in the order of their declaration.</summary>
     public IReadOnlyList<TopicSpecification> Topics { get; }
 
-    /// <summary>The topics of one aggregate type with their customary configs; a process has timers besides, and each subscription has a topic. Three replicas and more that are asked for have two in sync before a record is acknowledged.</summary>
+    /// <summary>
+    /// The topics of one aggregate type with their customary configs; a process has timers besides, and each subscription has a topic.
+    /// Three replicas and more that are asked for have two in sync before a record is acknowledged.
+    /// </summary>
     public static TopicDeclaration For(TopicFamily family, int partitions, short replicationFactor, bool isProcess = false)
     {
         ArgumentNullException.ThrowIfNull(family);
@@ -18,7 +21,8 @@ public sealed class TopicDeclaration
             Name = name,
             Partitions = partitions,
             ReplicationFactor = replicationFactor,
-            Configs = TopicSpecification.WithInSync(configs.ToDictionary(c => c.Item1, c => c.Item2), TopicReplication.InSyncOf(replicationFactor)),
+            Configs = TopicSpecification.WithInSync(configs.ToDictionary(c => c.Item1, c => c.Item2),
+                TopicReplication.InSyncOf(replicationFactor)),
         };
         return new TopicDeclaration(
         [
@@ -27,7 +31,8 @@ public sealed class TopicDeclaration
             Topic(family.Snapshots, ("cleanup.policy", "compact")),
             Topic(family.Replies, ("retention.ms", "3600000")),
             Topic(family.Owners, ("cleanup.policy", "compact")),
-            Topic(family.DeadLetters, ("retention.ms", "-1"), ("max.message.bytes", "2097152")), // whatever fits the command topic, and our headers
+            // whatever fits the command topic, and our headers
+            Topic(family.DeadLetters, ("retention.ms", "-1"), ("max.message.bytes", "2097152")),
             .. isProcess ? (TopicSpecification[])[Topic(family.Timers, ("cleanup.policy", "compact"))] : [],
             .. family.Subscriptions.Select(s => Topic(family.Subscription(s), ("cleanup.policy", "compact"))),
         ]);

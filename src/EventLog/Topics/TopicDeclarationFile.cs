@@ -4,13 +4,16 @@ using YamlDotNet.RepresentationModel;
 
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>A declaration file: <c>topics</c>, a list whose items have <c>name</c>, <c>partitions</c>, <c>replicationFactor</c> and <c>configs</c>. A mistake is told with its line and column.</summary>
+/// <summary>
+/// A declaration file: <c>topics</c>, a list whose items have <c>name</c>, <c>partitions</c>, <c>replicationFactor</c> and <c>configs</c>.
+/// A mistake is told with its line and column.
+/// </summary>
 internal sealed class TopicDeclarationFile(string path)
 {
     private const string TopicsKey = "topics";
     private static readonly string[] TopicKeys = ["name", "partitions", "replicationFactor", "configs"];
 
-    /// <exception cref="InvalidInputException">The file is no declaration.</exception>
+    /// <exception cref="InvalidInputException">The file is not a declaration.</exception>
     public TopicSpecification[] Read()
     {
         var yaml = new YamlStream();
@@ -40,10 +43,14 @@ internal sealed class TopicDeclarationFile(string path)
             throw Wrong(node.Start, string.Create(CultureInfo.InvariantCulture, $"topic {index + 1} has no name."));
         int partitions = fields.TryGetValue("partitions", out YamlNode? counted) ? Number(counted, "partitions", name) : 0;
         if (partitions < 1)
-            throw Wrong(node.Start, string.Create(CultureInfo.InvariantCulture, $"the topic {name} has {partitions} partitions; at least 1 is needed."));
-        int replicas = fields.TryGetValue("replicationFactor", out YamlNode? factor) ? Number(factor, "replicationFactor", name) : TopicReplication.Unsaid;
+            throw Wrong(node.Start,
+                string.Create(CultureInfo.InvariantCulture, $"the topic {name} has {partitions} partitions; at least 1 is needed."));
+        int replicas = fields.TryGetValue("replicationFactor", out YamlNode? factor)
+            ? Number(factor, "replicationFactor", name)
+            : TopicReplication.Unsaid;
         if (replicas != TopicReplication.Unsaid && replicas is < 1 or > short.MaxValue)
-            throw Wrong(factor!.Start, string.Create(CultureInfo.InvariantCulture, $"the topic {name} has the replicationFactor {replicas}; it must be at least 1, or be left out."));
+            throw Wrong(factor!.Start, string.Create(CultureInfo.InvariantCulture,
+                $"the topic {name} has the replicationFactor {replicas}; it must be at least 1, or be left out."));
         return new TopicSpecification
         {
             Name = name,
@@ -53,9 +60,11 @@ internal sealed class TopicDeclarationFile(string path)
         };
     }
 
-    private Dictionary<string, string> Configs(YamlNode node, string topic) => Fields(node, $"the configs of the topic {topic}", null).ToDictionary(
+    private Dictionary<string, string> Configs(YamlNode node, string topic) => Fields(node, $"the configs of the topic {topic}", null)
+        .ToDictionary(
         config => config.Key,
-        config => Text(config.Value, config.Key) ?? throw Wrong(config.Value.Start, $"the config {config.Key} of the topic {topic} has no value."));
+        config => Text(config.Value, config.Key)
+            ?? throw Wrong(config.Value.Start, $"the config {config.Key} of the topic {topic} has no value."));
 
     // known: null where any name is right.
     private Dictionary<string, YamlNode> Fields(YamlNode node, string what, string[]? known)
@@ -87,7 +96,8 @@ internal sealed class TopicDeclarationFile(string path)
         : node is YamlScalarNode { Value: { } text } ? text
         : throw Wrong(node.Start, $"'{name}' must be one value, not a list or names with values.");
 
-    private static bool IsNothing(YamlNode node) => node is YamlScalarNode { Style: ScalarStyle.Plain, Value: null or "" or "~" or "null" or "Null" or "NULL" };
+    private static bool IsNothing(YamlNode node) =>
+        node is YamlScalarNode { Style: ScalarStyle.Plain, Value: null or "" or "~" or "null" or "Null" or "NULL" };
 
     private InvalidInputException Wrong(Mark place, string what, Exception? cause = null)
     {

@@ -32,10 +32,15 @@ public sealed record TopicFamily(string Application, string Aggregate)
     /// <summary>The names of the subscriptions to its events; each has a topic of its own. Default: none.</summary>
     public IReadOnlyList<string> Subscriptions { get; init; } = [];
 
-    /// <summary>What the subscription <paramref name="name"/> keeps of the events: its positions and its parked aggregates, in the partitions of the events; compacted.</summary>
+    /// <summary>
+    /// What the subscription <paramref name="name"/> keeps of the events: its positions and its parked aggregates, in the partitions of the
+    /// events; compacted.
+    /// </summary>
     public string Subscription(string name) => $"{Application}.{Aggregate}{SubscriptionInfix}{name}";
 
-    /// <summary>The topics in which a key lies on one partition number, so that they have one partition count; a process has timers besides.</summary>
+    /// <summary>
+    /// The topics in which a key lies on one partition number, so that they have one partition count; a process has timers besides.
+    /// </summary>
     internal IReadOnlyList<string> Keyed(bool isProcess) =>
         [Commands, Events, Snapshots, Owners, DeadLetters, .. isProcess ? (string[])[Timers] : [], .. Subscriptions.Select(Subscription)];
 

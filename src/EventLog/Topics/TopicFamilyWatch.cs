@@ -8,8 +8,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// Looks at the topics of one aggregate type: at start, and every minute as long as it lives. What is not as it must be is logged as an error when it is first seen, what is weaker as a warning; both are in
-/// <see cref="Status"/> and in the metric <c>kes_topic_findings</c>. Thread-safe.
+/// Looks at the topics of one aggregate type: at start, and every minute as long as it lives. What is not as it must be is logged as an
+/// error when it is first seen, what is weaker as a warning; both are in <see cref="Status"/> and in the metric <c>kes_topic_findings</c>.
+/// Thread-safe.
 /// </summary>
 public sealed partial class TopicFamilyWatch : IAsyncDisposable
 {
@@ -39,7 +40,8 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
         (_family, _isProcess, _logger) = (family, isProcess, logger);
         _admin = new ClusterAdmin(connection);
         _rules = new TopicRules(family, isProcess);
-        _timer = time.CreateTimer(static watch => _ = ((TopicFamilyWatch)watch!).LookAgain(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(static watch => _ = ((TopicFamilyWatch)watch!).LookAgain(), this, Timeout.InfiniteTimeSpan,
+            Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>What was seen last.</summary>
@@ -53,10 +55,12 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
     /// <param name="timeProvider">The clock of the watch.</param>
     /// <param name="logger">Where findings go.</param>
     /// <param name="cancellationToken">Ends the first look.</param>
-    /// <exception cref="InvalidInputException">A topic cannot be worked on, or loses data; the message names it, what is wrong, and what mends it.</exception>
+    /// <exception cref="InvalidInputException">A topic cannot be worked on, or loses data; the message names it, what is wrong, and what
+    /// mends it.</exception>
     /// <exception cref="TimeoutException">The cluster cannot be reached.</exception>
     public static async Task<TopicFamilyWatch> StartAsync(
-        KafkaConnection connection, TopicFamily family, bool isProcess, bool acceptsLoss, TimeProvider timeProvider, ILogger logger, CancellationToken cancellationToken = default)
+        KafkaConnection connection, TopicFamily family, bool isProcess, bool acceptsLoss, TimeProvider timeProvider, ILogger logger,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(family);
         ArgumentNullException.ThrowIfNull(timeProvider);
@@ -112,13 +116,17 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
     private static string Refusal(TopicStatus status)
     {
         string mend = status.IsUsable
-            ? "'kes topics plan' shows what differs from a declaration, and 'kes topics apply' sets it. To serve all the same, and lose data: --accept-data-loss."
+            ? "'kes topics plan' shows what differs from a declaration, and 'kes topics apply' sets it. To serve all the same, and lose "
+                + "data: --accept-data-loss."
             : "Keyed topics keep their partition count: make the wrong one anew with the right count, and copy what is in it.";
-        return string.Join(Environment.NewLine, ["The topics cannot be worked on as they are.", .. status.Findings.Where(f => f.Risk != TopicRisk.Weaker).Select(f => f.ToString()), mend]);
+        return string.Join(Environment.NewLine, ["The topics cannot be worked on as they are.",
+            .. status.Findings.Where(f => f.Risk != TopicRisk.Weaker).Select(f => f.ToString()), mend]);
     }
 
-    private static IEnumerable<Measurement<int>> Measure() => Watching.SelectMany(w => Enum.GetValues<TopicRisk>().Select(risk => new Measurement<int>(
-        w.Value.Status.Of(risk).Count(), new("application", w.Key.Application), new("aggregate", w.Key.Aggregate), new("risk", risk.ToString().ToLowerInvariant()))));
+    private static IEnumerable<Measurement<int>> Measure() =>
+        Watching.SelectMany(w => Enum.GetValues<TopicRisk>().Select(risk => new Measurement<int>(
+        w.Value.Status.Of(risk).Count(), new("application", w.Key.Application), new("aggregate", w.Key.Aggregate),
+        new("risk", risk.ToString().ToLowerInvariant()))));
 
     private async Task LookAgain()
     {
@@ -165,17 +173,22 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
         foreach (string name in _family.All(_isProcess))
         {
             // A broker that has just started, or has not heard of a new topic yet, denies what there is.
-            while ((cluster = await _admin.ReadMetadata(name, cancellationToken).ConfigureAwait(false)).Topics[0].Error is { IsError: true } error && left.Outlasts(error))
+            while ((cluster = await _admin.ReadMetadata(name, cancellationToken).ConfigureAwait(false)).Topics[0].Error
+                is { IsError: true } error && left.Outlasts(error))
                 await left.WaitAsync(cancellationToken).ConfigureAwait(false);
             found.Add(cluster.Topics[0]);
         }
 
-        Dictionary<string, IReadOnlyDictionary<string, string>> configs = await Configs([.. found.Where(t => !t.Error.IsError).Select(t => t.Topic)], cancellationToken).ConfigureAwait(false);
+        Dictionary<string, IReadOnlyDictionary<string, string>> configs = await Configs(
+            [.. found.Where(t => !t.Error.IsError).Select(t => t.Topic)], cancellationToken).ConfigureAwait(false);
         TopicState[] topics = [.. found.Select(t => t.Error.IsError
             ? new TopicState(t.Topic, 0, 0, new Dictionary<string, string>()) { Error = t.Error.Reason }
-            : new TopicState(t.Topic, t.Partitions.Count, t.Partitions.Min(p => p.Replicas.Length), configs.GetValueOrDefault(t.Topic) ?? new Dictionary<string, string>()))];
-        IReadOnlyDictionary<string, string> brokers = await _admin.Ask("tell its configs", (admin, attempt) => BrokerConfigs.Read(admin, cluster, attempt), cancellationToken).ConfigureAwait(false);
-        if (int.TryParse(brokers.GetValueOrDefault(TopicRules.OffsetsRetentionMinutes), NumberStyles.Integer, CultureInfo.InvariantCulture, out int minutes))
+            : new TopicState(t.Topic, t.Partitions.Count, t.Partitions.Min(p => p.Replicas.Length),
+                configs.GetValueOrDefault(t.Topic) ?? new Dictionary<string, string>()))];
+        IReadOnlyDictionary<string, string> brokers = await _admin.Ask("tell its configs",
+            (admin, attempt) => BrokerConfigs.Read(admin, cluster, attempt), cancellationToken).ConfigureAwait(false);
+        if (int.TryParse(brokers.GetValueOrDefault(TopicRules.OffsetsRetentionMinutes), NumberStyles.Integer, CultureInfo.InvariantCulture,
+            out int minutes))
             _offsetsRetention = TimeSpan.FromMinutes(minutes);
         return new TopicFamilyState(topics, cluster.Brokers.Count, _offsetsRetention);
     }
@@ -192,7 +205,8 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
                 try
                 {
                     List<DescribeConfigsResult> told = await admin.DescribeConfigsAsync(
-                        names.Select(n => new ConfigResource { Type = ResourceType.Topic, Name = n }), new DescribeConfigsOptions { RequestTimeout = attempt }).ConfigureAwait(false);
+                        names.Select(n => new ConfigResource { Type = ResourceType.Topic, Name = n }),
+                        new DescribeConfigsOptions { RequestTimeout = attempt }).ConfigureAwait(false);
                     return told.ToDictionary(t => t.ConfigResource.Name, t => Values(t.Entries));
                 }
                 catch (DescribeConfigsException failed)
@@ -208,7 +222,8 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
             },
             cancellationToken).ConfigureAwait(false);
 
-        static IReadOnlyDictionary<string, string> Values(Dictionary<string, ConfigEntryResult> entries) => entries.Values.Where(e => e.Value is not null).ToDictionary(e => e.Name, e => e.Value);
+        static IReadOnlyDictionary<string, string> Values(Dictionary<string, ConfigEntryResult> entries) =>
+            entries.Values.Where(e => e.Value is not null).ToDictionary(e => e.Name, e => e.Value);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A topic is not as it must be. {Finding}")]
@@ -220,6 +235,7 @@ public sealed partial class TopicFamilyWatch : IAsyncDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "{Topic}: {Setting} is not {Found} any more, or is no longer looked at")]
     private partial void LogMended(string topic, string setting, string found);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The topics of {Application}.{Aggregate} cannot be looked at now; it is tried again every minute")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The topics of {Application}.{Aggregate} cannot be looked at now; it is tried again every minute")]
     private partial void LogNotSeen(Exception away, string application, string aggregate);
 }

@@ -23,7 +23,8 @@ public enum TopicRisk
 public sealed record TopicFinding(string Topic, string Setting, string Found, string Wanted, TopicRisk Risk, string Consequence)
 {
     /// <summary>The finding as a sentence.</summary>
-    public override string ToString() => $"{Topic}: {Setting} is {Found}; it {(Risk == TopicRisk.Weaker ? "should" : "must")} be {Wanted}. {Consequence}";
+    public override string ToString() =>
+        $"{Topic}: {Setting} is {Found}; it {(Risk == TopicRisk.Weaker ? "should" : "must")} be {Wanted}. {Consequence}";
 }
 
 /// <summary>What was found of the topics of one aggregate type. Immutable.</summary>

@@ -5,8 +5,8 @@ using System.Text;
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// The id that Kafka gives a topic when it is created (KIP-516): a topic that is deleted and made again under its old name has another one, so a place in the log is known by topic id, partition and offset. <c>default</c> is
-/// unknown: brokers before 2.8 have no topic ids.
+/// The id that Kafka gives a topic when it is created (KIP-516): a topic that is deleted and made again under its old name has another one,
+/// so a place in the log is known by topic id, partition and offset. <c>default</c> is unknown: brokers before 2.8 have no topic ids.
 /// </summary>
 public readonly record struct TopicId
 {
@@ -28,7 +28,7 @@ public readonly record struct TopicId
         return new TopicId(new Guid(bytes, bigEndian: true));
     }
 
-    /// <summary>Reads what <see cref="ToString"/> wrote; empty text is the unknown id. False: it is no topic id.</summary>
+    /// <summary>Reads what <see cref="ToString"/> wrote; empty text is the unknown id. False: it is not a topic id.</summary>
     public static bool TryParse(ReadOnlySpan<byte> text, out TopicId id)
     {
         id = default;
@@ -41,7 +41,7 @@ public readonly record struct TopicId
         return true;
     }
 
-    /// <summary>Reads what <see cref="ToString"/> wrote; empty text is the unknown id. False: it is no topic id.</summary>
+    /// <summary>Reads what <see cref="ToString"/> wrote; empty text is the unknown id. False: it is not a topic id.</summary>
     public static bool TryParse(string text, out TopicId id)
     {
         ArgumentNullException.ThrowIfNull(text);

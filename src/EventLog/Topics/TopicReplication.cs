@@ -3,7 +3,9 @@ using Confluent.Kafka;
 
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>How many replicas a topic gets for which nothing is said: a log that is the truth must outlive a broker, and Kafka's own default is 1.</summary>
+/// <summary>
+/// How many replicas a topic gets for which nothing is said: a log that is the truth must outlive a broker, and Kafka's own default is 1.
+/// </summary>
 internal static class TopicReplication
 {
     /// <summary>The broker decides.</summary>
@@ -27,7 +29,10 @@ internal static class TopicReplication
         return (factor, defaults.InSync < WantedInSync ? InSyncOf(factor) : null);
     }
 
-    /// <summary>How many of so many replicas must have a record before it is acknowledged, so that one may fail and nothing is lost nor waits; null: as the broker says.</summary>
+    /// <summary>
+    /// How many of so many replicas must have a record before it is acknowledged, so that one may fail and nothing is lost nor waits; null:
+    /// as the broker says.
+    /// </summary>
     public static int? InSyncOf(short factor) => factor >= Wanted ? WantedInSync : null;
 
     /// <summary>What the brokers do by themselves. Where none tells it, they do as Kafka does.</summary>
@@ -38,8 +43,11 @@ internal static class TopicReplication
         IReadOnlyDictionary<string, string> configs = await BrokerConfigs.Read(admin, cluster, attempt).ConfigureAwait(false);
         return new ReplicationDefaults
         {
-            Factor = short.TryParse(configs.GetValueOrDefault(DefaultFactor), NumberStyles.Integer, CultureInfo.InvariantCulture, out short factor) ? factor : (short)1,
-            InSync = int.TryParse(configs.GetValueOrDefault(MinInSync), NumberStyles.Integer, CultureInfo.InvariantCulture, out int inSync) ? inSync : 1,
+            Factor = short.TryParse(configs.GetValueOrDefault(DefaultFactor), NumberStyles.Integer, CultureInfo.InvariantCulture,
+                out short factor) ? factor : (short)1,
+            InSync = int.TryParse(configs.GetValueOrDefault(MinInSync), NumberStyles.Integer, CultureInfo.InvariantCulture, out int inSync)
+                ? inSync
+                : 1,
         };
     }
 }

@@ -54,7 +54,8 @@ internal sealed class TopicRules
     {
         foreach (TopicState gone in state.Topics.Where(t => t.Partitions == 0))
             yield return new(gone.Name, Partitions, "0", "more", TopicRisk.Unusable, $"The cluster says: {gone.Error}");
-        TopicState[] keyed = [.. _family.Keyed(_isProcess).Select(name => state.Topics.FirstOrDefault(t => t.Name == name)).OfType<TopicState>().Where(t => t.Partitions > 0)];
+        TopicState[] keyed = [.. _family.Keyed(_isProcess).Select(name => state.Topics.FirstOrDefault(t => t.Name == name))
+            .OfType<TopicState>().Where(t => t.Partitions > 0)];
         if (keyed.Length == 0)
             yield break;
         int count = started ?? keyed[0].Partitions;
@@ -62,9 +63,12 @@ internal sealed class TopicRules
         {
             yield return started is { } was
                 ? new(other.Name, Partitions, Text(other.Partitions), Text(was), TopicRisk.Unusable, other.Partitions > was
-                    ? $"It has got more since this node started: keys have moved, and nobody reads the partitions {was} to {other.Partitions - 1}. Make a topic with {was} partitions, and copy what is in it."
+                    ? $"It has got more since this node started: keys have moved, and nobody reads the partitions {was} "
+                        + $"to {other.Partitions - 1}. Make a topic with {was} partitions, and copy what is in it."
                     : "It has been made again with fewer since this node started.")
-                : new(other.Name, Partitions, Text(other.Partitions), $"{count}, as of {keyed[0].Name}", TopicRisk.Unusable, "A key lies on one partition number in all topics of its family; with other counts commands, events and state of a key part.");
+                : new(other.Name, Partitions, Text(other.Partitions), $"{count}, as of {keyed[0].Name}", TopicRisk.Unusable,
+                    "A key lies on one partition number in all topics of its family; with other counts commands, events and state of a "
+                        + "key part.");
         }
     }
 
@@ -77,7 +81,8 @@ internal sealed class TopicRules
         if (policies.Contains(Compact) && !shouldCompact)
             yield return new(topic.Name, CleanupPolicy, policy, Delete, TopicRisk.LosesData, "Of each key the last record alone is kept.");
         if (!policies.Contains(Compact) && shouldCompact)
-            yield return new(topic.Name, CleanupPolicy, policy.Length == 0 ? "empty" : policy, Compact, TopicRisk.Weaker, "It grows without end.");
+            yield return new(topic.Name, CleanupPolicy, policy.Length == 0 ? "empty" : policy, Compact, TopicRisk.Weaker,
+                "It grows without end.");
         if (!policies.Contains(Delete))
             yield break;
         long wanted = shouldCompact ? Unlimited : Number(_declared[topic.Name].Configs, RetentionMs) ?? Unlimited;
@@ -85,49 +90,67 @@ internal sealed class TopicRules
         if (Number(topic.Configs, RetentionMs) is { } ms && ms != Unlimited && (wanted == Unlimited || ms < wanted))
         {
             yield return shouldCompact
-                ? new(topic.Name, CleanupPolicy, policy, Compact, risk, $"With {RetentionMs}={ms} what is older than {Duration(ms)} is deleted.")
-                : new(topic.Name, RetentionMs, Text(ms), wanted == Unlimited ? "-1" : $"at least {wanted}", risk, $"What is older than {Duration(ms)} is deleted{(risk == TopicRisk.Weaker ? ", whether somebody has read it or not" : "")}.");
+                ? new(topic.Name, CleanupPolicy, policy, Compact, risk,
+                    $"With {RetentionMs}={ms} what is older than {Duration(ms)} is deleted.")
+                : new(topic.Name, RetentionMs, Text(ms), wanted == Unlimited ? "-1" : $"at least {wanted}", risk,
+                    $"What is older than {Duration(ms)} is "
+                        + $"deleted{(risk == TopicRisk.Weaker ? ", whether somebody has read it or not" : "")}.");
         }
 
         if (Number(topic.Configs, RetentionBytes) is { } bytes && bytes != Unlimited)
-            yield return new(topic.Name, RetentionBytes, Text(bytes), "-1", risk, "The oldest records of a partition are deleted when it has more.");
+            yield return new(topic.Name, RetentionBytes, Text(bytes), "-1", risk,
+                "The oldest records of a partition are deleted when it has more.");
     }
 
     private IEnumerable<TopicFinding> Sizes(TopicState topic)
     {
         long wanted = Number(_declared[topic.Name].Configs, MaxMessageBytes) ?? LargestBatch;
         if (Number(topic.Configs, MaxMessageBytes) is { } bytes && bytes < wanted)
-            yield return new(topic.Name, MaxMessageBytes, Text(bytes), $"at least {wanted}", TopicRisk.LosesData, "What the engine writes may be larger, and would be refused.");
+            yield return new(topic.Name, MaxMessageBytes, Text(bytes), $"at least {wanted}", TopicRisk.LosesData,
+                "What the engine writes may be larger, and would be refused.");
     }
 
     private static IEnumerable<TopicFinding> Durability(TopicState topic, int brokers)
     {
         if (topic.Replicas == 1 && brokers > 1)
-            yield return new(topic.Name, Replicas, "1", "3", TopicRisk.Weaker, $"The cluster has {brokers} brokers; with the one that has it a partition is gone. kafka-reassign-partitions gives it more.");
+            yield return new(topic.Name, Replicas, "1", "3", TopicRisk.Weaker,
+                $"The cluster has {brokers} brokers; with the one that has it a partition is gone. kafka-reassign-partitions gives it "
+                    + $"more.");
         if (Number(topic.Configs, TopicReplication.MinInSync) is not { } inSync)
             yield break;
         if (topic.Replicas > 1 && inSync < 2)
-            yield return new(topic.Name, TopicReplication.MinInSync, Text(inSync), "2", TopicRisk.Weaker, $"What one of its {topic.Replicas} replicas has alone is acknowledged, and gone with it.");
+            yield return new(topic.Name, TopicReplication.MinInSync, Text(inSync), "2", TopicRisk.Weaker,
+                $"What one of its {topic.Replicas} replicas has alone is acknowledged, and gone with it.");
         if (inSync > topic.Replicas)
-            yield return new(topic.Name, TopicReplication.MinInSync, Text(inSync), $"at most {topic.Replicas}", TopicRisk.Weaker, $"It has {topic.Replicas} replicas: a cluster that counts them refuses each write.");
-        if (topic.Replicas > 1 && topic.Configs.TryGetValue(UncleanElection, out string? unclean) && ConfigValues.AreSame(UncleanElection, unclean, "true"))
-            yield return new(topic.Name, UncleanElection, unclean, "false", TopicRisk.Weaker, "A replica that is behind may become the leader, and what it does not have is gone.");
+            yield return new(topic.Name, TopicReplication.MinInSync, Text(inSync), $"at most {topic.Replicas}", TopicRisk.Weaker,
+                $"It has {topic.Replicas} replicas: a cluster that counts them refuses each write.");
+        if (topic.Replicas > 1
+            && topic.Configs.TryGetValue(UncleanElection, out string? unclean)
+            && ConfigValues.AreSame(UncleanElection, unclean, "true"))
+            yield return new(topic.Name, UncleanElection, unclean, "false", TopicRisk.Weaker,
+                "A replica that is behind may become the leader, and what it does not have is gone.");
     }
 
     // A command that was decided is known by the group's offset; one that is kept longer than the offset may be read again.
     private IEnumerable<TopicFinding> Offsets(TopicFamilyState state)
     {
-        if (state.OffsetsRetention is not { } kept || state.Topics.FirstOrDefault(t => t.Name == _family.Commands) is not { } commands || Number(commands.Configs, RetentionMs) is not { } ms)
+        if (state.OffsetsRetention is not { } kept
+            || state.Topics.FirstOrDefault(t => t.Name == _family.Commands) is not { } commands
+            || Number(commands.Configs, RetentionMs) is not { } ms)
             yield break;
         if (ms == Unlimited || TimeSpan.FromMilliseconds(Math.Min(ms, TimeSpan.MaxValue.TotalMilliseconds / 2)) > kept)
         {
-            yield return new(_family.Commands, OffsetsRetentionMinutes, Text((long)kept.TotalMinutes), "at least as long as the commands are kept", TopicRisk.Weaker,
-                $"Commands are kept for {(ms == Unlimited ? "ever" : Duration(ms))}, and how far they were read is forgotten {Duration((long)kept.TotalMilliseconds)} after the last node has left.");
+            yield return new(_family.Commands, OffsetsRetentionMinutes, Text((long)kept.TotalMinutes),
+                "at least as long as the commands are kept", TopicRisk.Weaker,
+                $"Commands are kept for {(ms == Unlimited ? "ever" : Duration(ms))}, and how far they were read is "
+                    + $"forgotten {Duration((long)kept.TotalMilliseconds)} after the last node has left.");
         }
     }
 
     private static long? Number(IReadOnlyDictionary<string, string> configs, string name) =>
-        configs.TryGetValue(name, out string? text) && long.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out long number) ? number : null;
+        configs.TryGetValue(name, out string? text)
+            && long.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
+                CultureInfo.InvariantCulture, out long number) ? number : null;
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -11,7 +11,10 @@ public sealed record TopicSpecification
     /// <summary>How many partitions; of a keyed topic for ever.</summary>
     public required int Partitions { get; init; }
 
-    /// <summary>How many replicas; -1, the default: 3, or as many as there are brokers, and the broker's own default where it is larger or where there is one broker.</summary>
+    /// <summary>
+    /// How many replicas; -1, the default: 3, or as many as there are brokers, and the broker's own default where it is larger or where
+    /// there is one broker.
+    /// </summary>
     public short ReplicationFactor { get; init; } = -1;
 
     /// <summary>Topic configs, by Kafka's names.</summary>
@@ -26,7 +29,8 @@ public sealed record TopicSpecification
         return this with { ReplicationFactor = factor, Configs = WithInSync(Configs, inSync) };
     }
 
-    internal static IReadOnlyDictionary<string, string> WithInSync(IReadOnlyDictionary<string, string> configs, int? inSync) => inSync is not { } number || configs.ContainsKey(TopicReplication.MinInSync)
+    internal static IReadOnlyDictionary<string, string> WithInSync(IReadOnlyDictionary<string, string> configs, int? inSync) =>
+        inSync is not { } number || configs.ContainsKey(TopicReplication.MinInSync)
         ? configs
         : configs.Append(new(TopicReplication.MinInSync, number.ToString(CultureInfo.InvariantCulture))).ToDictionary();
 }

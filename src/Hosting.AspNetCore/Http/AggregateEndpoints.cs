@@ -8,11 +8,15 @@ namespace KafkaEventSourcing.Hosting.Http;
 internal static class AggregateEndpoints
 {
     public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples) =>
-        routes.MapGet($"/{aggregate.Name}/{{id}}", (string id, string? consistency, string? token, HttpContext context) => Read(context, lifecycle.PartOf(aggregate), id, consistency, token))
+        routes.MapGet($"/{aggregate.Name}/{{id}}", (string id, string? consistency, string? token, HttpContext context) =>
+            Read(context, lifecycle.PartOf(aggregate), id, consistency, token))
             .WithName($"{aggregate.Name}-read")
             .WithTags(aggregate.Name)
             .WithSummary("Read the state now")
-            .WithDescription("A strong read, the default, includes every event that was committed before it. consistency=eventual: a state that may be a moment old, without asking Kafka whether this node still owns the aggregate. token: a state that includes that write, from a warm copy of this node if it has come as far, else from the owner; it costs no transaction either.")
+            .WithDescription("A strong read, the default, includes every event that was committed before it. consistency=eventual: a "
+                + "state that may be a moment old, without asking Kafka whether this node still owns the aggregate. token: a state that "
+                + "includes that write, from a warm copy of this node if it has come as far, else from the owner; it costs no transaction "
+                + "either.")
             .Produces<AggregateAnswer>()
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -30,7 +34,7 @@ internal static class AggregateEndpoints
     private static async Task<IResult> Read(HttpContext context, AggregateNode aggregate, string id, string? consistency, string? token)
     {
         if (context.Request.Query.Keys.FirstOrDefault(k => k is not ("consistency" or "token")) is { } unknown)
-            throw new InvalidInputException(unknown, $"'{unknown}' is no parameter of a read; it takes consistency or token.");
+            throw new InvalidInputException(unknown, $"'{unknown}' is not a parameter of a read; it takes consistency or token.");
         if (token is not null && consistency is not null)
             throw new InvalidInputException("token", "token and consistency are given: a read takes one of them.");
         AggregateId aggregateId = CommandEndpoints.Of("id", () => AggregateId.Parse(id));
@@ -41,7 +45,8 @@ internal static class AggregateEndpoints
         if (view is null)
             return Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no {aggregate.Definition.Name} '{id}'.");
         context.Response.Headers[ReadModelEndpoints.TokenHeader] = view.Token.ToString();
-        return Results.Json(new AggregateAnswer(view.AggregateId.Value, view.Version, view.Token.ToString(), view.State), JsonFormat.Options);
+        return Results.Json(new AggregateAnswer(view.AggregateId.Value, view.Version, view.Token.ToString(), view.State),
+            JsonFormat.Options);
     }
 
     private static ReadConsistency ConsistencyOf(string? text) => text switch

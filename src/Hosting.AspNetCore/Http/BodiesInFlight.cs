@@ -4,8 +4,9 @@ using Microsoft.AspNetCore.Http;
 namespace KafkaEventSourcing.Hosting.Http;
 
 /// <summary>
-/// Bounds the bytes of the bodies of all requests that are being answered: a body is in memory several times until its command is committed. A request that announces its length is refused before anything of it is read, one
-/// that does not as soon as it is too much. Thread-safe.
+/// Bounds the bytes of the bodies of all requests that are being answered: a body is in memory several times until its command is
+/// committed. A request that announces its length is refused before anything of it is read, one that does not as soon as it is too much.
+/// Thread-safe.
 /// </summary>
 internal sealed class BodiesInFlight(long maxBytes)
 {
@@ -71,7 +72,8 @@ internal sealed class BodiesInFlight(long maxBytes)
             if (before > 0 && before + more > all.MaxBytes)
             {
                 Interlocked.Add(ref all._bytes, -more);
-                throw new OverloadedException(string.Create(CultureInfo.InvariantCulture, $"Requests with {before:N0} bytes are being answered, and {all.MaxBytes:N0} may be; try again in a while."));
+                throw new OverloadedException(string.Create(CultureInfo.InvariantCulture,
+                    $"Requests with {before:N0} bytes are being answered, and {all.MaxBytes:N0} may be; try again in a while."));
             }
 
             Taken = bytes;
@@ -84,7 +86,8 @@ internal sealed class BodiesInFlight(long maxBytes)
             return read;
         }
 
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
         public override int Read(byte[] buffer, int offset, int count)
         {

@@ -4,7 +4,9 @@ using MongoDB.Bson;
 
 namespace KafkaEventSourcing.Hosting.Http;
 
-/// <summary>The types of a read model's fields: how a filter of a URL is compared with them, and what the OpenAPI document says of them.</summary>
+/// <summary>
+/// The types of a read model's fields: how a filter of a URL is compared with them, and what the OpenAPI document says of them.
+/// </summary>
 internal sealed class DocumentShape(BsonDocument sample)
 {
     private static readonly string[] Times = ["yyyy-MM-dd", "yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
@@ -29,12 +31,21 @@ internal sealed class DocumentShape(BsonDocument sample)
     {
         return TypeOf(field) switch
         {
-            BsonType.Int32 or BsonType.Int64 => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? number : throw Not("a whole number"),
-            BsonType.Double => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : throw Not("a number"),
-            BsonType.Decimal128 => decimal.TryParse(text, NumberStyles.Number, CultureInfo.InvariantCulture, out decimal number) ? number : throw Not("a number"),
+            BsonType.Int32 or BsonType.Int64 =>
+                long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
+                    ? number
+                    : throw Not("a whole number"),
+            BsonType.Double =>
+                double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : throw Not("a number"),
+            BsonType.Decimal128 => decimal.TryParse(text, NumberStyles.Number, CultureInfo.InvariantCulture, out decimal number)
+                ? number
+                : throw Not("a number"),
             BsonType.Boolean => bool.TryParse(text, out bool flag) ? flag : throw Not("true or false"),
-            BsonType.Binary => Guid.TryParse(text, out Guid id) ? new BsonBinaryData(id, GuidRepresentation.Standard) : throw Not("a UUID such as 019c0000-0000-7000-8000-000000000001"),
-            BsonType.DateTime => DateTime.TryParseExact(text, Times, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTime time)
+            BsonType.Binary => Guid.TryParse(text, out Guid id)
+                ? new BsonBinaryData(id, GuidRepresentation.Standard)
+                : throw Not("a UUID such as 019c0000-0000-7000-8000-000000000001"),
+            BsonType.DateTime => DateTime.TryParseExact(text, Times, CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTime time)
                 ? time
                 : throw Not("a day such as 2026-01-31, or a time such as 2026-01-31T12:00:00Z"),
             _ => text,
@@ -77,7 +88,10 @@ internal sealed class DocumentShape(BsonDocument sample)
             Type = JsonSchemaType.Object,
             Properties = value.AsBsonDocument.ToDictionary(e => e.Name, IOpenApiSchema (e) => SchemaOf(e.Value)),
         },
-        BsonType.Array => new OpenApiSchema { Type = JsonSchemaType.Array, Items = value.AsBsonArray.Count > 0 ? SchemaOf(value.AsBsonArray[0]) : new OpenApiSchema() },
+        BsonType.Array => new OpenApiSchema
+        {
+            Type = JsonSchemaType.Array, Items = value.AsBsonArray.Count > 0 ? SchemaOf(value.AsBsonArray[0]) : new OpenApiSchema(),
+        },
         BsonType.Int32 => new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int32" },
         BsonType.Int64 => new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64" },
         BsonType.Double => new OpenApiSchema { Type = JsonSchemaType.Number },
@@ -86,7 +100,10 @@ internal sealed class DocumentShape(BsonDocument sample)
         BsonType.DateTime => new OpenApiSchema
         {
             Type = JsonSchemaType.Object,
-            Properties = new Dictionary<string, IOpenApiSchema> { ["$date"] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" } },
+            Properties = new Dictionary<string, IOpenApiSchema>
+            {
+                ["$date"] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" },
+            },
         },
         _ => new OpenApiSchema(),
     };

@@ -13,10 +13,12 @@ internal sealed class Examples(ApplicationDefinition application)
     private const string Token = "3@1205";
 
     /// <summary>What an accepted command is answered with.</summary>
-    public static JsonNode Outcome => JsonSerializer.SerializeToNode(new CommandOutcome("open-4711", Id, 1, Token, Duplicate: false), JsonFormat.Options)!;
+    public static JsonNode Outcome => JsonSerializer.SerializeToNode(new CommandOutcome("open-4711", Id, 1, Token, Duplicate: false),
+        JsonFormat.Options)!;
 
     /// <summary>What a strong read is answered with.</summary>
-    public static JsonNode AnswerWith(JsonNode state) => new JsonObject { ["id"] = Id, ["version"] = 1, ["token"] = Token, ["state"] = state };
+    public static JsonNode AnswerWith(JsonNode state) =>
+        new JsonObject { ["id"] = Id, ["version"] = 1, ["token"] = Token, ["state"] = state };
 
     /// <summary>An example of a command or a state, as the HTTP interface writes it.</summary>
     public JsonNode JsonOf(Type type) => JsonSerializer.SerializeToNode(Given(type) ?? SampleValue.Of(type), type, JsonFormat.Options)!;
@@ -26,7 +28,8 @@ internal sealed class Examples(ApplicationDefinition application)
         ReadModelDocuments.ToBson(projection, Given(projection.DocumentType) ?? SampleValue.Of(projection.DocumentType));
 
     /// <summary>A document of which every field has a value: the types of its fields can be read off it.</summary>
-    public static BsonDocument ShapeOf(ProjectionDefinition projection) => ReadModelDocuments.ToBson(projection, SampleValue.Of(projection.DocumentType));
+    public static BsonDocument ShapeOf(ProjectionDefinition projection) =>
+        ReadModelDocuments.ToBson(projection, SampleValue.Of(projection.DocumentType));
 
     private object? Given(Type type) => application.Examples.FirstOrDefault(e => e.GetType() == type);
 }

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace KafkaEventSourcing.Hosting.Http;
 
 /// <summary>
-/// What the HTTP interface does around each of its endpoints in an application of the user's: its limits, the reading of ids, and its answers to faults. It is part of the endpoints, not of the pipeline, so that the
-/// application's other endpoints do not change.
+/// What the HTTP interface does around each of its endpoints in an application of the user's: its limits, the reading of ids, and its
+/// answers to faults. It is part of the endpoints, not of the pipeline, so that the application's other endpoints do not change.
 /// </summary>
 internal sealed class GuestRequests(NodeLifecycle lifecycle, HttpOptions options, RequestLog log)
 {

@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Routing;
 namespace KafkaEventSourcing.Hosting.Http;
 
 /// <summary>
-/// <c>/health/live</c>: the process works, whatever its servers do. <c>/health/ready</c> (and <c>/health</c>): the node can decide and answer now (200), with what somebody should look at, or cannot (503), with the reason.
+/// <c>/health/live</c>: the process works, whatever its servers do. <c>/health/ready</c> (and <c>/health</c>): the node can decide and
+/// answer now (200), with what somebody should look at, or cannot (503), with the reason.
 /// </summary>
 internal static class HealthEndpoints
 {
@@ -21,6 +22,7 @@ internal static class HealthEndpoints
     {
         context.Response.Headers.CacheControl = "no-store, no-cache";
         HealthReport report = lifecycle.Report();
-        return Results.Json(report, JsonFormat.Options, statusCode: report.IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        return Results.Json(report, JsonFormat.Options,
+            statusCode: report.IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 }

@@ -20,10 +20,12 @@ public static class HttpInterface
     private const int MaxBufferBytes = 64 * 1024;
 
     /// <summary>Makes the web application of a node that serves; the caller starts and stops it.</summary>
-    public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggerFactory, TimeProvider timeProvider) =>
+    public static WebApplication Create(EventSourcedNode node, HttpOptions options, ILoggerFactory loggerFactory,
+        TimeProvider timeProvider) =>
         Create(options, loggerFactory, timeProvider, services => services.AddSingleton(NodeLifecycle.Of(node)));
 
-    // Add: the lifecycle of a node that may still have to come; until then the web application is live, not ready, and refuses all that needs the node.
+    // Add: the lifecycle of a node that may still have to come; until then the web application is live, not ready, and refuses all that
+    // needs the node.
     internal static WebApplication Create(HttpOptions options, ILoggerFactory loggers, TimeProvider time, Action<IServiceCollection> add)
     {
         options.Validate();
@@ -43,20 +45,25 @@ public static class HttpInterface
         builder.Services.AddRouting();
         builder.Services.AddProblemDetails();
         builder.Services.ConfigureHttpJsonOptions(json => JsonFormat.Apply(json.SerializerOptions));
-        builder.Services.AddOpenApi(openApi => openApi.AddSchemaTransformer(SingleNameEnums.Describe).AddDocumentTransformer((document, context, _) =>
-        {
-            ApplicationDefinition application = context.ApplicationServices.GetRequiredService<NodeLifecycle>().Application;
-            document.Info.Title = application.Name;
-            document.Info.Description = application.Summary;
-            document.Info.Version = typeof(HttpInterface).Assembly.GetName().Version?.ToString(3) ?? "0";
-            return Task.CompletedTask;
-        }));
+        builder.Services.AddOpenApi(openApi => openApi.AddSchemaTransformer(SingleNameEnums.Describe)
+            .AddDocumentTransformer((document, context, _) =>
+            {
+                ApplicationDefinition application = context.ApplicationServices.GetRequiredService<NodeLifecycle>().Application;
+                document.Info.Title = application.Name;
+                document.Info.Description = application.Summary;
+                document.Info.Version = typeof(HttpInterface).Assembly.GetName().Version?.ToString(3) ?? "0";
+                return Task.CompletedTask;
+            }));
 
         var log = new RequestLog(loggers.CreateLogger("KafkaEventSourcing.Hosting.Http"), time);
         WebApplication web = builder.Build();
         NodeLifecycle lifecycle = web.Services.GetRequiredService<NodeLifecycle>();
         // What is a fault of the node is logged by Answer; a caller's mistake is none.
-        web.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = context => Answer(context, context.Features.Get<IExceptionHandlerFeature>()!.Error, log, options), SuppressDiagnosticsCallback = _ => true });
+        web.UseExceptionHandler(new ExceptionHandlerOptions
+        {
+            ExceptionHandler = context => Answer(context, context.Features.Get<IExceptionHandlerFeature>()!.Error, log, options),
+            SuppressDiagnosticsCallback = _ => true,
+        });
         web.UseStatusCodePages(statusCode => Problems.Of(statusCode.HttpContext).ExecuteAsync(statusCode.HttpContext));
         web.Use((context, next) =>
         {
@@ -118,11 +125,14 @@ public static class HttpInterface
                 [new("aggregateId", parked.AggregateId.Value), new("cause", parked.Cause), new("queued", parked.IsQueued)]),
             AggregateUnavailableException or OverloadedException => Problems.Unavailable(context, fault.Message),
             TimeoutException timeout => Problems.Of(StatusCodes.Status504GatewayTimeout, "outcome-unknown", timeout.Message),
-            _ => Problems.Of(StatusCodes.Status500InternalServerError, "internal-error", "The node failed on this request; its log has the details."),
+            _ => Problems.Of(StatusCodes.Status500InternalServerError, "internal-error",
+                "The node failed on this request; its log has the details."),
         };
         if (fault is TimeoutException)
-            log.TimedOut(context.Request.Method, Path(context), fault.Message); // a caller can have as many as it likes: a line each, and no stack trace
-        else if (answer is IStatusCodeHttpResult { StatusCode: >= StatusCodes.Status500InternalServerError } && fault is not (AggregateUnavailableException or OverloadedException))
+            // a caller can have as many as it likes: a line each, and no stack trace
+            log.TimedOut(context.Request.Method, Path(context), fault.Message);
+        else if (answer is IStatusCodeHttpResult { StatusCode: >= StatusCodes.Status500InternalServerError }
+            && fault is not (AggregateUnavailableException or OverloadedException))
             log.Failed(context.Request.Method, Path(context), fault);
         await answer.ExecuteAsync(context).ConfigureAwait(false);
     }

@@ -20,7 +20,12 @@ public sealed record HttpOptions
 
     /// <summary>These, with what <paramref name="options"/> say of requests.</summary>
     internal HttpOptions With(KafkaEventSourcingOptions options) =>
-        this with { MaxBodyBytes = options.MaxBodyBytes, MaxBodyBytesInFlight = options.MaxBodyBytesInFlight, TokenTimeout = options.TokenTimeout };
+        this with
+        {
+            MaxBodyBytes = options.MaxBodyBytes,
+            MaxBodyBytesInFlight = options.MaxBodyBytesInFlight,
+            TokenTimeout = options.TokenTimeout,
+        };
 
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
@@ -29,9 +34,11 @@ public sealed record HttpOptions
         if (Port is < 0 or > 65535)
             throw new InvalidInputException("--http-port", $"--http-port is {Port}; ports are from 0 to 65535, and 0 takes a free one.");
         if (string.IsNullOrWhiteSpace(Host) || !System.Net.IPAddress.TryParse(Host, out _))
-            throw new InvalidInputException("--http-host", $"--http-host is '{Host}'; it must be an IP address such as 127.0.0.1 or 0.0.0.0.");
+            throw new InvalidInputException("--http-host",
+                $"--http-host is '{Host}'; it must be an IP address such as 127.0.0.1 or 0.0.0.0.");
         if (MaxBodyBytesInFlight < 1)
-            throw new InvalidInputException(nameof(MaxBodyBytesInFlight), $"{nameof(MaxBodyBytesInFlight)} is {MaxBodyBytesInFlight}; it must be positive.");
+            throw new InvalidInputException(nameof(MaxBodyBytesInFlight),
+                $"{nameof(MaxBodyBytesInFlight)} is {MaxBodyBytesInFlight}; it must be positive.");
         if (MaxBodyBytes < 1)
             throw new InvalidInputException(nameof(MaxBodyBytes), $"{nameof(MaxBodyBytes)} is {MaxBodyBytes}; it must be positive.");
     }

@@ -36,13 +36,15 @@ internal static class JsonBody
             json = json[ByteOrderMark.Length..];
         try
         {
-            return JsonSerializer.Deserialize(json.Span, type, JsonFormat.Options) is { } value ? JsonMistake.Find(json, type, duplicatesOnly: true) is { } twice ? throw twice : value
+            return JsonSerializer.Deserialize(json.Span, type, JsonFormat.Options) is { } value
+                ? JsonMistake.Find(json, type, duplicatesOnly: true) is { } twice ? throw twice : value
                 : throw new InvalidInputException("$", "The body is null; it must be a JSON object.");
         }
         catch (Exception mistaken) when (mistaken is JsonException or InvalidOperationException or NotSupportedException)
         {
             throw JsonMistake.Find(json, type, duplicatesOnly: false)
-                ?? new InvalidInputException(mistaken is JsonException { Path: { Length: > 0 } path } ? path : "$", "The body is not what the command takes; /docs shows what it is.", mistaken);
+                ?? new InvalidInputException(mistaken is JsonException { Path: { Length: > 0 } path } ? path : "$",
+                    "The body is not what the command takes; /docs shows what it is.", mistaken);
         }
     }
 
@@ -50,16 +52,21 @@ internal static class JsonBody
     {
         if (!request.HasJsonContentType())
             throw new BadHttpRequestException("The body is not JSON.", StatusCodes.Status415UnsupportedMediaType);
-        string? charset = MediaTypeHeaderValue.TryParse(request.ContentType, out MediaTypeHeaderValue? type) && type.Charset.HasValue ? HeaderUtilities.RemoveQuotes(type.Charset).ToString() : null;
+        string? charset = MediaTypeHeaderValue.TryParse(request.ContentType, out MediaTypeHeaderValue? type) && type.Charset.HasValue
+            ? HeaderUtilities.RemoveQuotes(type.Charset).ToString()
+            : null;
         if (charset is not null && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
-            throw new UnsupportedBodyException("unsupported-charset", $"The body is in {charset}, by its Content-Type; JSON is sent in utf-8 (RFC 8259, 8.1).", accepted: null);
+            throw new UnsupportedBodyException("unsupported-charset",
+                $"The body is in {charset}, by its Content-Type; JSON is sent in utf-8 (RFC 8259, 8.1).", accepted: null);
     }
 
     private static (Stream Source, string? Coding) Plain(HttpContext context)
     {
         string[] codings =
         [
-            .. context.Request.Headers.ContentEncoding.SelectMany(v => (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Select(c => c.ToLowerInvariant()).Where(c => c != "identity"),
+            .. context.Request.Headers.ContentEncoding.SelectMany(v =>
+                (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).Select(c =>
+                    c.ToLowerInvariant()).Where(c => c != "identity"),
         ];
         return codings switch
         {
@@ -67,7 +74,8 @@ internal static class JsonBody
             ["gzip" or "x-gzip"] => (new GZipStream(context.Request.Body, CompressionMode.Decompress, leaveOpen: true), "gzip"),
             ["br"] => (new BrotliStream(context.Request.Body, CompressionMode.Decompress, leaveOpen: true), "br"),
             ["deflate"] => (new ZLibStream(context.Request.Body, CompressionMode.Decompress, leaveOpen: true), "deflate"),
-            _ => throw new UnsupportedBodyException("unsupported-encoding", $"The body is compressed by {string.Join(", ", codings)}; it may be by one of {Codings}, or not at all.", Codings),
+            _ => throw new UnsupportedBodyException("unsupported-encoding",
+                $"The body is compressed by {string.Join(", ", codings)}; it may be by one of {Codings}, or not at all.", Codings),
         };
     }
 
@@ -84,7 +92,10 @@ internal static class JsonBody
     }
 }
 
-/// <summary>The body of a request is in a form that is not read; <paramref name="accepted"/> are the content codings that are, when that is the matter.</summary>
+/// <summary>
+/// The body of a request is in a form that is not read; <paramref name="accepted"/> are the content codings that are, when that is the
+/// matter.
+/// </summary>
 internal sealed class UnsupportedBodyException(string code, string message, string? accepted) : Exception(message)
 {
     public string Code => code;

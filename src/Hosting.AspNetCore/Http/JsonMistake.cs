@@ -5,13 +5,17 @@ using System.Text.Json.Serialization.Metadata;
 namespace KafkaEventSourcing.Hosting.Http;
 
 /// <summary>
-/// Finds what is wrong with a body that the serializer has refused, and says it in words of JSON: by the names of its fields, and by what they must be. The serializer's own messages name .NET types.
+/// Finds what is wrong with a body that the serializer has refused, and says it in words of JSON: by the names of its fields, and by what
+/// they must be. The serializer's own messages name .NET types.
 /// </summary>
 internal static class JsonMistake
 {
     private const int MaxNamed = 20;
 
-    /// <summary>The first mistake of <paramref name="json"/>; null: none was found. <paramref name="duplicatesOnly"/>: for a body that the serializer has taken, which overlooks keys of maps that differ in case only.</summary>
+    /// <summary>
+    /// The first mistake of <paramref name="json"/>; null: none was found. <paramref name="duplicatesOnly"/>: for a body that the
+    /// serializer has taken, which overlooks keys of maps that differ in case only.
+    /// </summary>
     public static InvalidInputException? Find(ReadOnlyMemory<byte> json, Type type, bool duplicatesOnly)
     {
         try
@@ -23,9 +27,11 @@ internal static class JsonMistake
         {
             int end = malformed.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
             return new InvalidInputException("$", string.Create(CultureInfo.InvariantCulture,
-                $"The body is not JSON, in line {(malformed.LineNumber ?? 0) + 1} at byte {(malformed.BytePositionInLine ?? 0) + 1}: {(end < 0 ? malformed.Message : malformed.Message[..end])}"), malformed);
+                $"The body is not JSON, in line {(malformed.LineNumber ?? 0) + 1} at "
+                    + $"byte {(malformed.BytePositionInLine ?? 0) + 1}: {(end < 0 ? malformed.Message : malformed.Message[..end])}"),
+                    malformed);
         }
-        catch (InvalidOperationException halfCharacter) // out of a text or a name that is no Unicode, such as a lone surrogate
+        catch (InvalidOperationException halfCharacter) // out of a text or a name that is not Unicode, such as a lone surrogate
         {
             return new InvalidInputException("$", "A text of the body is not valid Unicode: it has half a character.", halfCharacter);
         }
@@ -37,9 +43,12 @@ internal static class JsonMistake
         return info.Kind switch
         {
             JsonTypeInfoKind.Object when value.ValueKind == JsonValueKind.Object => FindInObject(value, info, path, duplicatesOnly),
-            JsonTypeInfoKind.Dictionary when value.ValueKind == JsonValueKind.Object => FindInMap(value, info.ElementType!, path, duplicatesOnly),
-            JsonTypeInfoKind.Enumerable when value.ValueKind == JsonValueKind.Array => FindInArray(value, info.ElementType!, path, duplicatesOnly),
-            JsonTypeInfoKind.Object or JsonTypeInfoKind.Dictionary when value.ValueKind != JsonValueKind.Null => Wrong(path, "must be an object"),
+            JsonTypeInfoKind.Dictionary when value.ValueKind == JsonValueKind.Object =>
+                FindInMap(value, info.ElementType!, path, duplicatesOnly),
+            JsonTypeInfoKind.Enumerable when value.ValueKind == JsonValueKind.Array =>
+                FindInArray(value, info.ElementType!, path, duplicatesOnly),
+            JsonTypeInfoKind.Object or JsonTypeInfoKind.Dictionary when value.ValueKind != JsonValueKind.Null =>
+                Wrong(path, "must be an object"),
             JsonTypeInfoKind.Enumerable when value.ValueKind != JsonValueKind.Null => Wrong(path, "must be an array"),
             _ => duplicatesOnly || IsTaken(value, type) ? null : Wrong(path, $"must be {Described(type)}"),
         };
@@ -55,8 +64,14 @@ internal static class JsonMistake
                 return Twice(place, seen[given.Name], given.Name);
             JsonPropertyInfo? field = info.Properties.FirstOrDefault(p => p.Name.Equals(given.Name, StringComparison.OrdinalIgnoreCase));
             if (field is null)
-                return duplicatesOnly ? null : Wrong(place, $"is not a field here; there {(info.Properties.Count == 0 ? "are none" : $"are {string.Join(", ", info.Properties.Take(MaxNamed).Select(p => p.Name))}")}");
-            if (given.Value.ValueKind == JsonValueKind.Null && !duplicatesOnly && !(field.IsSetNullable && IsTaken(given.Value, field.PropertyType)))
+                return duplicatesOnly
+                    ? null
+                    : Wrong(place, info.Properties.Count == 0
+                        ? "is not a field here; there are none"
+                        : $"is not a field here; there are {string.Join(", ", info.Properties.Take(MaxNamed).Select(p => p.Name))}");
+            if (given.Value.ValueKind == JsonValueKind.Null
+                && !duplicatesOnly
+                && !(field.IsSetNullable && IsTaken(given.Value, field.PropertyType)))
                 return Wrong(place, $"is null; it must be {Described(field.PropertyType)}");
             if (given.Value.ValueKind != JsonValueKind.Null && Find(given.Value, field.PropertyType, place, duplicatesOnly) is { } inside)
                 return inside;
@@ -133,8 +148,11 @@ internal static class JsonMistake
         };
     }
 
-    private static InvalidInputException Wrong(string path, string what) => new(path, $"{path[(path.Length > 2 ? 2 : 0)..]} {what}.".Replace("$ ", "The body ", StringComparison.Ordinal));
+    private static InvalidInputException Wrong(string path, string what) =>
+        new(path, $"{path[(path.Length > 2 ? 2 : 0)..]} {what}.".Replace("$ ", "The body ", StringComparison.Ordinal));
 
     private static InvalidInputException Twice(string path, string first, string second) =>
-        new(path, first == second ? $"{path[2..]} is given twice; give it once." : $"{path[2..]} is given twice, as '{first}' and as '{second}'; give it once.");
+        new(path, first == second
+            ? $"{path[2..]} is given twice; give it once."
+            : $"{path[2..]} is given twice, as '{first}' and as '{second}'; give it once.");
 }

@@ -19,8 +19,15 @@ internal static class OperationDescription
     }
 
     /// <summary>Declares a parameter that the handler reads from the request.</summary>
-    public static void Declare(this OpenApiOperation operation, ParameterLocation location, string parameter, OpenApiSchema schema, string description) =>
-        (operation.Parameters ??= []).Add(new OpenApiParameter { Name = parameter, In = location, Schema = schema, Description = description });
+    public static void Declare(this OpenApiOperation operation, ParameterLocation location, string parameter, OpenApiSchema schema,
+        string description) =>
+        (operation.Parameters ??= []).Add(new OpenApiParameter
+        {
+            Name = parameter,
+            In = location,
+            Schema = schema,
+            Description = description,
+        });
 
     /// <summary>Gives an example of the body.</summary>
     public static void Takes(this OpenApiOperation operation, JsonNode example)

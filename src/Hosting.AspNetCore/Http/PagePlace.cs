@@ -5,14 +5,19 @@ using MongoDB.Bson.Serialization;
 
 namespace KafkaEventSourcing.Hosting.Http;
 
-/// <summary>Where a page ends, in the order of its documents, and what comes behind it. As text it is the id of the last document, or, in an order that has more fields, their values.</summary>
+/// <summary>
+/// Where a page ends, in the order of its documents, and what comes behind it. As text it is the id of the last document, or, in an order
+/// that has more fields, their values.
+/// </summary>
 internal static class PagePlace
 {
     private const string Values = "v";
     private static readonly BsonDocument Nothing = new("_id", new BsonDocument("$in", new BsonArray()));
 
     public static string After(BsonDocument last, IReadOnlyList<MongoIndexKey> order) =>
-        IsId(order) ? last["_id"].ToString()! : Base64Url.EncodeToString(new BsonDocument(Values, new BsonArray(order.Select(k => ValueOf(last, k.Field)))).ToBson());
+        IsId(order)
+            ? last["_id"].ToString()!
+            : Base64Url.EncodeToString(new BsonDocument(Values, new BsonArray(order.Select(k => ValueOf(last, k.Field)))).ToBson());
 
     /// <exception cref="InvalidInputException">The text is not one that <see cref="After"/> gives in this order.</exception>
     public static BsonDocument Behind(string after, IReadOnlyList<MongoIndexKey> order, BsonDocument equal)
@@ -25,9 +30,11 @@ internal static class PagePlace
             (string field, bool isDescending) = order[i];
             // $gt and $lt compare values of one type only, and null is before all others.
             if (!isDescending)
-                branches.Add(new BsonDocument(same).Add(field, values[i].IsBsonNull ? new BsonDocument("$ne", BsonNull.Value) : new BsonDocument("$gt", values[i])));
+                branches.Add(new BsonDocument(same).Add(field,
+                    values[i].IsBsonNull ? new BsonDocument("$ne", BsonNull.Value) : new BsonDocument("$gt", values[i])));
             else if (!values[i].IsBsonNull)
-                branches.AddRange([new BsonDocument(same).Add(field, new BsonDocument("$lt", values[i])), new BsonDocument(same).Add(field, BsonNull.Value)]);
+                branches.AddRange([new BsonDocument(same).Add(field, new BsonDocument("$lt", values[i])),
+                    new BsonDocument(same).Add(field, BsonNull.Value)]);
         }
 
         return branches.Count == 0 ? Nothing : branches.Count == 1 ? branches[0] : new BsonDocument("$or", new BsonArray(branches));
@@ -41,15 +48,20 @@ internal static class PagePlace
         {
             BsonDocument place = BsonSerializer.Deserialize<BsonDocument>(Base64Url.DecodeFromChars(after));
             // Plain values only: what a caller makes up must not become a condition of its own.
-            if (place.TryGetValue(Values, out BsonValue read) && read is BsonArray values && values.Count == count && !values.Any(v => v is BsonDocument or BsonArray or BsonRegularExpression))
+            if (place.TryGetValue(Values, out BsonValue read)
+                && read is BsonArray values
+                && values.Count == count
+                && !values.Any(v => v is BsonDocument or BsonArray or BsonRegularExpression))
                 return [.. values];
         }
-        catch (Exception malformed) when (malformed is FormatException or EndOfStreamException or BsonException or ArgumentException or OverflowException)
+        catch (Exception malformed) when (malformed is FormatException or EndOfStreamException or BsonException or ArgumentException
+            or OverflowException)
         {
             // Told below.
         }
 
-        throw new InvalidInputException("after", "'after' is not the 'next' of a page with the same filters; take it as it was given, or leave it out for the first page.");
+        throw new InvalidInputException("after",
+            "'after' is not the 'next' of a page with the same filters; take it as it was given, or leave it out for the first page.");
     }
 
     private static BsonValue ValueOf(BsonDocument document, string path)

@@ -20,7 +20,8 @@ internal sealed record PageQuery(BsonDocument Filter, IReadOnlyList<MongoIndexKe
 
     public BsonDocument Sort => new(Order.Select(k => new BsonElement(k.Field, k.IsDescending ? -1 : 1)));
 
-    /// <exception cref="InvalidInputException">A parameter is unknown, given twice, or has a value that it cannot have, or no index has the filters together.</exception>
+    /// <exception cref="InvalidInputException">A parameter is unknown, given twice, or has a value that it cannot have, or no index has the
+    /// filters together.</exception>
     public static PageQuery Of(IQueryCollection given, ServedFilters filters, DocumentShape shape)
     {
         var equal = new BsonDocument();
@@ -43,7 +44,8 @@ internal sealed record PageQuery(BsonDocument Filter, IReadOnlyList<MongoIndexKe
 
         string[] names = [.. equal.Names];
         IReadOnlyList<MongoIndexKey> order = filters.OrderOf(names)
-            ?? throw new InvalidInputException(names[0], $"No index of this read model has {string.Join(" and ", names)} alone; possible are {filters.Possible}.");
+            ?? throw new InvalidInputException(names[0],
+                $"No index of this read model has {string.Join(" and ", names)} alone; possible are {filters.Possible}.");
         return new PageQuery(after is null ? equal : PagePlace.Behind(after, order, equal), order, limit);
     }
 
@@ -53,7 +55,8 @@ internal sealed record PageQuery(BsonDocument Filter, IReadOnlyList<MongoIndexKe
     public static void Declare(OpenApiOperation operation, ServedFilters filters, DocumentShape shape)
     {
         foreach (string filter in filters.Fields)
-            operation.Declare(ParameterLocation.Query, filter, shape.FilterOf(filter), $"Only documents whose {filter} is this. Filters that can be given together: {filters.Possible}.");
+            operation.Declare(ParameterLocation.Query, filter, shape.FilterOf(filter),
+                $"Only documents whose {filter} is this. Filters that can be given together: {filters.Possible}.");
         var limit = new OpenApiSchema
         {
             Type = JsonSchemaType.Integer,
@@ -62,7 +65,8 @@ internal sealed record PageQuery(BsonDocument Filter, IReadOnlyList<MongoIndexKe
             Default = DefaultLimit,
         };
         operation.Declare(ParameterLocation.Query, LimitParameter, limit, "The most documents of a page.");
-        operation.Declare(ParameterLocation.Query, AfterParameter, new OpenApiSchema { Type = JsonSchemaType.String }, "The 'next' of the page before; the first page without it.");
+        operation.Declare(ParameterLocation.Query, AfterParameter, new OpenApiSchema { Type = JsonSchemaType.String },
+            "The 'next' of the page before; the first page without it.");
     }
 
     public static OpenApiSchema SchemaOf(DocumentShape shape) => new()
@@ -71,7 +75,11 @@ internal sealed record PageQuery(BsonDocument Filter, IReadOnlyList<MongoIndexKe
         Properties = new Dictionary<string, IOpenApiSchema>
         {
             ["documents"] = new OpenApiSchema { Type = JsonSchemaType.Array, Items = shape.Schema },
-            ["next"] = new OpenApiSchema { Type = JsonSchemaType.String | JsonSchemaType.Null, Description = "Hand it to 'after' for the next page; null: this is the last." },
+            ["next"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.String | JsonSchemaType.Null,
+                Description = "Hand it to 'after' for the next page; null: this is the last.",
+            },
         },
     };
 

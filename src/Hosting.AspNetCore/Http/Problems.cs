@@ -27,15 +27,18 @@ internal static class Problems
 
     public static IResult NotJson(HttpContext context) =>
         Of(StatusCodes.Status415UnsupportedMediaType, "not-json",
-            $"The body must be JSON: send it with the header Content-Type: application/json{(context.Request.ContentType is { Length: > 0 } given ? $", not {given}" : ", which is missing")}.");
+            $"The body must be JSON: send it with the header Content-Type: "
+                + $"application/json{(context.Request.ContentType is { Length: > 0 } given ? $", not {given}" : ", which is missing")}.");
 
     /// <summary>What a status means that was set without a body: by routing, which knows no such path, method or content type.</summary>
     public static IResult Of(HttpContext context) => context.Response.StatusCode switch
     {
         StatusCodes.Status404NotFound => Of(StatusCodes.Status404NotFound, "no-such-path",
-            $"There is nothing at {context.Request.Path}; /docs and /openapi.json tell what there is. An id with a slash is escaped as %2F."),
+            $"There is nothing "
+                + $"at {context.Request.Path}; /docs and /openapi.json tell what there is. An id with a slash is escaped as %2F."),
         StatusCodes.Status405MethodNotAllowed => Of(StatusCodes.Status405MethodNotAllowed, "method-not-allowed",
-            $"{context.Request.Path} does not take {context.Request.Method}; send {string.Join(" or ", context.Response.Headers.Allow.ToArray())}."),
+            $"{context.Request.Path} does not take {context.Request.Method}; "
+                + $"send {string.Join(" or ", context.Response.Headers.Allow.ToArray())}."),
         StatusCodes.Status415UnsupportedMediaType => NotJson(context),
         int status => Results.Problem(statusCode: status),
     };

@@ -7,7 +7,9 @@ using MongoDB.Driver;
 
 namespace KafkaEventSourcing.Hosting.Http;
 
-/// <summary>Writes a page as it is read: it ends at its limit of documents, or of bytes, whichever comes first, and has one document at least.</summary>
+/// <summary>
+/// Writes a page as it is read: it ends at its limit of documents, or of bytes, whichever comes first, and has one document at least.
+/// </summary>
 internal static class ReadModelPage
 {
     /// <summary>The most bytes of documents, as they are stored, in a page of more than one.</summary>
@@ -15,10 +17,18 @@ internal static class ReadModelPage
 
     private const int FlushBytes = 64 * 1024;
 
-    public static async Task Write(HttpResponse response, IMongoCollection<RawBsonDocument> collection, PageQuery query, TimeSpan maxTime, JsonWriterSettings json, CancellationToken cancellationToken)
+    public static async Task Write(HttpResponse response, IMongoCollection<RawBsonDocument> collection, PageQuery query, TimeSpan maxTime,
+        JsonWriterSettings json, CancellationToken cancellationToken)
     {
-        var options = new FindOptions<RawBsonDocument> { Sort = query.Sort, Limit = query.Limit + 1, MaxTime = maxTime, Projection = ReadModelEndpoints.Shown };
-        using IAsyncCursor<RawBsonDocument> cursor = await collection.FindAsync<RawBsonDocument>(query.Filter, options, cancellationToken).ConfigureAwait(false);
+        var options = new FindOptions<RawBsonDocument>
+        {
+            Sort = query.Sort,
+            Limit = query.Limit + 1,
+            MaxTime = maxTime,
+            Projection = ReadModelEndpoints.Shown,
+        };
+        using IAsyncCursor<RawBsonDocument> cursor =
+            await collection.FindAsync<RawBsonDocument>(query.Filter, options, cancellationToken).ConfigureAwait(false);
         int documents = 0;
         long bytes = 0;
         long unflushed = 0;

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Hosting.Http;
 
 /// <summary>
-/// Requests that have failed, in lines that no caller can forge or multiply into pages: a fault has its stack trace the first time in a minute, and a line each time after that. Thread-safe.
+/// Requests that have failed, in lines that no caller can forge or multiply into pages: a fault has its stack trace the first time in a
+/// minute, and a line each time after that. Thread-safe.
 /// </summary>
 internal sealed partial class RequestLog(ILogger logger, TimeProvider time)
 {
@@ -39,7 +40,8 @@ internal sealed partial class RequestLog(ILogger logger, TimeProvider time)
     [LoggerMessage(Level = LogLevel.Error, Message = "The request {Method} {Path} failed")]
     private partial void LogFailed(Exception fault, string method, string path);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The request {Method} {Path} failed as one before it did, within a minute: {Fault}: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "The request {Method} {Path} failed as one before it did, within a minute: {Fault}: {Reason}")]
     private partial void LogFailedAgain(string method, string path, string fault, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The request {Method} {Path} had no outcome in time: {Reason}")]

@@ -9,8 +9,9 @@ using Microsoft.AspNetCore.Routing.Patterns;
 namespace KafkaEventSourcing.Hosting.Http;
 
 /// <summary>
-/// The request's target as the client sent it. The web server keeps an escape that it cannot decode as it stands, and never decodes <c>%2F</c>, so that <c>%ff</c> and
-/// <c>%25ff</c> would name one id and no id could have a slash. Here an escape must be UTF-8, and the route's id is what the client escaped.
+/// The request's target as the client sent it. The web server keeps an escape that it cannot decode as it stands, and never decodes
+/// <c>%2F</c>, so that <c>%ff</c> and <c>%25ff</c> would name one id and no id could have a slash. Here an escape must be UTF-8, and the
+/// route's id is what the client escaped.
 /// </summary>
 internal static class RequestTarget
 {
@@ -59,9 +60,11 @@ internal static class RequestTarget
                 continue;
             }
 
-            if (i + 2 >= bytes.Length || !byte.TryParse(bytes.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value))
+            if (i + 2 >= bytes.Length
+                || !byte.TryParse(bytes.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte value))
             {
-                error = $"'{Encoding.UTF8.GetString(bytes.AsSpan(i, Math.Min(3, bytes.Length - i)))}' in the URL is no escape: a percent sign is followed by two hexadecimal digits, and stands for itself as %25.";
+                error = $"'{Encoding.UTF8.GetString(bytes.AsSpan(i, Math.Min(3, bytes.Length - i)))}' in the URL is not an escape: a "
+                    + $"percent sign is followed by two hexadecimal digits, and stands for itself as %25.";
                 return false;
             }
 
@@ -76,7 +79,8 @@ internal static class RequestTarget
         }
         catch (DecoderFallbackException malformed)
         {
-            error = $"'{string.Concat((malformed.BytesUnknown ?? []).Select(b => $"%{b:x2}"))}' in the URL is no UTF-8: escape the characters of an id by the bytes of their UTF-8.";
+            error = $"'{string.Concat((malformed.BytesUnknown ?? []).Select(b => $"%{b:x2}"))}' in the URL is not UTF-8: escape the "
+                + $"characters of an id by the bytes of their UTF-8.";
             return false;
         }
     }

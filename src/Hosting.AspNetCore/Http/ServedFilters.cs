@@ -2,7 +2,10 @@ using KafkaEventSourcing.Projections.MongoDB;
 
 namespace KafkaEventSourcing.Hosting.Http;
 
-/// <summary>Which filters of a read model an index serves together, and in which order: nothing else is offered, as it would read the whole collection.</summary>
+/// <summary>
+/// Which filters of a read model an index serves together, and in which order: nothing else is offered, as it would read the whole
+/// collection.
+/// </summary>
 internal sealed class ServedFilters
 {
     private static readonly MongoIndexKey ById = new("_id", IsDescending: false);
@@ -19,7 +22,9 @@ internal sealed class ServedFilters
                 string[] filters = [.. keys.Take(length).Select(k => k.Field)];
                 MongoIndexKey[] order = [.. keys.Skip(length)];
                 // A document with several values at once has no place in an order of its own.
-                if (!filters.Contains(ById.Field) && !Array.Exists(order, k => shape.IsMany(k.Field)) && !_prefixes.Exists(p => p.Filters.ToHashSet().SetEquals(filters)))
+                if (!filters.Contains(ById.Field)
+                    && !Array.Exists(order, k => shape.IsMany(k.Field))
+                    && !_prefixes.Exists(p => p.Filters.ToHashSet().SetEquals(filters)))
                     _prefixes.Add((filters, order.Length == 0 ? [ById] : order));
             }
         }
@@ -34,5 +39,6 @@ internal sealed class ServedFilters
     public string Possible => string.Join("; ", _prefixes.Skip(1).Select(p => string.Join(" and ", p.Filters)).DefaultIfEmpty("none"));
 
     /// <summary>The order of the documents that equal <paramref name="filters"/>; null: no index has them together.</summary>
-    public IReadOnlyList<MongoIndexKey>? OrderOf(IReadOnlyCollection<string> filters) => _prefixes.Find(p => p.Filters.Length == filters.Count && p.Filters.All(filters.Contains)).Order;
+    public IReadOnlyList<MongoIndexKey>? OrderOf(IReadOnlyCollection<string> filters) =>
+        _prefixes.Find(p => p.Filters.Length == filters.Count && p.Filters.All(filters.Contains)).Order;
 }

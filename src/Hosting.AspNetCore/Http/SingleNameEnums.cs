@@ -7,8 +7,8 @@ using Microsoft.OpenApi;
 namespace KafkaEventSourcing.Hosting.Http;
 
 /// <summary>
-/// Enums by a single name, in any letter case where that is one name. <see cref="JsonStringEnumConverter"/> takes <c>"A,B"</c> as a combination of flags, also of an enum that has none: what comes out is another symbol, or a
-/// number that no schema has.
+/// Enums by a single name, in any letter case where that is one name. <see cref="JsonStringEnumConverter"/> takes <c>"A,B"</c> as a
+/// combination of flags, also of an enum that has none: what comes out is another symbol, or a number that no schema has.
 /// </summary>
 internal sealed class SingleNameEnums : JsonConverterFactory
 {
@@ -35,20 +35,28 @@ internal sealed class SingleNameEnums : JsonConverterFactory
     {
         private static readonly string[] Names = Enum.GetNames<T>();
         private static readonly Dictionary<string, T> ByName = Names.ToDictionary(n => n, Enum.Parse<T>, StringComparer.Ordinal);
-        private static readonly Dictionary<string, T> ByAnyCase = Names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).Where(g => g.Count() == 1).ToDictionary(g => g.Key, g => ByName[g.Single()], StringComparer.OrdinalIgnoreCase);
+        private static readonly Dictionary<string, T> ByAnyCase = Names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).Where(g =>
+            g.Count() == 1).ToDictionary(g => g.Key, g => ByName[g.Single()], StringComparer.OrdinalIgnoreCase);
 
         public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            reader.TokenType == JsonTokenType.String ? Parse(reader.GetString()!) : throw new JsonException($"It must be one of {string.Join(", ", Names)}, as a text.");
+            reader.TokenType == JsonTokenType.String
+                ? Parse(reader.GetString()!)
+                : throw new JsonException($"It must be one of {string.Join(", ", Names)}, as a text.");
 
         public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(NameOf(value));
 
-        public override T ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Parse(reader.GetString()!);
+        public override T ReadAsPropertyName(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            Parse(reader.GetString()!);
 
-        public override void WriteAsPropertyName(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WritePropertyName(NameOf(value));
+        public override void WriteAsPropertyName(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
+            writer.WritePropertyName(NameOf(value));
 
-        private static string NameOf(T value) => Enum.GetName(value) ?? throw new JsonException($"{value:D} is no {typeof(T).Name}; there are {string.Join(", ", Names)}.");
+        private static string NameOf(T value) => Enum.GetName(value)
+            ?? throw new JsonException($"{value:D} is no {typeof(T).Name}; there are {string.Join(", ", Names)}.");
 
         private static T Parse(string text) =>
-            ByName.TryGetValue(text, out T value) || ByAnyCase.TryGetValue(text, out value) ? value : throw new JsonException($"'{text}' is not one of {string.Join(", ", Names)}.");
+            ByName.TryGetValue(text, out T value) || ByAnyCase.TryGetValue(text, out value)
+                ? value
+                : throw new JsonException($"'{text}' is not one of {string.Join(", ", Names)}.");
     }
 }

@@ -10,7 +10,8 @@ using Microsoft.AspNetCore.Routing;
 namespace KafkaEventSourcing.Hosting.Nodes;
 
 /// <summary>
-/// Where other nodes ask this one: it decides and reads for the partitions that it owns. For others it answers 421 with the owner that it knows, for those that do not serve yet 503, and 429 when too much waits.
+/// Where other nodes ask this one: it decides and reads for the partitions that it owns. For others it answers 421 with the owner that it
+/// knows, for those that do not serve yet 503, and 429 when too much waits.
 /// </summary>
 internal sealed class NodeEndpoints(AggregateNode node)
 {
@@ -24,8 +25,10 @@ internal sealed class NodeEndpoints(AggregateNode node)
     /// <summary>Maps the paths; <paramref name="node"/> is asked at each request.</summary>
     public static void Map(IEndpointRouteBuilder routes, string aggregate, Func<AggregateNode> node)
     {
-        routes.MapPost(NodeProtocol.CommandsPath(aggregate), (Delegate)((HttpContext context) => Commands(new NodeEndpoints(node()), context))).ExcludeFromDescription();
-        routes.MapGet(NodeProtocol.StatePath(aggregate), (Delegate)((HttpContext context) => States(new NodeEndpoints(node()), context))).ExcludeFromDescription();
+        routes.MapPost(NodeProtocol.CommandsPath(aggregate),
+            (Delegate)((HttpContext context) => Commands(new NodeEndpoints(node()), context))).ExcludeFromDescription();
+        routes.MapGet(NodeProtocol.StatePath(aggregate), (Delegate)((HttpContext context) => States(new NodeEndpoints(node()), context)))
+            .ExcludeFromDescription();
     }
 
     private static Task<IResult> Commands(NodeEndpoints endpoints, HttpContext context) => endpoints.Guarded(context, endpoints.Decide);
@@ -35,7 +38,8 @@ internal sealed class NodeEndpoints(AggregateNode node)
     private async Task<IResult> Guarded(HttpContext context, Func<HttpContext, AggregateId, Task<IResult>> answer)
     {
         if (_secret is not null && !_secret.IsShownBy(context.Request.Headers.Authorization))
-            return Problems.Of(StatusCodes.Status401Unauthorized, "not-a-node", "This path is for nodes of the application, which show their --node-secret in the Authorization header.");
+            return Problems.Of(StatusCodes.Status401Unauthorized, "not-a-node",
+                "This path is for nodes of the application, which show their --node-secret in the Authorization header.");
         string by = Header(context, NodeProtocol.ForwardedBy) ?? throw Missing(NodeProtocol.ForwardedBy);
         var id = AggregateId.Parse(Header(context, NodeProtocol.AggregateId) ?? throw Missing(NodeProtocol.AggregateId));
         // Two nodes advertise one address: without this a node would ask itself for ever.
@@ -56,7 +60,8 @@ internal sealed class NodeEndpoints(AggregateNode node)
         }
         catch (AggregateUnavailableException unavailable)
         {
-            return Elsewhere(context, _processor.PartitionOf(id)) ?? Refused(context, StatusCodes.Status503ServiceUnavailable, unavailable.Message);
+            return Elsewhere(context, _processor.PartitionOf(id))
+                ?? Refused(context, StatusCodes.Status503ServiceUnavailable, unavailable.Message);
         }
     }
 
@@ -70,8 +75,10 @@ internal sealed class NodeEndpoints(AggregateNode node)
         }
 
         if (!_processor.TrySend(command, out Task<CommandResult>? outcome))
-            throw new AggregateUnavailableException(_processor.PartitionOf(id), $"Partition {_processor.PartitionOf(id)} does not serve on this node.");
-        return Results.Bytes(_codec.Encode(await outcome.WaitAsync(context.RequestAborted).ConfigureAwait(false)), NodeProtocol.ContentType);
+            throw new AggregateUnavailableException(_processor.PartitionOf(id),
+                $"Partition {_processor.PartitionOf(id)} does not serve on this node.");
+        return Results.Bytes(_codec.Encode(await outcome.WaitAsync(context.RequestAborted).ConfigureAwait(false)),
+            NodeProtocol.ContentType);
     }
 
     private async Task<IResult> Read(HttpContext context, AggregateId id)
@@ -83,7 +90,8 @@ internal sealed class NodeEndpoints(AggregateNode node)
         return Answer(await _processor.ReadAsync(id, consistency, context.RequestAborted).ConfigureAwait(false));
     }
 
-    private IResult Answer(AggregateView? view) => view is null ? Results.NoContent() : Results.Bytes(_codec.Encode(view), NodeProtocol.ContentType);
+    private IResult Answer(AggregateView? view) =>
+        view is null ? Results.NoContent() : Results.Bytes(_codec.Encode(view), NodeProtocol.ContentType);
 
     private CommandEnvelope ReadCommand(HttpContext context, AggregateId id, byte[] body)
     {
@@ -109,11 +117,13 @@ internal sealed class NodeEndpoints(AggregateNode node)
                 TraceParent = Header(context, NodeProtocol.TraceParent),
                 TraceState = Header(context, NodeProtocol.TraceState),
             }
-            : throw new InvalidInputException(NodeProtocol.Time, $"The header {NodeProtocol.Time} is '{time}'; it must be a time as in RFC 3339.");
+            : throw new InvalidInputException(NodeProtocol.Time,
+                $"The header {NodeProtocol.Time} is '{time}'; it must be a time as in RFC 3339.");
     }
 
     private IResult Misdirected(HttpContext context, int partition) =>
-        Elsewhere(context, partition) ?? Problems.Of(StatusCodes.Status421MisdirectedRequest, "not-the-owner", $"Partition {partition} is not on this node.");
+        Elsewhere(context, partition)
+            ?? Problems.Of(StatusCodes.Status421MisdirectedRequest, "not-the-owner", $"Partition {partition} is not on this node.");
 
     // Null: this node is the owner, or nobody else is known to be.
     private IResult? Elsewhere(HttpContext context, int partition)
@@ -121,7 +131,8 @@ internal sealed class NodeEndpoints(AggregateNode node)
         if (_processor.StatusOf(partition) is not null || _owners.Find(partition) is not { } owner || owner.Node == _processor.NodeId)
             return null;
         NodeProtocol.WriteOwner(owner, (name, value) => context.Response.Headers[name] = value);
-        return Problems.Of(StatusCodes.Status421MisdirectedRequest, "not-the-owner", $"Partition {partition} is not on this node; it was last seen on {owner.Node}.");
+        return Problems.Of(StatusCodes.Status421MisdirectedRequest, "not-the-owner",
+            $"Partition {partition} is not on this node; it was last seen on {owner.Node}.");
     }
 
     private static IResult Refused(HttpContext context, int status, string message)
@@ -132,5 +143,6 @@ internal sealed class NodeEndpoints(AggregateNode node)
 
     private static string? Header(HttpContext context, string name) => NodeProtocol.Decode(context.Request.Headers[name].FirstOrDefault());
 
-    private static InvalidInputException Missing(string header) => new(header, $"The header {header} is missing or unusable; this path is for nodes of the application.");
+    private static InvalidInputException Missing(string header) =>
+        new(header, $"The header {header} is missing or unusable; this path is for nodes of the application.");
 }

@@ -5,7 +5,8 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Hosting.Health;
 
 /// <summary>
-/// Whether Kafka answers: the leaders of the event partitions that this node owns tell where they end. It costs a request a broker and writes nothing. A node without partitions asks for the first one of each type.
+/// Whether Kafka answers: the leaders of the event partitions that this node owns tell where they end. It costs a request a broker and
+/// writes nothing. A node without partitions asks for the first one of each type.
 /// </summary>
 internal sealed class BrokerProbe : IAsyncDisposable
 {
@@ -43,7 +44,12 @@ internal sealed class BrokerProbe : IAsyncDisposable
 
 #pragma warning disable RS0030 // whether the first answer is a good one is what is asked
     private Task Ask() => _admin.ListOffsetsAsync(
-        _aggregates().SelectMany(a => a.Processor.Partitions.Keys.DefaultIfEmpty(0).Select(p => new TopicPartitionOffsetSpec { TopicPartition = new TopicPartition(a.Topics.Events, p), OffsetSpec = OffsetSpec.Latest() })),
+        _aggregates().SelectMany(a =>
+            a.Processor.Partitions.Keys.DefaultIfEmpty(0).Select(p =>
+                new TopicPartitionOffsetSpec
+                {
+                    TopicPartition = new TopicPartition(a.Topics.Events, p), OffsetSpec = OffsetSpec.Latest(),
+                })),
         new ListOffsetsOptions { RequestTimeout = _timeout });
 #pragma warning restore RS0030
 }

@@ -13,7 +13,9 @@ internal sealed record HealthReport(string Status, string Phase, IReadOnlyDictio
     /// <summary>Whether commands and reads may be sent here.</summary>
     public bool IsReady => Status != NotReady;
 
-    /// <summary>The report of <paramref name="checks"/>; <paramref name="isServing"/>: the phase is one in which a node decides and answers.</summary>
+    /// <summary>
+    /// The report of <paramref name="checks"/>; <paramref name="isServing"/>: the phase is one in which a node decides and answers.
+    /// </summary>
     public static HealthReport Of(string phase, bool isServing, IEnumerable<NodeCheck> checks)
     {
         var lines = new SortedDictionary<string, HealthLine>(StringComparer.Ordinal);
@@ -28,7 +30,8 @@ internal sealed record HealthReport(string Status, string Phase, IReadOnlyDictio
         return new HealthReport(worst switch { CheckStatus.Ok => Ready, CheckStatus.Degraded => Degraded, _ => NotReady }, phase, lines);
     }
 
-    private static string NameOf(CheckStatus status) => status switch { CheckStatus.Ok => "ok", CheckStatus.Degraded => "degraded", _ => "failing" };
+    private static string NameOf(CheckStatus status) => status switch { CheckStatus.Ok => "ok", CheckStatus.Degraded => "degraded", _ =>
+        "failing" };
 }
 
 /// <summary>One check of a <see cref="HealthReport"/>.</summary>

@@ -6,7 +6,8 @@ using KafkaEventSourcing.Projections.MongoDB;
 namespace KafkaEventSourcing.Hosting.Health;
 
 /// <summary>
-/// What a node looks at to say whether it can decide and answer now. <c>Failing</c> is what its own commands and reads need; <c>degraded</c> is what they do not need, or what another node would not do better.
+/// What a node looks at to say whether it can decide and answer now. <c>Failing</c> is what its own commands and reads need;
+/// <c>degraded</c> is what they do not need, or what another node would not do better.
 /// </summary>
 internal sealed class NodeChecks
 {
@@ -19,10 +20,12 @@ internal sealed class NodeChecks
     private readonly MongoProjectionStore? _readModels;
     private readonly TimeSpan _brokerSilence;
 
-    public NodeChecks(EventSourcedNode node, BrokerProbe broker, ServerProbe registry, MongoProjectionStore? readModels, TimeSpan brokerSilence)
+    public NodeChecks(EventSourcedNode node, BrokerProbe broker, ServerProbe registry, MongoProjectionStore? readModels,
+        TimeSpan brokerSilence)
     {
         (_node, _broker, _registry, _readModels, _brokerSilence) = (node, broker, registry, readModels, brokerSilence);
-        All = [new("node", Node), new("kafka", Kafka), new("partitions", Partitions), new("topics", Topics), new("parked", Parked), new("schema-registry", Registry)];
+        All = [new("node", Node), new("kafka", Kafka), new("partitions", Partitions), new("topics", Topics), new("parked", Parked),
+            new("schema-registry", Registry)];
         if (readModels is not null)
             All.AddRange([new("mongodb", MongoDB), new("read-models", ReadModels)]);
         if (node.Application.Subscriptions.Count > 0)
@@ -33,14 +36,20 @@ internal sealed class NodeChecks
     public List<NodeCheck> All { get; }
 
     private CheckResult Node() =>
-        _node.Completion.IsCompleted ? CheckResult.Failing($"A part of the node has stopped: {_node.Completion.Exception?.GetBaseException().Message ?? "it was asked to"}") : CheckResult.Ok;
+        _node.Completion.IsCompleted
+            ? CheckResult.Failing(
+                $"A part of the node has stopped: {_node.Completion.Exception?.GetBaseException().Message ?? "it was asked to"}")
+            : CheckResult.Ok;
 
     private CheckResult Kafka()
     {
         if (_broker.Silence > _brokerSilence)
-            return CheckResult.Failing($"Kafka at {_node.Addresses.Kafka} has not answered for {Seconds(_broker.Silence)}{Because(_broker.Failure)}");
+            return CheckResult.Failing(
+                $"Kafka at {_node.Addresses.Kafka} has not answered for {Seconds(_broker.Silence)}{Because(_broker.Failure)}");
         TimeSpan longest = _node.Aggregates.Max(a => a.Processor.LongestBatch);
-        return longest > _brokerSilence ? CheckResult.Failing($"A transaction has been under way for {Seconds(longest)}: commands wait for it.") : CheckResult.Ok;
+        return longest > _brokerSilence
+            ? CheckResult.Failing($"A transaction has been under way for {Seconds(longest)}: commands wait for it.")
+            : CheckResult.Ok;
     }
 
     private CheckResult Partitions()
@@ -48,12 +57,18 @@ internal sealed class NodeChecks
         string[] waiting =
         [
             .. _node.Aggregates.SelectMany(a => a.Processor.Partitions.Where(p => p.Value != PartitionStatus.Serving).OrderBy(p => p.Key)
-                .Select(p => string.Create(CultureInfo.InvariantCulture, $"{a.Definition.Name} {p.Key} is {p.Value.ToString().ToLowerInvariant()}"))),
+                .Select(p => string.Create(CultureInfo.InvariantCulture,
+                    $"{a.Definition.Name} {p.Key} is {p.Value.ToString().ToLowerInvariant()}"))),
         ];
         if (_node.Aggregates.FirstOrDefault(a => a.Processor.HaltedPartitions.Count > 0) is { } halted)
-            return CheckResult.Failing($"{string.Join(", ", waiting)}. {string.Join(" ", halted.Processor.HaltedPartitions.OrderBy(p => p.Key).Select(p => p.Value))}");
+        {
+            IEnumerable<string> reasons = halted.Processor.HaltedPartitions.OrderBy(p => p.Key).Select(p => p.Value);
+            return CheckResult.Failing($"{string.Join(", ", waiting)}. {string.Join(" ", reasons)}");
+        }
+
         return waiting.Length > 0 ? CheckResult.Failing($"{string.Join(", ", waiting)}.")
-            : _node.Aggregates.FirstOrDefault(a => !a.Processor.IsReady && a.Processor.UnreadPartitions.Count == 0) is { } without ? CheckResult.Failing($"{without.Definition.Name}: this node waits for Kafka to give it partitions.")
+            : _node.Aggregates.FirstOrDefault(a => !a.Processor.IsReady && a.Processor.UnreadPartitions.Count == 0) is { } without
+            ? CheckResult.Failing($"{without.Definition.Name}: this node waits for Kafka to give it partitions.")
             : CheckResult.Ok;
     }
 
@@ -63,7 +78,9 @@ internal sealed class NodeChecks
         string[] unread =
         [
             .. _node.Aggregates.Where(a => a.Processor.UnreadPartitions.Count > 0)
-                .Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Topics.Commands} has got more partitions since this node started: nobody reads {string.Join(", ", a.Processor.UnreadPartitions)}.")),
+                .Select(a => string.Create(CultureInfo.InvariantCulture,
+                    $"{a.Topics.Commands} has got more partitions since this node started: nobody "
+                        + $"reads {string.Join(", ", a.Processor.UnreadPartitions)}.")),
             .. _node.Aggregates.SelectMany(a => a.TopicStatus.Of(TopicRisk.Unusable)).Select(f => f.ToString()),
         ];
         TopicFinding[] losing = [.. _node.Aggregates.SelectMany(a => a.TopicStatus.Of(TopicRisk.LosesData))];
@@ -78,18 +95,24 @@ internal sealed class NodeChecks
         [
             .. _node.Aggregates.Select(a => (a.Definition.Name, Counts: a.Processor.AggregateCounts))
                 .Where(a => a.Counts.Parked > 0 && a.Counts.Parked >= ParkedShare * a.Counts.All)
-                .Select(a => string.Create(CultureInfo.InvariantCulture, $"{a.Counts.Parked:N0} of {Math.Max(a.Counts.All, a.Counts.Parked):N0} aggregates '{a.Name}' of this node are parked")),
+                .Select(a => string.Create(CultureInfo.InvariantCulture,
+                    $"{a.Counts.Parked:N0} of {Math.Max(a.Counts.All, a.Counts.Parked):N0} aggregates '{a.Name}' of this node are parked")),
         ];
-        return parked.Length == 0 ? CheckResult.Ok : CheckResult.Degraded($"{string.Join("; ", parked)}. 'kes dead-letters list' says why.");
+        return parked.Length == 0
+            ? CheckResult.Ok
+            : CheckResult.Degraded($"{string.Join("; ", parked)}. 'kes dead-letters list' says why.");
     }
 
     private CheckResult Registry() => _registry.Failure is { } failure
-        ? CheckResult.Degraded($"The Schema Registry does not answer: {failure} Messages of schemas that this node has not seen yet wait for it.")
+        ? CheckResult.Degraded(
+            $"The Schema Registry does not answer: {failure} Messages of schemas that this node has not seen yet wait for it.")
         : CheckResult.Ok;
 
     private CheckResult MongoDB() =>
-        !_readModels!.IsConnected ? CheckResult.Degraded("MongoDB does not answer: queries of read models are refused, and read models wait.")
-        : _readModels!.Failure is { } failure ? CheckResult.Degraded($"MongoDB answers, and does not take what read models write, which wait and try again: {failure}")
+        !_readModels!.IsConnected ? CheckResult.Degraded(
+            "MongoDB does not answer: queries of read models are refused, and read models wait.")
+        : _readModels!.Failure is { } failure
+        ? CheckResult.Degraded($"MongoDB answers, and does not take what read models write, which wait and try again: {failure}")
         : CheckResult.Ok;
 
     private CheckResult ReadModels()
@@ -98,7 +121,9 @@ internal sealed class NodeChecks
             return CheckResult.Degraded(wait);
         string[] stopped =
         [
-            .. _node.Aggregates.SelectMany(a => a.StoppedReadModels.OrderBy(s => s.Key).Select(s => string.Create(CultureInfo.InvariantCulture, $"{a.Definition.Name} {s.Key} stands still: {s.Value}"))),
+            .. _node.Aggregates.SelectMany(a =>
+                a.StoppedReadModels.OrderBy(s => s.Key).Select(s =>
+                    string.Create(CultureInfo.InvariantCulture, $"{a.Definition.Name} {s.Key} stands still: {s.Value}"))),
         ];
         return stopped.Length == 0 ? CheckResult.Ok : CheckResult.Degraded(string.Join(" ", stopped));
     }
@@ -108,9 +133,12 @@ internal sealed class NodeChecks
         string[] waiting =
         [
             .. _node.Subscriptions.SelectMany(s => s.Stops.SelectMany(t => t.Value.All().OrderBy(p => p.Key)
-                .Select(p => string.Create(CultureInfo.InvariantCulture, $"{s.Definition.Name}: {t.Key} {p.Key} stands still: {p.Value}")))),
+                .Select(p =>
+                    string.Create(CultureInfo.InvariantCulture, $"{s.Definition.Name}: {t.Key} {p.Key} stands still: {p.Value}")))),
             .. _node.Subscriptions.SelectMany(s => s.Parked.Where(p => p.Value > 0)
-                .Select(p => string.Create(CultureInfo.InvariantCulture, $"{s.Definition.Name}: {p.Value:N0} aggregates '{p.Key}' of this node are parked. 'kes subscriptions show {_node.Application.Name}.{s.Definition.Name}' says why."))),
+                .Select(p => string.Create(CultureInfo.InvariantCulture,
+                    $"{s.Definition.Name}: {p.Value:N0} aggregates '{p.Key}' of this node are parked. 'kes subscriptions "
+                        + $"show {_node.Application.Name}.{s.Definition.Name}' says why."))),
         ];
         return waiting.Length == 0 ? CheckResult.Ok : CheckResult.Degraded(string.Join(" ", waiting));
     }

@@ -1,7 +1,8 @@
 namespace KafkaEventSourcing.Hosting.Health;
 
 /// <summary>
-/// Asks a server again and again whether it answers, so that an idle node knows it too. Its answers are remembered; nobody waits for them. Thread-safe; disposing ends it.
+/// Asks a server again and again whether it answers, so that an idle node knows it too. Its answers are remembered; nobody waits for them.
+/// Thread-safe; disposing ends it.
 /// </summary>
 internal sealed class ServerProbe : IAsyncDisposable
 {

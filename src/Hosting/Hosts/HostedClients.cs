@@ -16,10 +16,12 @@ internal sealed class HostedAggregateReader(NodeLifecycle lifecycle, AggregateDe
         await lifecycle.PartOf(aggregate).Reads.ReadAsync(aggregateId, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public async ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
+    public async ValueTask<AggregateView?> ReadAsync(
+        AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken) =>
         await lifecycle.PartOf(aggregate).Reads.ReadAsync(aggregateId, consistency, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
-    public async ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
+    public async ValueTask<AggregateView?> ReadAsync(
+        AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
         await lifecycle.PartOf(aggregate).Reads.ReadAsync(aggregateId, atLeast, cancellationToken).ConfigureAwait(false);
 }

@@ -16,7 +16,9 @@ internal sealed class NodeHealthCheck(NodeLifecycle lifecycle) : IHealthCheck
             HealthReport.Degraded => HealthStatus.Degraded,
             _ => context.Registration.FailureStatus,
         };
-        string description = string.Join(" ", report.Checks.Where(c => c.Value.Reason is not null).Select(c => $"{c.Key}: {c.Value.Reason}").Prepend($"The node is {report.Phase}."));
-        return Task.FromResult(new HealthCheckResult(status, description, data: report.Checks.ToDictionary(c => c.Key, object (c) => c.Value.Reason ?? c.Value.Status)));
+        string description = string.Join(" ", report.Checks.Where(c => c.Value.Reason is not null).Select(c => $"{c.Key}: {c.Value.Reason}")
+            .Prepend($"The node is {report.Phase}."));
+        return Task.FromResult(new HealthCheckResult(status, description,
+            data: report.Checks.ToDictionary(c => c.Key, object (c) => c.Value.Reason ?? c.Value.Status)));
     }
 }

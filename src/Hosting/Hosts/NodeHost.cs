@@ -6,14 +6,17 @@ using Microsoft.Extensions.Options;
 namespace KafkaEventSourcing.Hosting.Hosts;
 
 /// <summary>
-/// Runs the node in a host: one of the user's, or that of the command line. It starts in the background once the host's other services run, so that whoever asks meanwhile is answered; a fault stops the host, which then ends
-/// with it. Asked to end, the node is not ready first, while the server still takes requests; it hands its partitions over when the server has closed. For one run.
+/// Runs the node in a host: one of the user's, or that of the command line. It starts in the background once the host's other services run,
+/// so that whoever asks meanwhile is answered; a fault stops the host, which then ends with it. Asked to end, the node is not ready first,
+/// while the server still takes requests; it hands its partitions over when the server has closed. For one run.
 /// </summary>
 internal sealed class NodeHost(
-    KafkaEventSourcingBuilder builder, NodeLifecycle lifecycle, IOptions<KafkaEventSourcingOptions> options, ILoggerFactory loggerFactory, TimeProvider timeProvider, IHostApplicationLifetime host)
+    KafkaEventSourcingBuilder builder, NodeLifecycle lifecycle, IOptions<KafkaEventSourcingOptions> options, ILoggerFactory loggerFactory,
+    TimeProvider timeProvider, IHostApplicationLifetime host)
     : IHostedLifecycleService, INodeAccessor, IDisposable, IAsyncDisposable
 {
-    // A start that waits for a server, or a hand-over to a Kafka that stands still, must not outlast the patience of a service manager. Nothing is lost: it is as if the process had been killed then.
+    // A start that waits for a server, or a hand-over to a Kafka that stands still, must not outlast the patience of a service manager.
+    // Nothing is lost: it is as if the process had been killed then.
     private static readonly TimeSpan LongestUnwind = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestHandOver = TimeSpan.FromSeconds(20);
 
@@ -29,10 +32,14 @@ internal sealed class NodeHost(
     /// <inheritdoc/>
     public EventSourcedNode? Current => _serves.Task.IsCompletedSuccessfully ? _serves.Task.Result : null;
 
-    /// <summary>Where other nodes reach this one, asked when the host has started; null, the default: they do not, as there are no paths for them.</summary>
+    /// <summary>
+    /// Where other nodes reach this one, asked when the host has started; null, the default: they do not, as there are no paths for them.
+    /// </summary>
     public Func<Uri?>? ReachableAt { get; set; }
 
-    /// <summary>Completes with the node when it serves and the others have been told where it is; it fails or is cancelled where that does not come.</summary>
+    /// <summary>
+    /// Completes with the node when it serves and the others have been told where it is; it fails or is cancelled where that does not come.
+    /// </summary>
     public Task<EventSourcedNode> Introduced => _introduced.Task;
 
     /// <summary>What has stopped the node; null: nothing, or it was asked to end.</summary>
@@ -103,7 +110,8 @@ internal sealed class NodeHost(
     public async ValueTask DisposeAsync()
     {
         if (!_stop.IsCancellationRequested)
-            await StopAsync(CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // of a host that did not start: it has said why
+            // of a host that did not start: it has said why
+            await StopAsync(CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <inheritdoc/>
@@ -149,21 +157,24 @@ internal sealed class NodeHost(
     private async Task Serve(CancellationToken cancellationToken)
     {
         NodeHandle running = await NodeHandle.Start(
-            lifecycle.Application, builder.Embedded, options.Value, builder.EmbeddedSettings, loggerFactory, ownsLoggers: false, timeProvider, lifecycle.Enter, cancellationToken).ConfigureAwait(false);
+            lifecycle.Application, builder.Embedded, options.Value, builder.EmbeddedSettings, loggerFactory, ownsLoggers: false,
+            timeProvider, lifecycle.Enter, cancellationToken).ConfigureAwait(false);
         await using (running.ConfigureAwait(false))
         {
             EventSourcedNode node = running.Node;
             lifecycle.Serve(node, running.ServerChecks);
             _serves.TrySetResult(node);
             ServerAddresses servers = node.Addresses; // of embedded ones, the ports are known now
-            _logger.Serves(node.Application.Name, servers.Kafka ?? "", Secrets.Redact(servers.Registry ?? ""), Secrets.Redact(servers.MongoDB ?? "(none is needed)"));
+            _logger.Serves(node.Application.Name, servers.Kafka ?? "", Secrets.Redact(servers.Registry ?? ""),
+                Secrets.Redact(servers.MongoDB ?? "(none is needed)"));
             Task introducing = Introduce(node, cancellationToken);
             await Task.WhenAny(introducing, node.Completion, _stopped.Task).ConfigureAwait(false);
             if (introducing.IsFaulted)
                 await introducing.ConfigureAwait(false);
             if (await Task.WhenAny(node.Completion, _stopped.Task).ConfigureAwait(false) == _stopped.Task)
                 return;
-            Exception fault = node.Completion.Exception?.Flatten().InnerExceptions[0] ?? new InvalidOperationException("A part of the node ended, and nobody had asked it to.");
+            Exception fault = node.Completion.Exception?.Flatten().InnerExceptions[0]
+                ?? new InvalidOperationException("A part of the node ended, and nobody had asked it to.");
             _logger.Stopped(fault);
             if (_asked)
             {

@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace KafkaEventSourcing.Hosting.Hosts;
 
-/// <summary>What the options of a node must be. Each failure names the property at the beginning of its message, so that whoever shows it can write the name that its reader knows (<see cref="OptionNames"/>).</summary>
+/// <summary>
+/// What the options of a node must be. Each failure names the property at the beginning of its message, so that whoever shows it can write
+/// the name that its reader knows (<see cref="OptionNames"/>).
+/// </summary>
 internal static class OptionRules
 {
     private const int MaxPartitions = 10_000;
@@ -12,7 +15,8 @@ internal static class OptionRules
     /// <summary>What is wrong with <paramref name="options"/>, in the order of the properties; none: nothing.</summary>
     /// <param name="options">The options.</param>
     /// <param name="application">Whose they are; null: of any, whose subscriptions are not known.</param>
-    public static IEnumerable<InvalidInputException> Failures(KafkaEventSourcingOptions options, ApplicationDefinition? application = null) =>
+    public static IEnumerable<InvalidInputException> Failures(
+        KafkaEventSourcingOptions options, ApplicationDefinition? application = null) =>
     [
         .. Values(options), .. Thrown(options.Addresses.Validate), .. Thrown(() => _ = options.Secret),
         .. Thrown(() => Within(nameof(options.Processing), options.Processing.Validate)),
@@ -30,7 +34,9 @@ internal static class OptionRules
         }
         catch (InvalidInputException wrong)
         {
-            throw new InvalidInputException($"{section}:{wrong.Field}", wrong.Message.StartsWith(wrong.Field, StringComparison.Ordinal) ? $"{section}:{wrong.Message}" : $"{section}:{wrong.Field}: {wrong.Message}", wrong);
+            throw new InvalidInputException($"{section}:{wrong.Field}", wrong.Message.StartsWith(wrong.Field, StringComparison.Ordinal)
+                ? $"{section}:{wrong.Message}"
+                : $"{section}:{wrong.Field}: {wrong.Message}", wrong);
         }
     }
 
@@ -43,7 +49,11 @@ internal static class OptionRules
             : addresses.Registry is null ? nameof(KafkaEventSourcingOptions.SchemaRegistry)
             : addresses.MongoDB is null && mongoDB ? nameof(KafkaEventSourcingOptions.MongoDB)
             : null;
-        return missing is null ? null : new InvalidInputException(missing, $"{missing} is missing. This application has no embedded servers: name Kafka, the Schema Registry{(mongoDB ? ", and MongoDB for its read models" : "")}.");
+        return missing is null
+            ? null
+            : new InvalidInputException(missing,
+                $"{missing} is missing. This application has no embedded servers: name Kafka, the Schema "
+                    + $"Registry{(mongoDB ? ", and MongoDB for its read models" : "")}.");
     }
 
     private static IEnumerable<InvalidInputException> Values(KafkaEventSourcingOptions options)
@@ -51,7 +61,8 @@ internal static class OptionRules
         if (options.DataDirectory is { } data)
         {
             if (string.IsNullOrWhiteSpace(data))
-                yield return Wrong(nameof(options.DataDirectory), $"is empty; it must be the name of a folder, which is created when it is missing.");
+                yield return Wrong(nameof(options.DataDirectory),
+                    $"is empty; it must be the name of a folder, which is created when it is missing.");
             else if (data.Contains('\0', StringComparison.Ordinal))
                 yield return Wrong(nameof(options.DataDirectory), $"has a character that names of folders cannot have.");
         }
@@ -59,17 +70,21 @@ internal static class OptionRules
         if (options.Partitions is < 1 or > MaxPartitions)
             yield return Wrong(nameof(options.Partitions), $"is {options.Partitions}; it must be from 1 to {MaxPartitions:N0}.");
         if (options.ReplicationFactor is not -1 and < 1)
-            yield return Wrong(nameof(options.ReplicationFactor), $"is {options.ReplicationFactor}; it must be at least 1, or be left out.");
+            yield return Wrong(nameof(options.ReplicationFactor),
+                $"is {options.ReplicationFactor}; it must be at least 1, or be left out.");
         if (options.CommandTimeout <= TimeSpan.Zero)
             yield return NotPositive(nameof(options.CommandTimeout), options.CommandTimeout);
         if (options.BarrierEvents < 1)
             yield return NotPositive(nameof(options.BarrierEvents), options.BarrierEvents);
         if (options.StartTimeout <= TimeSpan.Zero)
             yield return NotPositive(nameof(options.StartTimeout), options.StartTimeout);
-        if (options.NodeId is { } id && (id.Length is 0 or > MaxNodeIdLength || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')))
-            yield return Wrong(nameof(options.NodeId), $"is '{id}'; it must have 1 to {MaxNodeIdLength} letters, digits, dots, hyphens and underscores.");
+        if (options.NodeId is { } id
+            && (id.Length is 0 or > MaxNodeIdLength || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')))
+            yield return Wrong(nameof(options.NodeId),
+                $"is '{id}'; it must have 1 to {MaxNodeIdLength} letters, digits, dots, hyphens and underscores.");
         if (options.SessionTimeout < TimeSpan.FromSeconds(1))
-            yield return Wrong(nameof(options.SessionTimeout), $"is {options.SessionTimeout.TotalSeconds:0.#} s; it must be at least 1, and what the brokers allow.");
+            yield return Wrong(nameof(options.SessionTimeout),
+                $"is {options.SessionTimeout.TotalSeconds:0.#} s; it must be at least 1, and what the brokers allow.");
         if (options.MaxWaitingBytes is < 1)
             yield return NotPositive(nameof(options.MaxWaitingBytes), options.MaxWaitingBytes);
         if (options.Standbys is < 0 or > MaxStandbys)
@@ -78,7 +93,8 @@ internal static class OptionRules
             yield return NotPositive(nameof(options.ReadTimeout), options.ReadTimeout);
         if (options.BrokerSilence < TimeSpan.FromSeconds(1))
             yield return Wrong(nameof(options.BrokerSilence), $"is {options.BrokerSilence}; it must be at least 1 s.");
-        if (options.Advertise is { } address && (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps)))
+        if (options.Advertise is { } address
+            && (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps)))
             yield return Wrong(nameof(options.Advertise), $"is '{address}'; it must be an address such as http://node-1:8080.");
         if (options.Drain < TimeSpan.Zero)
             yield return Wrong(nameof(options.Drain), $"is {options.Drain}; it must not be negative.");
@@ -105,5 +121,6 @@ internal static class OptionRules
 
     private static InvalidInputException NotPositive(string property, object value) => Wrong(property, $"is {value}; it must be positive.");
 
-    private static InvalidInputException Wrong(string property, FormattableString what) => new(property, $"{property} {what.ToString(CultureInfo.InvariantCulture)}");
+    private static InvalidInputException Wrong(string property, FormattableString what) =>
+        new(property, $"{property} {what.ToString(CultureInfo.InvariantCulture)}");
 }

@@ -16,7 +16,8 @@ internal static class SubscriptionOverrides
         SubscriptionOptions merged = subscription.Options with { };
         try
         {
-            new ConfigurationBuilder().AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value))).Build().Bind(merged, binder => binder.ErrorOnUnknownConfiguration = true);
+            new ConfigurationBuilder().AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value))).Build().Bind(
+                merged, binder => binder.ErrorOnUnknownConfiguration = true);
         }
         catch (InvalidOperationException unreadable)
         {
@@ -34,7 +35,9 @@ internal static class SubscriptionOverrides
         {
             string section = $"{nameof(options.Subscriptions)}:{stranger}";
             string[] known = [.. application.Subscriptions.Select(s => $"'{s.Name}'")];
-            throw new InvalidInputException(section, $"{section} is of no subscription of the application '{application.Name}'; it has {(known.Length == 0 ? "none" : string.Join(", ", known))}.");
+            throw new InvalidInputException(section,
+                $"{section} is of no subscription of the application '{application.Name}'; it "
+                    + $"has {(known.Length == 0 ? "none" : string.Join(", ", known))}.");
         }
 
         foreach (SubscriptionDefinition subscription in application.Subscriptions)

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace KafkaEventSourcing.Hosting.Load;
 
 /// <summary>
-/// Sends many commands with a bounded number in flight, in order per aggregate, and counts what comes back. A command whose outcome stays unknown is sent again
-/// under its id, so it takes effect once. For one feeding caller at a time.
+/// Sends many commands with a bounded number in flight, in order per aggregate, and counts what comes back. A command whose outcome stays
+/// unknown is sent again under its id, so it takes effect once. For one feeding caller at a time.
 /// </summary>
 public sealed class CommandFeed : IDisposable
 {
@@ -41,10 +41,10 @@ public sealed class CommandFeed : IDisposable
     /// <summary>Answers that the domain said no with.</summary>
     public long Rejected => Interlocked.Read(ref _rejected);
 
-    /// <summary>Answers that told of another version than expected.</summary>
+    /// <summary>Answers that reported another version than expected.</summary>
     public long Conflicts => Interlocked.Read(ref _conflicts);
 
-    /// <summary>Answers that told of a fault.</summary>
+    /// <summary>Answers that reported a fault.</summary>
     public long Faulted => Interlocked.Read(ref _faulted);
 
     /// <summary>From sending to answer, per command.</summary>
@@ -69,7 +69,8 @@ public sealed class CommandFeed : IDisposable
             _ = SendOne(command, cancellationToken);
         }
 
-        // All permits back: nothing is in flight. Not cancellable: whoever is in flight holds a permit and gives it back when it is cancelled.
+        // All permits back: nothing is in flight. Not cancellable: whoever is in flight holds a permit and gives it back when it is
+        // cancelled.
         for (int i = 0; i < _options.MaxInFlight; i++)
             await _window.WaitAsync(CancellationToken.None).ConfigureAwait(false);
         _window.Release(_options.MaxInFlight);

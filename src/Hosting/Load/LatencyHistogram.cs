@@ -3,8 +3,8 @@ using System.Numerics;
 namespace KafkaEventSourcing.Hosting.Load;
 
 /// <summary>
-/// Latencies in buckets that are at most 1/32 wide relative to their value: from a microsecond to hours in 1,900 counters, whatever the number of samples.
-/// Thread-safe.
+/// Latencies in buckets that are at most 1/32 wide relative to their value: from a microsecond to hours in 1,900 counters, whatever the
+/// number of samples. Thread-safe.
 /// </summary>
 public sealed class LatencyHistogram
 {
@@ -52,7 +52,9 @@ public sealed class LatencyHistogram
         }
     }
 
-    /// <summary>The latency that <paramref name="quantile"/> (0 to 1) of the samples do not exceed, to within 1/32; zero without samples.</summary>
+    /// <summary>
+    /// The latency that <paramref name="quantile"/> (0 to 1) of the samples do not exceed, to within 1/32; zero without samples.
+    /// </summary>
     public TimeSpan Quantile(double quantile)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(quantile);

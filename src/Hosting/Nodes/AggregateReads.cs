@@ -16,11 +16,13 @@ public sealed class AggregateReads : IAggregateReader
 
     /// <summary>A strong read.</summary>
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) => ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) =>
+        ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
 
     /// <summary>Reads one aggregate; null when it has no events. While its partition moves, it waits for the new owner.</summary>
     /// <exception cref="AggregateUnavailableException">No owner answered within the read time-out.</exception>
-    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default) => Find(
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency,
+        CancellationToken cancellationToken = default) => Find(
         aggregateId,
         partition => _processor.CanRead(partition, consistency),
         stop => _processor.ReadAsync(aggregateId, consistency, stop),
@@ -28,11 +30,13 @@ public sealed class AggregateReads : IAggregateReader
         cancellationToken);
 
     /// <summary>
-    /// Reads one aggregate with at least the write of <paramref name="atLeast"/>; null when it has no events. A warm copy on this node that has come as far answers, else the owner. No transaction is made for it.
+    /// Reads one aggregate with at least the write of <paramref name="atLeast"/>; null when it has no events. A warm copy on this node that
+    /// has come as far answers, else the owner. No transaction is made for it.
     /// </summary>
     /// <exception cref="AggregateUnavailableException">Nobody had come as far within the read time-out.</exception>
     /// <exception cref="InvalidInputException">The token is default, or of another partition than the aggregate.</exception>
-    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default) => atLeast.IsDefault
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast,
+        CancellationToken cancellationToken = default) => atLeast.IsDefault
         ? throw new InvalidInputException("token", "The consistency token is default: no position was given.")
         : Find(
             aggregateId,
@@ -42,7 +46,8 @@ public sealed class AggregateReads : IAggregateReader
             cancellationToken);
 
     private async ValueTask<AggregateView?> Find(
-        AggregateId aggregateId, Func<int, bool> canRead, Func<CancellationToken, ValueTask<AggregateView?>> here, Func<PartitionOwnership, CancellationToken, Task<NodeResponse<AggregateView?>>> there,
+        AggregateId aggregateId, Func<int, bool> canRead, Func<CancellationToken, ValueTask<AggregateView?>> here,
+        Func<PartitionOwnership, CancellationToken, Task<NodeResponse<AggregateView?>>> there,
         CancellationToken cancellationToken)
     {
         int partition = _processor.PartitionOf(aggregateId);
@@ -68,11 +73,14 @@ public sealed class AggregateReads : IAggregateReader
             }
 
             // Its owner is this node, and it stays halted until somebody acts: to wait, or to look for another, would only hide why.
-            if (_processor.StatusOf(partition) == PartitionStatus.Halted && _processor.HaltedPartitions.TryGetValue(partition, out string? halted))
+            if (_processor.StatusOf(partition) == PartitionStatus.Halted
+                && _processor.HaltedPartitions.TryGetValue(partition, out string? halted))
                 throw new AggregateUnavailableException(partition, $"Partition {partition} is halted: {halted}");
             if (resolver.Owner is { } owner)
             {
-                if (await resolver.Ask(owner, stop => there(owner, stop), cancellationToken).ConfigureAwait(false) is NodeResponse<AggregateView?>.Answered { Value: var view })
+                if (await resolver.Ask(owner, stop =>
+                    there(owner, stop), cancellationToken).ConfigureAwait(false)
+                    is NodeResponse<AggregateView?>.Answered { Value: var view })
                     return view;
                 if (resolver.HasNews)
                     continue;

@@ -6,11 +6,14 @@ using KafkaEventSourcing.Processing;
 
 namespace KafkaEventSourcing.Hosting.Nodes;
 
-/// <summary>Asks the owner of a partition, on another node. It asks one node once; where to go on is the caller's matter. Thread-safe.</summary>
+/// <summary>
+/// Asks the owner of a partition, on another node. It asks one node once; where to go on is the caller's matter. Thread-safe.
+/// </summary>
 internal sealed class NodeClient : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(5); // so that a name that moves to another machine is noticed
+    // so that a name that moves to another machine is noticed
+    private static readonly TimeSpan ConnectionLifetime = TimeSpan.FromMinutes(5);
 
     private readonly HttpClient _http;
     private readonly string _aggregate;
@@ -22,14 +25,22 @@ internal sealed class NodeClient : IDisposable
     public NodeClient(string aggregate, string node, NodeCodec codec, NodeSecret? secret, TimeProvider time)
     {
         (_aggregate, _node, _codec, _secret, _time) = (aggregate, node, codec, secret, time);
-        _http = new HttpClient(new SocketsHttpHandler { ConnectTimeout = ConnectTimeout, PooledConnectionLifetime = ConnectionLifetime, UseProxy = false, UseCookies = false, AllowAutoRedirect = false })
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectTimeout = ConnectTimeout,
+            PooledConnectionLifetime = ConnectionLifetime,
+            UseProxy = false,
+            UseCookies = false,
+            AllowAutoRedirect = false,
+        })
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };
     }
 
     /// <summary>Has <paramref name="owner"/> decide a command whose payload is <paramref name="payload"/>.</summary>
-    public async Task<NodeResponse<CommandResult>> Send(PartitionOwnership owner, CommandEnvelope command, byte[] payload, CancellationToken cancellationToken)
+    public async Task<NodeResponse<CommandResult>> Send(
+        PartitionOwnership owner, CommandEnvelope command, byte[] payload, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, AddressOf(owner, NodeProtocol.CommandsPath(_aggregate)))
         {
@@ -42,18 +53,22 @@ internal sealed class NodeClient : IDisposable
         Add(request, NodeProtocol.CorrelationId, command.CorrelationId);
         Add(request, NodeProtocol.TraceParent, command.TraceParent);
         Add(request, NodeProtocol.TraceState, command.TraceState);
-        return await Ask(owner, request, (_, body) => new NodeResponse<CommandResult>.Answered(_codec.DecodeResult(body)), cancellationToken).ConfigureAwait(false);
+        return await Ask(owner, request, (_, body) => new NodeResponse<CommandResult>.Answered(_codec.DecodeResult(body)),
+            cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Has <paramref name="owner"/> read an aggregate.</summary>
-    public Task<NodeResponse<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken) =>
+    public Task<NodeResponse<AggregateView?>> Read(
+        PartitionOwnership owner, AggregateId id, ReadConsistency consistency, CancellationToken cancellationToken) =>
         Read(owner, id, NodeProtocol.Consistency, consistency.ToString(), cancellationToken);
 
     /// <summary>Has <paramref name="owner"/> read an aggregate with at least the write of <paramref name="atLeast"/>.</summary>
-    public Task<NodeResponse<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
+    public Task<NodeResponse<AggregateView?>> Read(
+        PartitionOwnership owner, AggregateId id, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
         Read(owner, id, NodeProtocol.Token, atLeast.ToString(), cancellationToken);
 
-    private async Task<NodeResponse<AggregateView?>> Read(PartitionOwnership owner, AggregateId id, string promise, string value, CancellationToken cancellationToken)
+    private async Task<NodeResponse<AggregateView?>> Read(
+        PartitionOwnership owner, AggregateId id, string promise, string value, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, AddressOf(owner, NodeProtocol.StatePath(_aggregate)));
         Add(request, NodeProtocol.AggregateId, id.Value);
@@ -62,14 +77,17 @@ internal sealed class NodeClient : IDisposable
             owner, request,
             (status, body) => status == HttpStatusCode.NoContent ? new NodeResponse<AggregateView?>.Answered(null)
                 : _codec.DecodeView(id, owner.Partition, body) is { } view ? new NodeResponse<AggregateView?>.Answered(view)
-                : new NodeResponse<AggregateView?>.Unavailable($"The node {owner.Node} has the state in another schema than this one; the two run different versions of the application."),
+                : new NodeResponse<AggregateView?>.Unavailable(
+                    $"The node {owner.Node} has the state in another schema than this one; the two run different versions of the "
+                        + $"application."),
             cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
-    private async Task<NodeResponse<T>> Ask<T>(PartitionOwnership owner, HttpRequestMessage request, Func<HttpStatusCode, byte[], NodeResponse<T>> read, CancellationToken cancellationToken)
+    private async Task<NodeResponse<T>> Ask<T>(PartitionOwnership owner, HttpRequestMessage request,
+        Func<HttpStatusCode, byte[], NodeResponse<T>> read, CancellationToken cancellationToken)
     {
         Add(request, NodeProtocol.ForwardedBy, _node);
         if (_secret is not null)
@@ -83,10 +101,14 @@ internal sealed class NodeClient : IDisposable
             return answer.StatusCode switch
             {
                 HttpStatusCode.OK or HttpStatusCode.NoContent => read(answer.StatusCode, body),
-                HttpStatusCode.MisdirectedRequest => new NodeResponse<T>.Elsewhere(NodeProtocol.ReadOwner(owner.Partition, answer, _time.GetUtcNow())),
-                HttpStatusCode.Unauthorized => new NodeResponse<T>.Unavailable($"The node {owner.Node} refuses this one: give all nodes of the application the same --node-secret."),
+                HttpStatusCode.MisdirectedRequest =>
+                    new NodeResponse<T>.Elsewhere(NodeProtocol.ReadOwner(owner.Partition, answer, _time.GetUtcNow())),
+                HttpStatusCode.Unauthorized =>
+                    new NodeResponse<T>.Unavailable(
+                        $"The node {owner.Node} refuses this one: give all nodes of the application the same --node-secret."),
                 HttpStatusCode.TooManyRequests => new NodeResponse<T>.Overloaded(Encoding.UTF8.GetString(body)),
-                _ => new NodeResponse<T>.Unavailable($"The node {owner.Node} answers {(int)answer.StatusCode}: {Encoding.UTF8.GetString(body)}"),
+                _ => new NodeResponse<T>.Unavailable(
+                    $"The node {owner.Node} answers {(int)answer.StatusCode}: {Encoding.UTF8.GetString(body)}"),
             };
         }
         catch (Exception unreachable) when (unreachable is HttpRequestException or IOException or System.Net.Sockets.SocketException)

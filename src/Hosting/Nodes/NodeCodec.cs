@@ -16,7 +16,8 @@ internal sealed class NodeCodec
     private NodeCodec(AvroMessageSerde serde, TopicEncoder replies, TopicEncoder snapshots, AvroRecordType stateType) =>
         (_serde, _replies, _snapshots, _stateType) = (serde, replies, snapshots, stateType);
 
-    public static async Task<NodeCodec> Create(AvroMessageSerde serde, TopicFamily topics, AggregateDefinition definition, CancellationToken cancellationToken) => new(
+    public static async Task<NodeCodec> Create(AvroMessageSerde serde, TopicFamily topics, AggregateDefinition definition,
+        CancellationToken cancellationToken) => new(
         serde,
         await serde.PrepareAsync(topics.Replies, [typeof(CommandReply)], cancellationToken).ConfigureAwait(false),
         await serde.PrepareAsync(topics.Snapshots, [typeof(AggregateSnapshot)], cancellationToken).ConfigureAwait(false),
@@ -40,7 +41,7 @@ internal sealed class NodeCodec
         await told.Task.ConfigureAwait(false);
     }
 
-    /// <exception cref="UndecodableMessageException">It is no reply.</exception>
+    /// <exception cref="UndecodableMessageException">It is not a reply.</exception>
     public CommandResult DecodeResult(byte[] body) => CommandReplies.ToResult((CommandReply)_serde.Decode(body));
 
     public byte[] Encode(AggregateView view)
@@ -65,7 +66,8 @@ internal sealed class NodeCodec
     {
         var snapshot = (AggregateSnapshot)_serde.Decode(body);
         return snapshot.StateSchema == _stateType.Fingerprint
-            ? new AggregateView(id, snapshot.Version, _stateType.Read(snapshot.State), new ConsistencyToken(partition, snapshot.EventOffset))
+            ? new AggregateView(id, snapshot.Version, _stateType.Read(snapshot.State),
+                new ConsistencyToken(partition, snapshot.EventOffset))
             : null;
     }
 

@@ -5,8 +5,9 @@ using KafkaEventSourcing.Avro.Messages;
 namespace KafkaEventSourcing.Hosting.Nodes;
 
 /// <summary>
-/// How nodes of one application speak to one another by HTTP: commands and replies in the very bytes that the topics carry, all else in headers, percent-encoded as the CloudEvents HTTP binding has it. These paths
-/// answer for this node alone and never pass a request on, so that no request goes in circles.
+/// How nodes of one application speak to one another by HTTP: commands and replies in the very bytes that the topics carry, all else in
+/// headers, percent-encoded as the CloudEvents HTTP binding has it. These paths answer for this node alone and never pass a request on, so
+/// that no request goes in circles.
 /// </summary>
 internal static class NodeProtocol
 {
@@ -56,8 +57,10 @@ internal static class NodeProtocol
         Find(answer, Owner) is { } node
         && long.TryParse(Find(answer, OwnerGeneration), NumberStyles.None, CultureInfo.InvariantCulture, out long generation)
         && Enum.TryParse(Find(answer, OwnerStatus), out OwnerStatus status)
-            ? new PartitionOwnership(partition, generation, Decode(node)!, Uri.TryCreate(Find(answer, OwnerAddress), UriKind.Absolute, out Uri? address) ? address : null, status, now)
+            ? new PartitionOwnership(partition, generation, Decode(node)!,
+                Uri.TryCreate(Find(answer, OwnerAddress), UriKind.Absolute, out Uri? address) ? address : null, status, now)
             : null;
 
-    private static string? Find(HttpResponseMessage answer, string header) => answer.Headers.TryGetValues(header, out IEnumerable<string>? values) ? values.FirstOrDefault() : null;
+    private static string? Find(HttpResponseMessage answer, string header) =>
+        answer.Headers.TryGetValues(header, out IEnumerable<string>? values) ? values.FirstOrDefault() : null;
 }

@@ -4,8 +4,8 @@ using KafkaEventSourcing.Processing;
 namespace KafkaEventSourcing.Hosting.Nodes;
 
 /// <summary>
-/// One call's search for the node that owns its partition: it asks the owner that is known, follows where it is told to go, and turns to the new owner when one is published while the old one does not answer. Used by
-/// one call.
+/// One call's search for the node that owns its partition: it asks the owner that is known, follows where it is told to go, and turns to
+/// the new owner when one is published while the old one does not answer. Used by one call.
 /// </summary>
 internal sealed class OwnerResolver(OwnerDirectory owners, string self, int partition, TimeSpan timeout, TimeProvider time)
 {
@@ -28,7 +28,8 @@ internal sealed class OwnerResolver(OwnerDirectory owners, string self, int part
         owners.Find(partition) is { Status: OwnerStatus.Serving, Address: not null } owner && owner.Node != self ? owner : null;
 
     /// <summary>Asks <paramref name="owner"/> for at most what is left of the time, or until another node has become the owner.</summary>
-    public async Task<NodeResponse<T>> Ask<T>(PartitionOwnership owner, Func<CancellationToken, Task<NodeResponse<T>>> ask, CancellationToken cancellationToken)
+    public async Task<NodeResponse<T>> Ask<T>(PartitionOwnership owner, Func<CancellationToken, Task<NodeResponse<T>>> ask,
+        CancellationToken cancellationToken)
     {
         _askedGeneration = owner.Generation;
         using var late = new CancellationTokenSource(Left, time);
@@ -86,7 +87,8 @@ internal sealed class OwnerResolver(OwnerDirectory owners, string self, int part
         _wait = TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, _wait.Ticks * 2));
         try
         {
-            await owners.AfterAsync(partition, owners.Find(partition)?.Generation ?? -1).WaitAsync(wait, time, cancellationToken).ConfigureAwait(false);
+            await owners.AfterAsync(partition, owners.Find(partition)?.Generation ?? -1)
+                .WaitAsync(wait, time, cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {

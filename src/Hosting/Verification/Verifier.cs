@@ -29,7 +29,9 @@ public sealed class Verifier
     /// <summary>Events read so far.</summary>
     public long EventsRead => Interlocked.Read(ref _events);
 
-    /// <summary>Completes when this node has all partitions and serves them: state stores that other nodes hold cannot be compared.</summary>
+    /// <summary>
+    /// Completes when this node has all partitions and serves them: state stores that other nodes hold cannot be compared.
+    /// </summary>
     /// <param name="patience">How long others, which may be gone and not missed yet, may take to leave.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
@@ -44,9 +46,13 @@ public sealed class Verifier
         {
             if (timeProvider.GetElapsedTime(started) > patience)
             {
-                string[] others = [.. _aggregate.Owners.All().Where(o => o.Node != _aggregate.Processor.NodeId && _aggregate.Processor.StatusOf(o.Partition) is null).Select(o => o.Node).Distinct().Order(StringComparer.Ordinal)];
+                string[] others = [.. _aggregate.Owners.All().Where(o =>
+                    o.Node != _aggregate.Processor.NodeId && _aggregate.Processor.StatusOf(o.Partition) is null).Select(o => o.Node)
+                    .Distinct().Order(StringComparer.Ordinal)];
                 throw new TimeoutException(
-                    $"{_aggregate.Processor.Partitions.Count} of the {partitions} partitions of {_aggregate.Topics.Application}.{_aggregate.Topics.Aggregate} are on this node; the others are on {string.Join(", ", others.DefaultIfEmpty("other nodes"))}. "
+                    $"{_aggregate.Processor.Partitions.Count} of the {partitions} partitions "
+                        + $"of {_aggregate.Topics.Application}.{_aggregate.Topics.Aggregate} are on this node; the others are "
+                        + $"on {string.Join(", ", others.DefaultIfEmpty("other nodes"))}. "
                     + "Verifying compares all state stores: end the other nodes first.");
             }
 
@@ -68,7 +74,8 @@ public sealed class Verifier
 
         // A read model of several aggregate types is compared with the first of them.
         ApplicationDefinition application = _node.Application;
-        ProjectionDefinition[] projections = [.. application.Projections.Where(p => application.AggregatesOf(p)[0] == _aggregate.Definition)];
+        ProjectionDefinition[] projections = [.. application.Projections.Where(p =>
+            application.AggregatesOf(p)[0] == _aggregate.Definition)];
         var comparison = new ReadModelComparison(_node.ReadModelStore, application.SharedReadModels());
         ProjectionEngine engine = EngineOf(_aggregate, projections, comparison);
         await using (engine.ConfigureAwait(false))
@@ -78,7 +85,8 @@ public sealed class Verifier
         }
 
         foreach (AggregateNode other in _node.Aggregates.Where(a => a != _aggregate))
-            await FoldOther(other, [.. projections.Where(p => application.AggregatesOf(p).Contains(other.Definition))], comparison, cancellationToken).ConfigureAwait(false);
+            await FoldOther(other, [.. projections.Where(p => application.AggregatesOf(p).Contains(other.Definition))], comparison,
+                cancellationToken).ConfigureAwait(false);
         await comparison.FinishAsync(projections, cancellationToken).ConfigureAwait(false);
         await CompareStateStores(cancellationToken).ConfigureAwait(false);
         return new VerificationReport
@@ -92,12 +100,16 @@ public sealed class Verifier
         };
     }
 
-    private ProjectionEngine EngineOf(AggregateNode aggregate, IReadOnlyList<ProjectionDefinition> projections, ReadModelComparison comparison) =>
+    private ProjectionEngine EngineOf(AggregateNode aggregate, IReadOnlyList<ProjectionDefinition> projections,
+        ReadModelComparison comparison) =>
         new(projections, comparison, new ProjectionEngineOptions(), NullLogger<ProjectionEngine>.Instance,
-            feed: new ProjectionFeed(aggregate.Definition.Name, _node.Application.SharedReadModels(), new Dictionary<string, IEventLogExtents>()));
+            feed: new ProjectionFeed(aggregate.Definition.Name, _node.Application.SharedReadModels(),
+                new Dictionary<string, IEventLogExtents>()));
 
-    // The events of another aggregate type, for the read models that both are folded into. What is wrong with them is told when that type is verified.
-    private async Task FoldOther(AggregateNode aggregate, IReadOnlyList<ProjectionDefinition> projections, ReadModelComparison comparison, CancellationToken cancellationToken)
+    // The events of another aggregate type, for the read models that both are folded into. What is wrong with them is told when that type
+    // is verified.
+    private async Task FoldOther(AggregateNode aggregate, IReadOnlyList<ProjectionDefinition> projections, ReadModelComparison comparison,
+        CancellationToken cancellationToken)
     {
         if (projections.Count == 0)
             return;
@@ -116,7 +128,8 @@ public sealed class Verifier
             foreach (int partition in (await aggregate.History.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Keys.Order())
             {
                 long from = 0;
-                await foreach (RecordedEvent[] batch in aggregate.History.ReadPartitionAsync(partition, 0, static _ => { }, cancellationToken).Chunk(BatchEvents).WithCancellation(cancellationToken).ConfigureAwait(false))
+                await foreach (RecordedEvent[] batch in aggregate.History.ReadPartitionAsync(partition, 0, static _ => { },
+                    cancellationToken).Chunk(BatchEvents).WithCancellation(cancellationToken).ConfigureAwait(false))
                 {
                     await engine.ProjectAsync(partition, from, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
                     from = batch[^1].Offset + 1;
@@ -129,7 +142,8 @@ public sealed class Verifier
     {
         var batch = new List<RecordedEvent>(BatchEvents);
         long from = 0;
-        await foreach (RecordedEvent recorded in _aggregate.History.ReadPartitionAsync(partition, 0, PassOver, cancellationToken).ConfigureAwait(false))
+        await foreach (RecordedEvent recorded in _aggregate.History
+            .ReadPartitionAsync(partition, 0, PassOver, cancellationToken).ConfigureAwait(false))
         {
             Fold(recorded);
             batch.Add(recorded);
@@ -148,9 +162,12 @@ public sealed class Verifier
     private void Fold(RecordedEvent recorded)
     {
         Interlocked.Increment(ref _events);
-        (long version, object state) = _folded.TryGetValue(recorded.AggregateId, out (long, object) present) ? present : (0, _aggregate.Definition.InitialState);
+        (long version, object state) = _folded.TryGetValue(recorded.AggregateId, out (long, object) present)
+            ? present
+            : (0, _aggregate.Definition.InitialState);
         if (recorded.Version != version + 1)
-            Differ($"{_aggregate.Definition.Name} {recorded.AggregateId}: the event at {recorded.Partition}@{recorded.Offset} has version {recorded.Version}, {version + 1} was due.");
+            Differ($"{_aggregate.Definition.Name} {recorded.AggregateId}: the event at {recorded.Partition}@{recorded.Offset} has "
+                + $"version {recorded.Version}, {version + 1} was due.");
         _folded[recorded.AggregateId] = (recorded.Version, Evolve(recorded, state));
     }
 
@@ -163,7 +180,8 @@ public sealed class Verifier
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
             _unknown.Add(recorded.AggregateId);
-            Differ($"{_aggregate.Definition.Name} {recorded.AggregateId}: the event at {recorded.Partition}@{recorded.Offset} cannot be folded: {failure.Message}");
+            Differ($"{_aggregate.Definition.Name} {recorded.AggregateId}: the event at {recorded.Partition}@{recorded.Offset} cannot be "
+                + $"folded: {failure.Message}");
             return state;
         }
     }
@@ -180,7 +198,9 @@ public sealed class Verifier
 
         if (passed.AggregateId.IsDefault)
             return;
-        (long version, object state) = _folded.TryGetValue(passed.AggregateId, out (long, object) present) ? present : (0, _aggregate.Definition.InitialState);
+        (long version, object state) = _folded.TryGetValue(passed.AggregateId, out (long, object) present)
+            ? present
+            : (0, _aggregate.Definition.InitialState);
         if (passed.Version == version + 1)
             _folded[passed.AggregateId] = (passed.Version, state);
     }
@@ -196,9 +216,11 @@ public sealed class Verifier
             if (!_folded.TryGetValue(view.AggregateId, out (long Version, object State) folded))
                 Differ($"{_aggregate.Definition.Name} {view.AggregateId} is in a state store and has no events.");
             else if (folded.Version != view.Version)
-                Differ($"{_aggregate.Definition.Name} {view.AggregateId} is at version {view.Version} in the state store and {folded.Version} in the events.");
+                Differ($"{_aggregate.Definition.Name} {view.AggregateId} is at version {view.Version} in the state store "
+                    + $"and {folded.Version} in the events.");
             else if (!folded.State.Equals(view.State))
-                Differ($"{_aggregate.Definition.Name} {view.AggregateId} has the state {view.State} in the state store; its events give {folded.State}.");
+                Differ($"{_aggregate.Definition.Name} {view.AggregateId} has the state {view.State} in the state store; its events "
+                    + $"give {folded.State}.");
         }
 
         foreach (AggregateId missing in _folded.Keys.Where(id => !seen.Contains(id) && !_unknown.Contains(id)))

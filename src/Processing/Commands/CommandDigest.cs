@@ -11,12 +11,13 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// What a command was, in a few bytes, so that another one under its id is told from the same one sent again: its type, its body, and the version that it expected; not its time, correlation or place. <c>default</c> is not known
-/// and differs from nothing.
+/// What a command was, in a few bytes, so that another one under its id is told from the same one sent again: its type, its body, and the
+/// version that it expected; not its time, correlation or place. <c>default</c> is not known and differs from nothing.
 /// </summary>
 /// <remarks>
-/// XxHash3 of Avro's binary encoding by the type's own schema, maps in the order of their keys: equal at both doors and for writers with other versions of the schema. It is no defence: whoever makes two bodies collide fools
-/// only himself, as ids are chosen by the sender. Bodies are compared only when both were encoded by the same schema: a new field changes the bytes of what means the same.
+/// XxHash3 of Avro's binary encoding by the type's own schema, maps in the order of their keys: equal at both doors and for writers with
+/// other versions of the schema. It is not a defence: whoever makes two bodies collide fools only himself, as ids are chosen by the sender.
+/// Bodies are compared only when both were encoded by the same schema: a new field changes the bytes of what means the same.
 /// </remarks>
 /// <param name="Type">A hash of the type's full name; 0: not known.</param>
 /// <param name="Schema">A hash of the schema's fingerprint.</param>
@@ -70,15 +71,21 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
         return Expected == first.Expected ? what : what is null ? "expected version" : $"{what}, expected version";
     }
 
-    /// <summary>Writes it as a header's value, the hashes in hexadecimal digits, a slash, the expected version, to at least <see cref="MaxTextBytes"/> bytes, and returns its length.</summary>
+    /// <summary>
+    /// Writes it as a header's value, the hashes in hexadecimal digits, a slash, the expected version, to at least
+    /// <see cref="MaxTextBytes"/> bytes, and returns its length.
+    /// </summary>
     public int Write(Span<byte> text)
     {
         Utf8.TryWrite(text, CultureInfo.InvariantCulture, $"{Type:x8}{Schema:x8}{Body:x16}/{Expected.ToString()}", out int length);
         return length;
     }
 
-    /// <summary>The digest in the headers of an event; <c>default</c> where there is none, as in those that were written before there were any.</summary>
-    public static CommandDigest Find(Headers headers) => CloudEventHeaders.Find(headers, Header) is { } value && TryParse(value, out CommandDigest digest) ? digest : default;
+    /// <summary>
+    /// The digest in the headers of an event; <c>default</c> where there is none, as in those that were written before there were any.
+    /// </summary>
+    public static CommandDigest Find(Headers headers) =>
+        CloudEventHeaders.Find(headers, Header) is { } value && TryParse(value, out CommandDigest digest) ? digest : default;
 
     /// <summary>Writes it in Avro's primitives.</summary>
     public void WriteTo(ref AvroWriter writer)

@@ -5,8 +5,8 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Commands on their way into the queue of one partition task: records of the command topic, which is paused while too much waits, and those of callers, who are told how they came out, or that nobody knows. Thread-safe, where
-/// nothing else is said.
+/// Commands on their way into the queue of one partition task: records of the command topic, which is paused while too much waits, and
+/// those of callers, who are told how they came out, or that nobody knows. Thread-safe, where nothing else is said.
 /// </summary>
 internal sealed class CommandIntake(PartitionContext context, CommandQueue queue, CommandPlace place)
 {
@@ -21,7 +21,8 @@ internal sealed class CommandIntake(PartitionContext context, CommandQueue queue
             return;
         lock (_pauseLock)
         {
-            // Asked again: the task may have taken all of it meanwhile and found nothing paused. Nobody would resume a consumer that is paused before an empty queue.
+            // Asked again: the task may have taken all of it meanwhile and found nothing paused. Nobody would resume a consumer that is
+            // paused before an empty queue.
             if (_paused || queue.Bytes <= context.MaxWaitingBytes())
                 return;
             context.Consumer.Pause([_commands]);
@@ -33,7 +34,8 @@ internal sealed class CommandIntake(PartitionContext context, CommandQueue queue
     /// <exception cref="OverloadedException">Too much waits already.</exception>
     public bool TryAdd(IncomingCommand command, int bytes) =>
         queue.TryAdd(command, bytes, context.MaxWaitingBytes()) is { } added
-        && (added ? true : throw new OverloadedException($"{context.MaxWaitingBytes():N0} bytes of commands wait for partition {place.Partition} already; try again in a while."));
+        && (added ? true : throw new OverloadedException(
+            $"{context.MaxWaitingBytes():N0} bytes of commands wait for partition {place.Partition} already; try again in a while."));
 
     /// <summary>The task has taken what it could, and <paramref name="left"/> bytes wait still.</summary>
     public void ResumeIfRoom(long left)
@@ -45,7 +47,10 @@ internal sealed class CommandIntake(PartitionContext context, CommandQueue queue
         }
     }
 
-    /// <summary>From now on the consumer reads from <paramref name="offset"/> on; called by its thread. What waits already is kept when it is before that.</summary>
+    /// <summary>
+    /// From now on the consumer reads from <paramref name="offset"/> on; called by its thread. What waits already is kept when it is before
+    /// that.
+    /// </summary>
     public void Restart(long offset, bool keepsWaiting)
     {
         if (!keepsWaiting)
@@ -69,14 +74,18 @@ internal sealed class CommandIntake(PartitionContext context, CommandQueue queue
         }
     }
 
-    /// <summary>Nothing more is decided here, whether or not a command of the batch in flight took effect: whoever sends it again, at any door, learns it.</summary>
+    /// <summary>
+    /// Nothing more is decided here, whether or not a command of the batch in flight took effect: whoever sends it again, at any door,
+    /// learns it.
+    /// </summary>
     public void GiveUp(List<QueuedCommand> batch)
     {
         foreach (IncomingCommand command in batch.Select(q => q.Direct).OfType<IncomingCommand>().Concat(queue.Drain()))
         {
             command.Caller?.GiveUp(new AggregateUnavailableException(
                 place.Partition,
-                $"Partition {place.Partition} has left this node while the command {command.CommandId} waited. The outcome is not known: send it again under the same id to learn it."));
+                $"Partition {place.Partition} has left this node while the command {command.CommandId} waited. The outcome is not known: "
+                    + $"send it again under the same id to learn it."));
         }
     }
 

@@ -6,7 +6,9 @@ namespace KafkaEventSourcing.Processing;
 /// <summary>A command that waits: a record of the command topic, or one of the direct door; without either, a timer has come due.</summary>
 internal readonly record struct QueuedCommand(ConsumeResult<byte[], byte[]>? Record, IncomingCommand? Direct, int Bytes);
 
-/// <summary>Commands that wait for one partition task, from both doors in the order of their coming. The doors add, the task's thread takes.</summary>
+/// <summary>
+/// Commands that wait for one partition task, from both doors in the order of their coming. The doors add, the task's thread takes.
+/// </summary>
 internal sealed class CommandQueue
 {
     private const int CommandOverhead = 512;
@@ -43,7 +45,10 @@ internal sealed class CommandQueue
         }
     }
 
-    /// <summary>Adds a command of the direct door with <paramref name="bytes"/> of payload; null when the queue is closed, false when <paramref name="maxBytes"/> wait already.</summary>
+    /// <summary>
+    /// Adds a command of the direct door with <paramref name="bytes"/> of payload; null when the queue is closed, false when
+    /// <paramref name="maxBytes"/> wait already.
+    /// </summary>
     public bool? TryAdd(IncomingCommand direct, int bytes, long maxBytes)
     {
         lock (_lock)
@@ -67,7 +72,10 @@ internal sealed class CommandQueue
         }
     }
 
-    /// <summary>Nothing more is taken. Records that wait will be read again by the next owner; callers that wait are returned by <see cref="Drain"/>.</summary>
+    /// <summary>
+    /// Nothing more is taken. Records that wait will be read again by the next owner; callers that wait are returned by
+    /// <see cref="Drain"/>.
+    /// </summary>
     public void Close()
     {
         lock (_lock)
@@ -102,7 +110,10 @@ internal sealed class CommandQueue
         }
     }
 
-    /// <summary>The callers that have waited since before <paramref name="timestamp"/> of <see cref="Stopwatch"/>, in the queue and in the batch that was taken last.</summary>
+    /// <summary>
+    /// The callers that have waited since before <paramref name="timestamp"/> of <see cref="Stopwatch"/>, in the queue and in the batch
+    /// that was taken last.
+    /// </summary>
     public List<IncomingCommand> WaitingSince(long timestamp)
     {
         lock (_lock)
@@ -123,8 +134,9 @@ internal sealed class CommandQueue
     }
 
     /// <summary>
-    /// Waits for commands or a nudge and moves at most <paramref name="max"/> to <paramref name="batch"/>, which is emptied first and changed by nobody else, none more once they have <paramref name="maxBytes"/>; false when the queue is closed. With a command there it
-    /// waits for more as <paramref name="linger"/> says. Tells the bytes that wait still.
+    /// Waits for commands or a nudge and moves at most <paramref name="max"/> to <paramref name="batch"/>, which is emptied first and
+    /// changed by nobody else, none more once they have <paramref name="maxBytes"/>; false when the queue is closed. With a command there
+    /// it waits for more as <paramref name="linger"/> says. Tells the bytes that wait still.
     /// </summary>
     public bool Take(List<QueuedCommand> batch, int max, long maxBytes, Linger linger, out long left)
     {
@@ -136,7 +148,12 @@ internal sealed class CommandQueue
             while (_commands.Count == 0 && !_closed && !_nudged)
                 Monitor.Wait(_lock);
             _awaited = linger.Added;
-            while (!_closed && !_nudged && _added < _awaited && _commands.Count < max && _bytes < maxBytes && MillisecondsUntil(linger.Deadline) is > 0 and var rest)
+            while (!_closed
+                && !_nudged
+                && _added < _awaited
+                && _commands.Count < max
+                && _bytes < maxBytes
+                && MillisecondsUntil(linger.Deadline) is > 0 and var rest)
                 Monitor.Wait(_lock, rest);
             _awaited = long.MaxValue;
             _nudged = false;

@@ -20,7 +20,8 @@ internal static class CommandRecord
     private const string InvalidTime = "invalid-time";
 
     /// <summary>Reads a record of the command topic whose id is <paramref name="topic"/>.</summary>
-    public static IncomingCommand Read(ConsumeResult<byte[], byte[]> record, TopicId topic, AvroMessageSerde serde, AggregateDefinition definition)
+    public static IncomingCommand Read(ConsumeResult<byte[], byte[]> record, TopicId topic, AvroMessageSerde serde,
+        AggregateDefinition definition)
     {
         Headers headers = record.Message.Headers;
         var origin = new IncomingCommand.TopicPart { Record = record };
@@ -39,12 +40,16 @@ internal static class CommandRecord
             return command;
         }
 
-        origin.Fault = ReadKey(command, origin, record.Message.Key) ?? ReadTimestamp(command, record.Message.Timestamp) ?? ReadHeaders(command, origin, headers) ?? ReadValue(command, record.Message, serde, definition);
+        origin.Fault = ReadKey(command, origin, record.Message.Key)
+            ?? ReadTimestamp(command, record.Message.Timestamp)
+            ?? ReadHeaders(command, origin, headers)
+            ?? ReadValue(command, record.Message, serde, definition);
         return command;
     }
 
     /// <summary>
-    /// A record that lies on another partition than that of its key, <paramref name="right"/>: only what answers need is read, the rest is for whoever decides it. A <paramref name="fault"/> says why it cannot be forwarded.
+    /// A record that lies on another partition than that of its key, <paramref name="right"/>: only what answers need is read, the rest is
+    /// for whoever decides it. A <paramref name="fault"/> says why it cannot be forwarded.
     /// </summary>
     public static IncomingCommand ReadMisplaced(ConsumeResult<byte[], byte[]> record, TopicId topic, int right, string? fault)
     {
@@ -62,18 +67,24 @@ internal static class CommandRecord
         return command;
     }
 
-    /// <summary>Whether a record's timestamp can be told as a time: Kafka keeps whatever 64 bits a producer gave; the .NET type has less room.</summary>
+    /// <summary>
+    /// Whether a record's timestamp can be told as a time: Kafka keeps whatever 64 bits a producer gave; the .NET type has less room.
+    /// </summary>
     public static bool IsTime(Timestamp timestamp) =>
-        timestamp.UnixTimestampMs >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds() && timestamp.UnixTimestampMs <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
+        timestamp.UnixTimestampMs >= DateTimeOffset.MinValue.ToUnixTimeMilliseconds()
+            && timestamp.UnixTimestampMs <= DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
-    // A command without an id is the record that it is, in the topic that it is in: one that is made again under the name begins with the same offsets. A long topic name is left out, or, where brokers have no topic ids, told by
-    // its hash: an id has less room than topic, partition and offset may need.
+    // A command without an id is the record that it is, in the topic that it is in: one that is made again under the name begins with the
+    // same offsets. A long topic name is left out, or, where brokers have no topic ids, told by its hash: an id has less room than topic,
+    // partition and offset may need.
     private static CommandId IdOfPlace(TopicPartitionOffset place, TopicId topic)
     {
         string offset = $"{place.Partition.Value}-{place.Offset.Value}";
         string id = topic.IsUnknown ? $"{place.Topic}-{offset}" : $"{place.Topic}-{topic}-{offset}";
         if (id.Length > CommandId.MaxBytes)
-            id = topic.IsUnknown ? $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(place.Topic)))}-{offset}" : $"{topic}-{offset}";
+            id = topic.IsUnknown
+                ? $"{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(place.Topic)))}-{offset}"
+                : $"{topic}-{offset}";
         return CommandId.Parse(id);
     }
 
@@ -82,7 +93,8 @@ internal static class CommandRecord
         if (value is null || value.Length > IncomingCommand.MaxHandedOnBytes)
             return;
         int slash = value.AsSpan().IndexOf((byte)'/');
-        if (CloudEventHeaders.TryDecodeNumber(slash < 0 ? value : value.AsSpan(0, slash), out long partition) && partition is >= 0 and <= int.MaxValue)
+        if (CloudEventHeaders.TryDecodeNumber(slash < 0 ? value : value.AsSpan(0, slash), out long partition)
+            && partition is >= 0 and <= int.MaxValue)
         {
             origin.ReplyPartition = (int)partition;
             origin.ReplyClient = slash < 0 ? null : value[(slash + 1)..];
@@ -118,10 +130,12 @@ internal static class CommandRecord
 
     private static (string, string)? ReadHeaders(IncomingCommand command, IncomingCommand.TopicPart origin, Headers headers)
     {
-        foreach ((string name, byte[]? value) in (ReadOnlySpan<(string, byte[]?)>)[(CloudEventHeaders.CorrelationId, command.CorrelationId), (CloudEventHeaders.TraceParent, command.TraceParent)])
+        foreach ((string name, byte[]? value) in (ReadOnlySpan<(string, byte[]?)>)[(CloudEventHeaders.CorrelationId, command.CorrelationId),
+            (CloudEventHeaders.TraceParent, command.TraceParent)])
         {
             if (value?.Length > IncomingCommand.MaxHandedOnBytes)
-                return (InvalidHeader, $"The header {name} has {value.Length} bytes; at most {IncomingCommand.MaxHandedOnBytes} are allowed.");
+                return (InvalidHeader,
+                    $"The header {name} has {value.Length} bytes; at most {IncomingCommand.MaxHandedOnBytes} are allowed.");
         }
 
         if (CloudEventHeaders.Find(headers, CloudEventHeaders.Id) is { } idBytes)
@@ -137,28 +151,33 @@ internal static class CommandRecord
         {
             string text = Encoding.UTF8.GetString(expectedBytes);
             if (!ExpectedVersion.TryParse(text, out ExpectedVersion expected))
-                return (InvalidHeader, $"The header {CloudEventHeaders.ExpectedVersion} is '{text}'; it must be any, new, exists, or a whole number from 0.");
+                return (InvalidHeader,
+                    $"The header {CloudEventHeaders.ExpectedVersion} is '{text}'; it must be any, new, exists, or a whole number from 0.");
             command.Expected = expected;
         }
 
         if (CloudEventHeaders.Find(headers, CloudEventHeaders.Time) is { } timeBytes)
         {
             if (!CloudEventHeaders.TryDecodeTime(timeBytes, out DateTimeOffset time))
-                return (InvalidHeader, $"The header {CloudEventHeaders.Time} is '{Encoding.UTF8.GetString(timeBytes)}'; it must be a time as in RFC 3339, such as 1993-07-31T12:00:00Z.");
+                return (InvalidHeader,
+                    $"The header {CloudEventHeaders.Time} is '{Encoding.UTF8.GetString(timeBytes)}'; it must be a time as in RFC 3339, "
+                        + $"such as 1993-07-31T12:00:00Z.");
             command.Time = time;
         }
 
         if (CloudEventHeaders.Find(headers, CloudEventHeaders.AnswerTo) is { } answerBytes)
         {
             if (!ReplyTarget.TryParse(answerBytes, out ReplyTarget? address))
-                return (InvalidHeader, $"The header {CloudEventHeaders.AnswerTo} is '{Encoding.UTF8.GetString(answerBytes)}'; it must be process/step/id.");
+                return (InvalidHeader,
+                    $"The header {CloudEventHeaders.AnswerTo} is '{Encoding.UTF8.GetString(answerBytes)}'; it must be process/step/id.");
             origin.AnswerTo = address;
         }
 
         return null;
     }
 
-    private static (string, string)? ReadValue(IncomingCommand command, Message<byte[], byte[]> message, AvroMessageSerde serde, AggregateDefinition definition)
+    private static (string, string)? ReadValue(IncomingCommand command, Message<byte[], byte[]> message, AvroMessageSerde serde,
+        AggregateDefinition definition)
     {
         try
         {
@@ -166,7 +185,9 @@ internal static class CommandRecord
             if (!ProcessMessageCodec.TryDecode(payload, out object? decoded, out string? error))
                 return (Undecodable, error);
             if (!definition.CommandTypes.Contains(decoded.GetType()))
-                return (UnknownCommand, $"The aggregate '{definition.Name}' does not decide {decoded.GetType().Name}; it decides {string.Join(", ", definition.CommandTypes.Select(t => t.Name).Order(StringComparer.Ordinal))}.");
+                return (UnknownCommand,
+                    $"The aggregate '{definition.Name}' does not decide {decoded.GetType().Name}; it "
+                        + $"decides {string.Join(", ", definition.CommandTypes.Select(t => t.Name).Order(StringComparer.Ordinal))}.");
             command.Payload = decoded;
             command.Digest = CommandDigest.From(serde.TypeOf(payload.GetType()), payload, command.Expected);
             return null;

@@ -56,7 +56,8 @@ internal sealed class CommandTracing(TopicFamily topics, int partition)
     {
         if (events.Count == 0)
             return null;
-        Activity? appending = Tracing.Start("append", "send", ActivityKind.Producer, topics.Events, links: events.Select(e => e.Cause.Context));
+        Activity? appending = Tracing.Start("append", "send", ActivityKind.Producer, topics.Events,
+            links: events.Select(e => e.Cause.Context));
         Tracing.SetTopic(appending, topics.Events, partition);
         appending?.SetTag("messaging.batch.message_count", events.Count);
         return appending;

@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Whoever waits for the outcome of a command at the direct door. It is all that a call costs beside its command: what is late is found by looking through the commands that wait, not by a timer for each.
+/// Whoever waits for the outcome of a command at the direct door. It is all that a call costs beside its command: what is late is found by
+/// looking through the commands that wait, not by a timer for each.
 /// </summary>
 internal sealed class DirectCaller(CommandEnvelope command, Func<CommandEnvelope, Task<CommandResult>>? elsewhere)
     : TaskCompletionSource<CommandResult>(TaskCreationOptions.RunContinuationsAsynchronously)
@@ -23,7 +24,10 @@ internal sealed class DirectCaller(CommandEnvelope command, Func<CommandEnvelope
     /// <summary>It has been told the outcome, or why there is none.</summary>
     public void Completed() => _cancellation.Unregister();
 
-    /// <summary>The partition has left this node before the command was decided, or before that was known: it is sent where its owner is now, or the caller is told.</summary>
+    /// <summary>
+    /// The partition has left this node before the command was decided, or before that was known: it is sent where its owner is now, or the
+    /// caller is told.
+    /// </summary>
     public void GiveUp(AggregateUnavailableException unavailable)
     {
         Completed();

@@ -6,7 +6,9 @@ using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>A command on its way to its decision: of the command topic (<see cref="CommandRecord"/>), of a caller, or a timer that has come due.</summary>
+/// <summary>
+/// A command on its way to its decision: of the command topic (<see cref="CommandRecord"/>), of a caller, or a timer that has come due.
+/// </summary>
 internal sealed class IncomingCommand
 {
     // What is handed on to every event of a command must leave room for the event.
@@ -27,12 +29,14 @@ internal sealed class IncomingCommand
     /// <summary>What an operator asks of dead letters; null: it is a command.</summary>
     public DeadLetterRequest? Request => _topic.Request;
 
-    /// <summary>Who waits for the outcome at the direct door; null: it came by the command topic and is answered in the replies topic.</summary>
+    /// <summary>
+    /// Who waits for the outcome at the direct door; null: it came by the command topic and is answered in the replies topic.
+    /// </summary>
     public DirectCaller? Caller { get; internal set; }
 
     public AggregateId AggregateId { get; internal set; }
 
-    /// <summary>The key as text, for replies to commands whose key is no aggregate id.</summary>
+    /// <summary>The key as text, for replies to commands whose key is not an aggregate id.</summary>
     public string KeyText => _topic.KeyText;
 
     public CommandId CommandId { get; internal set; }
@@ -78,19 +82,24 @@ internal sealed class IncomingCommand
     /// <summary>Code and message of what is wrong; null when the command can be decided.</summary>
     public (string Code, string Message)? Fault => _topic.Fault;
 
-    /// <summary>The partition of the command topic that it is forwarded to, as it lies on another; null: it lies where its key belongs.</summary>
+    /// <summary>
+    /// The partition of the command topic that it is forwarded to, as it lies on another; null: it lies where its key belongs.
+    /// </summary>
     public int? ForwardTo => _topic.ForwardTo;
 
     /// <summary>Kafka has refused to take the record on the partition where it belongs: it is put aside where it lies.</summary>
     public void RefuseForward(string reason)
     {
-        _topic.Fault = (CommandRecord.Misplaced, $"The command lies on partition {Record!.Partition.Value} and belongs to partition {ForwardTo}, where Kafka does not take it: {reason}");
+        _topic.Fault = (CommandRecord.Misplaced,
+            $"The command lies on partition {Record!.Partition.Value} and belongs to partition {ForwardTo}, where Kafka does not take "
+                + $"it: {reason}");
         _topic.ForwardTo = null;
     }
 
     /// <summary>A command of the direct door. Its payload must be one that the aggregate decides.</summary>
     /// <exception cref="InvalidInputException">The correlation id or the trace context is too long.</exception>
-    public static IncomingCommand From(CommandEnvelope envelope, DateTimeOffset now, CommandDigest digest, Func<CommandEnvelope, Task<CommandResult>>? elsewhere = null) => new(None)
+    public static IncomingCommand From(CommandEnvelope envelope, DateTimeOffset now, CommandDigest digest,
+        Func<CommandEnvelope, Task<CommandResult>>? elsewhere = null) => new(None)
     {
         AggregateId = envelope.AggregateId,
         CommandId = envelope.CommandId,
@@ -114,12 +123,16 @@ internal sealed class IncomingCommand
         Time = elapsed.Due,
     };
 
-    /// <summary>It is decided within <paramref name="deciding"/>, to which whoever reads its events links; null: it is not traced. A command whose batch was aborted is decided again.</summary>
+    /// <summary>
+    /// It is decided within <paramref name="deciding"/>, to which whoever reads its events links; null: it is not traced. A command whose
+    /// batch was aborted is decided again.
+    /// </summary>
     public void Trace(Activity? deciding)
     {
         if (deciding?.Id is not { } id)
             return;
-        _trace = new TracePart(deciding.TraceStateString is { } state ? Bounded(Encoding.UTF8.GetBytes(state)) : null, new DecisionTrace(Sender, deciding.Context));
+        _trace = new TracePart(deciding.TraceStateString is { } state ? Bounded(Encoding.UTF8.GetBytes(state)) : null,
+            new DecisionTrace(Sender, deciding.Context));
         TraceParent = Encoding.UTF8.GetBytes(id);
     }
 
@@ -129,7 +142,10 @@ internal sealed class IncomingCommand
     private static byte[]? HandedOn(string field, string? text)
     {
         byte[]? bytes = text is null ? null : Encoding.UTF8.GetBytes(text);
-        return !(bytes?.Length > MaxHandedOnBytes) ? bytes : throw new InvalidInputException(field, $"The {field} has {bytes.Length} bytes of UTF-8; at most {MaxHandedOnBytes} are allowed.");
+        return !(bytes?.Length > MaxHandedOnBytes)
+            ? bytes
+            : throw new InvalidInputException(field,
+                $"The {field} has {bytes.Length} bytes of UTF-8; at most {MaxHandedOnBytes} are allowed.");
     }
 
     private static TracePart? TraceOf(byte[]? traceState) => Bounded(traceState) is { } state ? new TracePart(state, null) : null;

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Warns of producers with another partitioner, once an hour for each of them: a record does not say who has sent it, so its <c>ce_source</c> stands for the producer, and those without one are one. Thread-safe.
+/// Warns of producers with another partitioner, once an hour for each of them: a record does not say who has sent it, so its
+/// <c>ce_source</c> stands for the producer, and those without one are one. Thread-safe.
 /// </summary>
 internal sealed partial class MisplacedCommandWarnings(TopicFamily topics, int partitions, ILogger logger, TimeProvider time)
 {
@@ -46,8 +47,12 @@ internal sealed partial class MisplacedCommandWarnings(TopicFamily topics, int p
         return string.Concat(text.Select(c => char.IsControl(c) ? '\uFFFD' : c));
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The command {Topic} {Partition}@{Offset} lies on the wrong partition: of {Partitions} its key belongs to {To} by Kafka's murmur2. It is forwarded there, as are others of its producer "
-        + "(ce_source: {Source}), which costs a second way through the topic; kes_commands_rerouted counts them. The producer has another partitioner: the default of librdkafka (.NET, Python, Go, Rust, PHP) is CRC32, and needs "
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The command {Topic} {Partition}@{Offset} lies on the wrong partition: of {Partitions} its key belongs to {To} by "
+            + "Kafka's murmur2. It is forwarded there, as are others of its producer "
+        + "(ce_source: {Source}), which costs a second way through the topic; kes_commands_rerouted counts them. The producer has another "
+        + "partitioner: the default of librdkafka (.NET, Python, Go, Rust, PHP) is CRC32, and needs "
         + "partitioner=murmur2_random")]
-    private static partial void LogForwarded(ILogger logger, string topic, int partition, long offset, int to, int partitions, string source);
+    private static partial void LogForwarded(ILogger logger, string topic, int partition, long offset, int to, int partitions,
+        string source);
 }

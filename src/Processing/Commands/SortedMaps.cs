@@ -4,7 +4,10 @@ using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>An encoded value with the entries of its maps in the order of their keys: Avro gives them none, and a caller who sends a command again may send them in another.</summary>
+/// <summary>
+/// An encoded value with the entries of its maps in the order of their keys: Avro gives them none, and a caller who sends a command again
+/// may send them in another.
+/// </summary>
 internal static class SortedMaps
 {
     /// <summary>Whether values of <paramref name="schema"/> can have maps.</summary>

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Commits what is decided: events, replies and the input offset of a batch in one Kafka transaction; the store follows only after the commit, and then callers are answered. Now and then it writes a barrier. Owned by the
-/// partition task's thread.
+/// Commits what is decided: events, replies and the input offset of a batch in one Kafka transaction; the store follows only after the
+/// commit, and then callers are answered. Now and then it writes a barrier. Owned by the partition task's thread.
 /// </summary>
 internal sealed partial class BatchCommitter
 {
@@ -31,9 +31,13 @@ internal sealed partial class BatchCommitter
     private long _bytesSinceBarrier;
     private long _eventsSinceBarrier;
 
-    /// <summary>Commits batches of <paramref name="decider"/> behind the event at <paramref name="end"/>, with <paramref name="eventsSinceBarrier"/> events behind the newest barrier.</summary>
+    /// <summary>
+    /// Commits batches of <paramref name="decider"/> behind the event at <paramref name="end"/>, with <paramref name="eventsSinceBarrier"/>
+    /// events behind the newest barrier.
+    /// </summary>
     public BatchCommitter(
-        PartitionContext context, PartitionTransactions transactions, CommandPlace place, ReadFence reads, CommandQueue queue, StateStore store, AggregateCache aggregates, BatchDecider decider, ProcessEffects effects,
+        PartitionContext context, PartitionTransactions transactions, CommandPlace place, ReadFence reads, CommandQueue queue,
+        StateStore store, AggregateCache aggregates, BatchDecider decider, ProcessEffects effects,
         CommandTracing tracing, long end, long eventsSinceBarrier, CancellationToken stop)
     {
         (_context, _transactions, _place, _reads, _queue, _store, _aggregates, _decider, _effects, _tracing, _stop) =
@@ -47,7 +51,8 @@ internal sealed partial class BatchCommitter
     public long EventsSinceBarrier => Volatile.Read(ref _eventsSinceBarrier);
 
     /// <summary>Whether enough has come since the newest barrier for another one.</summary>
-    public bool IsBarrierDue => _eventsSinceBarrier >= _context.Options.BarrierEvents || _bytesSinceBarrier >= _context.Options.BarrierBytes;
+    public bool IsBarrierDue => _eventsSinceBarrier >= _context.Options.BarrierEvents
+        || _bytesSinceBarrier >= _context.Options.BarrierBytes;
 
     /// <summary>What has been committed since <see cref="Begin"/>.</summary>
     public BatchFigures Figures { get; private set; }
@@ -55,7 +60,10 @@ internal sealed partial class BatchCommitter
     /// <summary>Counts from here on.</summary>
     public void Begin() => Figures = default;
 
-    /// <summary>Commits what <paramref name="decide"/> decides, and the input offset that <paramref name="input"/> says then (-1: none); a batch that is aborted is decided again.</summary>
+    /// <summary>
+    /// Commits what <paramref name="decide"/> decides, and the input offset that <paramref name="input"/> says then (-1: none); a batch
+    /// that is aborted is decided again.
+    /// </summary>
     /// <exception cref="UnexpectedLogException">A topic is not the one that this task left.</exception>
     public void Commit(Action decide, Func<long> input)
     {
@@ -80,7 +88,10 @@ internal sealed partial class BatchCommitter
         Apply(next);
     }
 
-    /// <summary>Writes all aggregates that changed since the last barrier, a marker, and what <paramref name="inTheSameTransaction"/> writes. False: it was aborted, and the next batch tries again.</summary>
+    /// <summary>
+    /// Writes all aggregates that changed since the last barrier, a marker, and what <paramref name="inTheSameTransaction"/> writes. False:
+    /// it was aborted, and the next batch tries again.
+    /// </summary>
     public bool TryWriteBarrier(Action? inTheSameTransaction = null)
     {
         List<AggregateId> changed = _store.Changed();
@@ -118,7 +129,8 @@ internal sealed partial class BatchCommitter
         return true;
     }
 
-    // Kafka refuses the offsets of a member whose group is in a rebalance, or has lost it. The rebalance takes the partition away or leaves it; the thread that learns which may wait for this task already.
+    // Kafka refuses the offsets of a member whose group is in a rebalance, or has lost it. The rebalance takes the partition away or leaves
+    // it; the thread that learns which may wait for this task already.
     private void PauseAfterAbort(int attempt)
     {
         const int longest = 7;
@@ -133,7 +145,8 @@ internal sealed partial class BatchCommitter
         long end = reader.SettledEnd(_events, _stop);
         _place.CheckTopics(_stop);
         return end >= _nextEventOffset ? end : throw new UnexpectedLogException(
-            _events.Topic, $"The topic {_events.Topic} ends at offset {end} in partition {_partition}, and had {_nextEventOffset} before: it has lost events.");
+            _events.Topic, $"The topic {_events.Topic} ends at offset {end} in partition {_partition}, and had {_nextEventOffset} before: "
+                + $"it has lost events.");
     }
 
     private bool TryCommit(InputMark? input)
@@ -145,7 +158,8 @@ internal sealed partial class BatchCommitter
             IReadOnlyList<DecidedEvent> events = _decider.Events;
             for (int i = 0; i < events.Count; i++)
                 writer.WriteEvent(events[i], i == events.Count - 1 ? _place.MarkOfEvents(input) : null);
-            // An answer of the direct door needs no record, but one transaction that Kafka accepts: a batch without events sends one reply, so that a deposed writer cannot say no either.
+            // An answer of the direct door needs no record, but one transaction that Kafka accepts: a batch without events sends one reply,
+            // so that a deposed writer cannot say no either.
             bool fenced = events.Count > 0 || input is not null;
             foreach ((IncomingCommand command, CommandOutcome outcome) in _decider.Answers)
             {
@@ -159,7 +173,8 @@ internal sealed partial class BatchCommitter
             foreach ((TopicPartition target, Message<byte[], byte[]> message) in _effects.Records)
                 writer.Write(target, message);
             foreach (IncomingCommand command in _decider.Forwarded)
-                writer.WriteForwarded(new TopicPartition(_commands.Topic, command.ForwardTo!.Value), command, _context.Partitions, _context.ReplyPartitions);
+                writer.WriteForwarded(new TopicPartition(_commands.Topic, command.ForwardTo!.Value), command, _context.Partitions,
+                    _context.ReplyPartitions);
             foreach (Message<byte[], byte[]> entry in _decider.DeadLetters)
                 writer.WriteDeadLetter(entry);
             if (input is { } undone && events.Count == 0)
@@ -224,7 +239,9 @@ internal sealed partial class BatchCommitter
         Figures = new BatchFigures(answered, Figures.Forwarded + _decider.Forwarded.Count, Figures.Appended + events, addedBefore);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "An event of partition {Partition} was expected at offset {Expected} and stands at {Actual}; the batch is aborted and decided again")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "An event of partition {Partition} was expected at offset {Expected} and stands at {Actual}; the batch is aborted and "
+            + "decided again")]
     private partial void LogUnexpectedOffset(int partition, long expected, long actual);
 }
 

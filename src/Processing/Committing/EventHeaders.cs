@@ -6,7 +6,8 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// The headers of one event, in memory that is used again for the next: the client copies names and values when it takes the record. What differs from event to event is written over what was there, as long as it is as long.
+/// The headers of one event, in memory that is used again for the next: the client copies names and values when it takes the record. What
+/// differs from event to event is written over what was there, as long as it is as long.
 /// </summary>
 internal sealed class EventHeaders
 {

@@ -7,8 +7,9 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// How far the commands of a partition are decided: <paramref name="Next"/> is the first offset of the command topic with the id <paramref name="Topic"/> that is not. It is in the log with what the commands led to, so that it
-/// is known when the group's committed offset is not.
+/// How far the commands of a partition are decided: <paramref name="Next"/> is the first offset of the command topic with the id
+/// <paramref name="Topic"/> that is not. It is in the log with what the commands led to, so that it is known when the group's committed
+/// offset is not.
 /// </summary>
 internal readonly record struct InputMark(TopicId Topic, long Next)
 {
@@ -21,7 +22,10 @@ internal readonly record struct InputMark(TopicId Topic, long Next)
     {
         mark = default;
         int at = text.IndexOf(Separator);
-        if (at < 0 || !TopicId.TryParse(text[..at], out TopicId topic) || !CloudEventHeaders.TryDecodeNumber(text[(at + 1)..], out long next) || next < 0)
+        if (at < 0
+            || !TopicId.TryParse(text[..at], out TopicId topic)
+            || !CloudEventHeaders.TryDecodeNumber(text[(at + 1)..], out long next)
+            || next < 0)
             return false;
         mark = new InputMark(topic, next);
         return true;

@@ -12,8 +12,9 @@ internal readonly record struct InputPosition(long Start, InputPositionReason Re
     public long Lost => Start - Due;
 
     /// <summary>
-    /// Compares what is known. The mark was committed with what the commands led to, so no command before it is decided again. An offset that the group has committed beyond it is of a version of this software that wrote no
-    /// marks, or somebody has moved it there: then it counts.
+    /// Compares what is known. The mark was committed with what the commands led to, so no command before it is decided again. An offset
+    /// that the group has committed beyond it is of a version of this software that wrote no marks, or somebody has moved it there: then it
+    /// counts.
     /// </summary>
     /// <param name="topic">The id of the command topic.</param>
     /// <param name="marks">The newest marks of each source, of whatever topic.</param>
@@ -37,7 +38,9 @@ internal readonly record struct InputPosition(long Start, InputPositionReason Re
             (_, { } same) => (same, InputPositionReason.Committed),
         };
         return due > high
-            ? throw new UnexpectedLogException(name, $"The topic {name} ends at offset {high}, and its commands are decided up to {due}: it has lost records. What comes there now would be taken as decided already.")
+            ? throw new UnexpectedLogException(name,
+                $"The topic {name} ends at offset {high}, and its commands are decided up to {due}: it has lost records. What comes there "
+                    + $"now would be taken as decided already.")
             : new InputPosition(Math.Max(due, low), reason, due);
     }
 

@@ -35,9 +35,13 @@ internal static class OutcomeReplies
     };
 
     /// <summary>The key of its reply.</summary>
-    public static string AggregateOf(IncomingCommand command) => command.AggregateId.IsDefault ? command.KeyText : command.AggregateId.Value;
+    public static string AggregateOf(IncomingCommand command) =>
+        command.AggregateId.IsDefault ? command.KeyText : command.AggregateId.Value;
 
-    /// <summary>Tells the caller of a command at the direct door; that the aggregate is parked is not an outcome, but an <see cref="AggregateParkedException"/>.</summary>
+    /// <summary>
+    /// Tells the caller of a command at the direct door; that the aggregate is parked is not an outcome, but an
+    /// <see cref="AggregateParkedException"/>.
+    /// </summary>
     public static void Tell(DirectCaller caller, IncomingCommand command, CommandOutcome outcome, int partition)
     {
         Explanation? words = outcome.Explanation;
@@ -60,9 +64,17 @@ internal static class OutcomeReplies
         bool again = outcome.IsDuplicate;
         return outcome.Kind switch
         {
-            OutcomeKind.Accepted => new CommandResult.Accepted(id, aggregate, outcome.Version, outcome.EventOffset < 0 ? default : new ConsistencyToken(partition, outcome.EventOffset)) { IsDuplicate = again },
-            OutcomeKind.Rejected => new CommandResult.Rejected(id, aggregate, outcome.Version, new Rejection(words!.Code ?? "", words.Message ?? "", words.Details)) { IsDuplicate = again },
-            OutcomeKind.Conflict => new CommandResult.Conflict(id, aggregate, outcome.Version, ExpectedVersion.Parse(words!.Expected ?? "any")) { IsDuplicate = again },
+            OutcomeKind.Accepted =>
+                new CommandResult.Accepted(id, aggregate, outcome.Version,
+                    outcome.EventOffset < 0 ? default : new ConsistencyToken(partition, outcome.EventOffset)) { IsDuplicate = again },
+            OutcomeKind.Rejected =>
+                new CommandResult.Rejected(id, aggregate, outcome.Version,
+                    new Rejection(words!.Code ?? "", words.Message ?? "", words.Details)) { IsDuplicate = again },
+            OutcomeKind.Conflict =>
+                new CommandResult.Conflict(id, aggregate, outcome.Version, ExpectedVersion.Parse(words!.Expected ?? "any"))
+                {
+                    IsDuplicate = again,
+                },
             _ => new CommandResult.Faulted(id, aggregate, outcome.Version, words!.Code ?? "", words.Message ?? "") { IsDuplicate = again },
         };
     }

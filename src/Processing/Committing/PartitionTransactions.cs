@@ -5,12 +5,14 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// The transactions of one partition's own producer: Kafka refuses them once another task has fenced it, which is what proves that this one is the partition's writer. Owned by the partition task's thread.
+/// The transactions of one partition's own producer: Kafka refuses them once another task has fenced it, which is what proves that this one
+/// is the partition's writer. Owned by the partition task's thread.
 /// </summary>
 internal sealed partial class PartitionTransactions : IDisposable
 {
     private const int MaxCommitAttempts = 20;
-    private const int MaxDeadLetterBytes = 2 * 1024 * 1024; // whatever fits the command topic, and our headers; the topic's own limit is the same
+    // whatever fits the command topic, and our headers; the topic's own limit is the same
+    private const int MaxDeadLetterBytes = 2 * 1024 * 1024;
 
     private readonly IProducer<byte[], byte[]> _producer;
     private readonly IConsumer<byte[], byte[]> _consumer;
@@ -19,7 +21,10 @@ internal sealed partial class PartitionTransactions : IDisposable
     private readonly ILogger _logger;
     private readonly CancellationToken _stop;
 
-    /// <summary>Transactions of <paramref name="partition"/>; each that is accepted proves the <paramref name="reads"/> that wait for it. Once <paramref name="stop"/> is cancelled, what is under way is finished.</summary>
+    /// <summary>
+    /// Transactions of <paramref name="partition"/>; each that is accepted proves the <paramref name="reads"/> that wait for it. Once
+    /// <paramref name="stop"/> is cancelled, what is under way is finished.
+    /// </summary>
     public PartitionTransactions(PartitionContext context, int partition, ReadFence reads, CancellationToken stop)
     {
         (_consumer, _reads, _partition, _logger, _stop) = (context.Consumer, reads, partition, context.Logger, stop);
@@ -48,7 +53,9 @@ internal sealed partial class PartitionTransactions : IDisposable
     /// <summary>Fences the owner before, and aborts what it left open.</summary>
     public void Fence() => _producer.InitTransactions(CallTimeout);
 
-    /// <summary>Commits what <paramref name="write"/> writes, for itself; it does not depend on the group, and is tried again when it is aborted.</summary>
+    /// <summary>
+    /// Commits what <paramref name="write"/> writes, for itself; it does not depend on the group, and is tried again when it is aborted.
+    /// </summary>
     public void Run(Action write)
     {
         for (int attempt = 0; ; attempt++)
@@ -72,8 +79,11 @@ internal sealed partial class PartitionTransactions : IDisposable
         _reads.Committed();
     }
 
-    /// <summary>How far commands are decided is committed with the transaction; Kafka refuses it of a member that has lost its place.</summary>
-    public void SendInput(TopicPartitionOffset input) => _producer.SendOffsetsToTransaction([input], _consumer.ConsumerGroupMetadata, CallTimeout);
+    /// <summary>
+    /// How far commands are decided is committed with the transaction; Kafka refuses it of a member that has lost its place.
+    /// </summary>
+    public void SendInput(TopicPartitionOffset input) =>
+        _producer.SendOffsetsToTransaction([input], _consumer.ConsumerGroupMetadata, CallTimeout);
 
     /// <summary>Waits until all that was written is delivered or has failed.</summary>
     public void AwaitDelivery() => Writer.AwaitDelivery(_stop.IsCancellationRequested ? CancellationToken.None : _stop);
@@ -115,6 +125,7 @@ internal sealed partial class PartitionTransactions : IDisposable
     [LoggerMessage(Level = LogLevel.Warning, Message = "A batch of partition {Partition} was aborted and is decided again")]
     private partial void LogAborted(Exception failure, int partition);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The outcome of a commit of partition {Partition} is not known (attempt {Attempt}); asking again")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The outcome of a commit of partition {Partition} is not known (attempt {Attempt}); asking again")]
     private partial void LogCommitUnknown(Exception failure, int partition, int attempt);
 }

@@ -6,10 +6,13 @@ using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>Hands events, replies and snapshots of one partition to its transactional producer. Owned by the partition task's thread.</summary>
+/// <summary>
+/// Hands events, replies and snapshots of one partition to its transactional producer. Owned by the partition task's thread.
+/// </summary>
 /// <remarks>
-/// The last record for each topic partition is held back until the transaction has no more, and its delivery report is asked for: when all of these are in, all is delivered. <c>rd_kafka_flush</c> is no substitute: while
-/// another thread takes the delivery reports, as in Confluent's client, it looks again after 10 ms only, and so does a commit, which flushes first.
+/// The last record for each topic partition is held back until the transaction has no more, and its delivery report is asked for: when all
+/// of these are in, all is delivered. <c>rd_kafka_flush</c> is not a substitute: while another thread takes the delivery reports, as in
+/// Confluent's client, it looks again after 10 ms only, and so does a commit, which flushes first.
 /// </remarks>
 internal sealed class TransactionWriter : IDisposable
 {
@@ -37,7 +40,8 @@ internal sealed class TransactionWriter : IDisposable
     private int _awaited;
     private long _lastEventOffset = -1;
 
-    public TransactionWriter(IProducer<byte[], byte[]> producer, AvroMessageSerde serde, ProcessorEncoders encoders, TopicFamily topics, int partition)
+    public TransactionWriter(IProducer<byte[], byte[]> producer, AvroMessageSerde serde, ProcessorEncoders encoders, TopicFamily topics,
+        int partition)
     {
         (_producer, _serde, _encoders, _partition) = (producer, serde, encoders, partition);
         _events = new TopicPartition(topics.Events, partition);
@@ -49,7 +53,10 @@ internal sealed class TransactionWriter : IDisposable
         _replyType = new Header(CloudEventHeaders.Type, Encoding.UTF8.GetBytes(AvroRecordType.Of<CommandReply>().FullName));
     }
 
-    /// <summary>The offset that Kafka has given the transaction's last event; -1 while it is not delivered. Once <see cref="AwaitDelivery"/> has returned it is known.</summary>
+    /// <summary>
+    /// The offset that Kafka has given the transaction's last event; -1 while it is not delivered. Once <see cref="AwaitDelivery"/> has
+    /// returned it is known.
+    /// </summary>
     public long LastEventOffset => Volatile.Read(ref _lastEventOffset);
 
     /// <summary>Begins a transaction; what was written and never sent is forgotten.</summary>
@@ -63,7 +70,9 @@ internal sealed class TransactionWriter : IDisposable
         _producer.BeginTransaction();
     }
 
-    /// <summary>Sends what is held back: nothing more is written in this transaction, but perhaps for topic partitions that have nothing yet.</summary>
+    /// <summary>
+    /// Sends what is held back: nothing more is written in this transaction, but perhaps for topic partitions that have nothing yet.
+    /// </summary>
     public void Complete()
     {
         if (_held.Count == 0)
@@ -100,7 +109,8 @@ internal sealed class TransactionWriter : IDisposable
     public void WriteEvent(in DecidedEvent decided, InputMark? input)
     {
         _turn ^= 1; // of the events one at a time is held back here: two are enough
-        Produce(_events, decided.Aggregate.Key, decided.Value, _eventHeaders[_turn].Of(decided, _specVersion, _source, TypeOf(decided.Payload.GetType()), input));
+        Produce(_events, decided.Aggregate.Key, decided.Value,
+            _eventHeaders[_turn].Of(decided, _specVersion, _source, TypeOf(decided.Payload.GetType()), input));
     }
 
     public void WriteReply(IncomingCommand command, CommandOutcome outcome, int replyPartitions)
@@ -114,17 +124,24 @@ internal sealed class TransactionWriter : IDisposable
         };
         if (command.ReplyClient is { } client)
             headers.Add(CloudEventHeaders.ReplyTo, client);
-        int partition = command.ReplyPartition >= 0 && command.ReplyPartition < replyPartitions ? command.ReplyPartition : _partition % replyPartitions;
-        Produce(new TopicPartition(_replies, partition), Encoding.UTF8.GetBytes(reply.AggregateId), Encode(_encoders.Replies, reply), headers);
+        int partition = command.ReplyPartition >= 0 && command.ReplyPartition < replyPartitions
+            ? command.ReplyPartition
+            : _partition % replyPartitions;
+        Produce(new TopicPartition(_replies, partition), Encoding.UTF8.GetBytes(reply.AggregateId),
+            Encode(_encoders.Replies, reply), headers);
     }
 
     public void WriteDeadLetter(Message<byte[], byte[]> entry) => Produce(_deadLetters, entry);
 
-    /// <summary>Puts a command that lies on the wrong partition on the right one. When Kafka does not take it there, now or ever, the command is told so before the transaction fails.</summary>
+    /// <summary>
+    /// Puts a command that lies on the wrong partition on the right one. When Kafka does not take it there, now or ever, the command is
+    /// told so before the transaction fails.
+    /// </summary>
     public void WriteForwarded(TopicPartition target, IncomingCommand command, int partitions, int replyPartitions) =>
         Produce(target, MisplacedCommand.Forwarded(command, partitions, replyPartitions), report =>
         {
-            if (report.Error.Code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge or ErrorCode.InvalidTimestamp or ErrorCode.InvalidRecord or ErrorCode.InvalidMsg)
+            if (report.Error.Code is ErrorCode.MsgSizeTooLarge or ErrorCode.RecordListTooLarge or ErrorCode.InvalidTimestamp
+                or ErrorCode.InvalidRecord or ErrorCode.InvalidMsg)
                 command.RefuseForward(report.Error.Reason);
         });
 
@@ -138,10 +155,18 @@ internal sealed class TransactionWriter : IDisposable
         state.Flush();
         byte[] stateBytes = _buffer.WrittenSpan.ToArray();
         _buffer.Clear();
-        var snapshot = new AggregateSnapshot { Version = entry.Version, EventOffset = entry.EventOffset, StateSchema = stateSchema, State = stateBytes, RecentCommands = store.RecentOutcomes(entry) };
+        var snapshot = new AggregateSnapshot
+        {
+            Version = entry.Version,
+            EventOffset = entry.EventOffset,
+            StateSchema = stateSchema,
+            State = stateBytes,
+            RecentCommands = store.RecentOutcomes(entry),
+        };
         IReadOnlyList<AggregateSnapshot> parts = SnapshotParts.Split(snapshot);
         for (int i = 0; i < parts.Count; i++)
-            Produce(_snapshots, i == 0 ? entry.Key : SnapshotParts.KeyOf(entry.Key, i), Encode(_encoders.Snapshots, parts[i]), TypeOnly(snapshot));
+            Produce(_snapshots, i == 0 ? entry.Key : SnapshotParts.KeyOf(entry.Key, i), Encode(_encoders.Snapshots, parts[i]),
+                TypeOnly(snapshot));
     }
 
     public void WriteBarrier(SnapshotBarrier barrier) =>
@@ -153,7 +178,9 @@ internal sealed class TransactionWriter : IDisposable
     public void WriteOwner(PartitionOwner owner) =>
         Produce(_owners, CloudEventHeaders.Encode(_partition), Encode(_encoders.Owners, owner), TypeOnly(owner));
 
-    /// <summary>A record that means nothing and makes a transaction: without value, so that whoever waits for replies passes it by.</summary>
+    /// <summary>
+    /// A record that means nothing and makes a transaction: without value, so that whoever waits for replies passes it by.
+    /// </summary>
     public void WriteFence(int replyPartitions) =>
         Produce(new TopicPartition(_replies, _partition % replyPartitions), null, null, []);
 
@@ -215,4 +242,5 @@ internal sealed class TransactionWriter : IDisposable
 }
 
 /// <summary>What encodes for the topics that a partition task writes.</summary>
-internal sealed record ProcessorEncoders(TopicEncoder Events, TopicEncoder Replies, TopicEncoder Snapshots, TopicEncoder Owners, TopicEncoder? Timers, ProcessRoutes Routes);
+internal sealed record ProcessorEncoders(TopicEncoder Events, TopicEncoder Replies, TopicEncoder Snapshots, TopicEncoder Owners,
+    TopicEncoder? Timers, ProcessRoutes Routes);

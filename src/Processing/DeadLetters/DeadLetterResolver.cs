@@ -8,7 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Parks what cannot be folded, and does what an operator asks of dead letters: each request is a batch of its own, in the order of the commands. Owned by the partition task's thread.
+/// Parks what cannot be folded, and does what an operator asks of dead letters: each request is a batch of its own, in the order of the
+/// commands. Owned by the partition task's thread.
 /// </summary>
 internal sealed partial class DeadLetterResolver
 {
@@ -34,9 +35,11 @@ internal sealed partial class DeadLetterResolver
 
     /// <summary>Resolves the letters of <paramref name="partition"/>; <paramref name="read"/> reads commands.</summary>
     public DeadLetterResolver(
-        PartitionContext context, int partition, SchemaRegistryRetry registry, PartitionTransactions transactions, ParkedAggregates parked, Func<ConsumeResult<byte[], byte[]>, IncomingCommand> read, CancellationToken stop)
+        PartitionContext context, int partition, SchemaRegistryRetry registry, PartitionTransactions transactions, ParkedAggregates parked,
+        Func<ConsumeResult<byte[], byte[]>, IncomingCommand> read, CancellationToken stop)
     {
-        (_context, _partition, _registry, _transactions, _parked, _read, _stop) = (context, partition, registry, transactions, parked, read, stop);
+        (_context, _partition, _registry, _transactions, _parked, _read, _stop) = (context, partition, registry, transactions, parked,
+            read, stop);
         (_events, _logger) = (context.Topics.Events, context.Logger);
     }
 
@@ -51,10 +54,13 @@ internal sealed partial class DeadLetterResolver
     }
 
     /// <summary>From now on letters can be processed again.</summary>
-    public void Begin(StateStore store, AggregateCache aggregates, BatchDecider decider, BatchCommitter committer) => (_store, _aggregates, _decider, _committer) = (store, aggregates, decider, committer);
+    public void Begin(StateStore store, AggregateCache aggregates, BatchDecider decider, BatchCommitter committer) =>
+        (_store, _aggregates, _decider, _committer) = (store, aggregates, decider, committer);
 
     /// <summary>Parks an event that cannot be folded.</summary>
-    /// <remarks>The letter is committed before the store's checkpoint passes the event: a crash in between finds either both or the event.</remarks>
+    /// <remarks>
+    /// The letter is committed before the store's checkpoint passes the event: a crash in between finds either both or the event.
+    /// </remarks>
     public void Park(ConsumeResult<byte[], byte[]> record, string cause, string message)
     {
         LogEventParked(_partition, record.Offset.Value, message);
@@ -79,17 +85,26 @@ internal sealed partial class DeadLetterResolver
 
         DeadLetterRequest request = command.Request!;
         IReadOnlyList<DeadLetter> letters = LettersOf(command.AggregateId, request.Offset);
-        DeadLetter[] events = command.AggregateId.IsDefault ? [] : [.. letters.Where(l => l.OriginTopic == _events)]; // an unkeyed record is nobody's event
+        // an unkeyed record is nobody's event
+        DeadLetter[] events = command.AggregateId.IsDefault ? [] : [.. letters.Where(l => l.OriginTopic == _events)];
         if (letters.Count == 0)
-            Refuse(command, input, NotParked, command.AggregateId.IsDefault ? "There is no such dead letter." : $"The {_context.Definition.Name} '{command.AggregateId}' has no such dead letter: it was settled already, or never parked.");
+            Refuse(command, input, NotParked, command.AggregateId.IsDefault
+                ? "There is no such dead letter."
+                : $"The {_context.Definition.Name} "
+                    + $"'{command.AggregateId}' has no such dead letter: it was settled already, or never parked.");
         else if (!request.IsDiscard && command.AggregateId.IsDefault)
-            Refuse(command, input, InvalidRequest, "A record whose key is no aggregate id cannot be processed again: it can only be discarded.");
+            Refuse(command, input, InvalidRequest,
+                "A record whose key is not an aggregate id cannot be processed again: it can only be discarded.");
         else if (!request.IsDiscard && request.Offset is not null)
-            Refuse(command, input, InvalidRequest, "Letters are processed again aggregate by aggregate, in order: name the aggregate, not a letter.");
+            Refuse(command, input, InvalidRequest,
+                "Letters are processed again aggregate by aggregate, in order: name the aggregate, not a letter.");
         else if (request.IsDiscard && Letters.Fetch(events, _stop).Any(l => Repair().CanRead(DeadLetterFormat.OriginalOf(l), _stop)))
-            Refuse(command, input, EventIsHistory, "The event can be read: it is what has happened, and cannot be discarded. Deploy code that can fold it, then retry.");
+            Refuse(command, input, EventIsHistory,
+                "The event can be read: it is what has happened, and cannot be discarded. Deploy code that can fold it, then retry.");
         else if (events.Length > 0 && !ResolveEvents(command.AggregateId, events, request))
-            Refuse(command, input, StillParked, $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_parked.LettersOf(command.AggregateId, Letters, Foreign, _stop)[0].Message}");
+            Refuse(command, input, StillParked,
+                $"The {_context.Definition.Name} '{command.AggregateId}' is parked "
+                    + $"still: {_parked.LettersOf(command.AggregateId, Letters, Foreign, _stop)[0].Message}");
         else
             Resolve(command, request, events.Length, [.. letters.Except(events)], input);
 
@@ -103,10 +118,13 @@ internal sealed partial class DeadLetterResolver
     {
         if (!id.IsDefault)
             return [.. _parked.LettersOf(id, Letters, Foreign, _stop).Where(l => offset is null || l.Offset == offset)];
-        return offset is { } one ? [.. Letters.Read(_partition, one, withResolved: false, Foreign, _stop).Where(l => l.Offset == one && l.AggregateId.IsDefault)] : [];
+        return offset is { } one
+            ? [.. Letters.Read(_partition, one, withResolved: false, Foreign, _stop).Where(l => l.Offset == one && l.AggregateId.IsDefault)]
+            : [];
     }
 
-    // In transactions of at most a batch each; the last one takes the request's offset. When the owner changes in between, the next one finds the request again, and only the letters that are left.
+    // In transactions of at most a batch each; the last one takes the request's offset. When the owner changes in between, the next one
+    // finds the request again, and only the letters that are left.
     private void Resolve(IncomingCommand? command, DeadLetterRequest request, int events, IReadOnlyList<DeadLetter> letters, long input)
     {
         int done = 0;
@@ -114,7 +132,8 @@ internal sealed partial class DeadLetterResolver
         do
         {
             DeadLetter[] part = [.. letters.Skip(done).Take(_context.Options.MaxBatchCommands)];
-            IncomingCommand[] originals = [.. Letters.Fetch(part, _context.Options.MaxBatchBytes, _stop).Select(r => _registry.Read(DeadLetterFormat.OriginalOf(r), _read, _stop))];
+            IncomingCommand[] originals = [.. Letters.Fetch(part, _context.Options.MaxBatchBytes, _stop).Select(r =>
+                _registry.Read(DeadLetterFormat.OriginalOf(r), _read, _stop))];
             bool isLast = done + originals.Length >= letters.Count;
             int resolved = 0;
             _committer.Commit(
@@ -123,7 +142,9 @@ internal sealed partial class DeadLetterResolver
                     (resolved, goesOn) = (0, true);
                     for (int i = 0; i < originals.Length && goesOn; i++)
                     {
-                        goesOn = request.IsDiscard ? _decider.Discard(originals[i], part[i].Offset, request) : _decider.DecideAgain(originals[i], part[i].Offset, request);
+                        goesOn = request.IsDiscard
+                            ? _decider.Discard(originals[i], part[i].Offset, request)
+                            : _decider.DecideAgain(originals[i], part[i].Offset, request);
                         resolved += goesOn ? 1 : 0;
                     }
 
@@ -136,13 +157,16 @@ internal sealed partial class DeadLetterResolver
                 break;
         }
         while (goesOn);
-        LogResolved(_partition, request.IsDiscard ? "discarded" : "processed again", events + done, command?.AggregateId.ToString() ?? letters[0].AggregateId.Value, request.By);
+        LogResolved(_partition, request.IsDiscard ? "discarded" : "processed again", events + done,
+            command?.AggregateId.ToString() ?? letters[0].AggregateId.Value, request.By);
     }
 
     private CommandOutcome AnswerTo(IncomingCommand command, int events, int resolved, int all)
     {
         // Of the aggregate, not of the letters that were named: those behind one that is discarded wait until they are processed again.
-        long left = !command.AggregateId.IsDefault && _parked.TryGet(command.AggregateId, out ParkedAggregate? parked) ? parked.Records - resolved : all - resolved;
+        long left = !command.AggregateId.IsDefault && _parked.TryGet(command.AggregateId, out ParkedAggregate? parked)
+            ? parked.Records - resolved
+            : all - resolved;
         var figures = new Dictionary<string, string>
         {
             ["settled"] = (events + resolved).ToString(CultureInfo.InvariantCulture),
@@ -150,7 +174,8 @@ internal sealed partial class DeadLetterResolver
         };
         return resolved == all
             ? new CommandOutcome(OutcomeKind.Accepted, VersionOf(command), Explanation: new Explanation(null, null, null, figures))
-            : CommandOutcome.Rejected(VersionOf(command), StillParked, $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_decider.LastRefusal}", figures);
+            : CommandOutcome.Rejected(VersionOf(command), StillParked,
+                $"The {_context.Definition.Name} '{command.AggregateId}' is parked still: {_decider.LastRefusal}", figures);
     }
 
     private void Refuse(IncomingCommand command, long input, string code, string message) =>
@@ -158,7 +183,8 @@ internal sealed partial class DeadLetterResolver
 
     private long VersionOf(IncomingCommand command) => command.AggregateId.IsDefault ? 0 : _decider.VersionOf(command.AggregateId);
 
-    // Store first and flushed, then letter and snapshot in one transaction: neither an older store nor an older barrier can bring back the state before the event once the letter is resolved.
+    // Store first and flushed, then letter and snapshot in one transaction: neither an older store nor an older barrier can bring back the
+    // state before the event once the letter is resolved.
     private bool ResolveEvents(AggregateId id, DeadLetter[] events, DeadLetterRequest request)
     {
         HashSet<long> discarded = request.IsDiscard ? [.. events.Select(l => l.OriginOffset)] : [];
@@ -169,7 +195,8 @@ internal sealed partial class DeadLetterResolver
         catch (InvalidDataException still)
         {
             _transactions.Writer.Begin();
-            _transactions.Writer.WriteDeadLetter(DeadLetterFormat.Refused(IncomingCommand.KeyOf(id), events[0].Offset, ParkingCauses.From(still), still.Message, _context.Time.GetUtcNow()));
+            _transactions.Writer.WriteDeadLetter(DeadLetterFormat.Refused(IncomingCommand.KeyOf(id), events[0].Offset,
+                ParkingCauses.From(still), still.Message, _context.Time.GetUtcNow()));
             _transactions.Commit();
             return false;
         }
@@ -202,17 +229,22 @@ internal sealed partial class DeadLetterResolver
             return;
         }
 
-        ILookup<AggregateId, DeadLetter> left = Letters.Read(_partition, 0, withResolved: false, Foreign, _stop).ToLookup(l => l.AggregateId);
+        ILookup<AggregateId, DeadLetter> left = Letters.Read(_partition, 0, withResolved: false, Foreign, _stop).ToLookup(l =>
+            l.AggregateId);
         foreach (AggregateId id in ids)
             _parked.Set(id, [.. left[id]]);
     }
 
-    /// <summary>What other code could not read is tried by this one, in order, with what waits behind it: folding again decides nothing twice. Events that can be read and not folded wait for an operator.</summary>
+    /// <summary>
+    /// What other code could not read is tried by this one, in order, with what waits behind it: folding again decides nothing twice.
+    /// Events that can be read and not folded wait for an operator.
+    /// </summary>
     public void FoldWhatCanBeReadNow()
     {
         if (!_parked.HasBroken)
             return;
-        List<DeadLetter> letters = [.. Letters.Read(_partition, 0, withResolved: false, Foreign, _stop).Where(l => !l.AggregateId.IsDefault)];
+        List<DeadLetter> letters = [.. Letters.Read(_partition, 0, withResolved: false, Foreign, _stop).Where(l =>
+            !l.AggregateId.IsDefault)];
         DeadLetter[] unreadable = [.. letters.Where(l => l.OriginTopic == _events && ParkingCauses.IsUnreadable(l.Cause))];
         EventRepair repair = Repair();
         HashSet<AggregateId> foldable = FindFoldable(unreadable, repair);
@@ -224,8 +256,11 @@ internal sealed partial class DeadLetterResolver
         if (resolved.Length == 0)
             return;
         var request = new DeadLetterRequest(IsDiscard: false, null, $"the node {_context.Node.Id}, which can read it", null);
-        ResolveFolded([.. folded], resolved, letter => DeadLetterFormat.Retried(IncomingCommand.KeyOf(letter.AggregateId), letter.Offset, Folded, request.By, _context.Time.GetUtcNow()));
-        foreach (IGrouping<AggregateId, DeadLetter> own in letters.Except(resolved).Where(l => folded.Contains(l.AggregateId)).GroupBy(l => l.AggregateId))
+        ResolveFolded([.. folded], resolved, letter =>
+            DeadLetterFormat.Retried(IncomingCommand.KeyOf(letter.AggregateId), letter.Offset, Folded, request.By,
+                _context.Time.GetUtcNow()));
+        foreach (IGrouping<AggregateId, DeadLetter> own in letters.Except(resolved).Where(l => folded.Contains(l.AggregateId)).GroupBy(l =>
+            l.AggregateId))
         {
             if (_parked.TryGet(own.Key, out ParkedAggregate? parked) && parked.BrokenAt >= 0)
                 continue; // another event of its cannot be folded
@@ -238,7 +273,8 @@ internal sealed partial class DeadLetterResolver
 
     private HashSet<AggregateId> FindFoldable(DeadLetter[] unreadable, EventRepair repair)
     {
-        HashSet<long> ofSchema = [.. unreadable.Where(l => l.Cause is ParkingCauses.UnknownSchema or ParkingCauses.UnknownEvent).Select(l => l.Offset)];
+        HashSet<long> ofSchema = [.. unreadable.Where(l => l.Cause is ParkingCauses.UnknownSchema or ParkingCauses.UnknownEvent).Select(
+            l => l.Offset)];
         var unknown = new HashSet<int>(); // schema ids: the registry is asked once for each
         HashSet<AggregateId> foldable = [];
         foreach (ConsumeResult<byte[], byte[]> letter in Letters.Fetch(unreadable, _stop))
@@ -262,20 +298,24 @@ internal sealed partial class DeadLetterResolver
     }
 
     private EventRepair Repair() =>
-        new(_context.Connection, new EventFolder(_context, _partition, _registry, _store, new AggregateCache(_store, _context.Definition, 1), _parked), _parked, Park);
+        new(_context.Connection, new EventFolder(_context, _partition, _registry, _store,
+            new AggregateCache(_store, _context.Definition, 1), _parked), _parked, Park);
 
     private void Foreign(string message) => LogForeign(_partition, message);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} has {Aggregates} parked aggregates with {Records} records")]
     private partial void LogParked(int partition, int aggregates, long records);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition}: {Aggregates} aggregates that were parked by an event which could not be read are folded: this node can read it")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Partition {Partition}: {Aggregates} aggregates that were parked by an event which could not be read are folded: this "
+            + "node can read it")]
     private partial void LogFoldedAgain(int partition, int aggregates);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The event of partition {Partition} at {Offset} parks its aggregate: {Reason}")]
     private partial void LogEventParked(int partition, long offset, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition}: {What}: {Letters} dead letters of '{Aggregate}', as {By} asked")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Partition {Partition}: {What}: {Letters} dead letters of '{Aggregate}', as {By} asked")]
     private partial void LogResolved(int partition, string what, int letters, string aggregate, string by);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Partition {Partition} passes over a record of its dead-letters topic: {Reason}")]

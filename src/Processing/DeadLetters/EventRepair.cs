@@ -8,13 +8,15 @@ namespace KafkaEventSourcing.Processing;
 /// <param name="folder">Folds into the store of the partition.</param>
 /// <param name="parked">What is parked there.</param>
 /// <param name="park">Parks an event that cannot be folded, with cause and message.</param>
-internal sealed class EventRepair(KafkaConnection connection, EventFolder folder, ParkedAggregates parked, Action<ConsumeResult<byte[], byte[]>, string, string> park)
+internal sealed class EventRepair(KafkaConnection connection, EventFolder folder, ParkedAggregates parked,
+    Action<ConsumeResult<byte[], byte[]>, string, string> park)
 {
     /// <summary>
-    /// Folds the events of one aggregate that its stored state does not have yet, from <paramref name="offset"/> on. Records at <paramref name="discarded"/> offsets are passed over; with any of them, what cannot be folded
-    /// behind them is parked in its turn.
+    /// Folds the events of one aggregate that its stored state does not have yet, from <paramref name="offset"/> on. Records at
+    /// <paramref name="discarded"/> offsets are passed over; with any of them, what cannot be folded behind them is parked in its turn.
     /// </summary>
-    /// <exception cref="InvalidDataException">Nothing is discarded, and an event cannot be read or folded, or a version is missing.</exception>
+    /// <exception cref="InvalidDataException">Nothing is discarded, and an event cannot be read or folded, or a version is
+    /// missing.</exception>
     public void FoldAgain(AggregateId id, long offset, IReadOnlySet<long> discarded, CancellationToken cancellationToken)
     {
         byte[] key = IncomingCommand.KeyOf(id);
@@ -45,8 +47,9 @@ internal sealed class EventRepair(KafkaConnection connection, EventFolder folder
     }
 
     /// <summary>
-    /// Folds the events of several aggregates that their stored states do not have yet, in one pass from <paramref name="offset"/> on. One that meets another event which cannot be folded is parked there in its turn; those that
-    /// came no further than they were are not returned.
+    /// Folds the events of several aggregates that their stored states do not have yet, in one pass from <paramref name="offset"/> on. One
+    /// that meets another event which cannot be folded is parked there in its turn; those that came no further than they were are not
+    /// returned.
     /// </summary>
     public IReadOnlySet<AggregateId> FoldAgain(IReadOnlySet<AggregateId> ids, long offset, CancellationToken cancellationToken)
     {

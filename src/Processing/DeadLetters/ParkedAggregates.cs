@@ -14,15 +14,18 @@ namespace KafkaEventSourcing.Processing;
 /// <param name="Records">How many wait.</param>
 /// <param name="BrokenAt">Offset of the event that cannot be folded; -1: its state is that of all its events.</param>
 /// <param name="Commands">The ids of the commands that wait.</param>
-internal sealed record ParkedAggregate(string Cause, string Message, DateTimeOffset Since, long FirstOffset, long Records, long BrokenAt, ImmutableHashSet<CommandId> Commands);
+internal sealed record ParkedAggregate(string Cause, string Message, DateTimeOffset Since, long FirstOffset, long Records, long BrokenAt,
+    ImmutableHashSet<CommandId> Commands);
 
 /// <summary>
-/// The parked aggregates of one partition: the fold of its dead letters, read at each restore, so that no store has to remember them. The partition task's thread writes, any thread reads.
+/// The parked aggregates of one partition: the fold of its dead letters, read at each restore, so that no store has to remember them. The
+/// partition task's thread writes, any thread reads.
 /// </summary>
 internal sealed class ParkedAggregates
 {
     private readonly ConcurrentDictionary<AggregateId, ParkedAggregate> _parked = [];
-    private readonly HashSet<long> _passedOver = []; // records of the events topic that are no events, or were discarded, and hold nobody up
+    // records of the events topic that are not events, or were discarded, and hold nobody up
+    private readonly HashSet<long> _passedOver = [];
     private readonly List<(AggregateId Aggregate, long Event, long FoldedTo)> _mended = [];
     private readonly TopicFamily _topics;
     private readonly TimeProvider _time;
@@ -30,7 +33,8 @@ internal sealed class ParkedAggregates
     private long _unkeyed;
     private long _records;
 
-    public ParkedAggregates(TopicFamily topics, int partition, TimeProvider time) => (_topics, Partition, _time) = (topics, partition, time);
+    public ParkedAggregates(TopicFamily topics, int partition, TimeProvider time) =>
+        (_topics, Partition, _time) = (topics, partition, time);
 
     public int Partition { get; }
 
@@ -62,19 +66,24 @@ internal sealed class ParkedAggregates
                 _unkeyed++;
         }
 
-        foreach (DeadLetter settled in letters.Where(l => !l.AggregateId.IsDefault && l.OriginTopic == _topics.Events && l.Resolution is not null))
+        foreach (DeadLetter settled in letters.Where(l =>
+            !l.AggregateId.IsDefault && l.OriginTopic == _topics.Events && l.Resolution is not null))
         {
             if (settled.Resolution!.IsDiscarded)
                 _passedOver.Add(settled.OriginOffset);
             _mended.Add((settled.AggregateId, settled.OriginOffset, settled.Resolution.FoldedTo ?? settled.OriginOffset));
         }
 
-        foreach (IGrouping<AggregateId, DeadLetter> waiting in letters.Where(l => !l.AggregateId.IsDefault && l.Resolution is null).GroupBy(l => l.AggregateId))
+        foreach (IGrouping<AggregateId, DeadLetter> waiting in letters.Where(l => !l.AggregateId.IsDefault && l.Resolution is null).GroupBy(
+            l => l.AggregateId))
             Set(waiting.Key, [.. waiting]);
         _end = letters.Count == 0 ? 0 : letters.Last().Offset + 1;
     }
 
-    /// <summary>Whether <paramref name="store"/> has passed over an event that was folded later, on another node, or events behind a record that was discarded later: its aggregate is short there.</summary>
+    /// <summary>
+    /// Whether <paramref name="store"/> has passed over an event that was folded later, on another node, or events behind a record that was
+    /// discarded later: its aggregate is short there.
+    /// </summary>
     public bool HasMissedRepair(StateStore store) =>
         _mended.Exists(m => store.Checkpoint > m.Event && (store.Load(m.Aggregate)?.EventOffset ?? -1) < m.FoldedTo);
 
@@ -86,8 +95,12 @@ internal sealed class ParkedAggregates
     }
 
     /// <summary>The letters of an aggregate as they are now.</summary>
-    public IReadOnlyList<DeadLetter> LettersOf(AggregateId id, DeadLetterReader reader, Action<string> foreign, CancellationToken cancellationToken) =>
-        TryGet(id, out ParkedAggregate? parked) ? [.. reader.Read(Partition, parked.FirstOffset, withResolved: false, foreign, cancellationToken).Where(l => l.AggregateId == id)] : [];
+    public IReadOnlyList<DeadLetter> LettersOf(AggregateId id, DeadLetterReader reader, Action<string> foreign,
+        CancellationToken cancellationToken) =>
+        TryGet(id, out ParkedAggregate? parked)
+            ? [.. reader.Read(Partition, parked.FirstOffset, withResolved: false, foreign, cancellationToken).Where(l =>
+                l.AggregateId == id)]
+            : [];
 
     /// <summary>Takes the letters that an aggregate has still; with none it is not parked any more.</summary>
     public void Set(AggregateId id, IReadOnlyList<DeadLetter> letters)
@@ -101,14 +114,16 @@ internal sealed class ParkedAggregates
 
         DeadLetter? broken = letters.FirstOrDefault(l => l.OriginTopic == _topics.Events);
         DeadLetter first = broken ?? letters[0];
-        _parked[id] = new ParkedAggregate(first.Cause, first.Message, letters[0].ParkedAt, letters[0].Offset, letters.Count, broken?.OriginOffset ?? -1, [.. letters.Where(l => l.OriginTopic != _topics.Events).Select(l => l.CommandId)]);
+        _parked[id] = new ParkedAggregate(first.Cause, first.Message, letters[0].ParkedAt, letters[0].Offset, letters.Count,
+            broken?.OriginOffset ?? -1, [.. letters.Where(l => l.OriginTopic != _topics.Events).Select(l => l.CommandId)]);
     }
 
     /// <summary>A command of the aggregate has been parked.</summary>
     public void Add(AggregateId id, CommandId command, string cause, string message)
     {
         Interlocked.Increment(ref _records);
-        _parked.AddOrUpdate(id, _ => new ParkedAggregate(cause, message, Now, _end, 1, -1, [command]), (_, parked) => parked with { Records = parked.Records + 1, Commands = parked.Commands.Add(command) });
+        _parked.AddOrUpdate(id, _ => new ParkedAggregate(cause, message, Now, _end, 1, -1, [command]),
+            (_, parked) => parked with { Records = parked.Records + 1, Commands = parked.Commands.Add(command) });
     }
 
     /// <summary>A record without aggregate has been put aside, or discarded (<paramref name="by"/> -1).</summary>
@@ -130,7 +145,7 @@ internal sealed class ParkedAggregates
         AddUnkeyed(1);
     }
 
-    /// <summary>A record of the events topic that is no event has been discarded.</summary>
+    /// <summary>A record of the events topic that is not an event has been discarded.</summary>
     public void PassOver(long offset) => _passedOver.Add(offset);
 
     /// <summary>Whether a record of the events topic has no effect on any state: it was discarded, or belongs to no aggregate.</summary>
@@ -139,12 +154,18 @@ internal sealed class ParkedAggregates
     /// <summary>Whether an event is put aside already, or waits behind one of its aggregate that is.</summary>
     public bool HoldsEvent(byte[]? key, long offset) =>
         IsPassedOver(offset)
-        || (!_parked.IsEmpty && DeadLetterFormat.AggregateOf(key) is { IsDefault: false } id && TryGet(id, out ParkedAggregate? parked) && parked.BrokenAt >= 0 && parked.BrokenAt <= offset);
+        || (!_parked.IsEmpty
+            && DeadLetterFormat.AggregateOf(key) is { IsDefault: false } id
+            && TryGet(id, out ParkedAggregate? parked)
+            && parked.BrokenAt >= 0
+            && parked.BrokenAt <= offset);
 
-    /// <summary>What a caller is told of a parked aggregate.</summary>
+    /// <summary>What a caller learns of a parked aggregate.</summary>
     public string Told(AggregateId id, string message, DateTimeOffset since, bool isQueued) => string.Create(CultureInfo.InvariantCulture,
         $"The {_topics.Aggregate} '{id}' is parked since {since.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}: {message} ") + (isQueued
-            ? "The command is kept in its place and is decided when an operator has its aggregate processed again; send the same id then to learn its outcome. "
+            ? "The command is kept in its place and is decided when an operator has its aggregate processed again; send the same id then "
+                + "to learn its outcome. "
             : "The command was not taken. ")
-        + $"An operator sees why with 'kes dead-letters list {_topics.Application}.{_topics.Aggregate}', and ends it with 'retry' or 'discard'.";
+        + $"An operator sees why with 'kes dead-letters "
+        + $"list {_topics.Application}.{_topics.Aggregate}', and ends it with 'retry' or 'discard'.";
 }

@@ -9,8 +9,12 @@ internal static class ParkingCauses
     /// <summary>The cause of a letter that is an event which can be read and not folded.</summary>
     public const string Unfoldable = "unfoldable-event";
 
-    /// <summary>Causes of letters that are events whose value cannot be read: the code does not have their type, the registry not their schema, or it is no such value.</summary>
-    public const string UnknownEvent = "unknown-event", UnknownSchema = "unknown-schema", NotAvro = "not-avro", Undecodable = "undecodable-event";
+    /// <summary>
+    /// Causes of letters that are events whose value cannot be read: the code does not have their type, the registry not their schema, or
+    /// it is no such value.
+    /// </summary>
+    public const string UnknownEvent = "unknown-event", UnknownSchema = "unknown-schema", NotAvro = "not-avro",
+        Undecodable = "undecodable-event";
 
     /// <summary>The cause of a letter that stands among the events and is none of them: it may be discarded.</summary>
     public const string Foreign = "foreign-record";

@@ -6,11 +6,12 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>An event that a batch decided, and where it will stand.</summary>
-internal readonly record struct DecidedEvent(AggregateEntry Aggregate, object Payload, byte[] Value, long Version, IncomingCommand Cause, int Index);
+internal readonly record struct DecidedEvent(AggregateEntry Aggregate, object Payload, byte[] Value, long Version,
+    IncomingCommand Cause, int Index);
 
 /// <summary>
-/// Decides the commands of one batch against the store and what the batch has decided already. It has no effect until <see cref="Apply"/>: an aborted batch is simply dropped and
-/// decided again.
+/// Decides the commands of one batch against the store and what the batch has decided already. It has no effect until <see cref="Apply"/>:
+/// an aborted batch is simply dropped and decided again.
 /// </summary>
 internal sealed class BatchDecider
 {
@@ -38,8 +39,10 @@ internal sealed class BatchDecider
     private long _nextOffset;
     private long _bytes;
 
-    public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder, int maxEventBytes, ParkedAggregates parked, ProcessEffects effects) =>
-        (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes, _parked, _effects) = (definition, partition, store, aggregates, encoder, maxEventBytes, parked, effects);
+    public BatchDecider(AggregateDefinition definition, int partition, StateStore store, AggregateCache aggregates, TopicEncoder encoder,
+        int maxEventBytes, ParkedAggregates parked, ProcessEffects effects) =>
+        (_definition, _partition, _store, _aggregates, _encoder, _maxEventBytes, _parked, _effects) = (definition, partition, store,
+            aggregates, encoder, maxEventBytes, parked, effects);
 
     /// <summary>The events, in the order of their offsets, which follow one another.</summary>
     public IReadOnlyList<DecidedEvent> Events => _events;
@@ -53,7 +56,9 @@ internal sealed class BatchDecider
     /// <summary>Commands that lie on the wrong partition, in order: they are not decided, but forwarded.</summary>
     public IReadOnlyList<IncomingCommand> Forwarded => _forwarded;
 
-    /// <summary>About how many bytes it keeps in memory until it is committed: of events, answers, and the states that it decides on.</summary>
+    /// <summary>
+    /// About how many bytes it keeps in memory until it is committed: of events, answers, and the states that it decides on.
+    /// </summary>
     public long Bytes => _bytes + (_effects.Records.Count > 0 ? _effects.Bytes : 0);
 
     /// <summary>How many bytes of states were stored by <see cref="Apply"/>.</summary>
@@ -104,7 +109,10 @@ internal sealed class BatchDecider
         Answer(command, command.Fault is null ? TellOrQueue(command) ?? Answer(command) : PutAside(command));
     }
 
-    /// <summary>Decides the letter at <paramref name="letter"/> of a parked aggregate, whose earlier letters are decided; false when that fails: it stays where it is, and with it those behind it.</summary>
+    /// <summary>
+    /// Decides the letter at <paramref name="letter"/> of a parked aggregate, whose earlier letters are decided; false when that fails: it
+    /// stays where it is, and with it those behind it.
+    /// </summary>
     public bool DecideAgain(IncomingCommand command, long letter, DeadLetterRequest request)
     {
         if (command.ForwardTo is not null)
@@ -130,7 +138,8 @@ internal sealed class BatchDecider
     /// <summary>Discards the letter at <paramref name="letter"/>; whoever waits for its outcome is told.</summary>
     public bool Discard(IncomingCommand command, long letter, DeadLetterRequest request)
     {
-        Answer(command, CommandOutcome.Faulted(command.AggregateId.IsDefault ? 0 : VersionOf(command.AggregateId), "discarded", $"The command was parked and then discarded by {request.By}: {request.Reason}"));
+        Answer(command, CommandOutcome.Faulted(command.AggregateId.IsDefault ? 0 : VersionOf(command.AggregateId), "discarded",
+            $"The command was parked and then discarded by {request.By}: {request.Reason}"));
         _deadLetters.Add(DeadLetterFormat.Discarded(command.Record!.Message.Key, letter, request.By, request.Reason!, _parked.Now));
         return true;
     }
@@ -146,8 +155,11 @@ internal sealed class BatchDecider
     /// <summary>The version of an aggregate as the batch leaves it.</summary>
     public long VersionOf(AggregateId id) => DraftOf(id).Version;
 
-    /// <summary>Takes the batch over into the aggregates and the store; its events stand in the log now.</summary>
-    /// <remarks>The store gets each kind of record in the order of its keys: a record that stands behind the one before it needs a fraction of the comparisons.</remarks>
+    /// <summary>Takes the batch over into the aggregates and the store; its events are in the log now.</summary>
+    /// <remarks>
+    /// The store gets each kind of record in the order of its keys: a record that stands behind the one before it needs a fraction of the
+    /// comparisons.
+    /// </remarks>
     public void Apply(long checkpoint)
     {
         _changed.Clear();
@@ -194,7 +206,8 @@ internal sealed class BatchDecider
         if (command.Fault is { } fault)
             return CommandOutcome.Faulted(0, fault.Code, fault.Message);
         if (command.AnswerTo is { } sender && !_effects.Knows(sender.Process))
-            return CommandOutcome.Faulted(DraftOf(command.AggregateId).Version, "unknown-process", $"The application has no process '{sender.Process}' that could be told the outcome.");
+            return CommandOutcome.Faulted(DraftOf(command.AggregateId).Version, "unknown-process",
+                $"The application has no process '{sender.Process}' that could be told the outcome.");
 
         AggregateDraft draft = DraftOf(command.AggregateId);
         if (FirstOutcome(draft, command) is { } first)
@@ -207,7 +220,8 @@ internal sealed class BatchDecider
         Reaction[] reactions = [];
         try
         {
-            decision = _definition.Decide(draft.State, command.Payload!, new CommandContext(command.AggregateId, command.CommandId, command.Time, draft.Version));
+            decision = _definition.Decide(draft.State, command.Payload!,
+                new CommandContext(command.AggregateId, command.CommandId, command.Time, draft.Version));
             if (_definition.Reacts)
                 reactions = new Reaction[decision.Count];
             for (int i = 0; i < decision.Count; i++)
@@ -219,20 +233,25 @@ internal sealed class BatchDecider
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
-            return CommandOutcome.Faulted(draft.Version, "decide-failed", $"{command.Payload!.GetType().Name} could not be decided: {failure.GetType().Name}: {failure.Message}");
+            return CommandOutcome.Faulted(draft.Version, "decide-failed",
+                $"{command.Payload!.GetType().Name} could not be decided: {failure.GetType().Name}: {failure.Message}");
         }
 
         if (decision.Rejection is { } rejection)
             return draft.Remember(command, CommandOutcome.Rejected(draft.Version, rejection.Code, rejection.Message, rejection.Details));
 
         if (decision.Count > 0 && _states.Problem(state) is { } unstorable)
-            return CommandOutcome.Faulted(draft.Version, "state-unencodable", $"The state that {decision[^1].GetType().Name} leads to cannot be encoded: {unstorable}");
+            return CommandOutcome.Faulted(draft.Version, "state-unencodable",
+                $"The state that {decision[^1].GetType().Name} leads to cannot be encoded: {unstorable}");
 
         int decidedBefore = _events.Count;
         (int, int) sentBefore = _effects.Mark();
         for (int i = 0; i < decision.Count; i++)
         {
-            if ((Encode(decision[i], out byte[] value) ?? (reactions.Length > 0 ? _effects.Add(reactions[i], command.AggregateId, draft.Version + i + 1, command) : null)) is { } unusable)
+            if ((Encode(decision[i], out byte[] value)
+                ?? (reactions.Length > 0
+                    ? _effects.Add(reactions[i], command.AggregateId, draft.Version + i + 1, command)
+                    : null)) is { } unusable)
             {
                 _effects.Return(sentBefore);
                 draft.Events.RemoveRange(draft.Events.Count - i, i);
@@ -258,14 +277,17 @@ internal sealed class BatchDecider
     // The outcome that the id had first; a refusal, when it was that of another command; null, when it had none.
     private CommandOutcome? FirstOutcome(AggregateDraft draft, IncomingCommand command)
     {
-        if (!draft.TryGetOutcome(command.CommandId.Value, out RememberedOutcome first) && !_store.TryGetOutcome(draft.Entry, command.CommandId.Value, out first))
+        if (!draft.TryGetOutcome(command.CommandId.Value, out RememberedOutcome first)
+            && !_store.TryGetOutcome(draft.Entry, command.CommandId.Value, out first))
             return null;
         if (command.Digest.DifferenceFrom(first.Digest) is not { } difference)
             return first.Outcome with { IsDuplicate = true };
-        string message = $"The id '{command.CommandId}' was that of another command of the {_definition.Name} '{command.AggregateId}', whose outcome is {first.Outcome.Kind} at version {first.Outcome.Version}; this one differs in its {difference}. "
+        string message = $"The id '{command.CommandId}' was that of another command of the {_definition.Name} '{command.AggregateId}', "
+            + $"whose outcome is {first.Outcome.Kind} at version {first.Outcome.Version}; this one differs in its {difference}. "
             + "Nothing was changed. Give a new command a new id, or send the first one again as it was.";
         return new CommandOutcome(
-            OutcomeKind.Rejected, draft.Version, Explanation: new Explanation(Rejection.CommandIdReused, message, null, new Dictionary<string, string> { ["differs"] = difference }));
+            OutcomeKind.Rejected, draft.Version, Explanation: new Explanation(Rejection.CommandIdReused, message, null,
+                new Dictionary<string, string> { ["differs"] = difference }));
     }
 
     // What cannot be read parks its aggregate; without aggregate it stands alone.
@@ -282,7 +304,8 @@ internal sealed class BatchDecider
         return Parked(command, code, message, _parked.Now, isQueued: true);
     }
 
-    // Null: the aggregate is not parked. An outcome that is known can be told all the same; a command of the direct door is not taken, as its caller is there to be told, but may be waiting already.
+    // Null: the aggregate is not parked. An outcome that is known can be told all the same; a command of the direct door is not taken, as
+    // its caller is there to be told, but may be waiting already.
     private CommandOutcome? TellOrQueue(IncomingCommand command)
     {
         if (FindParked(command.AggregateId) is not { } parked)
@@ -295,9 +318,11 @@ internal sealed class BatchDecider
     }
 
     private bool Waits(IncomingCommand command) =>
-        (_parked.TryGet(command.AggregateId, out ParkedAggregate? parked) && parked.Commands.Contains(command.CommandId)) || _newlyParked.Exists(n => n.Aggregate == command.AggregateId && n.Command == command.CommandId);
+        (_parked.TryGet(command.AggregateId, out ParkedAggregate? parked) && parked.Commands.Contains(command.CommandId))
+            || _newlyParked.Exists(n => n.Aggregate == command.AggregateId && n.Command == command.CommandId);
 
-    private CommandOutcome Queue(IncomingCommand command, (string Cause, string Message, DateTimeOffset Since) parked, string code, string message)
+    private CommandOutcome Queue(IncomingCommand command, (string Cause, string Message, DateTimeOffset Since) parked, string code,
+        string message)
     {
         _deadLetters.Add(DeadLetterFormat.Parked(command.Record!, code, message, queued: code == DeadLetterFormat.Queued, _parked.Now));
         _newlyParked.Add((command.AggregateId, command.CommandId, code, message));
@@ -315,7 +340,8 @@ internal sealed class BatchDecider
     {
         var details = new Dictionary<string, string> { [CommandReplies.Queued] = isQueued.ToString() };
         return new CommandOutcome(
-            OutcomeKind.Parked, DraftOf(command.AggregateId).Version, Explanation: Explanation.Bounded(code, _parked.Told(command.AggregateId, message, since, isQueued), details));
+            OutcomeKind.Parked, DraftOf(command.AggregateId).Version,
+            Explanation: Explanation.Bounded(code, _parked.Told(command.AggregateId, message, since, isQueued), details));
     }
 
     // What cannot be stored is refused here, with a reason, before anything of its batch is on its way.
@@ -329,11 +355,14 @@ internal sealed class BatchDecider
         }
         catch (Exception unencodable) when (unencodable is not OutOfMemoryException)
         {
-            return ("event-unencodable", $"The event {payload.GetType().Name} that the decision made cannot be encoded: {unencodable.Message}");
+            return ("event-unencodable",
+                $"The event {payload.GetType().Name} that the decision made cannot be encoded: {unencodable.Message}");
         }
 
         if (_buffer.WrittenCount > _maxEventBytes)
-            return ("event-too-large", $"The event {payload.GetType().Name} that the decision made has {_buffer.WrittenCount:N0} bytes; at most {_maxEventBytes:N0} are allowed.");
+            return ("event-too-large",
+                $"The event {payload.GetType().Name} that the decision made has {_buffer.WrittenCount:N0} bytes; at "
+                    + $"most {_maxEventBytes:N0} are allowed.");
         value = _buffer.WrittenSpan.ToArray();
         _buffer.Clear();
         _bytes += value.Length;

@@ -36,7 +36,8 @@ internal sealed record Explanation(string? Code, string? Message, string? Expect
     }
 
     /// <summary>
-    /// The words within what an answer and an aggregate's memory may hold. They often quote what was sent: without a bound a long input would become a reply that Kafka does not take, and stop its partition.
+    /// The words within what an answer and an aggregate's memory may hold. They often quote what was sent: without a bound a long input
+    /// would become a reply that Kafka does not take, and stop its partition.
     /// </summary>
     public static Explanation Bounded(string? code, string? message, IReadOnlyDictionary<string, string>? details = null)
     {
@@ -47,7 +48,8 @@ internal sealed record Explanation(string? Code, string? Message, string? Expect
     }
 
     // Half a character has no UTF-8: an answer with one could not be sent.
-    private static bool IsWithin(string? text) => text?.Length <= MaxLength && !text.AsSpan().ContainsAnyInRange(FirstSurrogate, LastSurrogate);
+    private static bool IsWithin(string? text) => text?.Length <= MaxLength
+        && !text.AsSpan().ContainsAnyInRange(FirstSurrogate, LastSurrogate);
 
     private static string? Shorten(string? text)
     {

@@ -4,8 +4,8 @@ using KafkaEventSourcing.Avro;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Finds states that their schema cannot hold: a null where it has none, a symbol that it lacks. States are written after the commit, when it is too late to refuse what led to them, so they are looked at before. Not
-/// thread-safe.
+/// Finds states that their schema cannot hold: a null where it has none, a symbol that it lacks. States are written after the commit, when
+/// it is too late to refuse what led to them, so they are looked at before. Not thread-safe.
 /// </summary>
 internal sealed class StateCheck : IBufferWriter<byte>
 {

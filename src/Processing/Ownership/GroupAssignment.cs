@@ -3,12 +3,18 @@ using System.Text;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>What a member of a consumer group was assigned, in the bytes that members exchange (Apache Kafka, <c>ConsumerProtocolAssignment.json</c>).</summary>
+/// <summary>
+/// What a member of a consumer group was assigned, in the bytes that members exchange (Apache Kafka,
+/// <c>ConsumerProtocolAssignment.json</c>).
+/// </summary>
 internal static class GroupAssignment
 {
     private const int VersionBytes = 2;
 
-    /// <summary>The partitions of <paramref name="topic"/> in <paramref name="assignment"/>; none where it is empty, as in a rebalance, or is no assignment.</summary>
+    /// <summary>
+    /// The partitions of <paramref name="topic"/> in <paramref name="assignment"/>; none where it is empty, as in a rebalance, or is not an
+    /// assignment.
+    /// </summary>
     public static IReadOnlyList<int> PartitionsOf(string topic, ReadOnlySpan<byte> assignment)
     {
         var partitions = new List<int>();

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// A node as a member of the consumer group of one aggregate type: it joins, starts and ends the tasks of the partitions that it is given, and joins again when Kafka has fenced it. What it has may be asked by any thread.
+/// A node as a member of the consumer group of one aggregate type: it joins, starts and ends the tasks of the partitions that it is given,
+/// and joins again when Kafka has fenced it. What it has may be asked by any thread.
 /// </summary>
 internal sealed partial class GroupMembership : IAsyncDisposable
 {
@@ -38,10 +39,14 @@ internal sealed partial class GroupMembership : IAsyncDisposable
     private Exception? _taskFault;
 
     public GroupMembership(
-        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde, CommandProcessorOptions options, NodeIdentity node, TimeProvider time, ILogger logger) =>
-        (_definition, _topics, _connection, _serde, _options, _node, _time, _logger) = (definition, topics, connection, serde, options, node, time, logger);
+        AggregateDefinition definition, TopicFamily topics, KafkaConnection connection, AvroMessageSerde serde,
+        CommandProcessorOptions options, NodeIdentity node, TimeProvider time, ILogger logger) =>
+        (_definition, _topics, _connection, _serde, _options, _node, _time, _logger) = (definition, topics, connection, serde, options,
+            node, time, logger);
 
-    /// <summary>Completes when the node has got its partitions for the first time and serves all of them, but for those that are halted.</summary>
+    /// <summary>
+    /// Completes when the node has got its partitions for the first time and serves all of them, but for those that are halted.
+    /// </summary>
     public Task Ready => _ready.Task;
 
     /// <summary>Ends when the membership was disposed, or faults with what stopped it.</summary>
@@ -71,9 +76,11 @@ internal sealed partial class GroupMembership : IAsyncDisposable
     /// <summary>Joins; it returns at once.</summary>
     public void Start(ProcessorEncoders encoders)
     {
-        Completion = Task.Factory.StartNew(() => Consume(encoders), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        Completion = Task.Factory.StartNew(() => Consume(encoders), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default).Unwrap();
         _ = Completion.ContinueWith(
-            ended => _ready.TrySetException(ended.Exception?.InnerExceptions ?? (IEnumerable<Exception>)[new ObjectDisposedException(nameof(CommandProcessor))]), TaskScheduler.Default);
+            ended => _ready.TrySetException(ended.Exception?.InnerExceptions
+                ?? (IEnumerable<Exception>)[new ObjectDisposedException(nameof(CommandProcessor))]), TaskScheduler.Default);
     }
 
     /// <summary>Finishes the batches in flight, and gives the partitions back.</summary>
@@ -92,7 +99,8 @@ internal sealed partial class GroupMembership : IAsyncDisposable
             _memberSince = null;
             if (await BeMember(encoders).ConfigureAwait(false) is not { } fenced)
                 continue;
-            // Kafka may have forgotten this member, as a coordinator does that ends in a rebalance. A twin takes the place back with its next heartbeat, again and again.
+            // Kafka may have forgotten this member, as a coordinator does that ends in a rebalance. A twin takes the place back with its
+            // next heartbeat, again and again.
             bool wasShort = _memberSince is not { } since || _time.GetElapsedTime(since) < _options.SessionTimeout;
             shortMemberships = wasShort ? shortMemberships + 1 : 0;
             if (shortMemberships > MaxShortMemberships)
@@ -141,18 +149,23 @@ internal sealed partial class GroupMembership : IAsyncDisposable
             .Build();
         (int partitions, int replyPartitions) = PartitionCounts(consumer);
         if (_partitions > 0 && partitions != _partitions)
-            throw new InvalidInputException("topics", $"The topic {_topics.Commands} had {_partitions} partitions when this node started, and has {partitions} now: keys have moved. Make the topics again with {_partitions} partitions, and copy what is in them.");
+            throw new InvalidInputException("topics",
+                $"The topic {_topics.Commands} had {_partitions} partitions when this node started, and has {partitions} now: keys have "
+                    + $"moved. Make the topics again with {_partitions} partitions, and copy what is in them.");
         _partitions = partitions;
-        context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, _partitions, replyPartitions, consumer, _options, _time, _logger);
+        context = new PartitionContext(_definition, _topics, _connection, _serde, encoders, _node, _partitions, replyPartitions, consumer,
+            _options, _time, _logger);
         var standbys = new StandbyAssigner(context, config.GroupId, _partitions, p => _tasks.ContainsKey(p) || _ending.ContainsKey(p));
         _standbys = standbys;
         context.YieldStandby = standbys.Yield;
         context.Sharing = () => _tasks.Count + standbys.Count;
         var places = new ConcurrentQueue<(PartitionTask Task, long Offset)>();
         context.Reposition = (task, offset) => places.Enqueue((task, offset));
-        _ = standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        _ = standbys.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         var watch = new TopicWatch(context, () => [.. _tasks.Values], another => Interlocked.Exchange(ref _taskFault, another));
-        _ = watch.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        _ = watch.Completion.ContinueWith(ended => Stop(ended.Exception!.GetBaseException()), CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         consumer.Subscribe(_topics.Commands);
         try
         {
@@ -169,15 +182,18 @@ internal sealed partial class GroupMembership : IAsyncDisposable
                 }
                 catch (KafkaException fatal) when (fatal.Error.IsFatal || fatal.Error.Code == ErrorCode.FencedInstanceId)
                 {
-                    End(fatal); // which of the two tells of it, a call or the error handler, is librdkafka's choice
+                    End(fatal); // which of the two reports it, a call or the error handler, is librdkafka's choice
                 }
-                catch (ConsumeException outside) when (outside.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.Local_LogTruncation or ErrorCode.OffsetOutOfRange)
+                catch (ConsumeException outside) when (outside.Error.Code is ErrorCode.Local_AutoOffsetReset
+                    or ErrorCode.Local_LogTruncation or ErrorCode.OffsetOutOfRange)
                 {
                     PlaceAgain(consumer, outside);
                 }
                 catch (ConsumeException passing) when (KafkaConnection.IsPassing(passing.Error))
                 {
-                    LogReadAgain(passing.Error.Reason); // it was there when this node joined: a broker that has started does not know it yet, it was deleted, or this member was away for too long
+                    // it was there when this node joined: a broker that has started does not know it yet, it was deleted, or this member
+                    // was away for too long
+                    LogReadAgain(passing.Error.Reason);
                 }
             }
         }
@@ -220,7 +236,8 @@ internal sealed partial class GroupMembership : IAsyncDisposable
         }
     }
 
-    // A writer that Kafka has fenced, or whose commit stayed unknown, gives its partitions up and asks for them again: the restore gives the answer.
+    // A writer that Kafka has fenced, or whose commit stayed unknown, gives its partitions up and asks for them again: the restore gives
+    // the answer.
     private void Recover(Exception failure, IConsumer<byte[], byte[]> consumer)
     {
         if (failure is not KafkaException)
@@ -248,14 +265,17 @@ internal sealed partial class GroupMembership : IAsyncDisposable
             LogGrown(_topics.Commands, _partitions, string.Join(", ", unknown.Select(p => p.Partition.Value).Order()));
         }
 
-        PartitionTask[] added = [.. partitions.Except(unknown).Select(p => _tasks[p.Partition.Value] = new PartitionTask(context, p.Partition.Value))];
+        PartitionTask[] added = [.. partitions.Except(unknown).Select(p =>
+            _tasks[p.Partition.Value] = new PartitionTask(context, p.Partition.Value))];
         foreach (PartitionTask task in added)
-            _ = task.Completion.ContinueWith(ended => Interlocked.Exchange(ref _taskFault, ended.Exception!.GetBaseException()), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = task.Completion.ContinueWith(ended => Interlocked.Exchange(ref _taskFault, ended.Exception!.GetBaseException()),
+                CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         // Committed offsets are read only after the owners before are fenced; otherwise they could still move them.
         Task.WhenAll(added.Select(t => t.Fenced)).ContinueWith(_ => { }, TaskScheduler.Default).GetAwaiter().GetResult();
         _assigned = true;
         _memberSince ??= _time.GetTimestamp();
-        _ = Task.WhenAll(_tasks.Values.Select(t => t.Settled)).ContinueWith(_ => _ready.TrySetResult(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        _ = Task.WhenAll(_tasks.Values.Select(t => t.Settled)).ContinueWith(_ => _ready.TrySetResult(), CancellationToken.None,
+            TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
     }
 
     private void Release(IEnumerable<TopicPartitionOffset> partitions)
@@ -298,22 +318,28 @@ internal sealed partial class GroupMembership : IAsyncDisposable
         int Count(string topic) => TopicPartitions.Of(admin, topic, MetadataTimeout).Count;
 
         int commands = Count(_topics.Commands);
-        foreach (string sameCount in (string[])[_topics.Events, _topics.Snapshots, _topics.Owners, _topics.DeadLetters, .. _definition.Reacts ? [_topics.Timers] : Array.Empty<string>()])
+        foreach (string sameCount in (string[])[_topics.Events, _topics.Snapshots, _topics.Owners, _topics.DeadLetters,
+            .. _definition.Reacts ? [_topics.Timers] : Array.Empty<string>()])
         {
             if (Count(sameCount) is var count && count != commands)
-                throw new InvalidInputException("topics", $"The topic {_topics.Commands} has {commands} partitions and {sameCount} has {count}: a key lies on one partition number in both, so they must have the same count.");
+                throw new InvalidInputException("topics",
+                    $"The topic {_topics.Commands} has {commands} partitions and {sameCount} has {count}: a key lies on one partition "
+                        + $"number in both, so they must have the same count.");
         }
 
         return (commands, Count(_topics.Replies));
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Kafka has given the place of the node {NodeId} to another member, or has forgotten this one; it joins its group again")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Kafka has given the place of the node {NodeId} to another member, or has forgotten this one; it joins its group again")]
     private partial void LogFenced(string nodeId);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The command topic cannot be read now; it is tried again: {Reason}")]
     private partial void LogReadAgain(string reason);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Topic} has got more partitions than the {Known} that it had when this node started: keys have moved, and nobody reads {Unknown}")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "{Topic} has got more partitions than the {Known} that it had when this node started: keys have moved, and nobody reads "
+            + "{Unknown}")]
     private partial void LogGrown(string topic, int known, string unknown);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "A partition task has lost its partition; this node joins its group again")]

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// The owners of all partitions of one aggregate type, as the owners topic tells them, a moment behind. What it says is a hint for whom to ask: the owner itself proves that it is one. Thread-safe.
+/// The owners of all partitions of one aggregate type, as the owners topic tells them, a moment behind. What it says is a hint for whom to
+/// ask: the owner itself proves that it is one. Thread-safe.
 /// </summary>
 public sealed partial class OwnerDirectory : IAsyncDisposable
 {
@@ -31,16 +32,20 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
     public Task Completion { get; }
 
     /// <summary>Starts to read the owners topic.</summary>
-    public static OwnerDirectory Start(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, ILoggerFactory loggerFactory) =>
+    public static OwnerDirectory Start(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde,
+        ILoggerFactory loggerFactory) =>
         new(connection, topics, serde, loggerFactory.CreateLogger<OwnerDirectory>());
 
     /// <summary>The owner of <paramref name="partition"/>; null when none is known.</summary>
     public PartitionOwnership? Find(int partition) => EntryOf(partition).Current;
 
     /// <summary>All owners that are known.</summary>
-    public IReadOnlyList<PartitionOwnership> All() => [.. _entries.Values.Select(e => e.Current).OfType<PartitionOwnership>().OrderBy(o => o.Partition)];
+    public IReadOnlyList<PartitionOwnership> All() =>
+        [.. _entries.Values.Select(e => e.Current).OfType<PartitionOwnership>().OrderBy(o => o.Partition)];
 
-    /// <summary>Completes once an owner of <paramref name="partition"/> is known that was published after <paramref name="generation"/> (-1: any).</summary>
+    /// <summary>
+    /// Completes once an owner of <paramref name="partition"/> is known that was published after <paramref name="generation"/> (-1: any).
+    /// </summary>
     public Task<PartitionOwnership> AfterAsync(int partition, long generation) => EntryOf(partition).After(generation);
 
     /// <summary>Takes what another node has told, if it is newer than what is known.</summary>
@@ -58,9 +63,11 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
 
     private void Tail()
     {
-        using PartitionLogReader reader = PartitionLogReader.Tailing(_connection, $"{_topics.Application}-owners", _logger, withHeaders: false);
+        using PartitionLogReader reader = PartitionLogReader.Tailing(_connection, $"{_topics.Application}-owners", _logger,
+            withHeaders: false);
         using IAdminClient admin = new DependentAdminClientBuilder(reader.Handle).Build();
-        reader.Begin(TopicPartitions.Of(admin, _topics.Owners, MetadataTimeout).Select(p => new TopicPartitionOffset(_topics.Owners, p, Offset.Beginning)));
+        reader.Begin(TopicPartitions.Of(admin, _topics.Owners, MetadataTimeout).Select(p =>
+            new TopicPartitionOffset(_topics.Owners, p, Offset.Beginning)));
         try
         {
             // Owners are a hint: nothing depends on reading them at once.
@@ -78,7 +85,8 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
         try
         {
             if (record.Message.Value is not null && _serde.Decode(record.Message.Value) is PartitionOwner owner)
-                Learn(new PartitionOwnership(record.Partition.Value, record.Offset.Value, owner.Node, AddressOf(owner), owner.Status, owner.Time));
+                Learn(new PartitionOwnership(record.Partition.Value, record.Offset.Value, owner.Node, AddressOf(owner), owner.Status,
+                    owner.Time));
         }
         catch (Exception unreadable) when (unreadable is UndecodableMessageException or HttpRequestException)
         {
@@ -87,7 +95,8 @@ public sealed partial class OwnerDirectory : IAsyncDisposable
         }
     }
 
-    private static Uri? AddressOf(PartitionOwner owner) => Uri.TryCreate(owner.Address, UriKind.Absolute, out Uri? address) ? address : null;
+    private static Uri? AddressOf(PartitionOwner owner) =>
+        Uri.TryCreate(owner.Address, UriKind.Absolute, out Uri? address) ? address : null;
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The owners topic cannot be read now; it is tried again: {Reason}")]
     private partial void LogReadAgain(string reason);

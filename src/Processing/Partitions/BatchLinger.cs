@@ -2,15 +2,18 @@ using System.Diagnostics;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>Until when a batch waits for more: until so many commands have been added in all, or the time has come. The default does not wait.</summary>
+/// <summary>
+/// Until when a batch waits for more: until so many commands have been added in all, or the time has come. The default does not wait.
+/// </summary>
 /// <param name="Added">How many commands the queue has been given, from its start on.</param>
 /// <param name="Deadline">A timestamp of <see cref="Stopwatch"/>.</param>
 internal readonly record struct Linger(long Added, long Deadline);
 
 /// <summary>
-/// How long the next batch waits for the callers that the one before has answered. Callers that send again at once would else fall into groups that take turns, and each would wait for the transactions of the others. It
-/// is at most half of what a batch takes lately, and 5 ms. Where callers do not come back in that time, as others have come instead of them or none, it is tried again after 1, 3, 7 and so on up to 63 batches. Belongs to the
-/// thread that takes batches.
+/// How long the next batch waits for the callers that the one before has answered. Callers that send again at once would else fall into
+/// groups that take turns, and each would wait for the transactions of the others. It is at most half of what a batch takes lately, and 5
+/// ms. Where callers do not come back in that time, as others have come instead of them or none, it is tried again after 1, 3, 7 and so on
+/// up to 63 batches. Belongs to the thread that takes batches.
 /// </summary>
 internal sealed class BatchLinger
 {
@@ -37,7 +40,9 @@ internal sealed class BatchLinger
         TimeSpan most = _lately / 2 < Longest ? _lately / 2 : Longest;
         bool waits = callers > 0 && _passed >= _pass;
         _passed = waits ? 0 : _passed + 1;
-        Next = waits ? new Linger(added + callers - (callers / MayBeMissing), now + (long)(most.TotalSeconds * Stopwatch.Frequency)) : default;
+        Next = waits
+            ? new Linger(added + callers - (callers / MayBeMissing), now + (long)(most.TotalSeconds * Stopwatch.Frequency))
+            : default;
     }
 
     /// <summary>The next batch has been taken; the queue had been given <paramref name="added"/> commands by then.</summary>

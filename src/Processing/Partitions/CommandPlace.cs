@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Where a partition task is in its command topic, and whether its topics are those that it left. The task's thread decides; the consumer's thread and whoever watches the topics say what they have found.
+/// Where a partition task is in its command topic, and whether its topics are those that it left. The task's thread decides; the consumer's
+/// thread and whoever watches the topics say what they have found.
 /// </summary>
 internal sealed partial class CommandPlace(PartitionContext context, int partition) : IDisposable
 {
@@ -40,7 +41,9 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
     /// <summary>The restore begins: the topics are what they are now.</summary>
     public void Begin(TopicIdentities topics, ParkedAggregates parked) => (Topics, _parked) = (topics, parked);
 
-    /// <summary>Of the consumer's thread: whether the command at <paramref name="offset"/> is due; the one behind it is the next then.</summary>
+    /// <summary>
+    /// Of the consumer's thread: whether the command at <paramref name="offset"/> is due; the one behind it is the next then.
+    /// </summary>
     public bool Take(long offset)
     {
         if (offset < _due)
@@ -87,7 +90,8 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
     }
 
     /// <summary>
-    /// The offset that is due is not in the command topic (any more); called by the consumer's thread. Returns where to go on; null: it is not known here yet, or there is none and the partition is halted.
+    /// The offset that is due is not in the command topic (any more); called by the consumer's thread. Returns where to go on; null: it is
+    /// not known here yet, or there is none and the partition is halted.
     /// </summary>
     /// <exception cref="KafkaException">The topic was made again: whoever is assigned next begins with it.</exception>
     public long? Find(CancellationToken cancellationToken)
@@ -107,7 +111,8 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
         WatermarkOffsets bounds = PartitionOffsets.Query(context.Consumer, _commands, PartitionTransactions.CallTimeout, cancellationToken);
         try
         {
-            InputPosition place = InputPosition.Find(Topics.Commands, [new InputMark(Topics.Commands, _due)], _due, bounds.Low.Value, bounds.High.Value, $"{_commands.Topic} [{partition}]");
+            InputPosition place = InputPosition.Find(Topics.Commands, [new InputMark(Topics.Commands, _due)], _due, bounds.Low.Value,
+                bounds.High.Value, $"{_commands.Topic} [{partition}]");
             Report(place, _due);
             return place.Start;
         }
@@ -118,7 +123,9 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
         }
     }
 
-    /// <summary>Goes on where the group's offset is, unless what is in the log says more; what is found is written where it is not yet.</summary>
+    /// <summary>
+    /// Goes on where the group's offset is, unless what is in the log says more; what is found is written where it is not yet.
+    /// </summary>
     /// <param name="recorded">The newest position of the snapshots topic; null: there is none.</param>
     /// <param name="store">The state, which has its own mark.</param>
     /// <param name="nextEvent">The end of the events.</param>
@@ -126,15 +133,18 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
     /// <param name="reposition">Has the consumer's thread begin at another offset.</param>
     /// <param name="cancellationToken">Ends the waiting for it.</param>
     /// <exception cref="UnexpectedLogException">The command topic ends before what was decided already.</exception>
-    public void GoOn(PartitionPosition? recorded, StateStore store, long nextEvent, PartitionTransactions transactions, Action<long> reposition, CancellationToken cancellationToken)
+    public void GoOn(PartitionPosition? recorded, StateStore store, long nextEvent, PartitionTransactions transactions,
+        Action<long> reposition, CancellationToken cancellationToken)
     {
         InputMark? ofRecord = recorded is null ? null : new InputMark(TopicIdentities.From(recorded).Commands, recorded.NextCommandOffset);
         Offset offset = context.Consumer.Committed([_commands], PartitionTransactions.CallTimeout)[0].Offset;
         long? committed = offset.IsSpecial ? null : offset.Value;
         WatermarkOffsets bounds = PartitionOffsets.Query(context.Consumer, _commands, PartitionTransactions.CallTimeout, cancellationToken);
-        InputPosition place = InputPosition.Find(Topics.Commands, [store.Input, ofRecord], committed, bounds.Low.Value, bounds.High.Value, $"{_commands.Topic} [{partition}]");
+        InputPosition place = InputPosition.Find(Topics.Commands, [store.Input, ofRecord], committed, bounds.Low.Value, bounds.High.Value,
+            $"{_commands.Topic} [{partition}]");
         Report(place, committed);
-        // A version before has decided here without a mark, and its group's offset is gone: what it decided is known by the ids that it gave.
+        // A version before has decided here without a mark, and its group's offset is gone: what it decided is known by the ids that it
+        // gave.
         _oldIdsBefore = place.Reason == InputPositionReason.FirstStart && store.Checkpoint > 0 ? bounds.High.Value : 0;
         Input = new InputMark(Topics.Commands, place.Start);
         bool isKnown = InputMark.Farthest(Topics.Commands, store.Input, ofRecord) == Input;
@@ -153,11 +163,13 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
         _restarted.Reset();
         reposition(place.Start);
         if (committed is not null)
-            _restarted.Wait(cancellationToken); // where nothing is committed the consumer has not begun anywhere, and nobody needs to wait for it
+            // where nothing is committed the consumer has not begun anywhere, and nobody needs to wait for it
+            _restarted.Wait(cancellationToken);
     }
 
     /// <summary>
-    /// The mark of a batch's last event. Batches without events leave theirs in the snapshots topic; the next event has it too, whichever way it came: with the snapshots gone, the events alone say what is decided.
+    /// The mark of a batch's last event. Batches without events leave theirs in the snapshots topic; the next event has it too, whichever
+    /// way it came: with the snapshots gone, the events alone say what is decided.
     /// </summary>
     public InputMark? MarkOfEvents(InputMark? input) => input ?? (_isInputInEvents ? null : Input);
 
@@ -174,7 +186,8 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
 
     /// <summary>Compares the topics that are there now with those that the state was made from.</summary>
     /// <exception cref="UnexpectedLogException">One was made again.</exception>
-    public void CheckTopics(CancellationToken cancellationToken) => KeptTopics.Check(TopicIdentities.Ask(context, cancellationToken), context.Topics, partition, "the state");
+    public void CheckTopics(CancellationToken cancellationToken) =>
+        KeptTopics.Check(TopicIdentities.Ask(context, cancellationToken), context.Topics, partition, "the state");
 
     public void Dispose() => _restarted.Dispose();
 
@@ -202,18 +215,28 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
         ProcessingTelemetry.Lost(context.Topics, partition, place.Lost);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The committed offset of {Topic} [{Partition}] {Committed}; the log says that its commands are decided up to {Mark}, and the partition goes on there")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The committed offset of {Topic} [{Partition}] {Committed}; the log says that its commands are decided up to {Mark}, "
+            + "and the partition goes on there")]
     private partial void LogResumed(string topic, int partition, string committed, long mark);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The committed offset of {Topic} [{Partition}] is {Committed}, beyond what the log says is decided: a version of this software without marks has decided it, or somebody has moved the group's offset. The partition goes on there")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The committed offset of {Topic} [{Partition}] is {Committed}, beyond what the log says is decided: a version of this "
+            + "software without marks has decided it, or somebody has moved the group's offset. The partition goes on there")]
     private partial void LogAhead(string topic, int partition, long committed);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic} was made again and has the id {Id}; its commands of partition {Partition} are decided from the first on")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The topic {Topic} was made again and has the id {Id}; its commands of partition {Partition} are decided from the first "
+            + "on")]
     private partial void LogCommandsMadeAgain(string topic, TopicId id, int partition);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Lost} commands were deleted before they were decided, by retention or by hand: the offsets {First} to {Last} of {Topic} [{Partition}]. They have no effect and no answer")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "{Lost} commands were deleted before they were decided, by retention or by hand: the offsets {First} to {Last} of "
+            + "{Topic} [{Partition}]. They have no effect and no answer")]
     private partial void LogLost(long lost, long first, long last, string topic, int partition);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic} had the id {Before} and has {Id}: it was made again. A barrier with all aggregates of partition {Partition} is written")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The topic {Topic} had the id {Before} and has {Id}: it was made again. A barrier with all aggregates of partition "
+            + "{Partition} is written")]
     private partial void LogSnapshotsMadeAgain(string topic, TopicId before, TopicId id, int partition);
 }

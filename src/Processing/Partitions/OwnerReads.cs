@@ -2,7 +2,10 @@ using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>The reads of a partition by its owner: strong ones wait for a commit that begins after they came, which proves that this node is the owner still. Thread-safe.</summary>
+/// <summary>
+/// The reads of a partition by its owner: strong ones wait for a commit that begins after they came, which proves that this node is the
+/// owner still. Thread-safe.
+/// </summary>
 internal sealed class OwnerReads(PartitionTask task, AggregateDefinition definition, TopicFamily topics, CommandQueue queue)
 {
     private ParkedAggregates? _parked;
@@ -29,7 +32,8 @@ internal sealed class OwnerReads(PartitionTask task, AggregateDefinition definit
         if (_parked!.TryGet(id, out ParkedAggregate? parked) && parked.BrokenAt >= 0)
         {
             throw new AggregateParkedException(id, parked.Cause,
-                $"The state of the {definition.Name} '{id}' is not known: {parked.Message} An operator sees it with 'kes dead-letters list {topics.Application}.{topics.Aggregate}'.", isQueued: false);
+                $"The state of the {definition.Name} '{id}' is not known: {parked.Message} An operator sees it with 'kes dead-letters "
+                    + $"list {topics.Application}.{topics.Aggregate}'.", isQueued: false);
         }
 
         return _reads!.Read(id);
@@ -48,7 +52,8 @@ internal sealed class OwnerReads(PartitionTask task, AggregateDefinition definit
         if (task.Status == PartitionStatus.Halted)
             throw new AggregateUnavailableException(partition, $"Partition {partition} is halted: {task.HaltReason}");
         if (task.Status != PartitionStatus.Serving)
-            throw new AggregateUnavailableException(partition, $"Partition {partition} is {task.Status.ToString().ToLowerInvariant()} on this node; try again.");
+            throw new AggregateUnavailableException(partition,
+                $"Partition {partition} is {task.Status.ToString().ToLowerInvariant()} on this node; try again.");
         if (consistency != ReadConsistency.Strong)
             return;
         Task proof = Fence.Next(out bool first);

@@ -20,7 +20,7 @@ internal sealed record PartitionContext(
     TimeProvider Time,
     ILogger Logger)
 {
-    /// <summary>Tells of producers whose commands lie on wrong partitions.</summary>
+    /// <summary>Reports producers whose commands lie on wrong partitions.</summary>
     public MisplacedCommandWarnings Misplaced { get; } = new(Topics, Partitions, Logger, Time);
 
     /// <summary>How many partitions share what a node has: those that it owns, and its copies of others.</summary>
@@ -35,7 +35,10 @@ internal sealed record PartitionContext(
     /// <summary>Closes this node's warm copy of a partition, if it has one, so that its store can be opened.</summary>
     public Action<int> YieldStandby { get; set; } = static _ => { };
 
-    /// <summary>Has the consumer's thread begin again at another offset of a partition's command topic, and tell the task (<see cref="CommandIntake.Restart"/>).</summary>
+    /// <summary>
+    /// Has the consumer's thread begin again at another offset of a partition's command topic, and tell the task
+    /// (<see cref="CommandIntake.Restart"/>).
+    /// </summary>
     public Action<PartitionTask, long> Reposition { get; set; } = static (_, _) => { };
 
     private long ShareOf(long ofNode) => Math.Max(CommandProcessorOptions.MinShare, ofNode / Math.Max(1, Sharing()));

@@ -15,6 +15,9 @@ public enum PartitionStatus
     /// <summary>It has ended.</summary>
     Stopped,
 
-    /// <summary>A topic is not the one that this partition's state was made from, so nothing is decided or appended until an operator acts (<see cref="CommandProcessor.HaltedPartitions"/> tells why).</summary>
+    /// <summary>
+    /// A topic is not the one that this partition's state was made from, so nothing is decided or appended until an operator acts
+    /// (<see cref="CommandProcessor.HaltedPartitions"/> tells why).
+    /// </summary>
     Halted,
 }

@@ -7,8 +7,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// The single writer of one partition, on a thread of its own. In this order: it fences the owner before it (<c>InitTransactions</c>), restores, serves. Each batch is
-/// one Kafka transaction of events, replies and the input offset (<see cref="BatchCommitter"/>); the store follows only after the commit.
+/// The single writer of one partition, on a thread of its own. In this order: it fences the owner before it (<c>InitTransactions</c>),
+/// restores, serves. Each batch is one Kafka transaction of events, replies and the input offset (<see cref="BatchCommitter"/>); the store
+/// follows only after the commit.
 /// </summary>
 internal sealed partial class PartitionTask : IDisposable
 {
@@ -50,7 +51,8 @@ internal sealed partial class PartitionTask : IDisposable
         Intake = new CommandIntake(context, _queue, _place);
         Reads = new OwnerReads(this, context.Definition, context.Topics, _queue);
         _read = record => MisplacedCommand.RightPartition(record, context.Partitions) is { } right
-            ? CommandRecord.ReadMisplaced(record, _place.TopicOf(record), right, MisplacedCommand.ReasonToKeep(record, right, context.Partitions))
+            ? CommandRecord.ReadMisplaced(record, _place.TopicOf(record), right,
+                MisplacedCommand.ReasonToKeep(record, right, context.Partitions))
             : CommandRecord.Read(record, _place.TopicOf(record), context.Serde, context.Definition);
         Completion = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
@@ -68,7 +70,10 @@ internal sealed partial class PartitionTask : IDisposable
     /// <summary>The state is that of the end of the log, and commands are decided; or the partition is halted.</summary>
     public Task Settled => _settled.Task;
 
-    /// <summary>Ends when the task was stopped, or faults: a <see cref="KafkaException"/> means that the partition was lost or Kafka failed for good; others are faults of this node.</summary>
+    /// <summary>
+    /// Ends when the task was stopped, or faults: a <see cref="KafkaException"/> means that the partition was lost or Kafka failed for
+    /// good; others are faults of this node.
+    /// </summary>
     public Task Completion { get; }
 
     /// <summary>For how long it has been deciding and committing what it has in hand; zero while it waits for commands.</summary>
@@ -89,7 +94,9 @@ internal sealed partial class PartitionTask : IDisposable
     /// <summary>The topics that the state was made from; null before they are known.</summary>
     public TopicIdentities? Topics => _place.Known;
 
-    /// <summary>Adds a command of a caller with <paramref name="bytes"/> of payload; false: the partition does not serve here (any more).</summary>
+    /// <summary>
+    /// Adds a command of a caller with <paramref name="bytes"/> of payload; false: the partition does not serve here (any more).
+    /// </summary>
     /// <exception cref="OverloadedException">Too much waits already.</exception>
     public bool TryAdd(IncomingCommand command, int bytes) => Status == PartitionStatus.Serving && Intake.TryAdd(command, bytes);
 
@@ -199,20 +206,26 @@ internal sealed partial class PartitionTask : IDisposable
         _resolver.Load();
         ProcessingTelemetry.Watch(_parked);
         PartitionPosition? recorded = new PositionReader(_context, _partition, _registry).Read(_stop.Token);
-        (_store, long end, bool isWithoutBase) = new StoreOpening(_context, _partition, _registry).Open(_parked, topics, recorded, _stop.Token);
+        (_store, long end, bool isWithoutBase) = new StoreOpening(_context, _partition, _registry).Open(_parked, topics, recorded,
+            _stop.Token);
         var aggregates = new AggregateCache(_store, _context.Definition, _context.CachedBytes);
         long replaying = Stopwatch.GetTimestamp();
-        long events = new EventReplay(_context.Connection, new EventFolder(_context, _partition, _registry, _store, aggregates, _parked)).Run(end, _resolver.Park, _stop.Token);
+        long events = new EventReplay(_context.Connection, new EventFolder(_context, _partition, _registry, _store, aggregates, _parked))
+            .Run(end, _resolver.Park, _stop.Token);
         _reads = new StoreReads(_store, _partition);
         Reads.Open(_reads, _parked);
         if (_context.Definition.Reacts)
             _timers = ProcessTimers.Open(_context, _partition, _queue.Wake, _stop.Token);
-        var outbox = new ProcessEffects(_context.Definition, _context.Topics, _partition, _context.Serde, _context.Encoders, _timers, _context.Time, _context.Options.MaxCommandBytes);
-        _decider = new BatchDecider(_context.Definition, _partition, _store, aggregates, _context.Encoders.Events, _context.Options.MaxEventBytes, _parked, outbox);
+        var outbox = new ProcessEffects(_context.Definition, _context.Topics, _partition, _context.Serde, _context.Encoders, _timers,
+            _context.Time, _context.Options.MaxCommandBytes);
+        _decider = new BatchDecider(_context.Definition, _partition, _store, aggregates, _context.Encoders.Events,
+            _context.Options.MaxEventBytes, _parked, outbox);
         _committer = new BatchCommitter(
-            _context, _transactions!, _place, Reads.Fence, _queue, _store, aggregates, _decider, outbox, _tracing, end, isWithoutBase ? _context.Options.BarrierEvents : events, _stop.Token);
+            _context, _transactions!, _place, Reads.Fence, _queue, _store, aggregates, _decider, outbox, _tracing, end,
+            isWithoutBase ? _context.Options.BarrierEvents : events, _stop.Token);
         _resolver.Begin(_store, aggregates, _decider, _committer);
-        ProcessingTelemetry.Watch(_context.Topics, _partition, new PartitionFigures(() => (_store.Aggregates, _committer.EventsSinceBarrier), () => _queue.Bytes));
+        ProcessingTelemetry.Watch(_context.Topics, _partition,
+            new PartitionFigures(() => (_store.Aggregates, _committer.EventsSinceBarrier), () => _queue.Bytes));
         _place.GoOn(recorded, _store, end, _transactions!, offset => _context.Reposition(this, offset), _stop.Token);
         _resolver.FoldWhatCanBeReadNow();
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
@@ -265,7 +278,8 @@ internal sealed partial class PartitionTask : IDisposable
         _committer.TryWriteBarrier();
     }
 
-    // What no batch has carried: reads that wait, or a new address. One record makes it a transaction that Kafka has to accept; librdkafka does not ask the broker to end an empty one.
+    // What no batch has carried: reads that wait, or a new address. One record makes it a transaction that Kafka has to accept; librdkafka
+    // does not ask the broker to end an empty one.
     private void CommitAlone()
     {
         if (_announce)
@@ -277,7 +291,14 @@ internal sealed partial class PartitionTask : IDisposable
     private void Publish(OwnerStatus status)
     {
         _announce = false; // before the address is read: one that comes now is announced again, one that has come need not be
-        _transactions!.Run(() => _transactions.Writer.WriteOwner(new PartitionOwner { Node = _context.Node.Id, Address = _context.Node.Address, Status = status, Time = _context.Time.GetUtcNow() }));
+        _transactions!.Run(() =>
+            _transactions.Writer.WriteOwner(new PartitionOwner
+            {
+                Node = _context.Node.Id,
+                Address = _context.Node.Address,
+                Status = status,
+                Time = _context.Time.GetUtcNow(),
+            }));
     }
 
     private void Process(List<QueuedCommand> batch)
@@ -316,7 +337,8 @@ internal sealed partial class PartitionTask : IDisposable
 
     private void DecideWaiting(long input)
     {
-        // Small commands may make large events, or be of large aggregates: what one transaction holds in memory is bounded by what is decided, too.
+        // Small commands may make large events, or be of large aggregates: what one transaction holds in memory is bounded by what is
+        // decided, too.
         for (int first = 0, next; first < _deciding.Count; first = next)
         {
             next = first;
@@ -352,13 +374,15 @@ internal sealed partial class PartitionTask : IDisposable
         return -1;
     }
 
-    // What the next owner would have to replay is worth a barrier when it is much more than what the barrier would hold. That the partition is free is told for the sake of those who wait; nothing depends on it.
+    // What the next owner would have to replay is worth a barrier when it is much more than what the barrier would hold. That the partition
+    // is free is told for the sake of those who wait; nothing depends on it.
     private void HandOver()
     {
         Status = PartitionStatus.Stopped;
         try
         {
-            if (_committer.EventsSinceBarrier >= _context.Options.HandOverBarrierEvents && _store!.Changed().Count * ChangesPerSnapshot <= _committer.EventsSinceBarrier)
+            if (_committer.EventsSinceBarrier >= _context.Options.HandOverBarrierEvents
+                && _store!.Changed().Count * ChangesPerSnapshot <= _committer.EventsSinceBarrier)
                 _committer.TryWriteBarrier();
             Publish(OwnerStatus.Released);
         }
@@ -384,12 +408,16 @@ internal sealed partial class PartitionTask : IDisposable
         _stop.Token.WaitHandle.WaitOne();
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition} of {Aggregate} is restored: {Events} events in {Milliseconds:N0} ms")]
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "Partition {Partition} of {Aggregate} is restored: {Events} events in {Milliseconds:N0} ms")]
     private partial void LogRestored(string aggregate, int partition, long events, double milliseconds);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Partition {Partition} could not be handed over: another node has it already, or Kafka cannot be reached")]
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "Partition {Partition} could not be handed over: another node has it already, or Kafka cannot be reached")]
     private partial void LogNotReleased(Exception failure, int partition);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Partition {Partition} of {Aggregate} is halted: {Reason} Nothing of it is decided or appended until an operator has acted")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "Partition {Partition} of {Aggregate} is halted: {Reason} Nothing of it is decided or appended until an operator has "
+            + "acted")]
     private partial void LogHalted(int partition, string aggregate, string reason);
 }

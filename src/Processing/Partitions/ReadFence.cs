@@ -1,8 +1,8 @@
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Strong reads that wait for proof that this node is still the writer of the partition: a transaction that Kafka accepts and whose commit was sent after the read came. All reads that wait share one. Reads
-/// may come from any thread; the rest belongs to the partition task.
+/// Strong reads that wait for proof that this node is still the writer of the partition: a transaction that Kafka accepts and whose commit
+/// was sent after the read came. All reads that wait share one. Reads may come from any thread; the rest belongs to the partition task.
 /// </summary>
 internal sealed class ReadFence(int partition)
 {
@@ -21,7 +21,10 @@ internal sealed class ReadFence(int partition)
         }
     }
 
-    /// <summary>Ends after the next commit that begins from now on; <paramref name="first"/>: nobody else waits for it, so somebody has to see that there is one.</summary>
+    /// <summary>
+    /// Ends after the next commit that begins from now on; <paramref name="first"/>: nobody else waits for it, so somebody has to see that
+    /// there is one.
+    /// </summary>
     /// <exception cref="AggregateUnavailableException">The partition has left this node; at once, or later by the task.</exception>
     public Task Next(out bool first)
     {

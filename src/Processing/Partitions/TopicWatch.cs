@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Looks every few seconds whether the topics of the partitions that this node serves are those that it left. A writer learns of it with its next event; without one nobody would.
+/// Looks every few seconds whether the topics of the partitions that this node serves are those that it left. A writer learns of it with
+/// its next event; without one nobody would.
 /// </summary>
 internal sealed partial class TopicWatch : IAsyncDisposable
 {
@@ -19,7 +20,9 @@ internal sealed partial class TopicWatch : IAsyncDisposable
     private readonly CutLogs _cut;
     private string? _missing;
 
-    /// <summary>Starts watching for <paramref name="tasks"/>; <paramref name="joinAgain"/> has them begin anew, as the command topic is another one.</summary>
+    /// <summary>
+    /// Starts watching for <paramref name="tasks"/>; <paramref name="joinAgain"/> has them begin anew, as the command topic is another one.
+    /// </summary>
     public TopicWatch(PartitionContext context, Func<IReadOnlyCollection<PartitionTask>> tasks, Action<KafkaException> joinAgain)
     {
         (_context, _tasks, _joinAgain, _cut) = (context, tasks, joinAgain, new CutLogs(context.Time));
@@ -64,7 +67,8 @@ internal sealed partial class TopicWatch : IAsyncDisposable
     {
         // First: what a task has appended by now is before the ends that are asked for below.
         (PartitionTask Task, TopicIdentities Topics, long Next)[] watched =
-            [.. _tasks().Select(t => (Task: t, t.Topics, Next: t.NextOffset)).Where(t => t is { Topics: not null, Next: >= 0 }).Select(t => (t.Task, t.Topics!, t.Next))];
+            [.. _tasks().Select(t => (Task: t, t.Topics, Next: t.NextOffset)).Where(t => t is { Topics: not null, Next: >= 0 }).Select(t =>
+                (t.Task, t.Topics!, t.Next))];
         if (watched.Length == 0)
             return;
         string[] names = TopicIdentities.NamesOf(_context);
@@ -91,24 +95,29 @@ internal sealed partial class TopicWatch : IAsyncDisposable
         if (ids.ContainsKey(_context.Topics.Events))
             await LookAtEnds(admin, watched).ConfigureAwait(false);
         if (Array.Exists(watched, w => w.Topics.Commands.Differs(now.Commands)))
-            _joinAgain(new KafkaException(new Error(ErrorCode.UnknownTopicOrPart, $"The topic {_context.Topics.Commands} was deleted and made again.")));
+            _joinAgain(new KafkaException(new Error(ErrorCode.UnknownTopicOrPart,
+                $"The topic {_context.Topics.Commands} was deleted and made again.")));
     }
 
     private async Task LookAtEnds(IAdminClient admin, (PartitionTask Task, TopicIdentities Topics, long Next)[] watched)
     {
         string topic = _context.Topics.Events;
         IReadOnlyDictionary<int, long> byPartition = await PartitionOffsets.ListAsync(
-            admin, [.. watched.Select(w => new TopicPartition(topic, w.Task.Partition))], OffsetSpec.Latest(), RequestTimeout, _stop.Token).ConfigureAwait(false);
+            admin, [.. watched.Select(w => new TopicPartition(topic, w.Task.Partition))], OffsetSpec.Latest(), RequestTimeout,
+            _stop.Token).ConfigureAwait(false);
         foreach ((PartitionTask task, _, long next) in watched)
         {
             if (byPartition.TryGetValue(task.Partition, out long end) && _cut.HasLost(task.Partition, next, end))
-                task.Halt(new UnexpectedLogException(topic, $"The topic {topic} ends at offset {end} in partition {task.Partition}, and had {next} before: it has lost events."));
+                task.Halt(new UnexpectedLogException(topic,
+                    $"The topic {topic} ends at offset {end} in partition {task.Partition}, and had {next} before: it has lost events."));
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Whether the topics of {Topic} are those before could not be seen; it is looked again later")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Whether the topics of {Topic} are those before could not be seen; it is looked again later")]
     private static partial void LogNotSeen(ILogger logger, Exception failure, string topic);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The topic {Topic} is not there any more: nothing that needs it can be decided or answered")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "The topic {Topic} is not there any more: nothing that needs it can be decided or answered")]
     private static partial void LogMissing(ILogger logger, string topic);
 }

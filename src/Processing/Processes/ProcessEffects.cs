@@ -9,8 +9,8 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// What a batch sends besides its events and replies: the commands that a process's events cause, outcomes for other processes, and timers. All of it travels in the batch's transaction. Owned by the
-/// partition task's thread.
+/// What a batch sends besides its events and replies: the commands that a process's events cause, outcomes for other processes, and timers.
+/// All of it travels in the batch's transaction. Owned by the partition task's thread.
 /// </summary>
 internal sealed class ProcessEffects
 {
@@ -30,9 +30,11 @@ internal sealed class ProcessEffects
     private readonly List<(TimerKey Key, DateTimeOffset? Due)> _timerChanges = [];
 
     public ProcessEffects(
-        AggregateDefinition definition, TopicFamily topics, int partition, AvroMessageSerde serde, ProcessorEncoders encoders, ProcessTimers? timers, TimeProvider time, int maxCommandBytes)
+        AggregateDefinition definition, TopicFamily topics, int partition, AvroMessageSerde serde, ProcessorEncoders encoders,
+        ProcessTimers? timers, TimeProvider time, int maxCommandBytes)
     {
-        (_definition, _topics, _serde, _encoders, _timers, _time, _maxCommandBytes) = (definition, topics, serde, encoders, timers, time, maxCommandBytes);
+        (_definition, _topics, _serde, _encoders, _timers, _time, _maxCommandBytes) = (definition, topics, serde, encoders, timers, time,
+            maxCommandBytes);
         _timersTopic = new TopicPartition(topics.Timers, partition);
         _source = Encoding.UTF8.GetBytes($"/{topics.Application}/{topics.Aggregate}");
     }
@@ -49,7 +51,7 @@ internal sealed class ProcessEffects
         _timerChanges.Clear();
     }
 
-    /// <summary>Takes the timers over: they stand in the log now.</summary>
+    /// <summary>Takes the timers over: they are in the log now.</summary>
     public void Apply()
     {
         if (_timers is null)
@@ -107,7 +109,9 @@ internal sealed class ProcessEffects
         // Nobody waits for a timer: one that could not be decided is tried again until it can.
         if (command.Timer is { } timer && outcome.Kind is OutcomeKind.Faulted or OutcomeKind.Parked)
             SetTimer(timer, InMicroseconds(_time.GetUtcNow() + TimerRetryDelay));
-        if (command.AnswerTo is not { } to || outcome.Kind == OutcomeKind.Parked || !_encoders.Routes.TryFind(to.Process, out TopicEncoder? encoder))
+        if (command.AnswerTo is not { } to
+            || outcome.Kind == OutcomeKind.Parked
+            || !_encoders.Routes.TryFind(to.Process, out TopicEncoder? encoder))
             return;
         var answer = new CommandAnswered
         {
@@ -126,9 +130,12 @@ internal sealed class ProcessEffects
     private (string Code, string Message)? Send(ReactionCommand send, AggregateId id, long version, int index, IncomingCommand cause)
     {
         if (!_encoders.Routes.TryFind(send.Command.GetType(), out TopicEncoder? encoder))
-            return ("unknown-command", $"No aggregate of the application decides {send.Command.GetType().Name}, which the step '{send.Step}' sends.");
+            return ("unknown-command",
+                $"No aggregate of the application decides {send.Command.GetType().Name}, which the step '{send.Step}' sends.");
         byte[] commandId = IdOf("command", _topics.Aggregate, id.Value, string.Create(CultureInfo.InvariantCulture, $"{version}/{index}"));
-        ReplyTarget? answerTo = _definition.CommandTypes.Contains(typeof(CommandCompleted)) ? new ReplyTarget(_topics.Aggregate, send.Step, id) : null;
+        ReplyTarget? answerTo = _definition.CommandTypes.Contains(typeof(CommandCompleted))
+            ? new ReplyTarget(_topics.Aggregate, send.Step, id)
+            : null;
         Message<byte[], byte[]> record;
         try
         {
@@ -136,11 +143,14 @@ internal sealed class ProcessEffects
         }
         catch (Exception unencodable) when (unencodable is not OutOfMemoryException)
         {
-            return ("command-unencodable", $"The {send.Command.GetType().Name} that the step '{send.Step}' sends cannot be encoded: {unencodable.Message}");
+            return ("command-unencodable",
+                $"The {send.Command.GetType().Name} that the step '{send.Step}' sends cannot be encoded: {unencodable.Message}");
         }
 
         if (record.Value.Length > _maxCommandBytes)
-            return ("command-too-large", $"The {send.Command.GetType().Name} that the step '{send.Step}' sends has {record.Value.Length:N0} bytes; at most {_maxCommandBytes:N0} are allowed.");
+            return ("command-too-large",
+                $"The {send.Command.GetType().Name} that the step '{send.Step}' sends has {record.Value.Length:N0} bytes; at "
+                    + $"most {_maxCommandBytes:N0} are allowed.");
         _records.Add((new TopicPartition(encoder.Topic, Partition.Any), record));
         return null;
     }
@@ -163,7 +173,8 @@ internal sealed class ProcessEffects
 
     private bool IsKnown(TimerKey key) => _timers?.DueOf(key) is not null || _timerChanges.Exists(c => c.Key == key);
 
-    private Message<byte[], byte[]> Record(AggregateId to, IAvroRecord payload, TopicEncoder encoder, byte[] id, IncomingCommand cause, ReplyTarget? answerTo)
+    private Message<byte[], byte[]> Record(AggregateId to, IAvroRecord payload, TopicEncoder encoder, byte[] id, IncomingCommand cause,
+        ReplyTarget? answerTo)
     {
         _buffer.Clear();
         encoder.Encode(payload, _buffer);
@@ -197,5 +208,6 @@ internal sealed class ProcessEffects
     }
 
     // As the timers topic keeps it, so that what is remembered is what is read.
-    private static DateTimeOffset InMicroseconds(DateTimeOffset due) => new(due.UtcTicks / TimeSpan.TicksPerMicrosecond * TimeSpan.TicksPerMicrosecond, TimeSpan.Zero);
+    private static DateTimeOffset InMicroseconds(DateTimeOffset due) =>
+        new(due.UtcTicks / TimeSpan.TicksPerMicrosecond * TimeSpan.TicksPerMicrosecond, TimeSpan.Zero);
 }

@@ -6,7 +6,9 @@ using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>Where the commands of processes go, and the outcomes of these commands: the command topics of one application. Immutable.</summary>
+/// <summary>
+/// Where the commands of processes go, and the outcomes of these commands: the command topics of one application. Immutable.
+/// </summary>
 internal sealed class ProcessRoutes
 {
     private readonly FrozenDictionary<Type, TopicEncoder> _byCommand;
@@ -17,7 +19,8 @@ internal sealed class ProcessRoutes
 
     /// <summary>The routes from <paramref name="definition"/>: to all aggregates when it is a process, and back to all processes.</summary>
     public static async Task<ProcessRoutes> Prepare(
-        AggregateDefinition definition, string application, IReadOnlyList<AggregateDefinition> aggregates, AvroMessageSerde serde, CancellationToken cancellationToken)
+        AggregateDefinition definition, string application, IReadOnlyList<AggregateDefinition> aggregates, AvroMessageSerde serde,
+        CancellationToken cancellationToken)
     {
         var byCommand = new Dictionary<Type, TopicEncoder>();
         var byProcess = new Dictionary<string, TopicEncoder>();
@@ -33,7 +36,8 @@ internal sealed class ProcessRoutes
             }
 
             if (other.Reacts && other.CommandTypes.Contains(typeof(CommandCompleted)))
-                byProcess.Add(other.Name, await serde.PrepareAsync(commands, [typeof(CommandAnswered)], cancellationToken).ConfigureAwait(false));
+                byProcess.Add(other.Name,
+                    await serde.PrepareAsync(commands, [typeof(CommandAnswered)], cancellationToken).ConfigureAwait(false));
         }
 
         return new ProcessRoutes(byCommand, byProcess);

@@ -22,8 +22,9 @@ internal readonly record struct TimerKey(AggregateId Id, string Name)
 }
 
 /// <summary>
-/// The timers of one partition that are set: the fold of its compacted timers topic, read at each restore. When the next one comes due the partition task is told; it decides the timer as a command, and the record that ends the
-/// timer is in the same transaction. Owned by the task's thread.
+/// The timers of one partition that are set: the fold of its compacted timers topic, read at each restore. When the next one comes due the
+/// partition task is told; it decides the timer as a command, and the record that ends the timer is in the same transaction. Owned by the
+/// task's thread.
 /// </summary>
 internal sealed class ProcessTimers : IDisposable
 {
@@ -68,7 +69,8 @@ internal sealed class ProcessTimers : IDisposable
         foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(connection, "timers", timers, 0, cancellationToken))
         {
             if (TimerKey.Read(record.Message.Key) is not { } key)
-                throw new InvalidDataException($"The record {record.Topic} {record.Partition.Value}@{record.Offset.Value} is no timer. Somebody else has written there.");
+                throw new InvalidDataException($"The record {record.Topic} {record.Partition.Value}@{record.Offset.Value} is not a timer. "
+                    + $"Somebody else has written there.");
             Set(key, record.Message.Value is { } value ? ((Avro.Messages.TimerElapsed)serde.Decode(value)).Due : null);
         }
     }
@@ -89,7 +91,9 @@ internal sealed class ProcessTimers : IDisposable
     /// <summary>When the timer is due; null: it is not set.</summary>
     public DateTimeOffset? DueOf(TimerKey key) => _set.TryGetValue(key, out DateTimeOffset due) ? due : null;
 
-    /// <summary>The timers that have come due, earliest first, at most <paramref name="max"/>. They stay set until their end is committed.</summary>
+    /// <summary>
+    /// The timers that have come due, earliest first, at most <paramref name="max"/>. They stay set until their end is committed.
+    /// </summary>
     public List<(TimerKey Key, DateTimeOffset Due)> TakeDue(int max)
     {
         DateTimeOffset now = _time.GetUtcNow();
@@ -109,7 +113,8 @@ internal sealed class ProcessTimers : IDisposable
     {
         foreach ((TimerKey key, DateTimeOffset due) in TakeDue(max))
         {
-            var id = CommandId.Parse(string.Create(CultureInfo.InvariantCulture, $"timer-{key.Name}-{due.UtcTicks / TimeSpan.TicksPerMicrosecond}"));
+            var id = CommandId.Parse(string.Create(CultureInfo.InvariantCulture,
+                $"timer-{key.Name}-{due.UtcTicks / TimeSpan.TicksPerMicrosecond}"));
             commands.Add(IncomingCommand.From(key, id, new TimerElapsed(key.Name, due)));
         }
 
@@ -128,7 +133,8 @@ internal sealed class ProcessTimers : IDisposable
             }
 
             TimeSpan wait = time - _time.GetUtcNow();
-            _alarm.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait > LongestWait ? LongestWait : wait + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+            _alarm.Change(wait < TimeSpan.Zero ? TimeSpan.Zero : wait > LongestWait ? LongestWait : wait + TimeSpan.FromMilliseconds(1),
+                Timeout.InfiniteTimeSpan);
             return;
         }
     }

@@ -5,7 +5,10 @@ using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>Folds events into the store of one partition: it reads them, checks that they are due, and keeps what changed until it is written. Owned by one thread.</summary>
+/// <summary>
+/// Folds events into the store of one partition: it reads them, checks that they are due, and keeps what changed until it is written. Owned
+/// by one thread.
+/// </summary>
 internal sealed class EventFolder
 {
     private const int WriteEvery = 5_000;
@@ -27,7 +30,8 @@ internal sealed class EventFolder
     private long _bytes; // since the last write
 
     /// <summary>Folds into <paramref name="store"/>.</summary>
-    public EventFolder(PartitionContext context, int partition, SchemaRegistryRetry registry, StateStore store, AggregateCache aggregates, ParkedAggregates parked)
+    public EventFolder(PartitionContext context, int partition, SchemaRegistryRetry registry, StateStore store, AggregateCache aggregates,
+        ParkedAggregates parked)
     {
         (_definition, _registry, _store, _aggregates, _parked) = (context.Definition, registry, store, aggregates, parked);
         _partition = new TopicPartition(context.Topics.Events, partition);
@@ -46,11 +50,15 @@ internal sealed class EventFolder
     /// <summary>How many events were <see cref="Take"/>n.</summary>
     public long Events => _events;
 
-    /// <summary>Takes the next event in the order of the log: unless it is passed over or waits for an operator, <paramref name="fold"/> folds it. What changed is written when it is much.</summary>
+    /// <summary>
+    /// Takes the next event in the order of the log: unless it is passed over or waits for an operator, <paramref name="fold"/> folds it.
+    /// What changed is written when it is much.
+    /// </summary>
     public void Take(ConsumeResult<byte[], byte[]> record, Action<ConsumeResult<byte[], byte[]>> fold)
     {
         // The order of the log counts, not the offset: the marks of a command topic that was made again begin anew.
-        if (InputMark.TryRead(record.Message.Headers, out InputMark mark) && !IsMisplaced(record, out _, out _)) // another partition's mark says nothing of this one
+        // another partition's mark says nothing of this one
+        if (InputMark.TryRead(record.Message.Headers, out InputMark mark) && !IsMisplaced(record, out _, out _))
             _store.PutInput(mark);
         if (_parked.IsPassedOver(record.Offset.Value))
             PassOver(record);
@@ -78,7 +86,8 @@ internal sealed class EventFolder
 
     /// <summary>The event that <paramref name="record"/> is, as soon as the registry has told its schema.</summary>
     /// <exception cref="InvalidDataException">It cannot be read, or is not an event of this aggregate.</exception>
-    public RecordedEvent Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken) => _registry.Read(record, _decode, cancellationToken);
+    public RecordedEvent Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken) =>
+        _registry.Read(record, _decode, cancellationToken);
 
     // An event of a type that another aggregate has can be decoded and is none of this one's all the same.
     private RecordedEvent DecodeOwn(ConsumeResult<byte[], byte[]> record)
@@ -87,7 +96,8 @@ internal sealed class EventFolder
         if (_eventTypes.Contains(recorded.Payload.GetType()))
             return recorded;
         string message = $"The {_definition.Name} does not evolve {recorded.Payload.GetType().Name}.";
-        throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} cannot be read: {message}", new UndecodableMessageException(UndecodableReason.UnknownType, message));
+        throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} cannot be read: {message}",
+            new UndecodableMessageException(UndecodableReason.UnknownType, message));
     }
 
     /// <summary>An aggregate's events lie on its own partition; what is here would be a second history of it.</summary>
@@ -107,11 +117,15 @@ internal sealed class EventFolder
         return !id.IsDefault;
     }
 
-    /// <summary>Passes over a record that was discarded: an event keeps its version and its command's outcome and does nothing; a record that is not an event, or lies wrong, does not even that.</summary>
+    /// <summary>
+    /// Passes over a record that was discarded: an event keeps its version and its command's outcome and does nothing; a record that is not
+    /// an event, or lies wrong, does not even that.
+    /// </summary>
     public void PassOver(ConsumeResult<byte[], byte[]> record)
     {
         if (_codec.TryReadHead(record, out EventHead head) && head.Version == EntryOf(head.AggregateId).Version + 1)
-            Advance(ChangeOf(head.AggregateId), new LastEvent(head.CommandId, head.Version, record.Partition.Value, record.Offset.Value), record.Message.Headers);
+            Advance(ChangeOf(head.AggregateId), new LastEvent(head.CommandId, head.Version, record.Partition.Value, record.Offset.Value),
+                record.Message.Headers);
     }
 
     /// <summary>Folds an event.</summary>
@@ -123,7 +137,8 @@ internal sealed class EventFolder
         if (recorded.Version != entry.Version + 1)
         {
             throw new InvalidDataException(
-                $"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} has version {recorded.Version}; {entry.Version + 1} was due. Another writer has appended to this topic.");
+                $"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} has "
+                    + $"version {recorded.Version}; {entry.Version + 1} was due. Another writer has appended to this topic.");
         }
 
         entry.State = Evolve(entry.State, recorded);
@@ -137,11 +152,14 @@ internal sealed class EventFolder
         try
         {
             object next = _definition.Evolve(state, recorded.Payload);
-            return _states.Problem(next) is { } unstorable ? throw new InvalidDataException($"its state cannot be encoded: {unstorable}") : next;
+            return _states.Problem(next) is { } unstorable
+                ? throw new InvalidDataException($"its state cannot be encoded: {unstorable}")
+                : next;
         }
         catch (Exception failure)
         {
-            throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} cannot be folded: {failure.Message}", failure);
+            throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} "
+                + $"of {recorded.AggregateId} cannot be folded: {failure.Message}", failure);
         }
     }
 

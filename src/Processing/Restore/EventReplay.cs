@@ -7,8 +7,8 @@ namespace KafkaEventSourcing.Processing;
 internal sealed class EventReplay(KafkaConnection connection, EventFolder folder)
 {
     /// <summary>
-    /// Folds the events from the store's checkpoint to <paramref name="end"/> and returns how many there were. One that cannot be folded is given to <paramref name="park"/> with cause and message, and later ones of its
-    /// aggregate are passed over.
+    /// Folds the events from the store's checkpoint to <paramref name="end"/> and returns how many there were. One that cannot be folded is
+    /// given to <paramref name="park"/> with cause and message, and later ones of its aggregate are passed over.
     /// </summary>
     public long Run(long end, Action<ConsumeResult<byte[], byte[]>, string, string> park, CancellationToken cancellationToken)
     {
@@ -37,7 +37,8 @@ internal sealed class EventReplay(KafkaConnection connection, EventFolder folder
     }
 
     /// <summary>
-    /// Folds events as they come, from the store's checkpoint on, until <paramref name="cancellationToken"/> is cancelled; <paramref name="caughtUp"/> gets the number of events so far each time the end is reached and stored.
+    /// Folds events as they come, from the store's checkpoint on, until <paramref name="cancellationToken"/> is cancelled;
+    /// <paramref name="caughtUp"/> gets the number of events so far each time the end is reached and stored.
     /// </summary>
     /// <exception cref="InvalidDataException">An event cannot be read or folded, or a version is missing.</exception>
     public void Follow(Action<long> caughtUp, CancellationToken cancellationToken)

@@ -6,7 +6,9 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>Finds the newest position that a partition's owners have written to the snapshots topic, without reading what is before it.</summary>
+/// <summary>
+/// Finds the newest position that a partition's owners have written to the snapshots topic, without reading what is before it.
+/// </summary>
 internal sealed partial class PositionReader
 {
     private const int FirstStep = 16; // a position, or a barrier, and the marker behind it
@@ -25,7 +27,9 @@ internal sealed partial class PositionReader
         _partition = new TopicPartition(context.Topics.Snapshots, partition);
     }
 
-    /// <summary>The newest position; null when nobody has written one, or a version of this software that writes none has made the newest barrier.</summary>
+    /// <summary>
+    /// The newest position; null when nobody has written one, or a version of this software that writes none has made the newest barrier.
+    /// </summary>
     public PartitionPosition? Read(CancellationToken cancellationToken)
     {
         using PartitionLogReader reader = PartitionLogReader.ToEnd(_connection, "position");
@@ -69,6 +73,8 @@ internal sealed partial class PositionReader
 
     private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The record {Topic} {Partition}@{Offset} should say how far its partition is decided, and cannot be read; the one before it counts. Somebody else has written there")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "The record {Topic} {Partition}@{Offset} should say how far its partition is decided, and cannot be read; the one "
+            + "before it counts. Somebody else has written there")]
     private static partial void LogForeign(ILogger logger, Exception reason, string topic, int partition, long offset);
 }

@@ -3,7 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>Reads records whose schema may have to be asked of the Schema Registry: while that is away, its partition waits for it and lag grows. Nothing is skipped.</summary>
+/// <summary>
+/// Reads records whose schema may have to be asked of the Schema Registry: while that is away, its partition waits for it and lag grows.
+/// Nothing is skipped.
+/// </summary>
 internal sealed partial class SchemaRegistryRetry(ILogger logger, int partition)
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
@@ -27,6 +30,7 @@ internal sealed partial class SchemaRegistryRetry(ILogger logger, int partition)
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the record of {Topic} at {Offset}")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Partition {Partition} waits for the Schema Registry, which it needs to read the record of {Topic} at {Offset}")]
     private static partial void LogRegistryAway(ILogger logger, Exception away, int partition, string topic, long offset);
 }

@@ -4,18 +4,23 @@ using KafkaEventSourcing.Avro.Messages;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// A snapshot that is larger than a record may be, in several: the first under the aggregate's key says how many more there are, those under keys of their own go on with
-/// state and outcomes. All are of one transaction; what a larger snapshot before had left beyond them is not read.
+/// A snapshot that is larger than a record may be, in several: the first under the aggregate's key says how many more there are, those
+/// under keys of their own go on with state and outcomes. All are of one transaction; what a larger snapshot before had left beyond them is
+/// not read.
 /// </summary>
 internal static class SnapshotParts
 {
-    /// <summary>How many bytes of state and outcomes a record takes: well below what brokers and producers take unless they are told otherwise.</summary>
+    /// <summary>
+    /// How many bytes of state and outcomes a record takes: well below what brokers and producers take unless they are told otherwise.
+    /// </summary>
     public const int MaxBytes = 500_000;
 
     private const int BytesAroundOutcome = 8;
     private static readonly byte[] Prefix = [0, .. "part"u8];
 
-    /// <summary>The key of part <paramref name="number"/> (from 1) of an aggregate. No aggregate id starts with a control character.</summary>
+    /// <summary>
+    /// The key of part <paramref name="number"/> (from 1) of an aggregate. No aggregate id starts with a control character.
+    /// </summary>
     public static byte[] KeyOf(byte[] aggregateKey, int number)
     {
         byte[] key = new byte[Prefix.Length + sizeof(int) + aggregateKey.Length];
@@ -51,7 +56,11 @@ internal static class SnapshotParts
             while (outcome < whole.RecentCommands.Count
                 && (whole.RecentCommands[outcome].Length + BytesAroundOutcome <= room || (taken == 0 && outcome == first)))
                 room -= whole.RecentCommands[outcome++].Length + BytesAroundOutcome;
-            parts.Add(whole with { State = whole.State[state..(state + taken)], RecentCommands = [.. whole.RecentCommands.Skip(first).Take(outcome - first)] });
+            parts.Add(whole with
+            {
+                State = whole.State[state..(state + taken)],
+                RecentCommands = [.. whole.RecentCommands.Skip(first).Take(outcome - first)],
+            });
             state += taken;
         }
         while (state < whole.State.Length || outcome < whole.RecentCommands.Count);
@@ -71,7 +80,8 @@ internal static class SnapshotParts
         {
             AggregateSnapshot? part = number == 0 ? first : parts.GetValueOrDefault(number);
             if (part is null || part.Version != first.Version)
-                throw new InvalidDataException($"The snapshot of {aggregateId} at version {first.Version} has {first.Parts} more parts, and part {number} is {(part is null ? "missing" : $"of version {part.Version}")}.");
+                throw new InvalidDataException($"The snapshot of {aggregateId} at version {first.Version} has {first.Parts} more parts, "
+                    + $"and part {number} is {(part is null ? "missing" : $"of version {part.Version}")}.");
             state.Write(part.State);
             outcomes.AddRange(part.RecentCommands);
         }

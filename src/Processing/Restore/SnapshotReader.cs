@@ -30,8 +30,9 @@ internal sealed class SnapshotReader
     public static byte[] PositionKey { get; } = [0, .. "position"u8];
 
     /// <summary>
-    /// Puts the aggregates of the newest barrier into <paramref name="store"/>, which is new, as they come: what is in memory at one time does not grow with their number, but for a few bytes each. Null when there is no barrier.
-    /// The caller writes the checkpoint, or deletes what was put.
+    /// Puts the aggregates of the newest barrier into <paramref name="store"/>, which is new, as they come: what is in memory at one time
+    /// does not grow with their number, but for a few bytes each. Null when there is no barrier. The caller writes the checkpoint, or
+    /// deletes what was put.
     /// </summary>
     /// <exception cref="InvalidDataException">A part of a large snapshot is missing.</exception>
     /// <exception cref="UnexpectedLogException">A snapshot is of an aggregate of another partition.</exception>
@@ -44,7 +45,8 @@ internal sealed class SnapshotReader
         var parts = new Dictionary<string, Dictionary<int, AggregateSnapshot>>();
         var misplaced = new Dictionary<string, TopicPartitionOffset>();
         SnapshotBarrier? newest = null;
-        foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(_connection, "snapshots", _partition, 0, cancellationToken))
+        foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(_connection, "snapshots", _partition, 0,
+            cancellationToken))
         {
             byte[] key = record.Message.Key;
             if (IsMisplaced(key))
@@ -72,12 +74,17 @@ internal sealed class SnapshotReader
         foreach ((string id, AggregateSnapshot first) in large)
             Put(Encoding.UTF8.GetBytes(id), SnapshotParts.Join(first, id, PartsOf(id)));
         // A barrier and its snapshots are one transaction: whoever sees a snapshot sees the marker behind it.
-        return newest is { } barrier ? new LoadedBarrier(barrier.NextEventOffset, outcomes.Count, otherSchema.Count > 0, Math.Max(0, barrier.TotalAggregates - outcomes.Count - otherSchema.Count)) : null;
+        return newest is { } barrier
+            ? new LoadedBarrier(barrier.NextEventOffset, outcomes.Count, otherSchema.Count > 0,
+                Math.Max(0, barrier.TotalAggregates - outcomes.Count - otherSchema.Count))
+            : null;
 
         // One whose tombstone follows was given up.
         void NoteMisplaced(ConsumeResult<byte[], byte[]> record)
         {
-            string id = Encoding.UTF8.GetString(SnapshotParts.TryReadKey(record.Message.Key, out byte[] aggregate, out _) ? aggregate : record.Message.Key);
+            string id = Encoding.UTF8.GetString(SnapshotParts.TryReadKey(record.Message.Key, out byte[] aggregate, out _)
+                ? aggregate
+                : record.Message.Key);
             if (record.Message.Value is null)
                 misplaced.Remove(id);
             else
@@ -101,12 +108,15 @@ internal sealed class SnapshotReader
                 store.ForgetSnapshot(key, remembered);
         }
 
-        // The parts of a snapshot follow its first record: it is put with the last of them, so that one large aggregate at a time is in memory.
+        // The parts of a snapshot follow its first record: it is put with the last of them, so that one large aggregate at a time is in
+        // memory.
         void AddPart(string id, int part, AggregateSnapshot snapshot)
         {
             Dictionary<int, AggregateSnapshot> known = PartsOf(id);
             known[part] = snapshot;
-            if (!large.TryGetValue(id, out AggregateSnapshot? first) || part != first.Parts || !Enumerable.Range(1, first.Parts).All(p => known.GetValueOrDefault(p)?.Version == first.Version))
+            if (!large.TryGetValue(id, out AggregateSnapshot? first)
+                || part != first.Parts
+                || !Enumerable.Range(1, first.Parts).All(p => known.GetValueOrDefault(p)?.Version == first.Version))
                 return;
             Put(Encoding.UTF8.GetBytes(id), SnapshotParts.Join(first, id, known));
             large.Remove(id);
@@ -145,11 +155,13 @@ internal sealed class SnapshotReader
 
     private bool IsMisplaced(byte[] key) =>
         SnapshotParts.TryReadKey(key, out byte[] aggregate, out _) ? Murmur2.Partition(aggregate, _partitions) != _partition.Partition.Value
-        : key is not [0, ..] && Murmur2.Partition(key, _partitions) != _partition.Partition.Value; // a control character begins what is no aggregate's
+        // a control character begins what is not an aggregate's
+        : key is not [0, ..] && Murmur2.Partition(key, _partitions) != _partition.Partition.Value;
 }
 
 /// <summary>
-/// What a load of snapshots has put: <paramref name="Aggregates"/>, up to the event before <paramref name="NextEventOffset"/>; of no use where one of them <paramref name="IsOfAnotherSchema"/>, or where some are
-/// <paramref name="Missing"/>, as in a topic that was made again or cut since.
+/// What a load of snapshots has put: <paramref name="Aggregates"/>, up to the event before <paramref name="NextEventOffset"/>; of no use
+/// where one of them <paramref name="IsOfAnotherSchema"/>, or where some are <paramref name="Missing"/>, as in a topic that was made again
+/// or cut since.
 /// </summary>
 internal sealed record LoadedBarrier(long NextEventOffset, int Aggregates, bool IsOfAnotherSchema, long Missing);

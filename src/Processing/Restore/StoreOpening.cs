@@ -8,7 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Opens the store of one partition for whoever goes on with it, its owner or a copy: what it has must be of this log, and where it has nothing of use the newest snapshots are loaded first.
+/// Opens the store of one partition for whoever goes on with it, its owner or a copy: what it has must be of this log, and where it has
+/// nothing of use the newest snapshots are loaded first.
 /// </summary>
 internal sealed partial class StoreOpening(PartitionContext context, int partition, SchemaRegistryRetry registry)
 {
@@ -21,8 +22,10 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
     /// <param name="recorded">The newest position of the snapshots topic; null: there is none.</param>
     /// <param name="cancellationToken">Ends the load.</param>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
-    /// <exception cref="UnexpectedLogException">The log is not the one that store or snapshots were made from, or its first events are gone and nothing covers them.</exception>
-    public OpenedStore Open(ParkedAggregates parked, TopicIdentities topics, PartitionPosition? recorded, CancellationToken cancellationToken)
+    /// <exception cref="UnexpectedLogException">The log is not the one that store or snapshots were made from, or its first events are gone
+    /// and nothing covers them.</exception>
+    public OpenedStore Open(ParkedAggregates parked, TopicIdentities topics, PartitionPosition? recorded,
+        CancellationToken cancellationToken)
     {
         (long start, long end) = Bounds(cancellationToken); // behind what was recorded, as it is read later
         StateStore store = OpenStore();
@@ -53,7 +56,8 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
             if (store.Checkpoint < start)
             {
                 throw new UnexpectedLogException(_events.Topic,
-                    $"The topic {_events.Topic} begins at offset {start} in partition {partition}, and no snapshots that can be used and no state store cover what was before. Bring back the snapshots or a node's state store.");
+                    $"The topic {_events.Topic} begins at offset {start} in partition {partition}, and no snapshots that can be used and "
+                        + $"no state store cover what was before. Bring back the snapshots or a node's state store.");
             }
 
             bool isWithoutBase = store.Topics is { } before && before.Snapshots.Differs(topics.Snapshots);
@@ -76,7 +80,9 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
         {
             before?.Check(topics, context.Topics, partition, what);
             if (reached > end)
-                throw new UnexpectedLogException(_events.Topic, $"The topic {_events.Topic} ends at offset {end} in partition {partition}, and {what} has seen it up to {reached}: it has lost events, or is another topic of the same name.");
+                throw new UnexpectedLogException(_events.Topic,
+                    $"The topic {_events.Topic} ends at offset {end} in partition {partition}, and {what} has seen it up to {reached}: it "
+                        + $"has lost events, or is another topic of the same name.");
         }
 
         void Empty()
@@ -95,7 +101,8 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
     }
 
     private StateStore OpenStore() => StateStore.Open(
-        context.Options.StoreOf(partition), context.Definition, _stateType, context.Options.RecentCommands, StoreMemory.With(context.Options.StateStores), context.Options.StateStores.MaxOpenFiles);
+        context.Options.StoreOf(partition), context.Definition, _stateType, context.Options.RecentCommands,
+        StoreMemory.With(context.Options.StateStores), context.Options.StateStores.MaxOpenFiles);
 
     // False: there is nothing of use, and the store may have a part of what is not.
     private bool TryLoadBarrier(StateStore store, ref long end, CancellationToken cancellationToken)
@@ -108,7 +115,9 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
             if (barrier.NextEventOffset > end)
                 end = Bounds(cancellationToken).End; // the owner of a copy goes on meanwhile
             if (barrier.NextEventOffset > end)
-                throw new UnexpectedLogException(_events.Topic, $"The topic {_events.Topic} ends at offset {end} in partition {partition}, and its snapshots cover it up to {barrier.NextEventOffset}: it has lost events, or is another topic of the same name.");
+                throw new UnexpectedLogException(_events.Topic,
+                    $"The topic {_events.Topic} ends at offset {end} in partition {partition}, and its snapshots cover it up "
+                        + $"to {barrier.NextEventOffset}: it has lost events, or is another topic of the same name.");
             if (barrier.Missing > 0)
             {
                 LogSnapshotsMissing(context.Logger, context.Topics.Snapshots, partition, barrier.Missing);
@@ -125,34 +134,49 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
             ProcessingTelemetry.Loaded(barrier.Aggregates, Stopwatch.GetElapsedTime(started));
             return true;
         }
-        catch (Exception unreadable) when (unreadable is UndecodableMessageException or AvroDecodeException or InvalidDataException or InvalidInputException or InvalidCastException)
+        catch (Exception unreadable) when (unreadable is UndecodableMessageException or AvroDecodeException or InvalidDataException
+            or InvalidInputException or InvalidCastException)
         {
             LogSnapshotsUnreadable(context.Logger, unreadable, partition);
             return false;
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic} has the id {Id} and had {Before}: it was made again. The next snapshot barrier of partition {Partition} has all aggregates")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The topic {Topic} has the id {Id} and had {Before}: it was made again. The next snapshot barrier of partition "
+            + "{Partition} has all aggregates")]
     private static partial void LogSnapshotsMadeAgain(ILogger logger, string topic, TopicId before, TopicId id, int partition);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The topic {Topic} does not have the snapshots of {Missing} aggregates of partition {Partition}: it was made again, or records were deleted from it. The aggregates are folded from their events")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "The topic {Topic} does not have the snapshots of {Missing} aggregates of partition {Partition}: it was made again, or "
+            + "records were deleted from it. The aggregates are folded from their events")]
     private static partial void LogSnapshotsMissing(ILogger logger, string topic, int partition, long missing);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The state store of partition {Partition} is at offset {Checkpoint}, and its log begins at {Start} by now: it is filled again")]
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "The state store of partition {Partition} is at offset {Checkpoint}, and its log begins at {Start} by now: it is filled "
+            + "again")]
     private static partial void LogStoreBehind(ILogger logger, int partition, long checkpoint, long start);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The state store of partition {Partition} has aggregates that belong to other partitions; it is filled again")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The state store of partition {Partition} has aggregates that belong to other partitions; it is filled again")]
     private static partial void LogStoreMisplaced(ILogger logger, int partition);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The state store of partition {Partition} passed over an event that was folded later on another node; it is filled again")]
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "The state store of partition {Partition} passed over an event that was folded later on another node; it is filled "
+            + "again")]
     private static partial void LogStoreMissedRepair(ILogger logger, int partition);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The snapshots of partition {Partition} are of another state schema; its aggregates are folded from their events")]
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "The snapshots of partition {Partition} are of another state schema; its aggregates are folded from their events")]
     private static partial void LogSchemaChanged(ILogger logger, int partition);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "The snapshots of partition {Partition} cannot be read; its aggregates are folded from their events")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "The snapshots of partition {Partition} cannot be read; its aggregates are folded from their events")]
     private static partial void LogSnapshotsUnreadable(ILogger logger, Exception reason, int partition);
 }
 
-/// <summary>A <paramref name="Store"/> for the log up to <paramref name="End"/>; <paramref name="IsWithoutBase"/>: the snapshots topic has nothing of it, and the next barrier has all.</summary>
+/// <summary>
+/// A <paramref name="Store"/> for the log up to <paramref name="End"/>; <paramref name="IsWithoutBase"/>: the snapshots topic has nothing
+/// of it, and the next barrier has all.
+/// </summary>
 internal sealed record OpenedStore(StateStore Store, long End, bool IsWithoutBase);

@@ -8,12 +8,16 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Compares the event types that the registry has for an events topic with those of the code, before a node serves: with a warm store nothing else would notice that a type was renamed or removed, until a restore parks every
-/// aggregate that has such an event.
+/// Compares the event types that the registry has for an events topic with those of the code, before a node serves: with a warm store
+/// nothing else would notice that a type was renamed or removed, until a restore parks every aggregate that has such an event.
 /// </summary>
-internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFamily topics, KafkaConnection connection, AggregateDefinition definition, ILogger logger)
+internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFamily topics, KafkaConnection connection,
+    AggregateDefinition definition, ILogger logger)
 {
-    /// <summary>Throws when the log has events of types that the code does not have; told to <paramref name="ignore"/> them it warns instead. The log is read only when there is such a type.</summary>
+    /// <summary>
+    /// Throws when the log has events of types that the code does not have; told to <paramref name="ignore"/> them it warns instead. The
+    /// log is read only when there is such a type.
+    /// </summary>
     /// <exception cref="LogRefusedException">It has; the message names types, counts and first offsets.</exception>
     public async Task Check(bool ignore, CancellationToken cancellationToken)
     {
@@ -37,13 +41,16 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
         }
 
         HashSet<int> ids = [.. unknown.SelectMany(u => u.SchemaIds)];
-        IReadOnlyDictionary<int, (long Count, TopicPartitionOffset First)> found = await Task.Run(() => new EventScan(connection, topics).CountBySchema(ids, cancellationToken), cancellationToken).ConfigureAwait(false);
+        IReadOnlyDictionary<int, (long Count, TopicPartitionOffset First)> found = await Task.Run(() =>
+            new EventScan(connection, topics).CountBySchema(ids, cancellationToken), cancellationToken).ConfigureAwait(false);
         string[] inLog = [.. unknown.Select(u => Describe(u, found)).OfType<string>()];
         if (inLog.Length > 0)
         {
             throw new LogRefusedException(
-                $"{topics.Events} has events that the {definition.Name} of this program does not evolve: {string.Join("; ", inLog)}. Was a type renamed or removed? Give it back (a renamed one keeps its old name in 'aliases'), "
-                + "or start with --ignore-unknown-events: then aggregates that have such events are parked when they are restored, and read models stand still at them, until code that has the types is started "
+                $"{topics.Events} has events that the {definition.Name} of this program does not evolve: {string.Join("; ", inLog)}. Was "
+                    + $"a type renamed or removed? Give it back (a renamed one keeps its old name in 'aliases'), "
+                + "or start with --ignore-unknown-events: then aggregates that have such events are parked when they are restored, and "
+                + "read models stand still at them, until code that has the types is started "
                 + "or an operator gives the events up with 'kes dead-letters discard'.");
         }
     }
@@ -54,12 +61,17 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
         if (own.Length == 0)
             return null;
         TopicPartitionOffset first = own.MinBy(o => (o.First.Partition.Value, o.First.Offset.Value)).First;
-        return string.Create(CultureInfo.InvariantCulture, $"{type.FullName}, {own.Sum(o => o.Count):N0} of them, the first at {first.Partition.Value}@{first.Offset.Value}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{type.FullName}, {own.Sum(o => o.Count):N0} of them, the first at {first.Partition.Value}@{first.Offset.Value}");
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The Schema Registry does not tell its subjects: whether {Topic} has events of types that this program does not have cannot be compared")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The Schema Registry does not tell its subjects: whether {Topic} has events of types that this program does not have "
+            + "cannot be compared")]
     private static partial void LogNotCompared(ILogger logger, Exception refused, string topic);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Types of events that are registered for {Topic} are not in this program, and it was told to go on: {Types}. Aggregates that have such events are parked when they are restored")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "Types of events that are registered for {Topic} are not in this program, and it was told to go on: {Types}. Aggregates "
+            + "that have such events are parked when they are restored")]
     private static partial void LogIgnored(ILogger logger, string topic, string types);
 }

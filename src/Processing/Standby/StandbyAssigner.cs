@@ -6,8 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Keeps this node's copies of partitions that others own. It looks at the group every few seconds, and places copies by <see cref="StandbyPlacement"/>. A store is open once: before the partition task opens it,
-/// <see cref="Yield"/> closes the copy. Thread-safe.
+/// Keeps this node's copies of partitions that others own. It looks at the group every few seconds, and places copies by
+/// <see cref="StandbyPlacement"/>. A store is open once: before the partition task opens it, <see cref="Yield"/> closes the copy.
+/// Thread-safe.
 /// </summary>
 internal sealed partial class StandbyAssigner : IAsyncDisposable
 {
@@ -42,7 +43,9 @@ internal sealed partial class StandbyAssigner : IAsyncDisposable
     /// <summary>The copy of <paramref name="partition"/>; null when there is none here.</summary>
     public StandbyTask? Find(int partition) => _tasks.GetValueOrDefault(partition);
 
-    /// <summary>Closes the copy of <paramref name="partition"/>, which this node owns from now on; the store is free when it returns.</summary>
+    /// <summary>
+    /// Closes the copy of <paramref name="partition"/>, which this node owns from now on; the store is free when it returns.
+    /// </summary>
     public void Yield(int partition)
     {
         lock (_lock) // until it is closed: nobody may believe that the store is free before
@@ -67,7 +70,8 @@ internal sealed partial class StandbyAssigner : IAsyncDisposable
 
     private async Task Look()
     {
-        using IAdminClient admin = new AdminClientBuilder(_context.Connection.Admin()).SetLogHandler((_, line) => KafkaConnection.Log(_context.Logger, line)).SetErrorHandler((_, _) => { }).Build();
+        using IAdminClient admin = new AdminClientBuilder(_context.Connection.Admin()).SetLogHandler((_, line) =>
+            KafkaConnection.Log(_context.Logger, line)).SetErrorHandler((_, _) => { }).Build();
         using var timer = new PeriodicTimer(LookInterval, _context.Time);
         try
         {
@@ -75,7 +79,8 @@ internal sealed partial class StandbyAssigner : IAsyncDisposable
             {
                 try
                 {
-                    // Not DescribeConsumerGroups: in librdkafka that request ends the process by a failed assertion (rd_kafka_enq_once_del_source_return) when it times out while connections come and go.
+                    // Not DescribeConsumerGroups: in librdkafka that request ends the process by a failed assertion
+                    // (rd_kafka_enq_once_del_source_return) when it times out while connections come and go.
                     GroupInfo group = await Task.Run(() => admin.ListGroup(_group, AdminTimeout)).ConfigureAwait(false);
                     // In the middle of a rebalance nobody's assignment is known; the copies stay where they are.
                     if (group is { State: Stable })
@@ -98,7 +103,9 @@ internal sealed partial class StandbyAssigner : IAsyncDisposable
     {
         IReadOnlyList<int> kept = StandbyPlacement.PartitionsOf(
             _context.Node.Id,
-            [.. members.Select(m => new GroupMember(m.MemberId, m.ClientId, [.. GroupAssignment.PartitionsOf(_context.Topics.Commands, m.MemberAssignment).Where(p => p < _partitions)]))],
+            [.. members.Select(m =>
+                new GroupMember(m.MemberId, m.ClientId,
+                    [.. GroupAssignment.PartitionsOf(_context.Topics.Commands, m.MemberAssignment).Where(p => p < _partitions)]))],
             _partitions,
             _context.Options.Standbys);
         foreach ((int partition, StandbyTask task) in _tasks)

@@ -7,8 +7,8 @@ namespace KafkaEventSourcing.Processing;
 internal sealed record GroupMember(string Id, string Node, IReadOnlyList<int> Owned);
 
 /// <summary>
-/// Which nodes keep copies of a partition: first its successor, the node that gets it when its owner goes; further copies at those whose hash with the partition is highest (rendezvous hashing). Every node comes to the same
-/// answer from the same members.
+/// Which nodes keep copies of a partition: first its successor, the node that gets it when its owner goes; further copies at those whose
+/// hash with the partition is highest (rendezvous hashing). Every node comes to the same answer from the same members.
 /// </summary>
 internal static class StandbyPlacement
 {
@@ -30,7 +30,10 @@ internal static class StandbyPlacement
         }
 
         string[] nodes = [.. members.Select(m => m.Node).Distinct()];
-        return !nodes.Contains(node) ? [] : [.. Enumerable.Range(0, partitions).Where(p => owners[p] != node && nodes.Count(n => n != owners[p] && GoesBefore(n, node, p, successors[p])) < copies)];
+        return !nodes.Contains(node)
+            ? []
+            : [.. Enumerable.Range(0, partitions).Where(p =>
+                owners[p] != node && nodes.Count(n => n != owners[p] && GoesBefore(n, node, p, successors[p])) < copies)];
     }
 
     // Whether a copy of the partition is rather at a than at b: the successor, then the higher hash.
@@ -43,8 +46,9 @@ internal static class StandbyPlacement
     }
 
     /// <summary>
-    /// Who gets each partition of <paramref name="leaving"/>, as librdkafka's cooperative-sticky assignor gives them away (2.16, <c>rdkafka_sticky_assignor.c</c>): from the last to the first, each to the member that has
-    /// least, by its id among equals; from the first to the last when nobody else owns any.
+    /// Who gets each partition of <paramref name="leaving"/>, as librdkafka's cooperative-sticky assignor gives them away (2.16,
+    /// <c>rdkafka_sticky_assignor.c</c>): from the last to the first, each to the member that has least, by its id among equals; from the
+    /// first to the last when nobody else owns any.
     /// </summary>
     private static IEnumerable<(int Partition, string Heir)> SuccessorsOf(GroupMember leaving, IReadOnlyList<GroupMember> members)
     {

@@ -7,8 +7,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// A warm copy of one partition's state: it begins from the newest snapshots where this node has nothing yet, and folds the committed events as they come, into the store that the partition task of this node will
-/// open when the partition comes here. It writes nothing to Kafka and answers eventual reads and reads by token only. On a thread of its own.
+/// A warm copy of one partition's state: it begins from the newest snapshots where this node has nothing yet, and folds the committed
+/// events as they come, into the store that the partition task of this node will open when the partition comes here. It writes nothing to
+/// Kafka and answers eventual reads and reads by token only. On a thread of its own.
 /// </summary>
 internal sealed partial class StandbyTask : IDisposable
 {
@@ -26,7 +27,10 @@ internal sealed partial class StandbyTask : IDisposable
         Completion = Task.Factory.StartNew(Run, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
-    /// <summary>Ends when the task was stopped (true), or could not go on (false); never faults: without the copy a restore takes longer, and nothing else.</summary>
+    /// <summary>
+    /// Ends when the task was stopped (true), or could not go on (false); never faults: without the copy a restore takes longer, and
+    /// nothing else.
+    /// </summary>
     public Task<bool> Completion { get; }
 
     /// <summary>Whether the copy has reached the end of the log once, so that it can be read.</summary>
@@ -36,12 +40,17 @@ internal sealed partial class StandbyTask : IDisposable
     public long NextOffset => IsWarm ? _store!.Checkpoint : -1;
 
     /// <summary>An eventual read.</summary>
-    /// <exception cref="AggregateUnavailableException">The copy is not warm, or not here any more, or does not have this aggregate's events as they are.</exception>
+    /// <exception cref="AggregateUnavailableException">The copy is not warm, or not here any more, or does not have this aggregate's events
+    /// as they are.</exception>
     public AggregateView? Read(AggregateId id)
     {
-        StoreReads reads = _reads ?? throw new AggregateUnavailableException(_partition, $"The copy of partition {_partition} on this node is not complete yet; try again.");
+        StoreReads reads = _reads
+            ?? throw new AggregateUnavailableException(_partition,
+                $"The copy of partition {_partition} on this node is not complete yet; try again.");
         return _parked.TryGet(id, out ParkedAggregate? parked) && parked.BrokenAt >= 0
-            ? throw new AggregateUnavailableException(_partition, $"The copy of partition {_partition} on this node was made while an event of '{id}' could not be folded; the owner of the partition knows more.")
+            ? throw new AggregateUnavailableException(_partition,
+                $"The copy of partition {_partition} on this node was made while an event of '{id}' could not be folded; the owner of the "
+                    + $"partition knows more.")
             : reads.Read(id);
     }
 
@@ -54,7 +63,8 @@ internal sealed partial class StandbyTask : IDisposable
         try
         {
             var registry = new SchemaRegistryRetry(_context.Logger, _partition);
-            _parked.Load(new DeadLetterReader(_context.Connection, _context.Topics.DeadLetters), static _ => { }, _stop.Token); // the owner logs foreign records
+            // the owner logs foreign records
+            _parked.Load(new DeadLetterReader(_context.Connection, _context.Topics.DeadLetters), static _ => { }, _stop.Token);
             TopicIdentities topics = TopicIdentities.Ask(_context, _stop.Token);
             PartitionPosition? recorded = new PositionReader(_context, _partition, registry).Read(_stop.Token);
             _store = new StoreOpening(_context, _partition, registry).Open(_parked, topics, recorded, _stop.Token).Store;

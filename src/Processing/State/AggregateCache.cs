@@ -1,8 +1,9 @@
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Aggregates of one partition in memory, in front of its store; bounded by bytes, as a state may have a hundred bytes or a million. It has two generations: what is asked for is in the young one, and when that has half of
-/// the bytes it becomes the old one, whose aggregates are forgotten with the next change unless they are asked for again. Owned by the partition task's thread.
+/// Aggregates of one partition in memory, in front of its store; bounded by bytes, as a state may have a hundred bytes or a million. It has
+/// two generations: what is asked for is in the young one, and when that has half of the bytes it becomes the old one, whose aggregates are
+/// forgotten with the next change unless they are asked for again. Owned by the partition task's thread.
 /// </summary>
 internal sealed class AggregateCache(StateStore store, AggregateDefinition definition, Func<long> maxBytes)
 {

@@ -6,10 +6,14 @@ namespace KafkaEventSourcing.Processing;
 internal readonly record struct RememberedOutcome(string CommandId, CommandOutcome Outcome, CommandDigest Digest);
 
 /// <summary>
-/// Outcomes as the state store and snapshots remember them, in Avro's primitives: outcome, command id, version, event offset; of a refusal also expected version, code, message and
-/// details; then the command's digest, if it is known. Aggregate and partition are those of the place where it is kept.
+/// Outcomes as the state store and snapshots remember them, in Avro's primitives: outcome, command id, version, event offset; of a refusal
+/// also expected version, code, message and details; then the command's digest, if it is known. Aggregate and partition are those of the
+/// place where it is kept.
 /// </summary>
-/// <remarks>What was remembered before there were digests ends before it, and code of that time does not read so far: either reads what the other has written.</remarks>
+/// <remarks>
+/// What was remembered before there were digests ends before it, and code of that time does not read so far: either reads what the other
+/// has written.
+/// </remarks>
 internal static class OutcomeCodec
 {
     public static void Write(ref AvroWriter writer, RememberedOutcome remembered)
@@ -41,7 +45,8 @@ internal static class OutcomeCodec
         long version = reader.ReadLong();
         long offset = reader.ReadLong();
         Explanation? words = kind == OutcomeKind.Accepted ? null : ReadWords(ref reader);
-        return new RememberedOutcome(commandId, new CommandOutcome(kind, version, offset, words), reader.Remaining > 0 ? CommandDigest.ReadFrom(ref reader) : default);
+        return new RememberedOutcome(commandId, new CommandOutcome(kind, version, offset, words),
+            reader.Remaining > 0 ? CommandDigest.ReadFrom(ref reader) : default);
     }
 
     private static void WriteWords(ref AvroWriter writer, Explanation? words)

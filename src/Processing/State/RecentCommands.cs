@@ -1,8 +1,9 @@
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Which commands an aggregate has decided lately: the hashes of their ids, in a ring; what came of them is in the state store under the number of the slot. Hashes alone keep a cached aggregate
-/// at eight bytes a command and the garbage collector out of it. Two ids may share a hash, so whoever finds one compares the ids. Owned by the partition task's thread.
+/// Which commands an aggregate has decided lately: the hashes of their ids, in a ring; what came of them is in the state store under the
+/// number of the slot. Hashes alone keep a cached aggregate at eight bytes a command and the garbage collector out of it. Two ids may share
+/// a hash, so whoever finds one compares the ids. Owned by the partition task's thread.
 /// </summary>
 internal sealed class RecentCommands
 {
@@ -17,7 +18,8 @@ internal sealed class RecentCommands
     public int Bytes => _hashes.Length * sizeof(ulong);
 
     /// <summary>The hash of a command id.</summary>
-    public static ulong HashOf(ReadOnlySpan<byte> commandId) => Math.Max(1, System.IO.Hashing.XxHash3.HashToUInt64(commandId)); // 0 is an empty slot
+    // 0 is an empty slot
+    public static ulong HashOf(ReadOnlySpan<byte> commandId) => Math.Max(1, System.IO.Hashing.XxHash3.HashToUInt64(commandId));
 
     /// <summary>Remembers the next command, in the place of the one <paramref name="limit"/> before it, and returns its number.</summary>
     public long Add(ulong hash, int limit)
@@ -44,7 +46,8 @@ internal sealed class RecentCommands
     {
         int slot = (int)(number % limit);
         if (slot >= _hashes.Length)
-            Array.Resize(ref _hashes, (int)Math.Min(limit, Math.Max(SmallestRing, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)slot + 1))));
+            Array.Resize(ref _hashes,
+                (int)Math.Min(limit, Math.Max(SmallestRing, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)slot + 1))));
         _hashes[slot] = hash;
     }
 }

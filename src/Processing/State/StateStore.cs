@@ -8,9 +8,9 @@ using RocksDbSharp;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// The state of one partition on disk: aggregates, their stream index, their recent outcomes, what changed since the last barrier, and the checkpoint. No write-ahead
-/// log: Kafka is the log. All keys live in one column family, told apart by their first byte, so that a flush takes them together and a crash leaves an older but
-/// consistent store. Reads are thread-safe; writes belong to the partition task.
+/// The state of one partition on disk: aggregates, their stream index, their recent outcomes, what changed since the last barrier, and the
+/// checkpoint. No write-ahead log: Kafka is the log. All keys live in one column family, told apart by their first byte, so that a flush
+/// takes them together and a crash leaves an older but consistent store. Reads are thread-safe; writes belong to the partition task.
 /// </summary>
 internal sealed class StateStore : IDisposable
 {
@@ -37,9 +37,12 @@ internal sealed class StateStore : IDisposable
     private bool _loading;
 
     private StateStore(RocksDb database, AggregateDefinition definition, AvroRecordType stateType, int recentLimit) =>
-        (_database, _outcomes, _definition, _stateType, _recentLimit) = (database, new StoredOutcomes(database), definition, stateType, recentLimit);
+        (_database, _outcomes, _definition, _stateType, _recentLimit) = (database, new StoredOutcomes(database), definition, stateType,
+            recentLimit);
 
-    /// <summary>The first event offset that the store does not cover; 0 when it is new. Thread-safe: whoever sees it reads what is before it.</summary>
+    /// <summary>
+    /// The first event offset that the store does not cover; 0 when it is new. Thread-safe: whoever sees it reads what is before it.
+    /// </summary>
     public long Checkpoint
     {
         get => Volatile.Read(ref _checkpoint);
@@ -56,11 +59,13 @@ internal sealed class StateStore : IDisposable
     public TopicIdentities? Topics { get; private set; }
 
     /// <summary>
-    /// Opens the store in <paramref name="directory"/>; one that another state schema, format or number of remembered commands wrote, or whose load was interrupted, is deleted
-    /// first, as its content follows from the events. <paramref name="memory"/> is shared with other stores; null: with all of the process.
+    /// Opens the store in <paramref name="directory"/>; one that another state schema, format or number of remembered commands wrote, or
+    /// whose load was interrupted, is deleted first, as its content follows from the events. <paramref name="memory"/> is shared with other
+    /// stores; null: with all of the process.
     /// </summary>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
-    public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, StoreMemory? memory = null, int maxOpenFiles = 256)
+    public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit,
+        StoreMemory? memory = null, int maxOpenFiles = 256)
     {
         memory ??= StoreMemory.OfProcess;
         StateStore store = OpenAsIs();
@@ -80,15 +85,18 @@ internal sealed class StateStore : IDisposable
             store.Input = mark;
         if (store._database.Get(StoreKeys.Topics) is { } topics)
             store.Topics = TopicIdentities.Parse(Encoding.UTF8.GetString(topics));
-        store.Aggregates = store._database.Get(StoreKeys.Aggregates) is { } count ? BinaryPrimitives.ReadInt64BigEndian(count) : store.Count();
+        store.Aggregates = store._database.Get(StoreKeys.Aggregates) is { } count
+            ? BinaryPrimitives.ReadInt64BigEndian(count)
+            : store.Count();
         return store;
 
         StateStore OpenAsIs() => new(memory.Open(directory, maxOpenFiles), definition, stateType, recentLimit);
     }
 
     /// <summary>
-    /// Whether the store has only aggregates that belong to <paramref name="partition"/> of <paramref name="partitions"/>. All keys are looked at once, and again when the number has changed: a store of before, or of code that decided
-    /// commands wherever they lay, may have others.
+    /// Whether the store has only aggregates that belong to <paramref name="partition"/> of <paramref name="partitions"/>. All keys are
+    /// looked at once, and again when the number has changed: a store of before, or of code that decided commands wherever they lay, may
+    /// have others.
     /// </summary>
     public bool HasOnlyAggregatesOf(int partition, int partitions)
     {
@@ -144,9 +152,13 @@ internal sealed class StateStore : IDisposable
 
     /// <summary>The offset of an aggregate's event of <paramref name="version"/>; null when it has none. Thread-safe.</summary>
     public long? OffsetOf(AggregateId id, long version) =>
-        _database.Get(StoreKeys.Of(StoreKeys.Index, Encoding.UTF8.GetBytes(id.Value), version)) is { } value ? BinaryPrimitives.ReadInt64BigEndian(value) : null;
+        _database.Get(StoreKeys.Of(StoreKeys.Index, Encoding.UTF8.GetBytes(id.Value), version)) is { } value
+            ? BinaryPrimitives.ReadInt64BigEndian(value)
+            : null;
 
-    /// <summary>Adds an aggregate's state to the next write; the next barrier has it unless <paramref name="isChanged"/> is false.</summary>
+    /// <summary>
+    /// Adds an aggregate's state to the next write; the next barrier has it unless <paramref name="isChanged"/> is false.
+    /// </summary>
     public void PutState(AggregateEntry entry, bool isChanged = true)
     {
         PutStateOnly(entry);
@@ -163,7 +175,10 @@ internal sealed class StateStore : IDisposable
             _batch.Put(_keys.Write(StoreKeys.Changed, entry.Key), default(ReadOnlySpan<byte>));
     }
 
-    /// <summary>Adds an aggregate to the next write as a snapshot has it, in the place of one that was put before with <paramref name="outcomesBefore"/> outcomes, or null when there was none; the next barrier does not have it unless it changes.</summary>
+    /// <summary>
+    /// Adds an aggregate to the next write as a snapshot has it, in the place of one that was put before with
+    /// <paramref name="outcomesBefore"/> outcomes, or null when there was none; the next barrier does not have it unless it changes.
+    /// </summary>
     /// <exception cref="AvroDecodeException">The state is not of the store's schema.</exception>
     public void PutSnapshot(byte[] id, AggregateSnapshot snapshot, int? outcomesBefore)
     {
@@ -216,7 +231,8 @@ internal sealed class StateStore : IDisposable
     }
 
     /// <summary>The outcome of a command that the aggregate remembers and that is written; false when there is none.</summary>
-    public bool TryGetOutcome(AggregateEntry entry, string commandId, out RememberedOutcome outcome) => _outcomes.TryGet(entry, commandId, out outcome);
+    public bool TryGetOutcome(AggregateEntry entry, string commandId, out RememberedOutcome outcome) =>
+        _outcomes.TryGet(entry, commandId, out outcome);
 
     /// <summary>The remembered outcomes of an aggregate, oldest first, as <see cref="OutcomeCodec"/> writes them.</summary>
     public List<byte[]> RecentOutcomes(AggregateEntry entry)
@@ -243,8 +259,8 @@ internal sealed class StateStore : IDisposable
     }
 
     /// <summary>
-    /// While a whole partition is put, writes what was put so far once it is much, without a checkpoint. From the first such piece to the next <see cref="Write"/> the store is
-    /// marked, and starts over when it is opened: half a load must not look like the whole.
+    /// While a whole partition is put, writes what was put so far once it is much, without a checkpoint. From the first such piece to the
+    /// next <see cref="Write"/> the store is marked, and starts over when it is opened: half a load must not look like the whole.
     /// </summary>
     public void WritePiece()
     {

@@ -1,15 +1,23 @@
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>How state stores use memory and files. Stores of one process with the same sizes share them, however many partitions there are.</summary>
+/// <summary>
+/// How state stores use memory and files. Stores of one process with the same sizes share them, however many partitions there are.
+/// </summary>
 public sealed record StateStoreOptions
 {
     private const long MinBytes = 1024 * 1024;
     private const int MinOpenFiles = 16;
 
-    /// <summary>The most bytes of what was written last, in memory, of all stores together. Null, the default: a sixteenth of the memory that the process may have, from 8 to 256 MiB.</summary>
+    /// <summary>
+    /// The most bytes of what was written last, in memory, of all stores together. Null, the default: a sixteenth of the memory that the
+    /// process may have, from 8 to 256 MiB.
+    /// </summary>
     public long? WriteBufferBytes { get; init; }
 
-    /// <summary>The most bytes of what was read from files, in memory, of all stores together. Null, the default: half of what is written there by default.</summary>
+    /// <summary>
+    /// The most bytes of what was read from files, in memory, of all stores together. Null, the default: half of what is written there by
+    /// default.
+    /// </summary>
     public long? BlockCacheBytes { get; init; }
 
     /// <summary>How many files a store keeps open. Default 256; -1: all.</summary>
@@ -22,7 +30,8 @@ public sealed record StateStoreOptions
         CheckBytes(WriteBufferBytes, nameof(WriteBufferBytes));
         CheckBytes(BlockCacheBytes, nameof(BlockCacheBytes));
         if (MaxOpenFiles is not -1 and < MinOpenFiles)
-            throw new InvalidInputException(nameof(MaxOpenFiles), $"{nameof(MaxOpenFiles)} is {MaxOpenFiles}; it must be at least {MinOpenFiles}, or -1 for all.");
+            throw new InvalidInputException(nameof(MaxOpenFiles),
+                $"{nameof(MaxOpenFiles)} is {MaxOpenFiles}; it must be at least {MinOpenFiles}, or -1 for all.");
     }
 
     private static void CheckBytes(long? bytes, string name)

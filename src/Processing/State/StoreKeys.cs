@@ -4,8 +4,9 @@ using System.Buffers.Binary;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// The keys of a state store: all are in one column family, told apart by their first byte. What is of an aggregate has its id behind that; the number of what it has several of is behind a zero byte, most significant byte
-/// first, so that it is in order. An instance keeps the memory of the key that it wrote last, and is not thread-safe.
+/// The keys of a state store: all are in one column family, told apart by their first byte. What is of an aggregate has its id behind that;
+/// the number of what it has several of is behind a zero byte, most significant byte first, so that it is in order. An instance keeps the
+/// memory of the key that it wrote last, and is not thread-safe.
 /// </summary>
 internal sealed class StoreKeys
 {

@@ -4,8 +4,9 @@ using RocksDbSharp;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// What state stores share: one budget for their memory tables and one cache of blocks, so that memory does not grow with the number of partitions. When the tables together reach the budget, the store that has the most is
-/// written out, whichever store the write was for: quiet ones must not make a busy one write out little by little. It lives as long as the process. Thread-safe.
+/// What state stores share: one budget for their memory tables and one cache of blocks, so that memory does not grow with the number of
+/// partitions. When the tables together reach the budget, the store that has the most is written out, whichever store the write was for:
+/// quiet ones must not make a busy one write out little by little. It lives as long as the process. Thread-safe.
 /// </summary>
 internal sealed class StoreMemory
 {
@@ -27,7 +28,8 @@ internal sealed class StoreMemory
     }
 
     /// <summary>
-    /// That of all stores of this process: for memory tables a sixteenth of the memory that the process may have (a limit of its container or of its heap counts, as the runtime sees it), from 8 to 256 MiB; for blocks half of that.
+    /// That of all stores of this process: for memory tables a sixteenth of the memory that the process may have (a limit of its container
+    /// or of its heap counts, as the runtime sees it), from 8 to 256 MiB; for blocks half of that.
     /// </summary>
     public static StoreMemory OfProcess => With(new StateStoreOptions());
 
@@ -57,7 +59,8 @@ internal sealed class StoreMemory
         }
         catch (RocksDbException failed)
         {
-            throw new IOException($"The state store {directory} cannot be opened: {failed.Message} If another process uses this data folder, end it or give another one; "
+            throw new IOException($"The state store {directory} cannot be opened: {failed.Message} If another process uses this data "
+                + $"folder, end it or give another one; "
                 + "a damaged store may be deleted, it is filled again from the events.", failed);
         }
     }
@@ -65,7 +68,8 @@ internal sealed class StoreMemory
     /// <summary>That of all stores of this process whose options have the same sizes.</summary>
     public static StoreMemory With(StateStoreOptions options)
     {
-        (long WriteBuffers, long Blocks) sizes = (options.WriteBufferBytes ?? DefaultWriteBuffers, options.BlockCacheBytes ?? DefaultWriteBuffers / 2);
+        (long WriteBuffers, long Blocks) sizes = (options.WriteBufferBytes ?? DefaultWriteBuffers,
+            options.BlockCacheBytes ?? DefaultWriteBuffers / 2);
         return OfSizes.GetOrAdd(sizes, static s => new Lazy<StoreMemory>(() => new StoreMemory(s.WriteBuffers, s.Blocks))).Value;
     }
 }

@@ -1,8 +1,9 @@
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// The door by which other threads read a store that its owner will close: <see cref="Close"/> waits for the reads in flight, and those that come later are refused. It waits for the store alone, never for a
-/// caller: an enumeration is inside only while it takes its next aggregate. Thread-safe.
+/// The door by which other threads read a store that its owner will close: <see cref="Close"/> waits for the reads in flight, and those
+/// that come later are refused. It waits for the store alone, never for a caller: an enumeration is inside only while it takes its next
+/// aggregate. Thread-safe.
 /// </summary>
 internal sealed class StoreReads(StateStore store, int partition)
 {

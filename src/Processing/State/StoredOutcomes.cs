@@ -4,7 +4,10 @@ using RocksDbSharp;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>The outcomes that a state store remembers, as they are written: those of an aggregate share a ring of slots, and each has the number that it was remembered under.</summary>
+/// <summary>
+/// The outcomes that a state store remembers, as they are written: those of an aggregate share a ring of slots, and each has the number
+/// that it was remembered under.
+/// </summary>
 internal sealed class StoredOutcomes(RocksDb database)
 {
     /// <summary>The outcome of a command that the aggregate remembers; false when there is none.</summary>
@@ -18,7 +21,8 @@ internal sealed class StoredOutcomes(RocksDb database)
         long newest = -1;
         for (int slot = entry.Recent.Find(hash); slot >= 0; slot = entry.Recent.Find(hash, slot + 1))
         {
-            if (database.Get(StoreKeys.Of(StoreKeys.Recent, entry.Key, slot)) is not { } value || BinaryPrimitives.ReadInt64BigEndian(value) is var number && number <= newest)
+            if (database.Get(StoreKeys.Of(StoreKeys.Recent, entry.Key, slot)) is not { } value
+                || BinaryPrimitives.ReadInt64BigEndian(value) is var number && number <= newest)
                 continue;
             RememberedOutcome candidate = OutcomeCodec.Read(value.AsSpan(sizeof(long)));
             if (candidate.CommandId != commandId)
@@ -48,5 +52,8 @@ internal sealed class StoredOutcomes(RocksDb database)
     }
 }
 
-/// <summary>An outcome as it is stored: <paramref name="Number"/> says when it was remembered, <paramref name="Data"/> is what <see cref="OutcomeCodec"/> wrote.</summary>
+/// <summary>
+/// An outcome as it is stored: <paramref name="Number"/> says when it was remembered, <paramref name="Data"/> is what
+/// <see cref="OutcomeCodec"/> wrote.
+/// </summary>
 internal readonly record struct StoredOutcome(long Number, byte[] Data);

@@ -3,13 +3,15 @@ using System.Runtime.InteropServices;
 namespace KafkaEventSourcing.Projections;
 
 /// <summary>
-/// What a fold remembers of documents, and of keys that have none; bounded by bytes, as a document may have a hundred bytes or a million. It has two generations: what is asked for is in the young one, and when that has half of the
-/// bytes it becomes the old one, whose documents are forgotten with the next change unless they are asked for again. Not thread-safe.
+/// What a fold remembers of documents, and of keys that have none; bounded by bytes, as a document may have a hundred bytes or a million.
+/// It has two generations: what is asked for is in the young one, and when that has half of the bytes it becomes the old one, whose
+/// documents are forgotten with the next change unless they are asked for again. Not thread-safe.
 /// </summary>
 internal sealed class DocumentCache<TDocument>(long maxBytes)
     where TDocument : class
 {
-    private const int ChangesBetweenMeasures = 16; // a document grows by what one event brings; to measure it costs more than to fold the event
+    // a document grows by what one event brings; to measure it costs more than to fold the event
+    private const int ChangesBetweenMeasures = 16;
 
     private record struct Entry(StoredDocument<TDocument> Stored, long Bytes, int Changes);
 
@@ -44,7 +46,9 @@ internal sealed class DocumentCache<TDocument>(long maxBytes)
         ref Entry entry = ref CollectionsMarshal.GetValueRefOrAddDefault(_young, key, out bool isYoung);
         if (!isYoung && _old.Remove(key, out Entry old))
             (entry, _youngBytes) = (old, _youngBytes + old.Bytes);
-        bool measured = (entry.Stored.Document is null) == (stored.Document is null) && (entry.Changes += changes) < ChangesBetweenMeasures && entry.Bytes > 0;
+        bool measured = (entry.Stored.Document is null) == (stored.Document is null)
+            && (entry.Changes += changes) < ChangesBetweenMeasures
+            && entry.Bytes > 0;
         entry.Stored = stored;
         if (measured)
             return;

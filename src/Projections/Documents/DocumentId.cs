@@ -8,5 +8,6 @@ internal static class DocumentId<TDocument>
 {
     /// <summary>Reads it; null: the type does not have it.</summary>
     public static Func<TDocument, string>? Getter { get; } =
-        typeof(TDocument).GetProperties(BindingFlags.Public | BindingFlags.Instance).FirstOrDefault(p => p.Name == "Id" && p.PropertyType == typeof(string))?.GetMethod?.CreateDelegate<Func<TDocument, string>>();
+        typeof(TDocument).GetProperties(BindingFlags.Public | BindingFlags.Instance).FirstOrDefault(p =>
+            p.Name == "Id" && p.PropertyType == typeof(string))?.GetMethod?.CreateDelegate<Func<TDocument, string>>();
 }

@@ -1,7 +1,8 @@
 namespace KafkaEventSourcing.Projections;
 
 /// <summary>
-/// How large the documents of a read model are, learned from what was written: how many make a transaction. It begins with few, and is careful: one large batch counts for long. Not thread-safe.
+/// How large the documents of a read model are, learned from what was written: how many make a transaction. It begins with few, and is
+/// careful: one large batch counts for long. Not thread-safe.
 /// </summary>
 internal sealed class DocumentSizes
 {

@@ -4,7 +4,10 @@ using System.Reflection;
 
 namespace KafkaEventSourcing.Projections;
 
-/// <summary>About how many bytes of memory an object takes with all that it holds: texts, bytes, and what is in its lists. Of a long list a few items speak for the others. Thread-safe.</summary>
+/// <summary>
+/// About how many bytes of memory an object takes with all that it holds: texts, bytes, and what is in its lists. Of a long list a few
+/// items speak for the others. Thread-safe.
+/// </summary>
 internal static class ObjectSize
 {
     private const int Head = 48; // of an object: its header, its place in a table, and the reference to it
@@ -57,16 +60,23 @@ internal static class ObjectSize
 
     // What a value type without references has is in the object itself, or near enough.
     private static bool HasReferences(Type type) =>
-        !type.IsValueType || (!type.IsPrimitive && !type.IsEnum && type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).Any(f => f.FieldType != type && HasReferences(f.FieldType)));
+        !type.IsValueType || (!type.IsPrimitive
+            && !type.IsEnum
+            && type.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).Any(f =>
+                f.FieldType != type && HasReferences(f.FieldType)));
 
     private static Func<object, object?>[] Readers(Type type)
     {
         var readers = new List<Func<object, object?>>();
         for (Type? of = type; of is not null && of != typeof(object); of = of.BaseType)
         {
-            foreach (FieldInfo field in of.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+            foreach (FieldInfo field in of.GetFields(
+                BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
             {
-                if (HasReferences(field.FieldType) && !field.FieldType.IsPointer && !typeof(Delegate).IsAssignableFrom(field.FieldType) && field.FieldType != typeof(Type))
+                if (HasReferences(field.FieldType)
+                    && !field.FieldType.IsPointer
+                    && !typeof(Delegate).IsAssignableFrom(field.FieldType)
+                    && field.FieldType != typeof(Type))
                     readers.Add(field.GetValue);
             }
         }

@@ -11,7 +11,8 @@ namespace KafkaEventSourcing.Projections;
 /// <remarks>
 /// A read model is the fold of its events exactly once: a checkpoint only moves from the position that the batch was folded at. When it is
 /// found elsewhere (a lost answer, another node), everything remembered is dropped, the checkpoints are read again, and only what they do
-/// not cover is folded. What they have lost is read again from the log: a read model that was damaged is deleted and folded from the first event on.
+/// not cover is folded. What they have lost is read again from the log: a read model that was damaged is deleted and folded from the first
+/// event on.
 /// </remarks>
 public sealed partial class ProjectionEngine : IAsyncDisposable
 {
@@ -34,9 +35,11 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     /// <param name="logger">The log.</param>
     /// <param name="log">Tells which log the events come from; null: it is not compared with the one that was left.</param>
     /// <param name="timeProvider">The clock; the system's by default.</param>
-    /// <param name="feed">Whose events it reads, when read models are folded from those of other aggregate types too; null: all are folded from what this engine reads.</param>
+    /// <param name="feed">Whose events it reads, when read models are folded from those of other aggregate types too; null: all are folded
+    /// from what this engine reads.</param>
     public ProjectionEngine(
-        IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ProjectionEngineOptions options, ILogger<ProjectionEngine> logger, IEventLogExtents? log = null, TimeProvider? timeProvider = null,
+        IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ProjectionEngineOptions options,
+        ILogger<ProjectionEngine> logger, IEventLogExtents? log = null, TimeProvider? timeProvider = null,
         ProjectionFeed? feed = null)
     {
         options.Validate();
@@ -52,10 +55,13 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         _folds = [.. projections.Select(p => p.StartFold(options.CachedBytes / Math.Max(1, projections.Count)))];
         _pending = Channel.CreateBounded<PendingBatch>(new BoundedChannelOptions(options.MaxWaitingBatches) { SingleReader = true });
         Completion = Task.Run(WriteBatches);
-        _inspector = new ReadModelInspector(projections, store, _checkpoints, Positions, _feed, options.CheckInterval, partition => Behind?.Invoke(partition), time, logger);
+        _inspector = new ReadModelInspector(projections, store, _checkpoints, Positions, _feed, options.CheckInterval,
+            partition => Behind?.Invoke(partition), time, logger);
     }
 
-    /// <summary>Raised with a partition whose events are needed again from <see cref="StartOfAsync"/> on, as a read model is built anew.</summary>
+    /// <summary>
+    /// Raised with a partition whose events are needed again from <see cref="StartOfAsync"/> on, as a read model is built anew.
+    /// </summary>
     public event Action<int>? Behind;
 
     /// <summary>The projections that are kept.</summary>
@@ -71,13 +77,17 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     public Task Completion { get; }
 
     /// <summary>
-    /// Takes the next events of <paramref name="partition"/> and returns when they are written. <paramref name="fromOffset"/> is where they begin, and <paramref name="nextOffset"/> the position behind
-    /// them, transaction markers included. Batches of one partition must come in order. When it throws, no read model is changed but those that could be; the same batch may come again, and the other partitions go on.
+    /// Takes the next events of <paramref name="partition"/> and returns when they are written. <paramref name="fromOffset"/> is where they
+    /// begin, and <paramref name="nextOffset"/> the position behind them, transaction markers included. Batches of one partition must come
+    /// in order. When it throws, no read model is changed but those that could be; the same batch may come again, and the other partitions
+    /// go on.
     /// </summary>
     /// <exception cref="InvalidDataException">A projection does not take an event; the message says which.</exception>
-    /// <exception cref="EventsNeededAgainException">A read model needs events from before this batch: begin again where <see cref="StartOfAsync"/> says.</exception>
+    /// <exception cref="EventsNeededAgainException">A read model needs events from before this batch: begin again where
+    /// <see cref="StartOfAsync"/> says.</exception>
     /// <exception cref="InvalidOperationException">The engine stopped; its <see cref="Completion"/> says why.</exception>
-    public async Task ProjectAsync(int partition, long fromOffset, IReadOnlyList<RecordedEvent> events, long nextOffset, CancellationToken cancellationToken = default)
+    public async Task ProjectAsync(int partition, long fromOffset, IReadOnlyList<RecordedEvent> events, long nextOffset,
+        CancellationToken cancellationToken = default)
     {
         var batch = new PendingBatch(partition, fromOffset, events, nextOffset);
         try
@@ -92,7 +102,10 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         await batch.Written.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Where to begin reading <paramref name="partition"/>: the lowest checkpoint of the projections; null when one has none. Read models that were damaged are begun anew.</summary>
+    /// <summary>
+    /// Where to begin reading <paramref name="partition"/>: the lowest checkpoint of the projections; null when one has none. Read models
+    /// that were damaged are begun anew.
+    /// </summary>
     public Task<long?> StartOfAsync(int partition, CancellationToken cancellationToken = default)
     {
         // Another node may have written since this one last did: what is remembered of documents is stale.
@@ -107,9 +120,14 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first.</exception>
     public Task WaitUntilWholeAsync(CancellationToken cancellationToken = default) => _inspector.WaitUntilWhole(cancellationToken);
 
-    /// <summary>Completes once the read models include the event that <paramref name="token"/> names, whichever node writes it: what this one does not read, it looks up in the store.</summary>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first, or the engine was disposed.</exception>
-    public Task WaitForAsync(ConsistencyToken token, CancellationToken cancellationToken = default) => _inspector.WaitFor(token, cancellationToken);
+    /// <summary>
+    /// Completes once the read models include the event that <paramref name="token"/> names, whichever node writes it: what this one does
+    /// not read, it looks up in the store.
+    /// </summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first, or the engine was
+    /// disposed.</exception>
+    public Task WaitForAsync(ConsistencyToken token, CancellationToken cancellationToken = default) =>
+        _inspector.WaitFor(token, cancellationToken);
 
     /// <summary>Stops after the batch that is being written; batches still waiting are not written and will be read again.</summary>
     public async ValueTask DisposeAsync()
@@ -131,7 +149,9 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
                 together.Clear();
                 int events = 0;
                 long bytes = 0;
-                while (events < _options.MaxEventsPerTransaction && bytes < _options.MaxBytesPerTransaction && _pending.Reader.TryRead(out PendingBatch? batch))
+                while (events < _options.MaxEventsPerTransaction
+                    && bytes < _options.MaxBytesPerTransaction
+                    && _pending.Reader.TryRead(out PendingBatch? batch))
                 {
                     together.Add(batch);
                     events += batch.Events.Count;
@@ -238,7 +258,11 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
                 fold.Forget();
         }
 
-        return Task.WhenAll(_folds.Select(fold => Task.Run(() => Tracing.IsOn ? ProjectionTracing.Around(fold.Projection.Name, [.. batches.SelectMany(b => b.Events)], () => FoldAndCommit(fold, batches, cancellationToken)) : FoldAndCommit(fold, batches, cancellationToken), cancellationToken)));
+        return Task.WhenAll(_folds.Select(fold =>
+            Task.Run(() => Tracing.IsOn
+                ? ProjectionTracing.Around(fold.Projection.Name, [.. batches.SelectMany(b => b.Events)],
+                    () => FoldAndCommit(fold, batches, cancellationToken))
+                : FoldAndCommit(fold, batches, cancellationToken), cancellationToken)));
     }
 
     private async Task FoldAndCommit(ProjectionFold fold, List<PendingBatch> batches, CancellationToken cancellationToken)
@@ -253,7 +277,8 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         {
             DocumentSizes sizes = fold.Sizes;
             (DocumentChanges? changes, int taken) = rest.Count == 0 ? (null, 0)
-                : await fold.Fold(rest, sizes.Transaction(_options.MaxDocumentBytesPerTransaction), _store, cancellationToken).ConfigureAwait(false);
+                : await fold.Fold(rest, sizes.Transaction(_options.MaxDocumentBytesPerTransaction), _store,
+                    cancellationToken).ConfigureAwait(false);
             IReadOnlyList<CheckpointMove> now = taken == rest.Count ? moves : UpTo(rest, taken, moves);
             long bytes;
             try
@@ -271,7 +296,9 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
             sizes.Wrote(changes?.Count ?? 0, bytes);
             await _checkpoints.Moved(fold.Projection, now, cancellationToken).ConfigureAwait(false);
             rest = rest[taken..];
-            moves = [.. moves.Select(m => now.FirstOrDefault(n => n.Partition == m.Partition) is { Projection: not null } moved ? m with { From = moved.To } : m).Where(m => m.From is null || m.From < m.To)];
+            moves = [.. moves.Select(m =>
+                now.FirstOrDefault(n => n.Partition == m.Partition) is { Projection: not null } moved ? m with { From = moved.To } : m)
+                .Where(m => m.From is null || m.From < m.To)];
         }
         while (rest.Count > 0);
     }
@@ -309,13 +336,15 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
             if (from >= batch.NextOffset)
                 continue;
             if ((from ?? 0) < batch.FromOffset)
-                throw new EventsNeededAgainException($"the read model {projection} has read up to {from ?? 0}; the events that came begin at {batch.FromOffset}.");
+                throw new EventsNeededAgainException(
+                    $"the read model {projection} has read up to {from ?? 0}; the events that came begin at {batch.FromOffset}.");
 
             fold.Build = known.Build;
             if (earlier >= 0)
                 moves[earlier] = moves[earlier] with { To = batch.NextOffset };
             else
-                moves.Add(new CheckpointMove(projection, _feed.Of(projection, batch.Partition), known.Build, from, batch.NextOffset, known.TopicId));
+                moves.Add(new CheckpointMove(projection, _feed.Of(projection, batch.Partition), known.Build, from, batch.NextOffset,
+                    known.TopicId));
 
             bool whole = from is null || batch.Events.Count == 0 || batch.Events[0].Offset >= from;
             if (whole && only is null && joined is null)
@@ -339,7 +368,9 @@ public sealed partial class ProjectionEngine : IAsyncDisposable
         return joined ?? only ?? [];
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The checkpoint of projection {Projection}, partition {Partition}, was moved by another writer or a lost answer; reading it again")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The checkpoint of projection {Projection}, partition {Partition}, was moved by another writer or a lost answer; "
+            + "reading it again")]
     private static partial void LogCheckpointMoved(ILogger logger, string projection, EventPartition partition);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The projection engine has stopped")]

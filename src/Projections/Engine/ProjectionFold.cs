@@ -30,9 +30,13 @@ internal abstract class ProjectionFold
     /// <summary>Drops all that is remembered: after a failed write, or when partitions moved.</summary>
     public abstract void Forget();
 
-    /// <summary>Folds <paramref name="events"/> on top of what is stored, as far as they touch no more than so many documents; loads missing documents first.</summary>
+    /// <summary>
+    /// Folds <paramref name="events"/> on top of what is stored, as far as they touch no more than so many documents; loads missing
+    /// documents first.
+    /// </summary>
     /// <returns>The changes, and how many of the events are in them.</returns>
-    public abstract Task<(DocumentChanges Changes, int Taken)> Fold(ArraySegment<RecordedEvent> events, int maxDocuments, IProjectionStore store, CancellationToken cancellationToken);
+    public abstract Task<(DocumentChanges Changes, int Taken)> Fold(
+        ArraySegment<RecordedEvent> events, int maxDocuments, IProjectionStore store, CancellationToken cancellationToken);
 }
 
 internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> projection, long cachedBytes) : ProjectionFold
@@ -48,7 +52,8 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
 
     public override void Forget() => _cache.Clear();
 
-    public override async Task<(DocumentChanges Changes, int Taken)> Fold(ArraySegment<RecordedEvent> events, int maxDocuments, IProjectionStore store, CancellationToken cancellationToken)
+    public override async Task<(DocumentChanges Changes, int Taken)> Fold(
+        ArraySegment<RecordedEvent> events, int maxDocuments, IProjectionStore store, CancellationToken cancellationToken)
     {
         _position.Clear();
         _folding = null;
@@ -64,7 +69,9 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         catch (Exception failure) when (_folding is not null)
         {
             throw new InvalidDataException(
-                $"The projection {projection.Name} does not take the event {_folding.Partition}@{_folding.Offset}, {_folding.Payload.GetType().Name} of {_folding.AggregateId}: {failure.Message}", failure);
+                $"The projection {projection.Name} does not take the "
+                    + $"event {_folding.Partition}@{_folding.Offset}, {_folding.Payload.GetType().Name} "
+                    + $"of {_folding.AggregateId}: {failure.Message}", failure);
         }
     }
 
@@ -163,7 +170,8 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
 
     private async Task LoadMissing(List<string> keys, IProjectionStore store, CancellationToken cancellationToken)
     {
-        IReadOnlyDictionary<string, StoredDocument<TDocument>> found = await store.LoadAsync(projection, keys, cancellationToken).ConfigureAwait(false);
+        IReadOnlyDictionary<string, StoredDocument<TDocument>> found =
+            await store.LoadAsync(projection, keys, cancellationToken).ConfigureAwait(false);
         foreach (string key in keys)
         {
             StoredDocument<TDocument> stored = found.GetValueOrDefault(key);
@@ -181,7 +189,8 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         {
             documents.Add(new(document.Key, document.Now));
             before.Add(document.Before);
-            _cache.Set(document.Key, document.Now is null ? default : new StoredDocument<TDocument>(document.Now, version), document.Changes);
+            _cache.Set(document.Key, document.Now is null ? default : new StoredDocument<TDocument>(document.Now, version),
+                document.Changes);
         }
 
         _work.Clear(); // holds on to no event

@@ -23,7 +23,10 @@ public sealed class ProjectionPositions
             return new Dictionary<int, long>(_next);
     }
 
-    /// <summary>Completes once this node knows that the read models include the event that <paramref name="token"/> names; <see cref="ProjectionEngine.WaitForAsync"/> looks, too, at what other nodes write.</summary>
+    /// <summary>
+    /// Completes once this node knows that the read models include the event that <paramref name="token"/> names;
+    /// <see cref="ProjectionEngine.WaitForAsync"/> looks, too, at what other nodes write.
+    /// </summary>
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first.</exception>
     public async Task WaitForAsync(ConsistencyToken token, CancellationToken cancellationToken = default)
     {
@@ -46,7 +49,9 @@ public sealed class ProjectionPositions
             lock (_lock)
             {
                 // Any number may be in a caller's token: a queue that is empty is not kept.
-                if (_waiters.TryGetValue(token.Partition, out PriorityQueue<TaskCompletionSource, long>? waiters) && waiters.Remove(reached, out _, out _) && waiters.Count == 0)
+                if (_waiters.TryGetValue(token.Partition, out PriorityQueue<TaskCompletionSource, long>? waiters)
+                    && waiters.Remove(reached, out _, out _)
+                    && waiters.Count == 0)
                     _waiters.Remove(token.Partition);
             }
 

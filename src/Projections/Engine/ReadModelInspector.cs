@@ -4,7 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Projections;
 
-/// <summary>Where the read models are: what is stored is compared with what was left, at a partition's start, now and then, and for those who wait. Thread-safe.</summary>
+/// <summary>
+/// Where the read models are: what is stored is compared with what was left, at a partition's start, now and then, and for those who wait.
+/// Thread-safe.
+/// </summary>
 internal sealed partial class ReadModelInspector : IAsyncDisposable
 {
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
@@ -24,12 +27,16 @@ internal sealed partial class ReadModelInspector : IAsyncDisposable
     private readonly ConcurrentDictionary<int, Lazy<Task>> _looks = []; // by partition: whoever waits meanwhile shares it
     private readonly Task _watching;
 
-    /// <summary>Looks each <paramref name="interval"/>; <paramref name="behind"/> is told of a partition whose events are needed again.</summary>
+    /// <summary>
+    /// Looks each <paramref name="interval"/>; <paramref name="behind"/> learns of a partition whose events are needed again.
+    /// </summary>
     public ReadModelInspector(
-        IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ReadModelCheckpoints checkpoints, ProjectionPositions positions, ProjectionFeed feed, TimeSpan interval, Action<int> behind, TimeProvider time,
+        IReadOnlyList<ProjectionDefinition> projections, IProjectionStore store, ReadModelCheckpoints checkpoints,
+        ProjectionPositions positions, ProjectionFeed feed, TimeSpan interval, Action<int> behind, TimeProvider time,
         ILogger logger)
     {
-        (_projections, _store, _checkpoints, _positions, _feed, _interval, _behind, _time, _logger) = (projections, store, checkpoints, positions, feed, interval, behind, time, logger);
+        (_projections, _store, _checkpoints, _positions, _feed, _interval, _behind, _time, _logger) = (projections, store, checkpoints,
+            positions, feed, interval, behind, time, logger);
         _watching = Task.Run(Watch);
     }
 
@@ -41,7 +48,10 @@ internal sealed partial class ReadModelInspector : IAsyncDisposable
         _stop.Dispose();
     }
 
-    /// <summary>Where to begin reading <paramref name="partition"/>: the lowest checkpoint of the projections; null when one has none. Read models that were damaged are begun anew.</summary>
+    /// <summary>
+    /// Where to begin reading <paramref name="partition"/>: the lowest checkpoint of the projections; null when one has none. Read models
+    /// that were damaged are begun anew.
+    /// </summary>
     public async Task<long?> StartOf(int partition, CancellationToken cancellationToken)
     {
         await _looking.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -120,14 +130,21 @@ internal sealed partial class ReadModelInspector : IAsyncDisposable
         }
     }
 
-    /// <summary>Completes once the read models include the event that <paramref name="token"/> names, whichever node writes it: what this one does not read, it looks up in the store.</summary>
-    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first, or the engine was disposed.</exception>
+    /// <summary>
+    /// Completes once the read models include the event that <paramref name="token"/> names, whichever node writes it: what this one does
+    /// not read, it looks up in the store.
+    /// </summary>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled first, or the engine was
+    /// disposed.</exception>
     public async Task WaitFor(ConsistencyToken token, CancellationToken cancellationToken)
     {
         Task reached = _positions.WaitForAsync(token, cancellationToken);
-        for (TimeSpan pause = FirstLook; !reached.IsCompleted && !cancellationToken.IsCancellationRequested; pause = pause < LastLook ? pause * 2 : LastLook)
+        for (TimeSpan pause = FirstLook; !reached.IsCompleted && !cancellationToken.IsCancellationRequested; pause = pause < LastLook
+            ? pause * 2
+            : LastLook)
         {
-            if (await Task.WhenAny(reached, Task.Delay(pause, TimeProvider.System, cancellationToken)).ConfigureAwait(false) != reached && !cancellationToken.IsCancellationRequested)
+            if (await Task.WhenAny(reached, Task.Delay(pause, TimeProvider.System, cancellationToken)).ConfigureAwait(false) != reached
+                && !cancellationToken.IsCancellationRequested)
                 await Look(token.Partition).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
@@ -151,7 +168,8 @@ internal sealed partial class ReadModelInspector : IAsyncDisposable
         long lowest = long.MaxValue;
         foreach (ProjectionDefinition projection in _projections)
         {
-            if (await _store.LoadCheckpointAsync(projection, _feed.Of(projection.Name, partition), cancellationToken).ConfigureAwait(false) is not { } checkpoint)
+            if (await _store.LoadCheckpointAsync(projection, _feed.Of(projection.Name, partition), cancellationToken).ConfigureAwait(
+                false) is not { } checkpoint)
                 return;
             lowest = Math.Min(lowest, checkpoint.NextOffset);
         }

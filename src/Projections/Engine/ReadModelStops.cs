@@ -3,7 +3,9 @@ using System.Diagnostics.Metrics;
 
 namespace KafkaEventSourcing.Projections;
 
-/// <summary>The read models that this node does not write, as the log is not the one that they were folded from, and why. Thread-safe.</summary>
+/// <summary>
+/// The read models that this node does not write, as the log is not the one that they were folded from, and why. Thread-safe.
+/// </summary>
 public sealed class ReadModelStops
 {
     private static readonly Meter Meter = new("KafkaEventSourcing.Projections");
@@ -15,7 +17,8 @@ public sealed class ReadModelStops
     private TaskCompletionSource<string> _any = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     static ReadModelStops() => Meter.CreateObservableGauge(
-        "kes_read_model_stopped", () => Standing.Select(s => new Measurement<int>(s.Value, TagsOf(s.Key.ReadModel, s.Key.Partition))), "{partition}",
+        "kes_read_model_stopped", () => Standing.Select(s => new Measurement<int>(s.Value, TagsOf(s.Key.ReadModel, s.Key.Partition))),
+        "{partition}",
         "1: the read model is not written, as the events topic is not the one that it was folded from, or was cut.");
 
     internal ReadModelStops(ProjectionFeed feed) => _feed = feed;

@@ -11,10 +11,13 @@ namespace KafkaEventSourcing.Projections;
 internal sealed record KnownCheckpoint(Guid Build, long? NextOffset, string? TopicId);
 
 /// <summary>
-/// The checkpoints that this node believes in, and the judgement over those that are stored. A checkpoint moves forward from where it was and in no other way: what vanished, went back, was changed by hand, or stands beside
-/// documents of another collection cannot be mended, and the read model is built anew. A log that is not the one that was left stops the read model instead, whose documents may be all that is left of it. Thread-safe.
+/// The checkpoints that this node believes in, and the judgement over those that are stored. A checkpoint moves forward from where it was
+/// and in no other way: what vanished, went back, was changed by hand, or stands beside documents of another collection cannot be mended,
+/// and the read model is built anew. A log that is not the one that was left stops the read model instead, whose documents may be all that
+/// is left of it. Thread-safe.
 /// </summary>
-internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEventLogExtents? log, ProjectionFeed feed, ProjectionEngineOptions options, TimeProvider time, ILogger logger)
+internal sealed partial class ReadModelCheckpoints(
+    IProjectionStore store, IEventLogExtents? log, ProjectionFeed feed, ProjectionEngineOptions options, TimeProvider time, ILogger logger)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(string ReadModel, int Partition), KnownCheckpoint> _known = [];
@@ -47,7 +50,10 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
             foreach (CheckpointMove move in moves)
             {
                 _known[(move.Projection, move.Partition.Partition)] = new KnownCheckpoint(move.Build, move.To, move.TopicId);
-                mayBeWhole |= state?.Build == move.Build && state.Until.TryGetValue(move.Partition, out long until) && move.To >= until && !(move.From >= until);
+                mayBeWhole |= state?.Build == move.Build
+                    && state.Until.TryGetValue(move.Partition, out long until)
+                    && move.To >= until
+                    && !(move.From >= until);
             }
         }
 
@@ -58,7 +64,8 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
     /// <summary>
     /// Looks at what is stored, begins a new build where it is damaged, and says where to go on; null when the read model is stopped here.
     /// </summary>
-    public async Task<KnownCheckpoint?> Examine(ProjectionDefinition projection, int partition, EventLogExtent? extent, CancellationToken cancellationToken)
+    public async Task<KnownCheckpoint?> Examine(ProjectionDefinition projection, int partition, EventLogExtent? extent,
+        CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -67,25 +74,30 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
             ReadModelState state = await UsableState(projection, cancellationToken).ConfigureAwait(false);
             if (!HasOurAggregates(projection, state))
             {
-                string taken = $"The read model '{projection.Name}' is stopped: another release of the application keeps it, folded from the events of {Named(state.Aggregates)} and not of {Named(feed.AggregatesOf(projection.Name))}. "
+                string taken = $"The read model '{projection.Name}' is stopped: another release of the application keeps it, folded from "
+                    + $"the events of {Named(state.Aggregates)} and not of {Named(feed.AggregatesOf(projection.Name))}. "
                     + "End the nodes of one of the two.";
                 if (Stops.Set(projection.Name, partition, taken))
                     LogStopped(logger, taken);
                 return null;
             }
 
-            ReadModelCheckpoint? stored = await store.LoadCheckpointAsync(projection, feed.Of(projection.Name, partition), cancellationToken).ConfigureAwait(false);
+            ReadModelCheckpoint? stored = await store.LoadCheckpointAsync(projection, feed.Of(projection.Name, partition),
+                cancellationToken).ConfigureAwait(false);
             if (DamageOf(state, stored, believed, feed.Of(projection.Name, partition)) is { } damage)
             {
-                await StartAnew(projection, new SeenReadModel(state.Build, feed.Of(projection.Name, partition), stored?.NextOffset), damage, cancellationToken).ConfigureAwait(false);
+                await StartAnew(projection, new SeenReadModel(state.Build, feed.Of(projection.Name, partition), stored?.NextOffset), damage,
+                    cancellationToken).ConfigureAwait(false);
                 continue;
             }
 
             if (extent is null && Stops.Has(projection.Name, partition))
                 return null;
-            // The log that was looked at first may have grown since, and the checkpoint with it: what is wrong must be so of a log that is looked at after the checkpoint.
+            // The log that was looked at first may have grown since, and the checkpoint with it: what is wrong must be so of a log that is
+            // looked at after the checkpoint.
             if (extent is not null && ReasonToStop(projection.Name, partition, stored, extent) is not null
-                && await Extent(cancellationToken).ConfigureAwait(false) is { } since && ReasonToStop(projection.Name, partition, stored, since) is { } reason)
+                && await Extent(cancellationToken).ConfigureAwait(false) is { } since
+                && ReasonToStop(projection.Name, partition, stored, since) is { } reason)
             {
                 if (Stops.Set(projection.Name, partition, reason))
                     LogStopped(logger, reason);
@@ -97,7 +109,10 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
             var found = new KnownCheckpoint(state.Build, stored?.NextOffset, stored?.TopicId ?? extent?.TopicId);
             lock (_lock)
             {
-                if (_known.TryGetValue((projection.Name, partition), out KnownCheckpoint? now) && now != believed && now.Build == found.Build && (now.NextOffset ?? 0) > (found.NextOffset ?? 0))
+                if (_known.TryGetValue((projection.Name, partition), out KnownCheckpoint? now)
+                    && now != believed
+                    && now.Build == found.Build
+                    && (now.NextOffset ?? 0) > (found.NextOffset ?? 0))
                     return now;
                 _known[(projection.Name, partition)] = found;
             }
@@ -119,7 +134,8 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
                 if (state.Build != cleared)
                     (cleared, since) = (state.Build, time.GetTimestamp());
                 else if (time.GetElapsedTime(since) > options.ClearPatience)
-                    await StartAnew(projection, new SeenReadModel(state.Build), "whoever began to build it anew is gone", cancellationToken).ConfigureAwait(false);
+                    await StartAnew(projection, new SeenReadModel(state.Build), "whoever began to build it anew is gone",
+                        cancellationToken).ConfigureAwait(false);
                 else
                     await Task.Delay(options.ClearPatience / 100, time, cancellationToken).ConfigureAwait(false);
                 continue;
@@ -137,7 +153,8 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
                         return state;
                 }
 
-                damage = $"it is folded from the events of {Named(feed.AggregatesOf(projection.Name))}, and was from those of {Named(state.Aggregates)}";
+                damage = $"it is folded from the events of {Named(feed.AggregatesOf(projection.Name))}, and was from those "
+                    + $"of {Named(state.Aggregates)}";
             }
 
             await StartAnew(projection, new SeenReadModel(state?.Build), damage, cancellationToken).ConfigureAwait(false);
@@ -147,11 +164,14 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
     /// <summary>Notes that a build is whole once all partitions have come as far as they had to.</summary>
     public async Task CompleteIfWhole(ProjectionDefinition projection, CancellationToken cancellationToken)
     {
-        if (await store.LoadStateAsync(projection, cancellationToken).ConfigureAwait(false) is not { Until.Count: > 0, IsBeingCleared: false } state)
+        if (await store.LoadStateAsync(projection, cancellationToken).ConfigureAwait(false) is not { Until.Count: > 0,
+            IsBeingCleared: false } state)
             return;
         foreach ((EventPartition partition, long until) in state.Until)
         {
-            if (await store.LoadCheckpointAsync(projection, partition, cancellationToken).ConfigureAwait(false) is not { } checkpoint || checkpoint.Build != state.Build || checkpoint.NextOffset < until)
+            if (await store.LoadCheckpointAsync(projection, partition, cancellationToken).ConfigureAwait(false) is not { } checkpoint
+                || checkpoint.Build != state.Build
+                || checkpoint.NextOffset < until)
                 return;
         }
 
@@ -160,7 +180,8 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
     }
 
     /// <summary>The log's extent; null when there is none to ask, or it does not answer now.</summary>
-    public async Task<EventLogExtent?> Extent(CancellationToken cancellationToken) => log is null ? null : await Extent(log, cancellationToken).ConfigureAwait(false);
+    public async Task<EventLogExtent?> Extent(CancellationToken cancellationToken) =>
+        log is null ? null : await Extent(log, cancellationToken).ConfigureAwait(false);
 
     private async Task<EventLogExtent?> Extent(IEventLogExtents of, CancellationToken cancellationToken)
     {
@@ -194,14 +215,19 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
         if (!extent.Partitions.TryGetValue(partition, out PartitionExtent log))
             return null;
         long next = stored?.NextOffset ?? 0;
-        string? wrong = stored?.TopicId is { } id && extent.TopicId is { } now && id != now ? $"the events topic was made anew (its id is {now}, not {id})"
+        string? wrong = stored?.TopicId is { } id
+            && extent.TopicId is { } now
+            && id != now ? $"the events topic was made anew (its id is {now}, not {id})"
             : next > log.End ? $"the log ends at {log.End}, before its checkpoint {next}: it was cut or restored"
-            : stored is not null && next < log.Start ? $"the log begins at {log.Start}, behind its checkpoint {next}: the events between them are gone"
+            : stored is not null && next < log.Start
+            ? $"the log begins at {log.Start}, behind its checkpoint {next}: the events between them are gone"
             : null;
         if (wrong is null && next < log.Start)
-            return $"The read model '{readModel}' is stopped in partition {feed.Of(readModel, partition).Words}: it has to be folded from the first event, and the log begins at {log.Start}.";
+            return $"The read model '{readModel}' is stopped in partition {feed.Of(readModel, partition).Words}: it has to be folded from "
+                + $"the first event, and the log begins at {log.Start}.";
         return wrong is null ? null
-            : $"The read model '{readModel}' is stopped in partition {feed.Of(readModel, partition).Words}: {wrong}. What is stored stays as it is; to fold it anew from this log, delete its documents '{readModel}' and '{readModel}/*' among the checkpoints.";
+            : $"The read model '{readModel}' is stopped in partition {feed.Of(readModel, partition).Words}: {wrong}. What is stored stays "
+                + $"as it is; to fold it anew from this log, delete its documents '{readModel}' and '{readModel}/*' among the checkpoints.";
     }
 
     private async Task StartAnew(ProjectionDefinition projection, SeenReadModel seen, string? damage, CancellationToken cancellationToken)
@@ -209,7 +235,8 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
         IReadOnlyDictionary<EventPartition, long> until = await Ends(projection.Name, cancellationToken).ConfigureAwait(false);
         if (damage is not null)
             LogDamaged(logger, projection.Name, damage);
-        if (await store.StartAnewAsync(projection, seen, until, feed.AggregatesOf(projection.Name), cancellationToken).ConfigureAwait(false))
+        if (await store.StartAnewAsync(projection, seen, until, feed.AggregatesOf(projection.Name),
+            cancellationToken).ConfigureAwait(false))
             LogStarted(logger, projection.Name);
     }
 
@@ -231,9 +258,11 @@ internal sealed partial class ReadModelCheckpoints(IProjectionStore store, IEven
         return ends;
     }
 
-    private bool HasOurAggregates(ProjectionDefinition projection, ReadModelState state) => state.Aggregates.SetEquals(feed.AggregatesOf(projection.Name));
+    private bool HasOurAggregates(ProjectionDefinition projection, ReadModelState state) =>
+        state.Aggregates.SetEquals(feed.AggregatesOf(projection.Name));
 
-    private static string Named(IEnumerable<string> aggregates) => aggregates.Any() ? string.Join(" and ", aggregates.Order(StringComparer.Ordinal)) : "one aggregate type";
+    private static string Named(IEnumerable<string> aggregates) =>
+        aggregates.Any() ? string.Join(" and ", aggregates.Order(StringComparer.Ordinal)) : "one aggregate type";
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The read model {ReadModel} is built anew: {Damage}")]
     private static partial void LogDamaged(ILogger logger, string readModel, string damage);

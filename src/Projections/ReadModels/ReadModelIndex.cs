@@ -2,7 +2,9 @@ using System.Reflection;
 
 namespace KafkaEventSourcing.Projections;
 
-/// <summary>An index that a read model needs for its queries. Declared by <c>Index</c> of <see cref="ProjectionBuilder{TDocument}"/>. Immutable.</summary>
+/// <summary>
+/// An index that a read model needs for its queries. Declared by <c>Index</c> of <see cref="ProjectionBuilder{TDocument}"/>. Immutable.
+/// </summary>
 public sealed class ReadModelIndex
 {
     internal ReadModelIndex(IReadOnlyList<ReadModelIndexField> fields, bool isUnique) => (Fields, IsUnique) = (fields, isUnique);

@@ -14,7 +14,8 @@ public sealed class ReadModelIndexBuilder<TDocument>
     internal ReadModelIndexBuilder(string projection) => _projection = projection;
 
     /// <summary>The next field, smaller values first.</summary>
-    /// <param name="field">A property: <c>d => d.Owner</c>, one inside of another: <c>d => d.Address.City</c>, or of the elements of a list: <c>d => d.Lines.Select(l => l.Product)</c>.</param>
+    /// <param name="field">A property: <c>d => d.Owner</c>, one inside of another: <c>d => d.Address.City</c>, or of the elements of a
+    /// list: <c>d => d.Lines.Select(l => l.Product)</c>.</param>
     /// <exception cref="InvalidOperationException">It is something else.</exception>
     public ReadModelIndexBuilder<TDocument> Ascending(Expression<Func<TDocument, object?>> field) => Add(field, isDescending: false);
 
@@ -38,7 +39,8 @@ public sealed class ReadModelIndexBuilder<TDocument>
         ArgumentNullException.ThrowIfNull(field);
         var path = new List<MemberInfo>();
         if (!Collect(field.Body, field.Parameters[0], path) || path.Count == 0)
-            throw new InvalidOperationException($"The index field '{field}' of the projection '{_projection}' is not a property of its documents: write it as d => d.Owner, d => d.Address.City, or d => d.Lines.Select(l => l.Product).");
+            throw new InvalidOperationException($"The index field '{field}' of the projection '{_projection}' is not a property of its "
+                + $"documents: write it as d => d.Owner, d => d.Address.City, or d => d.Lines.Select(l => l.Product).");
         _fields.Add(new ReadModelIndexField(path, isDescending));
         return this;
     }
@@ -58,7 +60,8 @@ public sealed class ReadModelIndexBuilder<TDocument>
                 if (Nullable.GetUnderlyingType(owner.Type) is null) // the value of a nullable is the field itself
                     path.Add(member.Member);
                 return true;
-            case MethodCallExpression { Method: { Name: nameof(Enumerable.Select), DeclaringType: var type }, Arguments: [var list, LambdaExpression { Parameters: [var element] } select] } when type == typeof(Enumerable):
+            case MethodCallExpression { Method: { Name: nameof(Enumerable.Select), DeclaringType: var type },
+                Arguments: [var list, LambdaExpression { Parameters: [var element] } select] } when type == typeof(Enumerable):
                 return Collect(list, document, path) && Collect(select.Body, element, path);
             default:
                 return false;

@@ -3,13 +3,17 @@ namespace KafkaEventSourcing.Projections;
 /// <summary>What is stored of a read model as a whole.</summary>
 public sealed record ReadModelState
 {
-    /// <summary>The build: documents and checkpoints that belong together. A read model that is folded from the start again gets a new one.</summary>
+    /// <summary>
+    /// The build: documents and checkpoints that belong together. A read model that is folded from the start again gets a new one.
+    /// </summary>
     public required Guid Build { get; init; }
 
     /// <summary>Whether the build before is still being deleted; nothing can be written yet.</summary>
     public required bool IsBeingCleared { get; init; }
 
-    /// <summary>Whether the documents are in the very collection that this build was begun in. False: it was dropped, replaced or restored.</summary>
+    /// <summary>
+    /// Whether the documents are in the very collection that this build was begun in. False: it was dropped, replaced or restored.
+    /// </summary>
     public required bool HasDocuments { get; init; }
 
     /// <summary>The partitions that have a checkpoint, or should.</summary>

@@ -6,28 +6,38 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Subscriptions;
 
 /// <summary>
-/// Hands the events of a batch to the handlers: those of one aggregate one after the other, several aggregates side by side. An event that is not handled after all attempts parks its aggregate; where there is no room for one
-/// more, the batch is not taken and comes again, and what was handled of it is not handled again by this node. Thread-safe for several partitions; batches of one partition come one after the other.
+/// Hands the events of a batch to the handlers: those of one aggregate one after the other, several aggregates side by side. An event that
+/// is not handled after all attempts parks its aggregate; where there is no room for one more, the batch is not taken and comes again, and
+/// what was handled of it is not handled again by this node. Thread-safe for several partitions; batches of one partition come one after
+/// the other.
 /// </summary>
-internal sealed partial class EventDispatcher(SubscriptionDefinition subscription, EventHandling handling, SubscriptionLedger ledger, string group, ILogger logger)
+internal sealed partial class EventDispatcher(SubscriptionDefinition subscription, EventHandling handling, SubscriptionLedger ledger,
+    string group, ILogger logger)
 {
     public async Task Handle(EventBatch batch, CancellationToken cancellationToken)
     {
-        SubscriptionPartition partition = ledger.Find(batch.Partition) ?? throw new OperationCanceledException("The partition has gone.", cancellationToken);
+        SubscriptionPartition partition = ledger.Find(batch.Partition)
+            ?? throw new OperationCanceledException("The partition has gone.", cancellationToken);
         foreach (long offset in partition.Taken.Keys.Where(o => o < batch.FromOffset))
             partition.Taken.TryRemove(offset, out _);
-        IEnumerable<IGrouping<AggregateId, RecordedEvent>> aggregates = batch.Events.Where(e => subscription.Handles(e) && !partition.Taken.ContainsKey(e.Offset)).GroupBy(e => e.AggregateId);
+        IEnumerable<IGrouping<AggregateId, RecordedEvent>> aggregates = batch.Events.Where(e =>
+            subscription.Handles(e) && !partition.Taken.ContainsKey(e.Offset)).GroupBy(e => e.AggregateId);
         var failures = new ConcurrentQueue<(long Offset, Exception Failure)>();
         try
         {
             await Parallel.ForEachAsync(
                 aggregates,
-                new ParallelOptions { MaxDegreeOfParallelism = subscription.Options.MaxAggregatesPerPartition, CancellationToken = cancellationToken },
+                new ParallelOptions
+                {
+                    MaxDegreeOfParallelism = subscription.Options.MaxAggregatesPerPartition, CancellationToken = cancellationToken,
+                },
                 (aggregate, token) => HandleInOrder(partition, aggregate, failures, token)).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            partition.Advance(batch.Events.FirstOrDefault(e => subscription.Handles(e) && !partition.Taken.ContainsKey(e.Offset))?.Offset ?? batch.NextOffset); // what was handled need not come again
+            // what was handled need not come again
+            partition.Advance(batch.Events.FirstOrDefault(e => subscription.Handles(e) && !partition.Taken.ContainsKey(e.Offset))?.Offset
+                ?? batch.NextOffset);
             throw;
         }
 
@@ -35,11 +45,14 @@ internal sealed partial class EventDispatcher(SubscriptionDefinition subscriptio
         {
             (_, Exception first) = failures.MinBy(f => f.Offset);
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
-                $"The subscription '{subscription.Name}' does not take it after {subscription.Options.Attempts} attempts, and {subscription.Options.MaxParkedAggregates} aggregates of the partition are parked already, which is as many as may be: {first.Message}"), first);
+                $"The subscription '{subscription.Name}' does not take it after {subscription.Options.Attempts} attempts, "
+                    + $"and {subscription.Options.MaxParkedAggregates} aggregates of the partition are parked already, which is as many "
+                    + $"as may be: {first.Message}"), first);
         }
     }
 
-    private async ValueTask HandleInOrder(SubscriptionPartition partition, IGrouping<AggregateId, RecordedEvent> aggregate, ConcurrentQueue<(long Offset, Exception Failure)> failures, CancellationToken cancellationToken)
+    private async ValueTask HandleInOrder(SubscriptionPartition partition, IGrouping<AggregateId, RecordedEvent> aggregate,
+        ConcurrentQueue<(long Offset, Exception Failure)> failures, CancellationToken cancellationToken)
     {
         foreach (RecordedEvent recorded in aggregate)
         {
@@ -61,8 +74,10 @@ internal sealed partial class EventDispatcher(SubscriptionDefinition subscriptio
         }
     }
 
-    // The letter is in the log before the position moves past the event. A crash between the two has the event come again, and its aggregate is parked then already.
-    private async Task<bool> TryPark(SubscriptionPartition partition, RecordedEvent recorded, HandlingFailure failure, CancellationToken cancellationToken)
+    // The letter is in the log before the position moves past the event. A crash between the two has the event come again, and its
+    // aggregate is parked then already.
+    private async Task<bool> TryPark(SubscriptionPartition partition, RecordedEvent recorded, HandlingFailure failure,
+        CancellationToken cancellationToken)
     {
         ParkedAggregate? before = partition.Find(recorded.AggregateId);
         ParkedAggregate parked = handling.ParkedAt(recorded, partition.Position.Topic, failure, before);
@@ -91,6 +106,9 @@ internal sealed partial class EventDispatcher(SubscriptionDefinition subscriptio
         partition.Trust(aggregate);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: '{Aggregate}' is parked at the event of partition {Partition} at {Offset}, which was not handled in {Attempts} attempts; its later events wait, those of others go on")]
-    private static partial void LogParked(ILogger logger, Exception failed, string group, string aggregate, int partition, long offset, int attempts);
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "{Group}: '{Aggregate}' is parked at the event of partition {Partition} at {Offset}, which was not handled in "
+            + "{Attempts} attempts; its later events wait, those of others go on")]
+    private static partial void LogParked(ILogger logger, Exception failed, string group, string aggregate, int partition, long offset,
+        int attempts);
 }

@@ -19,7 +19,8 @@ internal sealed partial class EventHandling
     private readonly ILogger _logger;
     private readonly ResiliencePipeline _retry;
 
-    public EventHandling(SubscriptionDefinition subscription, string aggregateType, string group, AvroMessageSerde serde, TimeProvider time, ILogger logger)
+    public EventHandling(SubscriptionDefinition subscription, string aggregateType, string group, AvroMessageSerde serde, TimeProvider time,
+        ILogger logger)
     {
         (_subscription, _aggregateType, _group, _serde, _time, _logger) = (subscription, aggregateType, group, serde, time, logger);
         SubscriptionOptions options = subscription.Options;
@@ -28,7 +29,9 @@ internal sealed partial class EventHandling
         {
             pipeline.AddRetry(new RetryStrategyOptions
             {
-                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is not null && !arguments.Context.CancellationToken.IsCancellationRequested),
+                ShouldHandle = arguments =>
+                    ValueTask.FromResult(arguments.Outcome.Exception is not null
+                        && !arguments.Context.CancellationToken.IsCancellationRequested),
                 MaxRetryAttempts = options.Attempts - 1,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
@@ -53,7 +56,13 @@ internal sealed partial class EventHandling
                 {
                     if (++attempt > 1)
                         HandlerTelemetry.Retried(_group, recorded.Partition);
-                    var context = new EventContext { Subscription = _subscription.Name, AggregateType = _aggregateType, Event = recorded, Attempt = attempt };
+                    var context = new EventContext
+                    {
+                        Subscription = _subscription.Name,
+                        AggregateType = _aggregateType,
+                        Event = recorded,
+                        Attempt = attempt,
+                    };
                     using Activity? handling = Tracing.IsOn ? Traced(context) : null;
                     try
                     {
@@ -80,7 +89,10 @@ internal sealed partial class EventHandling
         }
     }
 
-    /// <summary>What is kept of an aggregate that is parked at <paramref name="recorded"/>; <paramref name="before"/> is where it was parked until now.</summary>
+    /// <summary>
+    /// What is kept of an aggregate that is parked at <paramref name="recorded"/>; <paramref name="before"/> is where it was parked until
+    /// now.
+    /// </summary>
     public ParkedAggregate ParkedAt(RecordedEvent recorded, TopicId topic, HandlingFailure failure, ParkedAggregate? before)
     {
         DateTimeOffset now = _time.GetUtcNow();
@@ -106,7 +118,8 @@ internal sealed partial class EventHandling
     private static Activity? Traced(EventContext context)
     {
         RecordedEvent recorded = context.Event;
-        Activity? handling = Tracing.Start("handle", "process", ActivityKind.Consumer, context.Subscription, Tracing.ContextOf(recorded.TraceParent, recorded.TraceState));
+        Activity? handling = Tracing.Start("handle", "process", ActivityKind.Consumer, context.Subscription,
+            Tracing.ContextOf(recorded.TraceParent, recorded.TraceState));
         handling?.SetTag("kes.subscription", context.Subscription);
         handling?.SetTag("kes.subscription.attempt", context.Attempt);
         handling?.SetTag("kes.aggregate.type", context.AggregateType);
@@ -115,7 +128,8 @@ internal sealed partial class EventHandling
         return handling;
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Group}: the event of partition {Partition} at {Offset} was not handled in attempt {Attempt}")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Group}: the event of partition {Partition} at {Offset} was not handled in attempt {Attempt}")]
     private static partial void LogFailed(ILogger logger, Exception failed, string group, int partition, long offset, int attempt);
 }
 

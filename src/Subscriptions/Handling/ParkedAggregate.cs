@@ -2,7 +2,10 @@ using System.Text.Json.Serialization;
 
 namespace KafkaEventSourcing.Subscriptions;
 
-/// <summary>An aggregate whose events a subscription does not handle until somebody resolves it: from the event that failed on, all that are for the subscription wait. The subscription's topic has it under the aggregate's id.</summary>
+/// <summary>
+/// An aggregate whose events a subscription does not handle until somebody resolves it: from the event that failed on, all that are for the
+/// subscription wait. The subscription's topic has it under the aggregate's id.
+/// </summary>
 internal sealed record ParkedAggregate
 {
     /// <summary>The aggregate's id.</summary>
@@ -58,7 +61,10 @@ internal sealed record SkippedEvent
     public required DateTimeOffset Time { get; init; }
 }
 
-/// <summary>What an operator asks of a parked aggregate. It is a record of the subscription's topic, in the partition of the aggregate, until its owner has done it.</summary>
+/// <summary>
+/// What an operator asks of a parked aggregate. It is a record of the subscription's topic, in the partition of the aggregate, until its
+/// owner has done it.
+/// </summary>
 internal sealed record SubscriptionRequest
 {
     /// <summary>Names the request.</summary>

@@ -6,10 +6,12 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Subscriptions;
 
 /// <summary>
-/// Resolves parked aggregates, as an operator asks, or as the handlers have a higher revision: reads what was kept from the event log, handles it in order, and unparks the aggregate when nothing is kept any more. One of a
-/// partition at a time, while the partition's other events go on. Thread-safe.
+/// Resolves parked aggregates, as an operator asks, or as the handlers have a higher revision: reads what was kept from the event log,
+/// handles it in order, and unparks the aggregate when nothing is kept any more. One of a partition at a time, while the partition's other
+/// events go on. Thread-safe.
 /// </summary>
-internal sealed partial class ParkedResolver(SubscriptionDefinition subscription, EventHandling handling, HistoryReader history, string group, TimeProvider time, ILogger logger)
+internal sealed partial class ParkedResolver(SubscriptionDefinition subscription, EventHandling handling, HistoryReader history,
+    string group, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan WriteAgain = TimeSpan.FromSeconds(1);
 
@@ -25,7 +27,13 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
             foreach (ParkedAggregate parked in partition.Parked.Where(p => p.Revision < subscription.Options.Revision))
             {
                 string by = string.Create(CultureInfo.InvariantCulture, $"revision {subscription.Options.Revision}");
-                await Act(partition, new SubscriptionRequest { Id = "", AggregateId = parked.AggregateId, IsSkip = false, By = by }).ConfigureAwait(false);
+                await Act(partition, new SubscriptionRequest
+                {
+                    Id = "",
+                    AggregateId = parked.AggregateId,
+                    IsSkip = false,
+                    By = by,
+                }).ConfigureAwait(false);
             }
 
             await foreach (SubscriptionRequest request in partition.Requests.ReadAllAsync(partition.Closing).ConfigureAwait(false))
@@ -62,14 +70,28 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
         if (partition.Find(aggregate) is not { } parked)
             return await Answer(partition, request, [], new SubscriptionAnswer(false, 0, "It is not parked.")).ConfigureAwait(false);
         if (request.IsSkip && request.Offset != parked.Offset)
-            return await Answer(partition, request, [], new SubscriptionAnswer(false, 0, string.Create(CultureInfo.InvariantCulture, $"It is parked at {parked.Partition}@{parked.Offset}, not at {parked.Partition}@{request.Offset}."))).ConfigureAwait(false);
+            return await Answer(partition, request, [],
+                new SubscriptionAnswer(false, 0,
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"It is parked at {parked.Partition}@{parked.Offset}, not at {parked.Partition}@{request.Offset}.")))
+                        .ConfigureAwait(false);
         EventLogExtent log = await history.ExtentAsync(partition.Closing).ConfigureAwait(false);
         long first = log.Partitions.TryGetValue(partition.Number, out PartitionExtent extent) ? extent.Start : 0;
         if (first > parked.Offset && !request.IsSkip)
-            return await Answer(partition, request, [], new SubscriptionAnswer(false, 0, string.Create(CultureInfo.InvariantCulture, $"The event log begins at {partition.Number}@{first}: the event at {parked.Offset} was deleted. It can be skipped only."))).ConfigureAwait(false);
+            return await Answer(partition, request, [],
+                new SubscriptionAnswer(false, 0,
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"The event log begins at {partition.Number}@{first}: the event "
+                            + $"at {parked.Offset} was deleted. It can be skipped only."))).ConfigureAwait(false);
 
         List<Message<byte[], byte[]?>> records = request.IsSkip
-            ? [LedgerFormat.SkippedAt(new SkippedEvent { Event = parked, By = request.By, Reason = request.Reason ?? "", Time = time.GetUtcNow() })]
+            ? [LedgerFormat.SkippedAt(new SkippedEvent
+            {
+                Event = parked,
+                By = request.By,
+                Reason = request.Reason ?? "",
+                Time = time.GetUtcNow(),
+            })]
             : [];
         long next = request.IsSkip ? parked.Offset + 1 : parked.Offset;
         long handled = 0;
@@ -86,8 +108,11 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
                 {
                     ParkedAggregate again = handling.ParkedAt(recorded, partition.Position.Topic, failure, parked);
                     partition.TryPark(aggregate, again, int.MaxValue);
-                    return await Answer(partition, request, [.. records, LedgerFormat.ParkedAt(again)], new SubscriptionAnswer(false, handled,
-                        string.Create(CultureInfo.InvariantCulture, $"It is parked at {again.Partition}@{again.Offset}, version {again.Version}, after {failure.Attempts} more attempts: {again.Error}"))).ConfigureAwait(false);
+                    return await Answer(partition, request,
+                        [.. records, LedgerFormat.ParkedAt(again)], new SubscriptionAnswer(false, handled,
+                        string.Create(CultureInfo.InvariantCulture,
+                            $"It is parked at {again.Partition}@{again.Offset}, version {again.Version}, after {failure.Attempts} more "
+                                + $"attempts: {again.Error}"))).ConfigureAwait(false);
                 }
 
                 handled++;
@@ -97,11 +122,13 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
         }
         while (!partition.TryUnpark(aggregate, next));
 
-        return await Answer(partition, request, [.. records, LedgerFormat.Unparked(aggregate)], new SubscriptionAnswer(true, handled, null)).ConfigureAwait(false);
+        return await Answer(partition, request, [.. records, LedgerFormat.Unparked(aggregate)],
+            new SubscriptionAnswer(true, handled, null)).ConfigureAwait(false);
     }
 
     // What was done is done: it is written, however long it takes, unless the partition goes. Then the next owner does it again.
-    private async Task<SubscriptionAnswer> Answer(SubscriptionPartition partition, SubscriptionRequest request, IEnumerable<Message<byte[], byte[]?>> records, SubscriptionAnswer answer)
+    private async Task<SubscriptionAnswer> Answer(SubscriptionPartition partition, SubscriptionRequest request,
+        IEnumerable<Message<byte[], byte[]?>> records, SubscriptionAnswer answer)
     {
         List<Message<byte[], byte[]?>> all = [.. records];
         if (request.Id.Length > 0)
@@ -127,7 +154,8 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
     [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: what became of '{Aggregate}' could not be written; it is tried again")]
     private partial void LogNotWritten(Exception failure, string group, string aggregate);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Group}: '{Aggregate}' was tried again, as {By} asked: done {IsDone}, {Handled} events handled. {Message}")]
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "{Group}: '{Aggregate}' was tried again, as {By} asked: done {IsDone}, {Handled} events handled. {Message}")]
     private partial void LogResolved(string group, string aggregate, string by, bool isDone, long handled, string? message);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: '{Aggregate}' could not be tried again, as {By} asked; it stays parked")]

@@ -4,7 +4,9 @@ using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Subscriptions;
 
-/// <summary>One partition while this node has it: how far it has come, which aggregates are parked, and what operators ask. Thread-safe.</summary>
+/// <summary>
+/// One partition while this node has it: how far it has come, which aggregates are parked, and what operators ask. Thread-safe.
+/// </summary>
 internal sealed class SubscriptionPartition : IDisposable
 {
     private readonly Lock _lock = new();
@@ -80,7 +82,10 @@ internal sealed class SubscriptionPartition : IDisposable
             return _parked.GetValueOrDefault(aggregate)?.Aggregate;
     }
 
-    /// <summary>Whether <paramref name="recorded"/> waits behind another of its aggregate. It is kept then: whoever unparks the aggregate handles it first.</summary>
+    /// <summary>
+    /// Whether <paramref name="recorded"/> waits behind another of its aggregate. It is kept then: whoever unparks the aggregate handles it
+    /// first.
+    /// </summary>
     public bool Keeps(RecordedEvent recorded)
     {
         lock (_lock)
@@ -110,7 +115,9 @@ internal sealed class SubscriptionPartition : IDisposable
         }
     }
 
-    /// <summary>Takes a <see cref="TryPark"/> back whose letter may be in the log or not; <paramref name="before"/> is what was parked before it.</summary>
+    /// <summary>
+    /// Takes a <see cref="TryPark"/> back whose letter may be in the log or not; <paramref name="before"/> is what was parked before it.
+    /// </summary>
     public void Doubt(AggregateId aggregate, ParkedAggregate? before)
     {
         lock (_lock)
@@ -142,7 +149,10 @@ internal sealed class SubscriptionPartition : IDisposable
             return Math.Max(_position.Next, (_parked.GetValueOrDefault(aggregate)?.LastKept ?? -1) + 1);
     }
 
-    /// <summary>Unparks <paramref name="aggregate"/>, whose events before <paramref name="next"/> are handled; false: more of them have been kept meanwhile.</summary>
+    /// <summary>
+    /// Unparks <paramref name="aggregate"/>, whose events before <paramref name="next"/> are handled; false: more of them have been kept
+    /// meanwhile.
+    /// </summary>
     public bool TryUnpark(AggregateId aggregate, long next)
     {
         lock (_lock)

@@ -19,13 +19,19 @@ public sealed class SubscriptionRunner : IAsyncDisposable
     /// <summary>What runs.</summary>
     public SubscriptionDefinition Definition { get; }
 
-    /// <summary>By the name of an aggregate type, its partitions that stand still, at an event that is not handled or as their log is not the one before.</summary>
+    /// <summary>
+    /// By the name of an aggregate type, its partitions that stand still, at an event that is not handled or as their log is not the one
+    /// before.
+    /// </summary>
     public IReadOnlyDictionary<string, StalledPartitions> Stops => _stops;
 
     /// <summary>By the name of an aggregate type, how many of its aggregates are parked in the partitions that this node has.</summary>
     public IReadOnlyDictionary<string, int> Parked => _ledgers.ToDictionary(l => l.Key, l => l.Value.Partitions.Sum(p => p.ParkedCount));
 
-    /// <summary>Ends when it is in the log where the subscription begins, or faults; a subscription from now on has every event that is appended after that.</summary>
+    /// <summary>
+    /// Ends when it is in the log where the subscription begins, or faults; a subscription from now on has every event that is appended
+    /// after that.
+    /// </summary>
     public Task Ready { get; private set; } = Task.CompletedTask;
 
     /// <summary>Ends when the subscription was disposed, or faults with what stopped it.</summary>
@@ -33,7 +39,8 @@ public sealed class SubscriptionRunner : IAsyncDisposable
 
     /// <summary>Starts <paramref name="definition"/> for the <paramref name="application"/>; its topics must exist.</summary>
     public static SubscriptionRunner Start(
-        SubscriptionDefinition definition, string application, KafkaConnection connection, AvroMessageSerde serde, TimeProvider timeProvider, ILoggerFactory loggerFactory)
+        SubscriptionDefinition definition, string application, KafkaConnection connection, AvroMessageSerde serde,
+        TimeProvider timeProvider, ILoggerFactory loggerFactory)
     {
         ArgumentNullException.ThrowIfNull(definition);
         ArgumentNullException.ThrowIfNull(connection);
@@ -53,15 +60,20 @@ public sealed class SubscriptionRunner : IAsyncDisposable
                 StopTimeout = definition.Options.StopTimeout,
             };
             var events = new EventSubscription(connection, topics, serde, options, timeProvider, loggerFactory);
-            var handling = new EventHandling(definition, aggregate.Name, options.GroupId, serde, timeProvider, loggerFactory.CreateLogger<EventHandling>());
+            var handling = new EventHandling(definition, aggregate.Name, options.GroupId, serde, timeProvider,
+                loggerFactory.CreateLogger<EventHandling>());
             SubscriptionLedger? ledger = null;
-            var resolver = new ParkedResolver(definition, handling, new HistoryReader(connection, topics, serde), options.GroupId, timeProvider, loggerFactory.CreateLogger<ParkedResolver>()) { Ledger = () => ledger! };
-            ledger = new SubscriptionLedger(connection, options.GroupId, topics, definition.Name, timeProvider, loggerFactory.CreateLogger<SubscriptionLedger>()) { Work = resolver.Run };
-            var dispatcher = new EventDispatcher(definition, handling, ledger, options.GroupId, loggerFactory.CreateLogger<EventDispatcher>());
+            var resolver = new ParkedResolver(definition, handling, new HistoryReader(connection, topics, serde), options.GroupId,
+                timeProvider, loggerFactory.CreateLogger<ParkedResolver>()) { Ledger = () => ledger! };
+            ledger = new SubscriptionLedger(connection, options.GroupId, topics, definition.Name, timeProvider,
+                loggerFactory.CreateLogger<SubscriptionLedger>()) { Work = resolver.Run };
+            var dispatcher = new EventDispatcher(definition, handling, ledger, options.GroupId,
+                loggerFactory.CreateLogger<EventDispatcher>());
             runner._stops.Add(aggregate.Name, events.Stops);
             runner._ledgers.Add(aggregate.Name, ledger);
             Task prepared = Task.Factory.StartNew(
-                () => ledger.Prepare(partition => StartOf(definition.Start, connection, partition, runner._stop.Token), runner._stop.Token), runner._stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                () => ledger.Prepare(partition => StartOf(definition.Start, connection, partition, runner._stop.Token), runner._stop.Token),
+                runner._stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             ready.Add(prepared);
             running.Add(Run(prepared, events, ledger, dispatcher, runner._stop.Token));
         }
@@ -71,7 +83,9 @@ public sealed class SubscriptionRunner : IAsyncDisposable
         return runner;
     }
 
-    /// <summary>Cancels what is being handled, writes what was, gives the partitions to others, and returns when all of it is done.</summary>
+    /// <summary>
+    /// Cancels what is being handled, writes what was, gives the partitions to others, and returns when all of it is done.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
@@ -82,7 +96,8 @@ public sealed class SubscriptionRunner : IAsyncDisposable
     }
 
     // On a thread that may block.
-    private static long StartOf(SubscriptionStart start, KafkaConnection connection, TopicPartition partition, CancellationToken cancellationToken)
+    private static long StartOf(SubscriptionStart start, KafkaConnection connection, TopicPartition partition,
+        CancellationToken cancellationToken)
     {
         using PartitionLogReader reader = PartitionLogReader.ToEnd(connection, "kes-subscription-start", patience: Patience);
         WatermarkOffsets bounds = reader.Bounds(partition, cancellationToken);
@@ -97,7 +112,8 @@ public sealed class SubscriptionRunner : IAsyncDisposable
         return bounds.High.Value;
     }
 
-    private static async Task Run(Task prepared, EventSubscription events, SubscriptionLedger ledger, EventDispatcher dispatcher, CancellationToken cancellationToken)
+    private static async Task Run(Task prepared, EventSubscription events, SubscriptionLedger ledger, EventDispatcher dispatcher,
+        CancellationToken cancellationToken)
     {
         try
         {

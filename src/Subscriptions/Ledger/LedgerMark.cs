@@ -15,7 +15,10 @@ internal sealed record LedgerMark(TopicId Topic, long Next)
     {
         mark = null;
         int at = text.IndexOf((byte)'@');
-        if (at < 0 || !TopicId.TryParse(text[..at], out TopicId topic) || !CloudEventHeaders.TryDecodeNumber(text[(at + 1)..], out long next) || next < 0)
+        if (at < 0
+            || !TopicId.TryParse(text[..at], out TopicId topic)
+            || !CloudEventHeaders.TryDecodeNumber(text[(at + 1)..], out long next)
+            || next < 0)
             return false;
         mark = new LedgerMark(topic, next);
         return true;

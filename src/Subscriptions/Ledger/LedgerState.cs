@@ -28,7 +28,7 @@ internal sealed class LedgerState
     public IReadOnlyCollection<SubscriptionRequest> Requests => _requests.Values;
 
     /// <summary>Folds <paramref name="record"/>.</summary>
-    /// <exception cref="InvalidDataException">It is no record that this library wrote; it changes nothing.</exception>
+    /// <exception cref="InvalidDataException">It is not a record that this library wrote; it changes nothing.</exception>
     public void Apply(ConsumeResult<byte[], byte[]> record)
     {
         End = record.Offset.Value + 1;
@@ -49,7 +49,9 @@ internal sealed class LedgerState
     }
 
     private static LedgerMark MarkOf(ConsumeResult<byte[], byte[]> record) =>
-        LedgerMark.TryParse(record.Message.Value, out LedgerMark? mark) ? mark : throw LedgerFormat.Foreign(record, "it should say a place in the events topic");
+        LedgerMark.TryParse(record.Message.Value, out LedgerMark? mark)
+            ? mark
+            : throw LedgerFormat.Foreign(record, "it should say a place in the events topic");
 
     private static void Set<T>(Dictionary<string, T> all, string key, T? value)
         where T : class
@@ -63,14 +65,18 @@ internal sealed class LedgerState
     private void Take(SkippedEvent skipped) => _skipped[skipped.Event.Offset] = skipped;
 }
 
-/// <summary>Reads a subscription's topic, partition by partition, up to its end at the time of the call. The calls block. Not thread-safe.</summary>
+/// <summary>
+/// Reads a subscription's topic, partition by partition, up to its end at the time of the call. The calls block. Not thread-safe.
+/// </summary>
 internal sealed class LedgerReader : IDisposable
 {
     private readonly PartitionLogReader _reader;
     private readonly string _topic;
     private readonly Action<string> _foreign;
 
-    /// <summary>A reader of <paramref name="topic"/>; records that are not ours are passed over, and told to <paramref name="foreign"/>.</summary>
+    /// <summary>
+    /// A reader of <paramref name="topic"/>; records that are not ours are passed over, and told to <paramref name="foreign"/>.
+    /// </summary>
     public LedgerReader(KafkaConnection connection, string topic, Action<string> foreign)
     {
         (_topic, _foreign) = (topic, foreign);

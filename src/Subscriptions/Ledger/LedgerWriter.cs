@@ -6,8 +6,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Subscriptions;
 
 /// <summary>
-/// Writes a subscription's topic. Each write is a transaction that commits the group's offset too, with the generation of this member: who has lost its partitions and does not know it writes nothing, and what the topic says and
-/// what the group says are one. What waits is written together. It has a thread of its own, as librdkafka's calls block. Thread-safe.
+/// Writes a subscription's topic. Each write is a transaction that commits the group's offset too, with the generation of this member: who
+/// has lost its partitions and does not know it writes nothing, and what the topic says and what the group says are one. What waits is
+/// written together. It has a thread of its own, as librdkafka's calls block. Thread-safe.
 /// </summary>
 internal sealed partial class LedgerWriter : IAsyncDisposable
 {
@@ -22,7 +23,8 @@ internal sealed partial class LedgerWriter : IAsyncDisposable
     private readonly string _ledger;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly Channel<PendingWrite> _writes = Channel.CreateUnbounded<PendingWrite>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<PendingWrite> _writes = Channel.CreateUnbounded<PendingWrite>(
+        new UnboundedChannelOptions { SingleReader = true });
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
     private IProducer<byte[], byte[]?>? _producer;
@@ -41,7 +43,10 @@ internal sealed partial class LedgerWriter : IAsyncDisposable
         set => _member = value;
     }
 
-    /// <summary>Writes <paramref name="records"/> to <paramref name="partition"/>, and that the events before <paramref name="next"/> are handled. What passes is tried again for half a minute.</summary>
+    /// <summary>
+    /// Writes <paramref name="records"/> to <paramref name="partition"/>, and that the events before <paramref name="next"/> are handled.
+    /// What passes is tried again for half a minute.
+    /// </summary>
     /// <exception cref="KafkaException">It is not written, or may be and is not known to be.</exception>
     /// <exception cref="OperationCanceledException">The same, as <paramref name="cancellationToken"/> was cancelled.</exception>
     public Task Write(int partition, LedgerMark next, IReadOnlyList<Message<byte[], byte[]?>> records, CancellationToken cancellationToken)
@@ -96,7 +101,8 @@ internal sealed partial class LedgerWriter : IAsyncDisposable
                 LogNotWritten(failed, _group, _ledger);
                 if (!passes)
                 {
-                    KafkaException reason = failed as KafkaException ?? new KafkaException(new Error(ErrorCode.Local_State, failed.Message), failed);
+                    KafkaException reason = failed as KafkaException
+                        ?? new KafkaException(new Error(ErrorCode.Local_State, failed.Message), failed);
                     together.ForEach(w => w.Done.TrySetException(reason));
                     return;
                 }
@@ -131,14 +137,16 @@ internal sealed partial class LedgerWriter : IAsyncDisposable
             positions[write.Partition] = write.Next;
         foreach ((int partition, LedgerMark next) in positions)
             producer.Produce(new TopicPartition(_ledger, partition), LedgerFormat.PositionAt(next));
-        producer.SendOffsetsToTransaction(positions.Select(p => new TopicPartitionOffset(_events, p.Key, p.Value.Next)), member.ConsumerGroupMetadata, CallTimeout);
+        producer.SendOffsetsToTransaction(positions.Select(p => new TopicPartitionOffset(_events, p.Key, p.Value.Next)),
+            member.ConsumerGroupMetadata, CallTimeout);
         producer.CommitTransaction(CallTimeout);
     }
 
     private IProducer<byte[], byte[]?> Build()
     {
         ProducerConfig config = _connection.Producer();
-        config.TransactionalId = $"{_group}-{Guid.CreateVersion7(_time.GetUtcNow()):N}"; // who may write is decided by the group, not by this id
+        // who may write is decided by the group, not by this id
+        config.TransactionalId = $"{_group}-{Guid.CreateVersion7(_time.GetUtcNow()):N}";
         config.TransactionTimeoutMs = TransactionTimeoutMs;
         config.LingerMs = 0; // a commit waits out the linger
         IProducer<byte[], byte[]?> producer = new ProducerBuilder<byte[], byte[]?>(config)
@@ -176,13 +184,15 @@ internal sealed partial class LedgerWriter : IAsyncDisposable
         _producer?.Dispose();
         _producer = null;
         return failed is KafkaTxnRequiresAbortException or KafkaRetriableException or InvalidOperationException
-            || (failed is KafkaException kafka && (KafkaPatience.IsPassing(kafka.Error) || kafka.Error.IsFatal || kafka.Error.IsLocalError));
+            || (failed is KafkaException kafka
+                && (KafkaPatience.IsPassing(kafka.Error) || kafka.Error.IsFatal || kafka.Error.IsLocalError));
     }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Group}: {Topic} could not be written; it is tried again")]
     private partial void LogNotWritten(Exception failure, string group, string topic);
 
-    private sealed record PendingWrite(int Partition, LedgerMark Next, IReadOnlyList<Message<byte[], byte[]?>> Records, CancellationToken Token)
+    private sealed record PendingWrite(int Partition, LedgerMark Next, IReadOnlyList<Message<byte[], byte[]?>> Records,
+        CancellationToken Token)
     {
         public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

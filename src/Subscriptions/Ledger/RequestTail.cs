@@ -4,7 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Subscriptions;
 
-/// <summary>Follows the partitions of a subscription's topic that this node has, and hands on what operators ask. It has a thread of its own. Thread-safe.</summary>
+/// <summary>
+/// Follows the partitions of a subscription's topic that this node has, and hands on what operators ask. It has a thread of its own.
+/// Thread-safe.
+/// </summary>
 internal sealed partial class RequestTail : IAsyncDisposable
 {
     private readonly string _topic;

@@ -8,8 +8,9 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Subscriptions;
 
 /// <summary>
-/// What a subscription keeps of one aggregate type: positions and parked aggregates. It is in the subscription's topic, one partition for each of the events, and in the group's committed offsets, both in one transaction; so
-/// an offset that Kafka has dropped is known still, and an events topic that is another one is noticed. Thread-safe.
+/// What a subscription keeps of one aggregate type: positions and parked aggregates. It is in the subscription's topic, one partition for
+/// each of the events, and in the group's committed offsets, both in one transaction; so an offset that Kafka has dropped is known still,
+/// and an events topic that is another one is noticed. Thread-safe.
 /// </summary>
 internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDisposable
 {
@@ -32,9 +33,11 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
 
-    public SubscriptionLedger(KafkaConnection connection, string group, TopicFamily topics, string subscription, TimeProvider time, ILogger logger)
+    public SubscriptionLedger(KafkaConnection connection, string group, TopicFamily topics, string subscription, TimeProvider time,
+        ILogger logger)
     {
-        (_connection, _group, _events, _ledger, _time, _logger) = (connection, group, topics.Events, topics.Subscription(subscription), time, logger);
+        (_connection, _group, _events, _ledger, _time, _logger) = (connection, group, topics.Events, topics.Subscription(subscription),
+            time, logger);
         _admin = new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
         _writer = new LedgerWriter(connection, group, _events, _ledger, time, logger);
         _requests = new RequestTail(connection, group, _ledger, Ask, logger);
@@ -53,23 +56,29 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
 
     public SubscriptionPartition? Find(int partition) => _partitions.GetValueOrDefault(partition);
 
-    /// <summary>Says where a new subscription begins, before any partition of it is assigned: so that it begins there, wherever its partitions go. Blocks.</summary>
+    /// <summary>
+    /// Says where a new subscription begins, before any partition of it is assigned: so that it begins there, wherever its partitions go.
+    /// Blocks.
+    /// </summary>
     /// <param name="startOf">Where <see cref="SubscriptionStart"/> is in a partition.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     public void Prepare(Func<TopicPartition, long> startOf, CancellationToken cancellationToken)
     {
         using var reader = new LedgerReader(_connection, _ledger, Foreign);
-        int[] fresh = [.. TopicPartitions.Of(_admin, _events, Patience).Where(p => reader.Read(p, cancellationToken) is { Begin: null, Position: null })];
+        int[] fresh = [.. TopicPartitions.Of(_admin, _events, Patience).Where(p =>
+            reader.Read(p, cancellationToken) is { Begin: null, Position: null })];
         if (fresh.Length == 0)
             return;
         TopicId topic = TopicOf(cancellationToken);
         IReadOnlyDictionary<int, long> committed = Committed(fresh, cancellationToken);
-        using IProducer<byte[], byte[]?> producer = new ProducerBuilder<byte[], byte[]?>(_connection.Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        using IProducer<byte[], byte[]?> producer = new ProducerBuilder<byte[], byte[]?>(_connection.Producer()).SetLogHandler(
+            (_, _) => { }).SetErrorHandler((_, _) => { }).Build();
         foreach (int partition in fresh.Where(p => !committed.ContainsKey(p)))
         {
             var mark = new LedgerMark(topic, startOf(new TopicPartition(_events, partition)));
-            producer.ProduceAsync(new TopicPartition(_ledger, partition), LedgerFormat.BeginAt(mark, _time.GetUtcNow()), cancellationToken).GetAwaiter().GetResult();
+            producer.ProduceAsync(new TopicPartition(_ledger, partition), LedgerFormat.BeginAt(mark, _time.GetUtcNow()),
+                cancellationToken).GetAwaiter().GetResult();
             LogBegins(_logger, _group, _events, partition, mark.Next);
         }
     }
@@ -121,7 +130,8 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
     }
 
     /// <summary>Writes <paramref name="records"/> of a partition, with its position.</summary>
-    public async Task Write(SubscriptionPartition partition, IReadOnlyList<Message<byte[], byte[]?>> records, CancellationToken cancellationToken)
+    public async Task Write(SubscriptionPartition partition, IReadOnlyList<Message<byte[], byte[]?>> records,
+        CancellationToken cancellationToken)
     {
         LedgerMark position = partition.Position;
         await _writer.Write(partition.Number, position, records, cancellationToken).ConfigureAwait(false);
@@ -139,25 +149,35 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
         _stop.Dispose();
     }
 
-    private static string At(LedgerMark mark) => string.Create(CultureInfo.InvariantCulture, $"offset {mark.Next} of the topic with the id '{mark.Topic}'");
+    private static string At(LedgerMark mark) => string.Create(CultureInfo.InvariantCulture,
+        $"offset {mark.Next} of the topic with the id '{mark.Topic}'");
 
     private LedgerMark Place(int partition, long? committed, LedgerState state, CancellationToken cancellationToken)
     {
         string where = string.Create(CultureInfo.InvariantCulture, $"{_events}, partition {partition}");
-        string anew = $"To begin anew where the subscription says, end its nodes, and delete the group {_group} and the topic {_ledger}; what was parked is forgotten then.";
+        string anew = $"To begin anew where the subscription says, end its nodes, and delete the group {_group} and the topic {_ledger}; "
+            + $"what was parked is forgotten then.";
         LedgerMark mark = state.Position ?? state.Begin
-            ?? throw new PartitionHaltedException($"The group {_group} has an offset for {where}, and the topic {_ledger} knows of none: it was made anew, and which aggregates are parked is lost. {anew}");
+            ?? throw new PartitionHaltedException(
+                $"The group {_group} has an offset for {where}, and the topic {_ledger} knows of none: it was made anew, and which "
+                    + $"aggregates are parked is lost. {anew}");
         TopicId topic = TopicOf(cancellationToken);
         if (mark.Topic.Differs(topic))
-            throw new PartitionHaltedException($"{where}, is another one than before: its id is '{topic}', and the subscription was at {At(mark)}. Nothing is skipped or handled again unasked. {anew}");
+            throw new PartitionHaltedException($"{where}, is another one than before: its id is '{topic}', and the subscription was "
+                + $"at {At(mark)}. Nothing is skipped or handled again unasked. {anew}");
         using PartitionLogReader reader = PartitionLogReader.ToEnd(_connection, $"{_group}-look", patience: Patience);
         WatermarkOffsets bounds = reader.Bounds(new TopicPartition(_events, partition), cancellationToken);
         LedgerMark position = new(topic, committed ?? mark.Next);
-        string reset = $"To go on elsewhere, end the subscription's nodes and set the group's offset: kafka-consumer-groups --group {_group} --topic {_events} --reset-offsets.";
+        string reset = $"To go on elsewhere, end the subscription's nodes and set the group's offset: kafka-consumer-groups "
+            + $"--group {_group} --topic {_events} --reset-offsets.";
         if (position.Next < bounds.Low.Value)
-            throw new PartitionHaltedException(string.Create(CultureInfo.InvariantCulture, $"{where}, begins at offset {bounds.Low.Value}, and the subscription goes on from {position.Next}: the events between were deleted before it had handled them. {reset}"));
+            throw new PartitionHaltedException(string.Create(CultureInfo.InvariantCulture,
+                $"{where}, begins at offset {bounds.Low.Value}, and the subscription goes on from {position.Next}: the events between "
+                    + $"were deleted before it had handled them. {reset}"));
         if (position.Next > bounds.High.Value)
-            throw new PartitionHaltedException(string.Create(CultureInfo.InvariantCulture, $"{where}, ends at offset {bounds.High.Value}, and the subscription has handled it up to {position.Next}: it has lost events. {reset}"));
+            throw new PartitionHaltedException(string.Create(CultureInfo.InvariantCulture,
+                $"{where}, ends at offset {bounds.High.Value}, and the subscription has handled it up to {position.Next}: it has lost "
+                    + $"events. {reset}"));
         if (committed is null && state.Position is not null)
             LogExpired(_logger, _group, _events, partition, position.Next);
         else if (committed is { } moved && state.Position is { } known && known.Next != moved)
@@ -184,8 +204,10 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
 
     private Dictionary<int, long> Committed(int[] partitions, CancellationToken cancellationToken)
     {
-        using IConsumer<byte[], byte[]> asking = new ConsumerBuilder<byte[], byte[]>(_connection.Consumer(_group)).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-        return partitions.Select(p => (Partition: p, Offset: Committed(p, asking, cancellationToken))).Where(c => c.Offset is not null).ToDictionary(c => c.Partition, c => c.Offset!.Value);
+        using IConsumer<byte[], byte[]> asking = new ConsumerBuilder<byte[], byte[]>(_connection.Consumer(_group)).SetLogHandler(
+            (_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        return partitions.Select(p => (Partition: p, Offset: Committed(p, asking, cancellationToken))).Where(c => c.Offset is not null)
+            .ToDictionary(c => c.Partition, c => c.Offset!.Value);
     }
 
     private TopicId TopicOf(CancellationToken cancellationToken) =>
@@ -239,7 +261,8 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
         try
         {
             TopicPartition[] mine = [.. _partitions.Keys.Select(p => new TopicPartition(_events, p))];
-            foreach ((int partition, long end) in await PartitionOffsets.ListAsync(_admin, mine, OffsetSpec.Latest(), Attempt, _stop.Token).ConfigureAwait(false))
+            foreach ((int partition, long end) in await PartitionOffsets.ListAsync(_admin, mine, OffsetSpec.Latest(), Attempt,
+                _stop.Token).ConfigureAwait(false))
             {
                 if (Find(partition) is { } still)
                     Lags[partition] = Math.Max(0, end - still.Position.Next);
@@ -254,19 +277,28 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
     [LoggerMessage(Level = LogLevel.Information, Message = "{Group} is new and begins {Topic}, partition {Partition}, at {Offset}")]
     private static partial void LogBegins(ILogger logger, string group, string topic, int partition, long offset);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Group} has lost its offset for {Topic}, partition {Partition}: Kafka drops those of a group that was away for long. It goes on from {Offset}, which the subscription's own topic has")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Group} has lost its offset for {Topic}, partition {Partition}: Kafka drops those of a group that was away for long. "
+            + "It goes on from {Offset}, which the subscription's own topic has")]
     private static partial void LogExpired(ILogger logger, string group, string topic, int partition, long offset);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Group} had handled {Topic}, partition {Partition}, up to {Known}, and its offset is {Committed}: somebody has moved it, and it goes on from there")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Group} had handled {Topic}, partition {Partition}, up to {Known}, and its offset is {Committed}: somebody has moved "
+            + "it, and it goes on from there")]
     private static partial void LogMoved(ILogger logger, string group, string topic, int partition, long known, long committed);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Group}: {Count} aggregates of {Topic}, partition {Partition}, are parked; 'kes subscriptions show' says why")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Group}: {Count} aggregates of {Topic}, partition {Partition}, are parked; 'kes subscriptions show' says why")]
     private static partial void LogParked(ILogger logger, string group, string topic, int partition, int count);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Group}: how far partition {Partition} is handled could not be written; it is written with the next events, or they are handled again")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Group}: how far partition {Partition} is handled could not be written; it is written with the next events, or they "
+            + "are handled again")]
     private static partial void LogNotWritten(ILogger logger, Exception failure, string group, int partition);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: a handler of partition {Partition} that was tried again goes on {Patience} after its cancellation. The partition is given up without it")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "{Group}: a handler of partition {Partition} that was tried again goes on {Patience} after its cancellation. The "
+            + "partition is given up without it")]
     private static partial void LogAbandoned(ILogger logger, string group, int partition, TimeSpan patience);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Group}: how many events of {Topic} wait cannot be seen now")]

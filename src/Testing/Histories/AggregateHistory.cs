@@ -14,7 +14,8 @@ internal sealed class AggregateHistory
     private readonly object[] _states; // after so many events
     private readonly int[] _writesAt; // how many writes led to a version; -1: it is inside one
 
-    public AggregateHistory(AggregateId id, AggregateDefinition definition, HistoryCheckerOptions options, IReadOnlyList<RecordedEvent> events, IReadOnlyList<RecordedCall> calls)
+    public AggregateHistory(AggregateId id, AggregateDefinition definition, HistoryCheckerOptions options,
+        IReadOnlyList<RecordedEvent> events, IReadOnlyList<RecordedCall> calls)
     {
         (_id, _definition, _options, _events, _calls) = (id, definition, options, events, calls);
         _states = new object[events.Count + 1];
@@ -51,12 +52,17 @@ internal sealed class AggregateHistory
         {
             RecordedEvent recorded = _events[i];
             if (recorded.Version != i + 1)
-                return Broken(HistoryRule.GaplessVersions, recorded, $"the event at {recorded.Partition}@{recorded.Offset} has version {recorded.Version}; {i + 1} was due");
+                return Broken(HistoryRule.GaplessVersions, recorded,
+                    $"the event at {recorded.Partition}@{recorded.Offset} has version {recorded.Version}; {i + 1} was due");
             if (i > 0 && (recorded.Partition != _events[i - 1].Partition || recorded.Offset <= _events[i - 1].Offset))
-                return Broken(HistoryRule.GaplessVersions, recorded, $"the event at {recorded.Partition}@{recorded.Offset} does not stand behind version {i} at {_events[i - 1].Partition}@{_events[i - 1].Offset}");
+                return Broken(HistoryRule.GaplessVersions, recorded,
+                    $"the event at {recorded.Partition}@{recorded.Offset} does not stand behind version {i} "
+                        + $"at {_events[i - 1].Partition}@{_events[i - 1].Offset}");
             bool continues = i > 0 && _events[i - 1].CommandId == recorded.CommandId;
             if (!continues && !_effects.TryAdd(recorded.CommandId, new Effect(_effects.Count + 1, recorded.Version)))
-                return Broken(HistoryRule.OneEffect, recorded, $"the command {recorded.CommandId} took effect at version {_effects[recorded.CommandId].Last} and again at version {recorded.Version}");
+                return Broken(HistoryRule.OneEffect, recorded,
+                    $"the command {recorded.CommandId} took effect at version {_effects[recorded.CommandId].Last} and again at "
+                        + $"version {recorded.Version}");
             Effect effect = _effects[recorded.CommandId];
             effect.Last = recorded.Version;
             if (continues)
@@ -71,7 +77,8 @@ internal sealed class AggregateHistory
     private bool Broken(HistoryRule rule, RecordedEvent recorded, string message)
     {
         RecordedCall[] causes = [.. _calls.Where(c => c.Command?.CommandId == recorded.CommandId)];
-        _findings.Add(new Finding(rule, causes.Length == 0 ? long.MinValue : causes.Min(c => c.Started), message, causes, recorded.Version));
+        _findings.Add(new Finding(rule, causes.Length == 0 ? long.MinValue : causes.Min(c => c.Started), message, causes,
+            recorded.Version));
         return false;
     }
 
@@ -85,7 +92,9 @@ internal sealed class AggregateHistory
 
         if (!sendings.MayHaveEffect)
         {
-            Find(HistoryRule.RefusedWithoutEffect, sendings.All[0], $"the command {sendings.Id} was not taken or faulted at each sending, and stands in the log as version {effect.Last}", effect.Last);
+            Find(HistoryRule.RefusedWithoutEffect, sendings.All[0],
+                $"the command {sendings.Id} was not taken or faulted at each sending, and is in the log as version {effect.Last}",
+                effect.Last);
             return;
         }
 
@@ -102,9 +111,12 @@ internal sealed class AggregateHistory
             }
 
             if (result is not CommandResult.Accepted accepted)
-                Find(HistoryRule.RefusedWithoutEffect, call, $"the command {sendings.Id} was refused, and stands in the log as version {effect.Last}", effect.Last);
+                Find(HistoryRule.RefusedWithoutEffect, call,
+                    $"the command {sendings.Id} was refused, and is in the log as version {effect.Last}", effect.Last);
             else if (accepted.Version != effect.Last || accepted.Token != TokenOf(effect.Last))
-                Find(HistoryRule.AnswerAsLogged, call, $"the command {sendings.Id} was told version {accepted.Version} at {accepted.Token}; it stands in the log as version {effect.Last} at {TokenOf(effect.Last)}", effect.Last, accepted.Version);
+                Find(HistoryRule.AnswerAsLogged, call,
+                    $"the command {sendings.Id} was told version {accepted.Version} at {accepted.Token}; it is in the log as "
+                        + $"version {effect.Last} at {TokenOf(effect.Last)}", effect.Last, accepted.Version);
             if (told.Ended < ended)
                 (ended, teller) = (told.Ended, call);
         }
@@ -119,9 +131,13 @@ internal sealed class AggregateHistory
         long before = effect.First - 1;
         RecordedCall[] expecting = [.. sendings.Taken.Where(c => c.Command!.ExpectedVersion.IsMetBy(before))];
         if (expecting.Length == 0)
-            Find(HistoryRule.ExpectedVersion, teller, $"the command {sendings.Id} took effect on version {before}; it expected {teller.Command!.ExpectedVersion}", effect.Last, before);
+            Find(HistoryRule.ExpectedVersion, teller,
+                $"the command {sendings.Id} took effect on version {before}; it expected {teller.Command!.ExpectedVersion}",
+                effect.Last, before);
         else if (!expecting.Any(c => Decides(c.Command!, effect)))
-            Find(HistoryRule.Decision, teller, $"the events of the command {sendings.Id}, versions {effect.First} to {effect.Last}, are not what it decides on version {before}", effect.Last, before);
+            Find(HistoryRule.Decision, teller,
+                $"the events of the command {sendings.Id}, versions {effect.First} to {effect.Last}, are not what it decides on "
+                    + $"version {before}", effect.Last, before);
     }
 
     // Answers that left no event: each is right at the version that it tells.
@@ -134,7 +150,9 @@ internal sealed class AggregateHistory
         {
             if (_options.RefusalsAreRemembered && !SameOutcome(first.Result, told.Result))
             {
-                _findings.Add(new Finding(HistoryRule.OneOutcome, told.Ended, $"the command {sendings.Id} was answered twice, and not the same", [firstCall, call], first.Result.Version, told.Result.Version));
+                _findings.Add(new Finding(HistoryRule.OneOutcome, told.Ended,
+                    $"the command {sendings.Id} was answered twice, and not the same", [firstCall, call], first.Result.Version,
+                    told.Result.Version));
                 return;
             }
 
@@ -161,23 +179,30 @@ internal sealed class AggregateHistory
         if (result is CommandResult.Conflict conflict)
         {
             return (sendings.Taken.Any(c => c.Command!.ExpectedVersion == conflict.Expected) && !conflict.Expected.IsMetBy(version))
-                || Find(HistoryRule.ExpectedVersion, call, $"the command {sendings.Id} was told a conflict of {conflict.Expected} with version {version}", version);
+                || Find(HistoryRule.ExpectedVersion, call,
+                    $"the command {sendings.Id} was told a conflict of {conflict.Expected} with version {version}", version);
         }
 
         RecordedCall[] expecting = [.. sendings.Taken.Where(c => c.Command!.ExpectedVersion.IsMetBy(version))];
         if (expecting.Length == 0)
-            return Find(HistoryRule.ExpectedVersion, call, $"the command {sendings.Id} was decided on version {version}; it expected {call.Command!.ExpectedVersion}", version);
+            return Find(HistoryRule.ExpectedVersion, call,
+                $"the command {sendings.Id} was decided on version {version}; it expected {call.Command!.ExpectedVersion}", version);
         Decision[] decisions = [.. expecting.Select(c => Decide(c.Command!, version, c.Command!.Time ?? default)).OfType<Decision>()];
         if (result is CommandResult.Rejected rejected)
         {
             return decisions.Any(d => d.Rejection?.Code == rejected.Rejection.Code)
-                || Find(HistoryRule.Decision, call, $"the command {sendings.Id} was rejected with '{rejected.Rejection.Code}'; it is not on the state of version {version}", version);
+                || Find(HistoryRule.Decision, call,
+                    $"the command {sendings.Id} was rejected with '{rejected.Rejection.Code}'; it is not on the state of version {version}",
+                    version);
         }
 
         if (!decisions.Any(d => !d.IsRejected && d.Count == 0))
-            return Find(HistoryRule.AnswerAsLogged, call, $"the command {sendings.Id} was accepted as version {version}, and there is no event of it in the log", version);
+            return Find(HistoryRule.AnswerAsLogged, call,
+                $"the command {sendings.Id} was accepted as version {version}, and there is no event of it in the log", version);
         return ((CommandResult.Accepted)result).Token == TokenOf(version)
-            || Find(HistoryRule.AnswerAsLogged, call, $"the command {sendings.Id} changed nothing at version {version} and was told {((CommandResult.Accepted)result).Token}; that version stands at {TokenOf(version)}", version);
+            || Find(HistoryRule.AnswerAsLogged, call,
+                $"the command {sendings.Id} changed nothing at version {version} and was told {((CommandResult.Accepted)result).Token}; "
+                    + $"that version stands at {TokenOf(version)}", version);
     }
 
     private void CheckRead(RecordedCall call, CallAnswer.Seen seen)
@@ -186,20 +211,24 @@ internal sealed class AggregateHistory
         string read = Timeline.NameOf(call.Consistency);
         if (!WasCurrent(version) || (seen.View is not null && version == 0))
         {
-            Find(HistoryRule.AnswerAsLogged, call, $"{read} shows version {version}, which was never the current one; the log ends with version {_events.Count}", version);
+            Find(HistoryRule.AnswerAsLogged, call,
+                $"{read} shows version {version}, which was never the current one; the log ends with version {_events.Count}", version);
             return;
         }
 
         if (seen.View is { } view)
         {
             if (view.Token != TokenOf(version))
-                Find(HistoryRule.AnswerAsLogged, call, $"{read} shows version {version} at {view.Token}; it stands at {TokenOf(version)}", version);
+                Find(HistoryRule.AnswerAsLogged, call,
+                    $"{read} shows version {version} at {view.Token}; it stands at {TokenOf(version)}", version);
             if (!_states[version].Equals(view.State))
-                Find(HistoryRule.StateIsFold, call, $"{read} shows version {version} as {view.State}; its events give {_states[version]}", version);
+                Find(HistoryRule.StateIsFold, call,
+                    $"{read} shows version {version} as {view.State}; its events give {_states[version]}", version);
         }
 
         // An eventual read may show the past: it says only that this much had been written before it ended.
-        _operations.Add(new Operation(PlaceOf(version), call.Consistency == ReadConsistency.Strong ? call.Started : long.MinValue, seen.Ended, version, call));
+        _operations.Add(new Operation(PlaceOf(version), call.Consistency == ReadConsistency.Strong ? call.Started : long.MinValue,
+            seen.Ended, version, call));
     }
 
     private void CheckOrder()
@@ -208,12 +237,14 @@ internal sealed class AggregateHistory
             return;
         string did = later.Place % 2 == 0 ? "wrote" : "saw";
         _findings.Add(new Finding(HistoryRule.RealTimeOrder, Math.Min(later.Ended, later.Call.Answer?.Ended ?? later.Ended),
-            $"a call that {(earlier.Place % 2 == 0 ? "wrote" : "saw")} version {earlier.Version} had returned before one began that {did} version {later.Version}", [earlier.Call, later.Call], earlier.Version, later.Version));
+            $"a call that {(earlier.Place % 2 == 0 ? "wrote" : "saw")} version {earlier.Version} had returned before one began that {did} "
+                + $"version {later.Version}", [earlier.Call, later.Call], earlier.Version, later.Version));
     }
 
     private bool Decides(CommandEnvelope command, Effect effect)
     {
-        if (Decide(command, effect.First - 1, _events[(int)effect.First - 1].Time) is not { IsRejected: false } decision || decision.Count != effect.Last - effect.First + 1)
+        if (Decide(command, effect.First - 1, _events[(int)effect.First - 1].Time) is not { IsRejected: false } decision
+            || decision.Count != effect.Last - effect.First + 1)
             return false;
         for (int i = 0; i < decision.Count; i++)
         {
@@ -241,7 +272,8 @@ internal sealed class AggregateHistory
 
     private long PlaceOf(long version) => (2L * _writesAt[version]) + 1;
 
-    private ConsistencyToken TokenOf(long version) => version == 0 ? default : new ConsistencyToken(_events[(int)version - 1].Partition, _events[(int)version - 1].Offset);
+    private ConsistencyToken TokenOf(long version) =>
+        version == 0 ? default : new ConsistencyToken(_events[(int)version - 1].Partition, _events[(int)version - 1].Offset);
 
     private bool Find(HistoryRule rule, RecordedCall call, string message, params IReadOnlyList<long> versions)
     {

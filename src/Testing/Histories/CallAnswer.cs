@@ -1,6 +1,8 @@
 namespace KafkaEventSourcing.Testing;
 
-/// <summary>How a call returned: exactly one of <see cref="Told"/>, <see cref="Seen"/>, <see cref="Unknown"/> and <see cref="NotTaken"/>.</summary>
+/// <summary>
+/// How a call returned: exactly one of <see cref="Told"/>, <see cref="Seen"/>, <see cref="Unknown"/> and <see cref="NotTaken"/>.
+/// </summary>
 public abstract record CallAnswer
 {
     private CallAnswer(long ended) => Ended = ended;

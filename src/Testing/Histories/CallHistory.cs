@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace KafkaEventSourcing.Testing;
 
 /// <summary>
-/// The calls of concurrent callers to the aggregates of one type, with their times and answers. A call costs two timestamps, one object and the references to its command and answer; all are kept until the
-/// history is let go. Thread-safe.
+/// The calls of concurrent callers to the aggregates of one type, with their times and answers. A call costs two timestamps, one object and
+/// the references to its command and answer; all are kept until the history is let go. Thread-safe.
 /// </summary>
 public sealed class CallHistory
 {
@@ -32,12 +32,14 @@ public sealed class CallHistory
     /// <summary>The calls as they are now, in the order in which they began.</summary>
     public IReadOnlyList<RecordedCall> Take()
     {
-        RecordedCall[] calls = [.. _calls.Select(c => new RecordedCall(c.Caller, c.AggregateId, c.Command, c.Started, c.Answer) { Consistency = c.Consistency })];
+        RecordedCall[] calls = [.. _calls.Select(c =>
+            new RecordedCall(c.Caller, c.AggregateId, c.Command, c.Started, c.Answer) { Consistency = c.Consistency })];
         Array.Sort(calls, (a, b) => a.Started.CompareTo(b.Started));
         return calls;
     }
 
-    internal OpenCall Begin(string caller, AggregateId aggregateId, CommandEnvelope? command, ReadConsistency consistency = ReadConsistency.Strong)
+    internal OpenCall Begin(string caller, AggregateId aggregateId, CommandEnvelope? command,
+        ReadConsistency consistency = ReadConsistency.Strong)
     {
         var call = new OpenCall(caller, aggregateId, command, consistency, _time.GetTimestamp());
         _calls.Enqueue(call);
@@ -45,7 +47,8 @@ public sealed class CallHistory
     }
 
     /// <summary>A call that may not have returned yet.</summary>
-    internal sealed class OpenCall(string caller, AggregateId aggregateId, CommandEnvelope? command, ReadConsistency consistency, long started)
+    internal sealed class OpenCall(string caller, AggregateId aggregateId, CommandEnvelope? command, ReadConsistency consistency,
+        long started)
     {
         private volatile CallAnswer? _answer;
 

@@ -6,4 +6,5 @@ namespace KafkaEventSourcing.Testing;
 /// <param name="Message">One sentence.</param>
 /// <param name="Calls">The calls that show it.</param>
 /// <param name="Versions">The versions that it is about.</param>
-internal sealed record Finding(HistoryRule Rule, long Moment, string Message, IReadOnlyList<RecordedCall> Calls, params IReadOnlyList<long> Versions);
+internal sealed record Finding(HistoryRule Rule, long Moment, string Message, IReadOnlyList<RecordedCall> Calls,
+    params IReadOnlyList<long> Versions);

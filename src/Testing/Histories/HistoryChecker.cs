@@ -1,20 +1,24 @@
 namespace KafkaEventSourcing.Testing;
 
 /// <summary>
-/// Decides whether a history of concurrent calls to aggregates of one type is one that a correct system could have given: whether a legal order of all calls exists that gives each its answer, keeps the order
-/// in time of calls that did not overlap (linearizability: Herlihy and Wing, "Linearizability: a correctness condition for concurrent objects", 1990), and writes exactly what stands in the log.
+/// Decides whether a history of concurrent calls to aggregates of one type is one that a correct system could have given: whether a legal
+/// order of all calls exists that gives each its answer, keeps the order in time of calls that did not overlap (linearizability: Herlihy
+/// and Wing, "Linearizability: a correctness condition for concurrent objects", 1990), and writes exactly what is in the log.
 /// </summary>
 /// <remarks>
 /// <para>
-/// In general such an order must be searched for, which takes exponential time (Wing and Gong, "Testing and verifying concurrent objects", 1993). Here the log already tells the order of the writes, and each
-/// answer tells a version, so nothing is left to search. Linearizability is local (Herlihy and Wing, theorem 1): a history is linearizable if that of each aggregate is. Within one aggregate every call that
-/// took effect has its place in the log, and every call that only saw a state has its place right behind the write of the version that it tells. All places are thus fixed but for those that saw the same
-/// version, and these may stand in any order among themselves. A legal order therefore exists exactly if no call had returned before another began whose place is before its own: two intervals can be compared,
-/// and a sweep over them in the order of time finds a contradiction in O(n log n).
+/// In general such an order must be searched for, which takes exponential time (Wing and Gong, "Testing and verifying concurrent objects",
+/// 1993). Here the log already tells the order of the writes, and each answer tells a version, so nothing is left to search.
+/// Linearizability is local (Herlihy and Wing, theorem 1): a history is linearizable if that of each aggregate is. Within one aggregate
+/// every call that took effect has its place in the log, and every call that only saw a state has its place right behind the write of the
+/// version that it tells. All places are thus fixed but for those that saw the same version, and these may be in any order among
+/// themselves. A legal order therefore exists exactly if no call had returned before another began whose place is before its own: two
+/// intervals can be compared, and a sweep over them in the order of time finds a contradiction in O(n log n).
 /// </para>
 /// <para>
-/// That the order is legal also needs each answer to be the right one at its place. The aggregate's own pure functions tell: the state is folded from the events, and each command is decided again on the state
-/// that it met. All sendings of one command id are one operation, which happened after the first of them began and before the first answer came back. An outcome that is not known may have no effect, or
+/// That the order is legal also needs each answer to be the right one at its place. The aggregate's own pure functions tell: the state is
+/// folded from the events, and each command is decided again on the state that it met. All sendings of one command id are one operation,
+/// which happened after the first of them began and before the first answer came back. An outcome that is not known may have no effect, or
 /// one at any time after its start.
 /// </para>
 /// <para>Holds the history and all events in memory. Events of commands that were not recorded are taken as they are. Thread-safe.</para>
@@ -25,7 +29,9 @@ public sealed class HistoryChecker
     private readonly HistoryCheckerOptions _options;
     private readonly IReadOnlyList<HistoryInvariant> _invariants;
 
-    /// <summary>A checker of histories of <paramref name="definition"/>, with invariants of the caller's own over the final states.</summary>
+    /// <summary>
+    /// A checker of histories of <paramref name="definition"/>, with invariants of the caller's own over the final states.
+    /// </summary>
     public HistoryChecker(AggregateDefinition definition, HistoryCheckerOptions options, params IReadOnlyList<HistoryInvariant> invariants)
     {
         ArgumentNullException.ThrowIfNull(definition);
@@ -33,11 +39,16 @@ public sealed class HistoryChecker
         (_definition, _options, _invariants) = (definition, options, invariants);
     }
 
-    /// <summary>Takes <paramref name="calls"/> as they are now, reads <paramref name="log"/> to its end, and decides. Calls that have not returned count as unknown.</summary>
-    /// <param name="log">All committed events, read not before the calls are taken; those of a partition in the order of their offsets.</param>
+    /// <summary>
+    /// Takes <paramref name="calls"/> as they are now, reads <paramref name="log"/> to its end, and decides. Calls that have not returned
+    /// count as unknown.
+    /// </summary>
+    /// <param name="log">All committed events, read not before the calls are taken; those of a partition in the order of their
+    /// offsets.</param>
     /// <param name="calls">What callers did and were told.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    public async Task<HistoryVerdict> CheckAsync(IAsyncEnumerable<RecordedEvent> log, CallHistory calls, CancellationToken cancellationToken = default)
+    public async Task<HistoryVerdict> CheckAsync(IAsyncEnumerable<RecordedEvent> log, CallHistory calls,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(log);
         ArgumentNullException.ThrowIfNull(calls);
@@ -48,7 +59,10 @@ public sealed class HistoryChecker
         return Check(events, taken);
     }
 
-    /// <summary>Decides on <paramref name="calls"/> against <paramref name="events"/>, all committed events in the order of their offsets, partition by partition or mixed.</summary>
+    /// <summary>
+    /// Decides on <paramref name="calls"/> against <paramref name="events"/>, all committed events in the order of their offsets, partition
+    /// by partition or mixed.
+    /// </summary>
     public HistoryVerdict Check(IReadOnlyCollection<RecordedEvent> events, IReadOnlyCollection<RecordedCall> calls)
     {
         ArgumentNullException.ThrowIfNull(events);
@@ -70,7 +84,8 @@ public sealed class HistoryChecker
 
         long origin = calls.Count == 0 ? 0 : calls.Min(c => c.Started);
         HistoryViolation? violation = first is { } found
-            ? new HistoryViolation(found.Finding.Rule, found.Id, found.Finding.Message, Timeline.Of(found.Finding, [.. callsOf[found.Id]], [.. eventsOf[found.Id]], origin, _options.TimestampFrequency))
+            ? new HistoryViolation(found.Finding.Rule, found.Id, found.Finding.Message,
+                Timeline.Of(found.Finding, [.. callsOf[found.Id]], [.. eventsOf[found.Id]], origin, _options.TimestampFrequency))
             : CheckInvariants(finals);
         return Count(violation, aggregates, events.Count, calls);
     }

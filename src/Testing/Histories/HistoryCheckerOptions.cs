@@ -4,8 +4,9 @@ namespace KafkaEventSourcing.Testing;
 public sealed record HistoryCheckerOptions
 {
     /// <summary>
-    /// Whether commands that left no event (rejections, conflicts, acceptances without events) are told again whatever happened. A store that was closed in order, and a snapshot, remember them; a restore
-    /// from events alone does not, and such an id is then decided anew: set this to false where nodes are killed. Default true.
+    /// Whether commands that left no event (rejections, conflicts, acceptances without events) are told again whatever happened. A store
+    /// that was closed in order, and a snapshot, remember them; a restore from events alone does not, and such an id is then decided anew:
+    /// set this to false where nodes are killed. Default true.
     /// </summary>
     public bool RefusalsAreRemembered { get; init; } = true;
 

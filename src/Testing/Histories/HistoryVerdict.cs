@@ -37,5 +37,7 @@ public sealed record HistoryVerdict
 
     /// <summary>The figures, and the violation if there is one.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Events:N0} events of {Aggregates:N0} aggregates; {Commands:N0} commands, {SentAgain:N0} of them sent again, {Conflicts:N0} conflicts, {Rejections:N0} rejections, {UnknownOutcomes:N0} unknown; {Reads:N0} strong reads: {(Violation is null ? "a legal order exists" : $"no legal order exists{Environment.NewLine}{Violation}")}");
+        $"{Events:N0} events of {Aggregates:N0} aggregates; {Commands:N0} commands, {SentAgain:N0} of them sent again, {Conflicts:N0} "
+            + $"conflicts, {Rejections:N0} rejections, {UnknownOutcomes:N0} unknown; {Reads:N0} strong "
+            + $"reads: {(Violation is null ? "a legal order exists" : $"no legal order exists{Environment.NewLine}{Violation}")}");
 }

@@ -7,22 +7,29 @@ public sealed class RecordingAggregateReader : IAggregateReader
     private readonly CallHistory _history;
     private readonly string _caller;
 
-    /// <summary>Records the reads from <paramref name="inner"/> in <paramref name="history"/> as those of <paramref name="caller"/>.</summary>
-    public RecordingAggregateReader(IAggregateReader inner, CallHistory history, string caller) => (_inner, _history, _caller) = (inner, history, caller);
+    /// <summary>
+    /// Records the reads from <paramref name="inner"/> in <paramref name="history"/> as those of <paramref name="caller"/>.
+    /// </summary>
+    public RecordingAggregateReader(IAggregateReader inner, CallHistory history, string caller) =>
+        (_inner, _history, _caller) = (inner, history, caller);
 
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) => ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) =>
+        ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency, CancellationToken cancellationToken = default) =>
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ReadConsistency consistency,
+        CancellationToken cancellationToken = default) =>
         Record(aggregateId, consistency, () => _inner.ReadAsync(aggregateId, consistency, cancellationToken));
 
     /// <summary>Recorded as an eventual read, as which it promises no less.</summary>
     /// <inheritdoc/>
-    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default) =>
+    public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast,
+        CancellationToken cancellationToken = default) =>
         Record(aggregateId, ReadConsistency.Eventual, () => _inner.ReadAsync(aggregateId, atLeast, cancellationToken));
 
-    private async ValueTask<AggregateView?> Record(AggregateId aggregateId, ReadConsistency consistency, Func<ValueTask<AggregateView?>> read)
+    private async ValueTask<AggregateView?> Record(
+        AggregateId aggregateId, ReadConsistency consistency, Func<ValueTask<AggregateView?>> read)
     {
         CallHistory.OpenCall call = _history.Begin(_caller, aggregateId, command: null, consistency);
         try

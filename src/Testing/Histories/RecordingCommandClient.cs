@@ -1,14 +1,20 @@
 namespace KafkaEventSourcing.Testing;
 
-/// <summary>Sends through another client and records each call. A command without a time gets one here, so that it can be decided again by whoever checks the history. Thread-safe.</summary>
+/// <summary>
+/// Sends through another client and records each call. A command without a time gets one here, so that it can be decided again by whoever
+/// checks the history. Thread-safe.
+/// </summary>
 public sealed class RecordingCommandClient : ICommandClient
 {
     private readonly ICommandClient _inner;
     private readonly CallHistory _history;
     private readonly string _caller;
 
-    /// <summary>Records the calls to <paramref name="inner"/> in <paramref name="history"/> as those of <paramref name="caller"/>.</summary>
-    public RecordingCommandClient(ICommandClient inner, CallHistory history, string caller) => (_inner, _history, _caller) = (inner, history, caller);
+    /// <summary>
+    /// Records the calls to <paramref name="inner"/> in <paramref name="history"/> as those of <paramref name="caller"/>.
+    /// </summary>
+    public RecordingCommandClient(ICommandClient inner, CallHistory history, string caller) =>
+        (_inner, _history, _caller) = (inner, history, caller);
 
     /// <inheritdoc/>
     public async Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken = default)

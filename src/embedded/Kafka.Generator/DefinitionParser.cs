@@ -8,7 +8,20 @@ namespace KafkaEventSourcing.Embedded.Kafka.Generator;
 /// <summary>Reads .kmsg files; their language is described in <c>src/embedded/Kafka/Protocol/README.md</c>.</summary>
 internal static class DefinitionParser
 {
-    private static readonly HashSet<string> Primitives = new() { "bool", "int8", "int16", "int32", "int64", "uint16", "float64", "string", "bytes", "records", "uuid" };
+    private static readonly HashSet<string> Primitives = new()
+    {
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint16",
+        "float64",
+        "string",
+        "bytes",
+        "records",
+        "uuid",
+    };
 
     private static readonly char[] Blank = { ' ' };
 
@@ -53,7 +66,9 @@ internal static class DefinitionParser
         var message = new MessageDefinition { Kind = words[0] };
         int at = 2;
         if (message.Kind is not ("request" or "response" or "record") || words.Length < 3)
-            throw new DefinitionException(line, "A message starts with: request Name key versions, response Name key versions, or record Name versions; then optionally flexible N.");
+            throw new DefinitionException(line,
+                "A message starts with: request Name key versions, response Name key versions, or record Name versions; then optionally "
+                    + "flexible N.");
         message.Name = words[1];
         if (message.Kind != "record")
             message.Key = int.Parse(words[at++], CultureInfo.InvariantCulture);
@@ -100,7 +115,10 @@ internal static class DefinitionParser
         foreach (FieldDefinition field in fields)
         {
             if (field.IsStruct == Primitives.Contains(field.Type))
-                throw new DefinitionException(field.Line, field.IsStruct ? $"'{field.Type}' is a primitive type and cannot have fields." : $"'{field.Type}' is no type; a group of its own needs fields below it. Types: {string.Join(", ", Primitives.OrderBy(p => p))}.");
+                throw new DefinitionException(field.Line, field.IsStruct
+                    ? $"'{field.Type}' is a primitive type and cannot have fields."
+                    : $"'{field.Type}' is not a type; a group of its own needs fields below it. "
+                        + $"Types: {string.Join(", ", Primitives.OrderBy(p => p))}.");
             Check(field.Fields);
         }
     }

@@ -27,7 +27,8 @@ internal readonly struct Versions
 
     public static Versions Parse(string text, int line)
     {
-        if (text.EndsWith("+", StringComparison.Ordinal) && int.TryParse(text.Substring(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out int from))
+        if (text.EndsWith("+", StringComparison.Ordinal)
+            && int.TryParse(text.Substring(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out int from))
             return new Versions(from, short.MaxValue);
         string[] parts = text.Split('-');
         if (parts.Length <= 2 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out from)

@@ -11,7 +11,8 @@ namespace KafkaEventSourcing.Embedded.Kafka.Generator;
 [Generator(LanguageNames.CSharp)]
 public sealed class MessageGenerator : IIncrementalGenerator
 {
-    private static readonly DiagnosticDescriptor Wrong = new("KESMSG001", "The message definition cannot be understood", "{0}", "Kafka", DiagnosticSeverity.Error, isEnabledByDefault: true);
+    private static readonly DiagnosticDescriptor Wrong = new("KESMSG001", "The message definition cannot be understood", "{0}", "Kafka",
+        DiagnosticSeverity.Error, isEnabledByDefault: true);
 
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
@@ -33,7 +34,8 @@ public sealed class MessageGenerator : IIncrementalGenerator
         {
             int line = wrong is DefinitionException definition ? definition.Line - 1 : 0;
             var at = new LinePosition(line, 0);
-            context.ReportDiagnostic(Diagnostic.Create(Wrong, Location.Create(file.Path, default, new LinePositionSpan(at, at)), wrong.Message));
+            context.ReportDiagnostic(Diagnostic.Create(Wrong, Location.Create(file.Path, default, new LinePositionSpan(at, at)),
+                wrong.Message));
             return;
         }
 

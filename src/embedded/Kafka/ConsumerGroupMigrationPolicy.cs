@@ -1,6 +1,8 @@
 namespace KafkaEventSourcing.Embedded.Kafka;
 
-/// <summary>How a group with members may change its protocol (Kafka's <c>group.consumer.migration.policy</c>). A group without members always may.</summary>
+/// <summary>
+/// How a group with members may change its protocol (Kafka's <c>group.consumer.migration.policy</c>). A group without members always may.
+/// </summary>
 [Flags]
 public enum ConsumerGroupMigrationPolicy
 {

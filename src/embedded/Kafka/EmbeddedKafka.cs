@@ -10,7 +10,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Embedded.Kafka;
 
-/// <summary>A Kafka broker in this process: one node, for development, tests and small installations. Any Kafka client can use it. Thread-safe.</summary>
+/// <summary>
+/// A Kafka broker in this process: one node, for development, tests and small installations. Any Kafka client can use it. Thread-safe.
+/// </summary>
 public sealed partial class EmbeddedKafka : IAsyncDisposable
 {
     private static readonly TimeSpan TransactionTick = TimeSpan.FromMilliseconds(500);
@@ -28,7 +30,8 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
     private readonly Task _trying;
     private readonly ITimer _transactions;
 
-    private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, IReadOnlyList<Socket> sockets, TimeProvider time, BrokerLoggers logger)
+    private EmbeddedKafka(EmbeddedKafkaOptions options, string directory, FileStream folderLock, IReadOnlyList<Socket> sockets,
+        TimeProvider time, BrokerLoggers logger)
     {
         (_folderLock, DataDirectory, _temporary) = (folderLock, directory, options.DataDirectory is null);
         _ports = [.. sockets.Select(s => ((IPEndPoint)s.LocalEndPoint!).Port)];
@@ -48,7 +51,8 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         TimeSpan sweep = TimeSpan.FromTicks(Math.Min(options.RequestStall.Ticks, options.ConnectionMaxIdle.Ticks) / 4);
         _trying = Each(FlushTick, _broker.Logs.TryFaulted, time, logger);
         _stalled = BackgroundTimer.Create(time, logger, "Closing stalled connections", CloseStalled, sweep);
-        _transactions = BackgroundTimer.Create(time, logger, "Aborting transactions whose time is over", _broker.Transactions.AbortExpired, TransactionTick);
+        _transactions = BackgroundTimer.Create(time, logger, "Aborting transactions whose time is over", _broker.Transactions.AbortExpired,
+            TransactionTick);
     }
 
     /// <summary>What clients take as <c>bootstrap.servers</c>.</summary>
@@ -57,20 +61,27 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
     /// <summary>The data folder.</summary>
     public string DataDirectory { get; }
 
-    /// <summary>Why the broker refuses writes at present, such as a full disk; null: it takes them. It goes on by itself, within a second or so, when it can.</summary>
+    /// <summary>
+    /// Why the broker refuses writes at present, such as a full disk; null: it takes them. It goes on by itself, within a second or so,
+    /// when it can.
+    /// </summary>
     public StorageFault? StorageFault => _broker.Logs.Health.Fault;
 
     /// <summary>Starts a broker; it returns when clients can connect.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id of the node is negative.</exception>
-    /// <exception cref="IOException">The port or the data folder is in use, or the folder cannot be used; the message says which.</exception>
-    public static Task<EmbeddedKafka> StartAsync(EmbeddedKafkaOptions options, ILoggerFactory? loggerFactory = null, TimeProvider? timeProvider = null, CancellationToken cancellationToken = default)
+    /// <exception cref="IOException">The port or the data folder is in use, or the folder cannot be used; the message says
+    /// which.</exception>
+    public static Task<EmbeddedKafka> StartAsync(EmbeddedKafkaOptions options, ILoggerFactory? loggerFactory = null,
+        TimeProvider? timeProvider = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfNegative(options.NodeId, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Cluster?.Brokers ?? 1, 1, nameof(options));
         cancellationToken.ThrowIfCancellationRequested();
         var logger = new BrokerLoggers((loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedKafka>());
-        string directory = options.DataDirectory is { } named ? Path.GetFullPath(named) : Directory.CreateTempSubdirectory("embedded-kafka-").FullName;
+        string directory = options.DataDirectory is { } named
+            ? Path.GetFullPath(named)
+            : Directory.CreateTempSubdirectory("embedded-kafka-").FullName;
         options = Effective(options);
         return Task.Run(() =>
         {
@@ -94,8 +105,9 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stops one broker of <see cref="EmbeddedKafkaOptions.Cluster"/>: nobody can connect to it, and others lead and coordinate in its place; at once, or, when it dies (<paramref name="dies"/>), once the others notice. A partition
-    /// without a replica elsewhere has no leader until it is started again.
+    /// Stops one broker of <see cref="EmbeddedKafkaOptions.Cluster"/>: nobody can connect to it, and others lead and coordinate in its
+    /// place; at once, or, when it dies (<paramref name="dies"/>), once the others notice. A partition without a replica elsewhere has no
+    /// leader until it is started again.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such broker.</exception>
     public async Task StopBroker(int brokerId, bool dies = false)
@@ -118,7 +130,10 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         _broker.Cluster!.Started(brokerId);
     }
 
-    /// <summary>Stops the broker. Everything acknowledged is on disk, unless there is a <see cref="StorageFault"/>: then the next start checks the logs as after a crash.</summary>
+    /// <summary>
+    /// Stops the broker. Everything acknowledged is on disk, unless there is a <see cref="StorageFault"/>: then the next start checks the
+    /// logs as after a crash.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (_stop.IsCancellationRequested)
@@ -150,7 +165,8 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         }
         catch (IOException inUse)
         {
-            throw new IOException($"The Kafka data folder {directory} is in use by another process: end that one, or name another folder.", inUse);
+            throw new IOException($"The Kafka data folder {directory} is in use by another process: end that one, or name another folder.",
+                inUse);
         }
     }
 
@@ -175,8 +191,12 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         var defaults = new EmbeddedKafkaOptions();
         return options with
         {
-            GroupInitialRebalanceDelay = options.GroupInitialRebalanceDelay == defaults.GroupInitialRebalanceDelay ? cluster.GroupInitialRebalanceDelay : options.GroupInitialRebalanceDelay,
-            GroupMinSessionTimeout = options.GroupMinSessionTimeout == defaults.GroupMinSessionTimeout ? cluster.GroupMinSessionTimeout : options.GroupMinSessionTimeout,
+            GroupInitialRebalanceDelay = options.GroupInitialRebalanceDelay == defaults.GroupInitialRebalanceDelay
+                ? cluster.GroupInitialRebalanceDelay
+                : options.GroupInitialRebalanceDelay,
+            GroupMinSessionTimeout = options.GroupMinSessionTimeout == defaults.GroupMinSessionTimeout
+                ? cluster.GroupMinSessionTimeout
+                : options.GroupMinSessionTimeout,
         };
     }
 

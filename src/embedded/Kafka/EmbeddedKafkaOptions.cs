@@ -35,7 +35,10 @@ public sealed record EmbeddedKafkaOptions
     /// <summary>The largest request, in bytes. Default 100 MiB, as Kafka's <c>socket.request.max.bytes</c>.</summary>
     public int MaxRequestBytes { get; init; } = 100 * 1024 * 1024;
 
-    /// <summary>The most bytes that requests under way may hold, all connections together; further ones wait. Default 256 MiB; at least <see cref="MaxRequestBytes"/> counts.</summary>
+    /// <summary>
+    /// The most bytes that requests under way may hold, all connections together; further ones wait. Default 256 MiB; at least
+    /// <see cref="MaxRequestBytes"/> counts.
+    /// </summary>
     public long MaxInFlightBytes { get; init; } = 256L * 1024 * 1024;
 
     /// <summary>The most connections; a further one is closed at once. Default 20,000.</summary>
@@ -47,10 +50,15 @@ public sealed record EmbeddedKafkaOptions
     /// <summary>Within this time a request that was begun must go on, and a TLS or SASL handshake be over. Default 30 s.</summary>
     public TimeSpan RequestStall { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>User names and passwords; when there are any, clients must log in (SASL PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512). Default none.</summary>
+    /// <summary>
+    /// User names and passwords; when there are any, clients must log in (SASL PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512). Default none.
+    /// </summary>
     public IReadOnlyDictionary<string, string> SaslUsers { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>How long a login lasts: a client that does not renew it on its connection (KIP-368) loses the connection with the next request. Default 0, without end, as Kafka's <c>connections.max.reauth.ms</c>.</summary>
+    /// <summary>
+    /// How long a login lasts: a client that does not renew it on its connection (KIP-368) loses the connection with the next request.
+    /// Default 0, without end, as Kafka's <c>connections.max.reauth.ms</c>.
+    /// </summary>
     public TimeSpan SaslSessionLifetime { get; init; }
 
     /// <summary>With a certificate (and its private key) the listener speaks TLS; null, the default: plain text.</summary>
@@ -74,13 +82,18 @@ public sealed record EmbeddedKafkaOptions
     /// <summary>The heartbeat interval that members of the consumer protocol (KIP-848) are told. Default 5 s.</summary>
     public TimeSpan ConsumerHeartbeatInterval { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Whether a group with members may change between the classic and the consumer protocol (KIP-848). Default both ways, as Kafka's <c>group.consumer.migration.policy</c>.</summary>
+    /// <summary>
+    /// Whether a group with members may change between the classic and the consumer protocol (KIP-848). Default both ways, as Kafka's
+    /// <c>group.consumer.migration.policy</c>.
+    /// </summary>
     public ConsumerGroupMigrationPolicy ConsumerGroupMigrationPolicy { get; init; } = ConsumerGroupMigrationPolicy.Bidirectional;
 
     /// <summary>How long the offsets of a group without members are kept. Default 7 days.</summary>
     public TimeSpan OffsetsRetention { get; init; } = TimeSpan.FromDays(7);
 
-    /// <summary>Several brokers with what is uncomfortable in a cluster, for tests of clients; null, the default: one, which is at ease.</summary>
+    /// <summary>
+    /// Several brokers with what is uncomfortable in a cluster, for tests of clients; null, the default: one, which is at ease.
+    /// </summary>
     public EmbeddedClusterOptions? Cluster { get; init; }
 
     /// <summary>How often retention and compaction run. Default 15 s.</summary>

@@ -8,7 +8,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Embedded.MongoDB;
 
-/// <summary>A MongoDB server in this process: a replica set of one member, stored in RocksDB, for development, tests and small installations. Thread-safe.</summary>
+/// <summary>
+/// A MongoDB server in this process: a replica set of one member, stored in RocksDB, for development, tests and small installations.
+/// Thread-safe.
+/// </summary>
 public sealed partial class EmbeddedMongoDB : IAsyncDisposable
 {
     private static readonly TimeSpan AcceptRetry = TimeSpan.FromMilliseconds(100);
@@ -37,8 +40,10 @@ public sealed partial class EmbeddedMongoDB : IAsyncDisposable
     public int Port { get; }
 
     /// <summary>Starts a server; it returns when clients can connect.</summary>
-    /// <exception cref="IOException">The port or the data folder is in use, or the folder cannot be used; the message says which.</exception>
-    public static Task<EmbeddedMongoDB> StartAsync(EmbeddedMongoDBOptions options, ILoggerFactory? loggerFactory = null, TimeProvider? timeProvider = null, CancellationToken cancellationToken = default)
+    /// <exception cref="IOException">The port or the data folder is in use, or the folder cannot be used; the message says
+    /// which.</exception>
+    public static Task<EmbeddedMongoDB> StartAsync(EmbeddedMongoDBOptions options, ILoggerFactory? loggerFactory = null,
+        TimeProvider? timeProvider = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         cancellationToken.ThrowIfCancellationRequested();
@@ -49,7 +54,9 @@ public sealed partial class EmbeddedMongoDB : IAsyncDisposable
             string? directory = null;
             try
             {
-                directory = options.DataDirectory is { } named ? Directory.CreateDirectory(named).FullName : Directory.CreateTempSubdirectory("embedded-mongodb-").FullName;
+                directory = options.DataDirectory is { } named
+                    ? Directory.CreateDirectory(named).FullName
+                    : Directory.CreateTempSubdirectory("embedded-mongodb-").FullName;
                 var server = new MongoServer(directory, options, timeProvider ?? TimeProvider.System, logger);
                 return new EmbeddedMongoDB(server, listener, directory, options.DataDirectory is null, options.Host, logger);
             }
@@ -93,7 +100,9 @@ public sealed partial class EmbeddedMongoDB : IAsyncDisposable
         catch (SocketException inUse) when (inUse.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             listener.Dispose();
-            throw new IOException(string.Create(CultureInfo.InvariantCulture, $"Port {options.Port} of {options.Host}, which MongoDB shall listen on, is in use: give another one, or 0 for a free one."), inUse);
+            throw new IOException(string.Create(CultureInfo.InvariantCulture,
+                $"Port {options.Port} of {options.Host}, which MongoDB shall listen on, is in use: give another one, or 0 for a free one."),
+                inUse);
         }
     }
 
@@ -126,7 +135,8 @@ public sealed partial class EmbeddedMongoDB : IAsyncDisposable
                 _ = serving.ContinueWith(ended => _connections.TryRemove(ended, out Socket? _), TaskScheduler.Default);
             }
         }
-        catch (Exception stopped) when (_stop.IsCancellationRequested && stopped is OperationCanceledException or SocketException or ObjectDisposedException)
+        catch (Exception stopped) when (_stop.IsCancellationRequested
+            && stopped is OperationCanceledException or SocketException or ObjectDisposedException)
         {
             // The end.
         }

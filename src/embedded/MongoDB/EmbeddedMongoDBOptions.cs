@@ -19,8 +19,8 @@ public sealed record EmbeddedMongoDBOptions
     public long BlockCacheBytes { get; init; } = 64L << 20;
 
     /// <summary>
-    /// The most that the keys and values written by one transaction (or one command outside a transaction) may take in memory until it commits; beyond it the command fails with MongoDB's
-    /// code 257, TransactionTooLarge. Default 512 MiB.
+    /// The most that the keys and values written by one transaction (or one command outside a transaction) may take in memory until it
+    /// commits; beyond it the command fails with MongoDB's code 257, TransactionTooLarge. Default 512 MiB.
     /// </summary>
     public long MaxTransactionBytes { get; init; } = 512L << 20;
 }

@@ -40,7 +40,8 @@ internal sealed partial class MongoServer : IDisposable
     public void Stop() => Operations.Stop();
 
     /// <summary>Answers a command; never throws.</summary>
-    public async Task<BsonDocument> Run(BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences, Func<bool> isClientGone)
+    public async Task<BsonDocument> Run(BsonDocument command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences,
+        Func<bool> isClientGone)
     {
         Operation operation = Operations.Begin(command, isClientGone);
         try
@@ -61,7 +62,8 @@ internal sealed partial class MongoServer : IDisposable
         {
             return Error(refused.Code, refused.Message, refused);
         }
-        catch (Exception malformed) when (malformed is InvalidCastException or KeyNotFoundException or FormatException or ArgumentException or OverflowException)
+        catch (Exception malformed) when (malformed is InvalidCastException or KeyNotFoundException or FormatException or ArgumentException
+            or OverflowException)
         {
             return Error(MongoErrorCode.BadValue, $"The command {command.GetElement(0).Name} is malformed: {malformed.Message}");
         }
@@ -163,7 +165,9 @@ internal sealed partial class MongoServer : IDisposable
     private async Task<BsonDocument> RunOnce(CommandContext context, Session session, long number)
     {
         if (number < session.TransactionNumber)
-            throw new MongoCommandException(MongoErrorCode.TransactionTooOld, $"Retryable write with txnNumber {number} is prohibited on session because a newer retryable write with txnNumber {session.TransactionNumber} has already started on this session.");
+            throw new MongoCommandException(MongoErrorCode.TransactionTooOld,
+                $"Retryable write with txnNumber {number} is prohibited on session because a newer retryable write with "
+                    + $"txnNumber {session.TransactionNumber} has already started on this session.");
         if (number == session.TransactionNumber && session.LastReply is { } reply)
             return reply.DeepClone().AsBsonDocument;
         SessionTable.Abort(session);

@@ -35,10 +35,12 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
 
     /// <summary>Starts a registry; it returns when all schemas are read and clients can connect.</summary>
     /// <exception cref="IOException">The port is in use.</exception>
-    public static async Task<EmbeddedSchemaRegistry> StartAsync(EmbeddedSchemaRegistryOptions options, ILoggerFactory? loggerFactory = null, CancellationToken cancellationToken = default)
+    public static async Task<EmbeddedSchemaRegistry> StartAsync(
+        EmbeddedSchemaRegistryOptions options, ILoggerFactory? loggerFactory = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        SchemaStore store = await SchemaStore.Open(options, (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedSchemaRegistry>(), cancellationToken).ConfigureAwait(false);
+        SchemaStore store = await SchemaStore.Open(options,
+            (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<EmbeddedSchemaRegistry>(), cancellationToken).ConfigureAwait(false);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrel(kestrel =>
         {
@@ -63,7 +65,8 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
             await web.DisposeAsync().ConfigureAwait(false);
             await store.DisposeAsync().ConfigureAwait(false);
             if (failed is IOException { InnerException: AddressInUseException })
-                throw new IOException($"Port {options.Port} of {options.Host}, which the Schema Registry shall listen on, is in use: give another one, or 0 for a free one.", failed);
+                throw new IOException($"Port {options.Port} of {options.Host}, which the Schema Registry shall listen on, is in use: give "
+                    + $"another one, or 0 for a free one.", failed);
             throw;
         }
 
@@ -84,7 +87,10 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         {
             await next(context).ConfigureAwait(false);
             if (context.Response is { StatusCode: StatusCodes.Status404NotFound, HasStarted: false })
-                await Write(context, StatusCodes.Status404NotFound, new { error_code = 404, message = "HTTP 404 Not Found" }).ConfigureAwait(false);
+                await Write(context, StatusCodes.Status404NotFound, new
+                {
+                    error_code = 404, message = "HTTP 404 Not Found"
+                }).ConfigureAwait(false);
         }
         catch (RegistryException refused)
         {
@@ -92,11 +98,13 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         }
         catch (KafkaException away)
         {
-            await Write(context, StatusCodes.Status500InternalServerError, new { error_code = StoreError, message = $"Error in the backend data store: {away.Error.Reason}" }).ConfigureAwait(false);
+            await Write(context, StatusCodes.Status500InternalServerError,
+                new { error_code = StoreError, message = $"Error in the backend data store: {away.Error.Reason}" }).ConfigureAwait(false);
         }
         catch (Exception malformed) when (malformed is JsonException or BadHttpRequestException)
         {
-            await Write(context, StatusCodes.Status422UnprocessableEntity, new { error_code = 422, message = $"The request cannot be read: {malformed.Message}" }).ConfigureAwait(false);
+            await Write(context, StatusCodes.Status422UnprocessableEntity,
+                new { error_code = 422, message = $"The request cannot be read: {malformed.Message}" }).ConfigureAwait(false);
         }
     }
 
@@ -108,41 +116,66 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
 
     private static void Map(IEndpointRouteBuilder routes, SchemaStore store)
     {
-        void Get(string pattern, Func<HttpContext, object> answer) => routes.MapGet(pattern, (HttpContext c) => Write(c, StatusCodes.Status200OK, answer(c)));
+        void Get(string pattern, Func<HttpContext, object> answer) =>
+            routes.MapGet(pattern, (HttpContext c) => Write(c, StatusCodes.Status200OK, answer(c)));
         void On(string method, string pattern, Func<HttpContext, Task<object>> answer) =>
-            routes.MapMethods(pattern, [method], async (HttpContext c) => await Write(c, StatusCodes.Status200OK, await answer(c).ConfigureAwait(false)).ConfigureAwait(false));
-        static bool Flag(HttpContext context, string name) => string.Equals(context.Request.Query[name], "true", StringComparison.OrdinalIgnoreCase);
+            routes.MapMethods(pattern, [method], async (HttpContext c) =>
+                await Write(c, StatusCodes.Status200OK, await answer(c).ConfigureAwait(false)).ConfigureAwait(false));
+        static bool Flag(HttpContext context, string name) =>
+            string.Equals(context.Request.Query[name], "true", StringComparison.OrdinalIgnoreCase);
         static string Value(HttpContext context, string name) => Uri.UnescapeDataString((string)context.Request.RouteValues[name]!);
-        static int Id(HttpContext context) => int.TryParse(Value(context, "id"), out int id) ? id : throw RegistryException.SchemaNotFound();
+        static int Id(HttpContext context) => int.TryParse(Value(context, "id"), out int id)
+            ? id
+            : throw RegistryException.SchemaNotFound();
         static async Task<SchemaRequest> Body(HttpContext context) =>
-            await JsonSerializer.DeserializeAsync<SchemaRequest>(context.Request.Body, cancellationToken: context.RequestAborted).ConfigureAwait(false) ?? new SchemaRequest();
+            await JsonSerializer.DeserializeAsync<SchemaRequest>(context.Request.Body,
+                cancellationToken: context.RequestAborted).ConfigureAwait(false) ?? new SchemaRequest();
 
         Get("/", _ => new { });
         Get("/subjects", c => store.Subjects(Flag(c, "deleted"), c.Request.Query["subjectPrefix"]));
         Get("/subjects/{subject}/versions", c => store.Versions(Value(c, "subject"), Flag(c, "deleted")).Select(v => v.Version));
-        Get("/subjects/{subject}/versions/{version}", c => Shown(store.Version(Value(c, "subject"), Value(c, "version"), Flag(c, "deleted"))));
-        Get("/subjects/{subject}/versions/{version}/referencedby", c => store.ReferencedBy(store.Version(Value(c, "subject"), Value(c, "version"), deleted: false)));
-        routes.MapGet("/subjects/{subject}/versions/{version}/schema", (HttpContext c) => Results.Text(store.Version(Value(c, "subject"), Value(c, "version"), Flag(c, "deleted")).Schema, ContentType));
-        On("POST", "/subjects/{subject}", async c => Shown(store.Lookup(Value(c, "subject"), await Body(c).ConfigureAwait(false), Flag(c, "deleted"), Flag(c, "normalize"))));
-        On("POST", "/subjects/{subject}/versions", async c => Shown(await store.Register(Value(c, "subject"), await Body(c).ConfigureAwait(false), Flag(c, "normalize")).ConfigureAwait(false)));
-        On("DELETE", "/subjects/{subject}", async c => await store.DeleteSubject(Value(c, "subject"), Flag(c, "permanent")).ConfigureAwait(false));
-        On("DELETE", "/subjects/{subject}/versions/{version}", async c => await store.DeleteVersion(Value(c, "subject"), Value(c, "version"), Flag(c, "permanent")).ConfigureAwait(false));
+        Get("/subjects/{subject}/versions/{version}",
+            c => Shown(store.Version(Value(c, "subject"), Value(c, "version"), Flag(c, "deleted"))));
+        Get("/subjects/{subject}/versions/{version}/referencedby",
+            c => store.ReferencedBy(store.Version(Value(c, "subject"), Value(c, "version"), deleted: false)));
+        routes.MapGet("/subjects/{subject}/versions/{version}/schema", (HttpContext c) =>
+            Results.Text(store.Version(Value(c, "subject"), Value(c, "version"), Flag(c, "deleted")).Schema, ContentType));
+        On("POST", "/subjects/{subject}", async c =>
+            Shown(store.Lookup(Value(c, "subject"), await Body(c).ConfigureAwait(false), Flag(c, "deleted"), Flag(c, "normalize"))));
+        On("POST", "/subjects/{subject}/versions", async c =>
+            Shown(await store.Register(Value(c, "subject"), await Body(c).ConfigureAwait(false),
+                Flag(c, "normalize")).ConfigureAwait(false)));
+        On("DELETE", "/subjects/{subject}", async c =>
+            await store.DeleteSubject(Value(c, "subject"), Flag(c, "permanent")).ConfigureAwait(false));
+        On("DELETE", "/subjects/{subject}/versions/{version}",
+            async c => await store.DeleteVersion(Value(c, "subject"), Value(c, "version"), Flag(c, "permanent")).ConfigureAwait(false));
 
         Get("/schemas/types", _ => Types);
         Get("/schemas/ids/{id}", c => ById(store.OfId(Id(c))[0]));
         routes.MapGet("/schemas/ids/{id}/schema", (HttpContext c) => Results.Text(store.OfId(Id(c))[0].Schema, ContentType));
-        Get("/schemas/ids/{id}/subjects", c => store.OfId(Id(c)).Where(s => !s.Deleted || Flag(c, "deleted")).Select(s => s.Subject).Distinct());
-        Get("/schemas/ids/{id}/versions", c => store.OfId(Id(c)).Where(s => !s.Deleted || Flag(c, "deleted")).Select(s => new { subject = s.Subject, version = s.Version }));
+        Get("/schemas/ids/{id}/subjects",
+            c => store.OfId(Id(c)).Where(s => !s.Deleted || Flag(c, "deleted")).Select(s => s.Subject).Distinct());
+        Get("/schemas/ids/{id}/versions", c =>
+            store.OfId(Id(c)).Where(s => !s.Deleted || Flag(c, "deleted")).Select(s => new { subject = s.Subject, version = s.Version }));
         Get("/schemas/guids/{guid}", c => ById(store.OfGuid(Value(c, "guid"))[0]));
-        Get("/schemas/guids/{guid}/ids", c => store.OfGuid(Value(c, "guid")).Select(s => s.Id).Distinct().Select(id => new { context = ".", id }));
-        Get("/schemas", c => store.Subjects(Flag(c, "deleted"), c.Request.Query["subjectPrefix"]).SelectMany(s => store.Versions(s, Flag(c, "deleted"))).Select(Shown));
+        Get("/schemas/guids/{guid}/ids",
+            c => store.OfGuid(Value(c, "guid")).Select(s => s.Id).Distinct().Select(id => new { context = ".", id }));
+        Get("/schemas", c => store.Subjects(Flag(c, "deleted"), c.Request.Query["subjectPrefix"]).SelectMany(s =>
+            store.Versions(s, Flag(c, "deleted"))).Select(Shown));
 
-        On("POST", "/compatibility/subjects/{subject}/versions/{version}", async c => Verdict(store.Compatibility(Value(c, "subject"), Value(c, "version"), await Body(c).ConfigureAwait(false)), Flag(c, "verbose")));
-        On("POST", "/compatibility/subjects/{subject}/versions", async c => Verdict(store.Compatibility(Value(c, "subject"), null, await Body(c).ConfigureAwait(false)), Flag(c, "verbose")));
+        On("POST", "/compatibility/subjects/{subject}/versions/{version}", async c =>
+            Verdict(store.Compatibility(Value(c, "subject"), Value(c, "version"), await Body(c).ConfigureAwait(false)),
+                Flag(c, "verbose")));
+        On("POST", "/compatibility/subjects/{subject}/versions",
+            async c => Verdict(store.Compatibility(Value(c, "subject"), null, await Body(c).ConfigureAwait(false)), Flag(c, "verbose")));
 
         foreach (string pattern in (string[])["/config", "/config/{subject}"])
         {
-            Get(pattern, c => new { compatibilityLevel = store.Level(Subject(c)) ?? (Subject(c) is null || Flag(c, "defaultToGlobal") ? store.LevelOf(null).Name() : throw new RegistryException(40408, $"Subject '{Subject(c)}' does not have subject-level compatibility configured")) });
+            Get(pattern, c => new { compatibilityLevel = store.Level(Subject(c))
+                ?? (Subject(c) is null || Flag(c, "defaultToGlobal")
+                    ? store.LevelOf(null).Name()
+                    : throw new RegistryException(40408,
+                        $"Subject '{Subject(c)}' does not have subject-level compatibility configured")) });
             On("PUT", pattern, async c =>
             {
                 CompatibilityLevel level = CompatibilityLevels.Parse(await Text(c, "compatibility").ConfigureAwait(false));
@@ -159,7 +192,11 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
 
         foreach (string pattern in (string[])["/mode", "/mode/{subject}"])
         {
-            Get(pattern, c => new { mode = store.Mode(Subject(c)) ?? (Subject(c) is null || Flag(c, "defaultToGlobal") ? store.ModeOf(null) : throw new RegistryException(40409, $"Subject '{Subject(c)}' does not have subject-level mode configured")) });
+            Get(pattern, c =>
+                new { mode = store.Mode(Subject(c))
+                    ?? (Subject(c) is null || Flag(c, "defaultToGlobal")
+                        ? store.ModeOf(null)
+                        : throw new RegistryException(40409, $"Subject '{Subject(c)}' does not have subject-level mode configured")) });
             On("PUT", pattern, async c =>
             {
                 string? mode = await Text(c, "mode").ConfigureAwait(false);
@@ -174,11 +211,15 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
             });
         }
 
-        static string? Subject(HttpContext context) => context.Request.RouteValues.ContainsKey("subject") ? Value(context, "subject") : null;
+        static string? Subject(HttpContext context) =>
+            context.Request.RouteValues.ContainsKey("subject") ? Value(context, "subject") : null;
         static async Task<string?> Text(HttpContext context, string name)
         {
-            using JsonDocument body = await JsonDocument.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted).ConfigureAwait(false);
-            return body.RootElement.ValueKind == JsonValueKind.Object && body.RootElement.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
+            using JsonDocument body = await JsonDocument.ParseAsync(context.Request.Body,
+                cancellationToken: context.RequestAborted).ConfigureAwait(false);
+            return body.RootElement.ValueKind == JsonValueKind.Object && body.RootElement.TryGetProperty(name, out JsonElement value)
+                ? value.GetString()
+                : null;
         }
     }
 

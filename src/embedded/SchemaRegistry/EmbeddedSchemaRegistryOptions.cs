@@ -12,7 +12,10 @@ public sealed record EmbeddedSchemaRegistryOptions
     /// <summary>The topic that keeps the schemas. Default <c>_schemas</c>, as Confluent's registry has it.</summary>
     public string Topic { get; init; } = "_schemas";
 
-    /// <summary>How many replicas the topic gets when it has to be made. Default -1: 3, or as many as there are brokers; where there is one broker, its own default.</summary>
+    /// <summary>
+    /// How many replicas the topic gets when it has to be made. Default -1: 3, or as many as there are brokers; where there is one broker,
+    /// its own default.
+    /// </summary>
     public short ReplicationFactor { get; init; } = -1;
 
     /// <summary>The address to listen on. Default 127.0.0.1.</summary>

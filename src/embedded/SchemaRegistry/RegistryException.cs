@@ -13,7 +13,9 @@ internal sealed class RegistryException(int code, string message) : Exception(me
 
     public static RegistryException SchemaNotFound() => new(40403, "Schema not found");
 
-    public static RegistryException InvalidVersion(string version) => new(42202, $"The specified version '{version}' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\"");
+    public static RegistryException InvalidVersion(string version) =>
+        new(42202, $"The specified version "
+            + $"'{version}' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\"");
 
     public static RegistryException InvalidSchema(string reason) => new(42201, $"Invalid schema: {reason}");
 }

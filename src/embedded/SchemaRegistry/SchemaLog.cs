@@ -24,14 +24,23 @@ internal sealed partial class SchemaLog : IAsyncDisposable
     private SchemaLog(EmbeddedSchemaRegistryOptions options, Action<string, string?> apply)
     {
         _options = options;
-        // One at a time keeps the order, and a record that is written twice says the same: asking for a producer id would only cost half a second at the start.
-        ProducerConfig producer = Configure(new ProducerConfig { Acks = Acks.All, EnableIdempotence = false, MaxInFlight = 1, LingerMs = 0, MessageTimeoutMs = WriteTimeoutMs });
+        // One at a time keeps the order, and a record that is written twice says the same: asking for a producer id would only cost half a
+        // second at the start.
+        ProducerConfig producer = Configure(new ProducerConfig
+        {
+            Acks = Acks.All,
+            EnableIdempotence = false,
+            MaxInFlight = 1,
+            LingerMs = 0,
+            MessageTimeoutMs = WriteTimeoutMs,
+        });
         _producer = new ProducerBuilder<string, string?>(producer).SetValueSerializer(Text).SetLogHandler((_, _) => { }).Build();
         _reading = Task.Factory.StartNew(() => Read(apply), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>Makes the topic where it is missing, reads all of it, and returns.</summary>
-    public static async Task<SchemaLog> Open(EmbeddedSchemaRegistryOptions options, Action<string, string?> apply, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<SchemaLog> Open(EmbeddedSchemaRegistryOptions options, Action<string, string?> apply, ILogger logger,
+        CancellationToken cancellationToken)
     {
         await Make(options, logger, cancellationToken).ConfigureAwait(false);
         var log = new SchemaLog(options, apply);
@@ -52,7 +61,8 @@ internal sealed partial class SchemaLog : IAsyncDisposable
     {
         long last = -1;
         foreach ((string key, string? value) in records)
-            last = (await _producer.ProduceAsync(new TopicPartition(_options.Topic, 0), new Message<string, string?> { Key = key, Value = value }).ConfigureAwait(false)).Offset.Value;
+            last = (await _producer.ProduceAsync(new TopicPartition(_options.Topic, 0),
+                new Message<string, string?> { Key = key, Value = value }).ConfigureAwait(false)).Offset.Value;
         TaskCompletionSource applied;
         lock (_lock)
         {
@@ -105,7 +115,8 @@ internal sealed partial class SchemaLog : IAsyncDisposable
         var left = new KafkaPatience(MakeTimeout, TimeProvider.System);
         for (TimeSpan attempt = FirstAttempt; ; attempt *= 2)
         {
-            using IAdminClient admin = new AdminClientBuilder(Configure(options, new AdminClientConfig { AllowAutoCreateTopics = false })).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+            using IAdminClient admin = new AdminClientBuilder(Configure(options, new AdminClientConfig { AllowAutoCreateTopics = false }))
+                .SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
             try
             {
                 await Make(admin, options, logger, attempt < left.Attempt ? attempt : left.Attempt).ConfigureAwait(false);
@@ -116,7 +127,8 @@ internal sealed partial class SchemaLog : IAsyncDisposable
             {
                 Error error = failed is CreateTopicsException refused ? refused.Results[0].Error : failed.Error;
                 if (!left.Outlasts(error))
-                    throw new TimeoutException($"The topic {options.Topic}, which keeps the schemas, cannot be made at {options.BootstrapServers}: {error.Reason}", failed);
+                    throw new TimeoutException($"The topic {options.Topic}, which keeps the schemas, cannot be made "
+                        + $"at {options.BootstrapServers}: {error.Reason}", failed);
             }
 
             await left.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -176,7 +188,8 @@ internal sealed partial class SchemaLog : IAsyncDisposable
     }
 
     // A broker that is named the leader and does not serve yet is asked again, with fresh metadata.
-    private static WatermarkOffsets Bounds(IConsumer<string, byte[]?> consumer, TopicPartition partition, CancellationToken cancellationToken)
+    private static WatermarkOffsets Bounds(IConsumer<string, byte[]?> consumer, TopicPartition partition,
+        CancellationToken cancellationToken)
     {
         var left = new KafkaPatience(MetadataTimeout, TimeProvider.System);
         while (true)
@@ -190,7 +203,8 @@ internal sealed partial class SchemaLog : IAsyncDisposable
             catch (KafkaException failed)
             {
                 if (!left.Outlasts(failed.Error))
-                    throw new TimeoutException($"The topic {partition.Topic}, which keeps the schemas, cannot be read within {MetadataTimeout.TotalSeconds} s: {failed.Error.Reason}", failed);
+                    throw new TimeoutException($"The topic {partition.Topic}, which keeps the schemas, cannot be read "
+                        + $"within {MetadataTimeout.TotalSeconds} s: {failed.Error.Reason}", failed);
             }
 
             left.Wait(cancellationToken);
@@ -210,13 +224,21 @@ internal sealed partial class SchemaLog : IAsyncDisposable
     {
         try
         {
-            ConsumerConfig config = Configure(new ConsumerConfig { GroupId = "schema-registry", EnableAutoCommit = false, EnablePartitionEof = true, FetchQueueBackoffMs = 1 });
-            using IConsumer<string, byte[]?> consumer = new ConsumerBuilder<string, byte[]?>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+            ConsumerConfig config = Configure(new ConsumerConfig
+            {
+                GroupId = "schema-registry",
+                EnableAutoCommit = false,
+                EnablePartitionEof = true,
+                FetchQueueBackoffMs = 1,
+            });
+            using IConsumer<string, byte[]?> consumer = new ConsumerBuilder<string, byte[]?>(config).SetLogHandler((_, _) => { })
+                .SetErrorHandler((_, _) => { }).Build();
             var partition = new TopicPartition(_options.Topic, 0);
             WatermarkOffsets bounds = Bounds(consumer, partition, _stop.Token);
             if (bounds.High.Value <= bounds.Low.Value)
                 _caughtUp.TrySetResult();
-            consumer.Assign(new TopicPartitionOffset(partition, bounds.Low)); // a number: "the beginning" would be asked for once more, half a second later
+            // a number: "the beginning" would be asked for once more, half a second later
+            consumer.Assign(new TopicPartitionOffset(partition, bounds.Low));
             while (true)
             {
                 ConsumeResult<string, byte[]?> record;
@@ -267,7 +289,9 @@ internal sealed partial class SchemaLog : IAsyncDisposable
             waiter.TrySetResult();
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The topic {Topic}, which keeps all schemas, has one replica on a cluster of {Brokers} brokers: with that broker no message can be read any more. kafka-reassign-partitions gives it more")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The topic {Topic}, which keeps all schemas, has one replica on a cluster of {Brokers} brokers: with that broker no "
+            + "message can be read any more. kafka-reassign-partitions gives it more")]
     private static partial void LogOneReplica(ILogger logger, string topic, int brokers);
 
     private sealed class NullableText : ISerializer<string?>

@@ -6,14 +6,16 @@ using KafkaEventSourcing.Avro.Schemas;
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 
 /// <summary>
-/// The one text of all Avro schemas that mean the same, which is what Confluent's registry keeps when it is asked to normalize: the attributes in the order of Avro's own
-/// writer, names relative to the namespace they are in, aliases and properties sorted, without what is the default anyway.
+/// The one text of all Avro schemas that mean the same, which is what Confluent's registry keeps when it is asked to normalize: the
+/// attributes in the order of Avro's own writer, names relative to the namespace they are in, aliases and properties sorted, without what
+/// is the default anyway.
 /// </summary>
 internal static class SchemaNormalization
 {
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly string[] Primitives = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
-    private static readonly string[] OfSchemas = ["type", "name", "namespace", "doc", "aliases", "fields", "items", "values", "symbols", "size"];
+    private static readonly string[] OfSchemas = ["type", "name", "namespace", "doc", "aliases", "fields", "items", "values",
+        "symbols", "size"];
     private static readonly string[] OfEnums = [.. OfSchemas, "default"];
     private static readonly string[] OfFields = ["name", "type", "doc", "default", "order", "aliases"];
     private static readonly string[] First = ["logicalType", "precision", "scale"];
@@ -46,7 +48,8 @@ internal static class SchemaNormalization
         }
     }
 
-    private static JsonNode? Parse(string schema) => JsonNode.Parse(schema, documentOptions: new JsonDocumentOptions { MaxDepth = SchemaParser.MaxDepth });
+    private static JsonNode? Parse(string schema) =>
+        JsonNode.Parse(schema, documentOptions: new JsonDocumentOptions { MaxDepth = SchemaParser.MaxDepth });
 
     private static JsonNode? Qualified(JsonNode? schema, string space)
     {
@@ -75,7 +78,9 @@ internal static class SchemaNormalization
 
                 return qualified;
             default:
-                return (string)schema! is var type && Primitives.Contains(type) ? JsonValue.Create(type) : JsonValue.Create(Full(type, space));
+                return (string)schema! is var type && Primitives.Contains(type)
+                    ? JsonValue.Create(type)
+                    : JsonValue.Create(Full(type, space));
         }
     }
 
@@ -132,7 +137,8 @@ internal static class SchemaNormalization
         if (field["order"] is { } order && (string?)order != "ascending")
             normal["order"] = order.DeepClone();
         if (field["aliases"] is JsonArray { Count: > 0 } aliases)
-            normal["aliases"] = new JsonArray([.. aliases.Select(a => (string)a!).Distinct().Order(StringComparer.Ordinal).Select(a => JsonValue.Create(a))]);
+            normal["aliases"] = new JsonArray(
+                [.. aliases.Select(a => (string)a!).Distinct().Order(StringComparer.Ordinal).Select(a => JsonValue.Create(a))]);
         AddProperties(normal, field, OfFields);
         return normal;
     }
@@ -154,12 +160,14 @@ internal static class SchemaNormalization
     private static void AddAliases(JsonObject normal, JsonObject schema, string space)
     {
         if (schema["aliases"] is JsonArray { Count: > 0 } aliases && normal.ContainsKey("name"))
-            normal["aliases"] = new JsonArray([.. aliases.Select(a => Full((string)a!, space)).Distinct().Order(StringComparer.Ordinal).Select(a => Name(a, space))]);
+            normal["aliases"] = new JsonArray(
+                [.. aliases.Select(a => Full((string)a!, space)).Distinct().Order(StringComparer.Ordinal).Select(a => Name(a, space))]);
     }
 
     private static void AddProperties(JsonObject normal, JsonObject schema, string[] reserved)
     {
-        foreach ((string name, JsonNode? value) in schema.Where(p => !reserved.Contains(p.Key)).OrderBy(p => Array.IndexOf(First, p.Key) is >= 0 and int at ? at : First.Length).ThenBy(p => p.Key, StringComparer.Ordinal))
+        foreach ((string name, JsonNode? value) in schema.Where(p => !reserved.Contains(p.Key)).OrderBy(p =>
+            Array.IndexOf(First, p.Key) is >= 0 and int at ? at : First.Length).ThenBy(p => p.Key, StringComparer.Ordinal))
             normal[name] = Sorted(value);
     }
 
@@ -169,14 +177,19 @@ internal static class SchemaNormalization
             normal[name] = value.DeepClone();
     }
 
-    private static string Full(string name, string space) => name.Contains('.', StringComparison.Ordinal) || space.Length == 0 ? name : $"{space}.{name}";
+    private static string Full(string name, string space) =>
+        name.Contains('.', StringComparison.Ordinal) || space.Length == 0 ? name : $"{space}.{name}";
 
     private static JsonNode Name(string name, string space) =>
-        JsonValue.Create(!Primitives.Contains(name) && space.Length > 0 && name.StartsWith(space + ".", StringComparison.Ordinal) && name.IndexOf('.', space.Length + 1) < 0 ? name[(space.Length + 1)..] : name);
+        JsonValue.Create(!Primitives.Contains(name)
+            && space.Length > 0
+            && name.StartsWith(space + ".", StringComparison.Ordinal)
+            && name.IndexOf('.', space.Length + 1) < 0 ? name[(space.Length + 1)..] : name);
 
     private static JsonNode? Sorted(JsonNode? value) => value switch
     {
-        JsonObject json => new JsonObject(json.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))),
+        JsonObject json =>
+            new JsonObject(json.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))),
         JsonArray array => new JsonArray([.. array.Select(Sorted)]),
         _ => value?.DeepClone(),
     };

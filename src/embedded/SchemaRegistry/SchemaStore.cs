@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 
 /// <summary>
-/// What the registry knows. It changes only by <see cref="Apply"/>, which is told of every record of the topic in its order; requests read it under its lock and write
-/// to the topic. One writer at a time.
+/// What the registry knows. It changes only by <see cref="Apply"/>, which learns of every record of the topic in its order; requests read
+/// it under its lock and write to the topic. One writer at a time.
 /// </summary>
 internal sealed class SchemaStore : IAsyncDisposable
 {
@@ -39,14 +39,18 @@ internal sealed class SchemaStore : IAsyncDisposable
     public IReadOnlyList<string> Subjects(bool deleted, string? prefix)
     {
         lock (_lock)
-            return [.. _subjects.Where(s => s.Key.StartsWith(prefix ?? "", StringComparison.Ordinal) && (deleted || s.Value.Values.Any(v => !v.Deleted))).Select(s => s.Key)];
+            return [.. _subjects.Where(s =>
+                s.Key.StartsWith(prefix ?? "", StringComparison.Ordinal) && (deleted || s.Value.Values.Any(v => !v.Deleted))).Select(
+                    s => s.Key)];
     }
 
     public IReadOnlyList<RegisteredSchema> Versions(string subject, bool deleted)
     {
         lock (_lock)
         {
-            RegisteredSchema[] versions = _subjects.TryGetValue(subject, out SortedDictionary<int, RegisteredSchema>? all) ? [.. all.Values.Where(v => deleted || !v.Deleted)] : [];
+            RegisteredSchema[] versions = _subjects.TryGetValue(subject, out SortedDictionary<int, RegisteredSchema>? all)
+                ? [.. all.Values.Where(v => deleted || !v.Deleted)]
+                : [];
             return versions.Length > 0 ? versions : throw RegistryException.SubjectNotFound(subject);
         }
     }
@@ -56,7 +60,8 @@ internal sealed class SchemaStore : IAsyncDisposable
         IReadOnlyList<RegisteredSchema> versions = Versions(subject, deleted);
         if (version is "latest" or "-1")
             return versions[^1];
-        if (!int.TryParse(version, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int number) || number < 1)
+        if (!int.TryParse(version, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture,
+            out int number) || number < 1)
             throw RegistryException.InvalidVersion(version);
         return versions.FirstOrDefault(v => v.Version == number) ?? throw RegistryException.VersionNotFound(version);
     }
@@ -74,7 +79,9 @@ internal sealed class SchemaStore : IAsyncDisposable
     {
         lock (_lock)
         {
-            RegisteredSchema[] found = Guid.TryParse(guid, out Guid wanted) ? [.. _subjects.Values.SelectMany(s => s.Values).Where(s => s.Guid == wanted)] : [];
+            RegisteredSchema[] found = Guid.TryParse(guid, out Guid wanted)
+                ? [.. _subjects.Values.SelectMany(s => s.Values).Where(s => s.Guid == wanted)]
+                : [];
             return found.Length > 0 ? found : throw RegistryException.SchemaNotFound();
         }
     }
@@ -82,7 +89,9 @@ internal sealed class SchemaStore : IAsyncDisposable
     public IReadOnlyList<int> ReferencedBy(RegisteredSchema schema)
     {
         lock (_lock)
-            return [.. _subjects.Values.SelectMany(s => s.Values).Where(s => !s.Deleted && (s.References?.Any(r => r.Subject == schema.Subject && r.Version == schema.Version) ?? false)).Select(s => s.Id).Distinct().Order()];
+            return [.. _subjects.Values.SelectMany(s => s.Values).Where(s =>
+                !s.Deleted && (s.References?.Any(r => r.Subject == schema.Subject && r.Version == schema.Version) ?? false)).Select(s =>
+                    s.Id).Distinct().Order()];
     }
 
     /// <summary>The version of the subject that has this schema.</summary>
@@ -116,7 +125,9 @@ internal sealed class SchemaStore : IAsyncDisposable
             throw new RegistryException(42205, $"Subject {subject} is not in import mode");
         List<string> problems = LevelOf(subject).Check(candidate, [.. versions.Where(v => !v.Deleted).Select(ParseRegistered)]);
         if (problems.Count > 0)
-            throw new RegistryException(409, $"Schema being registered is incompatible with an earlier schema for subject \"{subject}\", details: [{string.Join("; ", problems)}]");
+            throw new RegistryException(409,
+                $"Schema being registered is incompatible with an earlier schema for subject \"{subject}\", details: "
+                    + $"[{string.Join("; ", problems)}]");
         int version = request.Version ?? versions.Select(v => v.Version).DefaultIfEmpty().Max() + 1;
         var registered = new RegisteredSchema
         {
@@ -147,7 +158,8 @@ internal sealed class SchemaStore : IAsyncDisposable
             throw new RegistryException(40405, $"Subject '{subject}' was not deleted first before being permanently deleted");
         foreach (RegisteredSchema version in versions)
             CheckNotReferenced(version);
-        IEnumerable<(string, string?)> changes = versions.Select(v => (SchemaKey(subject, v.Version), permanent ? null : JsonSerializer.Serialize(v with { Deleted = true })));
+        IEnumerable<(string, string?)> changes = versions.Select(v =>
+            (SchemaKey(subject, v.Version), permanent ? null : JsonSerializer.Serialize(v with { Deleted = true })));
         if (permanent && Level(subject) is not null)
             changes = changes.Append((SettingKey("CONFIG", subject), null));
         if (permanent && Mode(subject) is not null)
@@ -160,9 +172,11 @@ internal sealed class SchemaStore : IAsyncDisposable
     {
         RegisteredSchema schema = Version(subject, version, deleted: permanent);
         if (permanent && !schema.Deleted)
-            throw new RegistryException(40407, $"Subject '{subject}' Version {schema.Version} was not deleted first before being permanently deleted");
+            throw new RegistryException(40407,
+                $"Subject '{subject}' Version {schema.Version} was not deleted first before being permanently deleted");
         CheckNotReferenced(schema);
-        await _log.Write((SchemaKey(subject, schema.Version), permanent ? null : JsonSerializer.Serialize(schema with { Deleted = true }))).ConfigureAwait(false);
+        await _log.Write((SchemaKey(subject, schema.Version), permanent ? null : JsonSerializer.Serialize(schema with { Deleted = true })))
+            .ConfigureAwait(false);
         return schema.Version;
     });
 
@@ -176,9 +190,12 @@ internal sealed class SchemaStore : IAsyncDisposable
     }
 
     public Task SetLevel(string? subject, CompatibilityLevel level) =>
-        Exclusively(async () => await Done(_log.Write((SettingKey("CONFIG", subject), $"{{\"compatibilityLevel\":\"{level.Name()}\"}}"))).ConfigureAwait(false));
+        Exclusively(async () =>
+            await Done(_log.Write((SettingKey("CONFIG", subject), $"{{\"compatibilityLevel\":\"{level.Name()}\"}}"))).ConfigureAwait(
+                false));
 
-    public Task DeleteLevel(string? subject) => Exclusively(async () => await Done(_log.Write((SettingKey("CONFIG", subject), null))).ConfigureAwait(false));
+    public Task DeleteLevel(string? subject) =>
+        Exclusively(async () => await Done(_log.Write((SettingKey("CONFIG", subject), null))).ConfigureAwait(false));
 
     public string ModeOf(string? subject) => Mode(subject) ?? Mode(null) ?? ReadWrite;
 
@@ -192,7 +209,8 @@ internal sealed class SchemaStore : IAsyncDisposable
         ? Exclusively(async () => await Done(_log.Write((SettingKey("MODE", subject), $"{{\"mode\":\"{mode}\"}}"))).ConfigureAwait(false))
         : throw new RegistryException(42204, $"Invalid mode. Valid values are {ReadWrite}, {ReadOnly}, {Import}");
 
-    public Task DeleteMode(string? subject) => Exclusively(async () => await Done(_log.Write((SettingKey("MODE", subject), null))).ConfigureAwait(false));
+    public Task DeleteMode(string? subject) =>
+        Exclusively(async () => await Done(_log.Write((SettingKey("MODE", subject), null))).ConfigureAwait(false));
 
     private static async Task<bool> Done(Task task)
     {
@@ -201,11 +219,14 @@ internal sealed class SchemaStore : IAsyncDisposable
     }
 
     private static string SchemaKey(string subject, int version) =>
-        $"{{\"keytype\":\"SCHEMA\",\"subject\":{JsonSerializer.Serialize(subject)},\"version\":{version.ToString(System.Globalization.CultureInfo.InvariantCulture)},\"magic\":1}}";
+        string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"{{\"keytype\":\"SCHEMA\",\"subject\":{JsonSerializer.Serialize(subject)},\"version\":{version},\"magic\":1}}");
 
-    private static string SettingKey(string type, string? subject) => $"{{\"keytype\":\"{type}\",\"subject\":{JsonSerializer.Serialize(subject)},\"magic\":0}}";
+    private static string SettingKey(string type, string? subject) =>
+        $"{{\"keytype\":\"{type}\",\"subject\":{JsonSerializer.Serialize(subject)},\"magic\":0}}";
 
-    private static SchemaRequest Normalized(SchemaRequest request) => request with { Schema = SchemaNormalization.Normalize(request.Schema!) };
+    private static SchemaRequest Normalized(SchemaRequest request) =>
+        request with { Schema = SchemaNormalization.Normalize(request.Schema!) };
 
     // Texts that differ in blanks, or in how they write a full name, are one schema.
     private static bool Same(RegisteredSchema registered, SchemaRequest request) =>
@@ -228,10 +249,13 @@ internal sealed class SchemaStore : IAsyncDisposable
     private void CheckNotReferenced(RegisteredSchema schema)
     {
         if (ReferencedBy(schema).Count > 0)
-            throw new RegistryException(42206, $"One or more references exist to the schema {{magic=1,keytype=SCHEMA,subject={schema.Subject},version={schema.Version}}}.");
+            throw new RegistryException(42206,
+                $"One or more references exist to the schema "
+                    + $"{{magic=1,keytype=SCHEMA,subject={schema.Subject},version={schema.Version}}}.");
     }
 
-    private AvroSchema ParseRegistered(RegisteredSchema schema) => Parse(new SchemaRequest { Schema = schema.Schema, References = schema.References });
+    private AvroSchema ParseRegistered(RegisteredSchema schema) =>
+        Parse(new SchemaRequest { Schema = schema.Schema, References = schema.References });
 
     private AvroSchema Parse(SchemaRequest request)
     {
@@ -261,11 +285,13 @@ internal sealed class SchemaStore : IAsyncDisposable
             RegisteredSchema used;
             try
             {
-                used = Version(reference.Subject, reference.Version.ToString(System.Globalization.CultureInfo.InvariantCulture), deleted: true);
+                used = Version(reference.Subject, reference.Version.ToString(System.Globalization.CultureInfo.InvariantCulture),
+                    deleted: true);
             }
             catch (RegistryException)
             {
-                throw RegistryException.InvalidSchema($"No schema reference found for subject \"{reference.Subject}\" and version {reference.Version}");
+                throw RegistryException.InvalidSchema(
+                    $"No schema reference found for subject \"{reference.Subject}\" and version {reference.Version}");
             }
 
             ParseReferences(used.References, parser, read);
@@ -291,7 +317,8 @@ internal sealed class SchemaStore : IAsyncDisposable
                 case "MODE":
                     ApplySetting(_modes, subject, value, "mode");
                     break;
-                case "DELETE_SUBJECT" when value is not null && _subjects.TryGetValue(subject!, out SortedDictionary<int, RegisteredSchema>? versions):
+                case "DELETE_SUBJECT" when value is not null
+                    && _subjects.TryGetValue(subject!, out SortedDictionary<int, RegisteredSchema>? versions):
                     int upTo = (int)JsonNode.Parse(value)!["version"]!;
                     foreach (RegisteredSchema one in versions.Values.Where(v => v.Version <= upTo).ToArray())
                         versions[one.Version] = one with { Deleted = true };
@@ -312,7 +339,9 @@ internal sealed class SchemaStore : IAsyncDisposable
     {
         if (value is null)
         {
-            if (_subjects.TryGetValue(subject, out SortedDictionary<int, RegisteredSchema>? left) && left.Remove(version) && left.Count == 0)
+            if (_subjects.TryGetValue(subject, out SortedDictionary<int, RegisteredSchema>? left)
+                && left.Remove(version)
+                && left.Count == 0)
                 _subjects.Remove(subject);
             return;
         }

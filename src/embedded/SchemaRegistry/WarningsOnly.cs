@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 
-/// <summary>The log for what carries the registry's HTTP: where it listens, and each request, would be taken for the application's own.</summary>
+/// <summary>
+/// The log for what carries the registry's HTTP: where it listens, and each request, would be taken for the application's own.
+/// </summary>
 internal sealed class WarningsOnly(ILoggerFactory inner) : ILoggerFactory
 {
     public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException("Providers are added to the application's log.");
@@ -21,7 +23,8 @@ internal sealed class WarningsOnly(ILoggerFactory inner) : ILoggerFactory
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning && inner.IsEnabled(logLevel);
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (logLevel >= LogLevel.Warning)
                 inner.Log(logLevel, eventId, state, exception, formatter);

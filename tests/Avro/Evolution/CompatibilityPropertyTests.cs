@@ -6,8 +6,8 @@ using KafkaEventSourcing.Avro.Schemas;
 namespace KafkaEventSourcing.Avro.Tests.Evolution;
 
 /// <summary>
-/// What the registry calls compatible is read with the right value, and what is not is refused: for made-up schemas of now and of before, by types that the generator made. KES_SCHEMA_PAIRS is how many pairs, 3,000 when it is
-/// not set; KES_SCHEMA_SEED is where to begin.
+/// What the registry calls compatible is read with the right value, and what is not is refused: for made-up schemas of now and of before,
+/// by types that the generator made. KES_SCHEMA_PAIRS is how many pairs, 3,000 when it is not set; KES_SCHEMA_SEED is where to begin.
 /// </summary>
 public sealed class CompatibilityPropertyTests(ITestOutputHelper output)
 {
@@ -24,7 +24,8 @@ public sealed class CompatibilityPropertyTests(ITestOutputHelper output)
         {
             var random = new Random(seed);
             var readers = Enumerable.Range(0, Math.Min(ReadersPerAssembly, (pairs - done + PairsPerReader - 1) / PairsPerReader))
-                .Select(i => (Generator: new ShapeGenerator(random, $"P{i}"), Index: i)).Select(g => (g.Generator, Shape: g.Generator.Reader())).ToArray();
+                .Select(i => (Generator: new ShapeGenerator(random, $"P{i}"), Index: i)).Select(g =>
+                    (g.Generator, Shape: g.Generator.Reader())).ToArray();
             GeneratedTypes types = GeneratedTypes.Of([.. readers.Select(r => r.Shape.Json)]);
             foreach ((ShapeGenerator generator, Shape.Group reader) in readers)
             {
@@ -55,7 +56,8 @@ public sealed class CompatibilityPropertyTests(ITestOutputHelper output)
             }
         }
 
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{pairs} pairs, {compatible} compatible; {values} values, {refused} refused."));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{pairs} pairs, {compatible} compatible; {values} values, {refused} refused."));
         compatible.ShouldBeInRange(pairs / 5, pairs * 4 / 5);
     }
 
@@ -97,7 +99,8 @@ public sealed class CompatibilityPropertyTests(ITestOutputHelper output)
         {
             Shape.Either either => IsSame(expected, actual, either.Branches.First(b => b is not Shape.Plain { Type: "null" })),
             Shape.Symbols => (int)expected == Convert.ToInt32(actual, CultureInfo.InvariantCulture),
-            Shape.Many many => ((List<object?>)expected).SequenceEqual(((IEnumerable)actual).Cast<object?>(), new By((x, y) => IsSame(x, y, many.Items))),
+            Shape.Many many =>
+                ((List<object?>)expected).SequenceEqual(((IEnumerable)actual).Cast<object?>(), new By((x, y) => IsSame(x, y, many.Items))),
             Shape.Keyed keyed => (Dictionary<string, object?>)expected is var entries && ((IDictionary)actual).Count == entries.Count
                 && entries.All(p => ((IDictionary)actual).Contains(p.Key) && IsSame(p.Value, ((IDictionary)actual)[p.Key], keyed.Values)),
             Shape.Group group => group.Fields.Select((field, i) => IsSame(

@@ -3,7 +3,10 @@ using static KafkaEventSourcing.Avro.Tests.Evolution.GeneratedTypes;
 
 namespace KafkaEventSourcing.Avro.Tests.Evolution;
 
-/// <summary>Values of earlier schemas, read by types that the generator made of later ones. Each says what went wrong while Apache Avro's resolution did it.</summary>
+/// <summary>
+/// Values of earlier schemas, read by types that the generator made of later ones. Each says what went wrong while Apache Avro's resolution
+/// did it.
+/// </summary>
 public sealed class EvolutionTests
 {
     // Required arrays were unreadable after any change of the schema: "Value cannot be null (collection)".
@@ -19,7 +22,8 @@ public sealed class EvolutionTests
     [Fact]
     public void Array_is_read_after_a_change_of_its_documentation_alone() =>
         ValueOf(Read(
-            E(Field("tags", """{"type":"array","items":"string"}""")), E("""{"name":"tags","type":{"type":"array","items":"string"},"doc":"x"}"""), 2, 2, (byte)'a', 0), "Tags")
+            E(Field("tags", """{"type":"array","items":"string"}""")),
+            E("""{"name":"tags","type":{"type":"array","items":"string"},"doc":"x"}"""), 2, 2, (byte)'a', 0), "Tags")
             .ShouldBe(new[] { "a" });
 
     // "Collection was of a fixed size."
@@ -35,49 +39,60 @@ public sealed class EvolutionTests
     // A renamed field silently became its default.
     [Fact]
     public void Renamed_field_takes_the_value_of_its_alias_and_not_its_default() =>
-        ValueOf(Read(E(Field("amount", "\"long\"")), E("""{"name":"cents","type":"long","aliases":["amount"],"default":0}"""), 0xe8, 7), "Cents").ShouldBe(500L);
+        ValueOf(Read(E(Field("amount", "\"long\"")), E("""{"name":"cents","type":"long","aliases":["amount"],"default":0}"""), 0xe8, 7),
+            "Cents").ShouldBe(500L);
 
     [Fact]
     public void Renamed_field_in_a_nested_record_and_in_items_takes_the_value_of_its_alias()
     {
-        string written = E(Field("list", """{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"amount","type":"int"}]}}"""));
-        string read = E(Field("list", """{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"cents","type":"long","aliases":["amount"],"default":0}]}}"""));
+        string written = E(Field("list",
+            """{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"amount","type":"int"}]}}"""));
+        string read = E(Field("list",
+            """{"type":"array","items":{"type":"record","name":"I","fields":[{"name":"cents","type":"long","aliases":["amount"],"default":0}]}}"""));
         var items = (System.Collections.IEnumerable)ValueOf(Read(written, read, 4, 14, 16, 0), "List")!;
         items.Cast<IAvroRecord>().Select(i => ValueOf(i, "Cents")).ShouldBe([7L, 8L]);
     }
 
     // What is the new field's and what the old one's, nobody can tell.
     [Theory]
-    [InlineData("""{"name":"a","type":"int"},{"name":"b","type":"int","aliases":["a"],"default":0}""", "alias a, which is the reader's field a too")]
+    [InlineData("""{"name":"a","type":"int"},{"name":"b","type":"int","aliases":["a"],"default":0}""",
+        "alias a, which is the reader's field a too")]
     [InlineData("""{"name":"c","type":"int","aliases":["a","z"],"default":0}""", "several of the writer's fields as aliases: a, z")]
     public void Alias_that_is_ambiguous_is_refused(string fields, string says) =>
-        SchemaResolver.Problems(SchemaParser.Parse(E(fields)), SchemaParser.Parse(E(Field("a", "\"int\""), Field("z", "\"int\"")))).ShouldHaveSingleItem().ShouldContain(says);
+        SchemaResolver.Problems(SchemaParser.Parse(E(fields)), SchemaParser.Parse(E(Field("a", "\"int\""), Field("z", "\"int\""))))
+            .ShouldHaveSingleItem().ShouldContain(says);
 
     [Theory]
     [InlineData("\"long\"", """{"type":"long","logicalType":"timestamp-millis"}""", "2026-01-02T03:04:05.678+00:00")]
     [InlineData("""["null","long"]""", """["null",{"type":"long","logicalType":"timestamp-millis"}]""", "2026-01-02T03:04:05.678+00:00")]
-    [InlineData("""{"type":"long","logicalType":"timestamp-millis"}""", """{"type":"long","logicalType":"timestamp-micros"}""", "2026-01-02T03:04:05.678+00:00")]
-    [InlineData("""["null",{"type":"long","logicalType":"timestamp-millis"}]""", """["null",{"type":"long","logicalType":"timestamp-micros"}]""", "2026-01-02T03:04:05.678+00:00")]
+    [InlineData("""{"type":"long","logicalType":"timestamp-millis"}""", """{"type":"long","logicalType":"timestamp-micros"}""",
+        "2026-01-02T03:04:05.678+00:00")]
+    [InlineData("""["null",{"type":"long","logicalType":"timestamp-millis"}]""",
+        """["null",{"type":"long","logicalType":"timestamp-micros"}]""", "2026-01-02T03:04:05.678+00:00")]
     [InlineData("\"long\"", """{"type":"long","logicalType":"timestamp-micros"}""", "1970-01-21T10:55:23.045678+00:00")]
     public void Time_is_the_instant_that_was_written(string written, string read, string instant)
     {
         bool isUnion = written[0] == '[';
         byte[] value = [.. isUnion ? (byte[])[2] : [], .. Varint(1767323045678)];
-        ValueOf(Read(E(Field("at", written)), E(Field("at", read)), value), "At").ShouldBe(DateTimeOffset.Parse(instant, System.Globalization.CultureInfo.InvariantCulture));
+        ValueOf(Read(E(Field("at", written)), E(Field("at", read)), value), "At").ShouldBe(
+            DateTimeOffset.Parse(instant, System.Globalization.CultureInfo.InvariantCulture));
     }
 
     [Fact]
     public void Time_and_date_are_read_as_their_plain_numbers()
     {
-        string written = E(Field("at", """{"type":"long","logicalType":"timestamp-millis"}"""), Field("on", """["null",{"type":"int","logicalType":"date"}]"""));
-        IAvroRecord read = Read(written, E(Field("at", "\"long\""), Field("on", """["null","int"]""")), [.. Varint(1767323045678), 2, .. Varint(20455)]);
+        string written = E(Field("at", """{"type":"long","logicalType":"timestamp-millis"}"""),
+            Field("on", """["null",{"type":"int","logicalType":"date"}]"""));
+        IAvroRecord read = Read(written, E(Field("at", "\"long\""), Field("on", """["null","int"]""")),
+            [.. Varint(1767323045678), 2, .. Varint(20455)]);
         ValueOf(read, "At").ShouldBe(1767323045678L);
         ValueOf(read, "On").ShouldBe(20455);
     }
 
     [Fact]
     public void Int_is_read_as_a_date() =>
-        ValueOf(Read(E(Field("on", "\"int\"")), E(Field("on", """{"type":"int","logicalType":"date"}""")), Varint(20455)), "On").ShouldBe(new DateOnly(2026, 1, 2));
+        ValueOf(Read(E(Field("on", "\"int\"")), E(Field("on", """{"type":"int","logicalType":"date"}""")), Varint(20455)), "On").ShouldBe(
+            new DateOnly(2026, 1, 2));
 
     // The registry called these compatible, and the reader took the one for the other: 2026 became 1970, 1.23 became 12.3.
     [Theory]
@@ -87,8 +102,10 @@ public sealed class EvolutionTests
     [InlineData("""{"type":"long","logicalType":"time-micros"}""", """{"type":"long","logicalType":"timestamp-micros"}""")]
     [InlineData("""{"type":"int","logicalType":"date"}""", """{"type":"long","logicalType":"timestamp-millis"}""")]
     [InlineData("""{"type":"int","logicalType":"date"}""", """{"type":"int","logicalType":"time-millis"}""")]
-    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""", """{"type":"bytes","logicalType":"decimal","precision":9,"scale":3}""")]
-    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""", """{"type":"bytes","logicalType":"decimal","precision":8,"scale":2}""")]
+    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""",
+        """{"type":"bytes","logicalType":"decimal","precision":9,"scale":3}""")]
+    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""",
+        """{"type":"bytes","logicalType":"decimal","precision":8,"scale":2}""")]
     [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""", "\"string\"")]
     [InlineData("\"string\"", """{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""")]
     [InlineData("""{"type":"string","logicalType":"uuid"}""", """{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}""")]
@@ -104,7 +121,8 @@ public sealed class EvolutionTests
     [InlineData("""{"type":"string","logicalType":"uuid"}""", "\"string\"")]
     [InlineData("\"string\"", """{"type":"string","logicalType":"uuid"}""")]
     [InlineData("""{"type":"fixed","name":"U","size":16}""", """{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}""")]
-    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""", """{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}""")]
+    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""",
+        """{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}""")]
     [InlineData("""{"type":"bytes","logicalType":"decimal"}""", "\"bytes\"")]
     [InlineData("""{"type":"string","logicalType":"date"}""", "\"string\"")]
     [InlineData("""{"type":"long","logicalType":"of-our-own"}""", """{"type":"long","logicalType":"timestamp-millis"}""")]
@@ -127,7 +145,8 @@ public sealed class EvolutionTests
 
     [Fact]
     public void Bytes_that_are_not_text_are_an_error_and_not_another_text() =>
-        Should.Throw<AvroDecodeException>(() => Read(E(Field("v", "\"bytes\"")), E(Field("v", "\"string\"")), 4, 0xff, 0xfe)).Message.ShouldContain("not UTF-8");
+        Should.Throw<AvroDecodeException>(() => Read(E(Field("v", "\"bytes\"")), E(Field("v", "\"string\"")), 4, 0xff, 0xfe)).Message
+            .ShouldContain("not UTF-8");
 
     [Theory]
     [InlineData("int", "long", new byte[] { 5 }, -3L)]
@@ -143,8 +162,10 @@ public sealed class EvolutionTests
     public void Nested_types_are_found_in_another_namespace()
     {
         const string Fields = """[{"name":"v","type":"int"}]""";
-        string written = E(Field("m", $$"""{"type":"record","name":"M","namespace":"a","fields":{{Fields}}}"""), Field("e", """{"type":"enum","name":"a.S","symbols":["X","Y"]}"""));
-        string read = E(Field("m", $$"""{"type":"record","name":"M","namespace":"b","fields":{{Fields}}}"""), Field("e", """{"type":"enum","name":"b.S","symbols":["Y","X"]}"""));
+        string written = E(Field("m", $$"""{"type":"record","name":"M","namespace":"a","fields":{{Fields}}}"""),
+            Field("e", """{"type":"enum","name":"a.S","symbols":["X","Y"]}"""));
+        string read = E(Field("m", $$"""{"type":"record","name":"M","namespace":"b","fields":{{Fields}}}"""),
+            Field("e", """{"type":"enum","name":"b.S","symbols":["Y","X"]}"""));
         IAvroRecord value = Read(written, read, 14, 2);
         ValueOf((IAvroRecord)ValueOf(value, "M")!, "V").ShouldBe(7);
         ValueOf(value, "EValue")!.ToString().ShouldBe("Y");
@@ -154,15 +175,18 @@ public sealed class EvolutionTests
     public void Symbol_that_the_reader_lacks_is_its_default_or_an_error()
     {
         string written = E(Field("e", """{"type":"enum","name":"S","symbols":["A","B","C"]}"""));
-        ValueOf(Read(written, E(Field("e", """{"type":"enum","name":"S","symbols":["C","A"],"default":"A"}""")), 2), "EValue")!.ToString().ShouldBe("A");
-        Should.Throw<SchemaMismatchException>(() => Read(written, E(Field("e", """{"type":"enum","name":"S","symbols":["C","A"]}""")), 2)).Message.ShouldContain("lacks B");
+        ValueOf(Read(written, E(Field("e", """{"type":"enum","name":"S","symbols":["C","A"],"default":"A"}""")), 2), "EValue")!.ToString()
+            .ShouldBe("A");
+        Should.Throw<SchemaMismatchException>(() =>
+            Read(written, E(Field("e", """{"type":"enum","name":"S","symbols":["C","A"]}""")), 2)).Message.ShouldContain("lacks B");
         ValueOf(Read(written, E(Field("e", """{"type":"enum","name":"S","symbols":["C","A"]}""")), 4), "EValue")!.ToString().ShouldBe("C");
     }
 
     // 0.1 became 0.10000000149011612.
     [Fact]
     public void Default_has_all_its_digits() =>
-        ValueOf(Read(E(Field("a", "\"int\"")), E(Field("a", "\"int\""), """{"name":"v","type":"double","default":0.1}"""), 2), "V").ShouldBe(0.1);
+        ValueOf(Read(E(Field("a", "\"int\"")), E(Field("a", "\"int\""), """{"name":"v","type":"double","default":0.1}"""), 2), "V")
+            .ShouldBe(0.1);
 
     // Newtonsoft took such texts for dates, in the machine's time zone.
     [Theory]
@@ -170,7 +194,8 @@ public sealed class EvolutionTests
     [InlineData("2024-01-01T00:00:00+02:00")]
     [InlineData("2024-01-01T00:00:00Z")]
     public void Default_that_looks_like_a_date_is_a_text(string text) =>
-        ValueOf(Read(E(Field("a", "\"int\"")), E(Field("a", "\"int\""), $$"""{"name":"v","type":"string","default":"{{text}}"}"""), 2), "V").ShouldBe(text);
+        ValueOf(Read(E(Field("a", "\"int\"")), E(Field("a", "\"int\""), $$"""{"name":"v","type":"string","default":"{{text}}"}"""), 2),
+            "V").ShouldBe(text);
 
     [Fact]
     public void Fingerprint_tells_texts_that_are_one_instant_apart_and_leaves_documentation_out()
@@ -178,15 +203,18 @@ public sealed class EvolutionTests
         static string Of(string fields) => SchemaFingerprint.Of(SchemaParser.Parse(E(fields)));
         Of("""{"name":"v","type":"string","default":"2024-01-01T00:00:00+02:00"}""").ShouldBe("c2d1804b87237474");
         Of("""{"name":"v","type":"string","default":"2023-12-31T22:00:00Z"}""").ShouldNotBe("c2d1804b87237474");
-        Of("""{"name":"v", "doc":"x", "default":"2024-01-01T00:00:00+02:00", "aliases":["w"], "type":{"type":"string"}}""").ShouldBe("c2d1804b87237474");
+        Of("""{"name":"v", "doc":"x", "default":"2024-01-01T00:00:00+02:00", "aliases":["w"], "type":{"type":"string"}}""").ShouldBe(
+            "c2d1804b87237474");
     }
 
     [Fact]
     public void Fields_that_the_reader_lacks_are_skipped_whatever_they_are()
     {
         string written = E(
-            Field("u", """["null","string",{"type":"array","items":{"type":"map","values":"double"}}]"""), Field("f", """{"type":"fixed","name":"F","size":3}"""),
-            Field("r", """{"type":"record","name":"R","fields":[{"name":"next","type":["null","R"]}]}"""), Field("n", """{"type":"array","items":"null"}"""), Field("a", "\"int\""));
+            Field("u", """["null","string",{"type":"array","items":{"type":"map","values":"double"}}]"""),
+            Field("f", """{"type":"fixed","name":"F","size":3}"""),
+            Field("r", """{"type":"record","name":"R","fields":[{"name":"next","type":["null","R"]}]}"""),
+            Field("n", """{"type":"array","items":"null"}"""), Field("a", "\"int\""));
         byte[] value = [4, 1, 20, 2, 2, (byte)'k', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 2, 0, 200, 1, 0, 14];
         ValueOf(Read(written, E(Field("a", "\"int\"")), value), "A").ShouldBe(7);
     }
@@ -195,7 +223,8 @@ public sealed class EvolutionTests
     public void Default_that_does_not_fit_is_refused_where_it_would_be_needed()
     {
         string read = E(Field("a", "\"int\""), """{"name":"v","type":"int","default":"x"}""");
-        SchemaResolver.Problems(SchemaParser.Parse(read), SchemaParser.Parse(E(Field("a", "\"int\"")))).ShouldHaveSingleItem().ShouldContain("\"x\" is not a value of int");
+        SchemaResolver.Problems(SchemaParser.Parse(read), SchemaParser.Parse(E(Field("a", "\"int\"")))).ShouldHaveSingleItem()
+            .ShouldContain("\"x\" is not a value of int");
         SchemaResolver.Problems(SchemaParser.Parse(read), SchemaParser.Parse(read)).ShouldBeEmpty();
     }
 
@@ -204,12 +233,15 @@ public sealed class EvolutionTests
     {
         string schema = E(Field("tags", """{"type":"array","items":"string"}"""));
         AvroRecordType type = Of(schema)["T.E"];
-        type.ReaderOf(SchemaParser.Parse(schema.Replace("\"type\":\"record\"", "\"type\":\"record\",\"doc\":\"x\"", StringComparison.Ordinal))).ShouldBeSameAs(type.ReaderOf(type.Parsed));
+        type.ReaderOf(SchemaParser.Parse(schema.Replace("\"type\":\"record\"", "\"type\":\"record\",\"doc\":\"x\"",
+            StringComparison.Ordinal))).ShouldBeSameAs(type.ReaderOf(type.Parsed));
     }
 
-    private static IReadOnlyList<string> Problems(string written, string read) => SchemaResolver.Problems(SchemaParser.Parse(E(Field("v", read))), SchemaParser.Parse(E(Field("v", written))));
+    private static IReadOnlyList<string> Problems(string written, string read) =>
+        SchemaResolver.Problems(SchemaParser.Parse(E(Field("v", read))), SchemaParser.Parse(E(Field("v", written))));
 
-    private static string E(params string[] fields) => $$"""{"type":"record","name":"E","namespace":"T","fields":[{{string.Join(',', fields)}}]}""";
+    private static string E(params string[] fields) =>
+        $$"""{"type":"record","name":"E","namespace":"T","fields":[{{string.Join(',', fields)}}]}""";
 
     private static string Field(string name, string type) => $$"""{"name":"{{name}}","type":{{type}}}""";
 

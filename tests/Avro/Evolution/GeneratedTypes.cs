@@ -15,7 +15,8 @@ internal sealed class GeneratedTypes
     private static readonly ConcurrentDictionary<string, GeneratedTypes> Made = [];
 
     private static readonly Lazy<MetadataReference[]> References = new(() =>
-        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(path => MetadataReference.CreateFromFile(path))]);
+        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(path =>
+            MetadataReference.CreateFromFile(path))]);
 
     private readonly Assembly _assembly;
 
@@ -25,7 +26,8 @@ internal sealed class GeneratedTypes
     public static GeneratedTypes Of(params string[] schemas) => Made.GetOrAdd(string.Join('\n', schemas), _ => Make(schemas));
 
     public AvroRecordType this[string fullName] =>
-        (AvroRecordType)typeof(AvroRecordType).GetMethod(nameof(AvroRecordType.Of))!.MakeGenericMethod(_assembly.GetType(fullName, throwOnError: true)!).Invoke(null, null)!;
+        (AvroRecordType)typeof(AvroRecordType).GetMethod(nameof(AvroRecordType.Of))!.MakeGenericMethod(
+            _assembly.GetType(fullName, throwOnError: true)!).Invoke(null, null)!;
 
     /// <summary>Reads what <paramref name="writer"/> wrote as the type of <paramref name="reader"/>, which is a record.</summary>
     public static IAvroRecord Read(string writer, string reader, params byte[] value)
@@ -42,10 +44,12 @@ internal sealed class GeneratedTypes
     {
         CSharpCompilation empty = CSharpCompilation.Create(
             $"Generated{Guid.CreateVersion7():N}", references: References.Value,
-            options: new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable));
+            options: new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary,
+                nullableContextOptions: NullableContextOptions.Enable));
         CSharpGeneratorDriver.Create(new AvroGenerator())
             .AddAdditionalTexts([.. schemas.Select((text, i) => (AdditionalText)new SchemaText($"{i}.avsc", text))])
-            .RunGeneratorsAndUpdateCompilation(empty, out Compilation compilation, out System.Collections.Immutable.ImmutableArray<Diagnostic> diagnostics, CancellationToken.None);
+            .RunGeneratorsAndUpdateCompilation(empty, out Compilation compilation,
+                out System.Collections.Immutable.ImmutableArray<Diagnostic> diagnostics, CancellationToken.None);
         diagnostics.ShouldBeEmpty();
         using var code = new MemoryStream();
         compilation.Emit(code).Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error).ShouldBeEmpty();

@@ -4,12 +4,15 @@ using static KafkaEventSourcing.Avro.Tests.Evolution.Shape;
 namespace KafkaEventSourcing.Avro.Tests.Evolution;
 
 /// <summary>
-/// What a reader must make of a value, by the words of the specification and of docs/schema-evolution.md. Values: null, bool, int, long, float, double, string and byte[] as they are; the index of a symbol; lists;
-/// dictionaries; a record's values in their order; a writer's union as branch and value. A reader's dates and times are DateOnly and DateTimeOffset.
+/// What a reader must make of a value, by the words of the specification and of docs/schema-evolution.md. Values: null, bool, int, long,
+/// float, double, string and byte[] as they are; the index of a symbol; lists; dictionaries; a record's values in their order; a writer's
+/// union as branch and value. A reader's dates and times are DateOnly and DateTimeOffset.
 /// </summary>
 internal static class Oracle
 {
-    /// <summary>Whether every value can be read, but for those that no value of the reader's type is: text that is not UTF-8, times out of range.</summary>
+    /// <summary>
+    /// Whether every value can be read, but for those that no value of the reader's type is: text that is not UTF-8, times out of range.
+    /// </summary>
     public static bool IsCompatible(Shape writer, Shape reader) => IsCompatible(writer, reader, []);
 
     /// <summary>The value that the reader has; null when it must be refused.</summary>
@@ -36,7 +39,10 @@ internal static class Oracle
         (Keyed w, Keyed r) => IsCompatible(w.Values, r.Values, assumed),
         (Symbols w, Symbols r) => r.Fallback is not null || w.All.All(r.All.Contains),
         (Group w, Group r) => !assumed.Add((w.FullName, r.FullName))
-            || r.Fields.All(field => Source(w, r, field) is { } source ? IsCompatible(ShapeOf(w, source), ShapeOf(r, field), assumed) : field.Default is not null),
+            || r.Fields.All(field =>
+                Source(w, r, field) is { } source
+                    ? IsCompatible(ShapeOf(w, source), ShapeOf(r, field), assumed)
+                    : field.Default is not null),
         _ => true,
     };
 
@@ -84,17 +90,22 @@ internal static class Oracle
             ("double", long number) => (double)number,
             ("double", float number) => (double)number,
             ("bytes", string text) => Encoding.UTF8.GetBytes(text),
-            ("string", byte[] bytes) => System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : throw new RefusedException(),
+            ("string", byte[] bytes) =>
+                System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : throw new RefusedException(),
             _ => value,
         };
     }
 
-    private static DateOnly Days(long days) => days is >= -719_162 and <= 2_932_896 ? new DateOnly(1970, 1, 1).AddDays((int)days) : throw new RefusedException();
+    private static DateOnly Days(long days) => days is >= -719_162 and <= 2_932_896
+        ? new DateOnly(1970, 1, 1).AddDays((int)days)
+        : throw new RefusedException();
 
     private static DateTimeOffset Instant(long units, int microsPerUnit)
     {
         Int128 micros = (Int128)units * microsPerUnit;
-        return micros >= -62_135_596_800_000_000 && micros <= 253_402_300_799_999_999 ? DateTimeOffset.UnixEpoch.AddTicks((long)micros * 10) : throw new RefusedException();
+        return micros >= -62_135_596_800_000_000 && micros <= 253_402_300_799_999_999
+            ? DateTimeOffset.UnixEpoch.AddTicks((long)micros * 10)
+            : throw new RefusedException();
     }
 
     private static int Symbol(string written, Symbols reader)
@@ -114,7 +125,9 @@ internal static class Oracle
         for (int i = 0; i < reader.Branches.Count; i++)
         {
             Shape branch = reader.Branches[i];
-            if (branch.GetType() == writer.GetType() && (branch is not Plain plain || plain.Type == ((Plain)writer).Type) && IsNamed(writer, branch))
+            if (branch.GetType() == writer.GetType()
+                && (branch is not Plain plain || plain.Type == ((Plain)writer).Type)
+                && IsNamed(writer, branch))
                 return i;
             if (promoted < 0 && branch is Plain to && writer is Plain from && Promotes(from.Type, to.Type))
                 promoted = i;
@@ -135,7 +148,8 @@ internal static class Oracle
         from is null or "of-our-own" || to is null || from == to || (from, to) == ("timestamp-millis", "timestamp-micros");
 
     private static bool Promotes(string from, string to) => (from, to) is
-        ("int", "long" or "float" or "double") or ("long", "float" or "double") or ("float", "double") or ("string", "bytes") or ("bytes", "string");
+        ("int", "long" or "float" or "double") or ("long", "float" or "double") or ("float", "double") or ("string", "bytes")
+            or ("bytes", "string");
 
     internal readonly record struct Answer(object? Value, bool IsRefused = false);
 

@@ -17,12 +17,14 @@ internal abstract record Shape
 
     internal sealed record Many(Shape Items) : Shape
     {
-        internal override StringBuilder Write(StringBuilder json, HashSet<string> defined) => Items.Write(json.Append("{\"type\":\"array\",\"items\":"), defined).Append('}');
+        internal override StringBuilder Write(StringBuilder json, HashSet<string> defined) =>
+            Items.Write(json.Append("{\"type\":\"array\",\"items\":"), defined).Append('}');
     }
 
     internal sealed record Keyed(Shape Values) : Shape
     {
-        internal override StringBuilder Write(StringBuilder json, HashSet<string> defined) => Values.Write(json.Append("{\"type\":\"map\",\"values\":"), defined).Append('}');
+        internal override StringBuilder Write(StringBuilder json, HashSet<string> defined) =>
+            Values.Write(json.Append("{\"type\":\"map\",\"values\":"), defined).Append('}');
     }
 
     internal sealed record Either(IReadOnlyList<Shape> Branches) : Shape
@@ -53,18 +55,22 @@ internal abstract record Shape
         protected abstract StringBuilder WriteRest(StringBuilder json, HashSet<string> defined);
     }
 
-    internal sealed record Symbols(string Space, string Name, IReadOnlyList<string> Aliases, IReadOnlyList<string> All, string? Fallback) : Named(Space, Name, Aliases)
+    internal sealed record Symbols(string Space, string Name, IReadOnlyList<string> Aliases, IReadOnlyList<string> All, string? Fallback)
+        : Named(Space, Name, Aliases)
     {
         protected override StringBuilder WriteRest(StringBuilder json, HashSet<string> defined) =>
-            json.Append($"\"type\":\"enum\",\"symbols\":[{string.Join(',', All.Select(s => $"\"{s}\""))}]").Append(Fallback is null ? "" : $",\"default\":\"{Fallback}\"");
+            json.Append($"\"type\":\"enum\",\"symbols\":[{string.Join(',', All.Select(s => $"\"{s}\""))}]").Append(
+                Fallback is null ? "" : $",\"default\":\"{Fallback}\"");
     }
 
     internal sealed record Raw(string Space, string Name, int Size) : Named(Space, Name, [])
     {
-        protected override StringBuilder WriteRest(StringBuilder json, HashSet<string> defined) => json.Append($"\"type\":\"fixed\",\"size\":{Size}");
+        protected override StringBuilder WriteRest(StringBuilder json, HashSet<string> defined) =>
+            json.Append($"\"type\":\"fixed\",\"size\":{Size}");
     }
 
-    internal sealed record Group(string Space, string Name, IReadOnlyList<string> Aliases, IReadOnlyList<Field> Fields) : Named(Space, Name, Aliases)
+    internal sealed record Group(string Space, string Name, IReadOnlyList<string> Aliases, IReadOnlyList<Field> Fields)
+        : Named(Space, Name, Aliases)
     {
         protected override StringBuilder WriteRest(StringBuilder json, HashSet<string> defined)
         {
@@ -73,7 +79,9 @@ internal abstract record Shape
             {
                 Field field = Fields[i];
                 json.Append(i > 0 ? "," : "").Append($$"""{"name":"{{field.Name}}","type":""");
-                (field.IsSelf ? json.Append($"[\"null\",\"{FullName}\"]") : field.Shape.Write(json, defined)).Append(field.Default is null ? "" : $",\"default\":{field.Default}");
+                (field.IsSelf
+                    ? json.Append($"[\"null\",\"{FullName}\"]")
+                    : field.Shape.Write(json, defined)).Append(field.Default is null ? "" : $",\"default\":{field.Default}");
                 if (field.Aliases.Count > 0)
                     json.Append($",\"aliases\":[{string.Join(',', field.Aliases.Select(a => $"\"{a}\""))}]");
                 json.Append('}');
@@ -89,5 +97,6 @@ internal abstract record Shape
     /// <param name="Initial">What the default is, as <see cref="Oracle"/> has values.</param>
     /// <param name="Aliases">Names that it had.</param>
     /// <param name="IsSelf">Whether it is null or the record that it is in.</param>
-    internal sealed record Field(string Name, Shape Shape, string? Default, object? Initial, IReadOnlyList<string> Aliases, bool IsSelf = false);
+    internal sealed record Field(string Name, Shape Shape, string? Default, object? Initial, IReadOnlyList<string> Aliases,
+        bool IsSelf = false);
 }

@@ -7,12 +7,15 @@ internal sealed class ShapeGenerator(Random random, string space)
 {
     private static readonly (string Type, string? Logical, string Default, object Initial)[] Plains =
     [
-        ("boolean", null, "true", true), ("int", null, "-7", -7), ("long", null, "9007199254740993", 9007199254740993L), ("float", null, "0.5", 0.5f), ("double", null, "0.1", 0.1),
+        ("boolean", null, "true", true), ("int", null, "-7", -7), ("long", null, "9007199254740993", 9007199254740993L),
+        ("float", null, "0.5", 0.5f), ("double", null, "0.1", 0.1),
         ("string", null, "\"2024-01-01T00:00:00+02:00\"", "2024-01-01T00:00:00+02:00"), ("bytes", null, "\"\\u00ff\"", new byte[] { 255 }),
-        ("int", "date", "3", new DateOnly(1970, 1, 4)), ("long", "timestamp-millis", "5", DateTimeOffset.UnixEpoch.AddMilliseconds(5)), ("long", "timestamp-micros", "6", DateTimeOffset.UnixEpoch.AddMicroseconds(6)),
+        ("int", "date", "3", new DateOnly(1970, 1, 4)), ("long", "timestamp-millis", "5", DateTimeOffset.UnixEpoch.AddMilliseconds(5)),
+        ("long", "timestamp-micros", "6", DateTimeOffset.UnixEpoch.AddMicroseconds(6)),
     ];
 
-    private static readonly string?[] Logicals = [null, null, "timestamp-millis", "timestamp-micros", "timestamp-nanos", "local-timestamp-millis", "time-micros", "of-our-own"];
+    private static readonly string?[] Logicals = [null, null, "timestamp-millis", "timestamp-micros", "timestamp-nanos",
+        "local-timestamp-millis", "time-micros", "of-our-own"];
 
     private int _names;
 
@@ -28,7 +31,8 @@ internal sealed class ShapeGenerator(Random random, string space)
         for (int i = random.Next(1, 6); i > 0; i--)
             fields.Add(NewField(depth));
         if (Chance(0.3))
-            fields.Insert(random.Next(fields.Count + 1), new Field($"f{_names++}", new Plain("null"), Chance(0.7) ? "null" : null, null, [], IsSelf: true));
+            fields.Insert(random.Next(fields.Count + 1),
+                new Field($"f{_names++}", new Plain("null"), Chance(0.7) ? "null" : null, null, [], IsSelf: true));
         return new Group(space, name, Chance(0.2) ? [$"{space}.Former{name}"] : [], fields);
     }
 
@@ -62,7 +66,9 @@ internal sealed class ShapeGenerator(Random random, string space)
                 do
                     inner = Type(depth + 1).Shape;
                 while (inner is Either);
-                return Chance(0.8) ? (new Either([new Plain("null"), inner]), "null", null) : (new Either([inner, new Plain("null")]), null, null);
+                return Chance(0.8)
+                    ? (new Either([new Plain("null"), inner]), "null", null)
+                    : (new Either([inner, new Plain("null")]), null, null);
         }
     }
 
@@ -70,7 +76,8 @@ internal sealed class ShapeGenerator(Random random, string space)
     {
         string name = $"E{_names++}";
         string[] all = [.. Enumerable.Range(0, random.Next(1, 5)).Select(i => $"S{i}")];
-        return new Symbols(space, name, Chance(0.2) ? [$"{space}.Former{name}"] : [], all, Chance(0.5) ? all[random.Next(all.Length)] : null);
+        return new Symbols(space, name, Chance(0.2) ? [$"{space}.Former{name}"] : [], all,
+            Chance(0.5) ? all[random.Next(all.Length)] : null);
     }
 
     private Shape Changed(Shape shape) => shape switch
@@ -160,7 +167,11 @@ internal sealed class ShapeGenerator(Random random, string space)
     }
 
     private (string Space, string Name) ChangedName(Named named) =>
-        (Chance(0.2) ? $"{space}.elsewhere" : named.Space, named.Aliases.Count > 0 && Chance(0.5) ? named.Aliases[0][(named.Aliases[0].LastIndexOf('.') + 1)..] : Chance(0.01) ? $"Other{_names++}" : named.Name);
+        (Chance(0.2) ? $"{space}.elsewhere" : named.Space, named.Aliases.Count > 0 && Chance(0.5)
+            ? named.Aliases[0][(named.Aliases[0].LastIndexOf('.') + 1)..]
+            : Chance(0.01)
+            ? $"Other{_names++}"
+            : named.Name);
 
     // Any type at all, as a field that is skipped may be of.
     private Shape Any() => random.Next(8) switch

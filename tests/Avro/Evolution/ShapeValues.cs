@@ -34,13 +34,17 @@ internal static class ShapeValues
                 List<object?> items = Covering(many.Items, random, nested);
                 return [.. items.Select(item => new List<object?> { item, items[0] }), new List<object?>()];
             case Keyed keyed:
-                return [.. Covering(keyed.Values, random, nested).Select(item => new Dictionary<string, object?> { ["kä"] = item }), new Dictionary<string, object?>()];
+                return [.. Covering(keyed.Values, random, nested).Select(item => new Dictionary<string, object?> { ["kä"] = item }),
+                    new Dictionary<string, object?>()];
             case Either either:
-                return [.. either.Branches.SelectMany((branch, i) => Covering(branch, random, nested).Select(inner => (object?)(i, inner)))];
+                return [.. either.Branches.SelectMany((branch, i) =>
+                    Covering(branch, random, nested).Select(inner => (object?)(i, inner)))];
             default:
                 var group = (Group)shape;
-                List<object?>[] fields = [.. group.Fields.Select(f => f.IsSelf ? Itself(group, random, nested) : Covering(f.Shape, random, nested))];
-                return [.. Enumerable.Range(0, fields.Select(f => f.Count).DefaultIfEmpty(1).Max()).Select(i => (object?)fields.Select(f => f[i % f.Count]).ToArray())];
+                List<object?>[] fields = [.. group.Fields.Select(f =>
+                    f.IsSelf ? Itself(group, random, nested) : Covering(f.Shape, random, nested))];
+                return [.. Enumerable.Range(0, fields.Select(f => f.Count).DefaultIfEmpty(1).Max()).Select(i =>
+                    (object?)fields.Select(f => f[i % f.Count]).ToArray())];
         }
     }
 
@@ -58,7 +62,8 @@ internal static class ShapeValues
         ("boolean", _) => random.Next(2) == 1,
         ("int", "date") => random.Next(-700_000, 2_900_000),
         ("int", _) => random.Next(3) switch { 0 => random.Next(-100, 100), 1 => int.MinValue, _ => random.Next() },
-        ("long", null) => random.Next(3) switch { 0 => random.Next(-100, 100), 1 => random.NextInt64(), _ => random.NextInt64(2_000_000_000_000_000) },
+        ("long", null) => random.Next(3) switch { 0 => random.Next(-100, 100), 1 => random.NextInt64(), _ =>
+            random.NextInt64(2_000_000_000_000_000) },
         ("long", _) => random.NextInt64(-50_000_000_000_000, 200_000_000_000_000),
         ("float", _) => random.NextSingle() * 1e10f,
         ("double", _) => random.NextDouble() * 1e300,

@@ -40,7 +40,8 @@ public sealed class CommandClientTests : IAsyncLifetime
         AvroMessageSerde serde = AvroMessageSerde.Create(_registry, [AvroRecordType.Of<CommandReply>()]);
         using var log = new ReplyLog();
         await using CommandClient client = await CommandClient.StartAsync(
-            _cluster.Connection, _topics, serde, [typeof(CommandReply)], new CommandClientOptions { Timeout = TimeSpan.FromMinutes(2) }, TimeProvider.System, log, Cancellation);
+            _cluster.Connection, _topics, serde, [typeof(CommandReply)], new CommandClientOptions { Timeout = TimeSpan.FromMinutes(2) },
+            TimeProvider.System, log, Cancellation);
         var aggregate = AggregateId.Parse("one");
         var first = CommandId.New(TimeProvider.System);
         Task<CommandResult> unread = client.SendAsync(new CommandEnvelope(aggregate, first, Reply(aggregate, first)), Cancellation);
@@ -54,14 +55,24 @@ public sealed class CommandClientTests : IAsyncLifetime
         (await outcome.WaitAsync(Cancellation)).ShouldBeOfType<CommandResult.Accepted>().Version.ShouldBe(7);
     }
 
-    private static CommandReply Reply(AggregateId aggregate, CommandId command) => new() { CommandId = command.Value, AggregateId = aggregate.Value, Outcome = ReplyOutcome.Accepted, Version = 7, EventPartition = 0, EventOffset = 41 };
+    private static CommandReply Reply(AggregateId aggregate, CommandId command) =>
+        new()
+        {
+            CommandId = command.Value,
+            AggregateId = aggregate.Value,
+            Outcome = ReplyOutcome.Accepted,
+            Version = 7,
+            EventPartition = 0,
+            EventOffset = 41,
+        };
 
     private async Task Answer(AvroMessageSerde serde, CommandReply reply)
     {
         var value = new ArrayBufferWriter<byte>();
         (await serde.PrepareAsync(_topics.Replies, [typeof(CommandReply)], Cancellation)).Encode(reply, value);
         using IProducer<Null, byte[]> producer = new ProducerBuilder<Null, byte[]>(_cluster.Connection.Producer()).Build();
-        await producer.ProduceAsync(new TopicPartition(_topics.Replies, 0), new Message<Null, byte[]> { Value = value.WrittenSpan.ToArray() }, Cancellation);
+        await producer.ProduceAsync(new TopicPartition(_topics.Replies, 0),
+            new Message<Null, byte[]> { Value = value.WrittenSpan.ToArray() }, Cancellation);
     }
 
     /// <summary>Completes when the client says that replies cannot be read.</summary>
@@ -71,7 +82,8 @@ public sealed class CommandClientTests : IAsyncLifetime
 
         public Task Told => _told.Task;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (formatter(state, exception).StartsWith("replies ", StringComparison.Ordinal))
                 _told.TrySetResult();

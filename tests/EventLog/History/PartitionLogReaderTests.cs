@@ -6,7 +6,8 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.EventLog.Tests;
 
 /// <summary>
-/// Readers while a transaction stands open in the partition: so it is on Apache Kafka for a moment after each commit, too, because it is answered before its markers are written. What was answered was missed then.
+/// Readers while a transaction stands open in the partition: so it is on Apache Kafka for a moment after each commit, too, because it is
+/// answered before its markers are written. What was answered was missed then.
 /// </summary>
 public sealed class PartitionLogReaderTests : IAsyncLifetime
 {
@@ -42,7 +43,9 @@ public sealed class PartitionLogReaderTests : IAsyncLifetime
         await Produce(producer, _topics.DeadLetters, "second");
 
         var foreign = new List<string>();
-        Task reading = Task.Run(() => new DeadLetterReader(_servers.Addresses.KafkaConnection, _topics.DeadLetters).Read(0, 0, withResolved: true, foreign.Add, Cancellation), Cancellation);
+        Task reading = Task.Run(() =>
+            new DeadLetterReader(_servers.Addresses.KafkaConnection, _topics.DeadLetters).Read(0, 0, withResolved: true, foreign.Add,
+                Cancellation), Cancellation);
         await Should.ThrowAsync<TimeoutException>(reading.WaitAsync(Moment, TimeProvider.System, Cancellation));
         if (commit)
             producer.CommitTransaction(TransactionTimeout);
@@ -55,7 +58,8 @@ public sealed class PartitionLogReaderTests : IAsyncLifetime
     [Fact]
     public async Task Letters_of_a_partition_without_records_are_none()
     {
-        (await Task.Run(() => new DeadLetterReader(_servers.Addresses.KafkaConnection, _topics.DeadLetters).Read(0, 5, withResolved: true, _ => { }, Cancellation), Cancellation)).ShouldBeEmpty();
+        (await Task.Run(() => new DeadLetterReader(_servers.Addresses.KafkaConnection, _topics.DeadLetters).Read(0, 5, withResolved: true,
+            _ => { }, Cancellation), Cancellation)).ShouldBeEmpty();
     }
 
     [Fact]
@@ -70,7 +74,8 @@ public sealed class PartitionLogReaderTests : IAsyncLifetime
         producer.AbortTransaction(TransactionTimeout);
     }
 
-    // Apache Kafka answers an abort before its markers are written. A writer that took the end of the moment expected its next event where the marker came to stand, and aborted again.
+    // Apache Kafka answers an abort before its markers are written. A writer that took the end of the moment expected its next event where
+    // the marker came to stand, and aborted again.
     [Fact]
     public async Task End_after_an_abort_is_behind_the_marker_however_late_it_is_written()
     {
@@ -89,7 +94,8 @@ public sealed class PartitionLogReaderTests : IAsyncLifetime
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Records_from_an_offset_that_the_partition_does_not_have_are_those_that_it_has_or_an_error_for_who_must_have_it(bool isExact)
+    public async Task Records_from_an_offset_that_the_partition_does_not_have_are_those_that_it_has_or_an_error_for_who_must_have_it(
+        bool isExact)
     {
         using IProducer<Null, string> producer = Producer();
         producer.BeginTransaction();
@@ -116,9 +122,11 @@ public sealed class PartitionLogReaderTests : IAsyncLifetime
         cluster.CreateTopic("events", partitions: 2, replicas: 1);
         cluster.Refuse(MockCluster.Fetch, ErrorCode.Local_Transport, 10_000); // the connection is closed each time
         using PartitionLogReader reader = PartitionLogReader.ToEnd(cluster.Connection, "test", silence: Moment);
-        KafkaException silent = await Should.ThrowAsync<KafkaException>(Task.Run(() => reader.Read(new TopicPartition("events", 1), 0, Cancellation).Count(), Cancellation));
+        KafkaException silent = await Should.ThrowAsync<KafkaException>(
+            Task.Run(() => reader.Read(new TopicPartition("events", 1), 0, Cancellation).Count(), Cancellation));
         silent.Error.Code.ShouldBe(ErrorCode.Local_TimedOut);
-        silent.Error.Reason.ShouldBe("events, partition 1, cannot be read from offset 0 on: neither a record nor its end has come within 0.5 s.");
+        silent.Error.Reason.ShouldBe(
+            "events, partition 1, cannot be read from offset 0 on: neither a record nor its end has come within 0.5 s.");
     }
 
     private static Task Produce(IProducer<Null, string> producer, string topic, string value) =>

@@ -6,7 +6,8 @@ using KafkaEventSourcing.Avro;
 namespace KafkaEventSourcing.EventLog.Tests;
 
 /// <summary>
-/// Metadata names a leader 0.2 to 1 s before the broker serves the partition: a first start on new topics failed with "Not leader for partition", as librdkafka gives that answer to the caller.
+/// Metadata names a leader 0.2 to 1 s before the broker serves the partition: a first start on new topics failed with "Not leader for
+/// partition", as librdkafka gives that answer to the caller.
 /// </summary>
 public sealed class PartitionOffsetsTests : IDisposable
 {
@@ -35,7 +36,8 @@ public sealed class PartitionOffsetsTests : IDisposable
     {
         _cluster.Refuse(MockCluster.ListOffsets, refusal, 7);
         using IConsumer<byte[], byte[]> consumer = Consumer();
-        WatermarkOffsets bounds = await Task.Run(() => PartitionOffsets.Query(consumer, new TopicPartition(_topics.Events, 1), Patience, Cancellation), Cancellation);
+        WatermarkOffsets bounds = await Task.Run(() =>
+            PartitionOffsets.Query(consumer, new TopicPartition(_topics.Events, 1), Patience, Cancellation), Cancellation);
         (bounds.Low.Value, bounds.High.Value).ShouldBe((0L, 0L));
     }
 
@@ -46,7 +48,9 @@ public sealed class PartitionOffsetsTests : IDisposable
         using IConsumer<byte[], byte[]> consumer = Consumer();
         var partition = new TopicPartition(_topics.Events, 1);
         IReadOnlyDictionary<TopicPartition, long> offsets =
-            await Task.Run(() => PartitionOffsets.At(consumer, [new TopicPartitionTimestamp(partition, new Timestamp(1_000, TimestampType.CreateTime))], Patience, Cancellation), Cancellation);
+            await Task.Run(() =>
+                PartitionOffsets.At(consumer, [new TopicPartitionTimestamp(partition, new Timestamp(1_000, TimestampType.CreateTime))],
+                    Patience, Cancellation), Cancellation);
         offsets.Keys.ShouldBe([partition]);
     }
 
@@ -55,7 +59,8 @@ public sealed class PartitionOffsetsTests : IDisposable
     {
         _cluster.Refuse(MockCluster.ListOffsets, ErrorCode.NotLeaderForPartition, 9);
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = "http://127.0.0.1:9" });
-        IReadOnlyDictionary<int, long> ends = await new HistoryReader(_cluster.Connection, _topics, AvroMessageSerde.Create(registry, [])).EndOffsetsAsync(Cancellation);
+        IReadOnlyDictionary<int, long> ends = await new HistoryReader(_cluster.Connection, _topics, AvroMessageSerde.Create(registry, []))
+            .EndOffsetsAsync(Cancellation);
         ends.OrderBy(e => e.Key).ShouldBe([new(0, 0), new(1, 0)]);
     }
 
@@ -64,9 +69,11 @@ public sealed class PartitionOffsetsTests : IDisposable
     {
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = "http://127.0.0.1:9" });
         _cluster.Refuse(MockCluster.ListOffsets, ErrorCode.NotLeaderForPartition, 3);
-        (await Task.Run(() => new DeadLetterReader(_cluster.Connection, _topics.DeadLetters).Read(1, 0, withResolved: true, _ => { }, Cancellation), Cancellation)).ShouldBeEmpty();
+        (await Task.Run(() => new DeadLetterReader(_cluster.Connection, _topics.DeadLetters).Read(1, 0, withResolved: true, _ => { },
+            Cancellation), Cancellation)).ShouldBeEmpty();
         _cluster.Refuse(MockCluster.ListOffsets, ErrorCode.NotLeaderForPartition, 3);
-        await Task.Run(() => new DeadLetterClient(_cluster.Connection, _topics, AvroMessageSerde.Create(registry, []), TimeProvider.System).Dispose(), Cancellation);
+        await Task.Run(() => new DeadLetterClient(_cluster.Connection, _topics, AvroMessageSerde.Create(registry, []),
+            TimeProvider.System).Dispose(), Cancellation);
     }
 
     [Fact]
@@ -75,9 +82,11 @@ public sealed class PartitionOffsetsTests : IDisposable
         _cluster.Refuse(MockCluster.ListOffsets, ErrorCode.NotLeaderForPartition, 10_000);
         using IConsumer<byte[], byte[]> consumer = Consumer();
         KafkaException told = await Should.ThrowAsync<KafkaException>(
-            Task.Run(() => PartitionOffsets.Query(consumer, new TopicPartition(_topics.Events, 1), TimeSpan.FromSeconds(2), Cancellation), Cancellation));
+            Task.Run(() => PartitionOffsets.Query(consumer, new TopicPartition(_topics.Events, 1), TimeSpan.FromSeconds(2), Cancellation),
+                Cancellation));
         told.Error.Code.ShouldBe(ErrorCode.NotLeaderForPartition);
-        told.Error.Reason.ShouldStartWith($"The offsets of {_topics.Events}, partition 1, cannot be read within 2 s (its leader is broker ");
+        told.Error.Reason.ShouldStartWith(
+            $"The offsets of {_topics.Events}, partition 1, cannot be read within 2 s (its leader is broker ");
         told.Error.Reason.ShouldContain(" at 127.0.0.1:");
         told.Error.Reason.ShouldEndWith("): Broker: Not leader for partition");
     }
@@ -88,10 +97,12 @@ public sealed class PartitionOffsetsTests : IDisposable
         _cluster.Refuse(MockCluster.ListOffsets, ErrorCode.TopicAuthorizationFailed, 10_000);
         using IConsumer<byte[], byte[]> consumer = Consumer();
         KafkaException told = await Should.ThrowAsync<KafkaException>(
-            Task.Run(() => PartitionOffsets.Query(consumer, new TopicPartition(_topics.Events, 0), TimeSpan.FromMinutes(10), Cancellation), Cancellation));
+            Task.Run(() => PartitionOffsets.Query(consumer, new TopicPartition(_topics.Events, 0), TimeSpan.FromMinutes(10), Cancellation),
+                Cancellation));
         told.Error.Reason.ShouldEndWith("Broker: Topic authorization failed");
     }
 
     private IConsumer<byte[], byte[]> Consumer() =>
-        new ConsumerBuilder<byte[], byte[]>(_cluster.Connection.BoundedReader("test")).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        new ConsumerBuilder<byte[], byte[]>(_cluster.Connection.BoundedReader("test")).SetLogHandler((_, _) => { }).SetErrorHandler(
+            (_, _) => { }).Build();
 }

@@ -20,7 +20,7 @@ public sealed class CloudEventHeadersTests
         Encoding.UTF8.GetString(CloudEventHeaders.Encode(time)).ShouldBe(written);
     }
 
-    // What .NET takes for a time and RFC 3339 does not, and what is no time at all.
+    // What .NET takes for a time and RFC 3339 does not, and what is not a time at all.
     [Theory]
     [InlineData("")]
     [InlineData("soon")]
@@ -42,7 +42,8 @@ public sealed class CloudEventHeadersTests
     [InlineData("0001-01-01T00:00:00+01:00")]
     [InlineData("9999-12-31T23:59:59-01:00")]
     [InlineData("٢٠٢٦-03-01T12:34:56Z")]
-    public void Time_that_RFC_3339_does_not_know_is_refused(string text) => CloudEventHeaders.TryDecodeTime(Encoding.UTF8.GetBytes(text), out _).ShouldBeFalse();
+    public void Time_that_RFC_3339_does_not_know_is_refused(string text) =>
+        CloudEventHeaders.TryDecodeTime(Encoding.UTF8.GetBytes(text), out _).ShouldBeFalse();
 
     [Fact]
     public void Every_time_that_is_written_is_read()
@@ -72,7 +73,11 @@ public sealed class CloudEventHeadersTests
 
     [Fact]
     public void Connection_text_hides_secrets() =>
-        new KafkaConnection { BootstrapServers = "h:1", Settings = new Dictionary<string, string> { ["sasl.password"] = "hunter2", ["sasl.username"] = "me" } }
+        new KafkaConnection
+        {
+            BootstrapServers = "h:1",
+            Settings = new Dictionary<string, string> { ["sasl.password"] = "hunter2", ["sasl.username"] = "me" },
+        }
             .ToString().ShouldBe("Kafka h:1; sasl.password=***; sasl.username=me");
 
     [Theory]

@@ -6,7 +6,8 @@ namespace KafkaEventSourcing.EventLog.Tests;
 
 public sealed class EventCodecTests
 {
-    // Bytes that are not UTF-8 were read as U+FFFD: an event under such a key was folded into an aggregate of that name, and keys that differ into the same.
+    // Bytes that are not UTF-8 were read as U+FFFD: an event under such a key was folded into an aggregate of that name, and keys that
+    // differ into the same.
     [Fact]
     public void ReadHead_of_a_key_that_is_not_utf8_is_not_an_event()
     {

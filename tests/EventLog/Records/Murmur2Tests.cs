@@ -16,5 +16,6 @@ public sealed class Murmur2Tests
 
     [Fact]
     public void Partition_is_never_negative() =>
-        Enumerable.Range(0, 10_000).Select(i => Murmur2.Partition(Encoding.UTF8.GetBytes($"key-{i}"), 7)).Distinct().Order().ShouldBe(Enumerable.Range(0, 7));
+        Enumerable.Range(0, 10_000).Select(i => Murmur2.Partition(Encoding.UTF8.GetBytes($"key-{i}"), 7)).Distinct().Order().ShouldBe(
+            Enumerable.Range(0, 7));
 }

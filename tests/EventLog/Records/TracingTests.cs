@@ -31,7 +31,8 @@ public sealed class TracingTests
     [InlineData(null, "vendor=1", false)]
     public void Context_of_headers_is_read_and_a_malformed_one_is_none(string? parent, string? state, bool isContext)
     {
-        ActivityContext context = Tracing.ContextOf(parent is null ? null : Encoding.UTF8.GetBytes(parent), state is null ? null : Encoding.UTF8.GetBytes(state));
+        ActivityContext context = Tracing.ContextOf(parent is null ? null : Encoding.UTF8.GetBytes(parent),
+            state is null ? null : Encoding.UTF8.GetBytes(state));
         (context != default).ShouldBe(isContext);
         if (isContext)
             (context.SpanId.ToHexString(), context.TraceState, context.IsRemote).ShouldBe(("b7ad6b7169203331", state, true));

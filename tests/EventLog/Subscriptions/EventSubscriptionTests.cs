@@ -25,7 +25,8 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
         _registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _servers.Addresses.Registry });
         _topics = new TopicFamily(TestServers.UniqueName("app"), "thing");
         using var provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection);
-        await provisioner.ApplyAsync(await provisioner.PlanAsync(TopicDeclaration.For(_topics, Partitions, -1), Cancellation), Cancellation);
+        await provisioner.ApplyAsync(await provisioner.PlanAsync(TopicDeclaration.For(_topics, Partitions, -1), Cancellation),
+            Cancellation);
     }
 
     public async ValueTask DisposeAsync()
@@ -35,7 +36,8 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
         await _servers.DisposeAsync();
     }
 
-    // librdkafka's close waits for the answer to a rebalance, and Confluent.Kafka gives a wrong one when the handler throws while something is assigned already.
+    // librdkafka's close waits for the answer to a rebalance, and Confluent.Kafka gives a wrong one when the handler throws while something
+    // is assigned already.
     [Fact]
     public async Task Subscription_that_is_stopped_while_it_asks_where_to_begin_ends()
     {
@@ -89,8 +91,12 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
         var sizes = new List<(int Events, long Bytes)>();
         var offsets = new List<long>();
         var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var options = new EventSubscriptionOptions { GroupId = $"{_topics.Application}-large", MaxBatchBytes = 350_000, MaxWaitingBytes = 1_000_000 };
-        var subscription = new EventSubscription(_servers.Addresses.KafkaConnection, _topics, serde, options, TimeProvider.System, NullLoggerFactory.Instance);
+        var options = new EventSubscriptionOptions
+        {
+            GroupId = $"{_topics.Application}-large", MaxBatchBytes = 350_000, MaxWaitingBytes = 1_000_000,
+        };
+        var subscription = new EventSubscription(_servers.Addresses.KafkaConnection, _topics, serde, options, TimeProvider.System,
+            NullLoggerFactory.Instance);
         Task running = subscription.RunAsync(
             (_, _) => default,
             (batch, _) =>
@@ -115,9 +121,19 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
     {
         TopicEncoder encoder = await serde.PrepareAsync(_topics.Events, [typeof(CommandReply)], Cancellation);
         var buffer = new PooledBuffer();
-        encoder.Encode(new CommandReply { CommandId = "c", AggregateId = "a", Outcome = ReplyOutcome.Rejected, Version = 1, EventPartition = -1, EventOffset = -1, Message = text }, buffer);
+        encoder.Encode(new CommandReply
+        {
+            CommandId = "c",
+            AggregateId = "a",
+            Outcome = ReplyOutcome.Rejected,
+            Version = 1,
+            EventPartition = -1,
+            EventOffset = -1,
+            Message = text,
+        }, buffer);
         byte[] value = buffer.WrittenSpan.ToArray();
-        using IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(_servers.Addresses.KafkaConnection.Producer()).Build();
+        using IProducer<byte[], byte[]> producer =
+            new ProducerBuilder<byte[], byte[]>(_servers.Addresses.KafkaConnection.Producer()).Build();
         for (int i = 1; i <= count; i++)
         {
             var headers = new Headers
@@ -126,7 +142,8 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
                 { CloudEventHeaders.Time, CloudEventHeaders.Encode(DateTimeOffset.UnixEpoch) },
                 { CloudEventHeaders.CausationId, CloudEventHeaders.Encode(i) },
             };
-            producer.Produce(new TopicPartition(_topics.Events, 0), new Message<byte[], byte[]> { Key = "a"u8.ToArray(), Value = value, Headers = headers });
+            producer.Produce(new TopicPartition(_topics.Events, 0),
+                new Message<byte[], byte[]> { Key = "a"u8.ToArray(), Value = value, Headers = headers });
         }
 
         producer.Flush(Cancellation);
@@ -135,7 +152,8 @@ public sealed class EventSubscriptionTests : IAsyncLifetime
     private Task Run(Func<CancellationToken, ValueTask<long?>> startOf, CancellationToken stop)
     {
         var options = new EventSubscriptionOptions { GroupId = $"{_topics.Application}-readers" };
-        var subscription = new EventSubscription(_servers.Addresses.KafkaConnection, _topics, AvroMessageSerde.Create(_registry, []), options, TimeProvider.System, NullLoggerFactory.Instance);
+        var subscription = new EventSubscription(_servers.Addresses.KafkaConnection, _topics, AvroMessageSerde.Create(_registry, []),
+            options, TimeProvider.System, NullLoggerFactory.Instance);
         return subscription.RunAsync((_, token) => startOf(token), (_, _) => Task.CompletedTask, stop);
     }
 }

@@ -24,12 +24,14 @@ public sealed class SessionTimeoutTests
     public async Task Partitions_of_a_subscriber_that_is_silent_go_to_another_after_the_session_timeout()
     {
         await using var proxy = new TcpProxy(TimeProvider.System, ClientId);
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { AdvertisedPort = proxy.Port }, cancellationToken: Cancellation);
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { AdvertisedPort = proxy.Port },
+            cancellationToken: Cancellation);
         proxy.Target = IPEndPoint.Parse(kafka.BootstrapServers);
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = "http://127.0.0.1:9" });
         var connection = new KafkaConnection { BootstrapServers = $"127.0.0.1:{proxy.Port}" };
         using (var provisioner = new TopicProvisioner(connection))
-            await provisioner.ApplyAsync(await provisioner.PlanAsync(TopicDeclaration.For(_topics, Partitions, -1), Cancellation), Cancellation);
+            await provisioner.ApplyAsync(await provisioner.PlanAsync(TopicDeclaration.For(_topics, Partitions, -1), Cancellation),
+                Cancellation);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
 
         (Task silent, Task hasAll) = Subscribe("silent");
@@ -69,13 +71,18 @@ public sealed class SessionTimeoutTests
 
     [Fact]
     public void Session_timeout_of_less_than_a_second_is_refused() =>
-        Should.Throw<InvalidInputException>(new EventSubscriptionOptions { GroupId = "g", SessionTimeout = TimeSpan.FromMilliseconds(10) }.Validate).Message.ShouldContain("at least a second");
+        Should.Throw<InvalidInputException>(new EventSubscriptionOptions
+        {
+            GroupId = "g", SessionTimeout = TimeSpan.FromMilliseconds(10),
+        }.Validate).Message.ShouldContain("at least a second");
 
     // The size, the kind, version and number of the request, and then the client's id.
     private static string? ClientId(ReadOnlySpan<byte> first)
     {
         const int length = 12;
-        return first.Length >= length + sizeof(short) && BinaryPrimitives.ReadInt16BigEndian(first[length..]) is var bytes && first.Length >= length + sizeof(short) + bytes
+        return first.Length >= length + sizeof(short)
+            && BinaryPrimitives.ReadInt16BigEndian(first[length..]) is var bytes
+            && first.Length >= length + sizeof(short) + bytes
             ? Encoding.UTF8.GetString(first.Slice(length + sizeof(short), bytes))
             : null;
     }

@@ -7,7 +7,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.EventLog.Tests;
 
-/// <summary>A node served on an events topic with a retention of a week, and on a command topic with more partitions than it knew, and said nothing.</summary>
+/// <summary>
+/// A node served on an events topic with a retention of a week, and on a command topic with more partitions than it knew, and said nothing.
+/// </summary>
 public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixture<ServersFixture>, IAsyncLifetime
 {
     private const int Partitions = 2;
@@ -22,7 +24,8 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
     {
         _admin = new AdminClientBuilder(_servers.Addresses.KafkaConnection.Admin()).Build();
         using var provisioner = new TopicProvisioner(_servers.Addresses.KafkaConnection);
-        await provisioner.ApplyAsync(await provisioner.PlanMissingAsync(_topics, Partitions, -1, isProcess: true, Cancellation), Cancellation);
+        await provisioner.ApplyAsync(await provisioner.PlanMissingAsync(_topics, Partitions, -1, isProcess: true, Cancellation),
+            Cancellation);
     }
 
     public ValueTask DisposeAsync()
@@ -42,15 +45,19 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
     [Theory]
     [InlineData("events", "retention.ms", "604800000", "retention.ms is 604800000; it must be -1. What is older than 7 days is deleted.")]
     [InlineData("events", "retention.bytes", "1000000", "retention.bytes is 1000000; it must be -1.")]
-    [InlineData("events", "cleanup.policy", "compact", "cleanup.policy is compact; it must be delete. Of each key the last record alone is kept.")]
+    [InlineData("events", "cleanup.policy", "compact",
+        "cleanup.policy is compact; it must be delete. Of each key the last record alone is kept.")]
     [InlineData("events", "max.message.bytes", "65536", "max.message.bytes is 65536; it must be at least 1000000.")]
     [InlineData("commands", "cleanup.policy", "compact,delete", "cleanup.policy is compact,delete; it must be delete.")]
-    [InlineData("dead-letters", "retention.ms", "86400000", "retention.ms is 86400000; it must be -1. What is older than 1 days is deleted.")]
+    [InlineData("dead-letters", "retention.ms", "86400000",
+        "retention.ms is 86400000; it must be -1. What is older than 1 days is deleted.")]
     [InlineData("dead-letters", "max.message.bytes", "1048588", "max.message.bytes is 1048588; it must be at least 2097152.")]
-    [InlineData("snapshots", "cleanup.policy", "compact,delete", "cleanup.policy is compact,delete; it must be compact. With retention.ms=604800000 what is older than 7 days is deleted.")]
+    [InlineData("snapshots", "cleanup.policy", "compact,delete",
+        "cleanup.policy is compact,delete; it must be compact. With retention.ms=604800000 what is older than 7 days is deleted.")]
     [InlineData("owners", "cleanup.policy", "delete", "cleanup.policy is delete; it must be compact.")]
     [InlineData("timers", "cleanup.policy", "delete", "cleanup.policy is delete; it must be compact.")]
-    public async Task Topic_that_loses_data_is_refused_at_start_and_taken_only_when_told_so(string topic, string config, string value, string told)
+    public async Task Topic_that_loses_data_is_refused_at_start_and_taken_only_when_told_so(
+        string topic, string config, string value, string told)
     {
         string name = $"{_topics.Application}.{_topics.Aggregate}.{topic}";
         await Set(name, config, value);
@@ -111,7 +118,8 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
         TopicStatus status = await watch.LookAsync(Cancellation);
         status.IsUsable.ShouldBeFalse();
         status.Of(TopicRisk.Unusable).First().ToString()
-            .ShouldStartWith($"{_topics.Commands}: partitions is 8; it must be 2. It has got more since this node started: keys have moved, and nobody reads the partitions 2 to 7.");
+            .ShouldStartWith($"{_topics.Commands}: partitions is 8; it must be 2. It has got more since this node started: keys have "
+                + $"moved, and nobody reads the partitions 2 to 7.");
     }
 
     [Fact]
@@ -120,11 +128,13 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
         await using TopicFamilyWatch watch = await Start();
         await _admin.DeleteTopicsAsync([_topics.Events]);
         TopicStatus status = await watch.LookAsync(Cancellation);
-        status.Of(TopicRisk.Unusable).Select(f => f.ToString()).ShouldBe([$"{_topics.Events}: partitions is 0; it must be more. The cluster says: Broker: Unknown topic or partition"]);
+        status.Of(TopicRisk.Unusable).Select(f => f.ToString()).ShouldBe(
+            [$"{_topics.Events}: partitions is 0; it must be more. The cluster says: Broker: Unknown topic or partition"]);
     }
 
     private Task<TopicFamilyWatch> Start(bool acceptsLoss = false, TimeProvider? time = null, ILogger? logger = null) =>
-        TopicFamilyWatch.StartAsync(_servers.Addresses.KafkaConnection, _topics, isProcess: true, acceptsLoss, time ?? TimeProvider.System, logger ?? NullLogger.Instance, Cancellation);
+        TopicFamilyWatch.StartAsync(_servers.Addresses.KafkaConnection, _topics, isProcess: true, acceptsLoss, time ?? TimeProvider.System,
+            logger ?? NullLogger.Instance, Cancellation);
 
     // By the provisioner, which returns when the brokers show it.
     private async Task Set(string topic, string config, string value)
@@ -133,7 +143,8 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
         await provisioner.ApplyAsync(new TopicPlan([], [(topic, config, null, value)], []), Cancellation);
     }
 
-    private async Task Grow(string topic, int partitions) => await _admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = topic, IncreaseTo = partitions }]);
+    private async Task Grow(string topic, int partitions) =>
+        await _admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = topic, IncreaseTo = partitions }]);
 
     private sealed class ErrorLog : ILogger
     {
@@ -144,7 +155,8 @@ public sealed class TopicFamilyWatchTests(ServersFixture fixture) : IClassFixtur
 
         public int Lines => Volatile.Read(ref _lines);
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (logLevel < LogLevel.Error)
                 return;

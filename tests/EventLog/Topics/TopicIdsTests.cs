@@ -35,7 +35,8 @@ public sealed class TopicIdsTests : IAsyncLifetime
         after[topic].Differs(before[topic]).ShouldBeTrue();
         after[other].ShouldBe(before[other]);
 
-        Task Create(params string[] names) => admin.CreateTopicsAsync(names.Select(n => new Confluent.Kafka.Admin.TopicSpecification { Name = n, NumPartitions = 1 }));
+        Task Create(params string[] names) =>
+            admin.CreateTopicsAsync(names.Select(n => new Confluent.Kafka.Admin.TopicSpecification { Name = n, NumPartitions = 1 }));
 
         // A deletion may be answered before the name is free.
         async Task<bool> TryCreate(string name)

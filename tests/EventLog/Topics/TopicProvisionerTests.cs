@@ -45,7 +45,8 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
         await Should.ThrowAsync<InvalidInputException>(() => _provisioner.ApplyAsync(plan, Cancellation));
     }
 
-    // A broker tells 0.10 as 0.1, and "compact, delete" as "compact,delete": endless drift, and apply waited 30 s for a text that never came.
+    // A broker tells 0.10 as 0.1, and "compact, delete" as "compact,delete": endless drift, and apply waited 30 s for a text that never
+    // came.
     [Theory]
     [InlineData("min.cleanable.dirty.ratio", "0.1", "0.10")]
     [InlineData("cleanup.policy", "compact,delete", "compact, delete")]
@@ -66,8 +67,10 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
     public async Task Config_that_the_cluster_refuses_is_named_and_nothing_else_is_changed(string config, string value, string reason)
     {
         (string good, string bad) = (TestServers.UniqueName("topic"), TestServers.UniqueName("topic"));
-        await _provisioner.ApplyAsync(await _provisioner.PlanAsync(new([.. Declare(good, 1).Topics, .. Declare(bad, 1).Topics]), Cancellation), Cancellation);
-        TopicDeclaration declared = new([.. Declare(good, 1, ("retention.ms", "5000")).Topics, .. Declare(bad, 1, ("segment.ms", "5000"), (config, value)).Topics]);
+        await _provisioner.ApplyAsync(await _provisioner.PlanAsync(new([.. Declare(good, 1).Topics, .. Declare(bad, 1).Topics]),
+            Cancellation), Cancellation);
+        TopicDeclaration declared = new([.. Declare(good, 1, ("retention.ms", "5000")).Topics,
+            .. Declare(bad, 1, ("segment.ms", "5000"), (config, value)).Topics]);
         TopicPlan plan = await _provisioner.PlanAsync(declared, Cancellation);
         InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(_provisioner.ApplyAsync(plan, Cancellation));
         refused.Message.ShouldStartWith($"The topic {bad} cannot have {config}={value}: ");
@@ -81,7 +84,8 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
         using var cluster = new MockCluster(brokers: 3);
         cluster.CreateTopic("bank.account.events", partitions: 2, replicas: 1);
         using var provisioner = new TopicProvisioner(cluster.Connection);
-        TopicPlan plan = await provisioner.PlanAsync(new([new TopicSpecification { Name = "bank.account.events", Partitions = 2, ReplicationFactor = 3 }]), Cancellation);
+        TopicPlan plan = await provisioner.PlanAsync(
+            new([new TopicSpecification { Name = "bank.account.events", Partitions = 2, ReplicationFactor = 3 }]), Cancellation);
         plan.Replicas.ShouldBe([("bank.account.events", 1, 3)]);
         plan.IsEmpty.ShouldBeFalse();
         plan.OnlyMissingTopics().IsEmpty.ShouldBeTrue();
@@ -98,13 +102,15 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
         plan.Missing.Count.ShouldBe(6);
     }
 
-    // Kafka names any broker as the one to ask, for 9 s after its death also a dead one; librdkafka waited a minute for it, and the node ended.
+    // Kafka names any broker as the one to ask, for 9 s after its death also a dead one; librdkafka waited a minute for it, and the node
+    // ended.
     [Fact]
     public async Task Cluster_whose_controller_is_dead_is_asked_again_by_a_new_client()
     {
         int clients = 0;
         await using var controller = new TcpProxy(TimeProvider.System);
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { AdvertisedPort = controller.Port }, cancellationToken: Cancellation);
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { AdvertisedPort = controller.Port },
+            cancellationToken: Cancellation);
         controller.Target = IPEndPoint.Parse(kafka.BootstrapServers);
         controller.Line().Stall();
         // A client comes by the bootstrap address once, and then asks where metadata sends it.
@@ -128,11 +134,14 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
     [InlineData("topics:\n  - partitions: 2\n", "topic 1 has no name")]
     [InlineData("topics:\n  - name: a\n", "0 partitions")]
     [InlineData("things: []\n", "line 1, column 1: 'things' is not known here; the file may have topics.")]
-    [InlineData("topics:\n  - name: a\n    partitons: 2\n", "line 3, column 5: 'partitons' is not known here; a topic may have name, partitions, replicationFactor, configs.")]
+    [InlineData("topics:\n  - name: a\n    partitons: 2\n",
+        "line 3, column 5: 'partitons' is not known here; a topic may have name, partitions, replicationFactor, configs.")]
     [InlineData("topics:\n  - name: a\n    partitions: [1, 2]\n", "line 3, column 17: 'partitions' must be one value")]
-    [InlineData("topics:\n  - name: a\n    partitions: 99999999999\n", "partitions of the topic a is '99999999999'; it must be a whole number.")]
+    [InlineData("topics:\n  - name: a\n    partitions: 99999999999\n",
+        "partitions of the topic a is '99999999999'; it must be a whole number.")]
     [InlineData("topics:\n  - name: a\n    partitions: 1\n    replicationFactor: 70000\n", "replicationFactor 70000")]
-    [InlineData("topics:\n  - name: a\n    partitions: 1\n    configs: [x]\n", "line 4, column 14: the configs of the topic a must be names with values.")]
+    [InlineData("topics:\n  - name: a\n    partitions: 1\n    configs: [x]\n",
+        "line 4, column 14: the configs of the topic a must be names with values.")]
     [InlineData("topics:\n  - a\n", "line 2, column 5: a topic must be names with values")]
     [InlineData("topics: a\n", "line 1, column 9: 'topics' must be a list")]
     [InlineData("a\n", "line 1, column 1: the file must be names with values")]
@@ -144,9 +153,16 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
         await File.WriteAllTextAsync(path, yaml, Cancellation);
         string message = Should.Throw<InvalidInputException>(() => TopicDeclaration.Load(path)).Message;
         message.ShouldContain(told);
-        message.ShouldNotContain(nameof(KafkaEventSourcing)); // "Property 'partitons' not found on type 'KafkaEventSourcing.EventLog.TopicDeclaration+FileTopic'"
+        // "Property 'partitons' not found on type 'KafkaEventSourcing.EventLog.TopicDeclaration+FileTopic'"
+        message.ShouldNotContain(nameof(KafkaEventSourcing));
     }
 
     private static TopicDeclaration Declare(string name, int partitions, params (string Name, string Value)[] configs) =>
-        new([new TopicSpecification { Name = name, Partitions = partitions, ReplicationFactor = -1, Configs = configs.ToDictionary(c => c.Name, c => c.Value) }]);
+        new([new TopicSpecification
+        {
+            Name = name,
+            Partitions = partitions,
+            ReplicationFactor = -1,
+            Configs = configs.ToDictionary(c => c.Name, c => c.Value),
+        }]);
 }

@@ -13,15 +13,18 @@ public sealed class OptionNamesTests
         { o => o.Kafka = "nowhere", "--kafka: 'nowhere' is not a Kafka address", "Bank:Kafka: 'nowhere' is not a Kafka address" },
         { o => o.KafkaSettings["no.such"] = "1", "--kafka-setting has a setting", "Bank:KafkaSettings has a setting" },
         { o => o.SchemaRegistry = "nowhere", "--registry is 'nowhere'", "Bank:SchemaRegistry is 'nowhere'" },
-        { o => o.MongoDB = "nowhere", "--mongodb: 'nowhere' is not a MongoDB connection string", "Bank:MongoDB: 'nowhere' is not a MongoDB connection string" },
+        { o => o.MongoDB = "nowhere", "--mongodb: 'nowhere' is not a MongoDB connection string",
+            "Bank:MongoDB: 'nowhere' is not a MongoDB connection string" },
         { o => o.DataDirectory = " ", "--data is empty", "Bank:DataDirectory is empty" },
         { o => o.Advertise = new Uri("ftp://node"), "--advertise is 'ftp://node/'", "Bank:Advertise is 'ftp://node/'" },
-        { o => o.ReadTimeout = TimeSpan.Zero, "KafkaEventSourcing:ReadTimeout is 00:00:00; it must be positive.", "Bank:ReadTimeout is 00:00:00; it must be positive." },
+        { o => o.ReadTimeout = TimeSpan.Zero, "KafkaEventSourcing:ReadTimeout is 00:00:00; it must be positive.",
+            "Bank:ReadTimeout is 00:00:00; it must be positive." },
     };
 
     [Theory]
     [MemberData(nameof(Wrong), DisableDiscoveryEnumeration = true)]
-    public void Property_out_of_range_is_named_by_its_option_and_by_its_key(Action<KafkaEventSourcingOptions> set, string inCommandLine, string inConfiguration)
+    public void Property_out_of_range_is_named_by_its_option_and_by_its_key(
+        Action<KafkaEventSourcingOptions> set, string inCommandLine, string inConfiguration)
     {
         var options = new KafkaEventSourcingOptions();
         OptionRules.Failures(options).ShouldBeEmpty();
@@ -34,7 +37,8 @@ public sealed class OptionNamesTests
 
     [Fact]
     public void Several_properties_out_of_range_are_told_together() =>
-        OptionRules.Failures(new KafkaEventSourcingOptions { Partitions = 0, Standbys = -1, NodeId = "a b" }).Select(f => f.Field).ShouldBe(["Partitions", "NodeId", "Standbys"]);
+        OptionRules.Failures(new KafkaEventSourcingOptions { Partitions = 0, Standbys = -1, NodeId = "a b" }).Select(f => f.Field).ShouldBe(
+            ["Partitions", "NodeId", "Standbys"]);
 
     [Fact]
     public void Options_that_messages_name_are_those_that_run_takes()

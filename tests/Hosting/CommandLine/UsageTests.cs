@@ -21,8 +21,16 @@ public sealed class UsageTests
     public void Setting_that_is_not_of_the_form_is_not_repeated()
     {
         var options = new ServerOptions();
-        var root = new RootCommand { Options = { options.Kafka, options.KafkaSettings, options.Registry, options.RegistrySettings, options.MongoDB } };
-        InvalidInputException wrong = Should.Throw<InvalidInputException>(() => options.AddressesOf(root.Parse(["--kafka-setting", "sasl.password=hun", "--kafka-setting", "ter2"])));
+        var root = new RootCommand { Options =
+        {
+            options.Kafka,
+            options.KafkaSettings,
+            options.Registry,
+            options.RegistrySettings,
+            options.MongoDB,
+        } };
+        InvalidInputException wrong = Should.Throw<InvalidInputException>(() =>
+            options.AddressesOf(root.Parse(["--kafka-setting", "sasl.password=hun", "--kafka-setting", "ter2"])));
         wrong.Message.ShouldNotContain("ter2");
         wrong.Message.ShouldContain("setting 2 of 2");
     }
@@ -48,7 +56,8 @@ public sealed class UsageTests
     [InlineData("host:0")]
     [InlineData("ho st:9092")]
     public void Kafka_address_that_is_none_is_refused(string address) =>
-        Should.Throw<InvalidInputException>(new ServerAddresses { Kafka = address }.Validate).Message.ShouldContain("is not a Kafka address");
+        Should.Throw<InvalidInputException>(new ServerAddresses { Kafka = address }.Validate).Message.ShouldContain(
+            "is not a Kafka address");
 
     [Theory]
     [InlineData("host:9092,[::1]:9092,SASL_SSL://kafka-1.example.com:9093")]
@@ -59,14 +68,19 @@ public sealed class UsageTests
     [InlineData("session.timeout.ms", "soon", "session.timeout.ms")]
     public void Kafka_setting_that_librdkafka_does_not_take_is_wrong_usage_and_named(string name, string value, string told)
     {
-        var addresses = new ServerAddresses { Kafka = "localhost:1", KafkaSettings = new Dictionary<string, string> { [name] = value, ["sasl.password"] = "soon" } };
+        var addresses = new ServerAddresses
+        {
+            Kafka = "localhost:1",
+            KafkaSettings = new Dictionary<string, string> { [name] = value, ["sasl.password"] = "soon" },
+        };
         InvalidInputException wrong = Should.Throw<InvalidInputException>(addresses.Validate);
         OptionFlags.InCommandLine(wrong).Message.ShouldStartWith("--kafka-setting has a setting");
         wrong.Message.ShouldContain(told);
         wrong.Message.ShouldNotContain("\"soon\"");
     }
 
-    // They won over the library's own: with read_uncommitted a restore folded what was aborted, with one group for all the partitions of one type went to another's consumers.
+    // They won over the library's own: with read_uncommitted a restore folded what was aborted, with one group for all the partitions of
+    // one type went to another's consumers.
     [Theory]
     [InlineData("isolation.level", "read_uncommitted")]
     [InlineData("group.id", "mine")]
@@ -90,7 +104,10 @@ public sealed class UsageTests
     [Fact]
     public void Kafka_setting_that_does_not_go_with_those_of_a_client_is_wrong_usage()
     {
-        var addresses = new ServerAddresses { Kafka = "localhost:1", KafkaSettings = new Dictionary<string, string> { ["max.in.flight.requests.per.connection"] = "100" } };
+        var addresses = new ServerAddresses
+        {
+            Kafka = "localhost:1", KafkaSettings = new Dictionary<string, string> { ["max.in.flight.requests.per.connection"] = "100" },
+        };
         Should.Throw<InvalidInputException>(addresses.Validate).Message.ShouldContain("max.in.flight");
     }
 
@@ -133,7 +150,10 @@ public sealed class UsageTests
 
     [Fact]
     public void Registry_setting_that_there_is_not_is_refused() =>
-        Should.Throw<InvalidInputException>(new ServerAddresses { Registry = "http://localhost:1", RegistrySettings = new Dictionary<string, string> { ["schema.registry.no.such"] = "1" } }.Validate).Field.ShouldBe("SchemaRegistrySettings");
+        Should.Throw<InvalidInputException>(new ServerAddresses
+        {
+            Registry = "http://localhost:1", RegistrySettings = new Dictionary<string, string> { ["schema.registry.no.such"] = "1" },
+        }.Validate).Field.ShouldBe("SchemaRegistrySettings");
 
     [Theory]
     [InlineData("NaN")]
@@ -144,7 +164,8 @@ public sealed class UsageTests
     {
         var options = new ServerOptions();
         var root = new RootCommand { Options = { options.SessionTimeout } };
-        Should.Throw<InvalidInputException>(() => options.SessionTimeoutOf(root.Parse(["--session-timeout", seconds]))).Message.ShouldContain("--session-timeout is");
+        Should.Throw<InvalidInputException>(() => options.SessionTimeoutOf(root.Parse(["--session-timeout", seconds]))).Message
+            .ShouldContain("--session-timeout is");
     }
 
     [Fact]
@@ -160,7 +181,8 @@ public sealed class UsageTests
     [Fact]
     public void File_descriptors_that_are_too_few_are_told_with_how_many_are_needed()
     {
-        FileDescriptors.Allowed(["Limit                     Soft Limit           Hard Limit           Units     ", "Max open files            1024                 4096                 files     "]).ShouldBe(1024);
+        FileDescriptors.Allowed(["Limit                     Soft Limit           Hard Limit           Units     ",
+            "Max open files            1024                 4096                 files     "]).ShouldBe(1024);
         FileDescriptors.Allowed([]).ShouldBeNull();
         if (OperatingSystem.IsLinux())
             Should.Throw<CommandFailedException>(() => FileDescriptors.Check(long.MaxValue)).Message.ShouldContain("ulimit -n");
@@ -171,5 +193,6 @@ public sealed class UsageTests
     [InlineData("\u001b[2J\u0007", @"\u001b[2J\u0007")]
     [InlineData("\u202etxt\u2028\u0085", @"\u202etxt\u2028\u0085")]
     [InlineData("é😀 plain", "é😀 plain")]
-    public void Text_of_a_caller_cannot_begin_a_line_or_move_the_cursor(string text, string shown) => PlainText.Escape(text).ShouldBe(shown);
+    public void Text_of_a_caller_cannot_begin_a_line_or_move_the_cursor(string text, string shown) =>
+        PlainText.Escape(text).ShouldBe(shown);
 }

@@ -22,14 +22,32 @@ public sealed class CommandDigestTests
     [Fact]
     public void Order_of_the_entries_of_a_map_and_blocks_of_an_array_make_no_difference()
     {
-        var one = new Label { Tags = ["a", "b"], Texts = new Dictionary<string, IReadOnlyDictionary<string, long>> { ["x"] = new Dictionary<string, long> { ["p"] = 1, ["q"] = 2 }, ["y"] = new Dictionary<string, long>() }, Note = "n" };
-        Label other = one with { Texts = new Dictionary<string, IReadOnlyDictionary<string, long>> { ["y"] = new Dictionary<string, long>(), ["x"] = new Dictionary<string, long> { ["q"] = 2, ["p"] = 1 } } };
+        var one = new Label
+        {
+            Tags = ["a", "b"],
+            Texts = new Dictionary<string, IReadOnlyDictionary<string, long>>
+            {
+                ["x"] = new Dictionary<string, long> { ["p"] = 1, ["q"] = 2 },
+                ["y"] = new Dictionary<string, long>(),
+            },
+            Note = "n",
+        };
+        Label other = one with { Texts = new Dictionary<string, IReadOnlyDictionary<string, long>>
+        {
+            ["y"] = new Dictionary<string, long>(),
+            ["x"] = new Dictionary<string, long> { ["q"] = 2, ["p"] = 1 },
+        } };
         Encode(one).ShouldNotBe(Encode(other));
         Digest(one).ShouldBe(Digest(other));
         // An array in two blocks, as other encoders write it, is read before.
-        Digest((Label)Label.Read([2, 2, (byte)'a', 2, 2, (byte)'b', 0, 0, 0])).ShouldBe(Digest(new Label { Tags = ["a", "b"], Texts = new Dictionary<string, IReadOnlyDictionary<string, long>>() }));
+        Digest((Label)Label.Read([2, 2, (byte)'a', 2, 2, (byte)'b', 0, 0, 0])).ShouldBe(
+            Digest(new Label { Tags = ["a", "b"], Texts = new Dictionary<string, IReadOnlyDictionary<string, long>>() }));
 
-        foreach (Label different in (Label[])[one with { Tags = ["b", "a"] }, one with { Note = null }, one with { Texts = new Dictionary<string, IReadOnlyDictionary<string, long>> { ["x"] = one.Texts["x"], ["z"] = one.Texts["y"] } }])
+        foreach (Label different in (Label[])[one with { Tags = ["b", "a"] }, one with { Note = null },
+            one with { Texts = new Dictionary<string, IReadOnlyDictionary<string, long>>
+            {
+                ["x"] = one.Texts["x"], ["z"] = one.Texts["y"],
+            } }])
             Digest(different).ShouldNotBe(Digest(one));
     }
 
@@ -44,7 +62,8 @@ public sealed class CommandDigestTests
         CommandDigest.From(Add, new Add { By = 2 }, ExpectedVersion.Exactly(3)).DifferenceFrom(first).ShouldBe("body, expected version");
         first.DifferenceFrom(default).ShouldBeNull();
         default(CommandDigest).DifferenceFrom(first).ShouldBeNull();
-        (first with { Schema = 1, Body = 2 }).DifferenceFrom(first).ShouldBeNull(); // the same in another version of the code has other bytes
+        // the same in another version of the code has other bytes
+        (first with { Schema = 1, Body = 2 }).DifferenceFrom(first).ShouldBeNull();
     }
 
     [Theory]
@@ -61,7 +80,8 @@ public sealed class CommandDigestTests
         foreach (CommandDigest remembered in (CommandDigest[])[digest, default]) // without one as it was written before
         {
             RememberedOutcome read = OutcomeCodec.Read(Encode(new RememberedOutcome("c", outcome, remembered)));
-            (read.CommandId, read.Digest, read.Outcome with { Explanation = null }).ShouldBe(("c", remembered, outcome with { Explanation = null }));
+            (read.CommandId, read.Digest, read.Outcome with { Explanation = null }).ShouldBe(
+                ("c", remembered, outcome with { Explanation = null }));
             (read.Outcome.Explanation!.Code, read.Outcome.Explanation.Message).ShouldBe(("no", "No."));
             read.Outcome.Explanation.Details.ShouldBe(outcome.Explanation!.Details);
         }

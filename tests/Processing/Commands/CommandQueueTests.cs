@@ -87,7 +87,8 @@ public sealed class CommandQueueTests
     public async Task Take_lingers_until_as_many_as_expected_have_come()
     {
         _queue.TryAdd(Direct("c1"), 1, 10_000).ShouldBe(true);
-        Task<bool> take = Task.Run(() => _queue.Take(_batch, 10, 10_000, new Linger(3, long.MaxValue), out _), TestContext.Current.CancellationToken);
+        Task<bool> take = Task.Run(() => _queue.Take(_batch, 10, 10_000, new Linger(3, long.MaxValue), out _),
+            TestContext.Current.CancellationToken);
         _queue.TryAdd(Direct("c2"), 1, 10_000).ShouldBe(true);
         _queue.TryAdd(Direct("c3"), 1, 10_000).ShouldBe(true);
         (await take.WaitAsync(TestContext.Current.CancellationToken)).ShouldBeTrue();
@@ -133,7 +134,8 @@ public sealed class CommandQueueTests
     private bool Take(int max, out long left) => _queue.Take(_batch, max, long.MaxValue, default, out left);
 
     private static IncomingCommand Direct(string commandId) =>
-        IncomingCommand.From(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse(commandId), new object()), DateTimeOffset.UnixEpoch, default);
+        IncomingCommand.From(new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse(commandId), new object()),
+            DateTimeOffset.UnixEpoch, default);
 
     private static ConsumeResult<byte[], byte[]> Record(long offset, int? size) =>
         new() { Offset = offset, Message = new Message<byte[], byte[]> { Value = size is { } bytes ? new byte[bytes] : null! } };

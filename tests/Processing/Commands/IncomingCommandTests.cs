@@ -33,14 +33,16 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     {
         fixture.Read(Key, Value, topicId: TopicId.From(1, 2)).CommandId.Value.ShouldBe("app.counter.commands-AAAAAAAAAAEAAAAAAAAAAg-1-42");
         fixture.Read(Key, Value, topicId: TopicId.From(1, 3)).CommandId.Value.ShouldBe("app.counter.commands-AAAAAAAAAAEAAAAAAAAAAw-1-42");
-        fixture.Read(Key, Value, topic: new string('t', 240), topicId: TopicId.From(1, 2)).CommandId.Value.ShouldBe("AAAAAAAAAAEAAAAAAAAAAg-1-42");
+        fixture.Read(Key, Value, topic: new string('t', 240), topicId: TopicId.From(1, 2)).CommandId.Value.ShouldBe(
+            "AAAAAAAAAAEAAAAAAAAAAg-1-42");
     }
 
     [Fact]
     public void Headers_are_read()
     {
         IncomingCommand command = fixture.Read(Key, Value, Headers(
-            (CloudEventHeaders.Id, "c-7"), (CloudEventHeaders.ExpectedVersion, "12"), (CloudEventHeaders.Time, "2026-03-01T13:00:00.5+01:00"), (CloudEventHeaders.ReplyTo, "4/me")));
+            (CloudEventHeaders.Id, "c-7"), (CloudEventHeaders.ExpectedVersion, "12"),
+            (CloudEventHeaders.Time, "2026-03-01T13:00:00.5+01:00"), (CloudEventHeaders.ReplyTo, "4/me")));
         command.Fault.ShouldBeNull();
         command.CommandId.Value.ShouldBe("c-7");
         command.Expected.ShouldBe(ExpectedVersion.Exactly(12));
@@ -54,7 +56,8 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     public async Task Schema_may_be_named_by_its_GUID_in_a_header()
     {
         RegisteredSchema schema = await fixture.Registry.LookupSchemaAsync(
-            $"{ProcessingFixture.Topic}-Counting.Add", new Schema(AvroRecordType.Of<Add>().SchemaJson, SchemaType.Avro), ignoreDeletedSchemas: true);
+            $"{ProcessingFixture.Topic}-Counting.Add", new Schema(AvroRecordType.Of<Add>().SchemaJson, SchemaType.Avro),
+            ignoreDeletedSchemas: true);
         var headers = new Headers { { WireFormat.ValueSchemaIdHeader, [1, .. Guid.Parse(schema.Guid).ToByteArray(bigEndian: true)] } };
         fixture.Read(Key, Value[WireFormat.HeaderLength..], headers).Payload.ShouldBe(new Add { By = 3 });
         headers = new Headers { { WireFormat.ValueSchemaIdHeader, [1, .. Guid.CreateVersion7().ToByteArray(bigEndian: true)] } };
@@ -82,7 +85,8 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
 
     [Fact]
     public void Key_that_is_too_long_is_a_fault_that_tells_the_limit() =>
-        fixture.Read(Encoding.UTF8.GetBytes(new string('é', 129)), Value).Fault!.Value.Message.ShouldContain("has 258 bytes of UTF-8; at most 256");
+        fixture.Read(Encoding.UTF8.GetBytes(new string('é', 129)), Value).Fault!.Value.Message.ShouldContain(
+            "has 258 bytes of UTF-8; at most 256");
 
     [Fact]
     public void Key_that_is_not_UTF8_is_a_fault_and_not_the_id_of_somebody_else() =>
@@ -95,18 +99,23 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     public void Header_that_is_handed_on_is_bounded(string header)
     {
         fixture.Read(Key, Value, Headers((header, new string('x', 1_024)))).Fault.ShouldBeNull();
-        fixture.Read(Key, Value, Headers((header, new string('x', 1_025)))).Fault.ShouldNotBeNull().Message.ShouldBe($"The header {header} has 1025 bytes; at most 1024 are allowed.");
+        fixture.Read(Key, Value, Headers((header, new string('x', 1_025)))).Fault.ShouldNotBeNull().Message.ShouldBe(
+            $"The header {header} has 1025 bytes; at most 1024 are allowed.");
     }
 
     [Fact]
     public void Envelope_with_an_over_long_correlation_id_is_refused() =>
         Should.Throw<InvalidInputException>(() => IncomingCommand.From(
-            new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), new Add { By = 1 }) { CorrelationId = new string('x', 1_025) }, ProcessingFixture.RecordTime, default)).Field.ShouldBe("correlationId");
+            new CommandEnvelope(AggregateId.Parse("a"), CommandId.Parse("c"), new Add { By = 1 })
+            {
+                CorrelationId = new string('x', 1_025),
+            }, ProcessingFixture.RecordTime, default)).Field.ShouldBe("correlationId");
 
     [Fact]
     public void Command_id_that_is_not_UTF8_is_a_fault_and_not_the_id_of_somebody_else()
     {
-        (string code, string message) = fixture.Read(Key, Value, new Headers { { CloudEventHeaders.Id, [(byte)'c', 0xff] } }).Fault.ShouldNotBeNull();
+        (string code, string message) = fixture.Read(Key, Value, new Headers { { CloudEventHeaders.Id, [(byte)'c', 0xff] } }).Fault
+            .ShouldNotBeNull();
         code.ShouldBe(CommandRecord.InvalidHeader);
         message.ShouldBe("The header ce_id must be the command id in UTF-8, and is not UTF-8.");
     }
@@ -153,7 +162,8 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     [Fact]
     public async Task Type_that_nobody_declared_is_a_fault()
     {
-        byte[] value = await WithSchema("""{"type":"record","name":"Strange","namespace":"Elsewhere","fields":[{"name":"A","type":"int"}]}""", [2]);
+        byte[] value = await WithSchema(
+            """{"type":"record","name":"Strange","namespace":"Elsewhere","fields":[{"name":"A","type":"int"}]}""", [2]);
         fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(CommandRecord.UnknownCommand);
         fixture.Read(Key, value).Fault!.Value.Message.ShouldContain("Elsewhere.Strange"); // the second time from memory
     }
@@ -161,14 +171,16 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     [Fact]
     public async Task Older_schema_of_a_command_is_resolved()
     {
-        byte[] value = await WithSchema("""{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"By","type":"int"}]}""", [6]);
+        byte[] value = await WithSchema("""{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"By","type":"int"}]}""",
+            [6]);
         fixture.Read(Key, value).Payload.ShouldBe(new Add { By = 3, Times = 1 });
     }
 
     [Fact]
     public async Task Schema_that_does_not_resolve_is_a_fault()
     {
-        byte[] value = await WithSchema("""{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"By","type":"string"}]}""", [2, 65]);
+        byte[] value = await WithSchema(
+            """{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"By","type":"string"}]}""", [2, 65]);
         fixture.Read(Key, value).Fault!.Value.Code.ShouldBe(CommandRecord.Undecodable);
     }
 
@@ -203,7 +215,8 @@ public sealed class IncomingCommandTests(ProcessingFixture fixture) : IClassFixt
     {
         byte[] header = await WithSchema(
             """{"type":"record","name":"Add","namespace":"Counting","fields":[{"name":"Nothing","type":{"type":"array","items":"null"}},{"name":"By","type":"int"}]}""", []);
-        foreach (byte[] count in (byte[][])[[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0], [3, 8, 0]])
+        foreach (byte[] count in (byte[][])[[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f],
+            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0], [3, 8, 0]])
             fixture.Read(Key, [.. header, .. count, 0, 2]).Fault.ShouldNotBeNull().Code.ShouldBe(CommandRecord.Undecodable);
     }
 

@@ -38,13 +38,15 @@ public sealed class MisplacedCommandTests(ProcessingFixture fixture) : IClassFix
         Message<byte[], byte[]> forwarded = Forwarded(record);
         forwarded.Key.ShouldBe(record.Message.Key);
         forwarded.Value.ShouldBe(record.Message.Value);
-        Headers(forwarded).ShouldBe(["x-own: kept", $"ce_id: {ProcessingFixture.Topic}-2-42", "ce_time: 2026-05-01T08:00:00Z", "kes_replyto: 2", "kes_forwardedfrom: 2@42/4"]);
+        Headers(forwarded).ShouldBe(["x-own: kept", $"ce_id: {ProcessingFixture.Topic}-2-42", "ce_time: 2026-05-01T08:00:00Z",
+            "kes_replyto: 2", "kes_forwardedfrom: 2@42/4"]);
     }
 
     [Fact]
     public void Forwarded_record_keeps_what_its_producer_said()
     {
-        Message<byte[], byte[]> forwarded = Forwarded(Record("a"u8.ToArray(), 3, ("ce_id", "c1"), ("ce_time", "2026-03-01T13:00:00Z"), ("kes_replyto", "1/me")));
+        Message<byte[], byte[]> forwarded = Forwarded(
+            Record("a"u8.ToArray(), 3, ("ce_id", "c1"), ("ce_time", "2026-03-01T13:00:00Z"), ("kes_replyto", "1/me")));
         Headers(forwarded).ShouldBe(["ce_id: c1", "ce_time: 2026-03-01T13:00:00Z", "kes_replyto: 1/me", "kes_forwardedfrom: 3@42/4"]);
     }
 
@@ -52,7 +54,8 @@ public sealed class MisplacedCommandTests(ProcessingFixture fixture) : IClassFix
     [InlineData("7/me", "0/me")] // there are fewer partitions: it goes where it would have gone, to the partition of the command
     [InlineData("nowhere", "0")]
     public void Reply_address_that_is_of_no_use_becomes_that_of_the_place(string given, string forwarded) =>
-        Headers(Forwarded(Record("a"u8.ToArray(), 3, ("ce_id", "c1"), ("ce_time", "2026-03-01T13:00:00Z"), ("kes_replyto", given)))).ShouldContain($"kes_replyto: {forwarded}");
+        Headers(Forwarded(Record("a"u8.ToArray(), 3, ("ce_id", "c1"), ("ce_time", "2026-03-01T13:00:00Z"), ("kes_replyto", given))))
+            .ShouldContain($"kes_replyto: {forwarded}");
 
     [Fact]
     public void Record_whose_timestamp_is_no_time_keeps_it_so_that_its_fault_is_told_where_it_is_decided()
@@ -82,7 +85,8 @@ public sealed class MisplacedCommandTests(ProcessingFixture fixture) : IClassFix
         using var folder = new TemporaryFolder();
         using StateStore store = Counter.Open(folder.Child("store"));
         var parked = new ParkedAggregates(new TopicFamily("app", "counter"), 3, TimeProvider.System);
-        var decider = new BatchDecider(Counter.Definition, 3, store, new AggregateCache(store, Counter.Definition, 100), fixture.Encoder, 1_000, parked, fixture.Outbox(Counter.Definition));
+        var decider = new BatchDecider(Counter.Definition, 3, store, new AggregateCache(store, Counter.Definition, 100), fixture.Encoder,
+            1_000, parked, fixture.Outbox(Counter.Definition));
         IncomingCommand command = CommandRecord.ReadMisplaced(Record("a"u8.ToArray(), 3), default, right: 1, fault: null);
         decider.Begin(0);
         decider.Decide(command);
@@ -123,14 +127,25 @@ public sealed class MisplacedCommandTests(ProcessingFixture fixture) : IClassFix
     private static Message<byte[], byte[]> Forwarded(ConsumeResult<byte[], byte[]> record) =>
         MisplacedCommand.Forwarded(CommandRecord.ReadMisplaced(record, default, right: 1, fault: null), Partitions, ReplyPartitions);
 
-    private static IEnumerable<string> Headers(Message<byte[], byte[]> message) => message.Headers.Select(h => $"{h.Key}: {Encoding.UTF8.GetString(h.GetValueBytes())}");
+    private static IEnumerable<string> Headers(Message<byte[], byte[]> message) =>
+        message.Headers.Select(h => $"{h.Key}: {Encoding.UTF8.GetString(h.GetValueBytes())}");
 
     private ConsumeResult<byte[], byte[]> Record(byte[]? key, int partition, params (string Name, string Value)[] headers)
     {
-        var message = new Message<byte[], byte[]> { Key = key!, Value = fixture.Encode(new Add { By = 1 }), Headers = [], Timestamp = new Timestamp(ProcessingFixture.RecordTime) };
+        var message = new Message<byte[], byte[]>
+        {
+            Key = key!,
+            Value = fixture.Encode(new Add { By = 1 }),
+            Headers = [],
+            Timestamp = new Timestamp(ProcessingFixture.RecordTime),
+        };
         foreach ((string name, string value) in headers)
             message.Headers.Add(name, Encoding.UTF8.GetBytes(value));
-        return new ConsumeResult<byte[], byte[]> { TopicPartitionOffset = new TopicPartitionOffset(ProcessingFixture.Topic, partition, 42), Message = message };
+        return new ConsumeResult<byte[], byte[]>
+        {
+            TopicPartitionOffset = new TopicPartitionOffset(ProcessingFixture.Topic, partition, 42),
+            Message = message,
+        };
     }
 
     private sealed class LinesLogger : ILogger
@@ -142,6 +157,7 @@ public sealed class MisplacedCommandTests(ProcessingFixture fixture) : IClassFix
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Lines.Add(formatter(state, exception));
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) => Lines.Add(formatter(state, exception));
     }
 }

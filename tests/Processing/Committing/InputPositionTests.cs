@@ -17,7 +17,8 @@ public sealed class InputPositionTests
     [InlineData(7L, null, 7, 0, nameof(InputPositionReason.CommittedMissing))]
     [InlineData(7L, 3L, 7, 0, nameof(InputPositionReason.CommittedBehind))]
     [InlineData(7L, 9L, 9, 0, nameof(InputPositionReason.CommittedAhead))]
-    public void Mark_counts_where_the_committed_offset_is_missing_or_behind(long? mark, long? committed, long start, long lost, string reason)
+    public void Mark_counts_where_the_committed_offset_is_missing_or_behind(
+        long? mark, long? committed, long start, long lost, string reason)
     {
         InputPosition place = InputPosition.Find(Topic, [mark is { } next ? new InputMark(Topic, next) : null], committed, 0, 10, Name);
         (place.Start, place.Lost, place.Reason.ToString()).ShouldBe((start, lost, reason));
@@ -30,11 +31,13 @@ public sealed class InputPositionTests
 
     [Fact]
     public void Topic_that_was_made_again_begins_at_its_first_command_whatever_is_committed() =>
-        InputPosition.Find(Topic, [new InputMark(Before, 9)], 9, 0, 10, Name).ShouldBe(new InputPosition(0, InputPositionReason.TopicMadeAgain, 0));
+        InputPosition.Find(Topic, [new InputMark(Before, 9)], 9, 0, 10, Name).ShouldBe(
+            new InputPosition(0, InputPositionReason.TopicMadeAgain, 0));
 
     [Fact]
     public void Unknown_topic_id_is_that_of_every_mark() =>
-        InputPosition.Find(default, [new InputMark(Before, 5)], null, 0, 10, Name).ShouldBe(new InputPosition(5, InputPositionReason.CommittedMissing, 5));
+        InputPosition.Find(default, [new InputMark(Before, 5)], null, 0, 10, Name).ShouldBe(
+            new InputPosition(5, InputPositionReason.CommittedMissing, 5));
 
     [Theory]
     [InlineData(4L, 4L, 3)]
@@ -52,7 +55,8 @@ public sealed class InputPositionTests
     [InlineData(11L, null)]
     [InlineData(null, 11L)]
     public void Topic_that_ends_before_what_is_decided_is_not_the_one_that_was_left(long? mark, long? committed) =>
-        Should.Throw<UnexpectedLogException>(() => InputPosition.Find(Topic, [mark is { } next ? new InputMark(Topic, next) : null], committed, 0, 10, Name))
+        Should.Throw<UnexpectedLogException>(() =>
+            InputPosition.Find(Topic, [mark is { } next ? new InputMark(Topic, next) : null], committed, 0, 10, Name))
             .Message.ShouldContain($"{Name} ends at offset 10, and its commands are decided up to 11");
 
     [Fact]
@@ -73,5 +77,6 @@ public sealed class InputPositionTests
     [InlineData("AAAAAAAAAAEAAAAAAAAAAg@")]
     [InlineData("AAAAAAAAAAEAAAAAAAAAAg@-1")]
     [InlineData("AAAAAAAAAAEAAAA@7")]
-    public void TryParse_of_what_is_no_mark_is_false(string text) => InputMark.TryParse(Encoding.UTF8.GetBytes(text), out _).ShouldBeFalse();
+    public void TryParse_of_what_is_no_mark_is_false(string text) =>
+        InputMark.TryParse(Encoding.UTF8.GetBytes(text), out _).ShouldBeFalse();
 }

@@ -22,7 +22,8 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     {
         _fixture = fixture;
         _store = Counter.Open(_folder.Child("store"));
-        _decider = new BatchDecider(Counter.Definition, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Definition, 1_000_000), fixture.Encoder, 1_000, _parked, fixture.Outbox(Counter.Definition));
+        _decider = new BatchDecider(Counter.Definition, ProcessingFixture.Partition, _store,
+            new AggregateCache(_store, Counter.Definition, 1_000_000), fixture.Encoder, 1_000, _parked, fixture.Outbox(Counter.Definition));
     }
 
     public void Dispose()
@@ -81,7 +82,8 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     public void Outcome_that_is_known_is_told_by_a_parked_aggregate_too()
     {
         Decide(Good("a", "c1"), Bad("a"), Good("a", "c1"), Direct("a", "c1"));
-        _decider.Replies().Skip(2).Select(r => (r.Reply.Outcome, r.Reply.Duplicate)).ShouldBe([(ReplyOutcome.Accepted, true), (ReplyOutcome.Accepted, true)]);
+        _decider.Replies().Skip(2).Select(r => (r.Reply.Outcome, r.Reply.Duplicate)).ShouldBe(
+            [(ReplyOutcome.Accepted, true), (ReplyOutcome.Accepted, true)]);
         _decider.DeadLetters.Count.ShouldBe(1);
     }
 
@@ -105,7 +107,8 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
         _decider.DecideAgain(_fixture.Command("a", "c2", new Add { By = -9 }), 8, Retry).ShouldBeTrue(); // a rejection is an outcome
         _decider.DecideAgain(Good("a", "c1"), 9, Retry).ShouldBeTrue();
         _decider.DecideAgain(_fixture.Command("a", "c3", new Fail()), 10, Retry).ShouldBeFalse();
-        _decider.Replies().Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Duplicate)).ShouldBe([(ReplyOutcome.Accepted, 1, false), (ReplyOutcome.Rejected, 1, false), (ReplyOutcome.Accepted, 1, true)]);
+        _decider.Replies().Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Duplicate)).ShouldBe(
+            [(ReplyOutcome.Accepted, 1, false), (ReplyOutcome.Rejected, 1, false), (ReplyOutcome.Accepted, 1, true)]);
         _decider.LastRefusal.ShouldContain("out of order");
         Kinds().ShouldBe(["a retried Accepted", "a retried Rejected", "a retried Accepted", "a refused decide-failed"]);
     }
@@ -125,7 +128,13 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     [Fact]
     public void Letter_has_the_original_byte_for_byte_whatever_its_headers_are_named()
     {
-        var headers = new Headers { { "kes_deadletter", "retried"u8.ToArray() }, { "kes_originoffset", null }, { "x", [0xff, 0] }, { "x", [] } };
+        var headers = new Headers
+        {
+            { "kes_deadletter", "retried"u8.ToArray() },
+            { "kes_originoffset", null },
+            { "x", [0xff, 0] },
+            { "x", [] },
+        };
         IncomingCommand bad = _fixture.Read("a"u8.ToArray(), [9, 8, 7], headers);
         Decide(bad);
         ConsumeResult<byte[], byte[]> original = DeadLetterFormat.OriginalOf(Stored(_decider.DeadLetters[0], 5));
@@ -141,7 +150,8 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     {
         Message<byte[]?, byte[]?> asked = Discard.ToMessage(AggregateId.Parse("a"), CommandId.Parse("r1"), "2/cli");
         IncomingCommand read = _fixture.Read(asked.Key, null, asked.Headers);
-        (read.Request, read.AggregateId.Value, read.CommandId.Value, read.ReplyPartition, read.Fault).ShouldBe((Discard, "a", "r1", 2, null));
+        (read.Request, read.AggregateId.Value, read.CommandId.Value, read.ReplyPartition, read.Fault).ShouldBe(
+            (Discard, "a", "r1", 2, null));
 
         IncomingCommand wrong = _fixture.Read("a"u8.ToArray(), null, new Headers { { "kes_deadletters", "discard"u8.ToArray() } });
         wrong.Request.ShouldNotBeNull();
@@ -153,7 +163,8 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     private IncomingCommand Good(string aggregate, string id) => _fixture.Command(aggregate, id, new Add { By = 1 });
 
     private static IncomingCommand Direct(string aggregate, string id) =>
-        IncomingCommand.From(new CommandEnvelope(AggregateId.Parse(aggregate), CommandId.Parse(id), new Add { By = 1 }), ProcessingFixture.RecordTime, default);
+        IncomingCommand.From(new CommandEnvelope(AggregateId.Parse(aggregate), CommandId.Parse(id), new Add { By = 1 }),
+            ProcessingFixture.RecordTime, default);
 
     private void Park(IncomingCommand command)
     {
@@ -174,9 +185,19 @@ public sealed class ParkingTests : IClassFixture<ProcessingFixture>, IDisposable
     {
         string Header(string name) => Encoding.UTF8.GetString(CloudEventHeaders.Find(l.Headers, name) ?? []);
         string kind = Header(DeadLetterFormat.EntryHeader);
-        return $"{Encoding.UTF8.GetString(l.Key)} {kind} {Header(kind switch { "retried" => DeadLetterFormat.OutcomeHeader, "discarded" => DeadLetterFormat.ReasonHeader, _ => DeadLetterFormat.CauseHeader })}";
+        string header = kind switch
+        {
+            "retried" => DeadLetterFormat.OutcomeHeader,
+            "discarded" => DeadLetterFormat.ReasonHeader,
+            _ => DeadLetterFormat.CauseHeader,
+        };
+        return $"{Encoding.UTF8.GetString(l.Key)} {kind} {Header(header)}";
     });
 
     private static ConsumeResult<byte[], byte[]> Stored(Message<byte[], byte[]> message, long offset) =>
-        new() { TopicPartitionOffset = new TopicPartitionOffset(Topics.DeadLetters, ProcessingFixture.Partition, offset), Message = message };
+        new()
+        {
+            TopicPartitionOffset = new TopicPartitionOffset(Topics.DeadLetters, ProcessingFixture.Partition, offset),
+            Message = message,
+        };
 }

@@ -30,7 +30,8 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     [Fact]
     public void Commands_of_one_batch_see_what_was_decided_before_them()
     {
-        Decide(100, ("a", "c1", new Add { By = 5 }, null), ("b", "c2", new Add { By = 1 }, null), ("a", "c3", new Add { By = -5 }, null), ("a", "c4", new Add { By = -1 }, null));
+        Decide(100, ("a", "c1", new Add { By = 5 }, null), ("b", "c2", new Add { By = 1 }, null), ("a", "c3", new Add { By = -5 }, null),
+            ("a", "c4", new Add { By = -1 }, null));
         Outcomes().ShouldBe(["c1 Accepted 1 3@100", "c2 Accepted 1 3@101", "c3 Accepted 2 3@102", "c4 Rejected 2 -1@-1"]);
         CommandReply rejected = _decider.Replies(Partition)[3].Reply;
         rejected.Code.ShouldBe("below-zero");
@@ -41,13 +42,16 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     [Fact]
     public void Expected_version_is_checked_against_the_batch_and_a_conflict_tells_the_current_version()
     {
-        Decide(0, ("a", "c1", new Add { By = 1 }, "new"), ("a", "c2", new Add { By = 1 }, "new"), ("a", "c3", new Add { By = 1 }, "1"), ("a", "c4", new Add { By = 1 }, "1"), ("b", "c5", new Add { By = 1 }, "exists"));
-        Outcomes().ShouldBe(["c1 Accepted 1 3@0", "c2 Conflict 1 -1@-1", "c3 Accepted 2 3@1", "c4 Conflict 2 -1@-1", "c5 Conflict 0 -1@-1"]);
+        Decide(0, ("a", "c1", new Add { By = 1 }, "new"), ("a", "c2", new Add { By = 1 }, "new"), ("a", "c3", new Add { By = 1 }, "1"),
+            ("a", "c4", new Add { By = 1 }, "1"), ("b", "c5", new Add { By = 1 }, "exists"));
+        Outcomes().ShouldBe(["c1 Accepted 1 3@0", "c2 Conflict 1 -1@-1", "c3 Accepted 2 3@1", "c4 Conflict 2 -1@-1",
+            "c5 Conflict 0 -1@-1"]);
         _decider.Replies(Partition)[3].Reply.ExpectedVersion.ShouldBe("1");
         _decider.Replies(Partition)[4].Reply.ExpectedVersion.ShouldBe("exists");
     }
 
-    // A batch was bounded by its commands alone: 2,000 small ones that make large events, or of large aggregates, were all in memory at once.
+    // A batch was bounded by its commands alone: 2,000 small ones that make large events, or of large aggregates, were all in memory at
+    // once.
     [Fact]
     public void Bytes_are_those_of_events_answers_and_aggregates_and_a_new_batch_has_none()
     {
@@ -79,14 +83,16 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     [Fact]
     public void Same_command_id_in_a_later_batch_and_after_a_restart_has_the_first_outcome()
     {
-        Decide(10, ("a", "c1", new Add { By = 1, Times = 2 }, null), ("a", "r1", new Add { By = -9 }, null), ("a", "x1", new Add { By = 1 }, "7"));
+        Decide(10, ("a", "c1", new Add { By = 1, Times = 2 }, null), ("a", "r1", new Add { By = -9 }, null),
+            ("a", "x1", new Add { By = 1 }, "7"));
         CommandReply[] first = [.. _decider.Replies(Partition).Select(r => r.Reply)];
         _decider.Apply(13);
 
         foreach (BatchDecider later in (BatchDecider[])[_decider, Decider()])
         {
             later.Begin(13);
-            foreach ((string id, int by, int times, string? expected) in (ReadOnlySpan<(string, int, int, string?)>)[("c1", 1, 2, null), ("r1", -9, 1, null), ("x1", 1, 1, "7")])
+            foreach ((string id, int by, int times, string? expected) in (ReadOnlySpan<(string, int, int, string?)>)[("c1", 1, 2, null),
+                ("r1", -9, 1, null), ("x1", 1, 1, "7")])
                 later.Decide(_fixture.Command("a", id, new Add { By = by, Times = times }, expected));
             later.Events.ShouldBeEmpty();
             later.Replies(Partition).Select(r => r.Reply).ShouldBe(first.Select(f => f with { Duplicate = true }));
@@ -107,17 +113,30 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
         }
 
         int events = _decider.Events.Count;
-        foreach ((string id, Avro.IAvroRecord payload, string? expected, string differs) in (ReadOnlySpan<(string, Avro.IAvroRecord, string?, string)>)
-            [("c1", new Add { By = 2 }, "new", "body"), ("c1", new Fail(), "new", "type"), ("c1", new Add { By = 1 }, null, "expected version"), ("c1", new Add { By = 2 }, "1", "body, expected version"), ("r1", new Add { By = 9 }, null, "body")])
+        foreach ((string id, Avro.IAvroRecord payload, string? expected,
+            string differs) in (ReadOnlySpan<(string, Avro.IAvroRecord, string?, string)>)
+            [("c1", new Add { By = 2 }, "new", "body"), ("c1", new Fail(), "new", "type"),
+                ("c1", new Add { By = 1 }, null, "expected version"), ("c1", new Add { By = 2 }, "1", "body, expected version"),
+                ("r1", new Add { By = 9 }, null, "body")])
         {
             _decider.Decide(_fixture.Command("a", id, payload, expected));
             CommandReply reply = _decider.Replies(Partition)[^1].Reply;
-            (reply.CommandId, reply.Outcome, reply.Code, reply.Version, reply.Duplicate).ShouldBe((id, ReplyOutcome.Rejected, Rejection.CommandIdReused, 1, false));
+            (reply.CommandId, reply.Outcome, reply.Code, reply.Version, reply.Duplicate).ShouldBe(
+                (id, ReplyOutcome.Rejected, Rejection.CommandIdReused, 1, false));
             reply.Details.ShouldBe(new Dictionary<string, string> { ["differs"] = differs });
         }
 
         _decider.Decide(_fixture.Command("a", "c1", new Add { By = 1 }, "new"));
-        _decider.Replies(Partition)[^1].Reply.ShouldBe(new CommandReply { CommandId = "c1", AggregateId = "a", Outcome = ReplyOutcome.Accepted, Version = 1, EventPartition = Partition, EventOffset = 10, Duplicate = true });
+        _decider.Replies(Partition)[^1].Reply.ShouldBe(new CommandReply
+        {
+            CommandId = "c1",
+            AggregateId = "a",
+            Outcome = ReplyOutcome.Accepted,
+            Version = 1,
+            EventPartition = Partition,
+            EventOffset = 10,
+            Duplicate = true,
+        });
         _decider.Events.Count.ShouldBe(events);
     }
 
@@ -173,7 +192,8 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     [Fact]
     public void Predicted_offsets_are_those_of_the_replies_the_index_and_the_state()
     {
-        Decide(100, ("a", "c1", new Add { By = 5, Times = 2 }, null), ("b", "c2", new Add { By = 1 }, null), ("a", "c3", new Add { By = 1 }, null));
+        Decide(100, ("a", "c1", new Add { By = 5, Times = 2 }, null), ("b", "c2", new Add { By = 1 }, null),
+            ("a", "c3", new Add { By = 1 }, null));
         Outcomes().ShouldBe(["c1 Accepted 2 3@101", "c2 Accepted 1 3@102", "c3 Accepted 3 3@103"]);
         _decider.Apply(105);
         _store.Checkpoint.ShouldBe(105);
@@ -185,7 +205,8 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     [Fact]
     public void Command_that_is_fulfilled_already_is_accepted_at_the_last_event()
     {
-        Decide(0, ("a", "c1", new Add { By = 1 }, null), ("a", "c2", new Add { By = 1, Times = 0 }, null), ("b", "c3", new Add { By = 0, Times = 0 }, null));
+        Decide(0, ("a", "c1", new Add { By = 1 }, null), ("a", "c2", new Add { By = 1, Times = 0 }, null),
+            ("b", "c3", new Add { By = 0, Times = 0 }, null));
         Outcomes().ShouldBe(["c1 Accepted 1 3@0", "c2 Accepted 1 3@0", "c3 Accepted 0 -1@-1"]);
     }
 
@@ -203,7 +224,8 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     }
 
     private BatchDecider Decider(int maxEventBytes = 1_000) =>
-        new(Counter.Definition, Partition, _store, new AggregateCache(_store, Counter.Definition, 1_000_000), _fixture.Encoder, maxEventBytes, _parked, _fixture.Outbox(Counter.Definition));
+        new(Counter.Definition, Partition, _store, new AggregateCache(_store, Counter.Definition, 1_000_000), _fixture.Encoder,
+            maxEventBytes, _parked, _fixture.Outbox(Counter.Definition));
 
     private void Decide(long nextOffset, params (string Aggregate, string Command, Avro.IAvroRecord Payload, string? Expected)[] commands)
     {
@@ -213,5 +235,6 @@ public sealed class BatchDeciderTests : IClassFixture<ProcessingFixture>, IDispo
     }
 
     private IEnumerable<string> Outcomes() =>
-        _decider.Replies(Partition).Select(r => $"{r.Reply.CommandId} {r.Reply.Outcome} {r.Reply.Version} {r.Reply.EventPartition}@{r.Reply.EventOffset}");
+        _decider.Replies(Partition).Select(r =>
+            $"{r.Reply.CommandId} {r.Reply.Outcome} {r.Reply.Version} {r.Reply.EventPartition}@{r.Reply.EventOffset}");
 }

@@ -17,7 +17,8 @@ public sealed class ExplanationTests
     {
         string text = string.Concat(new string('x', Explanation.MaxLength - 2), "😀😀");
         Explanation bounded = Explanation.Bounded(
-            "no", text, Enumerable.Range(0, 40).ToDictionary(i => $"{new string('k', 3_000)}{i}", _ => text).Concat([new("short", "y")]).Reverse().ToDictionary());
+            "no", text, Enumerable.Range(0, 40).ToDictionary(i => $"{new string('k', 3_000)}{i}", _ => text).Concat([new("short", "y")])
+                .Reverse().ToDictionary());
         bounded.Message.ShouldBe(string.Concat(new string('x', Explanation.MaxLength - 2), "…"));
         bounded.Details.Count.ShouldBe(2); // long names that begin alike have become one
         bounded.Details["short"].ShouldBe("y");

@@ -8,8 +8,9 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Processing.Tests;
 
 /// <summary>
-/// Events and states that nobody could read back. An enum's number that its schema does not have was appended: read models stood still for good, and its aggregate was unreadable after the next restore. A state with a null
-/// was written after the commit, and ended the partition.
+/// Events and states that nobody could read back. An enum's number that its schema does not have was appended: read models stood still for
+/// good, and its aggregate was unreadable after the next restore. A state with a null was written after the commit, and ended the
+/// partition.
 /// </summary>
 public sealed class UnencodableTests : IClassFixture<ProcessingFixture>, IAsyncLifetime
 {
@@ -41,7 +42,8 @@ public sealed class UnencodableTests : IClassFixture<ProcessingFixture>, IAsyncL
     {
         var serde = AvroMessageSerde.Create(_fixture.Registry, [AvroRecordType.Of<Tagged>()]);
         TopicEncoder encoder = await serde.PrepareAsync("app.tag.events", [typeof(Tagged)], TestContext.Current.CancellationToken);
-        _decider = new BatchDecider(Definition, 3, _store, new AggregateCache(_store, Definition, 100), encoder, 1_000, new ParkedAggregates(new TopicFamily("app", "tag"), 3, TimeProvider.System), _fixture.Outbox(Definition));
+        _decider = new BatchDecider(Definition, 3, _store, new AggregateCache(_store, Definition, 100), encoder, 1_000,
+            new ParkedAggregates(new TopicFamily("app", "tag"), 3, TimeProvider.System), _fixture.Outbox(Definition));
     }
 
     public ValueTask DisposeAsync()
@@ -62,7 +64,8 @@ public sealed class UnencodableTests : IClassFixture<ProcessingFixture>, IAsyncL
         Decide("c1", 1);
         Decide("c2", by);
         Decide("c3", 1);
-        _decider.Replies().Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Code)).ShouldBe([(ReplyOutcome.Accepted, 1, null), (ReplyOutcome.Faulted, 1, code), (ReplyOutcome.Accepted, 2, null)]);
+        _decider.Replies().Select(r => (r.Reply.Outcome, r.Reply.Version, r.Reply.Code)).ShouldBe(
+            [(ReplyOutcome.Accepted, 1, null), (ReplyOutcome.Faulted, 1, code), (ReplyOutcome.Accepted, 2, null)]);
         _decider.Replies()[1].Reply.Message.ShouldNotBeNull().ShouldContain(says);
         _decider.Events.Select(e => e.Version).ShouldBe([1L, 2L]);
         _decider.Apply(12);
@@ -86,13 +89,20 @@ public sealed class UnencodableTests : IClassFixture<ProcessingFixture>, IAsyncL
     {
         var serde = AvroMessageSerde.Create(_fixture.Registry, [AvroRecordType.Of<PutTree>()]);
         await serde.PrepareAsync("app.trees.commands", [typeof(PutTree)], TestContext.Current.CancellationToken);
-        int id = await _fixture.Registry.GetSchemaIdAsync("app.trees.commands-Counting.PutTree", new Confluent.SchemaRegistry.Schema(AvroRecordType.Of<PutTree>().SchemaJson, Confluent.SchemaRegistry.SchemaType.Avro));
+        int id = await _fixture.Registry.GetSchemaIdAsync("app.trees.commands-Counting.PutTree",
+            new Confluent.SchemaRegistry.Schema(AvroRecordType.Of<PutTree>().SchemaJson, Confluent.SchemaRegistry.SchemaType.Avro));
         byte[] value = [0, 0, 0, 0, 0, .. Enumerable.Repeat((byte)2, 400_000), 2, 0];
         BinaryPrimitives.WriteInt32BigEndian(value.AsSpan(1), id);
         var record = new ConsumeResult<byte[], byte[]>
         {
             TopicPartitionOffset = new TopicPartitionOffset("app.trees.commands", 1, 42),
-            Message = new Message<byte[], byte[]> { Key = "a"u8.ToArray(), Value = value, Headers = [], Timestamp = new Timestamp(ProcessingFixture.RecordTime) },
+            Message = new Message<byte[], byte[]>
+            {
+                Key = "a"u8.ToArray(),
+                Value = value,
+                Headers = [],
+                Timestamp = new Timestamp(ProcessingFixture.RecordTime),
+            },
         };
         (string code, string message) = CommandRecord.Read(record, default, serde, Counter.Definition).Fault.ShouldNotBeNull();
         code.ShouldBe(CommandRecord.Undecodable);

@@ -3,7 +3,8 @@ namespace KafkaEventSourcing.Processing.Tests;
 public sealed class GroupAssignmentTests
 {
     // Version 0; topic "ab" with the partitions 1 and 4, topic "c" with 2; no user data.
-    private static readonly byte[] Assignment = [0, 0, 0, 0, 0, 2, 0, 2, (byte)'a', (byte)'b', 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4, 0, 1, (byte)'c', 0, 0, 0, 1, 0, 0, 0, 2, 0xFF, 0xFF, 0xFF, 0xFF];
+    private static readonly byte[] Assignment = [0, 0, 0, 0, 0, 2, 0, 2, (byte)'a', (byte)'b', 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4, 0, 1,
+        (byte)'c', 0, 0, 0, 1, 0, 0, 0, 2, 0xFF, 0xFF, 0xFF, 0xFF];
 
     [Fact]
     public void PartitionsOf_gives_those_of_the_topic()

@@ -5,7 +5,8 @@ public sealed class CutLogsTests
     private const int Partition = 3;
     private readonly ManualClock _clock = new(DateTimeOffset.UnixEpoch);
 
-    // A commit is answered before its marker is written: a partition that was looked at between the two was halted as one that has lost events.
+    // A commit is answered before its marker is written: a partition that was looked at between the two was halted as one that has lost
+    // events.
     [Fact]
     public void Log_without_the_last_marker_has_lost_nothing_until_it_stays_away()
     {

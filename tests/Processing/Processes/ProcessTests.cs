@@ -27,7 +27,8 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
         _store = Counter.Open(_folder.Child("store"));
         _timers = new ProcessTimers(_clock, () => _woken++);
         _outbox = fixture.Outbox(Counter.Process, _timers);
-        _decider = new BatchDecider(Counter.Process, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Process, 1_000_000), fixture.Encoder, 1_000,
+        _decider = new BatchDecider(Counter.Process, ProcessingFixture.Partition, _store,
+            new AggregateCache(_store, Counter.Process, 1_000_000), fixture.Encoder, 1_000,
             new ParkedAggregates(new TopicFamily("app", "relay"), ProcessingFixture.Partition, TimeProvider.System), _outbox);
     }
 
@@ -42,7 +43,8 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     public void Event_sends_its_commands_with_the_state_after_it_and_says_who_is_told()
     {
         Decide(Direct("c1", new Forward { By = 5 }), Direct("c2", new Forward { By = 2 }));
-        Sent("app.counter.commands").ShouldBe(["x <- Add 5, told relay/first/p", "y <- Add 5, told relay/second/p", "x <- Add 2, told relay/first/p", "y <- Add 7, told relay/second/p"]);
+        Sent("app.counter.commands").ShouldBe(["x <- Add 5, told relay/first/p", "y <- Add 5, told relay/second/p",
+            "x <- Add 2, told relay/first/p", "y <- Add 7, told relay/second/p"]);
         string[] ids = Ids();
         ids.Distinct().Count().ShouldBe(4);
         ids.ShouldAllBe(id => Guid.Parse(id).Version == 8);
@@ -110,7 +112,8 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
     public void Outcome_of_a_sent_command_is_told_to_the_process_but_that_it_is_parked_is_not()
     {
         ProcessEffects outbox = _fixture.Outbox(Counter.Definition);
-        var decider = new BatchDecider(Counter.Definition, ProcessingFixture.Partition, _store, new AggregateCache(_store, Counter.Definition, 1_000_000), _fixture.Encoder, 1_000,
+        var decider = new BatchDecider(Counter.Definition, ProcessingFixture.Partition, _store,
+            new AggregateCache(_store, Counter.Definition, 1_000_000), _fixture.Encoder, 1_000,
             new ParkedAggregates(new TopicFamily("app", "counter"), ProcessingFixture.Partition, TimeProvider.System), outbox);
         decider.Begin(0);
         decider.Decide(FromProcess("x", new Add { By = 1 }, "s1", "relay/first/p"));
@@ -121,22 +124,30 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
         decider.Decide(FromProcess("z", new Add { By = 1 }, "s4", "nobody/first/p"));
 
         CommandAnswered[] answers = [.. outbox.Records.Select(r => (CommandAnswered)_fixture.Decode(r.Message.Value))];
-        answers.Select(a => (a.Step, a.CommandId, a.Outcome, a.Code)).ShouldBe([("first", "s1", ReplyOutcome.Accepted, null), ("second", "s2", ReplyOutcome.Rejected, "below-zero"), ("first", "s1", ReplyOutcome.Accepted, null)]);
+        answers.Select(a => (a.Step, a.CommandId, a.Outcome, a.Code)).ShouldBe([("first", "s1", ReplyOutcome.Accepted, null),
+            ("second", "s2", ReplyOutcome.Rejected, "below-zero"), ("first", "s1", ReplyOutcome.Accepted, null)]);
         outbox.Records.ShouldAllBe(r => r.Target.Topic == "app.relay.commands" && Encoding.UTF8.GetString(r.Message.Key) == "p");
         string[] ids = [.. outbox.Records.Select(r => Header(r.Message, CloudEventHeaders.Id))];
         ids[0].ShouldBe(ids[2]); // told again it is the same answer
         ids[0].ShouldNotBe(ids[1]);
         decider.Replies()[5].Reply.Code.ShouldBe("unknown-process");
-        _fixture.Read("x"u8.ToArray(), [1], new Headers { { CloudEventHeaders.AnswerTo, "relay"u8.ToArray() } }).Fault!.Value.Message.ShouldContain("process/step/id");
+        _fixture.Read("x"u8.ToArray(), [1], new Headers { { CloudEventHeaders.AnswerTo, "relay"u8.ToArray() } }).Fault!.Value.Message
+            .ShouldContain("process/step/id");
     }
 
     private static IncomingCommand Direct(string id, object payload) =>
-        IncomingCommand.From(new CommandEnvelope(AggregateId.Parse("p"), CommandId.Parse(id), payload), ProcessingFixture.RecordTime, default);
+        IncomingCommand.From(new CommandEnvelope(AggregateId.Parse("p"), CommandId.Parse(id), payload),
+            ProcessingFixture.RecordTime, default);
 
     private static IncomingCommand Elapsed() => IncomingCommand.From(Again, CommandId.Parse("timer-again"), new TimerElapsed("again", Due));
 
     private IncomingCommand FromProcess(string aggregate, IAvroRecord payload, string id, string answerTo) =>
-        _fixture.Read(Encoding.UTF8.GetBytes(aggregate), _fixture.Encode(payload), new Headers { { CloudEventHeaders.Id, Encoding.UTF8.GetBytes(id) }, { CloudEventHeaders.AnswerTo, Encoding.UTF8.GetBytes(answerTo) } });
+        _fixture.Read(Encoding.UTF8.GetBytes(aggregate), _fixture.Encode(payload),
+            new Headers
+            {
+                { CloudEventHeaders.Id, Encoding.UTF8.GetBytes(id) },
+                { CloudEventHeaders.AnswerTo, Encoding.UTF8.GetBytes(answerTo) },
+            });
 
     private void Decide(params IncomingCommand[] commands)
     {
@@ -145,10 +156,14 @@ public sealed class ProcessTests : IClassFixture<ProcessingFixture>, IDisposable
             _decider.Decide(command);
     }
 
-    private string[] Ids() => [.. _outbox.Records.Where(r => r.Target.Topic == "app.counter.commands").Select(r => Header(r.Message, CloudEventHeaders.Id))];
+    private string[] Ids() => [.. _outbox.Records.Where(r => r.Target.Topic == "app.counter.commands").Select(r =>
+        Header(r.Message, CloudEventHeaders.Id))];
 
     private List<string> Sent(string topic) =>
-        [.. _outbox.Records.Where(r => r.Target.Topic == topic).Select(r => $"{Encoding.UTF8.GetString(r.Message.Key)} <- Add {((Add)_fixture.Decode(r.Message.Value)).By}, told {Header(r.Message, CloudEventHeaders.AnswerTo)}")];
+        [.. _outbox.Records.Where(r => r.Target.Topic == topic).Select(r =>
+            $"{Encoding.UTF8.GetString(r.Message.Key)} <- Add {((Add)_fixture.Decode(r.Message.Value)).By}, "
+                + $"told {Header(r.Message, CloudEventHeaders.AnswerTo)}")];
 
-    private static string Header(Message<byte[], byte[]> message, string name) => Encoding.UTF8.GetString(CloudEventHeaders.Find(message.Headers, name)!);
+    private static string Header(Message<byte[], byte[]> message, string name) =>
+        Encoding.UTF8.GetString(CloudEventHeaders.Find(message.Headers, name)!);
 }

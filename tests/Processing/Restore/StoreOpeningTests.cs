@@ -7,11 +7,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Processing.Tests;
 
-/// <summary>A store, or snapshots, of a log that is not there any more. Such a store was filled again from what there was, and the node appended to it.</summary>
+/// <summary>
+/// A store, or snapshots, of a log that is not there any more. Such a store was filled again from what there was, and the node appended to
+/// it.
+/// </summary>
 public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture<ProcessingFixture>, IDisposable
 {
     private static readonly TimeSpan TransactionTimeout = TimeSpan.FromSeconds(30);
-    private static readonly TopicIdentities Now = new(TopicId.From(1, 1), TopicId.From(1, 2), TopicId.From(1, 3), TopicId.From(1, 4), default);
+    private static readonly TopicIdentities Now = new(TopicId.From(1, 1), TopicId.From(1, 2), TopicId.From(1, 3),
+        TopicId.From(1, 4), default);
 
     private readonly TemporaryFolder _folder = new();
     private readonly TopicFamily _topics = new(TestServers.UniqueName("opening"), "counter");
@@ -31,7 +35,8 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
             store.Flush();
         }
 
-        UnexpectedLogException refused = Should.Throw<UnexpectedLogException>(() => Opening(context).Open(Parked(context), Now, null, Cancellation));
+        UnexpectedLogException refused = Should.Throw<UnexpectedLogException>(() =>
+            Opening(context).Open(Parked(context), Now, null, Cancellation));
         refused.Message.ShouldContain($"{_topics.Events} ends at offset 0 in partition 0");
         refused.Message.ShouldContain("has seen it up to 5");
         using StateStore kept = Open(context);
@@ -54,7 +59,8 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
         }
 
         Produce(_topics.Events, "a"u8.ToArray(), [0]);
-        UnexpectedLogException refused = Should.Throw<UnexpectedLogException>(() => Opening(context).Open(Parked(context), Now, ofStore ? null : before.At(0, 1), Cancellation));
+        UnexpectedLogException refused = Should.Throw<UnexpectedLogException>(() =>
+            Opening(context).Open(Parked(context), Now, ofStore ? null : before.At(0, 1), Cancellation));
         refused.Topic.ShouldBe(_topics.Events);
         refused.Message.ShouldContain($"has the id {Now.Events}");
         refused.Message.ShouldContain($"{before.Events}");
@@ -64,7 +70,8 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
     public async Task Dead_letters_that_were_there_and_are_in_a_topic_no_more_are_missed()
     {
         PartitionContext context = await Context();
-        Should.Throw<UnexpectedLogException>(() => Opening(context).Open(Parked(context), Now, (Now with { DeadLetters = TopicId.From(9, 9) }).At(0, 0), Cancellation))
+        Should.Throw<UnexpectedLogException>(() =>
+            Opening(context).Open(Parked(context), Now, (Now with { DeadLetters = TopicId.From(9, 9) }).At(0, 0), Cancellation))
             .Topic.ShouldBe(_topics.DeadLetters);
         // Nothing rests on one that was empty.
         Opening(context).Open(Parked(context), Now, Now.With(deadLetters: false).At(0, 0), Cancellation).Store.Dispose();
@@ -74,15 +81,37 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
     public async Task Snapshots_that_are_fewer_than_the_barrier_says_are_not_loaded()
     {
         PartitionContext context = await Context();
-        TopicEncoder encoder = await context.Serde.PrepareAsync(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier)], Cancellation);
+        TopicEncoder encoder = await context.Serde.PrepareAsync(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier)],
+            Cancellation);
         Produce(_topics.Events, "a"u8.ToArray(), [0]);
-        var snapshot = new AggregateSnapshot { Version = 1, EventOffset = 0, StateSchema = Counter.State.Fingerprint, State = StateOf(3), RecentCommands = [] };
+        var snapshot = new AggregateSnapshot
+        {
+            Version = 1,
+            EventOffset = 0,
+            StateSchema = Counter.State.Fingerprint,
+            State = StateOf(3),
+            RecentCommands = [],
+        };
         Produce(_topics.Snapshots, "a"u8.ToArray(), Encode(encoder, snapshot));
-        Produce(_topics.Snapshots, SnapshotReader.BarrierKey, Encode(encoder, new SnapshotBarrier { NextEventOffset = 1, Aggregates = 1, Time = ProcessingFixture.RecordTime, TotalAggregates = 2 }));
+        Produce(_topics.Snapshots, SnapshotReader.BarrierKey,
+            Encode(encoder, new SnapshotBarrier
+            {
+                NextEventOffset = 1,
+                Aggregates = 1,
+                Time = ProcessingFixture.RecordTime,
+                TotalAggregates = 2,
+            }));
         using (StateStore store = Opening(context).Open(Parked(context), Now, null, Cancellation).Store)
             (store.Checkpoint, store.Aggregates).ShouldBe((0, 0));
 
-        Produce(_topics.Snapshots, SnapshotReader.BarrierKey, Encode(encoder, new SnapshotBarrier { NextEventOffset = 1, Aggregates = 1, Time = ProcessingFixture.RecordTime, TotalAggregates = 1 }));
+        Produce(_topics.Snapshots, SnapshotReader.BarrierKey,
+            Encode(encoder, new SnapshotBarrier
+            {
+                NextEventOffset = 1,
+                Aggregates = 1,
+                Time = ProcessingFixture.RecordTime,
+                TotalAggregates = 1,
+            }));
         using StateStore whole = Opening(context).Open(Parked(context), Now, null, Cancellation).Store;
         (whole.Checkpoint, whole.Aggregates).ShouldBe((1, 1));
     }
@@ -91,14 +120,22 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
     public async Task Newest_position_is_found_from_the_end_of_the_topic_whatever_is_behind_it()
     {
         PartitionContext context = await Context();
-        TopicEncoder encoder = await context.Serde.PrepareAsync(_topics.Snapshots, [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], Cancellation);
+        TopicEncoder encoder = await context.Serde.PrepareAsync(_topics.Snapshots,
+            [typeof(AggregateSnapshot), typeof(SnapshotBarrier), typeof(PartitionPosition)], Cancellation);
         PartitionPosition? Read() => new PositionReader(context, 0, new SchemaRegistryRetry(NullLogger.Instance, 0)).Read(Cancellation);
         Read().ShouldBeNull();
 
         Produce(_topics.Snapshots, SnapshotReader.PositionKey, Encode(encoder, Now.At(3, 8)));
         Produce(_topics.Snapshots, "a"u8.ToArray(), [1, 2, 3], times: 400);
         Read().ShouldBe(Now.At(3, 8));
-        Produce(_topics.Snapshots, SnapshotReader.BarrierKey, Encode(encoder, new SnapshotBarrier { NextEventOffset = 9, Aggregates = 0, Time = ProcessingFixture.RecordTime, Position = Now.At(4, 9) }));
+        Produce(_topics.Snapshots, SnapshotReader.BarrierKey,
+            Encode(encoder, new SnapshotBarrier
+            {
+                NextEventOffset = 9,
+                Aggregates = 0,
+                Time = ProcessingFixture.RecordTime,
+                Position = Now.At(4, 9),
+            }));
         Read().ShouldBe(Now.At(4, 9));
         Produce(_topics.Snapshots, SnapshotReader.PositionKey, [1, 2, 3]);
         Read().ShouldBe(Now.At(4, 9)); // somebody else's
@@ -133,7 +170,8 @@ public sealed class StoreOpeningTests(ProcessingFixture fixture) : IClassFixture
         using (var provisioner = new TopicProvisioner(fixture.Kafka))
             await provisioner.ApplyAsync(await provisioner.PlanAsync(TopicDeclaration.For(_topics, 1, -1), Cancellation), Cancellation);
         var options = new CommandProcessorOptions { StateDirectory = _folder.Child("state") };
-        return new PartitionContext(Counter.Definition, _topics, fixture.Kafka, fixture.Serde, fixture.Encoders, new NodeIdentity("n"), 1, 1, null!, options, TimeProvider.System, NullLogger.Instance);
+        return new PartitionContext(Counter.Definition, _topics, fixture.Kafka, fixture.Serde, fixture.Encoders, new NodeIdentity("n"), 1,
+            1, null!, options, TimeProvider.System, NullLogger.Instance);
     }
 
     private void Produce(string topic, byte[] key, byte[] value, int times = 1)

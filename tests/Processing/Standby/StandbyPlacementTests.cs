@@ -51,7 +51,8 @@ public sealed class StandbyPlacementTests
 
     [Fact]
     public void Partition_without_an_owner_has_its_copies_at_any_member() =>
-        Nodes.Sum(n => StandbyPlacement.PartitionsOf(n, [.. Nodes.Select(m => new GroupMember(m, m, []))], Partitions, 1).Count).ShouldBe(Partitions);
+        Nodes.Sum(n => StandbyPlacement.PartitionsOf(n, [.. Nodes.Select(m => new GroupMember(m, m, []))], Partitions, 1).Count).ShouldBe(
+            Partitions);
 
     [Fact]
     public void Node_alone_keeps_nothing() => StandbyPlacement.PartitionsOf("a", Members(["a"]), Partitions, 1).ShouldBeEmpty();

@@ -24,7 +24,8 @@ public sealed class SuccessorTests(ProcessingFixture fixture) : IClassFixture<Pr
     {
         using IAdminClient admin = new AdminClientBuilder(fixture.Kafka.Admin()).Build();
         using (var provisioner = new TopicProvisioner(fixture.Kafka))
-            await provisioner.ApplyAsync(new TopicPlan([new TopicSpecification { Name = _name, Partitions = partitions, ReplicationFactor = 1 }], [], []), Cancellation);
+            await provisioner.ApplyAsync(new TopicPlan(
+                [new TopicSpecification { Name = _name, Partitions = partitions, ReplicationFactor = 1 }], [], []), Cancellation);
         var running = new Dictionary<string, Member>();
         try
         {
@@ -40,7 +41,8 @@ public sealed class SuccessorTests(ProcessingFixture fixture) : IClassFixture<Pr
                 foreach (GroupMember member in after)
                 {
                     IEnumerable<int> got = member.Owned.Intersect(leaving.Owned).Order();
-                    StandbyPlacement.PartitionsOf(member.Node, before, partitions, 1).Intersect(leaving.Owned).ShouldBe(got, $"{member.Node} after {leaving.Node} has left, of {running.Count + 1}");
+                    StandbyPlacement.PartitionsOf(member.Node, before, partitions, 1).Intersect(leaving.Owned).ShouldBe(got,
+                        $"{member.Node} after {leaving.Node} has left, of {running.Count + 1}");
                 }
             }
         }
@@ -58,7 +60,8 @@ public sealed class SuccessorTests(ProcessingFixture fixture) : IClassFixture<Pr
         while (true)
         {
             GroupInfo? group = await Task.Run(() => Group(admin), Cancellation);
-            List<GroupMember> members = [.. (group?.Members ?? []).Select(m => new GroupMember(m.MemberId, m.ClientId, GroupAssignment.PartitionsOf(_name, m.MemberAssignment)))];
+            List<GroupMember> members = [.. (group?.Members
+                ?? []).Select(m => new GroupMember(m.MemberId, m.ClientId, GroupAssignment.PartitionsOf(_name, m.MemberAssignment)))];
             if (group is { State: "Stable" } && members.Count == size && members.Sum(m => m.Owned.Count) == partitions)
                 return members;
             await timer.WaitForNextTickAsync(Cancellation);
@@ -72,7 +75,8 @@ public sealed class SuccessorTests(ProcessingFixture fixture) : IClassFixture<Pr
         {
             return admin.ListGroup(_name, AdminTimeout);
         }
-        catch (KafkaException loading) when (loading.Error.Code is ErrorCode.GroupLoadInProgress or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.NotCoordinatorForGroup)
+        catch (KafkaException loading) when (loading.Error.Code is ErrorCode.GroupLoadInProgress or ErrorCode.GroupCoordinatorNotAvailable
+            or ErrorCode.NotCoordinatorForGroup)
         {
             return null;
         }
@@ -92,7 +96,8 @@ public sealed class SuccessorTests(ProcessingFixture fixture) : IClassFixture<Pr
             _polling = Task.Factory.StartNew(
                 () =>
                 {
-                    using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+                    using IConsumer<byte[], byte[]> consumer = new ConsumerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { })
+                        .SetErrorHandler((_, _) => { }).Build();
                     consumer.Subscribe(name);
                     while (!_leave.IsCancellationRequested)
                         consumer.Consume(Look);

@@ -101,7 +101,8 @@ public sealed class StateStoreTests : IDisposable
         outcome.ShouldBe(Accepted("c1", 1));
     }
 
-    // One giant batch held all of a partition twice in memory; pieces without a mark would make half a load look like a store at offset 0, and events be folded twice.
+    // One giant batch held all of a partition twice in memory; pieces without a mark would make half a load look like a store at offset 0,
+    // and events be folded twice.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -114,7 +115,9 @@ public sealed class StateStoreTests : IDisposable
             for (int i = 0; i < Aggregates; i++)
             {
                 AggregateEntry entry = Entry($"a{i}", 1, i, i);
-                store.PutOutcome(entry, Known($"c{i}", new CommandOutcome(OutcomeKind.Rejected, 1, Explanation: new Explanation("no", new string('x', 40_000), null, Explanation.NoDetails))));
+                store.PutOutcome(entry,
+                    Known($"c{i}", new CommandOutcome(OutcomeKind.Rejected, 1,
+                        Explanation: new Explanation("no", new string('x', 40_000), null, Explanation.NoDetails))));
                 store.PutState(entry, isChanged: false);
                 bool before = store.Read(entry.Id, 0) is not null;
                 store.WritePiece();
@@ -233,7 +236,8 @@ public sealed class StateStoreTests : IDisposable
             store.Flush();
         }
 
-        AggregateDefinition later = AggregateDefinition.Define("counter", new OtherCount { Total = 0, Highest = 0 }).Decides<Add>((_, _) => Decision.Nothing).Evolves<Added>((s, _) => s).Build();
+        AggregateDefinition later = AggregateDefinition.Define("counter", new OtherCount { Total = 0, Highest = 0 }).Decides<Add>((_, _) =>
+            Decision.Nothing).Evolves<Added>((s, _) => s).Build();
         using (StateStore store = StateStore.Open(Directory, later, AvroRecordType.Of<OtherCount>(), 4))
         {
             store.Checkpoint.ShouldBe(0);
@@ -288,9 +292,13 @@ public sealed class StateStoreTests : IDisposable
         store.RecentOutcomes(store.Load(AggregateId.Parse(id))!).Select(o => Encoding.UTF8.GetString(OutcomeCodec.CommandIdOf(o)));
 
     private static AggregateEntry Entry(string id, long version, long offset, long total) =>
-        new(AggregateId.Parse(id), new Count { Total = 0 }) { Version = version, EventOffset = offset, State = new Count { Total = total } };
+        new(AggregateId.Parse(id), new Count { Total = 0 })
+        {
+            Version = version, EventOffset = offset, State = new Count { Total = total },
+        };
 
     private static RememberedOutcome Known(string commandId, CommandOutcome outcome) => new(commandId, outcome, default);
 
-    private static RememberedOutcome Accepted(string commandId, long version) => Known(commandId, new CommandOutcome(OutcomeKind.Accepted, version, version));
+    private static RememberedOutcome Accepted(string commandId, long version) =>
+        Known(commandId, new CommandOutcome(OutcomeKind.Accepted, version, version));
 }

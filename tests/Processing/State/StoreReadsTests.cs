@@ -22,7 +22,9 @@ public sealed class StoreReadsTests : IDisposable
             StateStore store = Filled($"round-{round}");
             var reads = new StoreReads(store, 3);
             var reading = new CountdownEvent(Readers);
-            Task[] readers = [.. Enumerable.Range(0, Readers).Select(n => Task.Factory.StartNew(() => ReadUntilClosed(reads, n, reading), Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+            Task[] readers = [.. Enumerable.Range(0, Readers).Select(n =>
+                Task.Factory.StartNew(() => ReadUntilClosed(reads, n, reading), Cancellation, TaskCreationOptions.LongRunning,
+                    TaskScheduler.Default))];
             reading.Wait(Cancellation);
             reads.Close();
             await Task.WhenAll(readers).WaitAsync(Cancellation);
@@ -85,7 +87,10 @@ public sealed class StoreReadsTests : IDisposable
     {
         StateStore store = Counter.Open(_folder.Child(name));
         for (int i = 0; i < Aggregates; i++)
-            store.PutState(new AggregateEntry(Id(i), new Count { Total = 0 }) { Version = 1, EventOffset = i, State = new Count { Total = i } });
+            store.PutState(new AggregateEntry(Id(i), new Count { Total = 0 })
+            {
+                Version = 1, EventOffset = i, State = new Count { Total = i },
+            });
         store.Write(Aggregates);
         return store;
     }

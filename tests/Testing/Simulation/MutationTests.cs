@@ -23,7 +23,8 @@ public sealed class MutationTests
     {
         HistoryVerdict[] verdicts = [.. Enumerable.Range(1, 20).Select(seed => Simulation.Run(Mutation.None, seed))];
         verdicts.Sum(v => v.Commands).ShouldBeGreaterThan(2_000);
-        verdicts.ShouldAllBe(v => v.Events > 0 && v.SentAgain > 0 && v.Conflicts > 0 && v.Rejections > 0 && v.UnknownOutcomes > 0 && v.Reads > 0);
+        verdicts.ShouldAllBe(v =>
+            v.Events > 0 && v.SentAgain > 0 && v.Conflicts > 0 && v.Rejections > 0 && v.UnknownOutcomes > 0 && v.Reads > 0);
     }
 
     [Fact]
@@ -37,6 +38,10 @@ public sealed class MutationTests
         HistoryVerdict[] verdicts = [.. Enumerable.Range(1, SeedsPerMutation).Select(seed => Simulation.Run(mutation, seed))];
         int[] caught = [.. Enumerable.Range(1, SeedsPerMutation).Where(seed => !verdicts[seed - 1].IsLegal)];
         caught.ShouldNotBeEmpty($"{mutation} was not caught with the seeds 1 to {SeedsPerMutation}");
-        TestContext.Current.TestOutputHelper?.WriteLine($"{mutation}: caught with {caught.Length} of {SeedsPerMutation} seeds, first {caught[0]}, as {string.Join(", ", verdicts.Select(v => v.Violation?.Rule).OfType<HistoryRule>().CountBy(r => r).Select(r => $"{r.Key} {r.Value}x"))}{Environment.NewLine}{verdicts[caught[0] - 1]}");
+        IEnumerable<string> rules = verdicts.Select(v => v.Violation?.Rule).OfType<HistoryRule>().CountBy(r => r)
+            .Select(r => $"{r.Key} {r.Value}x");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{mutation}: caught with {caught.Length} of {SeedsPerMutation} seeds, first {caught[0]}, as {string.Join(", ", rules)}"
+                + $"{Environment.NewLine}{verdicts[caught[0] - 1]}");
     }
 }

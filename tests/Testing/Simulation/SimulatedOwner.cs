@@ -1,10 +1,11 @@
 namespace KafkaEventSourcing.Testing.Tests.Simulation;
 
 /// <summary>
-/// A partition task, one step at a time, so that anything can happen between two steps: fence, restore, take a batch, decide it, write it, commit it, apply it and answer. The correct one is what
-/// src/Processing does; each <see cref="Mutation"/> breaks one step.
+/// A partition task, one step at a time, so that anything can happen between two steps: fence, restore, take a batch, decide it, write it,
+/// commit it, apply it and answer. The correct one is what src/Processing does; each <see cref="Mutation"/> breaks one step.
 /// </summary>
-internal sealed class SimulatedOwner(SimulatedBroker broker, SimulatedStore store, Mutation mutation, Random random, Action<SimulatedReply> reply)
+internal sealed class SimulatedOwner(SimulatedBroker broker, SimulatedStore store, Mutation mutation, Random random,
+    Action<SimulatedReply> reply)
 {
     private const int MaxTaken = 5;
 
@@ -113,7 +114,8 @@ internal sealed class SimulatedOwner(SimulatedBroker broker, SimulatedStore stor
         if ((mutation == Mutation.DedupeAgainstCommittedOnly ? store[id] : draft).OutcomeOf(command.CommandId) is { } first)
             return first with { IsDuplicate = true };
         long expectedAgainst = mutation == Mutation.ExpectedAgainstCommittedOnly ? store[id].Version : draft.Version;
-        Decision decision = Tally.Definition.Decide(draft.State, command.Payload, new CommandContext(id, command.CommandId, command.Time!.Value, draft.Version));
+        Decision decision = Tally.Definition.Decide(draft.State, command.Payload,
+            new CommandContext(id, command.CommandId, command.Time!.Value, draft.Version));
         CommandResult result;
         if (!command.ExpectedVersion.IsMetBy(expectedAgainst))
         {
@@ -127,8 +129,22 @@ internal sealed class SimulatedOwner(SimulatedBroker broker, SimulatedStore stor
         {
             foreach (object payload in decision.Events)
             {
-                draft = draft with { Version = draft.Version + 1, EventOffset = broker.EndOffset + _events.Count, State = Tally.Definition.Evolve(draft.State, payload) };
-                _events.Add(new RecordedEvent { AggregateId = id, Version = draft.Version, Payload = payload, Partition = 0, Offset = draft.EventOffset, Time = command.Time.Value, CommandId = command.CommandId });
+                draft = draft with
+                {
+                    Version = draft.Version + 1,
+                    EventOffset = broker.EndOffset + _events.Count,
+                    State = Tally.Definition.Evolve(draft.State, payload),
+                };
+                _events.Add(new RecordedEvent
+                {
+                    AggregateId = id,
+                    Version = draft.Version,
+                    Payload = payload,
+                    Partition = 0,
+                    Offset = draft.EventOffset,
+                    Time = command.Time.Value,
+                    CommandId = command.CommandId,
+                });
             }
 
             result = new CommandResult.Accepted(command.CommandId, id, draft.Version, draft.Token);
@@ -167,7 +183,8 @@ internal sealed class SimulatedOwner(SimulatedBroker broker, SimulatedStore stor
     private void Commit()
     {
         bool nothing = _events.Count == 0 && _batch.TrueForAll(s => s.Direct);
-        if (!(mutation == Mutation.ZombieRefusal && nothing) && !broker.Commit(_epoch, mutation == Mutation.OffsetNotInTransaction ? -1 : _input))
+        if (!(mutation == Mutation.ZombieRefusal && nothing)
+            && !broker.Commit(_epoch, mutation == Mutation.OffsetNotInTransaction ? -1 : _input))
         {
             GiveUp();
             return;
@@ -201,8 +218,10 @@ internal sealed class SimulatedOwner(SimulatedBroker broker, SimulatedStore stor
         {
             if (sending.Direct != direct)
                 continue;
-            CommandResult told = mutation == Mutation.WrongVersionAnswered && result is CommandResult.Accepted { IsDuplicate: false } accepted
-                ? new CommandResult.Accepted(accepted.CommandId, accepted.AggregateId, _drafts[accepted.AggregateId].Version, accepted.Token)
+            CommandResult told = mutation == Mutation.WrongVersionAnswered
+                && result is CommandResult.Accepted { IsDuplicate: false } accepted
+                ? new CommandResult.Accepted(accepted.CommandId, accepted.AggregateId, _drafts[accepted.AggregateId].Version,
+                    accepted.Token)
                 : result;
             reply(new SimulatedReply(sending, told, null, Unavailable: false));
         }
@@ -220,7 +239,9 @@ internal sealed class SimulatedOwner(SimulatedBroker broker, SimulatedStore stor
         }
 
         SimulatedStore.Aggregate aggregate = store[read.AggregateId];
-        reply(new SimulatedReply(read, null, aggregate.Version == 0 ? null : new AggregateView(read.AggregateId, aggregate.Version, aggregate.State, aggregate.Token), Unavailable: false));
+        reply(new SimulatedReply(read, null, aggregate.Version == 0
+            ? null
+            : new AggregateView(read.AggregateId, aggregate.Version, aggregate.State, aggregate.Token), Unavailable: false));
     }
 
     // Deposed: callers at the direct door learn that their outcome is not known here.

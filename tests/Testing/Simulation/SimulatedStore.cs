@@ -9,7 +9,9 @@ internal sealed class SimulatedStore
 
     public long Checkpoint { get; set; }
 
-    public Aggregate this[AggregateId id] => _aggregates.TryGetValue(id, out Aggregate? found) ? found : new Aggregate(0, -1, Tally.Definition.InitialState, []);
+    public Aggregate this[AggregateId id] => _aggregates.TryGetValue(id, out Aggregate? found)
+        ? found
+        : new Aggregate(0, -1, Tally.Definition.InitialState, []);
 
     public void Put(AggregateId id, Aggregate aggregate) => _aggregates[id] = aggregate;
 
@@ -32,8 +34,14 @@ internal sealed class SimulatedStore
         foreach (RecordedEvent recorded in broker.ReadCommitted(Checkpoint))
         {
             Aggregate aggregate = this[recorded.AggregateId];
-            aggregate = aggregate with { Version = recorded.Version, EventOffset = recorded.Offset, State = Tally.Definition.Evolve(aggregate.State, recorded.Payload) };
-            var outcome = new CommandResult.Accepted(recorded.CommandId, recorded.AggregateId, recorded.Version, new ConsistencyToken(recorded.Partition, recorded.Offset));
+            aggregate = aggregate with
+            {
+                Version = recorded.Version,
+                EventOffset = recorded.Offset,
+                State = Tally.Definition.Evolve(aggregate.State, recorded.Payload),
+            };
+            var outcome = new CommandResult.Accepted(recorded.CommandId, recorded.AggregateId, recorded.Version,
+                new ConsistencyToken(recorded.Partition, recorded.Offset));
             Put(recorded.AggregateId, remember ? aggregate.Remember(outcome) : aggregate);
         }
 

@@ -1,7 +1,8 @@
 namespace KafkaEventSourcing.Testing.Tests.Simulation;
 
 /// <summary>
-/// Clients, both doors, one partition and its owners, deterministic by seed: in each step one of them moves, a reply arrives, or a fault happens (crash, pause and a new owner, time-out). The step is the clock.
+/// Clients, both doors, one partition and its owners, deterministic by seed: in each step one of them moves, a reply arrives, or a fault
+/// happens (crash, pause and a new owner, time-out). The step is the clock.
 /// </summary>
 internal sealed class Simulation
 {
@@ -20,7 +21,8 @@ internal sealed class Simulation
     private readonly List<RecordedCall> _calls = [];
     private readonly SimulatedSending?[] _waiting = new SimulatedSending?[Clients];
     private readonly CommandEnvelope?[] _again = new CommandEnvelope?[Clients];
-    private readonly Dictionary<AggregateId, long>[] _seen = [.. Enumerable.Range(0, Clients).Select(_ => new Dictionary<AggregateId, long>())];
+    private readonly Dictionary<AggregateId, long>[] _seen =
+        [.. Enumerable.Range(0, Clients).Select(_ => new Dictionary<AggregateId, long>())];
     private SimulatedStore _persisted = new();
     private long _now;
     private int _commands;
@@ -33,7 +35,8 @@ internal sealed class Simulation
         var simulation = new Simulation(mutation, seed);
         simulation.Run();
         // A restore from events alone forgets refusals, here as in src/Processing.
-        var checker = new HistoryChecker(Tally.Definition, new HistoryCheckerOptions { RefusalsAreRemembered = false, TimestampFrequency = 1000 });
+        var checker = new HistoryChecker(Tally.Definition,
+            new HistoryCheckerOptions { RefusalsAreRemembered = false, TimestampFrequency = 1000 });
         return checker.Check([.. simulation._broker.ReadCommitted(0)], simulation._calls);
     }
 
@@ -127,7 +130,9 @@ internal sealed class Simulation
     private CommandEnvelope NewCommand(int client, AggregateId aggregate) =>
         new(aggregate, CommandId.Parse($"c{++_commands}"), new Tally.Add(_random.Next(-4, 5), _random.Next(4)))
         {
-            ExpectedVersion = _random.Next(3) == 0 ? ExpectedVersion.Exactly(_seen[client].GetValueOrDefault(aggregate)) : ExpectedVersion.Any,
+            ExpectedVersion = _random.Next(3) == 0
+                ? ExpectedVersion.Exactly(_seen[client].GetValueOrDefault(aggregate))
+                : ExpectedVersion.Any,
             Time = Start.AddSeconds(_now),
         };
 
@@ -159,7 +164,9 @@ internal sealed class Simulation
         _replies.RemoveAt(next);
         if (_waiting[reply.Sending.Client] is not { } waiting)
             return;
-        bool awaited = reply.Sending.Direct ? ReferenceEquals(waiting, reply.Sending) : !waiting.Direct && waiting.Command is { } command && command.CommandId == reply.Sending.Command!.CommandId;
+        bool awaited = reply.Sending.Direct
+            ? ReferenceEquals(waiting, reply.Sending)
+            : !waiting.Direct && waiting.Command is { } command && command.CommandId == reply.Sending.Command!.CommandId;
         if (!awaited)
             return;
         if (reply.Unavailable)
@@ -172,7 +179,8 @@ internal sealed class Simulation
     {
         int client = sending.Client;
         _waiting[client] = null;
-        _calls.Add(new RecordedCall($"client {client}, {(sending.Direct ? "direct" : "topic")}", sending.AggregateId, sending.Command, sending.Started, answer));
+        _calls.Add(new RecordedCall($"client {client}, {(sending.Direct ? "direct" : "topic")}", sending.AggregateId, sending.Command,
+            sending.Started, answer));
         if (answer is CallAnswer.Told told)
             _seen[client][sending.AggregateId] = told.Result.Version;
         if (answer is CallAnswer.Seen seen)

@@ -78,7 +78,8 @@ public sealed class MongoTests : IAsyncLifetime
         List<BsonDocument> result = await _items.Aggregate<BsonDocument>(new[]
         {
             BsonDocument.Parse("{ $match: { n: { $gt: 0 } } }"),
-            BsonDocument.Parse("{ $group: { _id: '$even', sum: { $sum: '$n' }, avg: { $avg: '$n' }, max: { $max: '$n' }, all: { $push: '$n' } } }"),
+            BsonDocument.Parse(
+                "{ $group: { _id: '$even', sum: { $sum: '$n' }, avg: { $avg: '$n' }, max: { $max: '$n' }, all: { $push: '$n' } } }"),
             BsonDocument.Parse("{ $addFields: { double: { $multiply: ['$sum', 2] }, kind: { $cond: ['$_id', 'even', 'odd'] } } }"),
             BsonDocument.Parse("{ $sort: { _id: 1 } }"),
             BsonDocument.Parse("{ $project: { _id: 0, kind: 1, sum: 1, double: 1, avg: 1, max: 1, count: { $size: '$all' } } }"),
@@ -94,12 +95,14 @@ public sealed class MongoTests : IAsyncLifetime
     {
         await InsertTen();
         IMongoCollection<BsonDocument> owners = _items.Database.GetCollection<BsonDocument>("owners");
-        await owners.InsertManyAsync([BsonDocument.Parse("{ _id: 't3', owner: 'Ada' }"), BsonDocument.Parse("{ _id: 'all', owner: 'Bob' }")], cancellationToken: Cancellation);
+        await owners.InsertManyAsync([BsonDocument.Parse("{ _id: 't3', owner: 'Ada' }"),
+            BsonDocument.Parse("{ _id: 'all', owner: 'Bob' }")], cancellationToken: Cancellation);
         BsonDocument joined = await _items.Aggregate<BsonDocument>(new[]
         {
             BsonDocument.Parse("{ $match: { n: 3 } }"), BsonDocument.Parse("{ $unwind: '$tags' }"),
             BsonDocument.Parse("{ $lookup: { from: 'owners', localField: 'tags', foreignField: '_id', as: 'owner' } }"),
-            BsonDocument.Parse("{ $facet: { owners: [{ $unwind: '$owner' }, { $sort: { 'owner.owner': 1 } }, { $project: { _id: 0, o: '$owner.owner' } }], total: [{ $count: 'n' }] } }"),
+            BsonDocument.Parse("{ $facet: { owners: [{ $unwind: '$owner' }, { $sort: { 'owner.owner': 1 } }, { $project: { _id: 0, o: "
+                + "'$owner.owner' } }], total: [{ $count: 'n' }] } }"),
         }).SingleAsync(Cancellation);
         ((BsonValue)joined).ShouldBe(BsonDocument.Parse("{ owners: [{ o: 'Ada' }, { o: 'Bob' }], total: [{ n: 2 }] }"));
     }
@@ -107,9 +110,11 @@ public sealed class MongoTests : IAsyncLifetime
     [Fact]
     public async Task Unique_index_refuses_a_second_document_with_code_11000()
     {
-        await _items.Indexes.CreateOneAsync(new CreateIndexModel<BsonDocument>("{ email: 1 }", new CreateIndexOptions { Unique = true }), cancellationToken: Cancellation);
+        await _items.Indexes.CreateOneAsync(new CreateIndexModel<BsonDocument>("{ email: 1 }", new CreateIndexOptions { Unique = true }),
+            cancellationToken: Cancellation);
         await _items.InsertOneAsync(BsonDocument.Parse("{ _id: 1, email: 'a' }"), cancellationToken: Cancellation);
-        MongoWriteException refused = await Should.ThrowAsync<MongoWriteException>(() => _items.InsertOneAsync(BsonDocument.Parse("{ _id: 2, email: 'a' }"), cancellationToken: Cancellation));
+        MongoWriteException refused = await Should.ThrowAsync<MongoWriteException>(() =>
+            _items.InsertOneAsync(BsonDocument.Parse("{ _id: 2, email: 'a' }"), cancellationToken: Cancellation));
         refused.WriteError.Code.ShouldBe(11000);
         (await _items.CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(1);
     }
@@ -118,9 +123,11 @@ public sealed class MongoTests : IAsyncLifetime
     public async Task Insert_that_one_of_two_unique_indexes_refuses_leaves_nothing_in_the_other()
     {
         // Once the entry of the first index stayed, and its value could never be used again.
-        await _items.Indexes.CreateManyAsync([new CreateIndexModel<BsonDocument>("{ a: 1 }", new() { Unique = true }), new CreateIndexModel<BsonDocument>("{ b: 1 }", new() { Unique = true })], cancellationToken: Cancellation);
+        await _items.Indexes.CreateManyAsync([new CreateIndexModel<BsonDocument>("{ a: 1 }", new() { Unique = true }),
+            new CreateIndexModel<BsonDocument>("{ b: 1 }", new() { Unique = true })], cancellationToken: Cancellation);
         await _items.InsertOneAsync(BsonDocument.Parse("{ _id: 1, a: 1, b: 1 }"), cancellationToken: Cancellation);
-        await Should.ThrowAsync<MongoWriteException>(() => _items.InsertOneAsync(BsonDocument.Parse("{ _id: 2, a: 2, b: 1 }"), cancellationToken: Cancellation));
+        await Should.ThrowAsync<MongoWriteException>(() =>
+            _items.InsertOneAsync(BsonDocument.Parse("{ _id: 2, a: 2, b: 1 }"), cancellationToken: Cancellation));
         await _items.InsertOneAsync(BsonDocument.Parse("{ _id: 4, a: 2, b: 2 }"), cancellationToken: Cancellation);
         (await _items.CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(2);
     }
@@ -129,17 +136,20 @@ public sealed class MongoTests : IAsyncLifetime
     public async Task Transaction_beyond_its_bound_fails_with_code_257_and_writes_nothing()
     {
         string folder = Path.Combine(_folder, "small");
-        await using EmbeddedMongoDB small = await EmbeddedMongoDB.StartAsync(new EmbeddedMongoDBOptions { DataDirectory = folder, MaxTransactionBytes = 8 << 20 }, cancellationToken: Cancellation);
+        await using EmbeddedMongoDB small = await EmbeddedMongoDB.StartAsync(
+            new EmbeddedMongoDBOptions { DataDirectory = folder, MaxTransactionBytes = 8 << 20 }, cancellationToken: Cancellation);
         using var client = new MongoClient(small.ConnectionString);
         IMongoCollection<BsonDocument> items = client.GetDatabase("test").GetCollection<BsonDocument>("items");
         await items.InsertOneAsync(new BsonDocument("_id", -1), cancellationToken: Cancellation);
         using IClientSessionHandle session = await client.StartSessionAsync(cancellationToken: Cancellation);
         session.StartTransaction();
-        global::MongoDB.Driver.MongoCommandException refused = await Should.ThrowAsync<global::MongoDB.Driver.MongoCommandException>(async () =>
-        {
-            for (int i = 0; i < 10; i++)
-                await items.InsertOneAsync(session, new BsonDocument { { "_id", i }, { "filler", new byte[1 << 20] } }, cancellationToken: Cancellation);
-        });
+        global::MongoDB.Driver.MongoCommandException refused =
+            await Should.ThrowAsync<global::MongoDB.Driver.MongoCommandException>(async () =>
+            {
+                for (int i = 0; i < 10; i++)
+                    await items.InsertOneAsync(session, new BsonDocument { { "_id", i }, { "filler", new byte[1 << 20] } },
+                        cancellationToken: Cancellation);
+            });
         refused.Code.ShouldBe(257);
         (await items.CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(1);
     }
@@ -147,10 +157,12 @@ public sealed class MongoTests : IAsyncLifetime
     [Fact]
     public async Task Transaction_reads_its_own_writes_in_order_among_those_that_are_stored()
     {
-        await _items.InsertManyAsync(Enumerable.Range(0, 200).Select(i => new BsonDocument { { "_id", i * 2 }, { "n", 0 } }), cancellationToken: Cancellation);
+        await _items.InsertManyAsync(Enumerable.Range(0, 200).Select(i => new BsonDocument { { "_id", i * 2 }, { "n", 0 } }),
+            cancellationToken: Cancellation);
         using IClientSessionHandle session = await _client.StartSessionAsync(cancellationToken: Cancellation);
         session.StartTransaction();
-        await _items.InsertManyAsync(session, Enumerable.Range(0, 200).Select(i => new BsonDocument { { "_id", (i * 2) + 1 }, { "n", 1 } }), cancellationToken: Cancellation);
+        await _items.InsertManyAsync(session, Enumerable.Range(0, 200).Select(i => new BsonDocument { { "_id", (i * 2) + 1 }, { "n", 1 } }),
+            cancellationToken: Cancellation);
         await _items.DeleteManyAsync(session, "{ _id: { $gte: 100, $lt: 110 } }", cancellationToken: Cancellation);
         await _items.UpdateManyAsync(session, "{ _id: { $lt: 10 } }", "{ $set: { n: 2 } }", cancellationToken: Cancellation);
         List<BsonDocument> seen = await _items.Find(session, "{ _id: { $gte: 0 } }").ToListAsync(Cancellation);
@@ -165,9 +177,11 @@ public sealed class MongoTests : IAsyncLifetime
     {
         await InsertTen();
         await _items.Indexes.CreateOneAsync(new CreateIndexModel<BsonDocument>("{ even: 1, n: -1 }"), cancellationToken: Cancellation);
-        BsonDocument plan = await _items.Database.RunCommandAsync<BsonDocument>(BsonDocument.Parse("{ explain: { find: 'items', filter: { even: true, n: { $gt: 3 } } } }"), cancellationToken: Cancellation);
+        BsonDocument plan = await _items.Database.RunCommandAsync<BsonDocument>(
+            BsonDocument.Parse("{ explain: { find: 'items', filter: { even: true, n: { $gt: 3 } } } }"), cancellationToken: Cancellation);
         plan.ToJson().ShouldContain("IXSCAN");
-        (await _items.Find("{ even: true, n: { $gt: 3 } }").Sort("{ n: 1 }").ToListAsync(Cancellation)).Select(d => d["n"].AsInt32).ShouldBe([4, 6, 8]);
+        (await _items.Find("{ even: true, n: { $gt: 3 } }").Sort("{ n: 1 }").ToListAsync(Cancellation)).Select(d => d["n"].AsInt32)
+            .ShouldBe([4, 6, 8]);
     }
 
     [Fact]
@@ -196,7 +210,8 @@ public sealed class MongoTests : IAsyncLifetime
         (await _items.Find(session, "{ _id: 1 }").SingleAsync(Cancellation))["n"].AsInt32.ShouldBe(1);
         await _items.UpdateOneAsync("{ _id: 1 }", "{ $set: { n: 2 } }", cancellationToken: Cancellation);
         (await _items.Find(session, "{ _id: 1 }").SingleAsync(Cancellation))["n"].AsInt32.ShouldBe(1);
-        global::MongoDB.Driver.MongoCommandException conflict = await Should.ThrowAsync<global::MongoDB.Driver.MongoCommandException>(() => _items.UpdateOneAsync(session, "{ _id: 1 }", "{ $inc: { n: 5 } }", cancellationToken: Cancellation));
+        global::MongoDB.Driver.MongoCommandException conflict = await Should.ThrowAsync<global::MongoDB.Driver.MongoCommandException>(() =>
+            _items.UpdateOneAsync(session, "{ _id: 1 }", "{ $inc: { n: 5 } }", cancellationToken: Cancellation));
         conflict.Code.ShouldBe(112);
         conflict.HasErrorLabel("TransientTransactionError").ShouldBeTrue();
         (await _items.Find("{ _id: 1 }").SingleAsync(Cancellation))["n"].AsInt32.ShouldBe(2);
@@ -217,7 +232,8 @@ public sealed class MongoTests : IAsyncLifetime
         {
             using IClientSessionHandle session = await _client.StartSessionAsync(cancellationToken: Cancellation);
             for (int i = 0; i < Each; i++)
-                await session.WithTransactionAsync((s, stop) => _items.UpdateOneAsync(s, "{ _id: 1 }", "{ $inc: { n: 1 } }", cancellationToken: stop), cancellationToken: Cancellation);
+                await session.WithTransactionAsync((s, stop) =>
+                    _items.UpdateOneAsync(s, "{ _id: 1 }", "{ $inc: { n: 1 } }", cancellationToken: stop), cancellationToken: Cancellation);
         }
 
         await Task.WhenAll(Singly(), Singly(), InTransactions(), InTransactions());
@@ -229,16 +245,19 @@ public sealed class MongoTests : IAsyncLifetime
     [InlineData(false)]
     public async Task Unique_value_is_taken_by_one_of_two_transactions(bool firstHasCommitted)
     {
-        await _items.Indexes.CreateOneAsync(new CreateIndexModel<BsonDocument>("{ n: 1 }", new CreateIndexOptions { Unique = true }), cancellationToken: Cancellation);
+        await _items.Indexes.CreateOneAsync(new CreateIndexModel<BsonDocument>("{ n: 1 }", new CreateIndexOptions { Unique = true }),
+            cancellationToken: Cancellation);
         using IClientSessionHandle first = await _client.StartSessionAsync(cancellationToken: Cancellation);
         using IClientSessionHandle second = await _client.StartSessionAsync(cancellationToken: Cancellation);
         first.StartTransaction();
         second.StartTransaction();
-        (await _items.CountDocumentsAsync(second, "{}", cancellationToken: Cancellation)).ShouldBe(0); // what it reads is fixed from here on
+        // what it reads is fixed from here on
+        (await _items.CountDocumentsAsync(second, "{}", cancellationToken: Cancellation)).ShouldBe(0);
         await _items.InsertOneAsync(first, BsonDocument.Parse("{ _id: 1, n: 5 }"), cancellationToken: Cancellation);
         if (firstHasCommitted)
             await first.CommitTransactionAsync(Cancellation);
-        MongoException conflict = await Should.ThrowAsync<MongoException>(() => _items.InsertOneAsync(second, BsonDocument.Parse("{ _id: 2, n: 5 }"), cancellationToken: Cancellation));
+        MongoException conflict = await Should.ThrowAsync<MongoException>(() =>
+            _items.InsertOneAsync(second, BsonDocument.Parse("{ _id: 2, n: 5 }"), cancellationToken: Cancellation));
         conflict.HasErrorLabel("TransientTransactionError").ShouldBeTrue();
         if (!firstHasCommitted)
             await first.CommitTransactionAsync(Cancellation);
@@ -249,16 +268,22 @@ public sealed class MongoTests : IAsyncLifetime
     public async Task FindOneAndUpdate_returns_before_or_after()
     {
         await _items.InsertOneAsync(BsonDocument.Parse("{ _id: 1, n: 1 }"), cancellationToken: Cancellation);
-        (await _items.FindOneAndUpdateAsync<BsonDocument>("{ _id: 1 }", "{ $inc: { n: 1 } }", cancellationToken: Cancellation))["n"].AsInt32.ShouldBe(1);
-        (await _items.FindOneAndUpdateAsync<BsonDocument>("{ _id: 1 }", "{ $inc: { n: 1 } }", new() { ReturnDocument = ReturnDocument.After }, Cancellation))["n"].AsInt32.ShouldBe(3);
-        (await _items.FindOneAndUpdateAsync<BsonDocument>("{ _id: 2 }", "{ $inc: { n: 1 } }", new() { ReturnDocument = ReturnDocument.After, IsUpsert = true }, Cancellation)).ShouldBe(BsonDocument.Parse("{ _id: 2, n: 1 }"));
+        (await _items.FindOneAndUpdateAsync<BsonDocument>("{ _id: 1 }", "{ $inc: { n: 1 } }", cancellationToken: Cancellation))["n"].AsInt32
+            .ShouldBe(1);
+        (await _items.FindOneAndUpdateAsync<BsonDocument>("{ _id: 1 }", "{ $inc: { n: 1 } }",
+            new() { ReturnDocument = ReturnDocument.After }, Cancellation))["n"].AsInt32.ShouldBe(3);
+        (await _items.FindOneAndUpdateAsync<BsonDocument>("{ _id: 2 }", "{ $inc: { n: 1 } }",
+            new() { ReturnDocument = ReturnDocument.After, IsUpsert = true }, Cancellation)).ShouldBe(
+                BsonDocument.Parse("{ _id: 2, n: 1 }"));
     }
 
     [Fact]
     public async Task Cursor_gives_all_documents_in_batches()
     {
-        await _items.InsertManyAsync(Enumerable.Range(0, 1_000).Select(i => new BsonDocument { { "_id", i } }), cancellationToken: Cancellation);
-        List<BsonDocument> all = await _items.Find("{}", new FindOptions { BatchSize = 7 }).Sort("{ _id: -1 }").Skip(1).Limit(900).ToListAsync(Cancellation);
+        await _items.InsertManyAsync(Enumerable.Range(0, 1_000).Select(i => new BsonDocument { { "_id", i } }),
+            cancellationToken: Cancellation);
+        List<BsonDocument> all = await _items.Find("{}", new FindOptions { BatchSize = 7 }).Sort("{ _id: -1 }").Skip(1).Limit(900)
+            .ToListAsync(Cancellation);
         all.Select(d => d["_id"].AsInt32).ShouldBe(Enumerable.Range(0, 1_000).Reverse().Skip(1).Take(900));
     }
 
@@ -288,18 +313,22 @@ public sealed class MongoTests : IAsyncLifetime
     public async Task Restart_keeps_documents_and_indexes()
     {
         await InsertTen();
-        await _items.Indexes.CreateOneAsync(new CreateIndexModel<BsonDocument>("{ n: 1 }", new CreateIndexOptions { Unique = true, Name = "by-n" }), cancellationToken: Cancellation);
+        await _items.Indexes.CreateOneAsync(new CreateIndexModel<BsonDocument>("{ n: 1 }",
+            new CreateIndexOptions { Unique = true, Name = "by-n" }), cancellationToken: Cancellation);
         _client.Dispose();
         await _server.DisposeAsync();
         await Start();
         (await _items.CountDocumentsAsync("{}", cancellationToken: Cancellation)).ShouldBe(10);
-        (await (await _items.Indexes.ListAsync(Cancellation)).ToListAsync(Cancellation)).Select(i => i["name"].AsString).ShouldBe(["_id_", "by-n"]);
-        (await Should.ThrowAsync<MongoWriteException>(() => _items.InsertOneAsync(BsonDocument.Parse("{ n: 3 }"), cancellationToken: Cancellation))).WriteError.Code.ShouldBe(11000);
+        (await (await _items.Indexes.ListAsync(Cancellation)).ToListAsync(Cancellation)).Select(i => i["name"].AsString).ShouldBe(
+            ["_id_", "by-n"]);
+        (await Should.ThrowAsync<MongoWriteException>(() =>
+            _items.InsertOneAsync(BsonDocument.Parse("{ n: 3 }"), cancellationToken: Cancellation))).WriteError.Code.ShouldBe(11000);
     }
 
     private async Task Start()
     {
-        _server = await EmbeddedMongoDB.StartAsync(new EmbeddedMongoDBOptions { DataDirectory = Path.Combine(_folder, "data") }, cancellationToken: Cancellation);
+        _server = await EmbeddedMongoDB.StartAsync(new EmbeddedMongoDBOptions { DataDirectory = Path.Combine(_folder, "data") },
+            cancellationToken: Cancellation);
         _client = new MongoClient(_server.ConnectionString);
         _items = _client.GetDatabase("test").GetCollection<BsonDocument>("items");
     }
@@ -308,7 +337,8 @@ public sealed class MongoTests : IAsyncLifetime
     {
         var document = new BsonDocument
         {
-            { "_id", i }, { "n", i }, { "even", i % 2 == 0 }, { "name", $"item {i}" }, { "tags", new BsonArray { "all", $"t{i}" } }, { "nested", new BsonDocument("deep", i) },
+            { "_id", i }, { "n", i }, { "even", i % 2 == 0 }, { "name", $"item {i}" }, { "tags", new BsonArray { "all", $"t{i}" } },
+            { "nested", new BsonDocument("deep", i) },
         };
         if (i % 2 == 1)
             document.Add("odd", true);

@@ -6,12 +6,17 @@ using KafkaEventSourcing.Embedded.Kafka;
 
 namespace KafkaEventSourcing.Embedded.SchemaRegistry.Tests;
 
-/// <summary>Confluent's interface, seen by Confluent's client and by plain HTTP. The tests share a broker; each has a registry with a topic of its own.</summary>
+/// <summary>
+/// Confluent's interface, seen by Confluent's client and by plain HTTP. The tests share a broker; each has a registry with a topic of its
+/// own.
+/// </summary>
 public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<RegistryTests.Broker>, IAsyncLifetime
 {
     private const string V1 = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"}]}""";
-    private const string WithDefault = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string","default":""}]}""";
-    private const string WithoutDefault = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string"}]}""";
+    private const string WithDefault =
+        """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string","default":""}]}""";
+    private const string WithoutDefault =
+        """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string"}]}""";
     private const string Wider = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"long"}]}""";
     private const string Other = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"string"}]}""";
 
@@ -76,8 +81,10 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
     [Fact]
     public async Task Transitive_level_looks_at_all_versions_and_the_plain_one_at_the_last()
     {
-        const string WithB = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string","default":""}]}""";
-        const string BRequired = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string"}]}""";
+        const string WithB =
+            """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string","default":""}]}""";
+        const string BRequired =
+            """{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"string"}]}""";
         await Register("s", V1, HttpStatusCode.OK);
         await Register("s", WithB, HttpStatusCode.OK);
         await _http.PutAsJsonAsync("/config/s", new { compatibility = "BACKWARD_TRANSITIVE" }, Cancellation);
@@ -119,7 +126,11 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
     public async Task Referenced_schema_is_resolved_and_cannot_be_deleted()
     {
         await Register("inner", """{"type":"enum","name":"E","namespace":"n","symbols":["X"]}""", HttpStatusCode.OK);
-        var body = new { schema = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"e","type":"n.E"}]}""", references = new[] { new { name = "n.E", subject = "inner", version = 1 } } };
+        var body = new
+        {
+            schema = """{"type":"record","name":"R","namespace":"n","fields":[{"name":"e","type":"n.E"}]}""",
+            references = new[] { new { name = "n.E", subject = "inner", version = 1 } }
+        };
         (await _http.PostAsJsonAsync("/subjects/outer/versions", body, Cancellation)).StatusCode.ShouldBe(HttpStatusCode.OK);
         HttpResponseMessage refused = await _http.DeleteAsync("/subjects/inner/versions/1", Cancellation);
         refused.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
@@ -143,16 +154,21 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
     [Theory]
     [InlineData("""{ "type": "string" }""", "\"string\"")]
     [InlineData("""{"type":"string","p":{"b":1,"a":2}}""", """{"type":"string","p":{"a":2,"b":1}}""")]
-    [InlineData("""["null",{"type":"int"},{"type":"array","items":{"type":"long"}}]""", """["null","int",{"type":"array","items":"long"}]""")]
-    [InlineData("""{"type":"bytes","scale":2,"precision":9,"logicalType":"decimal"}""", """{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""")]
-    [InlineData("""{"type":"fixed","size":4,"name":"n.m.F","aliases":["n.m.B","k.A"]}""", """{"type":"fixed","name":"F","namespace":"n.m","size":4,"aliases":["k.A","B"]}""")]
-    [InlineData("""{"type":"enum","name":"E","default":"X","symbols":["X","Y"],"doc":""}""", """{"type":"enum","name":"E","symbols":["X","Y"],"default":"X"}""")]
+    [InlineData("""["null",{"type":"int"},{"type":"array","items":{"type":"long"}}]""",
+        """["null","int",{"type":"array","items":"long"}]""")]
+    [InlineData("""{"type":"bytes","scale":2,"precision":9,"logicalType":"decimal"}""",
+        """{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""")]
+    [InlineData("""{"type":"fixed","size":4,"name":"n.m.F","aliases":["n.m.B","k.A"]}""",
+        """{"type":"fixed","name":"F","namespace":"n.m","size":4,"aliases":["k.A","B"]}""")]
+    [InlineData("""{"type":"enum","name":"E","default":"X","symbols":["X","Y"],"doc":""}""",
+        """{"type":"enum","name":"E","symbols":["X","Y"],"default":"X"}""")]
     [InlineData(
         """{"doc":"d","p":1,"name":"n.R","type":"record","fields":[{"order":"ascending","name":"self","type":["null","n.R"],"default":null},{"name":"e","type":{"type":"enum","name":"E","namespace":"n","symbols":["X"]}},{"name":"o","type":{"type":"map","values":{"type":"fixed","name":"o.F","size":1}},"order":"ignore","doc":"f","aliases":["z","y"],"default":{}},{"name":"e2","type":"n.E"}]}""",
         """{"type":"record","name":"R","namespace":"n","doc":"d","fields":[{"name":"self","type":["null","R"],"default":null},{"name":"e","type":{"type":"enum","name":"E","symbols":["X"]}},{"name":"o","type":{"type":"map","values":{"type":"fixed","name":"F","namespace":"o","size":1}},"doc":"f","default":{},"order":"ignore","aliases":["y","z"]},{"name":"e2","type":"E"}],"p":1}""")]
     public async Task Normal_form_is_that_of_Avros_own_writer(string written, string normal)
     {
-        HttpResponseMessage answer = await _http.PostAsJsonAsync("/subjects/s/versions?normalize=true", new { schema = written }, Cancellation);
+        HttpResponseMessage answer = await _http.PostAsJsonAsync("/subjects/s/versions?normalize=true", new { schema = written },
+            Cancellation);
         string body = await answer.Content.ReadAsStringAsync(Cancellation);
         answer.StatusCode.ShouldBe(HttpStatusCode.OK, body);
         (await _http.GetStringAsync("/subjects/s/versions/1/schema", Cancellation)).ShouldBe(normal);
@@ -169,7 +185,8 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
         await Register("D", """{"type":"record","name":"D","namespace":"n","fields":[]}""", HttpStatusCode.OK);
         foreach ((string name, string[] used) in ((string, string[])[])[("B", ["D"]), ("C", ["D"]), ("A", ["B", "C"])])
         {
-            HttpResponseMessage answer = await _http.PostAsJsonAsync($"/subjects/{name}/versions", new { schema = Record(name, used), references = used.Select(Reference) }, Cancellation);
+            HttpResponseMessage answer = await _http.PostAsJsonAsync($"/subjects/{name}/versions",
+                new { schema = Record(name, used), references = used.Select(Reference) }, Cancellation);
             answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync(Cancellation));
         }
     }
@@ -214,20 +231,27 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
     [Fact]
     public async Task Full_name_is_one_however_it_is_written()
     {
-        JsonObject divided = await Register("s", """{"type":"record","name":"E","namespace":"a.b","fields":[{"name":"e","type":["null","E"]}]}""", HttpStatusCode.OK);
-        JsonObject whole = await Register("s", """{"type":"record","name":"a.b.E","fields":[{"name":"e","type":["null","a.b.E"]}]}""", HttpStatusCode.OK);
+        JsonObject divided = await Register("s",
+            """{"type":"record","name":"E","namespace":"a.b","fields":[{"name":"e","type":["null","E"]}]}""", HttpStatusCode.OK);
+        JsonObject whole = await Register("s", """{"type":"record","name":"a.b.E","fields":[{"name":"e","type":["null","a.b.E"]}]}""",
+            HttpStatusCode.OK);
         whole["id"]!.GetValue<int>().ShouldBe(divided["id"]!.GetValue<int>());
-        (await Register("s", """{"type":"record","name":"a.E","fields":[{"name":"e","type":["null","a.E"]}]}""", HttpStatusCode.OK))["id"]!.GetValue<int>().ShouldNotBe(divided["id"]!.GetValue<int>());
+        (await Register("s", """{"type":"record","name":"a.E","fields":[{"name":"e","type":["null","a.E"]}]}""",
+            HttpStatusCode.OK))["id"]!.GetValue<int>().ShouldNotBe(divided["id"]!.GetValue<int>());
     }
 
     // What the registry accepted, the reader made its default of, took for another time, or refused.
     [Theory]
     [InlineData("\"long\"", """{"type":"long","logicalType":"timestamp-millis"}""", HttpStatusCode.OK)]
     [InlineData("\"string\"", "\"bytes\"", HttpStatusCode.OK)]
-    [InlineData("""{"type":"long","logicalType":"timestamp-millis"}""", """{"type":"long","logicalType":"timestamp-micros"}""", HttpStatusCode.OK)]
-    [InlineData("""{"type":"long","logicalType":"timestamp-micros"}""", """{"type":"long","logicalType":"timestamp-millis"}""", HttpStatusCode.Conflict)]
-    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""", """{"type":"bytes","logicalType":"decimal","precision":9,"scale":3}""", HttpStatusCode.Conflict)]
-    public async Task Change_of_a_type_is_accepted_where_it_is_read_with_the_same_value(string before, string after, HttpStatusCode expected)
+    [InlineData("""{"type":"long","logicalType":"timestamp-millis"}""", """{"type":"long","logicalType":"timestamp-micros"}""",
+        HttpStatusCode.OK)]
+    [InlineData("""{"type":"long","logicalType":"timestamp-micros"}""", """{"type":"long","logicalType":"timestamp-millis"}""",
+        HttpStatusCode.Conflict)]
+    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""",
+        """{"type":"bytes","logicalType":"decimal","precision":9,"scale":3}""", HttpStatusCode.Conflict)]
+    public async Task Change_of_a_type_is_accepted_where_it_is_read_with_the_same_value(
+        string before, string after, HttpStatusCode expected)
     {
         static string Record(string type) => $$"""{"type":"record","name":"R","fields":[{"name":"v","type":{{type}} }]}""";
         await Register("s", Record(before), HttpStatusCode.OK);
@@ -241,8 +265,10 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
         const string Guid = "095d71cf-1255-6b9d-5e33-0ad575b3df5d"; // the MD5 of its text
         registered["guid"]!.GetValue<string>().ShouldBe(Guid);
         registered["version"]!.GetValue<int>().ShouldBe(1);
-        (await _http.GetFromJsonAsync<JsonObject>($"/schemas/guids/{Guid}", Cancellation))!["schema"]!.GetValue<string>().ShouldBe("\"string\"");
-        (await _http.GetFromJsonAsync<JsonArray>($"/schemas/guids/{Guid}/ids", Cancellation))!.ToJsonString().ShouldBe($$"""[{"context":".","id":{{registered["id"]}}}]""");
+        (await _http.GetFromJsonAsync<JsonObject>($"/schemas/guids/{Guid}", Cancellation))!["schema"]!.GetValue<string>().ShouldBe(
+            "\"string\"");
+        (await _http.GetFromJsonAsync<JsonArray>($"/schemas/guids/{Guid}/ids", Cancellation))!.ToJsonString().ShouldBe(
+            $$"""[{"context":".","id":{{registered["id"]}}}]""");
         (await Code($"/schemas/guids/{System.Guid.CreateVersion7()}")).ShouldBe(40403);
         (await Code("/schemas/guids/none")).ShouldBe(40403);
         using var client = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = _registry.Url });
@@ -260,11 +286,15 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
 
     private async Task Start()
     {
-        _registry = await EmbeddedSchemaRegistry.StartAsync(new EmbeddedSchemaRegistryOptions { BootstrapServers = broker.Kafka.BootstrapServers, Topic = _topic }, cancellationToken: Cancellation);
+        _registry = await EmbeddedSchemaRegistry.StartAsync(new EmbeddedSchemaRegistryOptions
+        {
+            BootstrapServers = broker.Kafka.BootstrapServers, Topic = _topic,
+        }, cancellationToken: Cancellation);
         _http = new HttpClient { BaseAddress = new Uri(_registry.Url) };
     }
 
-    private async Task<int> Code(string path) => (await (await _http.GetAsync(path, Cancellation)).Content.ReadFromJsonAsync<JsonObject>(Cancellation))!["error_code"]!.GetValue<int>();
+    private async Task<int> Code(string path) => (await (await _http.GetAsync(path, Cancellation)).Content.ReadFromJsonAsync<JsonObject>(
+        Cancellation))!["error_code"]!.GetValue<int>();
 
     private async Task<JsonObject> Register(string subject, string schema, HttpStatusCode expected)
     {

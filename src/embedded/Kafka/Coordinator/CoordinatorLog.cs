@@ -8,7 +8,7 @@ internal static class CoordinatorLog
 {
     private const int ReadBytes = 1024 * 1024;
 
-    /// <summary>What is told of every batch; the batch is only its header and bytes, the records are read.</summary>
+    /// <summary>What learns of every batch; the batch is only its header and bytes, the records are read.</summary>
     public delegate void BatchVisitor(RecordBatch batch, List<LogRecord> records);
 
     public static void Replay(UnifiedLog log, BatchVisitor visit)
@@ -30,7 +30,8 @@ internal static class CoordinatorLog
 
     /// <exception cref="KafkaStorageException">The log cannot be written at present; nothing was.</exception>
     /// <exception cref="InvalidOperationException">The log does not take the records.</exception>
-    public static void Append(UnifiedLog log, IReadOnlyList<CoordinatorRecord> records, long timestamp, long producerId = -1, short producerEpoch = -1)
+    public static void Append(UnifiedLog log, IReadOnlyList<CoordinatorRecord> records, long timestamp, long producerId = -1,
+        short producerEpoch = -1)
     {
         if (records.Count == 0)
             return;
@@ -38,11 +39,13 @@ internal static class CoordinatorLog
         var encoded = new List<(ReadOnlyMemory<byte>?, ReadOnlyMemory<byte>?)>(records.Count);
         foreach (CoordinatorRecord record in records)
             encoded.Add((Encode(writer, record.Key), record.Value is null ? (ReadOnlyMemory<byte>?)null : Encode(writer, record.Value)));
-        AppendResult appended = log.Append(RecordBatchBuilder.Build(encoded, timestamp, producerId, producerEpoch, transactional: producerId >= 0), isClient: false);
+        AppendResult appended = log.Append(RecordBatchBuilder.Build(encoded, timestamp, producerId, producerEpoch,
+            transactional: producerId >= 0), isClient: false);
         if (appended.Error == ErrorCode.KafkaStorageError)
             throw new KafkaStorageException(appended.Message!);
         if (appended.Error != ErrorCode.None)
-            throw new InvalidOperationException($"The records of a coordinator cannot be written to {log.Partition}: {appended.Error} {appended.Message}");
+            throw new InvalidOperationException(
+                $"The records of a coordinator cannot be written to {log.Partition}: {appended.Error} {appended.Message}");
     }
 
     private static ReadOnlyMemory<byte> Encode(KafkaWriter writer, IKafkaRecord record)

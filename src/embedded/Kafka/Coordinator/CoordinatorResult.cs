@@ -1,6 +1,9 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>What a handler decided: records, and what follows once they are written and applied. What must outlive a restart changes by records alone.</summary>
+/// <summary>
+/// What a handler decided: records, and what follows once they are written and applied. What must outlive a restart changes by records
+/// alone.
+/// </summary>
 internal class CoordinatorResult(IReadOnlyList<CoordinatorRecord> records)
 {
     public static CoordinatorResult None { get; } = new([]);

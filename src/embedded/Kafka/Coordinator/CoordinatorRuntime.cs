@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>
-/// Runs the handlers of a coordinator one after the other, writes what they decide to its log, and applies it. One lock orders everything, as Kafka's one event loop a shard does. Thread-safe.
+/// Runs the handlers of a coordinator one after the other, writes what they decide to its log, and applies it. One lock orders everything,
+/// as Kafka's one event loop a shard does. Thread-safe.
 /// </summary>
 internal sealed class CoordinatorRuntime<TShard> : ICoordinatorTimer, IDisposable
     where TShard : ICoordinatorShard
@@ -121,7 +122,8 @@ internal sealed class CoordinatorRuntime<TShard> : ICoordinatorTimer, IDisposabl
     {
         try
         {
-            CoordinatorLog.Append(_log, result.Records, _time.GetUtcNow().ToUnixTimeMilliseconds(), result.ProducerId, result.ProducerEpoch);
+            CoordinatorLog.Append(_log, result.Records, _time.GetUtcNow().ToUnixTimeMilliseconds(), result.ProducerId,
+                result.ProducerEpoch);
         }
         catch (KafkaStorageException) when (result.Failed is not null)
         {

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>
-/// Named deadlines of a coordinator: one timer, set to the earliest, so that an idle coordinator costs nothing. Actions run under the coordinator's lock, which callers of the other methods hold.
+/// Named deadlines of a coordinator: one timer, set to the earliest, so that an idle coordinator costs nothing. Actions run under the
+/// coordinator's lock, which callers of the other methods hold.
 /// </summary>
 internal sealed partial class CoordinatorTimer : IDisposable
 {
@@ -68,7 +69,8 @@ internal sealed partial class CoordinatorTimer : IDisposable
             DateTimeOffset now = _time.GetUtcNow();
             while (_queue.TryPeek(out (string Key, long Version) next, out DateTimeOffset due))
             {
-                bool current = _actions.TryGetValue(next.Key, out (long Version, Action Action) scheduled) && scheduled.Version == next.Version;
+                bool current = _actions.TryGetValue(next.Key, out (long Version, Action Action) scheduled)
+                    && scheduled.Version == next.Version;
                 if (current && due > now)
                 {
                     if (due < _armedFor)

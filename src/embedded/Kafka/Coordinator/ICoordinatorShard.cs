@@ -1,6 +1,8 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>The state of a coordinator. It is changed by records, by the same code at run time and at recovery. Used under the runtime's lock.</summary>
+/// <summary>
+/// The state of a coordinator. It is changed by records, by the same code at run time and at recovery. Used under the runtime's lock.
+/// </summary>
 internal interface ICoordinatorShard
 {
     /// <summary>Applies a record; <paramref name="producerId"/> is that of its transaction, -1 without one.</summary>

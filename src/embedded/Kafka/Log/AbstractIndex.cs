@@ -11,7 +11,8 @@ internal interface IIndexEntry
 }
 
 /// <summary>
-/// A sparse, ascending index of a segment: entries of one size in memory, and the file that is brought up to them. One writer; lookups take no lock.
+/// A sparse, ascending index of a segment: entries of one size in memory, and the file that is brought up to them. One writer; lookups take
+/// no lock.
 /// </summary>
 internal abstract class AbstractIndex<TEntry>(long baseOffset, int entrySize)
     where TEntry : struct, IIndexEntry
@@ -47,7 +48,10 @@ internal abstract class AbstractIndex<TEntry>(long baseOffset, int entrySize)
 
     protected abstract TEntry Decode(ReadOnlySpan<byte> bytes);
 
-    /// <summary>Takes the file's entries; false when it is missing or torn, they do not ascend, or one leads to <paramref name="limit"/> or behind it.</summary>
+    /// <summary>
+    /// Takes the file's entries; false when it is missing or torn, they do not ascend, or one leads to <paramref name="limit"/> or behind
+    /// it.
+    /// </summary>
     protected bool TryLoadEntries(string path, long limit)
     {
         if (!File.Exists(path))

@@ -18,7 +18,10 @@ internal static class CheckpointFile
         if (!File.Exists(path))
             return null;
         string[] lines = File.ReadAllLines(path);
-        if (lines.Length < 2 || lines[0] != Version || !int.TryParse(lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out int count) || lines.Length != count + 2)
+        if (lines.Length < 2
+            || lines[0] != Version
+            || !int.TryParse(lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+            || lines.Length != count + 2)
             throw new InvalidDataException($"The checkpoint file {path} is torn or of an unknown version.");
         return [.. lines.Skip(2).Select(line => line.Split(' '))];
     }
@@ -38,8 +41,10 @@ internal static class CheckpointFile
         var offsets = new Dictionary<TopicPartition, long>();
         foreach (string[] fields in Read(path) ?? [])
         {
-            if (fields.Length != 3 || !int.TryParse(fields[1], CultureInfo.InvariantCulture, out int partition) || !long.TryParse(fields[2], CultureInfo.InvariantCulture, out long offset))
-                throw new InvalidDataException($"The checkpoint file {path} has a line that is no topic, partition and offset.");
+            if (fields.Length != 3
+                || !int.TryParse(fields[1], CultureInfo.InvariantCulture, out int partition)
+                || !long.TryParse(fields[2], CultureInfo.InvariantCulture, out long offset))
+                throw new InvalidDataException($"The checkpoint file {path} has a line that is not a topic, partition and offset.");
             offsets[new TopicPartition(fields[0], partition)] = offset;
         }
 

@@ -1,6 +1,9 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>Follows transactions through a cleaning, batch by batch in offset order: which were aborted, and whether a marker still has records to mark.</summary>
+/// <summary>
+/// Follows transactions through a cleaning, batch by batch in offset order: which were aborted, and whether a marker still has records to
+/// mark.
+/// </summary>
 internal sealed class CleanedTransactions
 {
     private readonly PriorityQueue<AbortedTransaction, long> _expected = new();
@@ -30,7 +33,9 @@ internal sealed class CleanedTransactions
         return true;
     }
 
-    /// <summary>Whether a marker has nothing left to mark. One of an abort that still has is put into the index of <paramref name="cleaned"/>.</summary>
+    /// <summary>
+    /// Whether a marker has nothing left to mark. One of an abort that still has is put into the index of <paramref name="cleaned"/>.
+    /// </summary>
     public bool SeesMarker(in RecordBatch marker, LogSegment? cleaned)
     {
         StartUpTo(marker.LastOffset);
@@ -41,7 +46,8 @@ internal sealed class CleanedTransactions
             case true:
                 return !_committing.Remove(marker.ProducerId);
             default:
-                if (!_aborting.Remove(marker.ProducerId, out (AbortedTransaction Transaction, bool HasBatch) aborting) || !aborting.HasBatch)
+                if (!_aborting.Remove(marker.ProducerId, out (AbortedTransaction Transaction, bool HasBatch) aborting)
+                    || !aborting.HasBatch)
                     return true;
                 cleaned?.AppendAborted(aborting.Transaction);
                 return false;

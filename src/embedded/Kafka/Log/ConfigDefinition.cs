@@ -16,7 +16,10 @@ internal enum ConfigType : sbyte
     Password = 9,
 }
 
-/// <summary>A topic config that Kafka documents: its type and default, what it may be, and the broker configs that give the default (most telling first). None of them is sensitive.</summary>
+/// <summary>
+/// A topic config that Kafka documents: its type and default, what it may be, and the broker configs that give the default (most telling
+/// first). None of them is sensitive.
+/// </summary>
 internal sealed record ConfigDefinition(string Name, ConfigType Kind, string Default, params string[] Synonyms)
 {
     /// <summary>The least number; null when there is none.</summary>
@@ -35,13 +38,22 @@ internal sealed record ConfigDefinition(string Name, ConfigType Kind, string Def
         switch (Kind)
         {
             case ConfigType.Boolean:
-                return trimmed.Equals("true", StringComparison.OrdinalIgnoreCase) || trimmed.Equals("false", StringComparison.OrdinalIgnoreCase) ? null : Invalid(value, "Expected value to be either true or false");
+                return trimmed.Equals("true", StringComparison.OrdinalIgnoreCase)
+                    || trimmed.Equals("false", StringComparison.OrdinalIgnoreCase)
+                    ? null
+                    : Invalid(value, "Expected value to be either true or false");
             case ConfigType.Int:
-                return int.TryParse(trimmed, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) ? CheckRange(number, trimmed) : Invalid(value, "Not a number of type INT");
+                return int.TryParse(trimmed, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number)
+                    ? CheckRange(number, trimmed)
+                    : Invalid(value, "Not a number of type INT");
             case ConfigType.Long:
-                return long.TryParse(trimmed, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long large) ? CheckRange(large, trimmed) : Invalid(value, "Not a number of type LONG");
+                return long.TryParse(trimmed, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long large)
+                    ? CheckRange(large, trimmed)
+                    : Invalid(value, "Not a number of type LONG");
             case ConfigType.Double:
-                return double.TryParse(trimmed, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction) ? CheckRange(fraction, trimmed) : Invalid(value, "Not a number of type DOUBLE");
+                return double.TryParse(trimmed, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction)
+                    ? CheckRange(fraction, trimmed)
+                    : Invalid(value, "Not a number of type DOUBLE");
             case ConfigType.List:
                 return Items(value).Select(CheckAllowed).FirstOrDefault(wrong => wrong is not null);
             default:
@@ -49,15 +61,19 @@ internal sealed record ConfigDefinition(string Name, ConfigType Kind, string Def
         }
     }
 
-    /// <summary>The value as Kafka tells it, which is what it has read: <c>0.10</c> is <c>0.1</c>, <c>compact, delete</c> is <c>compact,delete</c>.</summary>
+    /// <summary>
+    /// The value as Kafka tells it, which is what it has read: <c>0.10</c> is <c>0.1</c>, <c>compact, delete</c> is <c>compact,delete</c>.
+    /// </summary>
     public string Normalize(string value)
     {
         string trimmed = value.Trim();
         return Kind switch
         {
             ConfigType.Boolean when bool.TryParse(trimmed, out bool flag) => flag ? "true" : "false",
-            ConfigType.Int or ConfigType.Short or ConfigType.Long when long.TryParse(trimmed, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) => number.ToString(CultureInfo.InvariantCulture),
-            ConfigType.Double when double.TryParse(trimmed, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction) => Written(fraction),
+            ConfigType.Int or ConfigType.Short or ConfigType.Long when long.TryParse(trimmed, NumberStyles.AllowLeadingSign,
+                CultureInfo.InvariantCulture, out long number) => number.ToString(CultureInfo.InvariantCulture),
+            ConfigType.Double when double.TryParse(trimmed, NumberStyles.Float, CultureInfo.InvariantCulture, out double fraction) =>
+                Written(fraction),
             ConfigType.List => string.Join(',', Items(trimmed)),
             _ => trimmed,
         };
@@ -77,5 +93,7 @@ internal sealed record ConfigDefinition(string Name, ConfigType Kind, string Def
         : number > Max ? Invalid(text, string.Create(CultureInfo.InvariantCulture, $"Value must be no more than {Max}"))
         : null;
 
-    private string? CheckAllowed(string value) => Allowed is null || Allowed.Contains(value) ? null : Invalid(value, $"String must be one of: {string.Join(", ", Allowed)}");
+    private string? CheckAllowed(string value) => Allowed is null || Allowed.Contains(value)
+        ? null
+        : Invalid(value, $"String must be one of: {string.Join(", ", Allowed)}");
 }

@@ -6,7 +6,8 @@ namespace KafkaEventSourcing.Embedded.Kafka.Log;
 internal static class FileWrite
 {
     /// <summary>Opens a file to write in it, or makes it; others may read, rename and delete it meanwhile.</summary>
-    public static SafeFileHandle Open(string path) => File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+    public static SafeFileHandle Open(string path) =>
+        File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
 
     /// <summary>Writes at a position.</summary>
     /// <exception cref="IOException">It cannot: the disk is full, a limit is reached, the device fails.</exception>

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>Which leader epoch starts where: <c>leader-epoch-checkpoint</c>, a line with epoch and start offset each. The log's lock is held.</summary>
+/// <summary>
+/// Which leader epoch starts where: <c>leader-epoch-checkpoint</c>, a line with epoch and start offset each. The log's lock is held.
+/// </summary>
 internal sealed class LeaderEpochFileCache
 {
     private readonly string _path;
@@ -14,7 +16,9 @@ internal sealed class LeaderEpochFileCache
 
     public IReadOnlyList<(int Epoch, long StartOffset)> Epochs => _epochs;
 
-    /// <summary>Reads the file; <paramref name="damaged"/> says that it was there and could not be read: the epochs come again from the batches.</summary>
+    /// <summary>
+    /// Reads the file; <paramref name="damaged"/> says that it was there and could not be read: the epochs come again from the batches.
+    /// </summary>
     public static LeaderEpochFileCache Open(string directory, out bool damaged)
     {
         var cache = new LeaderEpochFileCache(Path.Combine(directory, "leader-epoch-checkpoint"));
@@ -22,7 +26,8 @@ internal sealed class LeaderEpochFileCache
         try
         {
             foreach (string[] fields in CheckpointFile.Read(cache._path) ?? [])
-                cache._epochs.Add((int.Parse(fields[0], CultureInfo.InvariantCulture), long.Parse(fields[1], CultureInfo.InvariantCulture)));
+                cache._epochs.Add((int.Parse(fields[0], CultureInfo.InvariantCulture),
+                    long.Parse(fields[1], CultureInfo.InvariantCulture)));
         }
         catch (Exception torn) when (torn is InvalidDataException or FormatException or IndexOutOfRangeException)
         {
@@ -82,5 +87,6 @@ internal sealed class LeaderEpochFileCache
         Save();
     }
 
-    private void Save() => CheckpointFile.Write(_path, [.. _epochs.Select(e => string.Create(CultureInfo.InvariantCulture, $"{e.Epoch} {e.StartOffset}"))]);
+    private void Save() => CheckpointFile.Write(_path,
+        [.. _epochs.Select(e => string.Create(CultureInfo.InvariantCulture, $"{e.Epoch} {e.StartOffset}"))]);
 }

@@ -1,6 +1,9 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>The segments of a log and their files: how they come, are replaced, and go. Changed under the log's lock; <see cref="Segments"/> is read without it.</summary>
+/// <summary>
+/// The segments of a log and their files: how they come, are replaced, and go. Changed under the log's lock; <see cref="Segments"/> is read
+/// without it.
+/// </summary>
 internal sealed class LocalLog(string directory, IReadOnlyList<LogSegment> segments, TimeProvider time) : IDisposable
 {
     private readonly List<(LogSegment Segment, long DueAt)> _doomed = [];
@@ -28,7 +31,10 @@ internal sealed class LocalLog(string directory, IReadOnlyList<LogSegment> segme
         return next;
     }
 
-    /// <summary>Puts a compacted segment in the place of those that it was made of; false when they are gone. A crash in between leaves the old ones or the new one.</summary>
+    /// <summary>
+    /// Puts a compacted segment in the place of those that it was made of; false when they are gone. A crash in between leaves the old ones
+    /// or the new one.
+    /// </summary>
     public bool Replace(LogSegment cleaned, IReadOnlyList<LogSegment> old, LogConfig config)
     {
         if (_segments.Replace(old, cleaned) is not { } replaced)

@@ -6,10 +6,12 @@ namespace KafkaEventSourcing.Embedded.Kafka.Log;
 internal readonly record struct LogAppendInfo(long NextOffset, TimestampOffset Max)
 {
     /// <summary>
-    /// Sets the offsets of batches, from the end of the log on. False when they are not to be appended: <paramref name="result"/> is the refusal of a producer, or where its batch is already.
+    /// Sets the offsets of batches, from the end of the log on. False when they are not to be appended: <paramref name="result"/> is the
+    /// refusal of a producer, or where its batch is already.
     /// </summary>
     public static bool TryAssign(
-        Span<byte> records, UnifiedLog log, ProducerStateManager producers, LogConfig config, bool isClient, out LogAppendInfo info, out AppendResult result)
+        Span<byte> records, UnifiedLog log, ProducerStateManager producers, LogConfig config, bool isClient, out LogAppendInfo info,
+        out AppendResult result)
     {
         long next = log.LogEndOffset;
         var max = new TimestampOffset(-1, next);

@@ -5,9 +5,10 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// Compacts logs as Kafka's LogCleaner does: of each key the last record stays. Tombstones and the markers of transactions that left no record go once <c>delete.retention.ms</c> is over since a cleaning first
-/// saw them so (KIP-534). Records of aborted transactions go at once. What a producer needs to go on, its last batch, stays, if only as an empty one. The active segment, and what is behind the
-/// last stable offset, is never touched.
+/// Compacts logs as Kafka's LogCleaner does: of each key the last record stays. Tombstones and the markers of transactions that left no
+/// record go once <c>delete.retention.ms</c> is over since a cleaning first saw them so (KIP-534). Records of aborted transactions go at
+/// once. What a producer needs to go on, its last batch, stays, if only as an empty one. The active segment, and what is behind the last
+/// stable offset, is never touched.
 /// </summary>
 internal sealed partial class LogCleaner
 {
@@ -46,7 +47,8 @@ internal sealed partial class LogCleaner
         long allBytes = cleanable.Sum(s => s.Size);
         if (dirtyBytes == 0)
             return;
-        bool overdue = cleanable.Any(s => s.BaseOffset >= firstDirty && s.FirstBatchTimestamp > 0 && s.FirstBatchTimestamp < now - config.MaxCompactionLagMs);
+        bool overdue = cleanable.Any(s =>
+            s.BaseOffset >= firstDirty && s.FirstBatchTimestamp > 0 && s.FirstBatchTimestamp < now - config.MaxCompactionLagMs);
         if (!overdue && (double)dirtyBytes / allBytes <= config.MinCleanableDirtyRatio)
             return;
 
@@ -103,7 +105,9 @@ internal sealed partial class LogCleaner
         (long size, long index) = (0, 0);
         foreach (LogSegment segment in segments.Where(s => s.BaseOffset < mapEnd))
         {
-            bool fits = group.Count == 0 || (size + segment.Size <= config.SegmentBytes && index + segment.IndexSize <= config.IndexBytes && segment.ReadNextOffset() - group[0].BaseOffset <= int.MaxValue);
+            bool fits = group.Count == 0 || (size + segment.Size <= config.SegmentBytes
+                && index + segment.IndexSize <= config.IndexBytes
+                && segment.ReadNextOffset() - group[0].BaseOffset <= int.MaxValue);
             if (!fits)
             {
                 yield return [.. group];
@@ -229,7 +233,8 @@ internal sealed partial class LogCleaner
         if (kept.Count == records.Count && !setHorizon)
             Write(cleaned, batch.Bytes, pass.Config);
         else
-            Write(cleaned, RecordBatchBuilder.Rebuild(kept, batch.Bytes, batch.Codec, pass.Config.CompressionLevel(batch.Codec), setHorizon ? pass.Now + pass.Config.DeleteRetentionMs : batch.DeleteHorizonMs), pass.Config);
+            Write(cleaned, RecordBatchBuilder.Rebuild(kept, batch.Bytes, batch.Codec, pass.Config.CompressionLevel(batch.Codec),
+                setHorizon ? pass.Now + pass.Config.DeleteRetentionMs : batch.DeleteHorizonMs), pass.Config);
     }
 
     private static bool IsLastOfProducer(in RecordBatch batch, Dictionary<long, (long LastDataOffset, short Epoch)> producers) =>

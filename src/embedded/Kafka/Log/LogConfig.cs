@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>A topic's configs: what was set, the broker's defaults behind it where an administrator changed them, and Kafka's behind those. Immutable. The table is that of Apache Kafka 4 ("Topic Configs").</summary>
+/// <summary>
+/// A topic's configs: what was set, the broker's defaults behind it where an administrator changed them, and Kafka's behind those.
+/// Immutable. The table is that of Apache Kafka 4 ("Topic Configs").
+/// </summary>
 internal sealed partial class LogConfig
 {
     private const string ThrottledReplicas = "leader.replication.throttled.replicas";
@@ -14,7 +17,10 @@ internal sealed partial class LogConfig
         new("cleanup.policy", ConfigType.List, "delete", "log.cleanup.policy") { Allowed = ["compact", "delete"] },
         new("compression.gzip.level", ConfigType.Int, "-1", "compression.gzip.level") { Min = -1, Max = 9 },
         new("compression.lz4.level", ConfigType.Int, "9", "compression.lz4.level") { Min = 1, Max = 17 },
-        new("compression.type", ConfigType.String, "producer", "compression.type") { Allowed = ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"] },
+        new("compression.type", ConfigType.String, "producer", "compression.type")
+        {
+            Allowed = ["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"],
+        },
         new("compression.zstd.level", ConfigType.Int, "3", "compression.zstd.level") { Min = -131072, Max = 22 },
         new("delete.retention.ms", ConfigType.Long, "86400000", "log.cleaner.delete.retention.ms") { Min = 0 },
         new("file.delete.delay.ms", ConfigType.Long, "60000", "log.segment.delete.delay.ms") { Min = 0 },
@@ -29,7 +35,10 @@ internal sealed partial class LogConfig
         new("max.message.bytes", ConfigType.Int, "1048588", "message.max.bytes") { Min = 0 },
         new("message.timestamp.after.max.ms", ConfigType.Long, "3600000", "log.message.timestamp.after.max.ms") { Min = 0 },
         new("message.timestamp.before.max.ms", ConfigType.Long, "9223372036854775807", "log.message.timestamp.before.max.ms") { Min = 0 },
-        new("message.timestamp.type", ConfigType.String, "CreateTime", "log.message.timestamp.type") { Allowed = ["CreateTime", "LogAppendTime"] },
+        new("message.timestamp.type", ConfigType.String, "CreateTime", "log.message.timestamp.type")
+        {
+            Allowed = ["CreateTime", "LogAppendTime"],
+        },
         new("min.cleanable.dirty.ratio", ConfigType.Double, "0.5", "log.cleaner.min.cleanable.ratio") { Min = 0, Max = 1 },
         new("min.compaction.lag.ms", ConfigType.Long, "0", "log.cleaner.min.compaction.lag.ms") { Min = 0 },
         new("min.insync.replicas", ConfigType.Int, "1", "min.insync.replicas") { Min = 1 },
@@ -48,7 +57,7 @@ internal sealed partial class LogConfig
         new("unclean.leader.election.enable", ConfigType.Boolean, "false", "unclean.leader.election.enable"),
     ];
 
-    // As in Kafka, for tests: goes before segment.bytes, may be smaller, and is told of topics that have it only.
+    // As in Kafka, for tests: goes before segment.bytes, may be smaller, and learns of topics that have it only.
     private static readonly ConfigDefinition SmallSegments = new("internal.segment.bytes", ConfigType.Int, "") { Min = 1 };
 
     private static readonly Dictionary<string, ConfigDefinition> ByName = Definitions.Append(SmallSegments).ToDictionary(d => d.Name);
@@ -152,7 +161,10 @@ internal sealed partial class LogConfig
     /// <summary>The definition of a config; null when Kafka has none of that name.</summary>
     public static ConfigDefinition? Find(string name) => ByName.GetValueOrDefault(name);
 
-    /// <summary>Why the configs cannot be taken, in Kafka's words; null when they can. All that are set are given, and the broker's defaults: some exclude each other.</summary>
+    /// <summary>
+    /// Why the configs cannot be taken, in Kafka's words; null when they can. All that are set are given, and the broker's defaults: some
+    /// exclude each other.
+    /// </summary>
     public static string? Check(IEnumerable<KeyValuePair<string, string?>> values, IReadOnlyDictionary<string, string> defaults)
     {
         KeyValuePair<string, string?>[] all = [.. values];
@@ -170,20 +182,26 @@ internal sealed partial class LogConfig
             if (ByName[name].Check(value!) is { } wrong)
                 return wrong;
             if (name is ThrottledReplicas or ThrottledFollowers && !IsReplicaList(value!))
-                return ByName[name].Invalid(value!, "Must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...");
+                return ByName[name].Invalid(value!,
+                    "Must be the literal '*' or a list of replicas in the following format: "
+                        + "[partitionId]:[brokerId],[partitionId]:[brokerId],...");
             if (name == "compression.gzip.level" && value!.Trim() == "0")
                 return ByName[name].Invalid(value, "Value must be between 1 and 9 or equal to -1");
         }
 
         var config = new LogConfig(all.ToDictionary(v => v.Key, v => v.Value!), defaults);
         if (config.MinCompactionLagMs > config.MaxCompactionLagMs)
-            return string.Create(CultureInfo.InvariantCulture, $"conflict topic config setting min.compaction.lag.ms ({config.MinCompactionLagMs}) > max.compaction.lag.ms ({config.MaxCompactionLagMs})");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"conflict topic config setting min.compaction.lag.ms ({config.MinCompactionLagMs}) > max.compaction.lag.ms "
+                    + $"({config.MaxCompactionLagMs})");
         return config.Text("remote.storage.enable").Trim().Equals("true", StringComparison.OrdinalIgnoreCase)
             ? "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage."
             : null;
     }
 
-    public string Text(string name) => Values.TryGetValue(name, out string? value) || (_defaults?.TryGetValue(name, out value) ?? false) ? value! : ByName[name].Default;
+    public string Text(string name) => Values.TryGetValue(name, out string? value) || (_defaults?.TryGetValue(name, out value) ?? false)
+        ? value!
+        : ByName[name].Default;
 
     public int CompressionLevel(int codec) => codec switch
     {
@@ -193,7 +211,8 @@ internal sealed partial class LogConfig
         _ => 0,
     };
 
-    private static bool IsReplicaList(string value) => value.Trim() is "" or "*" || ConfigDefinition.Items(value).All(item => ReplicaPattern().IsMatch(item));
+    private static bool IsReplicaList(string value) =>
+        value.Trim() is "" or "*" || ConfigDefinition.Items(value).All(item => ReplicaPattern().IsMatch(item));
 
     [GeneratedRegex("^[0-9]+:[0-9]+$")]
     private static partial Regex ReplicaPattern();

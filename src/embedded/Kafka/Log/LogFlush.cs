@@ -1,6 +1,8 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>Up to where a log is on disk, and when the rest is due. Used under the log's lock; the recovery point and the bytes are read without it.</summary>
+/// <summary>
+/// Up to where a log is on disk, and when the rest is due. Used under the log's lock; the recovery point and the bytes are read without it.
+/// </summary>
 internal sealed class LogFlush(LocalLog local, long recoveryPoint, ITimer timer) : IDisposable
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
@@ -45,7 +47,9 @@ internal sealed class LogFlush(LocalLog local, long recoveryPoint, ITimer timer)
         _unflushedBytes = 0;
     }
 
-    /// <summary>Makes the records of segments outlive the machine while appends go on; those that were deleted meanwhile need it no more.</summary>
+    /// <summary>
+    /// Makes the records of segments outlive the machine while appends go on; those that were deleted meanwhile need it no more.
+    /// </summary>
     public static void Flush(IReadOnlyList<LogSegment> segments)
     {
         foreach (LogSegment segment in segments)

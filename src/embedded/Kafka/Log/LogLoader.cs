@@ -4,13 +4,15 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>A log as it was found on disk.</summary>
-internal sealed record LoadedLog(IReadOnlyList<LogSegment> Segments, ProducerStateManager Producers, LeaderEpochFileCache Epochs, long LogStartOffset, long LogEndOffset, long RecoveryPoint);
+internal sealed record LoadedLog(IReadOnlyList<LogSegment> Segments, ProducerStateManager Producers, LeaderEpochFileCache Epochs,
+    long LogStartOffset, long LogEndOffset, long RecoveryPoint);
 
 /// <summary>
-/// Opens a log: ends what a crash interrupted, checks what is not known to be flushed, and brings the state of the producers up to the end. After a clean shutdown no record is read; after a crash only
-/// those behind the recovery point, and segments whose indexes are missing.
+/// Opens a log: ends what a crash interrupted, checks what is not known to be flushed, and brings the state of the producers up to the end.
+/// After a clean shutdown no record is read; after a crash only those behind the recovery point, and segments whose indexes are missing.
 /// </summary>
-internal sealed partial class LogLoader(string directory, LogConfig config, long logStartOffset, long recoveryPoint, bool clean, TimeProvider time, ILogger logger)
+internal sealed partial class LogLoader(string directory, LogConfig config, long logStartOffset, long recoveryPoint, bool clean,
+    TimeProvider time, ILogger logger)
 {
     private readonly ProducerStateManager _producers = new(directory);
     private readonly List<LogSegment> _segments = [];
@@ -51,10 +53,13 @@ internal sealed partial class LogLoader(string directory, LogConfig config, long
 
     private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
 
-    // A .deleted or .cleaned file is left over. A .swap file is whole: it takes the place of the segments that it was made of, whether they are gone already or not.
+    // A .deleted or .cleaned file is left over. A .swap file is whole: it takes the place of the segments that it was made of, whether they
+    // are gone already or not.
     private void FinishInterrupted()
     {
-        foreach (string leftover in Directory.EnumerateFiles(directory, "*" + LogSegment.DeletedSuffix).Concat(Directory.EnumerateFiles(directory, "*" + LogSegment.CleanedSuffix)).Concat(Directory.EnumerateFiles(directory, "*.tmp")).ToArray())
+        foreach (string leftover in Directory.EnumerateFiles(directory, "*" + LogSegment.DeletedSuffix)
+            .Concat(Directory.EnumerateFiles(directory, "*" + LogSegment.CleanedSuffix)).Concat(
+                Directory.EnumerateFiles(directory, "*.tmp")).ToArray())
             File.Delete(leftover);
         foreach (string swap in Directory.EnumerateFiles(directory, "*" + LogSegment.LogExtension + LogSegment.SwapSuffix).ToArray())
         {
@@ -69,7 +74,8 @@ internal sealed partial class LogLoader(string directory, LogConfig config, long
             foreach (string old in Directory.EnumerateFiles(directory, "*.*").ToArray())
             {
                 long offset = TryOffsetOf(old);
-                bool isSegment = Path.GetExtension(old) is LogSegment.LogExtension or LogSegment.IndexExtension or LogSegment.TimeIndexExtension or LogSegment.TransactionIndexExtension;
+                bool isSegment = Path.GetExtension(old) is LogSegment.LogExtension or LogSegment.IndexExtension
+                    or LogSegment.TimeIndexExtension or LogSegment.TransactionIndexExtension;
                 if (isSegment && offset >= baseOffset && offset < next && old != log)
                     File.Delete(old);
             }
@@ -168,7 +174,8 @@ internal sealed partial class LogLoader(string directory, LogConfig config, long
     private void RebuildEpochs()
     {
         foreach (LogSegment segment in _segments)
-            segment.Scan(0, segment.Size, false, (batch, _) => _epochs.Assign(batch.PartitionLeaderEpoch, batch.BaseOffset), headersOnly: true);
+            segment.Scan(0, segment.Size, false, (batch, _) => _epochs.Assign(batch.PartitionLeaderEpoch, batch.BaseOffset),
+                headersOnly: true);
     }
 
     private void Delete(LogSegment segment)
@@ -178,16 +185,21 @@ internal sealed partial class LogLoader(string directory, LogConfig config, long
         _producers.DeleteSnapshot(segment.BaseOffset);
     }
 
-    private static long OffsetOf(string path) => long.Parse(Path.GetFileName(path).AsSpan(0, 20), NumberStyles.None, CultureInfo.InvariantCulture);
+    private static long OffsetOf(string path) => long.Parse(Path.GetFileName(path).AsSpan(0, 20), NumberStyles.None,
+        CultureInfo.InvariantCulture);
 
-    private static long TryOffsetOf(string path) => Path.GetFileName(path) is { Length: > 20 } name && long.TryParse(name.AsSpan(0, 20), NumberStyles.None, CultureInfo.InvariantCulture, out long offset) ? offset : -1;
+    private static long TryOffsetOf(string path) =>
+        Path.GetFileName(path) is { Length: > 20 } name
+            && long.TryParse(name.AsSpan(0, 20), NumberStyles.None, CultureInfo.InvariantCulture, out long offset) ? offset : -1;
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Path} ends in a torn or corrupt record batch: it is cut off at byte {Position}, {Bytes} bytes are lost")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Path} ends in a torn or corrupt record batch: it is cut off at byte {Position}, {Bytes} bytes are lost")]
     private partial void LogTruncated(string path, long position, long bytes);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "An index of {Path} is missing or corrupt: it is made anew from the log")]
     private partial void IndexIsMissing(string path);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Directory} ends at {End}, below its start offset {Start}: all its segments are deleted")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Directory} ends at {End}, below its start offset {Start}: all its segments are deleted")]
     private partial void LogStartIsBeyondEnd(string directory, long end, long start);
 }

@@ -47,7 +47,9 @@ internal sealed partial class LogManager : IDisposable
     /// <summary>What cannot be written at present.</summary>
     public StorageHealth Health { get; }
 
-    /// <summary>Opens or creates a log. A folder that belongs to another topic of the same name is put aside: that topic was deleted.</summary>
+    /// <summary>
+    /// Opens or creates a log. A folder that belongs to another topic of the same name is put aside: that topic was deleted.
+    /// </summary>
     public UnifiedLog Open(TopicPartition partition, LogConfig config, Action<TopicPartition> appended, Guid? topicId = null)
     {
         if (_logs.TryGetValue(partition, out UnifiedLog? open))
@@ -60,7 +62,8 @@ internal sealed partial class LogManager : IDisposable
             if (topicId is { } id && CheckTopicId(folder, id))
                 Doom(folder, config.FileDeleteDelayMs);
             bool isStale = !Directory.Exists(folder) && ForgetCheckpoints(partition);
-            var log = UnifiedLog.Open(partition, folder, config, _startOffsets.GetValueOrDefault(partition), _clean, _time, _logger, _recoveryPoints.GetValueOrDefault(partition));
+            var log = UnifiedLog.Open(partition, folder, config, _startOffsets.GetValueOrDefault(partition), _clean, _time, _logger,
+                _recoveryPoints.GetValueOrDefault(partition));
             if (topicId is { } own && !Attempt(folder, () => PartitionMetadataFile.Write(folder, own)))
             {
                 log.Dispose();
@@ -110,11 +113,14 @@ internal sealed partial class LogManager : IDisposable
             // Logs that are not open yet keep theirs.
             CheckpointFile.WriteOffsets(
                 Path.Combine(_directory, StartOffsetsFile),
-                known.Where(k => !_logs.ContainsKey(k.Key)).Concat(_logs.Values.Where(l => l.LogStartOffset > 0).Select(l => KeyValuePair.Create(l.Partition, l.LogStartOffset))));
+                known.Where(k => !_logs.ContainsKey(k.Key)).Concat(
+                    _logs.Values.Where(l => l.LogStartOffset > 0).Select(l => KeyValuePair.Create(l.Partition, l.LogStartOffset))));
         }
     }
 
-    /// <summary>Flushes the logs with much that is not on disk, so that a start after a crash has little to check; called each second or so.</summary>
+    /// <summary>
+    /// Flushes the logs with much that is not on disk, so that a start after a crash has little to check; called each second or so.
+    /// </summary>
     public void Flush()
     {
         bool flushed = false;
@@ -124,7 +130,10 @@ internal sealed partial class LogManager : IDisposable
             Attempt(_directory, WriteCheckpoints);
     }
 
-    /// <summary>Retention, compaction and checkpoints of all logs; called now and then. What fails in one log, as on a full disk, keeps no other from giving its room back.</summary>
+    /// <summary>
+    /// Retention, compaction and checkpoints of all logs; called now and then. What fails in one log, as on a full disk, keeps no other
+    /// from giving its room back.
+    /// </summary>
     public void Clean()
     {
         Attempt(_directory, () => DeleteDoomed(_time.GetUtcNow().ToUnixTimeMilliseconds()));
@@ -147,7 +156,9 @@ internal sealed partial class LogManager : IDisposable
             Attempt(place, () => TryFile(place));
     }
 
-    /// <summary>Does what writes to files; whether it could. A fault of the disk is one of <see cref="Health"/>, anything else is thrown.</summary>
+    /// <summary>
+    /// Does what writes to files; whether it could. A fault of the disk is one of <see cref="Health"/>, anything else is thrown.
+    /// </summary>
     public bool Attempt(string place, Action work)
     {
         try
@@ -182,7 +193,8 @@ internal sealed partial class LogManager : IDisposable
         }
 
         if (closed && Attempt(_directory, WriteCheckpoints))
-            Attempt(_directory, () => DurableFile.Replace(Path.Combine(_directory, CleanShutdownFile), "{\"version\":0,\"brokerEpoch\":-1}"));
+            Attempt(_directory,
+                () => DurableFile.Replace(Path.Combine(_directory, CleanShutdownFile), "{\"version\":0,\"brokerEpoch\":-1}"));
     }
 
     private void Keep(UnifiedLog log, Action work)
@@ -232,7 +244,8 @@ internal sealed partial class LogManager : IDisposable
     {
         WriteStartOffsets();
         lock (_checkpointLock)
-            CheckpointFile.WriteOffsets(Path.Combine(_directory, RecoveryPointsFile), _logs.Values.Select(l => KeyValuePair.Create(l.Partition, l.RecoveryPoint)));
+            CheckpointFile.WriteOffsets(Path.Combine(_directory, RecoveryPointsFile),
+                _logs.Values.Select(l => KeyValuePair.Create(l.Partition, l.RecoveryPoint)));
     }
 
     private void Doom(string folder, long delayMs)

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// One segment: the <c>.log</c> file with record batches byte for byte, and its offset, time and transaction indexes. Appends belong to the log's writer and make one system call; reads take no lock. Files are
-/// opened and indexes loaded when first needed; an index that is missing or wrong is made anew from the log.
+/// One segment: the <c>.log</c> file with record batches byte for byte, and its offset, time and transaction indexes. Appends belong to the
+/// log's writer and make one system call; reads take no lock. Files are opened and indexes loaded when first needed; an index that is
+/// missing or wrong is made anew from the log.
 /// </summary>
 internal sealed class LogSegment : IDisposable
 {
@@ -49,7 +50,9 @@ internal sealed class LogSegment : IDisposable
     public TimestampOffset MaxTimestampAndOffset => _indexes.MaxTimestamp;
 
     /// <summary>The largest timestamp, or when the file was last written while no record has one.</summary>
-    public long LargestTimestamp => MaxTimestamp >= 0 ? MaxTimestamp : new DateTimeOffset(File.GetLastWriteTimeUtc(Path)).ToUnixTimeMilliseconds();
+    public long LargestTimestamp => MaxTimestamp >= 0
+        ? MaxTimestamp
+        : new DateTimeOffset(File.GetLastWriteTimeUtc(Path)).ToUnixTimeMilliseconds();
 
     /// <summary>The timestamp of the first batch; -1 while there is none.</summary>
     public long FirstBatchTimestamp
@@ -59,7 +62,8 @@ internal sealed class LogSegment : IDisposable
             if (_firstBatchTimestamp == Unknown)
             {
                 _firstBatchTimestamp = -1;
-                Scan(0, Math.Min(Size, RecordBatch.HeaderLength), false, (batch, _) => _firstBatchTimestamp = batch.MaxTimestamp, headersOnly: true);
+                Scan(0, Math.Min(Size, RecordBatch.HeaderLength), false, (batch, _) => _firstBatchTimestamp = batch.MaxTimestamp,
+                    headersOnly: true);
             }
 
             return _firstBatchTimestamp;
@@ -123,7 +127,11 @@ internal sealed class LogSegment : IDisposable
 
     public void AppendAborted(in AbortedTransaction aborted) => _indexes.AppendAborted(aborted);
 
-    /// <summary>Reads whole batches from the one that holds <paramref name="offset"/> on, at most <paramref name="maxBytes"/>, the first one in any case when <paramref name="minOne"/> says so, and none from <paramref name="limitOffset"/> on; into <paramref name="memory"/>, or into an array of their own.</summary>
+    /// <summary>
+    /// Reads whole batches from the one that holds <paramref name="offset"/> on, at most <paramref name="maxBytes"/>, the first one in any
+    /// case when <paramref name="minOne"/> says so, and none from <paramref name="limitOffset"/> on; into <paramref name="memory"/>, or
+    /// into an array of their own.
+    /// </summary>
     public Memory<byte> Read(long offset, int maxBytes, bool minOne, long limitOffset, RecordMemory? memory, out long nextOffset)
     {
         nextOffset = offset;
@@ -148,7 +156,9 @@ internal sealed class LogSegment : IDisposable
         return buffer.AsMemory(0, end);
     }
 
-    /// <summary>How many bytes of batches there are from <paramref name="offset"/> up to the one that holds <paramref name="limitOffset"/>.</summary>
+    /// <summary>
+    /// How many bytes of batches there are from <paramref name="offset"/> up to the one that holds <paramref name="limitOffset"/>.
+    /// </summary>
     public long BytesBetween(long offset, long limitOffset)
     {
         long size = Size;
@@ -158,9 +168,13 @@ internal sealed class LogSegment : IDisposable
     }
 
     /// <summary>Where the first batch that reaches <paramref name="offset"/> starts; null when there is none.</summary>
-    public (long Position, int Size, long BaseOffset)? Translate(long offset, long size) => _file.Find(offset, _indexes.Offsets.Lookup(offset), size);
+    public (long Position, int Size, long BaseOffset)? Translate(long offset, long size) =>
+        _file.Find(offset, _indexes.Offsets.Lookup(offset), size);
 
-    /// <summary>The first record from <paramref name="startOffset"/> on whose timestamp is at least <paramref name="timestamp"/>, with the leader epoch of its batch.</summary>
+    /// <summary>
+    /// The first record from <paramref name="startOffset"/> on whose timestamp is at least <paramref name="timestamp"/>, with the leader
+    /// epoch of its batch.
+    /// </summary>
     public (long Offset, long Timestamp, int LeaderEpoch)? FindByTimestamp(long timestamp, long startOffset)
     {
         (long, long, int)? found = null;
@@ -170,7 +184,8 @@ internal sealed class LogSegment : IDisposable
             if (found is not null || batch.MaxTimestamp < timestamp || batch.LastOffset < startOffset)
                 return;
             bool stamped = batch.IsStampedByLog;
-            (long baseOffset, long baseTimestamp, long max, int epoch) = (batch.BaseOffset, batch.BaseTimestamp, batch.MaxTimestamp, batch.PartitionLeaderEpoch);
+            (long baseOffset, long baseTimestamp, long max, int epoch) = (batch.BaseOffset, batch.BaseTimestamp, batch.MaxTimestamp,
+                batch.PartitionLeaderEpoch);
             foreach (LogRecord record in RecordReader.Read(batch.Bytes.ToArray()))
             {
                 long at = stamped ? max : baseTimestamp + record.TimestampDelta;
@@ -214,8 +229,8 @@ internal sealed class LogSegment : IDisposable
     }
 
     /// <summary>
-    /// Checks all batches from <paramref name="start"/> on, makes the indexes anew from there, and cuts the file off behind the last whole batch. Returns how many bytes that took. The producers' state is
-    /// that of the offset there.
+    /// Checks all batches from <paramref name="start"/> on, makes the indexes anew from there, and cuts the file off behind the last whole
+    /// batch. Returns how many bytes that took. The producers' state is that of the offset there.
     /// </summary>
     public long Recover((long Offset, long Position) start, long indexInterval, ProducerStateManager producers, LeaderEpochFileCache epochs)
     {

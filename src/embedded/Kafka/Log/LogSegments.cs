@@ -1,6 +1,9 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>The segments of a log as they were at one time, the last one active. What reads them takes no lock; a segment that was replaced or deleted since cannot be read, and the reader looks at those of now.</summary>
+/// <summary>
+/// The segments of a log as they were at one time, the last one active. What reads them takes no lock; a segment that was replaced or
+/// deleted since cannot be read, and the reader looks at those of now.
+/// </summary>
 internal sealed class LogSegments(LogSegment[] segments)
 {
     public IReadOnlyList<LogSegment> All => segments;
@@ -24,13 +27,16 @@ internal sealed class LogSegments(LogSegment[] segments)
     }
 
     /// <summary>Those that have records from an offset on.</summary>
-    public IReadOnlyList<LogSegment> From(long offset) => [.. segments.Where((_, i) => i == segments.Length - 1 || segments[i + 1].BaseOffset > offset)];
+    public IReadOnlyList<LogSegment> From(long offset) =>
+        [.. segments.Where((_, i) => i == segments.Length - 1 || segments[i + 1].BaseOffset > offset)];
 
     /// <summary>
-    /// Reads whole batches from <paramref name="offset"/> on, none from <paramref name="limit"/> on; false when a segment cannot be read any more.
+    /// Reads whole batches from <paramref name="offset"/> on, none from <paramref name="limit"/> on; false when a segment cannot be read
+    /// any more.
     /// </summary>
     public bool TryRead(
-        long offset, long limit, int maxBytes, bool minOne, RecordMemory? memory, bool withAborted, out Memory<byte> records, out List<AbortedTransaction>? aborted)
+        long offset, long limit, int maxBytes, bool minOne, RecordMemory? memory, bool withAborted, out Memory<byte> records,
+        out List<AbortedTransaction>? aborted)
     {
         records = default;
         aborted = null;
@@ -78,7 +84,10 @@ internal sealed class LogSegments(LogSegment[] segments)
         return true;
     }
 
-    /// <summary>The first record from <paramref name="start"/> on whose timestamp is at least <paramref name="timestamp"/>; false when a segment cannot be read any more.</summary>
+    /// <summary>
+    /// The first record from <paramref name="start"/> on whose timestamp is at least <paramref name="timestamp"/>; false when a segment
+    /// cannot be read any more.
+    /// </summary>
     public bool TryFind(long timestamp, long start, out (long Offset, long Timestamp)? found)
     {
         found = null;

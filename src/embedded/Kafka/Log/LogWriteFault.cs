@@ -2,12 +2,15 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>Whether a log's files can be written, as they cannot be on a full disk, and what is to be tried before it counts as over. Used under the log's lock.</summary>
+/// <summary>
+/// Whether a log's files can be written, as they cannot be on a full disk, and what is to be tried before it counts as over. Used under the
+/// log's lock.
+/// </summary>
 internal sealed class LogWriteFault(TopicPartition partition, string directory)
 {
     private const int MaxTriedBytes = 1024 * 1024;
 
-    /// <summary>Who is told of it.</summary>
+    /// <summary>Who learns of it.</summary>
     public StorageHealth? Health { get; set; }
 
     /// <summary>Whether the last write failed.</summary>
@@ -32,7 +35,9 @@ internal sealed class LogWriteFault(TopicPartition partition, string directory)
         Health?.Succeeded(directory);
     }
 
-    /// <summary>Tries to write what was refused last, behind the records and without a trace. Without an active segment nobody writes here any more.</summary>
+    /// <summary>
+    /// Tries to write what was refused last, behind the records and without a trace. Without an active segment nobody writes here any more.
+    /// </summary>
     public void TryWrite(LogSegment? active)
     {
         try

@@ -6,7 +6,8 @@ using K4os.Compression.LZ4.Streams;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// LZ4 frames (LZ4 Frame Format 1.5.1) as the Java client writes and reads them: blocks that do not depend on each other, 64 KiB each where it writes, no checksum or size of the content.
+/// LZ4 frames (LZ4 Frame Format 1.5.1) as the Java client writes and reads them: blocks that do not depend on each other, 64 KiB each where
+/// it writes, no checksum or size of the content.
 /// </summary>
 internal static class Lz4Frame
 {
@@ -20,7 +21,9 @@ internal static class Lz4Frame
     private const int LeastHighLevel = 3;
     private const int LargestLevel = 12;
 
-    /// <summary>Why the Java client, and so every consumer of a topic that uses it, cannot read a frame that begins so; null when it can.</summary>
+    /// <summary>
+    /// Why the Java client, and so every consumer of a topic that uses it, cannot read a frame that begins so; null when it can.
+    /// </summary>
     public static string? WhyUnreadable(ReadOnlySpan<byte> frame)
     {
         if (frame.Length < DescriptorAt + 3)
@@ -42,11 +45,15 @@ internal static class Lz4Frame
             return "Reserved3 field must be 0";
         int length = (flags & ContentSizeFlag) != 0 ? 10 : 2;
         return frame.Length <= DescriptorAt + length ? "Stream ended prematurely"
-            : frame[DescriptorAt + length] != (byte)(XxHash32.HashToUInt32(frame.Slice(DescriptorAt, length)) >> 8) ? "Stream frame descriptor corrupted"
+            : frame[DescriptorAt + length] != (byte)(XxHash32.HashToUInt32(frame.Slice(DescriptorAt, length)) >> 8)
+            ? "Stream frame descriptor corrupted"
             : null;
     }
 
-    /// <summary>Compresses what is written into <paramref name="frame"/>, which stays open. The default level is the fast one, all others are those of the high compressor, as in Kafka.</summary>
+    /// <summary>
+    /// Compresses what is written into <paramref name="frame"/>, which stays open. The default level is the fast one, all others are those
+    /// of the high compressor, as in Kafka.
+    /// </summary>
     public static Stream Encode(Stream frame, int level) => LZ4Stream.Encode(
         frame,
         new LZ4EncoderSettings

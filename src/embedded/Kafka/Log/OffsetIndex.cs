@@ -10,7 +10,9 @@ internal readonly record struct OffsetPosition(uint RelativeOffset, uint Positio
     public long Value => Position;
 }
 
-/// <summary>The <c>.index</c> of a segment: offset and file position. Kafka's format: int32 offset relative to the base, int32 position.</summary>
+/// <summary>
+/// The <c>.index</c> of a segment: offset and file position. Kafka's format: int32 offset relative to the base, int32 position.
+/// </summary>
 internal sealed class OffsetIndex(long baseOffset) : AbstractIndex<OffsetPosition>(baseOffset, EntrySize)
 {
     public const int EntrySize = 8;
@@ -30,7 +32,10 @@ internal sealed class OffsetIndex(long baseOffset) : AbstractIndex<OffsetPositio
     /// <summary>Forgets entries at or above <paramref name="position"/> of the log.</summary>
     public void TruncateToPosition(long position) => TruncateTo(position);
 
-    /// <summary>Takes the file's entries; false when it is missing, torn or not ascending, or points out of a log of <paramref name="logSize"/> bytes.</summary>
+    /// <summary>
+    /// Takes the file's entries; false when it is missing, torn or not ascending, or points out of a log of <paramref name="logSize"/>
+    /// bytes.
+    /// </summary>
     public bool TryLoad(string path, long logSize) => TryLoadEntries(path, logSize);
 
     protected override void Encode(in OffsetPosition entry, Span<byte> bytes)

@@ -3,7 +3,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>A <c>.snapshot</c> file, Kafka's ProducerSnapshot version 1: int16 version, uint32 CRC-32C of what follows, int32 count, then 46 bytes a producer.</summary>
+/// <summary>
+/// A <c>.snapshot</c> file, Kafka's ProducerSnapshot version 1: int16 version, uint32 CRC-32C of what follows, int32 count, then 46 bytes a
+/// producer.
+/// </summary>
 internal static class ProducerSnapshotFile
 {
     public const string Extension = ".snapshot";
@@ -53,8 +56,12 @@ internal static class ProducerSnapshotFile
             ReadOnlySpan<byte> at = bytes.AsSpan(FirstEntryAt + (i * EntrySize));
             long lastOffset = BinaryPrimitives.ReadInt64BigEndian(at[14..]);
             long timestamp = BinaryPrimitives.ReadInt64BigEndian(at[26..]);
-            BatchMetadata? last = lastOffset < 0 ? null : new BatchMetadata(BinaryPrimitives.ReadInt32BigEndian(at[10..]), lastOffset, BinaryPrimitives.ReadInt32BigEndian(at[22..]), timestamp);
-            producers.Add(ProducerStateEntry.Restore(BinaryPrimitives.ReadInt64BigEndian(at), BinaryPrimitives.ReadInt16BigEndian(at[8..]), BinaryPrimitives.ReadInt32BigEndian(at[34..]), timestamp, BinaryPrimitives.ReadInt64BigEndian(at[38..]), last));
+            BatchMetadata? last = lastOffset < 0
+                ? null
+                : new BatchMetadata(BinaryPrimitives.ReadInt32BigEndian(at[10..]), lastOffset,
+                    BinaryPrimitives.ReadInt32BigEndian(at[22..]), timestamp);
+            producers.Add(ProducerStateEntry.Restore(BinaryPrimitives.ReadInt64BigEndian(at), BinaryPrimitives.ReadInt16BigEndian(at[8..]),
+                BinaryPrimitives.ReadInt32BigEndian(at[34..]), timestamp, BinaryPrimitives.ReadInt64BigEndian(at[38..]), last));
         }
 
         return producers;

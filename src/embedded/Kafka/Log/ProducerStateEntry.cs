@@ -38,9 +38,16 @@ internal sealed class ProducerStateEntry(long producerId)
     private BatchMetadata this[int index] => _batches[(_first + index) % RetainedBatches];
 
     /// <summary>As a snapshot has it.</summary>
-    public static ProducerStateEntry Restore(long producerId, short epoch, int coordinatorEpoch, long timestamp, long currentTransactionFirstOffset, BatchMetadata? last)
+    public static ProducerStateEntry Restore(long producerId, short epoch, int coordinatorEpoch, long timestamp,
+        long currentTransactionFirstOffset, BatchMetadata? last)
     {
-        var entry = new ProducerStateEntry(producerId) { Epoch = epoch, CoordinatorEpoch = coordinatorEpoch, LastTimestamp = timestamp, CurrentTransactionFirstOffset = currentTransactionFirstOffset };
+        var entry = new ProducerStateEntry(producerId)
+        {
+            Epoch = epoch,
+            CoordinatorEpoch = coordinatorEpoch,
+            LastTimestamp = timestamp,
+            CurrentTransactionFirstOffset = currentTransactionFirstOffset,
+        };
         if (last is { } batch)
             entry.Add(batch);
         return entry;

@@ -3,7 +3,10 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>The producers of a log: who may append what, which transactions are open, and the <c>.snapshot</c> files that spare a scan at the next start. The log's lock is held.</summary>
+/// <summary>
+/// The producers of a log: who may append what, which transactions are open, and the <c>.snapshot</c> files that spare a scan at the next
+/// start. The log's lock is held.
+/// </summary>
 internal sealed class ProducerStateManager(string directory)
 {
     /// <summary>Kafka's <c>producer.id.expiration.ms</c>.</summary>
@@ -33,7 +36,8 @@ internal sealed class ProducerStateManager(string directory)
     }
 
     /// <summary>Whether a batch may be appended: None, or why not. <paramref name="duplicate"/> is where it stands already.</summary>
-    public (ErrorCode Error, string? Message) Check(in RecordBatch batch, bool isClient, long offset, TopicPartition partition, out BatchMetadata? duplicate)
+    public (ErrorCode Error, string? Message) Check(
+        in RecordBatch batch, bool isClient, long offset, TopicPartition partition, out BatchMetadata? duplicate)
     {
         duplicate = null;
         _producers.TryGetValue(batch.ProducerId, out ProducerStateEntry? producer);
@@ -47,26 +51,41 @@ internal sealed class ProducerStateManager(string directory)
         }
 
         if (batch.ProducerEpoch < producer.Epoch)
-            return (ErrorCode.InvalidProducerEpoch, string.Create(CultureInfo.InvariantCulture, $"Epoch of producer {batch.ProducerId} at offset {offset} in {partition} is {batch.ProducerEpoch}, which is smaller than the last seen epoch {producer.Epoch}"));
+            return (ErrorCode.InvalidProducerEpoch,
+                string.Create(CultureInfo.InvariantCulture,
+                    $"Epoch of producer {batch.ProducerId} at offset {offset} in {partition} is {batch.ProducerEpoch}, which is smaller "
+                        + $"than the last seen epoch {producer.Epoch}"));
         if (batch.IsControl)
         {
             return batch.Commits is not null && producer.CoordinatorEpoch > batch.CoordinatorEpoch
-                ? (ErrorCode.TransactionCoordinatorFenced, string.Create(CultureInfo.InvariantCulture, $"Invalid coordinator epoch for producerId {batch.ProducerId} at offset {offset} in partition {partition}: {batch.CoordinatorEpoch} (zombie), {producer.CoordinatorEpoch} (current)"))
+                ? (ErrorCode.TransactionCoordinatorFenced,
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"Invalid coordinator epoch for producerId {batch.ProducerId} at offset {offset} in "
+                            + $"partition {partition}: {batch.CoordinatorEpoch} (zombie), {producer.CoordinatorEpoch} (current)"))
                 : (ErrorCode.None, null);
         }
 
         if (isClient && batch.ProducerEpoch != producer.Epoch)
         {
             if (batch.BaseSequence != 0 && producer.Epoch >= 0)
-                return (ErrorCode.OutOfOrderSequenceNumber, string.Create(CultureInfo.InvariantCulture, $"Invalid sequence number for new epoch of producer {batch.ProducerId} at offset {offset} in partition {partition}: {batch.ProducerEpoch} (request epoch), {batch.BaseSequence} (seq. number), {producer.Epoch} (current producer epoch)"));
+                return (ErrorCode.OutOfOrderSequenceNumber,
+                    string.Create(CultureInfo.InvariantCulture,
+                        $"Invalid sequence number for new epoch of producer {batch.ProducerId} at offset {offset} in "
+                            + $"partition {partition}: {batch.ProducerEpoch} (request epoch), {batch.BaseSequence} (seq. "
+                            + $"number), {producer.Epoch} (current producer epoch)"));
         }
         else if (isClient && batch.BaseSequence != (producer.LastSequence == int.MaxValue ? 0 : producer.LastSequence + 1))
         {
-            return (ErrorCode.OutOfOrderSequenceNumber, string.Create(CultureInfo.InvariantCulture, $"Out of order sequence number for producer {batch.ProducerId} at offset {offset} in partition {partition}: {batch.BaseSequence} (incoming seq. number), {producer.LastSequence} (current end sequence number)"));
+            return (ErrorCode.OutOfOrderSequenceNumber,
+                string.Create(CultureInfo.InvariantCulture,
+                    $"Out of order sequence number for producer {batch.ProducerId} at offset {offset} in "
+                        + $"partition {partition}: {batch.BaseSequence} (incoming seq. number), {producer.LastSequence} (current end "
+                        + $"sequence number)"));
         }
 
         return producer.CurrentTransactionFirstOffset >= 0 && !batch.IsTransactional
-            ? (ErrorCode.InvalidTxnState, string.Create(CultureInfo.InvariantCulture, $"Expected transactional write from producer {batch.ProducerId} at offset {offset} in partition {partition}"))
+            ? (ErrorCode.InvalidTxnState, string.Create(CultureInfo.InvariantCulture,
+                $"Expected transactional write from producer {batch.ProducerId} at offset {offset} in partition {partition}"))
             : (ErrorCode.None, null);
     }
 
@@ -90,7 +109,9 @@ internal sealed class ProducerStateManager(string directory)
         if (first < 0)
             return null;
         _ongoing.Remove(first);
-        return batch.Commits == true ? null : new AbortedTransaction(batch.ProducerId, first, batch.BaseOffset, FirstUnstableOffset ?? batch.NextOffset);
+        return batch.Commits == true
+            ? null
+            : new AbortedTransaction(batch.ProducerId, first, batch.BaseOffset, FirstUnstableOffset ?? batch.NextOffset);
     }
 
     public void RemoveExpired(long now)
@@ -102,12 +123,16 @@ internal sealed class ProducerStateManager(string directory)
         }
     }
 
-    /// <summary>Starts anew from the newest whole snapshot from the first segment's base to <paramref name="endOffset"/>; what is missing up to there is the caller's to replay from <see cref="MapEndOffset"/> on.</summary>
+    /// <summary>
+    /// Starts anew from the newest whole snapshot from the first segment's base to <paramref name="endOffset"/>; what is missing up to
+    /// there is the caller's to replay from <see cref="MapEndOffset"/> on.
+    /// </summary>
     public void Load(long firstBaseOffset, long endOffset, long now)
     {
         _producers.Clear();
         _ongoing.Clear();
-        _snapshots = [.. Directory.EnumerateFiles(directory, "*" + ProducerSnapshotFile.Extension).Select(f => long.Parse(Path.GetFileNameWithoutExtension(f), CultureInfo.InvariantCulture))];
+        _snapshots = [.. Directory.EnumerateFiles(directory, "*" + ProducerSnapshotFile.Extension).Select(f =>
+            long.Parse(Path.GetFileNameWithoutExtension(f), CultureInfo.InvariantCulture))];
         foreach (long offset in _snapshots.Where(o => o > endOffset || o < firstBaseOffset).ToArray())
             DeleteSnapshot(offset);
         (MapEndOffset, _lastSnapshotOffset) = (firstBaseOffset, firstBaseOffset);
@@ -163,7 +188,8 @@ internal sealed class ProducerStateManager(string directory)
             File.Delete(PathOf(offset));
     }
 
-    private static bool IsExpired(ProducerStateEntry producer, long now) => producer.CurrentTransactionFirstOffset < 0 && now - producer.LastTimestamp >= ExpirationMs;
+    private static bool IsExpired(ProducerStateEntry producer, long now) =>
+        producer.CurrentTransactionFirstOffset < 0 && now - producer.LastTimestamp >= ExpirationMs;
 
     private string PathOf(long offset) => Path.Combine(directory, LogSegment.NameOf(offset) + ProducerSnapshotFile.Extension);
 }

@@ -137,7 +137,8 @@ internal readonly ref struct RecordBatch(Span<byte> bytes)
     }
 
     /// <summary>Sets what changes when records are written anew; the checksum follows.</summary>
-    public void Rewrite(int size, int codec, long baseTimestamp, long maxTimestamp, int lastOffsetDelta, int recordCount, bool hasDeleteHorizon)
+    public void Rewrite(int size, int codec, long baseTimestamp, long maxTimestamp, int lastOffsetDelta, int recordCount,
+        bool hasDeleteHorizon)
     {
         BinaryPrimitives.WriteInt32BigEndian(_bytes[8..], size - LogOverhead);
         int attributes = (Attributes & ~(CodecMask | DeleteHorizonFlag)) | codec | (hasDeleteHorizon ? DeleteHorizonFlag : 0);

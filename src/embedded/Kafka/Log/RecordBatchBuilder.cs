@@ -11,13 +11,15 @@ internal static class RecordBatchBuilder
     private const short Control = 0x20;
 
     /// <summary>One batch of <paramref name="records"/> (key, value; null values are tombstones).</summary>
-    public static byte[] Build(IReadOnlyList<(ReadOnlyMemory<byte>? Key, ReadOnlyMemory<byte>? Value)> records, long timestamp, long producerId = -1, short producerEpoch = -1, bool transactional = false)
+    public static byte[] Build(IReadOnlyList<(ReadOnlyMemory<byte>? Key, ReadOnlyMemory<byte>? Value)> records, long timestamp,
+        long producerId = -1, short producerEpoch = -1, bool transactional = false)
     {
         using var writer = new KafkaWriter();
         writer.Take(RecordBatch.HeaderLength);
         for (int i = 0; i < records.Count; i++)
             WriteRecord(writer, 0, i, records[i].Key, records[i].Value);
-        return Finish(writer, records.Count - 1, records.Count, timestamp, timestamp, transactional ? Transactional : (short)0, producerId, producerEpoch);
+        return Finish(writer, records.Count - 1, records.Count, timestamp, timestamp, transactional ? Transactional : (short)0, producerId,
+            producerEpoch);
     }
 
     /// <summary>The marker that ends a transaction (control record, Apache Kafka "Control Records").</summary>
@@ -34,8 +36,8 @@ internal static class RecordBatchBuilder
     }
 
     /// <summary>
-    /// The batch whose header is <paramref name="original"/>'s, with only these records, under <paramref name="codec"/>. Offsets stay; with a delete horizon, timestamps become relative to it
-    /// (KIP-534), and bodies are written anew.
+    /// The batch whose header is <paramref name="original"/>'s, with only these records, under <paramref name="codec"/>. Offsets stay; with
+    /// a delete horizon, timestamps become relative to it (KIP-534), and bodies are written anew.
     /// </summary>
     public static byte[] Rebuild(IReadOnlyList<LogRecord> records, ReadOnlySpan<byte> original, int codec, int level, long? deleteHorizonMs)
     {
@@ -53,7 +55,8 @@ internal static class RecordBatchBuilder
 
         if (header.IsStampedByLog)
             maxTimestamp = header.MaxTimestamp;
-        return Assemble(original, body.Written, codec, level, newBase, maxTimestamp, header.LastOffsetDelta, records.Count, deleteHorizonMs is not null);
+        return Assemble(original, body.Written, codec, level, newBase, maxTimestamp, header.LastOffsetDelta, records.Count,
+            deleteHorizonMs is not null);
     }
 
     /// <summary>A batch without records: it keeps the offsets, and the producer's last sequence.</summary>
@@ -68,10 +71,12 @@ internal static class RecordBatchBuilder
     {
         var header = new RecordBatch(MemoryMarshal.AsMemory(batch).Span);
         ReadOnlyMemory<byte> plain = RecordCompression.Decompress(header.Codec, batch[RecordBatch.HeaderLength..header.Size]);
-        return Assemble(batch.Span, plain, codec, level, header.BaseTimestamp, header.MaxTimestamp, header.LastOffsetDelta, header.RecordCount, false);
+        return Assemble(batch.Span, plain, codec, level, header.BaseTimestamp, header.MaxTimestamp, header.LastOffsetDelta,
+            header.RecordCount, false);
     }
 
-    private static byte[] Assemble(ReadOnlySpan<byte> header, ReadOnlyMemory<byte> plain, int codec, int level, long baseTimestamp, long maxTimestamp, int lastOffsetDelta, int count, bool hasDeleteHorizon)
+    private static byte[] Assemble(ReadOnlySpan<byte> header, ReadOnlyMemory<byte> plain, int codec, int level, long baseTimestamp,
+        long maxTimestamp, int lastOffsetDelta, int count, bool hasDeleteHorizon)
     {
         ReadOnlyMemory<byte> records = RecordCompression.Compress(codec, level, plain);
         byte[] bytes = new byte[RecordBatch.HeaderLength + records.Length];
@@ -97,7 +102,8 @@ internal static class RecordBatchBuilder
         record.Body.Span[rest..].CopyTo(writer.Take(record.Body.Length - rest));
     }
 
-    private static void WriteRecord(KafkaWriter writer, long timestampDelta, int offsetDelta, ReadOnlyMemory<byte>? key, ReadOnlyMemory<byte>? value)
+    private static void WriteRecord(KafkaWriter writer, long timestampDelta, int offsetDelta, ReadOnlyMemory<byte>? key,
+        ReadOnlyMemory<byte>? value)
     {
         using var body = new KafkaWriter();
         body.WriteInt8(0);
@@ -117,7 +123,8 @@ internal static class RecordBatchBuilder
             bytes.Span.CopyTo(body.Take(bytes.Length));
     }
 
-    private static byte[] Finish(KafkaWriter writer, int lastOffsetDelta, int count, long baseTimestamp, long maxTimestamp, short attributes, long producerId, short producerEpoch)
+    private static byte[] Finish(KafkaWriter writer, int lastOffsetDelta, int count, long baseTimestamp, long maxTimestamp,
+        short attributes, long producerId, short producerEpoch)
     {
         Span<byte> bytes = writer.Written.Span;
         BinaryPrimitives.WriteInt64BigEndian(bytes, 0);

@@ -43,7 +43,8 @@ internal static class RecordCompression
                 _ => throw new MalformedRequestException($"The compression codec {codec} is unknown."),
             };
         }
-        catch (Exception corrupt) when (corrupt is InvalidDataException or EndOfStreamException or ZstdException or IOException or ArgumentException)
+        catch (Exception corrupt) when (corrupt is InvalidDataException or EndOfStreamException or ZstdException or IOException
+            or ArgumentException)
         {
             throw new MalformedRequestException($"The records are not of the compression codec {codec}: {corrupt.Message}");
         }
@@ -58,7 +59,8 @@ internal static class RecordCompression
         var compressed = new MemoryStream();
         using (Stream encoder = codec switch
         {
-            Gzip => new GZipStream(compressed, level < 1 ? CompressionLevel.Optimal : level < 4 ? CompressionLevel.Fastest : level > 8 ? CompressionLevel.SmallestSize : CompressionLevel.Optimal, leaveOpen: true),
+            Gzip => new GZipStream(compressed, level < 1 ? CompressionLevel.Optimal : level < 4 ? CompressionLevel.Fastest : level > 8
+                ? CompressionLevel.SmallestSize : CompressionLevel.Optimal, leaveOpen: true),
             Lz4 => Lz4Frame.Encode(compressed, level),
             Zstd => new CompressionStream(compressed, level, leaveOpen: true),
             _ => throw new ArgumentOutOfRangeException(nameof(codec), codec, "The compression codec is unknown."),
@@ -67,14 +69,17 @@ internal static class RecordCompression
         return compressed.GetBuffer().AsMemory(0, (int)compressed.Length);
     }
 
-    // .NET takes a member whose checksum and size are cut off; Java does not. Members may follow each other: the last one is what the end tells of.
+    // .NET takes a member whose checksum and size are cut off; Java does not. Members may follow each other: the last one is what the end
+    // reports.
     private static byte[] Gunzip(ReadOnlyMemory<byte> data)
     {
         byte[] plain = Inflate(new GZipStream(new MemoryStream(data.ToArray()), CompressionMode.Decompress));
         if (data.Length < GzipTrailer)
             throw new EndOfStreamException("A gzip member ends in its header.");
         uint size = BinaryPrimitives.ReadUInt32LittleEndian(data.Span[^sizeof(uint)..]);
-        if (size > plain.Length || Crc32.HashToUInt32(plain.AsSpan(plain.Length - (int)size)) != BinaryPrimitives.ReadUInt32LittleEndian(data.Span[^GzipTrailer..]))
+        if (size > plain.Length
+            || Crc32.HashToUInt32(plain.AsSpan(plain.Length - (int)size))
+                != BinaryPrimitives.ReadUInt32LittleEndian(data.Span[^GzipTrailer..]))
             throw new InvalidDataException("Checksum and size at the end of a gzip member are not those of its data.");
         return plain;
     }
@@ -134,9 +139,12 @@ internal static class RecordCompression
 
     // A few bytes may announce gigabytes.
     private static byte[] UnsnappyBlock(ReadOnlySpan<byte> block, int before) =>
-        Snappier.Snappy.GetUncompressedLength(block) + (long)before > MaxPlainBytes ? throw TooLarge() : Snappier.Snappy.DecompressToArray(block);
+        Snappier.Snappy.GetUncompressedLength(block) + (long)before > MaxPlainBytes
+            ? throw TooLarge()
+            : Snappier.Snappy.DecompressToArray(block);
 
-    private static MalformedRequestException TooLarge() => new($"The records of a batch are larger than {MaxPlainBytes} bytes when decompressed.");
+    private static MalformedRequestException TooLarge() =>
+        new($"The records of a batch are larger than {MaxPlainBytes} bytes when decompressed.");
 
     private static byte[] ToXerial(ReadOnlySpan<byte> plain)
     {

@@ -2,7 +2,10 @@ using System.Buffers;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>Pooled memory that the records of one answer are read into, from the file and nowhere else; it goes back to the pool when the answer is sent. Not thread-safe.</summary>
+/// <summary>
+/// Pooled memory that the records of one answer are read into, from the file and nowhere else; it goes back to the pool when the answer is
+/// sent. Not thread-safe.
+/// </summary>
 internal sealed class RecordMemory : IDisposable
 {
     private readonly List<byte[]> _rented = [];

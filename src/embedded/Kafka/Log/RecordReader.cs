@@ -4,9 +4,12 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>One record of a batch. <see cref="Body"/> is the record without its length.</summary>
-internal readonly record struct LogRecord(long OffsetDelta, long TimestampDelta, ReadOnlyMemory<byte>? Key, ReadOnlyMemory<byte>? Value, ReadOnlyMemory<byte> Body);
+internal readonly record struct LogRecord(long OffsetDelta, long TimestampDelta, ReadOnlyMemory<byte>? Key, ReadOnlyMemory<byte>? Value,
+    ReadOnlyMemory<byte> Body);
 
-/// <summary>Reads the records of a batch, whatever its codec. Only compaction and the broker's own topics need it; others pass batches through.</summary>
+/// <summary>
+/// Reads the records of a batch, whatever its codec. Only compaction and the broker's own topics need it; others pass batches through.
+/// </summary>
 internal static class RecordReader
 {
     private const int MinRecordSize = 7;
@@ -45,10 +48,14 @@ internal static class RecordReader
         return value;
     }
 
-    private static int Length(long value) => value is >= -1 and <= int.MaxValue ? (int)value : throw new MalformedRequestException("A record has an impossible length.");
+    private static int Length(long value) => value is >= -1 and <= int.MaxValue
+        ? (int)value
+        : throw new MalformedRequestException("A record has an impossible length.");
 
     private static ReadOnlyMemory<byte> Slice(ReadOnlyMemory<byte> data, int at, int length) =>
-        length >= 0 && length <= data.Length - at ? data.Slice(at, length) : throw new MalformedRequestException("A record is longer than its batch.");
+        length >= 0 && length <= data.Length - at
+            ? data.Slice(at, length)
+            : throw new MalformedRequestException("A record is longer than its batch.");
 
     public static long ReadVarlong(ReadOnlySpan<byte> data, ref int at)
     {

@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// The <c>.log</c> file of a segment: record batches one behind the other. It is opened when first needed, and closed once nobody reads it any more. Reads take no lock; what lies behind <see cref="Size"/> does not count.
+/// The <c>.log</c> file of a segment: record batches one behind the other. It is opened when first needed, and closed once nobody reads it
+/// any more. Reads take no lock; what lies behind <see cref="Size"/> does not count.
 /// </summary>
 internal sealed class SegmentFile(long baseOffset, Func<string> path) : IDisposable
 {
@@ -31,14 +32,17 @@ internal sealed class SegmentFile(long baseOffset, Func<string> path) : IDisposa
             if (Volatile.Read(ref _file) is { } open)
                 return open;
             lock (_openLock)
-                return _file ??= File.OpenHandle(path(), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+                return _file ??= File.OpenHandle(path(), FileMode.OpenOrCreate, FileAccess.ReadWrite,
+                    FileShare.ReadWrite | FileShare.Delete);
         }
     }
 
     /// <summary>Opens the file, which stays open by whatever name it gets.</summary>
     public void Open() => _ = Handle;
 
-    /// <summary>Writes behind the last batch. Of a write that fails in the middle nothing stays: after a clean stop the file is taken as it is.</summary>
+    /// <summary>
+    /// Writes behind the last batch. Of a write that fails in the middle nothing stays: after a clean stop the file is taken as it is.
+    /// </summary>
     public void Write(ReadOnlySpan<byte> batches, long position)
     {
         CutTornWrite();
@@ -63,7 +67,9 @@ internal sealed class SegmentFile(long baseOffset, Func<string> path) : IDisposa
         CutTornWrite();
     }
 
-    /// <summary>Cuts off what a failed write left. Where that fails too, it is done before the next write, and before the file counts as whole.</summary>
+    /// <summary>
+    /// Cuts off what a failed write left. Where that fails too, it is done before the next write, and before the file counts as whole.
+    /// </summary>
     public void CutTornWrite()
     {
         if (!_isTorn)
@@ -96,7 +102,9 @@ internal sealed class SegmentFile(long baseOffset, Func<string> path) : IDisposa
         return total;
     }
 
-    /// <summary>Where the first batch from <paramref name="position"/> on that reaches <paramref name="offset"/> starts; null when there is none.</summary>
+    /// <summary>
+    /// Where the first batch from <paramref name="position"/> on that reaches <paramref name="offset"/> starts; null when there is none.
+    /// </summary>
     public (long Position, int Size, long BaseOffset)? Find(long offset, long position, long size)
     {
         Span<byte> chunk = stackalloc byte[LookupChunk];
@@ -123,8 +131,9 @@ internal sealed class SegmentFile(long baseOffset, Func<string> path) : IDisposa
     }
 
     /// <summary>
-    /// Tells <paramref name="visit"/> of each batch between two positions. Stops at the first that is torn or, where <paramref name="checkCrc"/> says so, corrupt, and returns its position; the end when all
-    /// is well. With <paramref name="headersOnly"/> a batch may end after its header, unless it is a marker.
+    /// Tells <paramref name="visit"/> of each batch between two positions. Stops at the first that is torn or, where
+    /// <paramref name="checkCrc"/> says so, corrupt, and returns its position; the end when all is well. With
+    /// <paramref name="headersOnly"/> a batch may end after its header, unless it is a marker.
     /// </summary>
     public long Scan(long position, long end, bool checkCrc, BatchVisitor visit, bool headersOnly = false, Func<bool>? until = null)
     {
@@ -143,7 +152,9 @@ internal sealed class SegmentFile(long baseOffset, Func<string> path) : IDisposa
                 while (position + at < end && read - at >= RecordBatch.HeaderLength)
                 {
                     var batch = new RecordBatch(buffer.AsSpan(at, read - at));
-                    if (batch.MagicByte != RecordBatch.Magic || batch.BatchLength < RecordBatch.HeaderLength - RecordBatch.LogOverhead || batch.BatchLength > fileEnd - position - at - RecordBatch.LogOverhead)
+                    if (batch.MagicByte != RecordBatch.Magic
+                        || batch.BatchLength < RecordBatch.HeaderLength - RecordBatch.LogOverhead
+                        || batch.BatchLength > fileEnd - position - at - RecordBatch.LogOverhead)
                         return position + at;
                     if (batch.Size > read - at && (!headersOnly || batch.IsControl))
                     {
@@ -204,5 +215,5 @@ internal sealed class SegmentFile(long baseOffset, Func<string> path) : IDisposa
     }
 }
 
-/// <summary>Told of each batch of a scan.</summary>
+/// <summary>Called with each batch of a scan.</summary>
 internal delegate void BatchVisitor(RecordBatch batch, long position);

@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// The indexes of a segment, by offset, by time and of aborted transactions, and its largest timestamp. They are loaded when first needed; one that is missing or wrong is made anew from the log. One writer; lookups take no lock.
+/// The indexes of a segment, by offset, by time and of aborted transactions, and its largest timestamp. They are loaded when first needed;
+/// one that is missing or wrong is made anew from the log. One writer; lookups take no lock.
 /// </summary>
 internal sealed class SegmentIndexes(long baseOffset, SegmentFile log, Func<string, string> pathOf)
 {
@@ -106,7 +107,9 @@ internal sealed class SegmentIndexes(long baseOffset, SegmentFile log, Func<stri
 
     public void AppendAborted(in AbortedTransaction aborted) => Transactions.Append(TransactionPath, aborted);
 
-    /// <summary>Forgets what is at <paramref name="start"/> or behind it: it is indexed anew. What is before it is indexed to its end.</summary>
+    /// <summary>
+    /// Forgets what is at <paramref name="start"/> or behind it: it is indexed anew. What is before it is indexed to its end.
+    /// </summary>
     public void RestartAt((long Offset, long Position) start, long interval)
     {
         if (start.Position == 0)
@@ -150,7 +153,8 @@ internal sealed class SegmentIndexes(long baseOffset, SegmentFile log, Func<stri
         {
             if (_isLoaded)
                 return;
-            bool fits = _offsets.TryLoad(pathOf(LogSegment.IndexExtension), Math.Max(1, log.Size)) && _times.TryLoad(pathOf(LogSegment.TimeIndexExtension));
+            bool fits = _offsets.TryLoad(pathOf(LogSegment.IndexExtension), Math.Max(1, log.Size))
+                && _times.TryLoad(pathOf(LogSegment.TimeIndexExtension));
             if (fits)
                 _sizeAtEntry = _offsets.Lookup(long.MaxValue);
             else

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// The places whose files cannot be written at present. A place is named when a write fails, and no more once one there succeeds: of a client, or of the broker that tries now and then. Thread-safe.
+/// The places whose files cannot be written at present. A place is named when a write fails, and no more once one there succeeds: of a
+/// client, or of the broker that tries now and then. Thread-safe.
 /// </summary>
 internal sealed partial class StorageHealth(TimeProvider time, ILogger logger)
 {
@@ -55,7 +56,8 @@ internal sealed partial class StorageHealth(TimeProvider time, ILogger logger)
 
     private void Publish() => Volatile.Write(ref _first, _faults.Values.MinBy(f => f.Since));
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Place} cannot be written: {Reason} Writes are refused until it can; this is tried every second")]
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "{Place} cannot be written: {Reason} Writes are refused until it can; this is tried every second")]
     private partial void LogFault(string place, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Place} can be written again")]

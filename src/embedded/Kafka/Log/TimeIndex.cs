@@ -12,7 +12,8 @@ internal readonly record struct TimestampOffset(long Timestamp, long Offset) : I
 }
 
 /// <summary>
-/// The <c>.timeindex</c> of a segment: the largest timestamp so far, and its offset. Kafka's format: int64 timestamp, int32 offset relative to the base.
+/// The <c>.timeindex</c> of a segment: the largest timestamp so far, and its offset. Kafka's format: int64 timestamp, int32 offset relative
+/// to the base.
 /// </summary>
 internal sealed class TimeIndex(long baseOffset) : AbstractIndex<TimestampOffset>(baseOffset, EntrySize)
 {

@@ -3,12 +3,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
-/// <summary>A transaction that was aborted: its records lie between the first offset and its marker's, the last. <see cref="LastStableOffset"/> is what it was after the marker.</summary>
+/// <summary>
+/// A transaction that was aborted: its records lie between the first offset and its marker's, the last. <see cref="LastStableOffset"/> is
+/// what it was after the marker.
+/// </summary>
 internal readonly record struct AbortedTransaction(long ProducerId, long FirstOffset, long LastOffset, long LastStableOffset = -1);
 
 /// <summary>
-/// The <c>.txnindex</c> of a segment: the transactions whose abort marker it holds. Kafka's format: int16 version, then producer id, first offset, last offset, last stable offset, int64 each. The
-/// file exists only when there are some. One writer; reads take no lock.
+/// The <c>.txnindex</c> of a segment: the transactions whose abort marker it holds. Kafka's format: int16 version, then producer id, first
+/// offset, last offset, last stable offset, int64 each. The file exists only when there are some. One writer; reads take no lock.
 /// </summary>
 internal sealed class TransactionIndex(long baseOffset)
 {
@@ -29,12 +32,14 @@ internal sealed class TransactionIndex(long baseOffset)
     }
 
     /// <summary>
-    /// Appends, to the file at once. The marker is in the log already, and no reader may miss it: where the file cannot be written the entry counts all the same, and is written before the log is flushed.
+    /// Appends, to the file at once. The marker is in the log already, and no reader may miss it: where the file cannot be written the
+    /// entry counts all the same, and is written before the log is flushed.
     /// </summary>
     public void Append(string path, in AbortedTransaction aborted)
     {
         if (_count > 0 && aborted.LastOffset <= _entries[_count - 1].LastOffset)
-            throw new InvalidOperationException($"The abort marker at {aborted.LastOffset} is not above the last one of the index, {_entries[_count - 1].LastOffset}.");
+            throw new InvalidOperationException(
+                $"The abort marker at {aborted.LastOffset} is not above the last one of the index, {_entries[_count - 1].LastOffset}.");
         if (_count == _entries.Length)
             Array.Resize(ref _entries, Math.Max(4, _count * 2));
         _entries[_count] = aborted;
@@ -89,7 +94,10 @@ internal sealed class TransactionIndex(long baseOffset)
                 BinaryPrimitives.ReadInt64BigEndian(entry[10..]),
                 BinaryPrimitives.ReadInt64BigEndian(entry[18..]),
                 BinaryPrimitives.ReadInt64BigEndian(entry[26..]));
-            if (BinaryPrimitives.ReadInt16BigEndian(entry) != Version || entries[i].LastOffset < baseOffset || entries[i].LastOffset <= last || entries[i].FirstOffset > entries[i].LastOffset)
+            if (BinaryPrimitives.ReadInt16BigEndian(entry) != Version
+                || entries[i].LastOffset < baseOffset
+                || entries[i].LastOffset <= last
+                || entries[i].FirstOffset > entries[i].LastOffset)
                 return false;
             last = entries[i].LastOffset;
         }

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// The log of one partition: segments, producers, transactions. One lock for what changes it; reads take none: they work on the list of segments and the bounds as they were published last.
+/// The log of one partition: segments, producers, transactions. One lock for what changes it; reads take none: they work on the list of
+/// segments and the bounds as they were published last.
 /// </summary>
 internal sealed class UnifiedLog : IDisposable
 {
@@ -29,7 +30,8 @@ internal sealed class UnifiedLog : IDisposable
         (_logStartOffset, _logEndOffset) = (loaded.LogStartOffset, loaded.LogEndOffset);
         PublishStableOffset();
         LeaderEpoch = Math.Max(0, _epochs.Latest ?? 0);
-        _flush = new LogFlush(_local, loaded.RecoveryPoint, BackgroundTimer.Create(time, logger, $"The flush of {partition}", FlushWhenDue));
+        _flush = new LogFlush(_local, loaded.RecoveryPoint,
+            BackgroundTimer.Create(time, logger, $"The flush of {partition}", FlushWhenDue));
     }
 
     /// <summary>Called after records became readable; must be quick.</summary>
@@ -73,8 +75,12 @@ internal sealed class UnifiedLog : IDisposable
     /// <summary>Whether the last write failed.</summary>
     public bool IsFaulted => _fault.IsFaulted;
 
-    /// <summary>Opens the log in <paramref name="directory"/>. Without a clean shutdown, what is not known to be flushed is checked batch by batch, and a torn tail is cut off.</summary>
-    public static UnifiedLog Open(TopicPartition partition, string directory, LogConfig config, long logStartOffset, bool clean, TimeProvider time, ILogger logger, long recoveryPoint = 0)
+    /// <summary>
+    /// Opens the log in <paramref name="directory"/>. Without a clean shutdown, what is not known to be flushed is checked batch by batch,
+    /// and a torn tail is cut off.
+    /// </summary>
+    public static UnifiedLog Open(TopicPartition partition, string directory, LogConfig config, long logStartOffset, bool clean,
+        TimeProvider time, ILogger logger, long recoveryPoint = 0)
     {
         var loaded = new LogLoader(directory, config, logStartOffset, recoveryPoint, clean, time, logger).Load();
         return new UnifiedLog(partition, directory, config, loaded, time, logger);
@@ -85,7 +91,9 @@ internal sealed class UnifiedLog : IDisposable
     {
         long now = Now();
         LogConfig config = Config;
-        AppendResult result = isClient ? LogValidator.Validate(ref records, config, Partition, now) : new AppendResult(RecordBatch.CheckAll(records.Span));
+        AppendResult result = isClient
+            ? LogValidator.Validate(ref records, config, Partition, now)
+            : new AppendResult(RecordBatch.CheckAll(records.Span));
         if (result.Error != ErrorCode.None)
             return result;
         lock (_lock)
@@ -114,7 +122,9 @@ internal sealed class UnifiedLog : IDisposable
     public AppendResult AppendEndTransactionMarker(long producerId, short producerEpoch, bool commit, int coordinatorEpoch) =>
         Append(RecordBatchBuilder.EndTransactionMarker(producerId, producerEpoch, commit, coordinatorEpoch, Now()), isClient: false);
 
-    /// <summary>Reads from <paramref name="offset"/> on, into <paramref name="memory"/> or, without one, into arrays of their own.</summary>
+    /// <summary>
+    /// Reads from <paramref name="offset"/> on, into <paramref name="memory"/> or, without one, into arrays of their own.
+    /// </summary>
     public LogRead Read(long offset, int maxBytes, bool readCommitted, bool minOne, RecordMemory? memory = null)
     {
         // In this order: what the stable offset and the end allow is in segments that were published before.
@@ -126,14 +136,18 @@ internal sealed class UnifiedLog : IDisposable
         if (offset < start || offset > end)
             return new LogRead(ErrorCode.OffsetOutOfRange, default, end, stable, start, null);
         long limit = readCommitted ? stable : end;
-        if (segments.TryRead(offset, limit, maxBytes, minOne, memory, readCommitted, out Memory<byte> records, out List<AbortedTransaction>? aborted))
+        if (segments.TryRead(offset, limit, maxBytes, minOne, memory, readCommitted, out Memory<byte> records,
+            out List<AbortedTransaction>? aborted))
             return new LogRead(ErrorCode.None, records, end, stable, start, readCommitted ? aborted ?? [] : null);
         return Volatile.Read(ref _closed)
             ? new LogRead(ErrorCode.UnknownTopicOrPartition, default, -1, -1, -1, null)
             : Read(offset, maxBytes, readCommitted, minOne, memory);
     }
 
-    /// <summary>How many bytes a read from <paramref name="offset"/> on could give, counted from positions without reading them; null when such a read would fail.</summary>
+    /// <summary>
+    /// How many bytes a read from <paramref name="offset"/> on could give, counted from positions without reading them; null when such a
+    /// read would fail.
+    /// </summary>
     public long? ReadableBytes(long offset, bool readCommitted)
     {
         long stable = LastStableOffset;
@@ -141,7 +155,9 @@ internal sealed class UnifiedLog : IDisposable
         LogSegments segments = _local.Segments;
         if (offset < LogStartOffset || offset > end || Volatile.Read(ref _closed))
             return null;
-        return segments.TryCount(offset, readCommitted ? Math.Min(stable, end) : end, out long bytes) ? bytes : ReadableBytes(offset, readCommitted);
+        return segments.TryCount(offset, readCommitted ? Math.Min(stable, end) : end, out long bytes)
+            ? bytes
+            : ReadableBytes(offset, readCommitted);
     }
 
     /// <summary>The offset and timestamp of the first record at or after <paramref name="timestamp"/>; null when there is none.</summary>
@@ -181,14 +197,17 @@ internal sealed class UnifiedLog : IDisposable
     }
 
     /// <summary>The producers that this log knows.</summary>
-    public IReadOnlyList<(long ProducerId, short Epoch, int LastSequence, long LastTimestamp, int CoordinatorEpoch, long TransactionStart)> DescribeProducers()
+    public IReadOnlyList<(long ProducerId, short Epoch, int LastSequence, long LastTimestamp, int CoordinatorEpoch,
+        long TransactionStart)> DescribeProducers()
     {
         lock (_lock)
-            return [.. _producers.Producers.Values.Select(p => (p.ProducerId, p.Epoch, p.LastSequence, p.LastTimestamp, p.CoordinatorEpoch, p.CurrentTransactionFirstOffset))];
+            return [.. _producers.Producers.Values.Select(p =>
+                (p.ProducerId, p.Epoch, p.LastSequence, p.LastTimestamp, p.CoordinatorEpoch, p.CurrentTransactionFirstOffset))];
     }
 
     /// <summary>Transactions that were aborted and whose records are partly in the given range.</summary>
-    public IReadOnlyList<AbortedTransaction> CollectAborted(long startOffset, long endOffset) => _local.Segments.CollectAborted(startOffset, endOffset);
+    public IReadOnlyList<AbortedTransaction> CollectAborted(long startOffset, long endOffset) =>
+        _local.Segments.CollectAborted(startOffset, endOffset);
 
     /// <summary>Starts a new segment.</summary>
     public void RollSegment()
@@ -215,7 +234,10 @@ internal sealed class UnifiedLog : IDisposable
         }
     }
 
-    /// <summary>Deletes segments that are too old or too many, forgets producers that were not heard of for long, and removes files whose time is over.</summary>
+    /// <summary>
+    /// Deletes segments that are too old or too many, forgets producers that were not heard of for long, and removes files whose time is
+    /// over.
+    /// </summary>
     public void ApplyRetention()
     {
         long now = Now();
@@ -237,7 +259,10 @@ internal sealed class UnifiedLog : IDisposable
         }
     }
 
-    /// <summary>Makes all records so far outlive the machine, and what spares work at the next start: index files and a snapshot of the producers. Appends go on meanwhile.</summary>
+    /// <summary>
+    /// Makes all records so far outlive the machine, and what spares work at the next start: index files and a snapshot of the producers.
+    /// Appends go on meanwhile.
+    /// </summary>
     public void Flush()
     {
         IReadOnlyList<LogSegment> segments;
@@ -259,7 +284,9 @@ internal sealed class UnifiedLog : IDisposable
             _flush.Flushed(end, bytes);
     }
 
-    /// <summary>Puts a compacted segment in the place of those that it was made of. A crash in between leaves the old ones or the new one.</summary>
+    /// <summary>
+    /// Puts a compacted segment in the place of those that it was made of. A crash in between leaves the old ones or the new one.
+    /// </summary>
     public bool ReplaceSegments(LogSegment cleaned, IReadOnlyList<LogSegment> old)
     {
         lock (_lock)
@@ -294,7 +321,10 @@ internal sealed class UnifiedLog : IDisposable
         Dispose();
     }
 
-    /// <summary>Tries to write what was refused last, behind the records and without a trace; what cannot be written is a fault of <see cref="Health"/>.</summary>
+    /// <summary>
+    /// Tries to write what was refused last, behind the records and without a trace; what cannot be written is a fault of
+    /// <see cref="Health"/>.
+    /// </summary>
     public void TryWrite()
     {
         lock (_lock)
@@ -319,7 +349,10 @@ internal sealed class UnifiedLog : IDisposable
         if (_closed)
             return new AppendResult(ErrorCode.UnknownTopicOrPartition, Message: "The partition was deleted.");
         if (records.Length > config.SegmentBytes)
-            return new AppendResult(ErrorCode.RecordListTooLarge, Message: string.Create(CultureInfo.InvariantCulture, $"Message batch size is {records.Length} bytes in append to partition {Partition}, which exceeds the maximum configured segment size of {config.SegmentBytes}."));
+            return new AppendResult(ErrorCode.RecordListTooLarge,
+                Message: string.Create(CultureInfo.InvariantCulture,
+                    $"Message batch size is {records.Length} bytes in append to partition {Partition}, which exceeds the maximum "
+                        + $"configured segment size of {config.SegmentBytes}."));
         long baseOffset = _logEndOffset;
         if (!LogAppendInfo.TryAssign(records, this, _producers, config, isClient, out LogAppendInfo info, out AppendResult result))
             return result;
@@ -338,7 +371,8 @@ internal sealed class UnifiedLog : IDisposable
         return new AppendResult(ErrorCode.None, baseOffset, config.StampsAppendTime ? now : -1);
     }
 
-    private void PublishStableOffset() => Interlocked.Exchange(ref _stableOffset, Math.Max(_producers.FirstUnstableOffset ?? _logEndOffset, _logStartOffset));
+    private void PublishStableOffset() => Interlocked.Exchange(ref _stableOffset,
+        Math.Max(_producers.FirstUnstableOffset ?? _logEndOffset, _logStartOffset));
 
     private void FlushWhenDue()
     {

@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Network;
 
 /// <summary>
-/// One client: its requests are answered one after the other, in order, as Kafka does. Requests that came together are answered together. What a client sends wrong, or not at all, ends this
-/// connection only.
+/// One client: its requests are answered one after the other, in order, as Kafka does. Requests that came together are answered together.
+/// What a client sends wrong, or not at all, ends this connection only.
 /// </summary>
 internal sealed partial class Connection : IDisposable
 {
@@ -65,7 +65,8 @@ internal sealed partial class Connection : IDisposable
                 _tls = new SslStream(new NetworkStream(_socket, ownsSocket: false));
                 try
                 {
-                    await _tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateContext = certificate }, cancellationToken).ConfigureAwait(false);
+                    await _tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateContext = certificate },
+                        cancellationToken).ConfigureAwait(false);
                 }
                 catch (Exception failed) when (failed is AuthenticationException or IOException)
                 {
@@ -76,13 +77,16 @@ internal sealed partial class Connection : IDisposable
 
             while (true)
             {
-                while (_received.TryTake(_login is null ? MinRequest : 0, _login is null ? _broker.Options.MaxRequestBytes : MaxLoginBytes, out Memory<byte> request))
+                while (_received.TryTake(_login is null ? MinRequest : 0, _login is null ? _broker.Options.MaxRequestBytes : MaxLoginBytes,
+                    out Memory<byte> request))
                     await Answer(request, cancellationToken).ConfigureAwait(false);
                 await Flush(cancellationToken).ConfigureAwait(false);
                 Memory<byte> room = await _received.Room(cancellationToken).ConfigureAwait(false);
                 // A login must be over in time; silence between requests may last longer than within one.
                 Now(_received.IsEmpty && _login is null ? Activity.Idle : _activity == Activity.Receiving ? null : Activity.Receiving);
-                int read = _tls is null ? await _socket.ReceiveAsync(room, cancellationToken).ConfigureAwait(false) : await _tls.ReadAsync(room, cancellationToken).ConfigureAwait(false);
+                int read = _tls is null
+                    ? await _socket.ReceiveAsync(room, cancellationToken).ConfigureAwait(false)
+                    : await _tls.ReadAsync(room, cancellationToken).ConfigureAwait(false);
                 if (read == 0)
                     return;
                 _received.Received(read);
@@ -94,7 +98,8 @@ internal sealed partial class Connection : IDisposable
         {
             LogMalformed(_logger, _client, malformed.Message);
         }
-        catch (Exception closed) when (closed is SocketException or IOException or AuthenticationException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception closed) when (closed is SocketException or IOException or AuthenticationException or OperationCanceledException
+            or ObjectDisposedException)
         {
             // The client is gone, or the broker stops.
         }
@@ -108,7 +113,8 @@ internal sealed partial class Connection : IDisposable
     public void CloseIfStalled()
     {
         TimeSpan silent = _broker.Time.GetElapsedTime(Interlocked.Read(ref _progress));
-        if (_activity switch { Activity.Idle => silent > _broker.Options.ConnectionMaxIdle, Activity.Answering => false, _ => silent > _broker.Options.RequestStall })
+        if (_activity switch { Activity.Idle => silent > _broker.Options.ConnectionMaxIdle, Activity.Answering => false, _ =>
+            silent > _broker.Options.RequestStall })
             _socket.Dispose();
     }
 
@@ -167,7 +173,8 @@ internal sealed partial class Connection : IDisposable
             return;
         }
 
-        ValueTask<IKafkaResponse?> answering = api.Handle(new RequestContext(header.ClientId, "/" + _client, header.ApiVersion, _user), request[bodyStart..]);
+        ValueTask<IKafkaResponse?> answering = api.Handle(new RequestContext(header.ClientId, "/" + _client, header.ApiVersion, _user),
+            request[bodyStart..]);
         if (!answering.IsCompleted)
         {
             await Flush(cancellationToken).ConfigureAwait(false);
@@ -191,10 +198,12 @@ internal sealed partial class Connection : IDisposable
         (_loggedIn, _login, _loggedInAt) = ((_login.Mechanism, _user), null, _broker.Time.GetTimestamp());
     }
 
-    // A client renews its login before or after the end of it, by a new handshake, once a second at most; after the end nothing else is answered (KIP-368).
+    // A client renews its login before or after the end of it, by a new handshake, once a second at most; after the end nothing else is
+    // answered (KIP-368).
     private void RenewOrExpire(short apiKey)
     {
-        if (apiKey == SaslHandshakeRequest.ApiKey && (_renewedAt is not { } last || _broker.Time.GetElapsedTime(last) >= MinRenewalInterval))
+        if (apiKey == SaslHandshakeRequest.ApiKey
+            && (_renewedAt is not { } last || _broker.Time.GetElapsedTime(last) >= MinRenewalInterval))
             (_login, _renewedAt) = (new SaslLogin(_broker, _loggedIn), _broker.Time.GetTimestamp());
         else if (_broker.Time.GetElapsedTime(_loggedInAt) > _broker.Options.SaslSessionLifetime)
             throw new MalformedRequestException("The login has expired.");
@@ -277,7 +286,7 @@ internal sealed partial class Connection : IDisposable
         return new RequestHeader(key, version, correlationId, clientId);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The client {Client} sent what is no request: {Reason} Its connection is closed")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The client {Client} sent what is not a request: {Reason} Its connection is closed")]
     private static partial void LogMalformed(ILogger logger, string client, string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "The TLS handshake with {Client} failed: {Reason} Its connection is closed")]

@@ -33,7 +33,8 @@ internal sealed partial class Listener(RequestDispatcher dispatcher, Broker brok
         catch (SocketException inUse) when (inUse.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             listener.Dispose();
-            throw new IOException(string.Create(CultureInfo.InvariantCulture, $"Port {port} of {host}, which Kafka shall listen on, is in use: give another one, or 0 for a free one."), inUse);
+            throw new IOException(string.Create(CultureInfo.InvariantCulture,
+                $"Port {port} of {host}, which Kafka shall listen on, is in use: give another one, or 0 for a free one."), inUse);
         }
     }
 
@@ -79,7 +80,8 @@ internal sealed partial class Listener(RequestDispatcher dispatcher, Broker brok
             {
                 socket = await listener.AcceptAsync(stop).ConfigureAwait(false);
             }
-            catch (Exception stopped) when (stop.IsCancellationRequested && stopped is OperationCanceledException or SocketException or ObjectDisposedException)
+            catch (Exception stopped) when (stop.IsCancellationRequested
+                && stopped is OperationCanceledException or SocketException or ObjectDisposedException)
             {
                 return;
             }

@@ -1,6 +1,9 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Network;
 
-/// <summary>The bytes that requests under way may hold, all connections together (Kafka's <c>queued.max.request.bytes</c>). Who finds no room waits its turn. Thread-safe.</summary>
+/// <summary>
+/// The bytes that requests under way may hold, all connections together (Kafka's <c>queued.max.request.bytes</c>). Who finds no room waits
+/// its turn. Thread-safe.
+/// </summary>
 internal sealed class MemoryBudget(long limit)
 {
     private readonly Lock _lock = new();
@@ -30,7 +33,8 @@ internal sealed class MemoryBudget(long limit)
         lock (_lock)
         {
             _used -= bytes;
-            while (_waiting.TryPeek(out (int Bytes, TaskCompletionSource Granted) next) && (_used == 0 || _used + next.Bytes <= limit || next.Granted.Task.IsCompleted))
+            while (_waiting.TryPeek(out (int Bytes, TaskCompletionSource Granted) next)
+                && (_used == 0 || _used + next.Bytes <= limit || next.Granted.Task.IsCompleted))
             {
                 _waiting.Dequeue();
                 if (next.Granted.TrySetResult())

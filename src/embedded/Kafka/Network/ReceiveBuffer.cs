@@ -5,8 +5,9 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Network;
 
 /// <summary>
-/// What a connection has received and not yet answered. It is small while nothing is under way, so that thousands of idle connections cost little, and grows with the bytes that really came: a
-/// large announced length alone gets no more than <see cref="Free"/>, and the budget is asked for what is beyond.
+/// What a connection has received and not yet answered. It is small while nothing is under way, so that thousands of idle connections cost
+/// little, and grows with the bytes that really came: a large announced length alone gets no more than <see cref="Free"/>, and the budget
+/// is asked for what is beyond.
 /// </summary>
 internal sealed class ReceiveBuffer(MemoryBudget budget) : IDisposable
 {

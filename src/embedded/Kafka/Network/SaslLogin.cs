@@ -5,8 +5,8 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 namespace KafkaEventSourcing.Embedded.Kafka.Network;
 
 /// <summary>
-/// What a connection may say before it is logged in: SaslHandshake, then SaslAuthenticate, or after a handshake of version 0 the bare tokens (KIP-43, KIP-152). A login that is
-/// <paramref name="renewed"/> keeps its mechanism and its user (KIP-368).
+/// What a connection may say before it is logged in: SaslHandshake, then SaslAuthenticate, or after a handshake of version 0 the bare
+/// tokens (KIP-43, KIP-152). A login that is <paramref name="renewed"/> keeps its mechanism and its user (KIP-368).
 /// </summary>
 internal sealed class SaslLogin(Broker broker, (string Mechanism, string User)? renewed = null)
 {
@@ -34,7 +34,11 @@ internal sealed class SaslLogin(Broker broker, (string Mechanism, string User)? 
                 if (known)
                     _session = new SaslSession(Mechanism, broker.Options.SaslUsers, broker.Scram);
                 (IsRaw, Failed) = (known && header.ApiVersion == 0, !known);
-                return new SaslHandshakeResponse { ErrorCode = (short)(known ? ErrorCode.None : ErrorCode.UnsupportedSaslMechanism), Mechanisms = [.. SaslSession.Mechanisms] };
+                return new SaslHandshakeResponse
+                {
+                    ErrorCode = (short)(known ? ErrorCode.None : ErrorCode.UnsupportedSaslMechanism),
+                    Mechanisms = [.. SaslSession.Mechanisms],
+                };
             case SaslAuthenticateRequest.ApiKey:
                 ReadOnlyMemory<byte> token = SaslAuthenticateRequest.Read(ref reader, header.ApiVersion).AuthBytes;
                 SaslStep step = Step(token.Span);
@@ -68,7 +72,9 @@ internal sealed class SaslLogin(Broker broker, (string Mechanism, string User)? 
         if (_session is null)
             return new SaslStep([], Failure: "SaslAuthenticate request received before a SaslHandshake");
         if (renewed is { } last && last.Mechanism != Mechanism)
-            return new SaslStep([], Failure: $"SASL mechanism '{Mechanism}' requested by client is not supported for re-authentication of mechanism '{last.Mechanism}'");
+            return new SaslStep([],
+                Failure: $"SASL mechanism '{Mechanism}' requested by client is not supported for re-authentication of mechanism "
+                    + $"'{last.Mechanism}'");
         SaslStep step = _session.Step(token);
         return step.Done && renewed is { } was && was.User != User
             ? new SaslStep([], Failure: $"Cannot change principals during re-authentication from User.{was.User}: User.{User}")

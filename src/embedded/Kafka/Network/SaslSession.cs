@@ -19,7 +19,8 @@ internal sealed class SaslSession(string mechanism, IReadOnlyDictionary<string, 
     private string _nonce = "";
     private string _channel = "";
 
-    public static IReadOnlyList<string> Mechanisms { get; } = [Plain, ScramCredential.NameOf(ScramMechanism.Sha256), ScramCredential.NameOf(ScramMechanism.Sha512)];
+    public static IReadOnlyList<string> Mechanisms { get; } = [Plain, ScramCredential.NameOf(ScramMechanism.Sha256),
+        ScramCredential.NameOf(ScramMechanism.Sha512)];
 
     public string User { get; private set; } = "";
 
@@ -64,7 +65,8 @@ internal sealed class SaslSession(string mechanism, IReadOnlyDictionary<string, 
         _channel = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{parts[0]},{parts[1]},"));
         _clientFirstBare = parts[2];
         _nonce = clientNonce + Convert.ToBase64String(RandomNumberGenerator.GetBytes(ServerNonceBytes)).Replace('=', 'x').Replace(',', 'y');
-        _serverFirst = string.Create(CultureInfo.InvariantCulture, $"r={_nonce},s={Convert.ToBase64String(credential.Salt)},i={credential.Iterations}");
+        _serverFirst = string.Create(CultureInfo.InvariantCulture,
+            $"r={_nonce},s={Convert.ToBase64String(credential.Salt)},i={credential.Iterations}");
         return new SaslStep(Encoding.UTF8.GetBytes(_serverFirst));
     }
 

@@ -18,13 +18,16 @@ internal sealed record ScramCredential(ScramMechanism Mechanism, int Iterations,
     private const int MaxIterations = 16384;
     private const int SaltBytes = 24;
 
-    public static HashAlgorithmName Hash(ScramMechanism mechanism) => mechanism == ScramMechanism.Sha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256;
+    public static HashAlgorithmName Hash(ScramMechanism mechanism) =>
+        mechanism == ScramMechanism.Sha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256;
 
     public static string NameOf(ScramMechanism mechanism) => mechanism == ScramMechanism.Sha512 ? "SCRAM-SHA-512" : "SCRAM-SHA-256";
 
-    public static byte[] Hmac(ScramMechanism mechanism, byte[] key, ReadOnlySpan<byte> data) => mechanism == ScramMechanism.Sha512 ? HMACSHA512.HashData(key, data) : HMACSHA256.HashData(key, data);
+    public static byte[] Hmac(ScramMechanism mechanism, byte[] key, ReadOnlySpan<byte> data) =>
+        mechanism == ScramMechanism.Sha512 ? HMACSHA512.HashData(key, data) : HMACSHA256.HashData(key, data);
 
-    public static byte[] Digest(ScramMechanism mechanism, ReadOnlySpan<byte> data) => mechanism == ScramMechanism.Sha512 ? SHA512.HashData(data) : SHA256.HashData(data);
+    public static byte[] Digest(ScramMechanism mechanism, ReadOnlySpan<byte> data) =>
+        mechanism == ScramMechanism.Sha512 ? SHA512.HashData(data) : SHA256.HashData(data);
 
     public static ScramCredential FromPassword(ScramMechanism mechanism, string password)
     {
@@ -34,16 +37,19 @@ internal sealed record ScramCredential(ScramMechanism Mechanism, int Iterations,
         return FromSaltedPassword(mechanism, DefaultIterations, salt, salted);
     }
 
-    public static ScramCredential FromSaltedPassword(ScramMechanism mechanism, int iterations, byte[] salt, ReadOnlySpan<byte> saltedPassword)
+    public static ScramCredential FromSaltedPassword(
+        ScramMechanism mechanism, int iterations, byte[] salt, ReadOnlySpan<byte> saltedPassword)
     {
         byte[] salted = saltedPassword.ToArray();
-        return new ScramCredential(mechanism, iterations, salt, Digest(mechanism, Hmac(mechanism, salted, "Client Key"u8)), Hmac(mechanism, salted, "Server Key"u8));
+        return new ScramCredential(mechanism, iterations, salt, Digest(mechanism, Hmac(mechanism, salted, "Client Key"u8)),
+            Hmac(mechanism, salted, "Server Key"u8));
     }
 
     /// <summary>Why a credential cannot be taken; null when it can.</summary>
     public static (ErrorCode, string?)? Check(string user, sbyte mechanism, int iterations) =>
         user.Length == 0 ? (ErrorCode.UnacceptableCredential, "Username must not be empty")
-        : mechanism is not ((sbyte)ScramMechanism.Sha256 or (sbyte)ScramMechanism.Sha512) ? (ErrorCode.UnsupportedSaslMechanism, "Unknown SCRAM mechanism")
+        : mechanism is not ((sbyte)ScramMechanism.Sha256 or (sbyte)ScramMechanism.Sha512)
+        ? (ErrorCode.UnsupportedSaslMechanism, "Unknown SCRAM mechanism")
         : iterations < DefaultIterations ? (ErrorCode.UnacceptableCredential, "Too few iterations")
         : iterations > MaxIterations ? (ErrorCode.UnacceptableCredential, "Too many iterations")
         : null;

@@ -3,7 +3,9 @@ using KafkaEventSourcing.Embedded.Kafka.Log;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Network;
 
-/// <summary>The SCRAM credentials: those of the options, and those that were set through the protocol, which one file keeps. Thread-safe.</summary>
+/// <summary>
+/// The SCRAM credentials: those of the options, and those that were set through the protocol, which one file keeps. Thread-safe.
+/// </summary>
 internal sealed class ScramStore
 {
     private readonly Lock _lock = new();
@@ -16,7 +18,12 @@ internal sealed class ScramStore
         _path = Path.Combine(directory, "scram.json");
         if (File.Exists(_path))
             _kept = JsonSerializer.Deserialize<Dictionary<string, List<ScramCredential>>>(File.ReadAllBytes(_path)) ?? [];
-        _configured = users.ToDictionary(u => u.Key, u => new List<ScramCredential> { ScramCredential.FromPassword(ScramMechanism.Sha256, u.Value), ScramCredential.FromPassword(ScramMechanism.Sha512, u.Value) });
+        _configured = users.ToDictionary(u => u.Key, u =>
+            new List<ScramCredential>
+            {
+                ScramCredential.FromPassword(ScramMechanism.Sha256, u.Value),
+                ScramCredential.FromPassword(ScramMechanism.Sha512, u.Value),
+            });
     }
 
     public IReadOnlyList<string> Users
@@ -34,10 +41,12 @@ internal sealed class ScramStore
     public IReadOnlyList<ScramCredential> Of(string user)
     {
         lock (_lock)
-            return [.. _kept.GetValueOrDefault(user, []).Concat(_configured.GetValueOrDefault(user, [])).DistinctBy(c => c.Mechanism).OrderBy(c => c.Mechanism)];
+            return [.. _kept.GetValueOrDefault(user, []).Concat(_configured.GetValueOrDefault(user, [])).DistinctBy(c => c.Mechanism)
+                .OrderBy(c => c.Mechanism)];
     }
 
-    public void Change(IReadOnlyList<(string User, ScramMechanism Mechanism)> deletions, IReadOnlyList<(string User, ScramCredential Credential)> upsertions)
+    public void Change(IReadOnlyList<(string User, ScramMechanism Mechanism)> deletions,
+        IReadOnlyList<(string User, ScramCredential Credential)> upsertions)
     {
         if (deletions.Count + upsertions.Count == 0)
             return;

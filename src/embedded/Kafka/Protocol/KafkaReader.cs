@@ -3,7 +3,10 @@ using System.Text;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Protocol;
 
-/// <summary>Reads Kafka's primitive types (Apache Kafka, "Protocol Primitive Types"). Lengths are checked against what is left before anything is allocated.</summary>
+/// <summary>
+/// Reads Kafka's primitive types (Apache Kafka, "Protocol Primitive Types"). Lengths are checked against what is left before anything is
+/// allocated.
+/// </summary>
 internal ref struct KafkaReader(ReadOnlyMemory<byte> data)
 {
     private readonly ReadOnlyMemory<byte> _data = data;
@@ -47,7 +50,8 @@ internal ref struct KafkaReader(ReadOnlyMemory<byte> data)
 
     public void Skip(int bytes) => Take(bytes);
 
-    public string ReadString(bool flexible) => ReadNullableString(flexible) ?? throw new MalformedRequestException("A string is null where none may be.");
+    public string ReadString(bool flexible) => ReadNullableString(flexible)
+        ?? throw new MalformedRequestException("A string is null where none may be.");
 
     public string? ReadNullableString(bool flexible)
     {
@@ -55,7 +59,8 @@ internal ref struct KafkaReader(ReadOnlyMemory<byte> data)
         return length < 0 ? null : Encoding.UTF8.GetString(Take(length));
     }
 
-    public ReadOnlyMemory<byte> ReadBytes(bool flexible) => ReadNullableBytes(flexible) ?? throw new MalformedRequestException("Bytes are null where none may be.");
+    public ReadOnlyMemory<byte> ReadBytes(bool flexible) =>
+        ReadNullableBytes(flexible) ?? throw new MalformedRequestException("Bytes are null where none may be.");
 
     public ReadOnlyMemory<byte>? ReadNullableBytes(bool flexible)
     {

@@ -5,7 +5,10 @@ using System.Text;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Protocol;
 
-/// <summary>Writes Kafka's primitive types into a pooled buffer. Large record sets are not copied: they stay where they are, and <see cref="Gather"/> lists them in place.</summary>
+/// <summary>
+/// Writes Kafka's primitive types into a pooled buffer. Large record sets are not copied: they stay where they are, and
+/// <see cref="Gather"/> lists them in place.
+/// </summary>
 internal sealed class KafkaWriter : IDisposable
 {
     private const int CopiedRecords = 8 * 1024;
@@ -163,7 +166,9 @@ internal sealed class KafkaWriter : IDisposable
             if (at > from)
                 segments.Add(new ArraySegment<byte>(_buffer, from, at - from));
             from = at;
-            segments.Add(MemoryMarshal.TryGetArray(records, out ArraySegment<byte> array) ? array : new ArraySegment<byte>(records.ToArray()));
+            segments.Add(MemoryMarshal.TryGetArray(records, out ArraySegment<byte> array)
+                ? array
+                : new ArraySegment<byte>(records.ToArray()));
         }
 
         if (Length > from)

@@ -7,15 +7,18 @@ internal static class AclHandler
 {
     private const string NoAuthorizer = "No Authorizer is configured.";
 
-    public static DescribeAclsResponse DescribeAcls() => new() { ErrorCode = (short)ErrorCode.SecurityDisabled, ErrorMessage = NoAuthorizer };
+    public static DescribeAclsResponse DescribeAcls() =>
+        new() { ErrorCode = (short)ErrorCode.SecurityDisabled, ErrorMessage = NoAuthorizer };
 
     public static CreateAclsResponse CreateAcls(CreateAclsRequest request) => new()
     {
-        Results = request.Creations.ConvertAll(_ => new CreateAclsResponse.Result { ErrorCode = (short)ErrorCode.SecurityDisabled, ErrorMessage = NoAuthorizer }),
+        Results = request.Creations.ConvertAll(_ =>
+            new CreateAclsResponse.Result { ErrorCode = (short)ErrorCode.SecurityDisabled, ErrorMessage = NoAuthorizer }),
     };
 
     public static DeleteAclsResponse DeleteAcls(DeleteAclsRequest request) => new()
     {
-        FilterResults = request.Filters.ConvertAll(_ => new DeleteAclsResponse.FilterResult { ErrorCode = (short)ErrorCode.SecurityDisabled, ErrorMessage = NoAuthorizer }),
+        FilterResults = request.Filters.ConvertAll(_ =>
+            new DeleteAclsResponse.FilterResult { ErrorCode = (short)ErrorCode.SecurityDisabled, ErrorMessage = NoAuthorizer }),
     };
 }

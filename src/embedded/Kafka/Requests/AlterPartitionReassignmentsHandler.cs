@@ -15,11 +15,15 @@ internal sealed class AlterPartitionReassignmentsHandler(Broker broker)
             Partitions = topic.Partitions.ConvertAll(partition =>
             {
                 (ErrorCode error, string? message) =
-                    broker.LogOf(topic.Name, partition.PartitionIndex) is null ? (ErrorCode.UnknownTopicOrPartition, "The topic or the partition does not exist.")
+                    broker.LogOf(topic.Name, partition.PartitionIndex) is null ? (ErrorCode.UnknownTopicOrPartition,
+                        "The topic or the partition does not exist.")
                     : partition.Replicas is null ? (ErrorCode.NoReassignmentInProgress, "No reassignment is in progress.")
                     : partition.Replicas is [var only] && only == broker.NodeId ? (ErrorCode.None, (string?)null)
                     : (ErrorCode.InvalidReplicaAssignment, $"Replicas can only be assigned to the broker {broker.NodeId}.");
-                return new AlterPartitionReassignmentsResponse.TopicItem.PartitionItem { PartitionIndex = partition.PartitionIndex, ErrorCode = (short)error, ErrorMessage = message };
+                return new AlterPartitionReassignmentsResponse.TopicItem.PartitionItem
+                {
+                    PartitionIndex = partition.PartitionIndex, ErrorCode = (short)error, ErrorMessage = message,
+                };
             }),
         }),
     };

@@ -4,7 +4,8 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
 /// <summary>
-/// One broker of a <see cref="Cluster"/>, in front of the handlers that all of them share: it answers what is for another broker as Kafka does, and tells clients of the cluster what it knows of it.
+/// One broker of a <see cref="Cluster"/>, in front of the handlers that all of them share: it answers what is for another broker as Kafka
+/// does, and tells clients of the cluster what it knows of it.
 /// </summary>
 internal sealed class ClusterNode(int id, Broker broker, Cluster cluster) : ILeadership
 {
@@ -24,12 +25,16 @@ internal sealed class ClusterNode(int id, Broker broker, Cluster cluster) : ILea
     public int EpochOf(TopicPartition partition) => cluster.StateOf(partition)?.Epoch ?? 0;
 
     public bool HasEnoughReplicas(TopicPartition partition) =>
-        cluster.StateOf(partition) is { } state && broker.Logs.Get(partition) is { } log && cluster.InSync(state).Count() >= log.Config.MinInSyncReplicas;
+        cluster.StateOf(partition) is { } state
+            && broker.Logs.Get(partition) is { } log
+            && cluster.InSync(state).Count() >= log.Config.MinInSyncReplicas;
 
     /// <summary>Answers a request, by <paramref name="handle"/> where it is for this broker.</summary>
-    public ValueTask<IKafkaResponse?> Handle<T>(RequestContext context, T request, Func<RequestContext, T, ValueTask<IKafkaResponse?>> handle)
+    public ValueTask<IKafkaResponse?> Handle<T>(RequestContext context, T request,
+        Func<RequestContext, T, ValueTask<IKafkaResponse?>> handle)
     {
-        if (ErrorResponses.IsForCoordinator(request, out bool transactions) && cluster.CheckCoordinator(id, transactions) is var error and not ErrorCode.None)
+        if (ErrorResponses.IsForCoordinator(request, out bool transactions)
+            && cluster.CheckCoordinator(id, transactions) is var error and not ErrorCode.None)
         {
             // Who lists asks every broker for its own.
             if (error == ErrorCode.NotCoordinator && request is ListGroupsRequest or ListTransactionsRequest)
@@ -57,11 +62,14 @@ internal sealed class ClusterNode(int id, Broker broker, Cluster cluster) : ILea
                 return new(described);
             case DescribeClusterResponse { ErrorCode: 0 } described:
                 described.ControllerId = cluster.NextController();
-                described.Brokers = [.. cluster.Known.Select(m => new DescribeClusterResponse.Broker { BrokerId = m.Id, Host = m.Host, Port = m.Port })];
+                described.Brokers = [.. cluster.Known.Select(m =>
+                    new DescribeClusterResponse.Broker { BrokerId = m.Id, Host = m.Host, Port = m.Port })];
                 return new(described);
             case DescribeConfigsResponse described:
-                foreach (DescribeConfigsResponse.Result result in described.Results.Where(r => r.ResourceType == ConfigResource.TopicType && IsHidden(r.ResourceName)))
-                    (result.ErrorCode, result.ErrorMessage, result.Configs) = ((short)ErrorCode.UnknownTopicOrPartition, "This server does not host this topic-partition.", []);
+                foreach (DescribeConfigsResponse.Result result in described.Results.Where(r =>
+                    r.ResourceType == ConfigResource.TopicType && IsHidden(r.ResourceName)))
+                    (result.ErrorCode, result.ErrorMessage, result.Configs) = ((short)ErrorCode.UnknownTopicOrPartition,
+                        "This server does not host this topic-partition.", []);
                 return new(described);
             case IKafkaResponse other:
                 return new(other);
@@ -74,15 +82,41 @@ internal sealed class ClusterNode(int id, Broker broker, Cluster cluster) : ILea
 
     private FindCoordinatorResponse Find(RequestContext context, FindCoordinatorRequest request)
     {
-        ClusterMember? member = request.KeyType is GroupKey or FindCoordinatorHandler.TransactionKey ? cluster.CoordinatorOf(request.KeyType == FindCoordinatorHandler.TransactionKey) : null;
-        ErrorCode error = request.KeyType is < GroupKey or > FindCoordinatorHandler.TransactionKey ? ErrorCode.InvalidRequest : member is null ? ErrorCode.CoordinatorNotAvailable : ErrorCode.None;
-        string? message = error == ErrorCode.None ? null : error == ErrorCode.InvalidRequest ? $"Unknown coordinator type {request.KeyType}." : "The coordinator is not available.";
+        ClusterMember? member = request.KeyType is GroupKey or FindCoordinatorHandler.TransactionKey
+            ? cluster.CoordinatorOf(request.KeyType == FindCoordinatorHandler.TransactionKey)
+            : null;
+        ErrorCode error = request.KeyType is < GroupKey or > FindCoordinatorHandler.TransactionKey
+            ? ErrorCode.InvalidRequest
+            : member is null
+            ? ErrorCode.CoordinatorNotAvailable
+            : ErrorCode.None;
+        string? message = error == ErrorCode.None
+            ? null
+            : error == ErrorCode.InvalidRequest
+            ? $"Unknown coordinator type {request.KeyType}."
+            : "The coordinator is not available.";
         (int node, string host, int port) = member is null ? (-1, "", -1) : (member.Id, member.Host, member.Port);
         if (context.Version < BatchedCoordinatorsVersion)
-            return new FindCoordinatorResponse { ErrorCode = (short)error, ErrorMessage = message, NodeId = node, Host = host, Port = port };
+            return new FindCoordinatorResponse
+            {
+                ErrorCode = (short)error,
+                ErrorMessage = message,
+                NodeId = node,
+                Host = host,
+                Port = port,
+            };
         return new FindCoordinatorResponse
         {
-            Coordinators = request.CoordinatorKeys.ConvertAll(key => new FindCoordinatorResponse.Coordinator { Key = key, NodeId = node, Host = host, Port = port, ErrorCode = (short)error, ErrorMessage = message ?? "" }),
+            Coordinators = request.CoordinatorKeys.ConvertAll(key =>
+                new FindCoordinatorResponse.Coordinator
+                {
+                    Key = key,
+                    NodeId = node,
+                    Host = host,
+                    Port = port,
+                    ErrorCode = (short)error,
+                    ErrorMessage = message ?? "",
+                }),
         };
     }
 
@@ -103,7 +137,8 @@ internal sealed class ClusterNode(int id, Broker broker, Cluster cluster) : ILea
                 if (cluster.StateOf(new TopicPartition(topic.Name!, partition.PartitionIndex)) is not { } state)
                     continue;
                 int leader = cluster.Known.Any(m => m.Id == state.Leader) ? state.Leader : -1;
-                (partition.LeaderId, partition.LeaderEpoch, partition.ReplicaNodes, partition.IsrNodes) = (leader, state.Epoch, [.. state.Replicas], [.. cluster.InSync(state)]);
+                (partition.LeaderId, partition.LeaderEpoch, partition.ReplicaNodes, partition.IsrNodes) = (leader, state.Epoch,
+                    [.. state.Replicas], [.. cluster.InSync(state)]);
                 partition.OfflineReplicas = [.. state.Replicas.Except(partition.IsrNodes)];
                 partition.ErrorCode = (short)(leader < 0 ? ErrorCode.LeaderNotAvailable : ErrorCode.None);
             }
@@ -124,7 +159,8 @@ internal sealed class ClusterNode(int id, Broker broker, Cluster cluster) : ILea
             {
                 if (cluster.StateOf(new TopicPartition(topic.Name!, partition.PartitionIndex)) is not { } state)
                     continue;
-                (partition.LeaderId, partition.LeaderEpoch, partition.ReplicaNodes, partition.IsrNodes) = (state.Leader, state.Epoch, [.. state.Replicas], [.. cluster.InSync(state)]);
+                (partition.LeaderId, partition.LeaderEpoch, partition.ReplicaNodes, partition.IsrNodes) = (state.Leader, state.Epoch,
+                    [.. state.Replicas], [.. cluster.InSync(state)]);
                 partition.ErrorCode = (short)(state.Leader < 0 ? ErrorCode.LeaderNotAvailable : ErrorCode.None);
             }
         }

@@ -4,7 +4,10 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: of topics, of groups, of subscriptions to client metrics, of the broker and of its loggers.</summary>
+/// <summary>
+/// DescribeConfigs, AlterConfigs, IncrementalAlterConfigs, ListConfigResources: of topics, of groups, of subscriptions to client metrics,
+/// of the broker and of its loggers.
+/// </summary>
 internal sealed class ConfigRequests(Broker broker)
 {
     private const short AllTypesVersion = 1;
@@ -15,14 +18,17 @@ internal sealed class ConfigRequests(Broker broker)
     {
         Results = request.Resources.ConvertAll(wanted =>
         {
-            ConfigResource? resource = ConfigResource.Find(broker, wanted.ResourceType, wanted.ResourceName, out ErrorCode error, out string? message);
+            ConfigResource? resource = ConfigResource.Find(broker, wanted.ResourceType, wanted.ResourceName, out ErrorCode error,
+                out string? message);
             return new DescribeConfigsResponse.Result
             {
                 ResourceType = wanted.ResourceType,
                 ResourceName = wanted.ResourceName,
                 ErrorCode = (short)error,
                 ErrorMessage = message,
-                Configs = resource is null ? [] : [.. resource.Describe(wanted.ConfigurationKeys is { Count: > 0 } keys ? keys : null).Select(c => Told(c, request))],
+                Configs = resource is null
+                    ? []
+                    : [.. resource.Describe(wanted.ConfigurationKeys is { Count: > 0 } keys ? keys : null).Select(c => Told(c, request))],
             };
         }),
     };
@@ -37,8 +43,15 @@ internal sealed class ConfigRequests(Broker broker)
                 Responses = request.Resources.ConvertAll(wanted =>
                 {
                     (ErrorCode error, string? message) = Change(
-                        wanted.ResourceType, wanted.ResourceName, repeated, wanted.Configs.ConvertAll(c => (c.Name, c.Value is null)), resource => Replaced(resource, wanted.Configs), request.ValidateOnly);
-                    return new AlterConfigsResponse.Result { ResourceType = wanted.ResourceType, ResourceName = wanted.ResourceName, ErrorCode = (short)error, ErrorMessage = message };
+                        wanted.ResourceType, wanted.ResourceName, repeated, wanted.Configs.ConvertAll(c => (c.Name, c.Value is null)),
+                        resource => Replaced(resource, wanted.Configs), request.ValidateOnly);
+                    return new AlterConfigsResponse.Result
+                    {
+                        ResourceType = wanted.ResourceType,
+                        ResourceName = wanted.ResourceName,
+                        ErrorCode = (short)error,
+                        ErrorMessage = message,
+                    };
                 }),
             };
         }
@@ -60,7 +73,13 @@ internal sealed class ConfigRequests(Broker broker)
                         wanted.Configs.ConvertAll(c => (c.Name, c.Value is null && c.ConfigOperation != (sbyte)ConfigOperation.Delete)),
                         resource => Applied(resource, wanted.Configs),
                         request.ValidateOnly);
-                    return new IncrementalAlterConfigsResponse.Result { ResourceType = wanted.ResourceType, ResourceName = wanted.ResourceName, ErrorCode = (short)error, ErrorMessage = message };
+                    return new IncrementalAlterConfigsResponse.Result
+                    {
+                        ResourceType = wanted.ResourceType,
+                        ResourceName = wanted.ResourceName,
+                        ErrorCode = (short)error,
+                        ErrorMessage = message,
+                    };
                 }),
             };
         }
@@ -71,22 +90,30 @@ internal sealed class ConfigRequests(Broker broker)
     {
         sbyte[] types = context.Version < AllTypesVersion ? [ConfigResource.ClientMetricsType] : [.. request.ResourceTypes.Distinct()];
         if (types.Length == 0)
-            types = [ConfigResource.GroupType, ConfigResource.ClientMetricsType, ConfigResource.BrokerLoggerType, ConfigResource.BrokerType, ConfigResource.TopicType];
-        if (types.Any(t => t is not (ConfigResource.GroupType or ConfigResource.ClientMetricsType or ConfigResource.BrokerLoggerType or ConfigResource.BrokerType or ConfigResource.TopicType)))
+            types = [ConfigResource.GroupType, ConfigResource.ClientMetricsType, ConfigResource.BrokerLoggerType, ConfigResource.BrokerType,
+                ConfigResource.TopicType];
+        if (types.Any(t => t is not (ConfigResource.GroupType or ConfigResource.ClientMetricsType or ConfigResource.BrokerLoggerType
+            or ConfigResource.BrokerType or ConfigResource.TopicType)))
             return new ListConfigResourcesResponse { ErrorCode = (short)ErrorCode.UnsupportedVersion };
         return new ListConfigResourcesResponse
         {
-            ConfigResources = [.. types.SelectMany(type => NamesOf(type).Select(name => new ListConfigResourcesResponse.Resource { ResourceName = name, ResourceType = type }))],
+            ConfigResources = [.. types.SelectMany(type =>
+                NamesOf(type).Select(name => new ListConfigResourcesResponse.Resource { ResourceName = name, ResourceType = type }))],
         };
     }
 
-    private static HashSet<(sbyte, string)> Repeated(IEnumerable<(sbyte Type, string Name)> resources) => [.. resources.GroupBy(r => r).Where(g => g.Count() > 1).Select(g => g.Key)];
+    private static HashSet<(sbyte, string)> Repeated(IEnumerable<(sbyte Type, string Name)> resources) =>
+        [.. resources.GroupBy(r => r).Where(g => g.Count() > 1).Select(g => g.Key)];
 
-    private static (Dictionary<string, string> Values, Refusal? Wrong) Replaced(ConfigResource resource, List<AlterConfigsRequest.Resource.Config> configs) =>
-        (configs.ToDictionary(c => c.Name, c => c.Value!), resource.CanBeReplaced ? null : new Refusal(ErrorCode.InvalidRequest, "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER"));
+    private static (Dictionary<string, string> Values, Refusal? Wrong) Replaced(
+        ConfigResource resource, List<AlterConfigsRequest.Resource.Config> configs) =>
+        (configs.ToDictionary(c => c.Name, c => c.Value!), resource.CanBeReplaced
+            ? null
+            : new Refusal(ErrorCode.InvalidRequest, "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER"));
 
     // What is set after the operations, or why one of them cannot be done.
-    private static (Dictionary<string, string> Values, Refusal? Wrong) Applied(ConfigResource resource, List<IncrementalAlterConfigsRequest.Resource.Config> changes)
+    private static (Dictionary<string, string> Values, Refusal? Wrong) Applied(
+        ConfigResource resource, List<IncrementalAlterConfigsRequest.Resource.Config> changes)
     {
         var values = resource.Values.ToDictionary(v => v.Key, v => v.Value);
         foreach (IncrementalAlterConfigsRequest.Resource.Config change in changes)
@@ -101,10 +128,12 @@ internal sealed class ConfigRequests(Broker broker)
                     break;
                 case ConfigOperation.Append or ConfigOperation.Subtract:
                     if (resource.ListOf(change.Name) is not { } list)
-                        return (values, new Refusal(ErrorCode.InvalidConfig, $"Can't {operation.ToString().ToUpperInvariant()} to key {change.Name} because its type is not LIST."));
+                        return (values, new Refusal(ErrorCode.InvalidConfig,
+                            $"Can't {operation.ToString().ToUpperInvariant()} to key {change.Name} because its type is not LIST."));
                     string[] present = ConfigDefinition.Items(values.GetValueOrDefault(change.Name) ?? list);
                     string[] given = ConfigDefinition.Items(change.Value!);
-                    values[change.Name] = string.Join(',', operation == ConfigOperation.Append ? present.Union(given) : present.Except(given));
+                    values[change.Name] = string.Join(',',
+                        operation == ConfigOperation.Append ? present.Union(given) : present.Except(given));
                     break;
                 default:
                     values[change.Name] = change.Value!;
@@ -134,7 +163,8 @@ internal sealed class ConfigRequests(Broker broker)
     };
 
     private (ErrorCode, string?) Change(
-        sbyte type, string name, HashSet<(sbyte, string)> repeated, List<(string Name, bool IsNull)> keys, Func<ConfigResource, (Dictionary<string, string> Values, Refusal? Wrong)> apply, bool validateOnly)
+        sbyte type, string name, HashSet<(sbyte, string)> repeated, List<(string Name, bool IsNull)> keys,
+        Func<ConfigResource, (Dictionary<string, string> Values, Refusal? Wrong)> apply, bool validateOnly)
     {
         if (repeated.Contains((type, name)))
             return (ErrorCode.InvalidRequest, "Each resource must appear at most once.");

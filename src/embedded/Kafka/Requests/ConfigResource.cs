@@ -47,7 +47,9 @@ internal abstract class ConfigResource
                 error = ErrorCode.None;
                 return new OfLoggers(broker.Loggers);
             case BrokerLoggerType:
-                message = name.Length == 0 ? "Broker id must not be empty" : $"Unexpected broker id, expected {broker.NodeName} but received {name}";
+                message = name.Length == 0
+                    ? "Broker id must not be empty"
+                    : $"Unexpected broker id, expected {broker.NodeName} but received {name}";
                 return null;
             case ClientMetricsType when name.Length > 0:
                 error = ErrorCode.None;
@@ -67,14 +69,19 @@ internal abstract class ConfigResource
         }
     }
 
-    /// <summary>Where the value of a topic's config comes from, what counts first: what is set of the topic, of the broker and of the cluster, the broker's default. None: only the topic's default is known.</summary>
-    public static IReadOnlyList<ConfigValue> SourcesOf(Broker broker, IReadOnlyDictionary<string, string> set, ConfigDefinition definition) =>
-        [.. OwnValue(definition, set, ConfigSource.Topic), .. definition.Synonyms is [string synonym, ..] ? broker.Configs.SourcesOf(synonym) : []];
+    /// <summary>
+    /// Where the value of a topic's config comes from, what counts first: what is set of the topic, of the broker and of the cluster, the
+    /// broker's default. None: only the topic's default is known.
+    /// </summary>
+    public static IReadOnlyList<ConfigValue> SourcesOf(
+        Broker broker, IReadOnlyDictionary<string, string> set, ConfigDefinition definition) =>
+        [.. OwnValue(definition, set, ConfigSource.Topic),
+            .. definition.Synonyms is [string synonym, ..] ? broker.Configs.SourcesOf(synonym) : []];
 
     /// <summary>The configs of the names in <paramref name="keys"/>; all when that is null.</summary>
     public abstract IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys);
 
-    /// <summary>The present value of a list, with its default; null when it is no list.</summary>
+    /// <summary>The present value of a list, with its default; null when it is not a list.</summary>
     public abstract string? ListOf(string name);
 
     /// <summary>Whether the legacy AlterConfigs, which replaces all that was set, is answered.</summary>
@@ -86,13 +93,16 @@ internal abstract class ConfigResource
     /// <summary>Puts <paramref name="values"/> in the place of all that was set; why it cannot, or null.</summary>
     public abstract Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly);
 
-    private static IEnumerable<ConfigValue> OwnValue(ConfigDefinition definition, IReadOnlyDictionary<string, string> set, ConfigSource source) =>
+    private static IEnumerable<ConfigValue> OwnValue(
+        ConfigDefinition definition, IReadOnlyDictionary<string, string> set, ConfigSource source) =>
         set.TryGetValue(definition.Name, out string? value) ? [new ConfigValue(definition.Name, definition.Normalize(value), source)] : [];
 
-    private static IEnumerable<T> Wanted<T>(IEnumerable<T> all, Func<T, string> nameOf, List<string>? keys) => all.Where(a => keys?.Contains(nameOf(a)) ?? true);
+    private static IEnumerable<T> Wanted<T>(IEnumerable<T> all, Func<T, string> nameOf, List<string>? keys) =>
+        all.Where(a => keys?.Contains(nameOf(a)) ?? true);
 
     // What counts first is the value, and all are synonyms.
-    private static DescribeConfigsResponse.Result.Config Describe(string name, ConfigType kind, IReadOnlyList<ConfigValue> sources, ConfigValue otherwise)
+    private static DescribeConfigsResponse.Result.Config Describe(
+        string name, ConfigType kind, IReadOnlyList<ConfigValue> sources, ConfigValue otherwise)
     {
         ConfigValue value = sources.Count > 0 ? sources[0] : otherwise;
         return new DescribeConfigsResponse.Result.Config
@@ -102,16 +112,19 @@ internal abstract class ConfigResource
             IsDefault = value.Source is ConfigSource.Default,
             ConfigSource = (sbyte)value.Source,
             ConfigType = (sbyte)kind,
-            Synonyms = [.. sources.Select(v => new DescribeConfigsResponse.Result.Config.Synonym { Name = v.Name, Value = v.Value, Source = (sbyte)v.Source })],
+            Synonyms = [.. sources.Select(v =>
+                new DescribeConfigsResponse.Result.Config.Synonym { Name = v.Name, Value = v.Value, Source = (sbyte)v.Source })],
             Documentation = ConfigDocumentation.Of(name),
         };
     }
 
     // Behind what is set of a group or a subscription stands the broker's default, when the broker has a name for it.
-    private static DescribeConfigsResponse.Result.Config Describe(ConfigDefinition definition, IReadOnlyDictionary<string, string> set, ConfigSource source) => Describe(
+    private static DescribeConfigsResponse.Result.Config Describe(
+        ConfigDefinition definition, IReadOnlyDictionary<string, string> set, ConfigSource source) => Describe(
         definition.Name,
         definition.Kind,
-        [.. OwnValue(definition, set, source), .. definition.Synonyms.Select(s => new ConfigValue(s, definition.Default, ConfigSource.Default))],
+        [.. OwnValue(definition, set, source),
+            .. definition.Synonyms.Select(s => new ConfigValue(s, definition.Default, ConfigSource.Default))],
         ConfigValue.DefaultOf(definition));
 
     private static Refusal? Invalid(string? wrong) => wrong is null ? null : new Refusal(ErrorCode.InvalidConfig, wrong);
@@ -121,13 +134,15 @@ internal abstract class ConfigResource
         public override IReadOnlyDictionary<string, string> Values => topic.Config.Values;
 
         public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys) =>
-            Wanted(topic.Config.Told, d => d.Name, keys).Select(d => Describe(d.Name, d.Kind, SourcesOf(broker, Values, d), ConfigValue.DefaultOf(d)));
+            Wanted(topic.Config.Told, d => d.Name, keys).Select(d =>
+                Describe(d.Name, d.Kind, SourcesOf(broker, Values, d), ConfigValue.DefaultOf(d)));
 
         public override string? ListOf(string name) => LogConfig.Find(name) is { Kind: ConfigType.List } ? topic.Config.Text(name) : null;
 
         public override Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly)
         {
-            if (LogConfig.Check(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value)), broker.Configs.TopicDefaults) is { } wrong)
+            if (LogConfig.Check(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value)), broker.Configs.TopicDefaults)
+                is { } wrong)
                 return Invalid(wrong);
             if (!validateOnly)
                 broker.ConfigureTopic(topic.Name, values);
@@ -144,7 +159,8 @@ internal abstract class ConfigResource
 
         public override string? ListOf(string name) => null;
 
-        public override Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly) => Invalid(broker.GroupConfigs.Change(group, values, validateOnly));
+        public override Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly) =>
+            Invalid(broker.GroupConfigs.Change(group, values, validateOnly));
     }
 
     private sealed class OfClientMetrics(Broker broker, string subscription) : ConfigResource
@@ -154,9 +170,13 @@ internal abstract class ConfigResource
         public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys) =>
             Wanted(ClientMetricsConfigs.All, d => d.Name, keys).Select(d => Describe(d, Values, ConfigSource.ClientMetrics));
 
-        public override string? ListOf(string name) => ClientMetricsConfigs.All.FirstOrDefault(d => d.Name == name && d.Kind == ConfigType.List) is { } list ? Values.GetValueOrDefault(name) ?? list.Default : null;
+        public override string? ListOf(string name) =>
+            ClientMetricsConfigs.All.FirstOrDefault(d => d.Name == name && d.Kind == ConfigType.List) is { } list
+                ? Values.GetValueOrDefault(name) ?? list.Default
+                : null;
 
-        public override Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly) => broker.ClientMetrics.Change(subscription, values, validateOnly);
+        public override Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly) =>
+            broker.ClientMetrics.Change(subscription, values, validateOnly);
     }
 
     private sealed class OfLoggers(BrokerLoggers loggers) : ConfigResource
@@ -166,15 +186,22 @@ internal abstract class ConfigResource
         public override bool CanBeReplaced => false;
 
         public override IEnumerable<DescribeConfigsResponse.Result.Config> Describe(List<string>? keys) =>
-            Wanted(BrokerLoggers.Names, n => n, keys).Select(n => new DescribeConfigsResponse.Result.Config { Name = n, Value = loggers.LevelOf(n), ConfigSource = (sbyte)ConfigSource.BrokerLogger });
+            Wanted(BrokerLoggers.Names, n => n, keys).Select(n =>
+                new DescribeConfigsResponse.Result.Config
+                {
+                    Name = n, Value = loggers.LevelOf(n), ConfigSource = (sbyte)ConfigSource.BrokerLogger,
+                });
 
         public override string? ListOf(string name) => null;
 
         public override Refusal? Refuse(ConfigOperation operation, string name) => operation switch
         {
-            ConfigOperation.Append or ConfigOperation.Subtract => new Refusal(ErrorCode.InvalidRequest, $"{operation.ToString().ToUpperInvariant()} operation is not allowed for the BROKER_LOGGER resource"),
+            ConfigOperation.Append or ConfigOperation.Subtract =>
+                new Refusal(ErrorCode.InvalidRequest,
+                    $"{operation.ToString().ToUpperInvariant()} operation is not allowed for the BROKER_LOGGER resource"),
             _ when !BrokerLoggers.Names.Contains(name) => new Refusal(ErrorCode.InvalidConfig, $"Logger {name} does not exist!"),
-            ConfigOperation.Delete when name == BrokerLoggers.Root => new Refusal(ErrorCode.InvalidRequest, $"Removing the log level of the {BrokerLoggers.Root} logger is not allowed"),
+            ConfigOperation.Delete when name == BrokerLoggers.Root =>
+                new Refusal(ErrorCode.InvalidRequest, $"Removing the log level of the {BrokerLoggers.Root} logger is not allowed"),
             _ => null,
         };
 
@@ -183,7 +210,8 @@ internal abstract class ConfigResource
             foreach ((string name, string level) in values)
             {
                 if (!BrokerLoggers.LevelNames.Contains(level))
-                    return Invalid($"Cannot set the log level of {name} to {level} as it is not a supported log level. Valid log levels are {string.Join(", ", BrokerLoggers.LevelNames)}");
+                    return Invalid($"Cannot set the log level of {name} to {level} as it is not a supported log level. Valid log levels "
+                        + $"are {string.Join(", ", BrokerLoggers.LevelNames)}");
             }
 
             if (!validateOnly)
@@ -201,16 +229,19 @@ internal abstract class ConfigResource
         {
             foreach (BrokerConfig config in Wanted(broker.Configs.All, c => c.Name, keys))
             {
-                IReadOnlyList<ConfigValue> sources = [.. broker.Configs.SourcesOf(config.Name).Where(v => name != BrokerConfigs.Cluster || v.Source == ConfigSource.DynamicDefaultBroker)];
+                IReadOnlyList<ConfigValue> sources = [.. broker.Configs.SourcesOf(config.Name).Where(v =>
+                    name != BrokerConfigs.Cluster || v.Source == ConfigSource.DynamicDefaultBroker)];
                 if (sources.Count == 0 && name == BrokerConfigs.Cluster)
                     continue;
-                DescribeConfigsResponse.Result.Config described = Describe(config.Name, config.Kind, sources, new ConfigValue(config.Name, config.Default, ConfigSource.Default));
+                DescribeConfigsResponse.Result.Config described = Describe(config.Name, config.Kind, sources,
+                    new ConfigValue(config.Name, config.Default, ConfigSource.Default));
                 described.ReadOnly = config.Dynamic is null;
                 yield return described;
             }
         }
 
-        public override string? ListOf(string name) => LogConfig.All.FirstOrDefault(d => d.Kind == ConfigType.List && d.Synonyms.Contains(name))?.Default;
+        public override string? ListOf(string name) =>
+            LogConfig.All.FirstOrDefault(d => d.Kind == ConfigType.List && d.Synonyms.Contains(name))?.Default;
 
         public override Refusal? Change(IReadOnlyDictionary<string, string> values, bool validateOnly) =>
             broker.Configure(name, values, validateOnly) is { } wrong ? new Refusal(ErrorCode.InvalidRequest, wrong) : null;

@@ -12,13 +12,20 @@ internal sealed class DescribeClusterHandler(Broker broker)
     public DescribeClusterResponse Handle(DescribeClusterRequest request)
     {
         if (request.EndpointType != BrokersEndpoint)
-            return new DescribeClusterResponse { ErrorCode = (short)ErrorCode.UnsupportedEndpointType, ErrorMessage = $"Unsupported endpoint type {request.EndpointType}", EndpointType = request.EndpointType };
+            return new DescribeClusterResponse
+            {
+                ErrorCode = (short)ErrorCode.UnsupportedEndpointType,
+                ErrorMessage = $"Unsupported endpoint type {request.EndpointType}",
+                EndpointType = request.EndpointType,
+            };
         return new DescribeClusterResponse
         {
             ClusterId = broker.ClusterId,
             ControllerId = broker.NodeId,
             Brokers = [new DescribeClusterResponse.Broker { BrokerId = broker.NodeId, Host = broker.Host, Port = broker.Port }],
-            ClusterAuthorizedOperations = request.IncludeClusterAuthorizedOperations ? AuthorizedOperations.Cluster : AuthorizedOperations.NotAsked,
+            ClusterAuthorizedOperations = request.IncludeClusterAuthorizedOperations
+                ? AuthorizedOperations.Cluster
+                : AuthorizedOperations.NotAsked,
         };
     }
 }

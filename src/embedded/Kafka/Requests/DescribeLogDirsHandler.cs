@@ -25,7 +25,11 @@ internal sealed class DescribeLogDirsHandler(Broker broker)
                     Topics = [.. logs.GroupBy(l => l.Partition.Topic).Select(g => new DescribeLogDirsResponse.Result.TopicItem
                     {
                         Name = g.Key,
-                        Partitions = [.. g.Select(l => new DescribeLogDirsResponse.Result.TopicItem.PartitionItem { PartitionIndex = l.Partition.Partition, PartitionSize = l.Size })],
+                        Partitions = [.. g.Select(l =>
+                            new DescribeLogDirsResponse.Result.TopicItem.PartitionItem
+                            {
+                                PartitionIndex = l.Partition.Partition, PartitionSize = l.Size,
+                            })],
                     })],
                 },
             ],

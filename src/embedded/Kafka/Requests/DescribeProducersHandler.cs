@@ -15,7 +15,12 @@ internal sealed class DescribeProducersHandler(LedLogs logs)
             Partitions = topic.PartitionIndexes.ConvertAll(index =>
             {
                 if (logs.Find(new TopicPartition(topic.Name, index), out ErrorCode error) is not { } log)
-                    return new DescribeProducersResponse.TopicItem.PartitionItem { PartitionIndex = index, ErrorCode = (short)error, ErrorMessage = "This server does not host this topic-partition." };
+                    return new DescribeProducersResponse.TopicItem.PartitionItem
+                    {
+                        PartitionIndex = index,
+                        ErrorCode = (short)error,
+                        ErrorMessage = "This server does not host this topic-partition.",
+                    };
                 return new DescribeProducersResponse.TopicItem.PartitionItem
                 {
                     PartitionIndex = index,

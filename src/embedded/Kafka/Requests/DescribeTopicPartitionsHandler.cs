@@ -12,13 +12,20 @@ internal sealed class DescribeTopicPartitionsHandler(Broker broker)
     public DescribeTopicPartitionsResponse Handle(DescribeTopicPartitionsRequest request)
     {
         var response = new DescribeTopicPartitionsResponse();
-        string[] names = request.Topics.Count == 0 ? [.. broker.Topics.All.Select(t => t.Name)] : [.. request.Topics.Select(t => t.Name).Distinct()];
+        string[] names = request.Topics.Count == 0
+            ? [.. broker.Topics.All.Select(t => t.Name)]
+            : [.. request.Topics.Select(t => t.Name).Distinct()];
         int left = Math.Clamp(request.ResponsePartitionLimit, 1, MaxDescribedPartitions);
-        foreach (string name in names.Order(StringComparer.Ordinal).SkipWhile(n => request.Cursor is { } c && string.CompareOrdinal(n, c.TopicName) < 0))
+        foreach (string name in names.Order(StringComparer.Ordinal).SkipWhile(n =>
+            request.Cursor is { } c && string.CompareOrdinal(n, c.TopicName) < 0))
         {
             if (broker.Topics.Find(name) is not { } topic)
             {
-                response.Topics.Add(new DescribeTopicPartitionsResponse.TopicItem { Name = name, ErrorCode = (short)(TopicStore.CheckName(name) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic) });
+                response.Topics.Add(new DescribeTopicPartitionsResponse.TopicItem
+                {
+                    Name = name,
+                    ErrorCode = (short)(TopicStore.CheckName(name) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic),
+                });
                 continue;
             }
 

@@ -23,7 +23,9 @@ internal sealed class ElectLeadersHandler(Broker broker)
                     {
                         PartitionId = partition,
                         ErrorCode = (short)(known ? ErrorCode.ElectionNotNeeded : ErrorCode.UnknownTopicOrPartition),
-                        ErrorMessage = known ? "Leader election not needed for topic partition." : $"No such topic or partition {topic.Topic}-{partition}",
+                        ErrorMessage = known
+                            ? "Leader election not needed for topic partition."
+                            : $"No such topic or partition {topic.Topic}-{partition}",
                     };
                 }),
             }),

@@ -2,14 +2,19 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>The answer to a request that cannot be answered as a whole: the same error everywhere where the API has one, as Kafka's <c>getErrorResponse</c>.</summary>
+/// <summary>
+/// The answer to a request that cannot be answered as a whole: the same error everywhere where the API has one, as Kafka's
+/// <c>getErrorResponse</c>.
+/// </summary>
 internal static class ErrorResponses
 {
     private const short BatchedFetchVersion = 8;
     private const short BatchedLeaveVersion = 3;
     private const short BatchedAddVersion = 4;
 
-    /// <summary>The error of a disk that cannot be written: for what a coordinator keeps, Kafka sends the client to look for it again.</summary>
+    /// <summary>
+    /// The error of a disk that cannot be written: for what a coordinator keeps, Kafka sends the client to look for it again.
+    /// </summary>
     public static ErrorCode StorageErrorOf<TRequest>(TRequest request) =>
         request is InitProducerIdRequest { TransactionalId: null } ? ErrorCode.CoordinatorNotAvailable
         : IsForCoordinator(request, out _) ? ErrorCode.NotCoordinator
@@ -18,15 +23,22 @@ internal static class ErrorResponses
     /// <summary>Whether a request is for one broker, the one that coordinates groups or transactions.</summary>
     public static bool IsForCoordinator<TRequest>(TRequest request, out bool transactions)
     {
-        transactions = request is InitProducerIdRequest { TransactionalId: not null } or AddPartitionsToTxnRequest or AddOffsetsToTxnRequest or EndTxnRequest or DescribeTransactionsRequest or ListTransactionsRequest;
+        transactions = request is InitProducerIdRequest { TransactionalId: not null } or AddPartitionsToTxnRequest or AddOffsetsToTxnRequest
+            or EndTxnRequest or DescribeTransactionsRequest or ListTransactionsRequest;
         return transactions
-            || request is JoinGroupRequest or SyncGroupRequest or HeartbeatRequest or LeaveGroupRequest or OffsetCommitRequest or OffsetFetchRequest or OffsetDeleteRequest or TxnOffsetCommitRequest
-                or DescribeGroupsRequest or ListGroupsRequest or DeleteGroupsRequest or ConsumerGroupHeartbeatRequest or ConsumerGroupDescribeRequest;
+            || request is JoinGroupRequest or SyncGroupRequest or HeartbeatRequest or LeaveGroupRequest or OffsetCommitRequest
+                or OffsetFetchRequest or OffsetDeleteRequest or TxnOffsetCommitRequest
+                or DescribeGroupsRequest or ListGroupsRequest or DeleteGroupsRequest or ConsumerGroupHeartbeatRequest
+                or ConsumerGroupDescribeRequest;
     }
 
     /// <summary>The answer; null when the API has no place for an error.</summary>
     public static IKafkaResponse? For<TRequest>(TRequest request, short version, ErrorCode error, string? message = null) =>
-        OfRecords(request, error, message) ?? OfGroup(request, version, error, message) ?? OfTransaction(request, version, error) ?? OfTopics(request, version, error, message) ?? OfSecurity(request, error, message);
+        OfRecords(request, error, message)
+            ?? OfGroup(request, version, error, message)
+            ?? OfTransaction(request, version, error)
+            ?? OfTopics(request, version, error, message)
+            ?? OfSecurity(request, error, message);
 
     private static IKafkaResponse? OfRecords<TRequest>(TRequest request, ErrorCode error, string? message) => request switch
     {
@@ -36,7 +48,14 @@ internal static class ErrorResponses
             {
                 Name = t.Name,
                 TopicId = t.TopicId,
-                PartitionResponses = t.PartitionData.ConvertAll(p => new ProduceResponse.TopicItem.PartitionItem { Index = p.Index, ErrorCode = (short)error, BaseOffset = -1, ErrorMessage = message }),
+                PartitionResponses = t.PartitionData.ConvertAll(p =>
+                    new ProduceResponse.TopicItem.PartitionItem
+                    {
+                        Index = p.Index,
+                        ErrorCode = (short)error,
+                        BaseOffset = -1,
+                        ErrorMessage = message,
+                    }),
             }),
         },
         FetchRequest => new FetchResponse { ErrorCode = (short)error },
@@ -45,7 +64,8 @@ internal static class ErrorResponses
             Topics = list.Topics.ConvertAll(t => new ListOffsetsResponse.TopicItem
             {
                 Name = t.Name,
-                Partitions = t.Partitions.ConvertAll(p => new ListOffsetsResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error }),
+                Partitions = t.Partitions.ConvertAll(p =>
+                    new ListOffsetsResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error }),
             }),
         },
         OffsetForLeaderEpochRequest epochs => new OffsetForLeaderEpochResponse
@@ -53,7 +73,8 @@ internal static class ErrorResponses
             Topics = epochs.Topics.ConvertAll(t => new OffsetForLeaderEpochResponse.TopicItem
             {
                 Topic = t.Topic,
-                Partitions = t.Partitions.ConvertAll(p => new OffsetForLeaderEpochResponse.TopicItem.PartitionItem { Partition = p.Partition, ErrorCode = (short)error }),
+                Partitions = t.Partitions.ConvertAll(p =>
+                    new OffsetForLeaderEpochResponse.TopicItem.PartitionItem { Partition = p.Partition, ErrorCode = (short)error }),
             }),
         },
         DeleteRecordsRequest delete => new DeleteRecordsResponse
@@ -61,7 +82,11 @@ internal static class ErrorResponses
             Topics = delete.Topics.ConvertAll(t => new DeleteRecordsResponse.TopicItem
             {
                 Name = t.Name,
-                Partitions = t.Partitions.ConvertAll(p => new DeleteRecordsResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, LowWatermark = -1, ErrorCode = (short)error }),
+                Partitions = t.Partitions.ConvertAll(p =>
+                    new DeleteRecordsResponse.TopicItem.PartitionItem
+                    {
+                        PartitionIndex = p.PartitionIndex, LowWatermark = -1, ErrorCode = (short)error,
+                    }),
             }),
         },
         DescribeProducersRequest describe => new DescribeProducersResponse
@@ -69,49 +94,82 @@ internal static class ErrorResponses
             Topics = describe.Topics.ConvertAll(t => new DescribeProducersResponse.TopicItem
             {
                 Name = t.Name,
-                Partitions = t.PartitionIndexes.ConvertAll(p => new DescribeProducersResponse.TopicItem.PartitionItem { PartitionIndex = p, ErrorCode = (short)error, ErrorMessage = message }),
+                Partitions = t.PartitionIndexes.ConvertAll(p =>
+                    new DescribeProducersResponse.TopicItem.PartitionItem
+                    {
+                        PartitionIndex = p, ErrorCode = (short)error, ErrorMessage = message,
+                    }),
             }),
         },
         _ => null,
     };
 
-    private static IKafkaResponse? OfGroup<TRequest>(TRequest request, short version, ErrorCode error, string? message = null) => request switch
-    {
-        JoinGroupRequest join => new JoinGroupResponse { ErrorCode = (short)error, MemberId = join.MemberId, ProtocolName = "" },
-        SyncGroupRequest => new SyncGroupResponse { ErrorCode = (short)error },
-        HeartbeatRequest => new HeartbeatResponse { ErrorCode = (short)error },
-        LeaveGroupRequest leave => new LeaveGroupResponse
+    private static IKafkaResponse? OfGroup<TRequest>(TRequest request, short version, ErrorCode error, string? message = null) =>
+        request switch
         {
-            ErrorCode = (short)error,
-            Members = version < BatchedLeaveVersion ? [] : leave.Members.ConvertAll(m => new LeaveGroupResponse.Member { MemberId = m.MemberId, GroupInstanceId = m.GroupInstanceId, ErrorCode = (short)error }),
-        },
-        DescribeGroupsRequest describe => new DescribeGroupsResponse { Groups = describe.Groups.ConvertAll(g => new DescribeGroupsResponse.DescribedGroup { GroupId = g, ErrorCode = (short)error, ErrorMessage = message }) },
-        ListGroupsRequest => new ListGroupsResponse { ErrorCode = (short)error },
-        DeleteGroupsRequest delete => new DeleteGroupsResponse { Results = delete.GroupsNames.ConvertAll(g => new DeleteGroupsResponse.Result { GroupId = g, ErrorCode = (short)error }) },
-        ConsumerGroupHeartbeatRequest heartbeat => new ConsumerGroupHeartbeatResponse { ErrorCode = (short)error, ErrorMessage = message, MemberId = heartbeat.MemberId },
-        ConsumerGroupDescribeRequest describe => new ConsumerGroupDescribeResponse { Groups = describe.GroupIds.ConvertAll(g => new ConsumerGroupDescribeResponse.DescribedGroup { GroupId = g, ErrorCode = (short)error, ErrorMessage = message }) },
-        OffsetCommitRequest commit => new OffsetCommitResponse
-        {
-            Topics = commit.Topics.ConvertAll(t => new OffsetCommitResponse.TopicItem
+            JoinGroupRequest join => new JoinGroupResponse { ErrorCode = (short)error, MemberId = join.MemberId, ProtocolName = "" },
+            SyncGroupRequest => new SyncGroupResponse { ErrorCode = (short)error },
+            HeartbeatRequest => new HeartbeatResponse { ErrorCode = (short)error },
+            LeaveGroupRequest leave => new LeaveGroupResponse
             {
-                Name = t.Name,
-                TopicId = t.TopicId,
-                Partitions = t.Partitions.ConvertAll(p => new OffsetCommitResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error }),
-            }),
-        },
-        OffsetFetchRequest fetch => new OffsetFetchResponse
-        {
-            ErrorCode = (short)error,
-            Groups = version < BatchedFetchVersion ? [] : fetch.Groups.ConvertAll(g => new OffsetFetchResponse.Group { GroupId = g.GroupId, ErrorCode = (short)error }),
-            Topics = version >= BatchedFetchVersion ? [] : (fetch.Topics ?? []).ConvertAll(t => new OffsetFetchResponse.TopicItem
+                ErrorCode = (short)error,
+                Members = version < BatchedLeaveVersion
+                    ? []
+                    : leave.Members.ConvertAll(m =>
+                        new LeaveGroupResponse.Member
+                        {
+                            MemberId = m.MemberId, GroupInstanceId = m.GroupInstanceId, ErrorCode = (short)error,
+                        }),
+            },
+            DescribeGroupsRequest describe =>
+                new DescribeGroupsResponse
+                {
+                    Groups = describe.Groups.ConvertAll(g =>
+                        new DescribeGroupsResponse.DescribedGroup { GroupId = g, ErrorCode = (short)error, ErrorMessage = message }),
+                },
+            ListGroupsRequest => new ListGroupsResponse { ErrorCode = (short)error },
+            DeleteGroupsRequest delete =>
+                new DeleteGroupsResponse
+                {
+                    Results = delete.GroupsNames.ConvertAll(g => new DeleteGroupsResponse.Result { GroupId = g, ErrorCode = (short)error }),
+                },
+            ConsumerGroupHeartbeatRequest heartbeat =>
+                new ConsumerGroupHeartbeatResponse { ErrorCode = (short)error, ErrorMessage = message, MemberId = heartbeat.MemberId },
+            ConsumerGroupDescribeRequest describe =>
+                new ConsumerGroupDescribeResponse
+                {
+                    Groups = describe.GroupIds.ConvertAll(g =>
+                        new ConsumerGroupDescribeResponse.DescribedGroup { GroupId = g, ErrorCode = (short)error, ErrorMessage = message }),
+                },
+            OffsetCommitRequest commit => new OffsetCommitResponse
             {
-                Name = t.Name,
-                Partitions = t.PartitionIndexes.ConvertAll(p => new OffsetFetchResponse.TopicItem.PartitionItem { PartitionIndex = p, CommittedOffset = -1, ErrorCode = (short)error }),
-            }),
-        },
-        OffsetDeleteRequest => new OffsetDeleteResponse { ErrorCode = (short)error },
-        _ => null,
-    };
+                Topics = commit.Topics.ConvertAll(t => new OffsetCommitResponse.TopicItem
+                {
+                    Name = t.Name,
+                    TopicId = t.TopicId,
+                    Partitions = t.Partitions.ConvertAll(p =>
+                        new OffsetCommitResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error }),
+                }),
+            },
+            OffsetFetchRequest fetch => new OffsetFetchResponse
+            {
+                ErrorCode = (short)error,
+                Groups = version < BatchedFetchVersion
+                    ? []
+                    : fetch.Groups.ConvertAll(g => new OffsetFetchResponse.Group { GroupId = g.GroupId, ErrorCode = (short)error }),
+                Topics = version >= BatchedFetchVersion ? [] : (fetch.Topics ?? []).ConvertAll(t => new OffsetFetchResponse.TopicItem
+                {
+                    Name = t.Name,
+                    Partitions = t.PartitionIndexes.ConvertAll(p =>
+                        new OffsetFetchResponse.TopicItem.PartitionItem
+                        {
+                            PartitionIndex = p, CommittedOffset = -1, ErrorCode = (short)error,
+                        }),
+                }),
+            },
+            OffsetDeleteRequest => new OffsetDeleteResponse { ErrorCode = (short)error },
+            _ => null,
+        };
 
     private static IKafkaResponse? OfTransaction<TRequest>(TRequest request, short version, ErrorCode error) => request switch
     {
@@ -124,7 +182,11 @@ internal static class ErrorResponses
                 TopicResults = transaction.Topics.ConvertAll(t => new AddPartitionsToTxnResponse.Transaction.TransactionTopic
                 {
                     Name = t.Name,
-                    ResultsByPartition = t.Partitions.ConvertAll(p => new AddPartitionsToTxnResponse.Transaction.TransactionTopic.TransactionPartition { PartitionIndex = p, PartitionErrorCode = (short)error }),
+                    ResultsByPartition = t.Partitions.ConvertAll(p =>
+                        new AddPartitionsToTxnResponse.Transaction.TransactionTopic.TransactionPartition
+                        {
+                            PartitionIndex = p, PartitionErrorCode = (short)error,
+                        }),
                 }),
             }),
         },
@@ -133,7 +195,8 @@ internal static class ErrorResponses
             Results = add.Topics.ConvertAll(t => new AddPartitionsToTxnResponse.TopicItem
             {
                 Name = t.Name,
-                Partitions = t.Partitions.ConvertAll(p => new AddPartitionsToTxnResponse.TopicItem.PartitionItem { PartitionIndex = p, PartitionErrorCode = (short)error }),
+                Partitions = t.Partitions.ConvertAll(p =>
+                    new AddPartitionsToTxnResponse.TopicItem.PartitionItem { PartitionIndex = p, PartitionErrorCode = (short)error }),
             }),
         },
         AddOffsetsToTxnRequest => new AddOffsetsToTxnResponse { ErrorCode = (short)error },
@@ -143,28 +206,70 @@ internal static class ErrorResponses
             Topics = commit.Topics.ConvertAll(t => new TxnOffsetCommitResponse.TopicItem
             {
                 Name = t.Name,
-                Partitions = t.Partitions.ConvertAll(p => new TxnOffsetCommitResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error }),
+                Partitions = t.Partitions.ConvertAll(p =>
+                    new TxnOffsetCommitResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error }),
             }),
         },
-        DescribeTransactionsRequest describe => new DescribeTransactionsResponse { TransactionStates = describe.TransactionalIds.ConvertAll(id => new DescribeTransactionsResponse.State { TransactionalId = id, ErrorCode = (short)error }) },
+        DescribeTransactionsRequest describe =>
+            new DescribeTransactionsResponse
+            {
+                TransactionStates = describe.TransactionalIds.ConvertAll(id =>
+                    new DescribeTransactionsResponse.State { TransactionalId = id, ErrorCode = (short)error }),
+            },
         ListTransactionsRequest => new ListTransactionsResponse { ErrorCode = (short)error },
         _ => null,
     };
 
     private static IKafkaResponse? OfTopics<TRequest>(TRequest request, short version, ErrorCode error, string? message) => request switch
     {
-        CreateTopicsRequest create => new CreateTopicsResponse { Topics = create.Topics.ConvertAll(t => new CreateTopicsResponse.TopicItem { Name = t.Name, ErrorCode = (short)error, ErrorMessage = message }) },
+        CreateTopicsRequest create =>
+            new CreateTopicsResponse
+            {
+                Topics = create.Topics.ConvertAll(t =>
+                    new CreateTopicsResponse.TopicItem { Name = t.Name, ErrorCode = (short)error, ErrorMessage = message }),
+            },
         DeleteTopicsRequest delete => new DeleteTopicsResponse
         {
             Responses = version >= TopicRequests.TopicIdVersion
-                ? delete.Topics.ConvertAll(t => new DeleteTopicsResponse.TopicItem { Name = t.Name, TopicId = t.TopicId, ErrorCode = (short)error, ErrorMessage = message })
-                : delete.TopicNames.ConvertAll(n => new DeleteTopicsResponse.TopicItem { Name = n, ErrorCode = (short)error, ErrorMessage = message }),
+                ? delete.Topics.ConvertAll(t =>
+                    new DeleteTopicsResponse.TopicItem
+                    {
+                        Name = t.Name,
+                        TopicId = t.TopicId,
+                        ErrorCode = (short)error,
+                        ErrorMessage = message,
+                    })
+                : delete.TopicNames.ConvertAll(n =>
+                    new DeleteTopicsResponse.TopicItem { Name = n, ErrorCode = (short)error, ErrorMessage = message }),
         },
-        CreatePartitionsRequest create => new CreatePartitionsResponse { Results = create.Topics.ConvertAll(t => new CreatePartitionsResponse.TopicItem { Name = t.Name, ErrorCode = (short)error, ErrorMessage = message }) },
-        AlterConfigsRequest alter => new AlterConfigsResponse { Responses = alter.Resources.ConvertAll(r => new AlterConfigsResponse.Result { ResourceType = r.ResourceType, ResourceName = r.ResourceName, ErrorCode = (short)error, ErrorMessage = message }) },
+        CreatePartitionsRequest create =>
+            new CreatePartitionsResponse
+            {
+                Results = create.Topics.ConvertAll(t =>
+                    new CreatePartitionsResponse.TopicItem { Name = t.Name, ErrorCode = (short)error, ErrorMessage = message }),
+            },
+        AlterConfigsRequest alter =>
+            new AlterConfigsResponse
+            {
+                Responses = alter.Resources.ConvertAll(r =>
+                    new AlterConfigsResponse.Result
+                    {
+                        ResourceType = r.ResourceType,
+                        ResourceName = r.ResourceName,
+                        ErrorCode = (short)error,
+                        ErrorMessage = message,
+                    }),
+            },
         IncrementalAlterConfigsRequest alter => new IncrementalAlterConfigsResponse
         {
-            Responses = alter.Resources.ConvertAll(r => new IncrementalAlterConfigsResponse.Result { ResourceType = r.ResourceType, ResourceName = r.ResourceName, ErrorCode = (short)error, ErrorMessage = message }),
+            Responses = alter.Resources.ConvertAll(r =>
+                new IncrementalAlterConfigsResponse.Result
+                {
+                    ResourceType = r.ResourceType,
+                    ResourceName = r.ResourceName,
+                    ErrorCode = (short)error,
+                    ErrorMessage = message,
+                }),
         },
         _ => null,
     };
@@ -173,7 +278,8 @@ internal static class ErrorResponses
     {
         AlterUserScramCredentialsRequest alter => new AlterUserScramCredentialsResponse
         {
-            Results = [.. alter.Deletions.Select(d => d.Name).Concat(alter.Upsertions.Select(u => u.Name)).Distinct().Select(u => new AlterUserScramCredentialsResponse.Result { User = u, ErrorCode = (short)error, ErrorMessage = message })],
+            Results = [.. alter.Deletions.Select(d => d.Name).Concat(alter.Upsertions.Select(u => u.Name)).Distinct().Select(u =>
+                new AlterUserScramCredentialsResponse.Result { User = u, ErrorCode = (short)error, ErrorMessage = message })],
         },
         AlterClientQuotasRequest alter => new AlterClientQuotasResponse
         {
@@ -181,7 +287,8 @@ internal static class ErrorResponses
             {
                 ErrorCode = (short)error,
                 ErrorMessage = message,
-                Entity = e.Entity.ConvertAll(p => new AlterClientQuotasResponse.Entry.EntityPart { EntityType = p.EntityType, EntityName = p.EntityName }),
+                Entity = e.Entity.ConvertAll(p =>
+                    new AlterClientQuotasResponse.Entry.EntityPart { EntityType = p.EntityType, EntityName = p.EntityName }),
             }),
         },
         _ => null,

@@ -64,7 +64,8 @@ internal sealed class FetchHandler(Broker broker, ILeadership leadership)
     }
 
     private UnifiedLog? LogOf(RequestContext context, FetchedPartition partition) =>
-        (context.Version >= TopicIdVersion ? broker.Topics.Find(partition.TopicId) : broker.Topics.Find(partition.Topic)) is { } topic && leadership.Check(new TopicPartition(topic.Name, partition.Index), partition.CurrentLeaderEpoch) == ErrorCode.None
+        (context.Version >= TopicIdVersion ? broker.Topics.Find(partition.TopicId) : broker.Topics.Find(partition.Topic)) is { } topic
+            && leadership.Check(new TopicPartition(topic.Name, partition.Index), partition.CurrentLeaderEpoch) == ErrorCode.None
             ? broker.LogOf(topic.Name, partition.Index) : null;
 
     private (AppendSignal Signal, long Version)[] See(Round fetch)
@@ -93,12 +94,18 @@ internal sealed class FetchHandler(Broker broker, ILeadership leadership)
         foreach (FetchedPartition partition in fetch.Partitions)
         {
             // The first batch of an answer is given even if it is larger than asked for, so that readers always advance (KIP-74).
-            FetchResponse.TopicItem.PartitionItem answer = Read(context, partition, (int)Math.Clamp(left, 0, Math.Max(0, partition.MaxBytes)), readCommitted, minOne: bytes == 0, memory);
+            FetchResponse.TopicItem.PartitionItem answer = Read(context, partition,
+                (int)Math.Clamp(left, 0, Math.Max(0, partition.MaxBytes)), readCommitted, minOne: bytes == 0, memory);
             int length = answer.Records?.Length ?? 0;
             failed |= answer.ErrorCode != 0;
             bytes += length;
             left -= length;
-            if (fetch.IsIncremental && length == 0 && answer.ErrorCode == 0 && answer.HighWatermark == partition.ToldHighWatermark && answer.LogStartOffset == partition.ToldStartOffset && answer.LastStableOffset == partition.ToldStableOffset)
+            if (fetch.IsIncremental
+                && length == 0
+                && answer.ErrorCode == 0
+                && answer.HighWatermark == partition.ToldHighWatermark
+                && answer.LogStartOffset == partition.ToldStartOffset
+                && answer.LastStableOffset == partition.ToldStableOffset)
                 continue;
             if (item is null || item.Name != partition.Topic || item.TopicId != partition.TopicId)
                 response.Responses.Add(item = new FetchResponse.TopicItem { Name = partition.Topic, TopicId = partition.TopicId });
@@ -109,17 +116,21 @@ internal sealed class FetchHandler(Broker broker, ILeadership leadership)
         return response;
     }
 
-    private FetchResponse.TopicItem.PartitionItem Read(RequestContext context, FetchedPartition partition, int maxBytes, bool readCommitted, bool minOne, RecordMemory memory)
+    private FetchResponse.TopicItem.PartitionItem Read(RequestContext context, FetchedPartition partition, int maxBytes, bool readCommitted,
+        bool minOne, RecordMemory memory)
     {
         var answer = new FetchResponse.TopicItem.PartitionItem { Index = partition.Index, Records = ReadOnlyMemory<byte>.Empty };
         Topic? topic = context.Version >= TopicIdVersion ? broker.Topics.Find(partition.TopicId) : broker.Topics.Find(partition.Topic);
         if (topic is null || broker.LogOf(topic.Name, partition.Index) is not { } log)
         {
-            answer.ErrorCode = (short)(topic is null && context.Version >= TopicIdVersion ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition);
+            answer.ErrorCode = (short)(topic is null && context.Version >= TopicIdVersion
+                ? ErrorCode.UnknownTopicId
+                : ErrorCode.UnknownTopicOrPartition);
             return answer;
         }
 
-        if (leadership.Check(new TopicPartition(topic.Name, partition.Index), partition.CurrentLeaderEpoch) is var notLed and not ErrorCode.None)
+        if (leadership.Check(new TopicPartition(topic.Name, partition.Index), partition.CurrentLeaderEpoch) is var notLed
+            and not ErrorCode.None)
         {
             answer.ErrorCode = (short)notLed;
             return answer;
@@ -128,9 +139,12 @@ internal sealed class FetchHandler(Broker broker, ILeadership leadership)
         LogRead read = log.Read(partition.FetchOffset, maxBytes, readCommitted, minOne, memory);
         answer.ErrorCode = (short)read.Error;
         if (read.Error == ErrorCode.None)
-            (answer.HighWatermark, answer.LastStableOffset, answer.LogStartOffset) = (read.HighWatermark, read.LastStableOffset, read.LogStartOffset);
+            (answer.HighWatermark, answer.LastStableOffset, answer.LogStartOffset) = (read.HighWatermark, read.LastStableOffset,
+                read.LogStartOffset);
         answer.Records = read.Records;
-        answer.AbortedTransactions = read.Aborted?.Select(a => new FetchResponse.TopicItem.PartitionItem.AbortedTransaction { ProducerId = a.ProducerId, FirstOffset = a.FirstOffset }).ToList();
+        answer.AbortedTransactions = read.Aborted?.Select(a =>
+            new FetchResponse.TopicItem.PartitionItem.AbortedTransaction { ProducerId = a.ProducerId, FirstOffset = a.FirstOffset }).ToList(
+                );
         return answer;
     }
 
@@ -138,9 +152,12 @@ internal sealed class FetchHandler(Broker broker, ILeadership leadership)
     {
         // Only what is in the last answer was told; earlier rounds of the same wait were thrown away.
         var told = response.Responses.SelectMany(t => t.Partitions).ToHashSet();
-        foreach ((FetchedPartition partition, FetchResponse.TopicItem.PartitionItem answer) in fetch.Answers.Where(a => told.Contains(a.Answer)))
+        foreach ((FetchedPartition partition, FetchResponse.TopicItem.PartitionItem answer) in fetch.Answers.Where(a =>
+            told.Contains(a.Answer)))
         {
-            (partition.ToldHighWatermark, partition.ToldStableOffset, partition.ToldStartOffset) = answer.ErrorCode == 0 ? (answer.HighWatermark, answer.LastStableOffset, answer.LogStartOffset) : (-1, -1, -1);
+            (partition.ToldHighWatermark, partition.ToldStableOffset, partition.ToldStartOffset) = answer.ErrorCode == 0
+                ? (answer.HighWatermark, answer.LastStableOffset, answer.LogStartOffset)
+                : (-1, -1, -1);
             if (answer.Records is { Length: > 0 })
                 fetch.Session?.MoveToEnd(partition);
         }
@@ -165,7 +182,8 @@ internal sealed class FetchHandler(Broker broker, ILeadership leadership)
 
         if (!appended.Task.IsCompleted)
         {
-            ITimer timer = broker.Time.CreateTimer(state => ((TaskCompletionSource)state!).TrySetResult(), appended, timeout, Timeout.InfiniteTimeSpan);
+            ITimer timer = broker.Time.CreateTimer(state => ((TaskCompletionSource)state!).TrySetResult(), appended, timeout,
+                Timeout.InfiniteTimeSpan);
             await using (timer.ConfigureAwait(false))
                 await appended.Task.ConfigureAwait(false);
         }
@@ -182,7 +200,8 @@ internal sealed class FetchHandler(Broker broker, ILeadership leadership)
         public void Dispose() => memory.Dispose();
     }
 
-    private sealed record Round(FetchRequest Request, FetchSession? Session, bool IsIncremental, IReadOnlyCollection<FetchedPartition> Partitions)
+    private sealed record Round(FetchRequest Request, FetchSession? Session, bool IsIncremental,
+        IReadOnlyCollection<FetchedPartition> Partitions)
     {
         public List<(FetchedPartition Partition, FetchResponse.TopicItem.PartitionItem Answer)> Answers { get; } = [];
     }

@@ -2,7 +2,7 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
-/// <summary>One partition of a fetch, and what its reader was last told of it.</summary>
+/// <summary>One partition of a fetch, and what its reader last learned of it.</summary>
 internal sealed class FetchedPartition
 {
     public required string Topic { get; init; }
@@ -62,7 +62,8 @@ internal sealed class FetchSession(int id)
         foreach (FetchedPartition partition in Of(request))
         {
             if (_byKey.TryGetValue(partition.Key, out LinkedListNode<FetchedPartition>? known))
-                (known.Value.FetchOffset, known.Value.MaxBytes, known.Value.CurrentLeaderEpoch) = (partition.FetchOffset, partition.MaxBytes, partition.CurrentLeaderEpoch);
+                (known.Value.FetchOffset, known.Value.MaxBytes, known.Value.CurrentLeaderEpoch) = (partition.FetchOffset,
+                    partition.MaxBytes, partition.CurrentLeaderEpoch);
             else
                 _byKey.Add(partition.Key, _order.AddLast(partition));
         }
@@ -78,13 +79,14 @@ internal sealed class FetchSession(int id)
     }
 
     /// <summary>The partitions that a request names.</summary>
-    public static IEnumerable<FetchedPartition> Of(FetchRequest request) => request.Topics.SelectMany(topic => topic.Partitions.Select(partition => new FetchedPartition
-    {
-        Topic = topic.Name,
-        TopicId = topic.TopicId,
-        Index = partition.Index,
-        FetchOffset = partition.FetchOffset,
-        MaxBytes = partition.PartitionMaxBytes,
-        CurrentLeaderEpoch = partition.CurrentLeaderEpoch,
-    }));
+    public static IEnumerable<FetchedPartition> Of(FetchRequest request) => request.Topics
+        .SelectMany(topic => topic.Partitions.Select(partition => new FetchedPartition
+        {
+            Topic = topic.Name,
+            TopicId = topic.TopicId,
+            Index = partition.Index,
+            FetchOffset = partition.FetchOffset,
+            MaxBytes = partition.PartitionMaxBytes,
+            CurrentLeaderEpoch = partition.CurrentLeaderEpoch,
+        }));
 }

@@ -17,10 +17,26 @@ internal sealed class FindCoordinatorHandler(Broker broker)
         bool found = error == ErrorCode.None;
         (int node, string host, int port) = found ? (broker.NodeId, broker.Host, broker.Port) : (-1, "", -1);
         if (context.Version < BatchedCoordinatorsVersion)
-            return new FindCoordinatorResponse { ErrorCode = (short)error, ErrorMessage = message, NodeId = node, Host = host, Port = port };
+            return new FindCoordinatorResponse
+            {
+                ErrorCode = (short)error,
+                ErrorMessage = message,
+                NodeId = node,
+                Host = host,
+                Port = port,
+            };
         return new FindCoordinatorResponse
         {
-            Coordinators = request.CoordinatorKeys.ConvertAll(key => new FindCoordinatorResponse.Coordinator { Key = key, NodeId = node, Host = host, Port = port, ErrorCode = (short)error, ErrorMessage = message ?? "" }),
+            Coordinators = request.CoordinatorKeys.ConvertAll(key =>
+                new FindCoordinatorResponse.Coordinator
+                {
+                    Key = key,
+                    NodeId = node,
+                    Host = host,
+                    Port = port,
+                    ErrorCode = (short)error,
+                    ErrorMessage = message ?? "",
+                }),
         };
     }
 }

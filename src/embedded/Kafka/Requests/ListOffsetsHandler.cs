@@ -47,5 +47,6 @@ internal sealed class ListOffsetsHandler(ILeadership leadership, LedLogs logs)
     };
 
     // What was found by its time counts only before the offset up to which the client may read.
-    private static (long Offset, long Timestamp)? Before(long end, (long Offset, long Timestamp)? found) => found?.Offset < end ? found : null;
+    private static (long Offset, long Timestamp)? Before(long end, (long Offset, long Timestamp)? found) =>
+        found?.Offset < end ? found : null;
 }

@@ -26,17 +26,28 @@ internal sealed class MetadataHandler(Broker broker)
             if (wanted.TopicId != Guid.Empty || wanted.Name is not { } name)
             {
                 response.Topics.Add(broker.Topics.Find(wanted.TopicId) is { } known ? Describe(known, operations)
-                    : new MetadataResponse.TopicItem { TopicId = wanted.TopicId, Name = null, ErrorCode = (short)ErrorCode.UnknownTopicId });
+                    : new MetadataResponse.TopicItem
+                    {
+                        TopicId = wanted.TopicId, Name = null, ErrorCode = (short)ErrorCode.UnknownTopicId,
+                    });
                 continue;
             }
 
             Topic? topic = broker.Topics.Find(name);
             bool valid = TopicStore.CheckName(name) is null;
-            // As with Kafka, the topic is told of from the next request on.
-            if (topic is null && broker.Options.AutoCreateTopics && request.AllowAutoTopicCreation && valid && broker.Topics.CollidingWith(name) is null)
-                broker.Logs.Attempt(broker.Directory, () => broker.CreateTopic(name, broker.Options.DefaultPartitions, new Dictionary<string, string>()));
+            // As with Kafka, the topic is reported from the next request on.
+            if (topic is null
+                && broker.Options.AutoCreateTopics
+                && request.AllowAutoTopicCreation
+                && valid
+                && broker.Topics.CollidingWith(name) is null)
+                broker.Logs.Attempt(broker.Directory,
+                    () => broker.CreateTopic(name, broker.Options.DefaultPartitions, new Dictionary<string, string>()));
             response.Topics.Add(topic is not null ? Describe(topic, operations)
-                : new MetadataResponse.TopicItem { Name = name, ErrorCode = (short)(valid ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic) });
+                : new MetadataResponse.TopicItem
+                {
+                    Name = name, ErrorCode = (short)(valid ? ErrorCode.UnknownTopicOrPartition : ErrorCode.InvalidTopic),
+                });
         }
 
         return response;
@@ -44,7 +55,13 @@ internal sealed class MetadataHandler(Broker broker)
 
     private MetadataResponse.TopicItem Describe(Topic topic, int operations)
     {
-        var item = new MetadataResponse.TopicItem { Name = topic.Name, TopicId = topic.Id, IsInternal = topic.IsInternal, TopicAuthorizedOperations = operations };
+        var item = new MetadataResponse.TopicItem
+        {
+            Name = topic.Name,
+            TopicId = topic.Id,
+            IsInternal = topic.IsInternal,
+            TopicAuthorizedOperations = operations,
+        };
         for (int partition = 0; partition < topic.Partitions; partition++)
         {
             item.Partitions.Add(new MetadataResponse.TopicItem.PartitionItem

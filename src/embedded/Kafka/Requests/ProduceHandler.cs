@@ -31,7 +31,12 @@ internal sealed class ProduceHandler(Broker broker, ILeadership leadership, LedL
                     BaseOffset = result.BaseOffset,
                     LogAppendTimeMs = result.LogAppendTime,
                     LogStartOffset = (name is null ? null : broker.LogOf(name, partition.Index))?.LogStartOffset ?? -1,
-                    RecordErrors = [.. (result.RecordErrors ?? []).Select(e => new ProduceResponse.TopicItem.PartitionItem.RecordError { BatchIndex = e.Index, BatchIndexErrorMessage = e.Message })],
+                    RecordErrors = [.. (result.RecordErrors
+                        ?? []).Select(e =>
+                            new ProduceResponse.TopicItem.PartitionItem.RecordError
+                            {
+                                BatchIndex = e.Index, BatchIndexErrorMessage = e.Message,
+                            })],
                     ErrorMessage = result.Message,
                 });
             }
@@ -59,7 +64,8 @@ internal sealed class ProduceHandler(Broker broker, ILeadership leadership, LedL
             {
                 try
                 {
-                    ErrorCode error = broker.Transactions.CheckProduce(request.TransactionalId, batch.ProducerId, batch.ProducerEpoch, partition, version >= ImplicitPartitionsVersion);
+                    ErrorCode error = broker.Transactions.CheckProduce(request.TransactionalId, batch.ProducerId, batch.ProducerEpoch,
+                        partition, version >= ImplicitPartitionsVersion);
                     if (error != ErrorCode.None)
                         return new AppendResult(error);
                 }

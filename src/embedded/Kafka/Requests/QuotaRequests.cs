@@ -4,8 +4,8 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 
 /// <summary>
-/// DescribeClientQuotas, AlterClientQuotas (KIP-546). This broker throttles nobody: a request that Kafka would refuse is refused as there, one that sets a quota is refused as
-/// unsupported, and there are none to describe.
+/// DescribeClientQuotas, AlterClientQuotas (KIP-546). This broker throttles nobody: a request that Kafka would refuse is refused as there,
+/// one that sets a quota is refused as unsupported, and there are none to describe.
 /// </summary>
 internal static class QuotaRequests
 {
@@ -14,7 +14,13 @@ internal static class QuotaRequests
     private const string Ip = "ip";
 
     // Rates of bytes and connections are whole numbers, shares of time and of mutations are not.
-    private static readonly Dictionary<string, bool> ClientKeys = new() { ["producer_byte_rate"] = true, ["consumer_byte_rate"] = true, ["request_percentage"] = false, ["controller_mutation_rate"] = false };
+    private static readonly Dictionary<string, bool> ClientKeys = new()
+    {
+        ["producer_byte_rate"] = true,
+        ["consumer_byte_rate"] = true,
+        ["request_percentage"] = false,
+        ["controller_mutation_rate"] = false,
+    };
     private static readonly Dictionary<string, bool> IpKeys = new() { ["connection_creation_rate"] = true };
 
     private enum MatchType : sbyte
@@ -37,7 +43,8 @@ internal static class QuotaRequests
             {
                 ErrorCode = (short)error,
                 ErrorMessage = message,
-                Entity = entry.Entity.ConvertAll(e => new AlterClientQuotasResponse.Entry.EntityPart { EntityType = e.EntityType, EntityName = e.EntityName }),
+                Entity = entry.Entity.ConvertAll(e =>
+                    new AlterClientQuotasResponse.Entry.EntityPart { EntityType = e.EntityType, EntityName = e.EntityName }),
             };
         }),
     };
@@ -45,7 +52,8 @@ internal static class QuotaRequests
     // To remove a quota that is not there changes nothing, in Kafka too.
     private static (ErrorCode Error, string? Message) Unsupported(List<AlterClientQuotasRequest.Entry.Operation> operations) =>
         operations.Find(o => !o.Remove) is { } set
-            ? (ErrorCode.UnsupportedVersion, $"Quota {set.Key} is not set: the embedded Kafka throttles no client. Use Apache Kafka where quotas must hold.")
+            ? (ErrorCode.UnsupportedVersion,
+                $"Quota {set.Key} is not set: the embedded Kafka throttles no client. Use Apache Kafka where quotas must hold.")
             : (ErrorCode.None, null);
 
     private static (ErrorCode Error, string Message)? CheckFilter(DescribeClientQuotasRequest request)
@@ -65,10 +73,16 @@ internal static class QuotaRequests
             if (match == MatchType.Exact && component.Match is null)
                 return (ErrorCode.InvalidRequest, "Request specified MATCH_TYPE_EXACT, but set match string to null.");
             if (match != MatchType.Exact && component.Match is not null)
-                return (ErrorCode.InvalidRequest, $"Request specified {(match == MatchType.Default ? "MATCH_TYPE_DEFAULT" : "MATCH_TYPE_SPECIFIED")}, but also specified a match string.");
+                return (ErrorCode.InvalidRequest,
+                    $"Request specified {(match == MatchType.Default ? "MATCH_TYPE_DEFAULT" : "MATCH_TYPE_SPECIFIED")}, but also "
+                        + $"specified a match string.");
         }
 
-        return seen.Contains(Ip) && seen.Count > 1 ? (ErrorCode.InvalidRequest, "Invalid entity filter component combination. IP filter component should not be used with user or clientId filter component.") : null;
+        return seen.Contains(Ip) && seen.Count > 1
+            ? (ErrorCode.InvalidRequest,
+                "Invalid entity filter component combination. IP filter component should not be used with user or clientId filter "
+                    + "component.")
+            : null;
     }
 
     private static string? Check(AlterClientQuotasRequest.Entry entry)

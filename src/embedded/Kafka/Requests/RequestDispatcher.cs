@@ -39,10 +39,13 @@ internal sealed class RequestDispatcher
     public ApiVersionsResponse Versions(ErrorCode error) => new()
     {
         ErrorCode = (short)error,
-        ApiKeys = [.. _apis.Values.OrderBy(a => a.Range.Key).Select(a => new ApiVersionsResponse.ApiVersion { ApiKey = a.Range.Key, MinVersion = a.Range.MinVersion, MaxVersion = a.Range.MaxVersion })],
-        SupportedFeatures = [.. Features.Levels.Select(f => new ApiVersionsResponse.SupportedFeature { Name = f.Key, MinVersion = 0, MaxVersion = f.Value })],
+        ApiKeys = [.. _apis.Values.OrderBy(a => a.Range.Key).Select(a =>
+            new ApiVersionsResponse.ApiVersion { ApiKey = a.Range.Key, MinVersion = a.Range.MinVersion, MaxVersion = a.Range.MaxVersion })],
+        SupportedFeatures = [.. Features.Levels.Select(f =>
+            new ApiVersionsResponse.SupportedFeature { Name = f.Key, MinVersion = 0, MaxVersion = f.Value })],
         FinalizedFeaturesEpoch = 0,
-        FinalizedFeatures = [.. Features.Levels.Select(f => new ApiVersionsResponse.FinalizedFeature { Name = f.Key, MinVersionLevel = f.Value, MaxVersionLevel = f.Value })],
+        FinalizedFeatures = [.. Features.Levels.Select(f =>
+            new ApiVersionsResponse.FinalizedFeature { Name = f.Key, MinVersionLevel = f.Value, MaxVersionLevel = f.Value })],
     };
 
     private void AddRecords(Broker broker)
@@ -106,7 +109,12 @@ internal sealed class RequestDispatcher
     {
         // A connection that has to log in answers these two itself, and lets nothing else pass before.
         Add<SaslHandshakeRequest>((_, _) => new SaslHandshakeResponse { ErrorCode = (short)ErrorCode.IllegalSaslState });
-        Add<SaslAuthenticateRequest>((_, _) => new SaslAuthenticateResponse { ErrorCode = (short)ErrorCode.IllegalSaslState, ErrorMessage = "SaslAuthenticate request received after successful authentication" });
+        Add<SaslAuthenticateRequest>((_, _) =>
+            new SaslAuthenticateResponse
+            {
+                ErrorCode = (short)ErrorCode.IllegalSaslState,
+                ErrorMessage = "SaslAuthenticate request received after successful authentication",
+            });
         Add<DescribeUserScramCredentialsRequest>(new DescribeUserScramCredentialsHandler(broker).Handle);
         Add<AlterUserScramCredentialsRequest>(new AlterUserScramCredentialsHandler(broker).Handle);
         Add<DescribeAclsRequest>((_, _) => AclHandler.DescribeAcls());
@@ -114,10 +122,14 @@ internal sealed class RequestDispatcher
         Add<DeleteAclsRequest>((_, r) => AclHandler.DeleteAcls(r));
         Add<DescribeClientQuotasRequest>((_, r) => QuotaRequests.Describe(r));
         Add<AlterClientQuotasRequest>((_, r) => QuotaRequests.Alter(r));
-        Add<CreateDelegationTokenRequest>((_, _) => new CreateDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
-        Add<RenewDelegationTokenRequest>((_, _) => new RenewDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
-        Add<ExpireDelegationTokenRequest>((_, _) => new ExpireDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
-        Add<DescribeDelegationTokenRequest>((_, _) => new DescribeDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
+        Add<CreateDelegationTokenRequest>((_, _) =>
+            new CreateDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
+        Add<RenewDelegationTokenRequest>((_, _) =>
+            new RenewDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
+        Add<ExpireDelegationTokenRequest>((_, _) =>
+            new ExpireDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
+        Add<DescribeDelegationTokenRequest>((_, _) =>
+            new DescribeDelegationTokenResponse { ErrorCode = (short)ErrorCode.DelegationTokenAuthDisabled });
     }
 
     private void AddCluster(Broker broker)

@@ -30,10 +30,17 @@ internal sealed class TopicRequests(Broker broker)
 
     public DeleteTopicsResponse Delete(RequestContext context, DeleteTopicsRequest request)
     {
-        List<(string? Name, Guid Id)> wanted = context.Version >= TopicIdVersion ? request.Topics.ConvertAll(t => (t.Name, t.TopicId)) : request.TopicNames.ConvertAll(n => ((string?)n, Guid.Empty));
+        List<(string? Name, Guid Id)> wanted = context.Version >= TopicIdVersion
+            ? request.Topics.ConvertAll(t => (t.Name, t.TopicId))
+            : request.TopicNames.ConvertAll(n => ((string?)n, Guid.Empty));
         lock (_lock)
         {
-            List<Deletion> deletions = wanted.ConvertAll(w => new Deletion(w.Name, w.Id, (w.Name is null) == (w.Id == Guid.Empty) ? null : w.Name is { } name ? broker.Topics.Find(name) : broker.Topics.Find(w.Id)));
+            List<Deletion> deletions = wanted.ConvertAll(w =>
+                new Deletion(w.Name, w.Id, (w.Name is null) == (w.Id == Guid.Empty)
+                    ? null
+                    : w.Name is { } name
+                    ? broker.Topics.Find(name)
+                    : broker.Topics.Find(w.Id)));
             List<ErrorCode> errors = deletions.ConvertAll(d => Check(d, deletions));
             broker.DeleteTopics([.. deletions.Where((_, at) => errors[at] == ErrorCode.None).Select(d => d.Topic!)]);
             return new DeleteTopicsResponse { Responses = [.. deletions.Select((d, at) => Answer(d, errors[at]))] };
@@ -59,14 +66,21 @@ internal sealed class TopicRequests(Broker broker)
     private static ErrorCode Check(Deletion deletion, List<Deletion> all) => deletion switch
     {
         _ when (deletion.Name is null) == (deletion.Id == Guid.Empty) => ErrorCode.InvalidRequest,
-        _ when all.Count(o => (o.Name, o.Id) == (deletion.Name, deletion.Id) || (o.Topic is not null && o.Topic == deletion.Topic)) > 1 => ErrorCode.InvalidRequest,
+        _ when all.Count(o => (o.Name, o.Id) == (deletion.Name, deletion.Id) || (o.Topic is not null && o.Topic == deletion.Topic)) > 1 =>
+            ErrorCode.InvalidRequest,
         { Topic: null } => deletion.Name is null ? ErrorCode.UnknownTopicId : ErrorCode.UnknownTopicOrPartition,
         { Topic.IsInternal: true } => ErrorCode.InvalidTopic,
         _ => ErrorCode.None,
     };
 
     private static DeleteTopicsResponse.TopicItem Answer(Deletion deletion, ErrorCode error) =>
-        new() { Name = deletion.Topic?.Name ?? deletion.Name, TopicId = deletion.Topic?.Id ?? deletion.Id, ErrorCode = (short)error, ErrorMessage = error == ErrorCode.None ? null : error.ToString() };
+        new()
+        {
+            Name = deletion.Topic?.Name ?? deletion.Name,
+            TopicId = deletion.Topic?.Id ?? deletion.Id,
+            ErrorCode = (short)error,
+            ErrorMessage = error == ErrorCode.None ? null : error.ToString(),
+        };
 
     private (ErrorCode, string?) Create(CreateTopicsRequest.CreatableTopic topic, bool validateOnly)
     {
@@ -77,12 +91,17 @@ internal sealed class TopicRequests(Broker broker)
         if (broker.Topics.CollidingWith(topic.Name) is { } collides)
             return (ErrorCode.InvalidTopic, $"Topic '{topic.Name}' collides with existing topic: {collides.Name}");
         if (topic.Assignments.Count > 0 && (topic.NumPartitions != -1 || topic.ReplicationFactor != -1))
-            return (ErrorCode.InvalidRequest, $"A manual partition assignment was specified, but {(topic.ReplicationFactor != -1 ? "replication factor" : "numPartitions")} was not set to -1.");
+            return (ErrorCode.InvalidRequest,
+                $"A manual partition assignment was specified, "
+                    + $"but {(topic.ReplicationFactor != -1 ? "replication factor" : "numPartitions")} was not set to -1.");
         int partitions = PartitionsOf(topic);
         if (partitions < 1 || partitions > broker.Options.MaxPartitions)
-            return (ErrorCode.InvalidPartitions, $"Number of partitions was set to {partitions}; it must be from 1 to {broker.Options.MaxPartitions}.");
+            return (ErrorCode.InvalidPartitions,
+                $"Number of partitions was set to {partitions}; it must be from 1 to {broker.Options.MaxPartitions}.");
         if (topic.ReplicationFactor != -1 && (topic.ReplicationFactor < 1 || topic.ReplicationFactor > broker.BrokerCount))
-            return (ErrorCode.InvalidReplicationFactor, $"Unable to replicate the partition {topic.ReplicationFactor} time(s): The target replication factor of {topic.ReplicationFactor} cannot be reached because only {broker.BrokerCount} broker(s) are registered.");
+            return (ErrorCode.InvalidReplicationFactor,
+                $"Unable to replicate the partition {topic.ReplicationFactor} time(s): The target replication factor "
+                    + $"of {topic.ReplicationFactor} cannot be reached because only {broker.BrokerCount} broker(s) are registered.");
         if (CheckAssignments(topic.Assignments.Select(a => a.BrokerIds)) is { } assignment)
             return (ErrorCode.InvalidReplicaAssignment, assignment);
         if (!topic.Assignments.Select(a => a.PartitionIndex).Order().SequenceEqual(Enumerable.Range(0, topic.Assignments.Count)))
@@ -104,19 +123,29 @@ internal sealed class TopicRequests(Broker broker)
             if (replicas.FindIndex(r => r < broker.NodeId || r >= broker.NodeId + broker.BrokerCount) is var unknown and >= 0)
                 return $"The manual partition assignment includes broker {replicas[unknown]}, but no such broker is registered.";
             if (replicas.Distinct().Count() < replicas.Count)
-                return $"The manual partition assignment includes the broker {replicas.GroupBy(r => r).First(g => g.Count() > 1).Key} more than once.";
+                return $"The manual partition assignment includes the broker {replicas.GroupBy(r => r).First(g => g.Count() > 1).Key} "
+                    + $"more than once.";
         }
 
         return null;
     }
 
-    private static Dictionary<string, string> ConfigsOf(CreateTopicsRequest.CreatableTopic topic) => topic.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value!);
+    private static Dictionary<string, string> ConfigsOf(CreateTopicsRequest.CreatableTopic topic) =>
+        topic.Configs.Where(c => c.Value is not null).DistinctBy(c => c.Name).ToDictionary(c => c.Name, c => c.Value!);
 
     private static short FactorOf(CreateTopicsRequest.CreatableTopic topic) =>
-        topic.Assignments.Count > 0 ? (short)topic.Assignments[0].BrokerIds.Count : topic.ReplicationFactor == -1 ? (short)1 : topic.ReplicationFactor;
+        topic.Assignments.Count > 0
+            ? (short)topic.Assignments[0].BrokerIds.Count
+            : topic.ReplicationFactor == -1
+            ? (short)1
+            : topic.ReplicationFactor;
 
     private int PartitionsOf(CreateTopicsRequest.CreatableTopic topic) =>
-        topic.Assignments.Count > 0 ? topic.Assignments.Count : topic.NumPartitions == -1 ? broker.Options.DefaultPartitions : topic.NumPartitions;
+        topic.Assignments.Count > 0
+            ? topic.Assignments.Count
+            : topic.NumPartitions == -1
+            ? broker.Options.DefaultPartitions
+            : topic.NumPartitions;
 
     private CreateTopicsResponse.TopicItem Answer(CreateTopicsRequest.CreatableTopic topic, ErrorCode error, string? message)
     {
@@ -145,12 +174,14 @@ internal sealed class TopicRequests(Broker broker)
         if (count == topic.Partitions)
             return (ErrorCode.InvalidPartitions, $"Topic already has {count} partition(s).");
         if (count < topic.Partitions || count > broker.Options.MaxPartitions)
-            return (ErrorCode.InvalidPartitions, $"The topic {name} currently has {topic.Partitions} partition(s); {count} would not be an increase.");
+            return (ErrorCode.InvalidPartitions,
+                $"The topic {name} currently has {topic.Partitions} partition(s); {count} would not be an increase.");
         if (wanted.Assignments is { } assignments)
         {
             int more = count - topic.Partitions;
             if (assignments.Count != more)
-                return (ErrorCode.InvalidReplicaAssignment, $"Attempted to add {more} additional partition(s), but only {assignments.Count} assignment(s) were specified.");
+                return (ErrorCode.InvalidReplicaAssignment,
+                    $"Attempted to add {more} additional partition(s), but only {assignments.Count} assignment(s) were specified.");
             if (CheckAssignments(assignments.Select(a => a.BrokerIds)) is { } wrong)
                 return (ErrorCode.InvalidReplicaAssignment, wrong);
         }

@@ -14,12 +14,17 @@ internal static class UpdateFeaturesHandler
         var results = request.FeatureUpdates.ConvertAll(update =>
         {
             (ErrorCode error, string? message) =
-                !Features.Levels.TryGetValue(update.Feature, out short level) ? (ErrorCode.InvalidUpdateVersion, $"Invalid update version {update.MaxVersionLevel} for feature {update.Feature}. The feature is unknown to this broker.")
-                : update.MaxVersionLevel != level ? (ErrorCode.InvalidUpdateVersion, $"Invalid update version {update.MaxVersionLevel} for feature {update.Feature}. This broker runs level {level} only.")
+                !Features.Levels.TryGetValue(update.Feature, out short level) ? (ErrorCode.InvalidUpdateVersion,
+                    $"Invalid update version {update.MaxVersionLevel} for feature {update.Feature}. The feature is unknown to this broker.")
+                : update.MaxVersionLevel != level
+                ? (ErrorCode.InvalidUpdateVersion,
+                    $"Invalid update version {update.MaxVersionLevel} for feature {update.Feature}. This broker runs level {level} only.")
                 : (ErrorCode.None, (string?)null);
             return new UpdateFeaturesResponse.Result { Feature = update.Feature, ErrorCode = (short)error, ErrorMessage = message };
         });
-        UpdateFeaturesResponse.Result? failed = context.Version >= TopLevelErrorOnlyVersion ? results.FirstOrDefault(r => r.ErrorCode != 0) : null;
+        UpdateFeaturesResponse.Result? failed = context.Version >= TopLevelErrorOnlyVersion
+            ? results.FirstOrDefault(r => r.ErrorCode != 0)
+            : null;
         return new UpdateFeaturesResponse { Results = results, ErrorCode = failed?.ErrorCode ?? 0, ErrorMessage = failed?.ErrorMessage };
     }
 }

@@ -31,6 +31,7 @@ internal sealed class WriteTxnMarkersHandler(Broker broker)
             return ErrorCode.UnknownTopicOrPartition;
         return partition.Topic == TopicStore.Offsets
             ? broker.Groups.CompleteTransaction(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch)
-            : log.AppendEndTransactionMarker(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult, marker.CoordinatorEpoch).Error;
+            : log.AppendEndTransactionMarker(marker.ProducerId, marker.ProducerEpoch, marker.TransactionResult,
+                marker.CoordinatorEpoch).Error;
     }
 }

@@ -10,7 +10,9 @@ internal sealed class AppendSignal
     /// <summary>Changes with every append.</summary>
     public long Version => Interlocked.Read(ref _version);
 
-    /// <summary>Has <paramref name="waiter"/> completed at the next append; false when there was one since <paramref name="seenVersion"/>.</summary>
+    /// <summary>
+    /// Has <paramref name="waiter"/> completed at the next append; false when there was one since <paramref name="seenVersion"/>.
+    /// </summary>
     public bool Register(TaskCompletionSource waiter, long seenVersion)
     {
         lock (_lock)

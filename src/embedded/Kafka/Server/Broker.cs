@@ -33,9 +33,13 @@ internal sealed class Broker : IDisposable
         ClientMetrics = new ClientMetricsConfigs(directory);
         Scram = new ScramStore(directory, options.SaslUsers);
         ClusterId = ReadClusterId(Path.Combine(directory, "cluster.id"), time);
-        Certificate = options.TlsCertificate is { } certificate ? SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true) : null;
+        Certificate = options.TlsCertificate is { } certificate
+            ? SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true)
+            : null;
         _producerIdFile = Path.Combine(directory, "producer.id");
-        _nextProducerId = _reservedProducerIds = File.Exists(_producerIdFile) ? long.Parse(File.ReadAllText(_producerIdFile), CultureInfo.InvariantCulture) : 0;
+        _nextProducerId = _reservedProducerIds = File.Exists(_producerIdFile)
+            ? long.Parse(File.ReadAllText(_producerIdFile), CultureInfo.InvariantCulture)
+            : 0;
         CreateInternal(TopicStore.Offsets);
         CreateInternal(TopicStore.Transactions);
         foreach (Topic topic in Topics.All)
@@ -49,7 +53,8 @@ internal sealed class Broker : IDisposable
     }
 
     /// <summary>Whether a name is the id of this broker, or of one of its cluster.</summary>
-    public bool IsNode(string name) => name == NodeName || (Cluster is not null && Cluster.Members.Any(m => m.Id.ToString(CultureInfo.InvariantCulture) == name));
+    public bool IsNode(string name) => name == NodeName
+        || (Cluster is not null && Cluster.Members.Any(m => m.Id.ToString(CultureInfo.InvariantCulture) == name));
 
     /// <summary>The data folder.</summary>
     public string Directory { get; }
@@ -116,7 +121,10 @@ internal sealed class Broker : IDisposable
         {
             if (Topics.Find(name) is { } already)
                 return already;
-            var topic = new Topic(name, Topics.NewId(), partitions, new LogConfig(configs, Configs.TopicDefaults), IsInternal: false) { ReplicationFactor = replicationFactor };
+            var topic = new Topic(name, Topics.NewId(), partitions, new LogConfig(configs, Configs.TopicDefaults), IsInternal: false)
+            {
+                ReplicationFactor = replicationFactor,
+            };
             try
             {
                 OpenLogs(topic); // the more likely to fail, on a full disk; folders of a topic that is not there do no harm
@@ -134,12 +142,17 @@ internal sealed class Broker : IDisposable
     }
 
     /// <summary>Gives a topic more partitions.</summary>
-    public void GrowTopic(string name, int partitions) => UpdateTopic(name, t => t with { Partitions = Math.Max(t.Partitions, partitions) });
+    public void GrowTopic(string name, int partitions) =>
+        UpdateTopic(name, t => t with { Partitions = Math.Max(t.Partitions, partitions) });
 
     /// <summary>Puts <paramref name="configs"/> in the place of all that was set of a topic.</summary>
-    public void ConfigureTopic(string name, IReadOnlyDictionary<string, string> configs) => UpdateTopic(name, t => t with { Config = new LogConfig(configs, Configs.TopicDefaults) });
+    public void ConfigureTopic(string name, IReadOnlyDictionary<string, string> configs) =>
+        UpdateTopic(name, t => t with { Config = new LogConfig(configs, Configs.TopicDefaults) });
 
-    /// <summary>Changes the configs of a broker or of the cluster, and with them the defaults of the topics' configs; why they cannot be changed, or null.</summary>
+    /// <summary>
+    /// Changes the configs of a broker or of the cluster, and with them the defaults of the topics' configs; why they cannot be changed, or
+    /// null.
+    /// </summary>
     public string? Configure(string name, IReadOnlyDictionary<string, string> configs, bool validateOnly)
     {
         lock (_topicLock)
@@ -189,7 +202,7 @@ internal sealed class Broker : IDisposable
         }
     }
 
-    /// <summary>What is told of new records in a partition.</summary>
+    /// <summary>What learns of new records in a partition.</summary>
     public AppendSignal SignalOf(TopicPartition partition) => _signals.GetOrAdd(partition, _ => new AppendSignal());
 
     public void Dispose()
@@ -200,7 +213,8 @@ internal sealed class Broker : IDisposable
         Logs.Dispose();
     }
 
-    private static IEnumerable<TopicPartition> PartitionsOf(Topic topic) => Enumerable.Range(0, topic.Partitions).Select(p => new TopicPartition(topic.Name, p));
+    private static IEnumerable<TopicPartition> PartitionsOf(Topic topic) =>
+        Enumerable.Range(0, topic.Partitions).Select(p => new TopicPartition(topic.Name, p));
 
     private void UpdateTopic(string name, Func<Topic, Topic> change)
     {
@@ -233,13 +247,16 @@ internal sealed class Broker : IDisposable
     private void CreateInternal(string name)
     {
         if (Topics.Find(name) is null)
-            Topics.Put(new Topic(name, Topics.NewId(), 1, new LogConfig(new Dictionary<string, string> { ["cleanup.policy"] = "compact", ["segment.bytes"] = "16777216" }, Configs.TopicDefaults), IsInternal: true));
+            Topics.Put(new Topic(name, Topics.NewId(), 1,
+                new LogConfig(new Dictionary<string, string> { ["cleanup.policy"] = "compact", ["segment.bytes"] = "16777216" },
+                    Configs.TopicDefaults), IsInternal: true));
     }
 
     private static string ReadClusterId(string path, TimeProvider time)
     {
         if (!File.Exists(path))
-            File.WriteAllText(path, Convert.ToBase64String(Guid.CreateVersion7(time.GetUtcNow()).ToByteArray())[..22].Replace('+', '-').Replace('/', '_'));
+            File.WriteAllText(path,
+                Convert.ToBase64String(Guid.CreateVersion7(time.GetUtcNow()).ToByteArray())[..22].Replace('+', '-').Replace('/', '_'));
         return File.ReadAllText(path);
     }
 }

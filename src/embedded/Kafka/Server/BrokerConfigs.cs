@@ -3,12 +3,16 @@ using KafkaEventSourcing.Embedded.Kafka.Log;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
-/// <summary>A config of the broker: its value at start, whether that was given to it or is Kafka's default, and what it may be changed to while the broker runs; null: it may not.</summary>
+/// <summary>
+/// A config of the broker: its value at start, whether that was given to it or is Kafka's default, and what it may be changed to while the
+/// broker runs; null: it may not.
+/// </summary>
 internal sealed record BrokerConfig(string Name, string? Default, ConfigType Kind, bool IsGiven = false, ConfigDefinition? Dynamic = null);
 
 /// <summary>
-/// The configs of the broker under Kafka's names: what the options say, which is read-only, and those that Kafka lets an administrator change, for this broker or for all of the cluster. The defaults of
-/// topic configs take effect at once; the others concern more than one node or a login of Kafka's own, are kept and told, and have no effect here. Thread-safe.
+/// The configs of the broker under Kafka's names: what the options say, which is read-only, and those that Kafka lets an administrator
+/// change, for this broker or for all of the cluster. The defaults of topic configs take effect at once; the others concern more than one
+/// node or a login of Kafka's own, are kept and told, and have no effect here. Thread-safe.
 /// </summary>
 internal sealed class BrokerConfigs
 {
@@ -36,15 +40,20 @@ internal sealed class BrokerConfigs
     /// <summary>What was changed while it ran, of a broker or of the cluster.</summary>
     public IReadOnlyDictionary<string, string> ValuesOf(string broker) => _changed.ValuesOf(broker);
 
-    /// <summary>Where the value of a config comes from, what counts first: from what an administrator set, from the start, from Kafka's defaults, under all of its names, beginning where it has a value under this one.</summary>
+    /// <summary>
+    /// Where the value of a config comes from, what counts first: from what an administrator set, from the start, from Kafka's defaults,
+    /// under all of its names, beginning where it has a value under this one.
+    /// </summary>
     public IEnumerable<ConfigValue> SourcesOf(string name)
     {
         IReadOnlyList<string> names = LogConfig.All.FirstOrDefault(d => d.Synonyms.Contains(name))?.Synonyms ?? [name];
         (IReadOnlyDictionary<string, string> node, IReadOnlyDictionary<string, string> cluster) = (ValuesOf(_node), ValuesOf(Cluster));
         string Told(string synonym, string value) => _all.Value.GetValueOrDefault(synonym)?.Dynamic?.Normalize(value) ?? value;
         IEnumerable<ConfigValue> OfLevel(Func<string, string?> valueOf, ConfigSource source) =>
-            names.Select(n => (Name: n, Value: valueOf(n))).Where(v => v.Value is not null).Select(v => new ConfigValue(v.Name, Told(v.Name, v.Value!), source));
-        string? AtStart(string synonym, bool isGiven) => _all.Value.TryGetValue(synonym, out BrokerConfig? config) && config.IsGiven == isGiven ? config.Default : null;
+            names.Select(n => (Name: n, Value: valueOf(n))).Where(v => v.Value is not null).Select(v =>
+                new ConfigValue(v.Name, Told(v.Name, v.Value!), source));
+        string? AtStart(string synonym, bool isGiven) =>
+            _all.Value.TryGetValue(synonym, out BrokerConfig? config) && config.IsGiven == isGiven ? config.Default : null;
         return OfLevel(node.GetValueOrDefault, ConfigSource.DynamicBroker)
             .Concat(OfLevel(cluster.GetValueOrDefault, ConfigSource.DynamicDefaultBroker))
             .Concat(OfLevel(n => AtStart(n, isGiven: true), ConfigSource.StaticBroker))
@@ -52,7 +61,9 @@ internal sealed class BrokerConfigs
             .SkipWhile(v => v.Name != name);
     }
 
-    /// <summary>Puts <paramref name="values"/> in the place of all that was changed before, of a broker or of the cluster; why it cannot, or null.</summary>
+    /// <summary>
+    /// Puts <paramref name="values"/> in the place of all that was changed before, of a broker or of the cluster; why it cannot, or null.
+    /// </summary>
     public string? Change(string broker, IReadOnlyDictionary<string, string> values, bool validateOnly)
     {
         foreach ((string name, string value) in values)
@@ -77,7 +88,8 @@ internal sealed class BrokerConfigs
         var defaults = new Dictionary<string, string>();
         foreach (ConfigDefinition definition in LogConfig.All.Where(d => d.Synonyms.Length > 0))
         {
-            if ((ValuesOf(_node).GetValueOrDefault(definition.Synonyms[0]) ?? ValuesOf(Cluster).GetValueOrDefault(definition.Synonyms[0])) is { } value)
+            if ((ValuesOf(_node).GetValueOrDefault(definition.Synonyms[0])
+                ?? ValuesOf(Cluster).GetValueOrDefault(definition.Synonyms[0])) is { } value)
                 defaults[definition.Name] = value;
         }
 
@@ -90,8 +102,10 @@ internal sealed class BrokerConfigs
         static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
         static BrokerConfig Given(string name, string value, ConfigType kind = ConfigType.String) => new(name, value, kind, IsGiven: true);
         static BrokerConfig Number(string name, long value) => new(name, Text(value), ConfigType.Int, IsGiven: true);
-        static BrokerConfig Ms(string name, TimeSpan value) => new(name, Text((long)value.TotalMilliseconds), ConfigType.Int, IsGiven: true);
-        static BrokerConfig Dynamic(string name, string value, ConfigType kind) => new(name, value, kind, Dynamic: new ConfigDefinition(name, kind, value) { Min = 0 });
+        static BrokerConfig Ms(string name, TimeSpan value) =>
+            new(name, Text((long)value.TotalMilliseconds), ConfigType.Int, IsGiven: true);
+        static BrokerConfig Dynamic(string name, string value, ConfigType kind) =>
+            new(name, value, kind, Dynamic: new ConfigDefinition(name, kind, value) { Min = 0 });
         string listener = string.Create(CultureInfo.InvariantCulture, $"{broker.ListenerName}://{broker.Host}:{broker.Port}");
         return
         [
@@ -102,7 +116,8 @@ internal sealed class BrokerConfigs
             Ms("connections.max.idle.ms", options.ConnectionMaxIdle),
             Ms("connections.max.reauth.ms", options.SaslSessionLifetime) with { Kind = ConfigType.Long },
             Given("controller.listener.names", broker.ListenerName, ConfigType.List),
-            Given("controller.quorum.voters", string.Create(CultureInfo.InvariantCulture, $"{broker.NodeId}@{broker.Host}:{broker.Port}"), ConfigType.List),
+            Given("controller.quorum.voters", string.Create(CultureInfo.InvariantCulture, $"{broker.NodeId}@{broker.Host}:{broker.Port}"),
+                ConfigType.List),
             new("default.replication.factor", "1", ConfigType.Int),
             new("delete.topic.enable", "true", ConfigType.Boolean),
             new("fetch.max.bytes", "57671680", ConfigType.Int),
@@ -157,7 +172,10 @@ internal sealed class BrokerConfigs
             new("log.retention.hours", "168", ConfigType.Int),
             new("log.roll.hours", "168", ConfigType.Int),
             new("log.roll.jitter.hours", "0", ConfigType.Int),
-            .. LogConfig.All.SelectMany(d => d.Synonyms.Select(s => new BrokerConfig(s, d.Synonyms.Length == 1 ? d.Default : null, d.Kind, Dynamic: s == d.Synonyms[0] ? d with { Name = s } : null))),
+            .. LogConfig.All.SelectMany(d =>
+                d.Synonyms.Select(s =>
+                    new BrokerConfig(s, d.Synonyms.Length == 1 ? d.Default : null, d.Kind,
+                        Dynamic: s == d.Synonyms[0] ? d with { Name = s } : null))),
         ];
     }
 }

@@ -4,14 +4,16 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
 /// <summary>
-/// The broker's logger, with a level that an administrator may change while it runs (KIP-412): until the broker stops, and within what the host's own logging lets through. Thread-safe.
+/// The broker's logger, with a level that an administrator may change while it runs (KIP-412): until the broker stops, and within what the
+/// host's own logging lets through. Thread-safe.
 /// </summary>
 internal sealed class BrokerLoggers(ILogger inner) : ILogger
 {
     public const string Root = "root";
 
     private static readonly (string Name, LogLevel Level)[] Levels =
-        [("FATAL", LogLevel.Critical), ("ERROR", LogLevel.Error), ("WARN", LogLevel.Warning), ("INFO", LogLevel.Information), ("DEBUG", LogLevel.Debug), ("TRACE", LogLevel.Trace)];
+        [("FATAL", LogLevel.Critical), ("ERROR", LogLevel.Error), ("WARN", LogLevel.Warning), ("INFO", LogLevel.Information),
+            ("DEBUG", LogLevel.Debug), ("TRACE", LogLevel.Trace)];
 
     private readonly ConcurrentDictionary<string, string> _set = [];
     private readonly string _default = Levels.LastOrDefault(l => inner.IsEnabled(l.Level), Levels[0]).Name;
@@ -46,7 +48,8 @@ internal sealed class BrokerLoggers(ILogger inner) : ILogger
         return logLevel >= Levels.First(l => l.Name == present).Level && inner.IsEnabled(logLevel);
     }
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         if (IsEnabled(logLevel))
             inner.Log(logLevel, eventId, state, exception, formatter);

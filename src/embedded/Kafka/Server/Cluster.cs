@@ -14,7 +14,8 @@ internal sealed record ClusterMember(int Id, string Host, int Port, bool IsUp = 
 internal sealed record PartitionState(IReadOnlyList<int> Replicas, int Leader, int Epoch, DateTimeOffset ServesFrom);
 
 /// <summary>
-/// Several brokers over the logs of one process: which of them leads what, who coordinates, and when each comes to know of what has changed. Thread-safe. All times follow from the seed.
+/// Several brokers over the logs of one process: which of them leads what, who coordinates, and when each comes to know of what has
+/// changed. Thread-safe. All times follow from the seed.
 /// </summary>
 internal sealed class Cluster(Broker broker, EmbeddedClusterOptions options) : IDisposable
 {
@@ -33,7 +34,7 @@ internal sealed class Cluster(Broker broker, EmbeddedClusterOptions options) : I
 
     public IReadOnlyList<ClusterMember> Members => Volatile.Read(ref _members);
 
-    /// <summary>The brokers that clients are told of: also one that has died, until that is noticed.</summary>
+    /// <summary>The brokers that clients learn of: also one that has died, until that is noticed.</summary>
     public IEnumerable<ClusterMember> Known => Members.Where(m => m.IsKnown);
 
     /// <summary>The partitions of the topics that there are, once it is known where the brokers listen.</summary>
@@ -65,13 +66,15 @@ internal sealed class Cluster(Broker broker, EmbeddedClusterOptions options) : I
 
     /// <summary>Whether a broker knows of the topic already.</summary>
     public bool Sees(int node, Topic topic) =>
-        !_made.TryGetValue(topic.Id, out DateTimeOffset made) || broker.Time.GetUtcNow() >= made + Within(options.TopicDelay, 0, $"topic {topic.Name} {node}");
+        !_made.TryGetValue(topic.Id, out DateTimeOffset made)
+            || broker.Time.GetUtcNow() >= made + Within(options.TopicDelay, 0, $"topic {topic.Name} {node}");
 
     /// <summary>The replicas of a partition that are not known to be down.</summary>
     public IEnumerable<int> InSync(PartitionState state) => state.Replicas.Where(r => Members.Any(m => m.Id == r && m.IsKnown));
 
     /// <summary>The broker that coordinates; null: none at present.</summary>
-    public ClusterMember? CoordinatorOf(bool transactions) => Members.FirstOrDefault(m => m.Id == StateOf(transactions ? Transactions : Groups)?.Leader);
+    public ClusterMember? CoordinatorOf(bool transactions) =>
+        Members.FirstOrDefault(m => m.Id == StateOf(transactions ? Transactions : Groups)?.Leader);
 
     /// <summary>Whether a broker can answer as coordinator.</summary>
     public ErrorCode CheckCoordinator(int node, bool transactions)
@@ -82,7 +85,9 @@ internal sealed class Cluster(Broker broker, EmbeddedClusterOptions options) : I
             : ErrorCode.None;
     }
 
-    /// <summary>Whom clients are told as the controller: any broker, as KRaft does, be it one that has died and is not missed yet.</summary>
+    /// <summary>
+    /// Whom clients are told as the controller: any broker, as KRaft does, be it one that has died and is not missed yet.
+    /// </summary>
     public int NextController()
     {
         ClusterMember[] known = [.. Known];
@@ -91,7 +96,8 @@ internal sealed class Cluster(Broker broker, EmbeddedClusterOptions options) : I
     }
 
     /// <summary>How long after its end was answered the markers of a transaction are written.</summary>
-    public TimeSpan MarkerDelay(string transaction, short epoch) => Within(options.MarkerDelay, 1.0 / 3, string.Create(CultureInfo.InvariantCulture, $"markers {transaction} {epoch}"));
+    public TimeSpan MarkerDelay(string transaction, short epoch) =>
+        Within(options.MarkerDelay, 1.0 / 3, string.Create(CultureInfo.InvariantCulture, $"markers {transaction} {epoch}"));
 
     /// <summary>A broker has stopped, and has said so, or has died: then the others notice it only later.</summary>
     public void Stopped(int node, bool noticed)
@@ -136,7 +142,8 @@ internal sealed class Cluster(Broker broker, EmbeddedClusterOptions options) : I
             int[] replicas = [.. Enumerable.Range(0, factor).Select(r => Members[(first + r) % Members.Count].Id)];
             int epoch = broker.Logs.Get(key)?.LeaderEpoch ?? 0;
             int leader = replicas.Where(r => Members.Any(m => m.Id == r && m.IsUp)).DefaultIfEmpty(-1).First();
-            Put(key, new PartitionState(replicas, leader, epoch, made == DateTimeOffset.MinValue ? made : made + options.TopicDelay + LeaderDelay(key, epoch)));
+            Put(key, new PartitionState(replicas, leader, epoch,
+                made == DateTimeOffset.MinValue ? made : made + options.TopicDelay + LeaderDelay(key, epoch)));
         }
     }
 
@@ -164,7 +171,11 @@ internal sealed class Cluster(Broker broker, EmbeddedClusterOptions options) : I
         if (StateOf(partition) is not { Leader: >= 0 } state)
             return;
         DateTimeOffset now = broker.Time.GetUtcNow();
-        _partitions[partition] = state with { ServesFrom = now + Within(options.CoordinatorLoad, 1.0 / 3, string.Create(CultureInfo.InvariantCulture, $"load {partition} {state.Epoch}")) };
+        _partitions[partition] = state with
+        {
+            ServesFrom = now + Within(options.CoordinatorLoad, 1.0 / 3,
+                string.Create(CultureInfo.InvariantCulture, $"load {partition} {state.Epoch}")),
+        };
         if (partition == Groups)
             broker.Groups.OnElected();
     }
@@ -190,7 +201,8 @@ internal sealed class Cluster(Broker broker, EmbeddedClusterOptions options) : I
         timer.Change(delay, Timeout.InfiniteTimeSpan);
     }
 
-    private TimeSpan LeaderDelay(TopicPartition partition, int epoch) => Within(options.LeaderDelay, 1.0 / 5, string.Create(CultureInfo.InvariantCulture, $"serve {partition} {epoch}"));
+    private TimeSpan LeaderDelay(TopicPartition partition, int epoch) =>
+        Within(options.LeaderDelay, 1.0 / 5, string.Create(CultureInfo.InvariantCulture, $"serve {partition} {epoch}"));
 
     // Between a part of it and all of it.
     private TimeSpan Within(TimeSpan most, double least, string what) => most * (least + ((1 - least) * (Hash(what) % 1_000 / 999.0)));

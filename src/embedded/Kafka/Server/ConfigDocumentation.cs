@@ -11,12 +11,14 @@ internal static class ConfigDocumentation
     private static readonly FrozenDictionary<string, string> Texts = new Dictionary<string, string>
     {
         // of topics
-        ["cleanup.policy"] = "What happens to old records: delete drops segments by age and size, compact keeps the newest record of each key; both may be given.",
+        ["cleanup.policy"] = "What happens to old records: delete drops segments by age and size, compact keeps the newest record of each "
+            + "key; both may be given.",
         ["compression.gzip.level"] = "The level at which the broker compresses with gzip, -1 for the codec's own default.",
         ["compression.lz4.level"] = "The level at which the broker compresses with lz4.",
         ["compression.type"] = "The codec of the batches in the log: that of the producer, a given one, or none.",
         ["compression.zstd.level"] = "The level at which the broker compresses with zstd.",
-        ["delete.retention.ms"] = "How long, in milliseconds, a compacted log keeps tombstones and transaction markers after they became removable.",
+        ["delete.retention.ms"] = "How long, in milliseconds, a compacted log keeps tombstones and transaction markers after they became "
+            + "removable.",
         ["file.delete.delay.ms"] = "After how many milliseconds the file of a dropped segment is deleted.",
         ["flush.messages"] = "After how many records the log is written through to the disk.",
         ["flush.ms"] = "After how many milliseconds the log is written through to the disk.",
@@ -58,7 +60,8 @@ internal static class ConfigDocumentation
         ["share.session.timeout.ms"] = "After how many milliseconds without a heartbeat a member of a share group is removed." + KeptOnly,
         ["streams.heartbeat.interval.ms"] = "How often, in milliseconds, members of a streams group send a heartbeat." + KeptOnly,
         ["streams.num.standby.replicas"] = "How many standbys each task of a streams group has." + KeptOnly,
-        ["streams.session.timeout.ms"] = "After how many milliseconds without a heartbeat a member of a streams group is removed." + KeptOnly,
+        ["streams.session.timeout.ms"] = "After how many milliseconds without a heartbeat a member of a streams group is removed."
+            + KeptOnly,
 
         // of subscriptions to the metrics of clients
         ["interval.ms"] = "How often, in milliseconds, clients push the metrics." + KeptOnly,
@@ -122,9 +125,23 @@ internal static class ConfigDocumentation
         if (Texts.TryGetValue(name, out string? text))
             return text;
         if (LogConfig.All.FirstOrDefault(d => d.Synonyms.Contains(name)) is { } topic)
-            return $"The broker's default of the topic config {topic.Name}{(name.EndsWith(".hours", StringComparison.Ordinal) ? ", in hours" : name.EndsWith(".minutes", StringComparison.Ordinal) ? ", in minutes" : "")}. {Of(topic.Name)}";
+        {
+            string unit = name.EndsWith(".hours", StringComparison.Ordinal) ? ", in hours"
+                : name.EndsWith(".minutes", StringComparison.Ordinal) ? ", in minutes"
+                : "";
+            return $"The broker's default of the topic config {topic.Name}{unit}. {Of(topic.Name)}";
+        }
+
         if (name.Split('.') is ["group", _, "min" or "max", ..])
-            return $"The {(name.Contains(".min.", StringComparison.Ordinal) ? "least" : "largest")} value that a group may have of {name["group.".Length..].Replace(".min.", ".", StringComparison.Ordinal).Replace(".max.", ".", StringComparison.Ordinal)}.";
-        return name.StartsWith("group.", StringComparison.Ordinal) && Texts.TryGetValue(name["group.".Length..], out string? group) ? $"The default of the group config {name["group.".Length..]}. {group}" : null;
+        {
+            string config = name["group.".Length..].Replace(".min.", ".", StringComparison.Ordinal)
+                .Replace(".max.", ".", StringComparison.Ordinal);
+            string bound = name.Contains(".min.", StringComparison.Ordinal) ? "least" : "largest";
+            return $"The {bound} value that a group may have of {config}.";
+        }
+
+        return name.StartsWith("group.", StringComparison.Ordinal) && Texts.TryGetValue(name["group.".Length..], out string? group)
+            ? $"The default of the group config {name["group.".Length..]}. {group}"
+            : null;
     }
 }

@@ -11,12 +11,15 @@ internal sealed class ConfigStore
 
     private readonly Lock _lock = new();
     private readonly string _path;
-    private ImmutableSortedDictionary<string, ImmutableDictionary<string, string>> _all = ImmutableSortedDictionary.Create<string, ImmutableDictionary<string, string>>(StringComparer.Ordinal);
+    private ImmutableSortedDictionary<string, ImmutableDictionary<string, string>> _all =
+        ImmutableSortedDictionary.Create<string, ImmutableDictionary<string, string>>(StringComparer.Ordinal);
 
     public ConfigStore(string path)
     {
         _path = path;
-        foreach ((string name, Dictionary<string, string> values) in File.Exists(path) ? JsonSerializer.Deserialize<Dictionary<string, Dictionary<string, string>>>(File.ReadAllBytes(path)) ?? [] : [])
+        foreach ((string name, Dictionary<string, string> values) in File.Exists(path)
+            ? JsonSerializer.Deserialize<Dictionary<string, Dictionary<string, string>>>(File.ReadAllBytes(path)) ?? []
+            : [])
             _all = _all.Add(name, values.ToImmutableDictionary());
     }
 
@@ -31,7 +34,9 @@ internal sealed class ConfigStore
     {
         lock (_lock)
         {
-            ImmutableSortedDictionary<string, ImmutableDictionary<string, string>> all = values.Count == 0 ? _all.Remove(name) : _all.SetItem(name, values.ToImmutableDictionary());
+            ImmutableSortedDictionary<string, ImmutableDictionary<string, string>> all = values.Count == 0
+                ? _all.Remove(name)
+                : _all.SetItem(name, values.ToImmutableDictionary());
             DurableFile.Replace(_path, JsonSerializer.SerializeToUtf8Bytes(all));
             Volatile.Write(ref _all, all);
         }

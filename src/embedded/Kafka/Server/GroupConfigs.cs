@@ -4,8 +4,8 @@ using KafkaEventSourcing.Embedded.Kafka.Log;
 namespace KafkaEventSourcing.Embedded.Kafka.Server;
 
 /// <summary>
-/// The configs of groups (KIP-848): what was set, and the broker's defaults behind it. Those of consumer groups take effect with the next heartbeat; those
-/// of share and streams groups, which this broker does not offer, are kept and told. Thread-safe.
+/// The configs of groups (KIP-848): what was set, and the broker's defaults behind it. Those of consumer groups take effect with the next
+/// heartbeat; those of share and streams groups, which this broker does not offer, are kept and told. Thread-safe.
 /// </summary>
 internal sealed class GroupConfigs
 {
@@ -21,7 +21,8 @@ internal sealed class GroupConfigs
         _store = new ConfigStore(Path.Combine(directory, "group-configs.json"));
         int session = (int)options.ConsumerSessionTimeout.TotalMilliseconds;
         int heartbeat = (int)options.ConsumerHeartbeatInterval.TotalMilliseconds;
-        ConfigDefinition Number(string name, int value, int min = 1) => new(name, ConfigType.Int, value.ToString(CultureInfo.InvariantCulture), "group." + name) { Min = min };
+        ConfigDefinition Number(string name, int value, int min = 1) =>
+            new(name, ConfigType.Int, value.ToString(CultureInfo.InvariantCulture), "group." + name) { Min = min };
         ConfigDefinition[] definitions =
         [
             Number(ConsumerHeartbeatInterval, heartbeat),
@@ -56,7 +57,9 @@ internal sealed class GroupConfigs
     public IEnumerable<string> Groups => _store.Names;
 
     /// <summary>The shortest and the longest time that a group may have, under the names of the broker's configs.</summary>
-    public IEnumerable<(string Name, int Value)> Limits => _ranges.SelectMany(r => new[] { (LimitName(r.Key, "min"), r.Value.Min), (LimitName(r.Key, "max"), r.Value.Max) }).Where(l => l.Item1 != LimitName("streams.num.standby.replicas", "min"));
+    public IEnumerable<(string Name, int Value)> Limits =>
+        _ranges.SelectMany(r => new[] { (LimitName(r.Key, "min"), r.Value.Min), (LimitName(r.Key, "max"), r.Value.Max) }).Where(l =>
+            l.Item1 != LimitName("streams.num.standby.replicas", "min"));
 
     public TimeSpan SessionTimeoutOf(string group) => Milliseconds(group, ConsumerSessionTimeout);
 
@@ -67,7 +70,9 @@ internal sealed class GroupConfigs
 
     public ConfigDefinition? Find(string name) => _byName.GetValueOrDefault(name);
 
-    /// <summary>Puts <paramref name="values"/> in the place of all that was set of a group; why it cannot, in Kafka's words, or null.</summary>
+    /// <summary>
+    /// Puts <paramref name="values"/> in the place of all that was set of a group; why it cannot, in Kafka's words, or null.
+    /// </summary>
     public string? Change(string group, IReadOnlyDictionary<string, string> values, bool validateOnly)
     {
         string? wrong = Check(values);
@@ -76,7 +81,8 @@ internal sealed class GroupConfigs
         return wrong;
     }
 
-    private static string LimitName(string name, string limit) => $"group.{name[..name.IndexOf('.', StringComparison.Ordinal)]}.{limit}{name[name.IndexOf('.', StringComparison.Ordinal)..]}";
+    private static string LimitName(string name, string limit) =>
+        $"group.{name[..name.IndexOf('.', StringComparison.Ordinal)]}.{limit}{name[name.IndexOf('.', StringComparison.Ordinal)..]}";
 
     private string? Check(IReadOnlyDictionary<string, string> values)
     {
@@ -88,7 +94,8 @@ internal sealed class GroupConfigs
                 return wrong;
         }
 
-        int Number(string name) => int.Parse(values.GetValueOrDefault(name) ?? _byName[name].Default, NumberStyles.Number, CultureInfo.InvariantCulture);
+        int Number(string name) => int.Parse(values.GetValueOrDefault(name) ?? _byName[name].Default, NumberStyles.Number,
+            CultureInfo.InvariantCulture);
         foreach ((string name, (int min, int max)) in _ranges)
         {
             if (Number(name) < min)
@@ -107,5 +114,6 @@ internal sealed class GroupConfigs
     }
 
     private TimeSpan Milliseconds(string group, string name) =>
-        TimeSpan.FromMilliseconds(int.Parse(ValuesOf(group).GetValueOrDefault(name) ?? _byName[name].Default, NumberStyles.Number, CultureInfo.InvariantCulture));
+        TimeSpan.FromMilliseconds(int.Parse(ValuesOf(group).GetValueOrDefault(name) ?? _byName[name].Default, NumberStyles.Number,
+            CultureInfo.InvariantCulture));
 }

@@ -5,7 +5,9 @@ namespace KafkaEventSourcing.Embedded.Kafka.Server;
 /// <summary>Which partitions a node leads, and in which epoch.</summary>
 internal interface ILeadership
 {
-    /// <summary>Whether the node serves the partition to whom knows its leader by <paramref name="knownEpoch"/> (-1: by none); why not, else.</summary>
+    /// <summary>
+    /// Whether the node serves the partition to whom knows its leader by <paramref name="knownEpoch"/> (-1: by none); why not, else.
+    /// </summary>
     ErrorCode Check(TopicPartition partition, int knownEpoch = -1);
 
     /// <summary>The epoch of the leader.</summary>
@@ -15,10 +17,13 @@ internal interface ILeadership
     bool HasEnoughReplicas(TopicPartition partition);
 }
 
-/// <summary>The one node of a cluster: it leads everything in one epoch, the first. A reader that knows a later one is ahead of us.</summary>
+/// <summary>
+/// The one node of a cluster: it leads everything in one epoch, the first. A reader that knows a later one is ahead of us.
+/// </summary>
 internal sealed class SoleLeader : ILeadership
 {
-    public ErrorCode Check(TopicPartition partition, int knownEpoch = -1) => knownEpoch > Broker.LeaderEpoch ? ErrorCode.UnknownLeaderEpoch : ErrorCode.None;
+    public ErrorCode Check(TopicPartition partition, int knownEpoch = -1) =>
+        knownEpoch > Broker.LeaderEpoch ? ErrorCode.UnknownLeaderEpoch : ErrorCode.None;
 
     public int EpochOf(TopicPartition partition) => Broker.LeaderEpoch;
 

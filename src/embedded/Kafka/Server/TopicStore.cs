@@ -31,8 +31,10 @@ internal sealed class TopicStore
         _path = Path.Combine(directory, "topics.json");
         if (!File.Exists(_path))
             return;
-        foreach ((string name, StoredTopic stored) in JsonSerializer.Deserialize<Dictionary<string, StoredTopic>>(File.ReadAllBytes(_path)) ?? [])
-            Set(new Topic(name, stored.Id == Guid.Empty ? NewId() : stored.Id, stored.Partitions, new LogConfig(stored.Configs, defaults), IsInternalName(name)) { ReplicationFactor = Math.Max(1, stored.ReplicationFactor) });
+        foreach ((string name, StoredTopic stored) in JsonSerializer.Deserialize<Dictionary<string, StoredTopic>>(File.ReadAllBytes(_path))
+            ?? [])
+            Set(new Topic(name, stored.Id == Guid.Empty ? NewId() : stored.Id, stored.Partitions, new LogConfig(stored.Configs, defaults),
+                IsInternalName(name)) { ReplicationFactor = Math.Max(1, stored.ReplicationFactor) });
         Save(_topics.Values);
     }
 
@@ -54,7 +56,8 @@ internal sealed class TopicStore
     public static string? CheckName(string name) =>
         name.Length == 0 ? "Topic name is invalid: the empty string is not allowed"
         : name is "." or ".." ? "Topic name is invalid: '.' or '..' is not allowed"
-        : name.Length > MaxNameLength ? $"Topic name is invalid: the length of '{name}' is longer than the max allowed length {MaxNameLength}"
+        : name.Length > MaxNameLength
+        ? $"Topic name is invalid: the length of '{name}' is longer than the max allowed length {MaxNameLength}"
         : name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-') ? null
         : $"Topic name is invalid: '{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
 
@@ -70,8 +73,12 @@ internal sealed class TopicStore
             return _byId.GetValueOrDefault(id);
     }
 
-    /// <summary>A topic whose metrics would have the same name as those of <paramref name="name"/>: there, a dot and an underscore are the same.</summary>
-    public Topic? CollidingWith(string name) => name.AsSpan().ContainsAny('.', '_') ? All.FirstOrDefault(t => t.Name.Length == name.Length && t.Name != name && t.Name.Replace('.', '_') == name.Replace('.', '_')) : null;
+    /// <summary>
+    /// A topic whose metrics would have the same name as those of <paramref name="name"/>: there, a dot and an underscore are the same.
+    /// </summary>
+    public Topic? CollidingWith(string name) => name.AsSpan().ContainsAny('.', '_')
+        ? All.FirstOrDefault(t => t.Name.Length == name.Length && t.Name != name && t.Name.Replace('.', '_') == name.Replace('.', '_'))
+        : null;
 
     /// <summary>The id of a topic to be.</summary>
     public Guid NewId() => Guid.CreateVersion7(_time.GetUtcNow());
@@ -121,7 +128,8 @@ internal sealed class TopicStore
     // Before it is so: what cannot be kept does not happen.
     private void Save(IEnumerable<Topic> topics)
     {
-        byte[] content = JsonSerializer.SerializeToUtf8Bytes(topics.OrderBy(t => t.Name, StringComparer.Ordinal).ToDictionary(t => t.Name, t => new StoredTopic(t.Id, t.Partitions, t.Config.Values.ToDictionary(), t.ReplicationFactor)));
+        byte[] content = JsonSerializer.SerializeToUtf8Bytes(topics.OrderBy(t => t.Name, StringComparer.Ordinal).ToDictionary(t => t.Name,
+            t => new StoredTopic(t.Id, t.Partitions, t.Config.Values.ToDictionary(), t.ReplicationFactor)));
         DurableFile.Replace(_path, content);
     }
 

@@ -11,7 +11,8 @@ internal static class CreateCommand
         foreach (string refused in (string[])["capped", "timeseries", "viewOn", "validator", "collation", "clusteredIndex"])
         {
             if (context.Command.TryGetValue(refused, out BsonValue value) && Expression.IsTrue(value))
-                throw new MongoCommandException(MongoErrorCode.CommandNotSupported, $"Collections with '{refused}' are not supported here.");
+                throw new MongoCommandException(MongoErrorCode.CommandNotSupported,
+                    $"Collections with '{refused}' are not supported here.");
         }
 
         if (context.Collection is not null)

@@ -18,17 +18,25 @@ internal static class CreateIndexesCommand
             foreach (string refused in (string[])["expireAfterSeconds", "partialFilterExpression", "collation", "wildcardProjection"])
             {
                 if (index.Contains(refused))
-                    throw new MongoCommandException(MongoErrorCode.CommandNotSupported, $"Indexes with '{refused}' are not supported here.");
+                    throw new MongoCommandException(MongoErrorCode.CommandNotSupported,
+                        $"Indexes with '{refused}' are not supported here.");
             }
 
             BsonDocument keys = index["key"].AsBsonDocument;
             if (keys.FirstOrDefault(k => !k.Value.IsNumeric) is { Name: not null } special)
-                throw new MongoCommandException(MongoErrorCode.CommandNotSupported, $"Indexes of type '{special.Value}' are not supported here.");
+                throw new MongoCommandException(MongoErrorCode.CommandNotSupported,
+                    $"Indexes of type '{special.Value}' are not supported here.");
             if (keys.ElementCount == 1 && keys.Contains("_id"))
                 continue;
-            context.Store.CreateIndex(collection, index["name"].AsString, keys, Expression.IsTrue(index.GetValue("unique", false)), Expression.IsTrue(index.GetValue("sparse", false)));
+            context.Store.CreateIndex(collection, index["name"].AsString, keys, Expression.IsTrue(index.GetValue("unique", false)),
+                Expression.IsTrue(index.GetValue("sparse", false)));
         }
 
-        return new BsonDocument { { "numIndexesBefore", before }, { "numIndexesAfter", context.Collection!.Indexes.Count }, { "createdCollectionAutomatically", false } };
+        return new BsonDocument
+        {
+            { "numIndexesBefore", before },
+            { "numIndexesAfter", context.Collection!.Indexes.Count },
+            { "createdCollectionAutomatically", false },
+        };
     }
 }

@@ -8,7 +8,8 @@ internal static class CursorReply
 {
     public const int DefaultBatch = 101;
 
-    public static BsonDocument Open(CommandContext context, Func<StoreTransaction, IEnumerable<BsonDocument>> documents, int batchSize, bool singleBatch)
+    public static BsonDocument Open(CommandContext context, Func<StoreTransaction, IEnumerable<BsonDocument>> documents, int batchSize,
+        bool singleBatch)
     {
         string ns = context.Command[0].IsString ? context.Namespace : $"{context.Database}.$cmd.aggregate";
         // A cursor of a transaction lives in it; any other has a view of its own until it is closed.

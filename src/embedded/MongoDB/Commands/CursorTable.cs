@@ -14,12 +14,15 @@ internal sealed class CursorTable(TimeProvider time) : IDisposable
     private readonly ConcurrentDictionary<long, Operation> _reading = []; // cursors that a getMore has in its hands
     private long _lastId;
 
-    public BsonDocument Open(string ns, IEnumerator<BsonDocument> documents, StoreTransaction? view, int batchSize, bool singleBatch, BsonDocument command)
+    public BsonDocument Open(string ns, IEnumerator<BsonDocument> documents, StoreTransaction? view, int batchSize, bool singleBatch,
+        BsonDocument command)
     {
         var cursor = new Cursor(Interlocked.Increment(ref _lastId) + 1_000_000, ns, documents, view)
         {
             Session = command.TryGetValue("lsid", out BsonValue lsid) ? lsid.AsBsonDocument["id"] : null,
-            TimeLeft = command.TryGetValue("maxTimeMS", out BsonValue limit) && limit.ToInt64() > 0 ? TimeSpan.FromMilliseconds(limit.ToInt64()) : null,
+            TimeLeft = command.TryGetValue("maxTimeMS", out BsonValue limit) && limit.ToInt64() > 0
+                ? TimeSpan.FromMilliseconds(limit.ToInt64())
+                : null,
         };
         (BsonArray batch, bool more) = Read(cursor, batchSize);
 
@@ -27,7 +30,8 @@ internal sealed class CursorTable(TimeProvider time) : IDisposable
             cursor.Dispose();
         else
             Keep(cursor);
-        return new BsonDocument("cursor", new BsonDocument { { "firstBatch", batch }, { "id", more && !singleBatch ? cursor.Id : 0L }, { "ns", ns } });
+        return new BsonDocument("cursor",
+            new BsonDocument { { "firstBatch", batch }, { "id", more && !singleBatch ? cursor.Id : 0L }, { "ns", ns } });
     }
 
     public BsonDocument Next(long id, int batchSize)
@@ -54,7 +58,8 @@ internal sealed class CursorTable(TimeProvider time) : IDisposable
             Keep(cursor);
         else
             cursor.Dispose();
-        return new BsonDocument("cursor", new BsonDocument { { "nextBatch", batch }, { "id", more ? id : 0L }, { "ns", cursor.Namespace } });
+        return new BsonDocument("cursor",
+            new BsonDocument { { "nextBatch", batch }, { "id", more ? id : 0L }, { "ns", cursor.Namespace } });
     }
 
     public bool Kill(long id)

@@ -10,7 +10,8 @@ internal static class DistinctCommand
     {
         string key = context.Command["key"].AsString;
         IEnumerable<BsonValue> values = context.Find(context.Collection, context.Document("query"), transaction)
-            .SelectMany(d => DocumentPath.Reach(d, key)).Where(v => v is not null).SelectMany(v => v is BsonArray array ? array : (IEnumerable<BsonValue>)[v!]);
+            .SelectMany(d => DocumentPath.Reach(d, key)).Where(v => v is not null).SelectMany(v =>
+                v is BsonArray array ? array : (IEnumerable<BsonValue>)[v!]);
         return new BsonDocument("values", new BsonArray(values.Distinct(BsonValueComparer.Instance).Order(BsonValueComparer.Instance)));
     });
 }

@@ -8,7 +8,8 @@ internal static class DropIndexesCommand
 {
     public static BsonDocument Run(CommandContext context)
     {
-        CollectionDefinition collection = context.Collection ?? throw new MongoCommandException(MongoErrorCode.NamespaceNotFound, $"ns not found {context.Namespace}");
+        CollectionDefinition collection = context.Collection
+            ?? throw new MongoCommandException(MongoErrorCode.NamespaceNotFound, $"ns not found {context.Namespace}");
         BsonValue which = context.Command["index"];
         if (which != "*" && collection.Indexes.All(i => i.Name != which && i.Keys != which))
             throw new MongoCommandException(MongoErrorCode.IndexNotFound, $"index not found with name [{which}]");

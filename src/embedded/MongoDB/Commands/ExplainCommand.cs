@@ -19,13 +19,27 @@ internal static class ExplainCommand
             _ => throw new MongoCommandException(MongoErrorCode.CommandNotSupported, $"explain of {name} is not supported here."),
         };
         CollectionDefinition? collection = context.Store.Find(context.Database, inner[0].AsString);
-        SortPattern? sort = name == "find" && inner.TryGetValue("sort", out BsonValue pattern) && pattern is BsonDocument { ElementCount: > 0 } order ? SortPattern.Parse(order) : null;
+        SortPattern? sort = name == "find"
+            && inner.TryGetValue("sort", out BsonValue pattern)
+            && pattern is BsonDocument { ElementCount: > 0 } order ? SortPattern.Parse(order) : null;
         Plan? plan = collection is null ? null : new Planner(context.Store).Choose(collection, Matcher.Parse(filter), sort);
         BsonDocument stage = plan is null ? new BsonDocument("stage", "EOF")
-            : plan.Stage == "IXSCAN" ? new BsonDocument { { "stage", "FETCH" }, { "filter", filter }, { "inputStage", new BsonDocument { { "stage", "IXSCAN" }, { "indexName", plan.IndexName } } } }
+            : plan.Stage == "IXSCAN"
+            ? new BsonDocument
+            {
+                { "stage", "FETCH" },
+                { "filter", filter },
+                { "inputStage", new BsonDocument { { "stage", "IXSCAN" }, { "indexName", plan.IndexName } } },
+            }
             : new BsonDocument { { "stage", plan.Stage }, { "filter", filter } };
         if (sort is not null && plan is { IsSorted: false })
             stage = new BsonDocument { { "stage", "SORT" }, { "sortPattern", inner["sort"] }, { "inputStage", stage } };
-        return new BsonDocument("queryPlanner", new BsonDocument { { "namespace", $"{context.Database}.{inner[0].AsString}" }, { "parsedQuery", filter }, { "winningPlan", stage }, { "rejectedPlans", new BsonArray() } });
+        return new BsonDocument("queryPlanner", new BsonDocument
+        {
+            { "namespace", $"{context.Database}.{inner[0].AsString}" },
+            { "parsedQuery", filter },
+            { "winningPlan", stage },
+            { "rejectedPlans", new BsonArray() },
+        });
     }
 }

@@ -23,6 +23,7 @@ internal static class FindCommand
             return found;
         }
 
-        return CursorReply.Open(context, Documents, (int)context.Number("batchSize", CursorReply.DefaultBatch), context.Flag("singleBatch") || context.Number("limit", 0) < 0);
+        return CursorReply.Open(context, Documents, (int)context.Number("batchSize", CursorReply.DefaultBatch),
+            context.Flag("singleBatch") || context.Number("limit", 0) < 0);
     }
 }

@@ -13,7 +13,8 @@ internal static class InsertCommand
         List<ReadOnlyMemory<byte>> documents = context.Documents("documents");
         return WriteStatements.Each(context, documents.Count, (i, transaction, _) =>
         {
-            if (documents[i].Length <= WriteStatements.MaxDocumentBytes && context.Store.TryInsert(collection, documents[i].Span, transaction))
+            if (documents[i].Length <= WriteStatements.MaxDocumentBytes
+                && context.Store.TryInsert(collection, documents[i].Span, transaction))
                 return 1;
             byte[] bytes = documents[i].ToArray();
             BsonDocument document = BsonSerializer.Deserialize<BsonDocument>(bytes);

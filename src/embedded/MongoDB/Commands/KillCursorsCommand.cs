@@ -11,6 +11,12 @@ internal static class KillCursorsCommand
         var missing = new BsonArray();
         foreach (BsonValue id in context.Command["cursors"].AsBsonArray)
             (context.Server.Cursors.Kill(id.ToInt64()) ? killed : missing).Add(id);
-        return new BsonDocument { { "cursorsKilled", killed }, { "cursorsNotFound", missing }, { "cursorsAlive", new BsonArray() }, { "cursorsUnknown", new BsonArray() } };
+        return new BsonDocument
+        {
+            { "cursorsKilled", killed },
+            { "cursorsNotFound", missing },
+            { "cursorsAlive", new BsonArray() },
+            { "cursorsUnknown", new BsonArray() },
+        };
     }
 }

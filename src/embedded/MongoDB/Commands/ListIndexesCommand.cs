@@ -8,7 +8,8 @@ internal static class ListIndexesCommand
 {
     public static BsonDocument Run(CommandContext context)
     {
-        CollectionDefinition collection = context.Collection ?? throw new MongoCommandException(MongoErrorCode.NamespaceNotFound, $"ns does not exist: {context.Namespace}");
+        CollectionDefinition collection = context.Collection
+            ?? throw new MongoCommandException(MongoErrorCode.NamespaceNotFound, $"ns does not exist: {context.Namespace}");
         return CursorReply.OneBatch(context.Namespace, collection.Indexes.Select(i => i.ToBson()));
     }
 }

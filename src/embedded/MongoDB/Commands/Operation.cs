@@ -2,7 +2,10 @@ using MongoDB.Bson;
 
 namespace KafkaEventSourcing.Embedded.MongoDB.Commands;
 
-/// <summary>A command that runs, and why it shall end: its time is up (<c>maxTimeMS</c>), somebody killed it, or its client is gone. Long loops ask by <see cref="Check"/>. Thread-safe.</summary>
+/// <summary>
+/// A command that runs, and why it shall end: its time is up (<c>maxTimeMS</c>), somebody killed it, or its client is gone. Long loops ask
+/// by <see cref="Check"/>. Thread-safe.
+/// </summary>
 internal sealed class Operation : IDisposable
 {
     [ThreadStatic]
@@ -60,7 +63,9 @@ internal sealed class Operation : IDisposable
         lock (_lock)
         {
             _limit?.Dispose();
-            _limit = _isDisposed ? null : _time.CreateTimer(_ => Kill(MongoErrorCode.MaxTimeMSExpired), null, time, Timeout.InfiniteTimeSpan);
+            _limit = _isDisposed
+                ? null
+                : _time.CreateTimer(_ => Kill(MongoErrorCode.MaxTimeMSExpired), null, time, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -79,7 +84,8 @@ internal sealed class Operation : IDisposable
     {
         MongoErrorCode.MaxTimeMSExpired => new(MongoErrorCode.MaxTimeMSExpired, "operation exceeded time limit"),
         MongoErrorCode.CursorKilled => new(MongoErrorCode.CursorKilled, "cursor was killed"),
-        MongoErrorCode.ClientDisconnect => new(MongoErrorCode.ClientDisconnect, "operation was interrupted because the client disconnected"),
+        MongoErrorCode.ClientDisconnect =>
+            new(MongoErrorCode.ClientDisconnect, "operation was interrupted because the client disconnected"),
         MongoErrorCode.InterruptedAtShutdown => new(MongoErrorCode.InterruptedAtShutdown, "interrupted at shutdown"),
         _ => new(MongoErrorCode.Interrupted, "operation was interrupted"),
     };

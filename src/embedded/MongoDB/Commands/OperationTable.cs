@@ -4,7 +4,9 @@ using MongoDB.Bson;
 
 namespace KafkaEventSourcing.Embedded.MongoDB.Commands;
 
-/// <summary>The operations that run. While there are any, their clients are looked after: a query whose client has left is of no use to anybody.</summary>
+/// <summary>
+/// The operations that run. While there are any, their clients are looked after: a query whose client has left is of no use to anybody.
+/// </summary>
 internal sealed class OperationTable : IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
@@ -48,7 +50,8 @@ internal sealed class OperationTable : IDisposable
     /// <summary>Ends what a session runs.</summary>
     public void KillOf(BsonValue session)
     {
-        foreach (Operation operation in _running.Values.Where(o => o != Operation.Current && o.Command.TryGetValue("lsid", out BsonValue lsid) && lsid.AsBsonDocument["id"] == session))
+        foreach (Operation operation in _running.Values.Where(o =>
+            o != Operation.Current && o.Command.TryGetValue("lsid", out BsonValue lsid) && lsid.AsBsonDocument["id"] == session))
             operation.Kill(MongoErrorCode.Interrupted);
     }
 

@@ -10,7 +10,8 @@ internal static class RenameCollectionCommand
     {
         (string fromDatabase, string from) = Split(context.Command[0].AsString);
         (string toDatabase, string to) = Split(context.Command["to"].AsString);
-        CollectionDefinition source = context.Store.Find(fromDatabase, from) ?? throw new MongoCommandException(MongoErrorCode.NamespaceNotFound, $"Source collection {fromDatabase}.{from} does not exist");
+        CollectionDefinition source = context.Store.Find(fromDatabase, from)
+            ?? throw new MongoCommandException(MongoErrorCode.NamespaceNotFound, $"Source collection {fromDatabase}.{from} does not exist");
         if (context.Store.Find(toDatabase, to) is not null)
         {
             if (!context.Flag("dropTarget"))
@@ -25,6 +26,8 @@ internal static class RenameCollectionCommand
     private static (string Database, string Collection) Split(string ns)
     {
         int dot = ns.IndexOf('.', StringComparison.Ordinal);
-        return dot > 0 ? (ns[..dot], ns[(dot + 1)..]) : throw new MongoCommandException(MongoErrorCode.InvalidNamespace, $"Invalid namespace specified '{ns}'");
+        return dot > 0
+            ? (ns[..dot], ns[(dot + 1)..])
+            : throw new MongoCommandException(MongoErrorCode.InvalidNamespace, $"Invalid namespace specified '{ns}'");
     }
 }

@@ -47,7 +47,9 @@ internal sealed class SessionTable(DocumentStore store, TimeProvider time) : IDi
     {
         long number = command["txnNumber"].ToInt64();
         if (number < session.TransactionNumber)
-            throw new MongoCommandException(MongoErrorCode.TransactionTooOld, $"Cannot start transaction {number} on session because a newer transaction {session.TransactionNumber} has already started.");
+            throw new MongoCommandException(MongoErrorCode.TransactionTooOld,
+                $"Cannot start transaction {number} on session because a newer "
+                    + $"transaction {session.TransactionNumber} has already started.");
         if (command.TryGetValue("startTransaction", out BsonValue start) && start.ToBoolean())
         {
             Abort(session);
@@ -57,7 +59,9 @@ internal sealed class SessionTable(DocumentStore store, TimeProvider time) : IDi
             return session.Transaction = new StoreTransaction(store, isMultiDocument: true);
         }
 
-        return session.TransactionNumber == number && session.Transaction is { } transaction ? transaction : throw NoSuchTransaction(number);
+        return session.TransactionNumber == number && session.Transaction is { } transaction
+            ? transaction
+            : throw NoSuchTransaction(number);
     }
 
     public void Commit(Session session, BsonDocument command)
@@ -100,7 +104,10 @@ internal sealed class SessionTable(DocumentStore store, TimeProvider time) : IDi
     }
 
     private static MongoCommandException NoSuchTransaction(long number) =>
-        new(MongoErrorCode.NoSuchTransaction, $"Given transaction number {number} does not match any in-progress transactions.") { Labels = ["TransientTransactionError"] };
+        new(MongoErrorCode.NoSuchTransaction, $"Given transaction number {number} does not match any in-progress transactions.")
+        {
+            Labels = ["TransientTransactionError"],
+        };
 
     // A client that died must not keep its documents for ever (transactionLifetimeLimitSeconds).
     private void AbortExpired()

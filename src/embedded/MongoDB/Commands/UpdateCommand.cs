@@ -16,11 +16,16 @@ internal static class UpdateCommand
         BsonArray upserted = [];
         return WriteStatements.Each(context, updates.Count, (i, transaction, _) =>
         {
-            if (IsReplacement(updates[i].Span, out ReadOnlySpan<byte> id, out RawElement condition, out ReadOnlySpan<byte> replacement, out bool upsert)
+            if (IsReplacement(updates[i].Span, out ReadOnlySpan<byte> id, out RawElement condition, out ReadOnlySpan<byte> replacement,
+                out bool upsert)
                 && context.Store.TryReplace(collection, replacement, condition, upsert, transaction) is var (known, changed))
             {
                 if (!known && changed)
-                    upserted.Add(new BsonDocument { { "index", i }, { "_id", BsonSerializer.Deserialize<BsonDocument>(id.ToArray())["_id"] } });
+                    upserted.Add(new BsonDocument
+                    {
+                        { "index", i },
+                        { "_id", BsonSerializer.Deserialize<BsonDocument>(id.ToArray())["_id"] },
+                    });
                 else if (changed)
                     modified++;
                 return known || changed ? 1 : 0;
@@ -61,8 +66,10 @@ internal static class UpdateCommand
         });
     }
 
-    // Whether a statement is {q: {_id: X}, u: {_id: X, …}}, which is how read models are written, or {q: {_id: X, field: 64-bit number}, …}, as those are whose documents have a version.
-    private static bool IsReplacement(ReadOnlySpan<byte> statement, out ReadOnlySpan<byte> id, out RawElement condition, out ReadOnlySpan<byte> replacement, out bool upsert)
+    // Whether a statement is {q: {_id: X}, u: {_id: X, …}}, which is how read models are written, or {q: {_id: X, field: 64-bit number},
+    // …}, as those are whose documents have a version.
+    private static bool IsReplacement(ReadOnlySpan<byte> statement, out ReadOnlySpan<byte> id, out RawElement condition,
+        out ReadOnlySpan<byte> replacement, out bool upsert)
     {
         id = replacement = default;
         condition = default;
@@ -85,13 +92,20 @@ internal static class UpdateCommand
             return false;
         var query = new RawBson(id);
         var document = new RawBson(replacement);
-        if (!query.MoveNext() || !document.MoveNext() || !query.Current.Name.SequenceEqual("_id"u8) || !document.Current.Name.SequenceEqual("_id"u8)
+        if (!query.MoveNext()
+            || !document.MoveNext()
+            || !query.Current.Name.SequenceEqual("_id"u8)
+            || !document.Current.Name.SequenceEqual("_id"u8)
             || query.Current.Type != document.Current.Type || !query.Current.Value.SequenceEqual(document.Current.Value))
             return false;
         if (query.MoveNext())
         {
             condition = query.Current;
-            if (condition.Type != BsonType.Int64 || condition.Name.IsEmpty || condition.Name.Contains((byte)'.') || condition.Name[0] == (byte)'$' || query.MoveNext())
+            if (condition.Type != BsonType.Int64
+                || condition.Name.IsEmpty
+                || condition.Name.Contains((byte)'.')
+                || condition.Name[0] == (byte)'$'
+                || query.MoveNext())
                 return false;
         }
 

@@ -36,9 +36,11 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
             {
                 int length = BinaryPrimitives.ReadInt32LittleEndian(header);
                 if (length < HeaderLength + 5 || length > MaxMessageBytes)
-                    throw new InvalidDataException($"A message of {length} bytes is announced; {HeaderLength + 5} to {MaxMessageBytes} are allowed.");
+                    throw new InvalidDataException(
+                        $"A message of {length} bytes is announced; {HeaderLength + 5} to {MaxMessageBytes} are allowed.");
                 int bodyLength = length - HeaderLength;
-                // Large ones are borrowed: idle connections do not hold the memory of their largest message, and the next does not pay for it.
+                // Large ones are borrowed: idle connections do not hold the memory of their largest message, and the next does not pay for
+                // it.
                 byte[] buffer = bodyLength <= InitialBuffer ? _buffer : ArrayPool<byte>.Shared.Rent(bodyLength);
                 try
                 {
@@ -55,7 +57,8 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
                 }
             }
         }
-        catch (Exception malformed) when (malformed is InvalidDataException or FormatException or EndOfStreamException or ArgumentException or BsonException)
+        catch (Exception malformed) when (malformed is InvalidDataException or FormatException or EndOfStreamException or ArgumentException
+            or BsonException)
         {
             LogMalformed(logger, malformed.Message);
         }
@@ -116,14 +119,21 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
                 BsonDocument query = Parse(document[..LengthOf(document.Span)].ToArray());
                 BsonDocument answer = query.GetElement(0).Name is "isMaster" or "ismaster" or "hello"
                     ? HelloCommand.Run(server).Add("ok", 1.0)
-                    : new BsonDocument { { "ok", 0.0 }, { "errmsg", "Unsupported OP_QUERY command: use OP_MSG." }, { "code", 352 }, { "codeName", "UnsupportedOpQueryCommand" } };
+                    : new BsonDocument
+                    {
+                        { "ok", 0.0 },
+                        { "errmsg", "Unsupported OP_QUERY command: use OP_MSG." },
+                        { "code", 352 },
+                        { "codeName", "UnsupportedOpQueryCommand" },
+                    };
                 return Reply(answer, requestId);
             case int other:
                 throw new InvalidDataException($"The opcode {other} is not known.");
         }
     }
 
-    private static (BsonDocument Command, Dictionary<string, List<ReadOnlyMemory<byte>>> Sequences) ReadSections(ReadOnlyMemory<byte> sections)
+    private static (BsonDocument Command, Dictionary<string, List<ReadOnlyMemory<byte>>> Sequences) ReadSections(
+        ReadOnlyMemory<byte> sections)
     {
         BsonDocument? command = null;
         var sequences = new Dictionary<string, List<ReadOnlyMemory<byte>>>();
@@ -162,7 +172,7 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
         return command is { ElementCount: > 0 } ? (command, sequences) : throw new InvalidDataException("A message has no command.");
     }
 
-    // The statements of a write may stand in the command itself; they are taken out by their bytes, as from a section of their own.
+    // The statements of a write may be in the command itself; they are taken out by their bytes, as from a section of their own.
     private static byte[] WithoutStatements(ReadOnlyMemory<byte> command, Dictionary<string, List<ReadOnlyMemory<byte>>> sequences)
     {
         var fields = new RawBson(command.Span);
@@ -171,8 +181,11 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
         {
             RawElement field = fields.Current;
             int length = 1 + field.Name.Length + 1 + field.Value.Length;
-            if (field.Type == BsonType.Array && (field.Name.SequenceEqual("documents"u8) || field.Name.SequenceEqual("updates"u8) || field.Name.SequenceEqual("deletes"u8))
-                && StatementsIn(command.Slice(at + length - field.Value.Length, field.Value.Length)) is { } statements && sequences.TryAdd(Encoding.UTF8.GetString(field.Name), statements))
+            if (field.Type == BsonType.Array && (field.Name.SequenceEqual("documents"u8)
+                || field.Name.SequenceEqual("updates"u8)
+                || field.Name.SequenceEqual("deletes"u8))
+                && StatementsIn(command.Slice(at + length - field.Value.Length, field.Value.Length)) is { } statements
+                && sequences.TryAdd(Encoding.UTF8.GetString(field.Name), statements))
             {
                 byte[] rest = [.. command.Span[..at], .. command.Span[(at + length)..]];
                 BinaryPrimitives.WriteInt32LittleEndian(rest, rest.Length);
@@ -205,12 +218,15 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
     private static int LengthOf(ReadOnlySpan<byte> document)
     {
         int length = BinaryPrimitives.ReadInt32LittleEndian(document);
-        return length >= 5 && length <= document.Length ? length : throw new InvalidDataException($"A document of {length} bytes is announced; {document.Length} are left.");
+        return length >= 5 && length <= document.Length
+            ? length
+            : throw new InvalidDataException($"A document of {length} bytes is announced; {document.Length} are left.");
     }
 
     private static BsonDocument Parse(byte[] bytes) => BsonSerializer.Deserialize<BsonDocument>(bytes);
 
-    private ReadOnlyMemory<byte> Message(BsonDocument reply, int requestId) => Build(reply, requestId, OpMsg, sizeof(int) + 1, (_, _) => { });
+    private ReadOnlyMemory<byte> Message(BsonDocument reply, int requestId) =>
+        Build(reply, requestId, OpMsg, sizeof(int) + 1, (_, _) => { });
 
     private ReadOnlyMemory<byte> Reply(BsonDocument reply, int requestId) => Build(reply, requestId, OpReply, 20, (body, _) =>
     {
@@ -236,7 +252,7 @@ internal sealed partial class MongoConnection(Socket socket, MongoServer server,
         return message.AsMemory(0, length);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A client sent what is no message: {Reason} Its connection is closed")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A client sent what is not a message: {Reason} Its connection is closed")]
     private static partial void LogMalformed(ILogger logger, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A connection failed and is closed")]

@@ -142,7 +142,9 @@ internal abstract class Accumulator
         private double _mean;
         private double _squares;
 
-        public override BsonValue Result => _count < (sample ? 2 : 1) ? BsonNull.Value : new BsonDouble(Math.Sqrt(_squares / (sample ? _count - 1 : _count)));
+        public override BsonValue Result => _count < (sample ? 2 : 1)
+            ? BsonNull.Value
+            : new BsonDouble(Math.Sqrt(_squares / (sample ? _count - 1 : _count)));
 
         public override void Add(BsonValue? value)
         {

@@ -21,7 +21,8 @@ internal static class Arithmetic
         _ => Apply("$subtract", left, right, (a, b) => (Int128)a - b, (a, b) => a - b, decimal.Subtract),
     };
 
-    public static BsonValue Multiply(BsonValue left, BsonValue right) => Apply("$multiply", left, right, (a, b) => (Int128)a * b, (a, b) => a * b, decimal.Multiply);
+    public static BsonValue Multiply(BsonValue left, BsonValue right) =>
+        Apply("$multiply", left, right, (a, b) => (Int128)a * b, (a, b) => a * b, decimal.Multiply);
 
     public static BsonValue Divide(BsonValue left, BsonValue right)
     {
@@ -48,10 +49,12 @@ internal static class Arithmetic
         BsonType.Int32 or BsonType.Int64 => value,
         BsonType.Decimal128 => new BsonDecimal128(roundDecimal(ToDecimal(value))),
         BsonType.Double => new BsonDouble(round(value.AsDouble)),
-        _ => throw new MongoCommandException(MongoErrorCode.TypeMismatch, $"only numbers can be rounded, not {BsonTypes.Name(value.BsonType)}"),
+        _ => throw new MongoCommandException(MongoErrorCode.TypeMismatch,
+            $"only numbers can be rounded, not {BsonTypes.Name(value.BsonType)}"),
     };
 
-    private static BsonValue Apply(string name, BsonValue left, BsonValue right, Func<long, long, Int128> whole, Func<double, double, double> real, Func<decimal, decimal, decimal> exact)
+    private static BsonValue Apply(string name, BsonValue left, BsonValue right, Func<long, long, Int128> whole,
+        Func<double, double, double> real, Func<decimal, decimal, decimal> exact)
     {
         Check(name, left, right);
         if (IsDecimal(left, right))
@@ -61,16 +64,20 @@ internal static class Arithmetic
         Int128 result = whole(left.ToInt64(), right.ToInt64());
         if (left.BsonType == BsonType.Int32 && right.BsonType == BsonType.Int32 && result >= int.MinValue && result <= int.MaxValue)
             return new BsonInt32((int)result);
-        return result >= long.MinValue && result <= long.MaxValue ? new BsonInt64((long)result) : new BsonDouble(real(left.ToDouble(), right.ToDouble()));
+        return result >= long.MinValue && result <= long.MaxValue
+            ? new BsonInt64((long)result)
+            : new BsonDouble(real(left.ToDouble(), right.ToDouble()));
     }
 
     private static void Check(string name, BsonValue left, BsonValue right)
     {
         if (!left.IsNumeric || !right.IsNumeric)
-            throw new MongoCommandException(MongoErrorCode.TypeMismatch, $"{name} only supports numeric or date types, not {BsonTypes.Name((left.IsNumeric ? right : left).BsonType)}");
+            throw new MongoCommandException(MongoErrorCode.TypeMismatch,
+                $"{name} only supports numeric or date types, not {BsonTypes.Name((left.IsNumeric ? right : left).BsonType)}");
     }
 
-    private static bool IsDecimal(BsonValue left, BsonValue right) => left.BsonType == BsonType.Decimal128 || right.BsonType == BsonType.Decimal128;
+    private static bool IsDecimal(BsonValue left, BsonValue right) =>
+        left.BsonType == BsonType.Decimal128 || right.BsonType == BsonType.Decimal128;
 
     private static decimal ToDecimal(BsonValue value)
     {
@@ -80,7 +87,8 @@ internal static class Arithmetic
         }
         catch (OverflowException)
         {
-            throw new MongoCommandException(MongoErrorCode.CommandNotSupported, $"The decimal {value} has more digits than are supported here (28).");
+            throw new MongoCommandException(MongoErrorCode.CommandNotSupported,
+                $"The decimal {value} has more digits than are supported here (28).");
         }
     }
 }

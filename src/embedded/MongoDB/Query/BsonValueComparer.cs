@@ -2,7 +2,9 @@ using MongoDB.Bson;
 
 namespace KafkaEventSourcing.Embedded.MongoDB.Query;
 
-/// <summary>MongoDB's order of values over all types ("Comparison/Sort Order"); numbers are compared by value whatever their type.</summary>
+/// <summary>
+/// MongoDB's order of values over all types ("Comparison/Sort Order"); numbers are compared by value whatever their type.
+/// </summary>
 internal sealed class BsonValueComparer : IComparer<BsonValue>, IEqualityComparer<BsonValue>
 {
     public static BsonValueComparer Instance { get; } = new();
@@ -86,12 +88,14 @@ internal sealed class BsonValueComparer : IComparer<BsonValue>, IEqualityCompare
     {
         BsonType.Decimal128 => value.AsDecimal128,
         BsonType.Double when double.IsNaN(value.AsDouble) => Decimal128.QNaN,
-        BsonType.Double when double.IsInfinity(value.AsDouble) => value.AsDouble > 0 ? Decimal128.PositiveInfinity : Decimal128.NegativeInfinity,
+        BsonType.Double when double.IsInfinity(value.AsDouble) =>
+            value.AsDouble > 0 ? Decimal128.PositiveInfinity : Decimal128.NegativeInfinity,
         BsonType.Double => Decimal128.Parse(value.AsDouble.ToString("R", System.Globalization.CultureInfo.InvariantCulture)),
         _ => new Decimal128(value.ToInt64()),
     };
 
-    private static double ToDouble(BsonValue value) => value.BsonType == BsonType.Decimal128 ? Decimal128.ToDouble(value.AsDecimal128) : value.ToDouble();
+    private static double ToDouble(BsonValue value) =>
+        value.BsonType == BsonType.Decimal128 ? Decimal128.ToDouble(value.AsDecimal128) : value.ToDouble();
 
     private static string Text(BsonValue value) => value is BsonSymbol symbol ? symbol.Name : value.AsString;
 

@@ -12,7 +12,10 @@ internal static class CollectionExpressions
         {
             case "$size":
                 Expression sized = Arguments(name, value, 1)[0];
-                return new Expression(c => sized.Evaluate(c) is BsonArray array ? new BsonInt32(array.Count) : throw Bad("The argument to $size must be an array"));
+                return new Expression(c =>
+                    sized.Evaluate(c) is BsonArray array
+                        ? new BsonInt32(array.Count)
+                        : throw Bad("The argument to $size must be an array"));
             case "$arrayElemAt":
                 return Binary(name, value, (a, b) => At(a.AsBsonArray, b.ToInt32()));
             case "$first":
@@ -38,13 +41,15 @@ internal static class CollectionExpressions
                     int first = slice[1].Evaluate(c)!.ToInt32();
                     if (slice.Length == 2)
                         return new BsonArray(first >= 0 ? array.Take(first) : array.TakeLast(-first));
-                    return new BsonArray(array.Skip(first < 0 ? Math.Max(0, array.Count + first) : first).Take(slice[2].Evaluate(c)!.ToInt32()));
+                    return new BsonArray(array.Skip(first < 0 ? Math.Max(0, array.Count + first) : first).Take(
+                        slice[2].Evaluate(c)!.ToInt32()));
                 });
             case "$range":
                 Expression[] range = Arguments(value);
                 return new Expression(c =>
                 {
-                    (int start, int end, int step) = (range[0].Evaluate(c)!.ToInt32(), range[1].Evaluate(c)!.ToInt32(), range.Length > 2 ? range[2].Evaluate(c)!.ToInt32() : 1);
+                    (int start, int end, int step) = (range[0].Evaluate(c)!.ToInt32(), range[1].Evaluate(c)!.ToInt32(),
+                        range.Length > 2 ? range[2].Evaluate(c)!.ToInt32() : 1);
                     if (step == 0)
                         throw Bad("$range requires a non-zero step value");
                     var numbers = new BsonArray();
@@ -86,13 +91,19 @@ internal static class CollectionExpressions
             case "$mergeObjects":
                 return Fold(value, (a, b) => a.AsBsonDocument.Merge(b.AsBsonDocument, overwriteExistingElements: true), new BsonDocument());
             case "$objectToArray":
-                return Unary(name, value, v => new BsonArray(v.AsBsonDocument.Select(e => new BsonDocument { { "k", e.Name }, { "v", e.Value } })));
+                return Unary(name, value,
+                    v => new BsonArray(v.AsBsonDocument.Select(e => new BsonDocument { { "k", e.Name }, { "v", e.Value } })));
             case "$arrayToObject":
-                return Unary(name, value, v => new BsonDocument(v.AsBsonArray.Select(e => e is BsonArray pair ? new BsonElement(pair[0].AsString, pair[1]) : new BsonElement(e["k"].AsString, e["v"]))));
+                return Unary(name, value, v =>
+                    new BsonDocument(v.AsBsonArray.Select(e =>
+                        e is BsonArray pair ? new BsonElement(pair[0].AsString, pair[1]) : new BsonElement(e["k"].AsString, e["v"]))));
             case "$getField":
                 string field = value is BsonDocument named ? named["field"].AsString : value.AsString;
-                Expression owner = value is BsonDocument withInput && withInput.Contains("input") ? Expression.Parse(withInput["input"]) : new Expression(c => c.Root);
-                return new Expression(c => owner.Evaluate(c) is BsonDocument document && document.TryGetValue(field, out BsonValue found) ? found : null);
+                Expression owner = value is BsonDocument withInput && withInput.Contains("input")
+                    ? Expression.Parse(withInput["input"])
+                    : new Expression(c => c.Root);
+                return new Expression(c =>
+                    owner.Evaluate(c) is BsonDocument document && document.TryGetValue(field, out BsonValue found) ? found : null);
             default:
                 return null;
         }

@@ -21,14 +21,28 @@ internal static class Conversion
                     BsonDouble number => number.Value.ToString("R", CultureInfo.InvariantCulture),
                     _ => value.ToString()!,
                 },
-                "int" => new BsonInt32(value is BsonString text ? int.Parse(text.Value, CultureInfo.InvariantCulture) : value is BsonBoolean b ? (b.Value ? 1 : 0) : checked((int)value.ToInt64())),
-                "long" => new BsonInt64(value is BsonString text ? long.Parse(text.Value, CultureInfo.InvariantCulture) : value is BsonDateTime date ? date.MillisecondsSinceEpoch : value.ToInt64()),
-                "double" => new BsonDouble(value is BsonString text ? double.Parse(text.Value, CultureInfo.InvariantCulture) : value.ToDouble()),
-                "decimal" => new BsonDecimal128(value is BsonString text ? Decimal128.Parse(text.Value) : BsonValueComparer.ToDecimal(value)),
+                "int" => new BsonInt32(value is BsonString text
+                    ? int.Parse(text.Value, CultureInfo.InvariantCulture)
+                    : value is BsonBoolean b
+                    ? (b.Value ? 1 : 0)
+                    : checked((int)value.ToInt64())),
+                "long" => new BsonInt64(value is BsonString text
+                    ? long.Parse(text.Value, CultureInfo.InvariantCulture)
+                    : value is BsonDateTime date
+                    ? date.MillisecondsSinceEpoch
+                    : value.ToInt64()),
+                "double" => new BsonDouble(value is BsonString text
+                    ? double.Parse(text.Value, CultureInfo.InvariantCulture)
+                    : value.ToDouble()),
+                "decimal" => new BsonDecimal128(value is BsonString text
+                    ? Decimal128.Parse(text.Value)
+                    : BsonValueComparer.ToDecimal(value)),
                 _ => value switch
                 {
                     BsonDateTime => value,
-                    BsonString text => new BsonDateTime(DateTime.Parse(text.Value, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal)),
+                    BsonString text =>
+                        new BsonDateTime(DateTime.Parse(text.Value, CultureInfo.InvariantCulture,
+                            DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal)),
                     BsonObjectId id => new BsonDateTime(id.Value.CreationTime),
                     _ => new BsonDateTime(value.ToInt64()),
                 },
@@ -36,7 +50,8 @@ internal static class Conversion
         }
         catch (Exception failed) when (failed is FormatException or OverflowException or InvalidCastException or NotSupportedException)
         {
-            throw new MongoCommandException(MongoErrorCode.ConversionFailure, $"Failed to convert {BsonTypes.Name(value.BsonType)} to {type} in $convert: {failed.Message}");
+            throw new MongoCommandException(MongoErrorCode.ConversionFailure,
+                $"Failed to convert {BsonTypes.Name(value.BsonType)} to {type} in $convert: {failed.Message}");
         }
     }
 }

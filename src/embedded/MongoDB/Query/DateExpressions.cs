@@ -27,7 +27,11 @@ internal static class DateExpressions
         };
         if (part is not null)
         {
-            Expression date = Expression.Parse(value is BsonDocument { ElementCount: > 0 } named && named.Contains("date") ? named["date"] : value is BsonArray { Count: 1 } one ? one[0] : value);
+            Expression date = Expression.Parse(value is BsonDocument { ElementCount: > 0 } named && named.Contains("date")
+                ? named["date"]
+                : value is BsonArray { Count: 1 } one
+                ? one[0]
+                : value);
             return new Expression(c => date.Evaluate(c) is { } v && !IsNull(v) ? new BsonInt32(part(Date(v))) : BsonNull.Value);
         }
 
@@ -40,12 +44,16 @@ internal static class DateExpressions
             case "$dateTrunc":
                 Expression start = Expression.Parse(value["date"]);
                 string unit = value["unit"].AsString;
-                return new Expression(c => start.Evaluate(c) is { } v && !IsNull(v) ? new BsonDateTime(Truncate(Date(v), unit)) : BsonNull.Value);
+                return new Expression(c =>
+                    start.Evaluate(c) is { } v && !IsNull(v) ? new BsonDateTime(Truncate(Date(v), unit)) : BsonNull.Value);
             case "$dateAdd":
                 Expression from = Expression.Parse(value["startDate"]);
                 Expression amount = Expression.Parse(value["amount"]);
                 string step = value["unit"].AsString;
-                return new Expression(c => from.Evaluate(c) is { } v && !IsNull(v) ? new BsonDateTime(Step(Date(v), step, amount.Evaluate(c)!.ToInt32())) : BsonNull.Value);
+                return new Expression(c =>
+                    from.Evaluate(c) is { } v && !IsNull(v)
+                        ? new BsonDateTime(Step(Date(v), step, amount.Evaluate(c)!.ToInt32()))
+                        : BsonNull.Value);
             case "$dateFromString":
                 Expression text = Expression.Parse(value["dateString"]);
                 return new Expression(c => text.Evaluate(c) is { } v && !IsNull(v) ? Conversion.Convert(v, "date") : BsonNull.Value);
@@ -86,7 +94,9 @@ internal static class DateExpressions
                 '%' => "'%'",
                 char other => throw Bad($"Invalid format character '%{other}' in format string"),
             };
-            text.Append(token.Length == 0 ? date.DayOfYear.ToString("D3", CultureInfo.InvariantCulture) : date.ToString(token, CultureInfo.InvariantCulture));
+            text.Append(token.Length == 0
+                ? date.DayOfYear.ToString("D3", CultureInfo.InvariantCulture)
+                : date.ToString(token, CultureInfo.InvariantCulture));
         }
 
         return text.ToString();

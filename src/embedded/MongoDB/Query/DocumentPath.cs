@@ -59,7 +59,8 @@ internal static class DocumentPath
                         return null;
                     break;
                 case BsonArray array:
-                    value = new BsonArray(array.OfType<BsonDocument>().Select(d => d.TryGetValue(part, out BsonValue found) ? found : null).Where(v => v is not null)!);
+                    value = new BsonArray(array.OfType<BsonDocument>().Select(d => d.TryGetValue(part, out BsonValue found) ? found : null)
+                        .Where(v => v is not null)!);
                     break;
                 default:
                     return null;
@@ -80,7 +81,8 @@ internal static class DocumentPath
             if (parent is BsonArray array)
             {
                 if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out int index))
-                    throw new MongoCommandException(MongoErrorCode.PathNotViable, $"Cannot create field '{parts[i]}' in element {{{parts[Math.Max(0, i - 1)]}: {array}}}");
+                    throw new MongoCommandException(MongoErrorCode.PathNotViable,
+                        $"Cannot create field '{parts[i]}' in element {{{parts[Math.Max(0, i - 1)]}: {array}}}");
                 while (array.Count <= index)
                     array.Add(BsonNull.Value);
                 if (last)
@@ -101,7 +103,8 @@ internal static class DocumentPath
             }
             else
             {
-                throw new MongoCommandException(MongoErrorCode.PathNotViable, $"Cannot create field '{parts[i]}' in element {{{parts[i - 1]}: {parent}}}");
+                throw new MongoCommandException(MongoErrorCode.PathNotViable,
+                    $"Cannot create field '{parts[i]}' in element {{{parts[i - 1]}: {parent}}}");
             }
         }
     }
@@ -114,7 +117,9 @@ internal static class DocumentPath
         {
             if (value is BsonDocument owner && owner.TryGetValue(part, out BsonValue child))
                 value = child;
-            else if (value is BsonArray array && int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int index) && index < array.Count)
+            else if (value is BsonArray array
+                && int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int index)
+                && index < array.Count)
                 value = array[index];
             else
                 return null;
@@ -134,7 +139,8 @@ internal static class DocumentPath
             case BsonDocument owner when owner.Contains(name):
                 owner.Remove(name);
                 return true;
-            case BsonArray array when int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int index) && index < array.Count:
+            case BsonArray array when int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int index)
+                && index < array.Count:
                 array[index] = BsonNull.Value;
                 return true;
             default:

@@ -17,7 +17,8 @@ internal sealed class ExpressionContext(BsonDocument root, Dictionary<string, Bs
             : throw new MongoCommandException(MongoErrorCode.BadValue, $"Use of undefined variable: {name}"),
     };
 
-    public ExpressionContext With(string name, BsonValue? value) => new(root, new Dictionary<string, BsonValue?>(variables ?? []) { [name] = value });
+    public ExpressionContext With(string name, BsonValue? value) =>
+        new(root, new Dictionary<string, BsonValue?>(variables ?? []) { [name] = value });
 }
 
 /// <summary>A compiled aggregation expression. Its value is null where it is "missing".</summary>
@@ -37,7 +38,8 @@ internal sealed class Expression
     {
         null or BsonNull or BsonUndefined => false,
         BsonBoolean boolean => boolean.Value,
-        { IsNumeric: true } number => number.BsonType == BsonType.Decimal128 ? number.AsDecimal128 != Decimal128.Zero : number.ToDouble() != 0,
+        { IsNumeric: true } number =>
+            number.BsonType == BsonType.Decimal128 ? number.AsDecimal128 != Decimal128.Zero : number.ToDouble() != 0,
         _ => true,
     };
 
@@ -63,7 +65,8 @@ internal sealed class Expression
             case BsonDocument { ElementCount: 1 } call when call.GetElement(0).Name[0] == '$':
                 return ParseCall(call.GetElement(0).Name, call.GetElement(0).Value);
             case BsonDocument document:
-                (string Name, Expression Value)[] fields = [.. document.Select(e => e.Name[0] == '$' ? throw Unknown(e.Name) : (e.Name, Parse(e.Value)))];
+                (string Name, Expression Value)[] fields =
+                    [.. document.Select(e => e.Name[0] == '$' ? throw Unknown(e.Name) : (e.Name, Parse(e.Value)))];
                 return new Expression(c =>
                 {
                     var result = new BsonDocument();
@@ -80,7 +83,8 @@ internal sealed class Expression
         }
     }
 
-    internal static MongoCommandException Unknown(string name) => new(MongoErrorCode.InvalidPipelineOperator, $"Unrecognized expression '{name}'");
+    internal static MongoCommandException Unknown(string name) =>
+        new(MongoErrorCode.InvalidPipelineOperator, $"Unrecognized expression '{name}'");
 
     internal static MongoCommandException Bad(string message) => new(MongoErrorCode.BadValue, message);
 
@@ -91,7 +95,9 @@ internal sealed class Expression
     internal static Expression[] Arguments(string name, BsonValue value, int count)
     {
         Expression[] arguments = Arguments(value);
-        return arguments.Length == count ? arguments : throw Bad($"Expression {name} takes exactly {count} arguments. {arguments.Length} were passed in.");
+        return arguments.Length == count
+            ? arguments
+            : throw Bad($"Expression {name} takes exactly {count} arguments. {arguments.Length} were passed in.");
     }
 
     internal static Expression Unary(string name, BsonValue value, Func<BsonValue, BsonValue?> apply)
@@ -137,7 +143,9 @@ internal sealed class Expression
             BsonValue? left = arguments[0].Evaluate(c);
             BsonValue? right = arguments[1].Evaluate(c);
             // Missing is less than everything, null too.
-            int order = left is null || right is null ? (left is null ? 0 : 1) - (right is null ? 0 : 1) : BsonValueComparer.Instance.Compare(left, right);
+            int order = left is null || right is null
+                ? (left is null ? 0 : 1) - (right is null ? 0 : 1)
+                : BsonValueComparer.Instance.Compare(left, right);
             return verdict(order);
         });
     }
@@ -172,7 +180,10 @@ internal sealed class Expression
                 {
                     BsonValue? v = rounding[0].Evaluate(c);
                     int places = rounding.Length > 1 ? rounding[1].Evaluate(c)!.ToInt32() : 0;
-                    return IsNull(v) ? BsonNull.Value : Arithmetic.Round(v!, d => Math.Round(d, places, MidpointRounding.ToEven), d => decimal.Round(d, places, MidpointRounding.ToEven));
+                    return IsNull(v)
+                        ? BsonNull.Value
+                        : Arithmetic.Round(v!, d => Math.Round(d, places, MidpointRounding.ToEven),
+                            d => decimal.Round(d, places, MidpointRounding.ToEven));
                 });
             case "$sqrt":
                 return Unary(name, value, v => new BsonDouble(Math.Sqrt(v.ToDouble())));
@@ -202,7 +213,9 @@ internal sealed class Expression
                 Expression negated = Arguments(name, value, 1)[0];
                 return new Expression(c => (BsonBoolean)!IsTrue(negated.Evaluate(c)));
             case "$cond":
-                Expression[] cond = value is BsonDocument named ? [Parse(named["if"]), Parse(named["then"]), Parse(named["else"])] : Arguments(name, value, 3);
+                Expression[] cond = value is BsonDocument named
+                    ? [Parse(named["if"]), Parse(named["then"]), Parse(named["else"])]
+                    : Arguments(name, value, 3);
                 return new Expression(c => IsTrue(cond[0].Evaluate(c)) ? cond[1].Evaluate(c) : cond[2].Evaluate(c));
             case "$ifNull":
                 Expression[] choices = Arguments(value);
@@ -217,7 +230,8 @@ internal sealed class Expression
                     return choices[^1].Evaluate(c);
                 });
             case "$switch":
-                (Expression Case, Expression Then)[] branches = [.. value["branches"].AsBsonArray.Select(b => (Parse(b["case"]), Parse(b["then"])))];
+                (Expression Case, Expression Then)[] branches =
+                    [.. value["branches"].AsBsonArray.Select(b => (Parse(b["case"]), Parse(b["then"])))];
                 Expression? otherwise = value.AsBsonDocument.TryGetValue("default", out BsonValue d) ? Parse(d) : null;
                 return new Expression(c =>
                 {
@@ -227,14 +241,19 @@ internal sealed class Expression
                             return then.Evaluate(c);
                     }
 
-                    return otherwise is not null ? otherwise.Evaluate(c) : throw Bad("$switch could not find a matching branch for an input, and no default was specified.");
+                    return otherwise is not null
+                        ? otherwise.Evaluate(c)
+                        : throw Bad("$switch could not find a matching branch for an input, and no default was specified.");
                 });
             case "$let":
                 (string Name, Expression Value)[] vars = [.. value["vars"].AsBsonDocument.Select(v => (v.Name, Parse(v.Value)))];
                 Expression body = Parse(value["in"]);
                 return new Expression(c => body.Evaluate(vars.Aggregate(c, (inner, v) => inner.With(v.Name, v.Value.Evaluate(c)))));
             default:
-                return TextExpressions.Parse(name, value) ?? DateExpressions.Parse(name, value) ?? CollectionExpressions.Parse(name, value) ?? throw Unknown(name);
+                return TextExpressions.Parse(name, value)
+                    ?? DateExpressions.Parse(name, value)
+                    ?? CollectionExpressions.Parse(name, value)
+                    ?? throw Unknown(name);
         }
     }
 }

@@ -31,7 +31,10 @@ internal sealed class Matcher
     /// <summary>Compiles the operators of one value, as <c>$elemMatch</c> and <c>$pull</c> apply them to array items.</summary>
     public static Func<BsonValue, bool> ParseItem(BsonValue condition)
     {
-        if (condition is BsonDocument operators && operators.ElementCount > 0 && operators.GetElement(0).Name[0] == '$' && operators.GetElement(0).Name is not ("$and" or "$or" or "$nor"))
+        if (condition is BsonDocument operators
+            && operators.ElementCount > 0
+            && operators.GetElement(0).Name[0] == '$'
+            && operators.GetElement(0).Name is not ("$and" or "$or" or "$nor"))
         {
             Func<BsonDocument, bool> onField = ParseField("v", operators, []);
             return item => onField(new BsonDocument("v", item));
@@ -80,7 +83,8 @@ internal sealed class Matcher
             case "$comment":
                 return _ => true;
             default:
-                throw Bad($"unknown top level operator: {element.Name}. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.");
+                throw Bad($"unknown top level operator: {element.Name}. If you have a field name that starts with a '$' symbol, consider "
+                    + $"using $getField or $setField.");
         }
     }
 
@@ -93,7 +97,9 @@ internal sealed class Matcher
 
     private static Func<BsonDocument, bool> ParseField(string path, BsonValue condition, List<FieldBound> bounds)
     {
-        if (condition is not BsonDocument { ElementCount: > 0 } operators || operators.GetElement(0).Name[0] != '$' || operators.GetElement(0).Name is "$ref" or "$id" or "$db")
+        if (condition is not BsonDocument { ElementCount: > 0 } operators
+            || operators.GetElement(0).Name[0] != '$'
+            || operators.GetElement(0).Name is "$ref" or "$id" or "$db")
             return condition is BsonRegularExpression regex ? ParseRegex(path, regex) : ParseComparison(path, "$eq", condition, bounds);
 
         var parts = new List<Func<BsonDocument, bool>>();
@@ -115,7 +121,9 @@ internal sealed class Matcher
             case "$eq" or "$gt" or "$gte" or "$lt" or "$lte":
                 return ParseComparison(path, element.Name, value, bounds);
             case "$ne":
-                return Not(value is BsonRegularExpression ? throw Bad("Can't have regex as arg to $ne.") : ParseComparison(path, "$eq", value, []));
+                return Not(value is BsonRegularExpression
+                    ? throw Bad("Can't have regex as arg to $ne.")
+                    : ParseComparison(path, "$eq", value, []));
             case "$in":
                 return ParseIn(path, value as BsonArray ?? throw Bad("$in needs an array"), bounds);
             case "$nin":
@@ -134,7 +142,9 @@ internal sealed class Matcher
                 HashSet<BsonType> types = [.. (value is BsonArray many ? many : [value]).SelectMany(BsonTypes.Parse)];
                 return Any(path, v => v is not null && types.Contains(v.BsonType));
             case "$regex":
-                string options = operators.TryGetValue("$options", out BsonValue o) ? o.AsString : (value as BsonRegularExpression)?.Options ?? "";
+                string options = operators.TryGetValue("$options", out BsonValue o)
+                    ? o.AsString
+                    : (value as BsonRegularExpression)?.Options ?? "";
                 return ParseRegex(path, new BsonRegularExpression((value as BsonRegularExpression)?.Pattern ?? value.AsString, options));
             case "$mod":
                 BsonArray mod = value as BsonArray ?? throw Bad("malformed mod, needs to be an array");
@@ -143,12 +153,20 @@ internal sealed class Matcher
                 (long divisor, long remainder) = (mod[0].ToInt64(), mod[1].ToInt64());
                 if (divisor == 0)
                     throw Bad("divisor cannot be 0");
-                return Any(path, v => v is { IsNumeric: true } && v.ToDouble() is var number && double.IsFinite(number) && (long)number % divisor == remainder);
+                return Any(path, v =>
+                    v is { IsNumeric: true }
+                        && v.ToDouble() is var number
+                        && double.IsFinite(number)
+                        && (long)number % divisor == remainder);
             case "$size":
                 int size = value.IsNumeric ? value.ToInt32() : throw Bad("$size needs a number");
                 return d => DocumentPath.Reach(d, path).Any(v => v is BsonArray array && array.Count == size);
             case "$all":
-                Func<BsonDocument, bool>[] each = [.. (value as BsonArray ?? throw Bad("$all needs an array")).Select(v => v is BsonDocument document && document.Contains("$elemMatch") ? ParseField(path, document, []) : ParseComparison(path, "$eq", v, []))];
+                Func<BsonDocument, bool>[] each = [.. (value as BsonArray
+                    ?? throw Bad("$all needs an array")).Select(v =>
+                        v is BsonDocument document && document.Contains("$elemMatch")
+                            ? ParseField(path, document, [])
+                            : ParseComparison(path, "$eq", v, []))];
                 return d => each.Length > 0 && Array.TrueForAll(each, p => p(d));
             case "$elemMatch":
                 Func<BsonValue, bool> item = ParseItem(value as BsonDocument ?? throw Bad("$elemMatch needs an Object"));
@@ -180,7 +198,8 @@ internal sealed class Matcher
         };
     }
 
-    private static bool HoldsFor(BsonValue? value, Func<BsonValue?, bool> holds) => holds(value) || (value is BsonArray array && array.Any(holds));
+    private static bool HoldsFor(BsonValue? value, Func<BsonValue?, bool> holds) =>
+        holds(value) || (value is BsonArray array && array.Any(holds));
 
     private static Func<BsonDocument, bool> ParseComparison(string path, string comparison, BsonValue value, List<FieldBound> bounds)
     {
@@ -211,7 +230,8 @@ internal sealed class Matcher
     private static Func<BsonDocument, bool> ParseRegex(string path, BsonRegularExpression regex)
     {
         Regex pattern = Compile(regex);
-        return Any(path, v => (v is { IsString: true } && pattern.IsMatch(v.AsString)) || (v is BsonRegularExpression other && other.Equals(regex)));
+        return Any(path, v => (v is { IsString: true } && pattern.IsMatch(v.AsString))
+            || (v is BsonRegularExpression other && other.Equals(regex)));
     }
 
     private static Regex Compile(BsonRegularExpression regex)
@@ -245,9 +265,12 @@ internal static class BsonTypes
 {
     private static readonly Dictionary<string, BsonType> Aliases = new()
     {
-        ["double"] = BsonType.Double, ["string"] = BsonType.String, ["object"] = BsonType.Document, ["array"] = BsonType.Array, ["binData"] = BsonType.Binary,
-        ["objectId"] = BsonType.ObjectId, ["bool"] = BsonType.Boolean, ["date"] = BsonType.DateTime, ["null"] = BsonType.Null, ["regex"] = BsonType.RegularExpression,
-        ["int"] = BsonType.Int32, ["timestamp"] = BsonType.Timestamp, ["long"] = BsonType.Int64, ["decimal"] = BsonType.Decimal128, ["minKey"] = BsonType.MinKey, ["maxKey"] = BsonType.MaxKey,
+        ["double"] = BsonType.Double, ["string"] = BsonType.String, ["object"] = BsonType.Document, ["array"] = BsonType.Array,
+        ["binData"] = BsonType.Binary,
+        ["objectId"] = BsonType.ObjectId, ["bool"] = BsonType.Boolean, ["date"] = BsonType.DateTime, ["null"] = BsonType.Null,
+        ["regex"] = BsonType.RegularExpression,
+        ["int"] = BsonType.Int32, ["timestamp"] = BsonType.Timestamp, ["long"] = BsonType.Int64, ["decimal"] = BsonType.Decimal128,
+        ["minKey"] = BsonType.MinKey, ["maxKey"] = BsonType.MaxKey,
     };
 
     public static IEnumerable<BsonType> Parse(BsonValue type)

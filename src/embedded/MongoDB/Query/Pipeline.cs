@@ -25,7 +25,8 @@ internal sealed class Pipeline
         for (int i = 0; i < stages.Count; i++)
         {
             if (stages[i] is not BsonDocument { ElementCount: 1 } stage)
-                throw new MongoCommandException((MongoErrorCode)40323, "A pipeline stage specification object must contain exactly one field.");
+                throw new MongoCommandException((MongoErrorCode)40323,
+                    "A pipeline stage specification object must contain exactly one field.");
             BsonElement element = stage.GetElement(0);
             if (i == 0 && element.Name == "$match")
                 pipeline.LeadingMatch = Document(element);
@@ -35,7 +36,8 @@ internal sealed class Pipeline
         return pipeline;
     }
 
-    public IEnumerable<BsonDocument> Run(IEnumerable<BsonDocument> documents) => _stages.Aggregate(documents.Select(Checked), (input, stage) => stage(input));
+    public IEnumerable<BsonDocument> Run(IEnumerable<BsonDocument> documents) =>
+        _stages.Aggregate(documents.Select(Checked), (input, stage) => stage(input));
 
     // Documents that are in memory already, as those of a facet, are not read from the store, which checks.
     private static BsonDocument Checked(BsonDocument document)
@@ -45,9 +47,11 @@ internal sealed class Pipeline
     }
 
     private static BsonDocument Document(BsonElement stage) =>
-        stage.Value as BsonDocument ?? throw new MongoCommandException(MongoErrorCode.FailedToParse, $"the {stage.Name} specification must be an object");
+        stage.Value as BsonDocument
+            ?? throw new MongoCommandException(MongoErrorCode.FailedToParse, $"the {stage.Name} specification must be an object");
 
-    private static Func<IEnumerable<BsonDocument>, IEnumerable<BsonDocument>> ParseStage(string name, BsonElement stage, CollectionSource source)
+    private static Func<IEnumerable<BsonDocument>, IEnumerable<BsonDocument>> ParseStage(
+        string name, BsonElement stage, CollectionSource source)
     {
         switch (name)
         {
@@ -58,7 +62,8 @@ internal sealed class Pipeline
                 Projection projection = Projection.Parse(Document(stage));
                 return input => input.Select(projection.Apply);
             case "$unset":
-                Projection unset = Projection.Parse(new BsonDocument((stage.Value is BsonArray many ? many : [stage.Value]).Select(f => new BsonElement(f.AsString, 0))));
+                Projection unset = Projection.Parse(
+                    new BsonDocument((stage.Value is BsonArray many ? many : [stage.Value]).Select(f => new BsonElement(f.AsString, 0))));
                 return input => input.Select(unset.Apply);
             case "$addFields" or "$set":
                 (string Path, Expression Value)[] added = [.. Document(stage).Select(e => (e.Name, Expression.Parse(e.Value)))];
@@ -72,17 +77,22 @@ internal sealed class Pipeline
                 return input => input.OrderBy(d => d, order);
             case "$limit":
                 long limit = stage.Value.ToInt64();
-                return limit > 0 ? input => input.Take((int)Math.Min(limit, int.MaxValue)) : throw new MongoCommandException((MongoErrorCode)15958, "the limit must be positive");
+                return limit > 0
+                    ? input => input.Take((int)Math.Min(limit, int.MaxValue))
+                    : throw new MongoCommandException((MongoErrorCode)15958, "the limit must be positive");
             case "$skip":
                 long skip = stage.Value.ToInt64();
-                return skip >= 0 ? input => input.Skip((int)Math.Min(skip, int.MaxValue)) : throw new MongoCommandException((MongoErrorCode)15956, "Argument to $skip cannot be negative");
+                return skip >= 0
+                    ? input => input.Skip((int)Math.Min(skip, int.MaxValue))
+                    : throw new MongoCommandException((MongoErrorCode)15956, "Argument to $skip cannot be negative");
             case "$count":
                 string counted = stage.Value.AsString;
                 return input => Count(input, counted);
             case "$group":
                 return Group(Document(stage));
             case "$sortByCount":
-                Func<IEnumerable<BsonDocument>, IEnumerable<BsonDocument>> grouped = Group(new BsonDocument { { "_id", stage.Value }, { "count", new BsonDocument("$sum", 1) } });
+                Func<IEnumerable<BsonDocument>, IEnumerable<BsonDocument>> grouped = Group(
+                    new BsonDocument { { "_id", stage.Value }, { "count", new BsonDocument("$sum", 1) } });
                 return input => grouped(input).OrderByDescending(d => d["count"].ToInt64());
             case "$unwind":
                 return Unwind(stage.Value);
@@ -90,7 +100,9 @@ internal sealed class Pipeline
                 return Lookup(Document(stage), source);
             case "$unionWith":
                 string union = stage.Value is BsonString only ? only.Value : Document(stage)["coll"].AsString;
-                Pipeline after = Parse(stage.Value is BsonDocument d && d.TryGetValue("pipeline", out BsonValue p) ? p.AsBsonArray : [], source);
+                Pipeline after = Parse(stage.Value is BsonDocument d && d.TryGetValue("pipeline", out BsonValue p)
+                    ? p.AsBsonArray
+                    : [], source);
                 return input => input.Concat(after.Run(source(union, null)));
             case "$facet":
                 (string Name, Pipeline Pipeline)[] facets = [.. Document(stage).Select(e => (e.Name, Parse(e.Value.AsBsonArray, source)))];
@@ -147,7 +159,8 @@ internal sealed class Pipeline
                 if (!groups.TryGetValue(key, out Accumulator[]? accumulators))
                 {
                     if (groups.Count >= MaxGroups)
-                        throw new MongoCommandException(MongoErrorCode.QueryExceededMemoryLimitNoDiskUseAllowed, "Exceeded memory limit for $group, but didn't allow external sort.");
+                        throw new MongoCommandException(MongoErrorCode.QueryExceededMemoryLimitNoDiskUseAllowed,
+                            "Exceeded memory limit for $group, but didn't allow external sort.");
                     groups.Add(key, accumulators = [.. fields.Select(f => Accumulator.Create(f.Operator))]);
                 }
 
@@ -226,7 +239,8 @@ internal sealed class Pipeline
             if (local is not null && foreign is not null)
             {
                 BsonValue value = DocumentPath.Evaluate(document, local) ?? BsonNull.Value;
-                filter = Matcher.Parse(new BsonDocument(foreign, value is BsonArray many ? new BsonDocument("$in", many) : new BsonDocument("$eq", value)));
+                filter = Matcher.Parse(new BsonDocument(foreign,
+                    value is BsonArray many ? new BsonDocument("$in", many) : new BsonDocument("$eq", value)));
             }
 
             BsonDocument result = document.DeepClone().AsBsonDocument;

@@ -32,14 +32,18 @@ internal sealed class Projection
                 }
 
                 if (inclusive is { } kind && kind != takes)
-                    throw new MongoCommandException((MongoErrorCode)(takes ? 31253 : 31254), $"Cannot do {(takes ? "inclusion" : "exclusion")} on field {field.Name} in {(takes ? "exclusion" : "inclusion")} projection");
+                    throw new MongoCommandException((MongoErrorCode)(takes ? 31253 : 31254),
+                        $"Cannot do {(takes ? "inclusion" : "exclusion")} on field {field.Name} "
+                            + $"in {(takes ? "exclusion" : "inclusion")} projection");
                 inclusive = takes;
                 paths.Add(field.Name);
                 continue;
             }
 
-            if (field.Value is BsonDocument { ElementCount: 1 } special && special.GetElement(0).Name is "$slice" or "$elemMatch" or "$meta")
-                throw new MongoCommandException(MongoErrorCode.CommandNotSupported, $"The projection operator {special.GetElement(0).Name} is not supported here.");
+            if (field.Value is BsonDocument { ElementCount: 1 } special
+                && special.GetElement(0).Name is "$slice" or "$elemMatch" or "$meta")
+                throw new MongoCommandException(MongoErrorCode.CommandNotSupported,
+                    $"The projection operator {special.GetElement(0).Name} is not supported here.");
             computed.Add((field.Name, Expression.Parse(field.Value)));
             inclusive ??= true;
         }

@@ -24,11 +24,12 @@ internal sealed class SortPattern : IComparer<BsonDocument>
         if (count is 0 or > MaxKept)
             return documents.OrderBy(d => d, this);
         // The last of those kept is at the head; of equals the later one.
-        var kept = new PriorityQueue<BsonDocument, (BsonDocument Document, long At)>(Comparer<(BsonDocument Document, long At)>.Create((x, y) =>
-        {
-            int order = Compare(y.Document, x.Document);
-            return order != 0 ? order : y.At.CompareTo(x.At);
-        }));
+        var kept = new PriorityQueue<BsonDocument, (BsonDocument Document, long At)>(
+            Comparer<(BsonDocument Document, long At)>.Create((x, y) =>
+            {
+                int order = Compare(y.Document, x.Document);
+                return order != 0 ? order : y.At.CompareTo(x.At);
+            }));
         long at = 0;
         foreach (BsonDocument document in documents)
         {

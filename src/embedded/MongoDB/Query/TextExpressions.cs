@@ -12,7 +12,9 @@ internal static class TextExpressions
         switch (name)
         {
             case "$concat":
-                return Fold(value, (a, b) => b.IsString ? a.AsString + b.AsString : throw Bad($"$concat only supports strings, not {BsonTypes.Name(b.BsonType)}"), "");
+                return Fold(value, (a, b) =>
+                    b.IsString ? a.AsString + b.AsString : throw Bad($"$concat only supports strings, not {BsonTypes.Name(b.BsonType)}"),
+                    "");
             case "$toUpper":
                 return Unary(name, value, v => Conversion.Convert(v, "string").AsString.ToUpperInvariant());
             case "$toLower":
@@ -40,7 +42,12 @@ internal static class TextExpressions
                 return Binary(name, value, (a, b) => new BsonInt32(a.AsString.IndexOf(b.AsString, StringComparison.Ordinal)));
             case "$regexMatch":
                 Expression subject = Expression.Parse(value["input"]);
-                Matcher regex = Matcher.Parse(new BsonDocument("v", new BsonDocument { { "$regex", value["regex"] }, { "$options", value.AsBsonDocument.GetValue("options", (value["regex"] as BsonRegularExpression)?.Options ?? "") } }));
+                Matcher regex = Matcher.Parse(new BsonDocument("v",
+                    new BsonDocument
+                    {
+                        { "$regex", value["regex"] },
+                        { "$options", value.AsBsonDocument.GetValue("options", (value["regex"] as BsonRegularExpression)?.Options ?? "") },
+                    }));
                 return new Expression(c => (BsonBoolean)(subject.Evaluate(c) is { } v && regex.Matches(new BsonDocument("v", v))));
             case "$toString":
                 return Unary(name, value, v => Conversion.Convert(v, "string"));

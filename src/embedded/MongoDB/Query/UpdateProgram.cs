@@ -18,13 +18,15 @@ internal sealed class UpdateProgram
     public static UpdateProgram Parse(BsonValue update)
     {
         if (update is BsonArray stages)
-            return new UpdateProgram(null, Pipeline.Parse(stages, (_, _) => throw Failed("A pipeline update cannot read other collections.")));
+            return new UpdateProgram(null,
+                Pipeline.Parse(stages, (_, _) => throw Failed("A pipeline update cannot read other collections.")));
         if (update is not BsonDocument document)
             throw Failed("Update argument must be either an object or an array");
         if (document.ElementCount == 0 || document.GetElement(0).Name[0] != '$')
         {
             if (document.Any(e => e.Name.StartsWith('$')))
-                throw new MongoCommandException(MongoErrorCode.DollarPrefixedFieldName, "The dollar ($) prefixed field is not allowed in the context of an update's replacement document.");
+                throw new MongoCommandException(MongoErrorCode.DollarPrefixedFieldName,
+                    "The dollar ($) prefixed field is not allowed in the context of an update's replacement document.");
             return new UpdateProgram(document, null);
         }
 
@@ -32,15 +34,18 @@ internal sealed class UpdateProgram
         foreach (BsonElement element in document)
         {
             if (!Operators.Contains(element.Name))
-                throw Failed($"Unknown modifier: {element.Name}. Expected a valid update modifier or pipeline-style update specified as an array");
+                throw Failed(
+                    $"Unknown modifier: {element.Name}. Expected a valid update modifier or pipeline-style update specified as an array");
             if (element.Value is not BsonDocument fields)
                 throw Failed($"Modifiers operate on fields but we found type {BsonTypes.Name(element.Value.BsonType)} instead.");
             foreach (BsonElement field in fields)
             {
                 if (field.Name.Split('.').Any(p => p.StartsWith('$')))
-                    throw new MongoCommandException(MongoErrorCode.CommandNotSupported, $"The positional operator in '{field.Name}' is not supported here.");
+                    throw new MongoCommandException(MongoErrorCode.CommandNotSupported,
+                        $"The positional operator in '{field.Name}' is not supported here.");
                 if (program._changes.FirstOrDefault(c => Conflicts(c.Path, field.Name)) is { Path: not null } other)
-                    throw new MongoCommandException(MongoErrorCode.ConflictingUpdateOperators, $"Updating the path '{field.Name}' would create a conflict at '{other.Path}'");
+                    throw new MongoCommandException(MongoErrorCode.ConflictingUpdateOperators,
+                        $"Updating the path '{field.Name}' would create a conflict at '{other.Path}'");
                 program._changes.Add((element.Name, field.Name, field.Value));
             }
         }
@@ -49,7 +54,8 @@ internal sealed class UpdateProgram
     }
 
     private static HashSet<string> Operators { get; } =
-        ["$set", "$unset", "$inc", "$mul", "$min", "$max", "$rename", "$setOnInsert", "$currentDate", "$push", "$addToSet", "$pull", "$pullAll", "$pop", "$bit"];
+        ["$set", "$unset", "$inc", "$mul", "$min", "$max", "$rename", "$setOnInsert", "$currentDate", "$push", "$addToSet", "$pull",
+            "$pullAll", "$pop", "$bit"];
 
     /// <summary>The document after the update; <paramref name="document"/> stays as it is.</summary>
     public BsonDocument Apply(BsonDocument document, bool isInsert)
@@ -74,7 +80,8 @@ internal sealed class UpdateProgram
         }
 
         if (id is not null && !isInsert && !Order.Equals(result.GetValue("_id", null), id))
-            throw new MongoCommandException(MongoErrorCode.ImmutableField, $"Performing an update on the path '_id' would modify the immutable field '_id'");
+            throw new MongoCommandException(MongoErrorCode.ImmutableField,
+                $"Performing an update on the path '_id' would modify the immutable field '_id'");
         return result;
     }
 
@@ -109,7 +116,9 @@ internal sealed class UpdateProgram
     private static MongoCommandException Failed(string message) => new(MongoErrorCode.FailedToParse, message);
 
     private static bool Conflicts(string? one, string other) =>
-        one is not null && (one == other || one.StartsWith(other + ".", StringComparison.Ordinal) || other.StartsWith(one + ".", StringComparison.Ordinal));
+        one is not null && (one == other
+            || one.StartsWith(other + ".", StringComparison.Ordinal)
+            || other.StartsWith(one + ".", StringComparison.Ordinal));
 
     private static void Change(BsonDocument document, string name, string path, BsonValue value, bool isInsert)
     {
@@ -128,12 +137,21 @@ internal sealed class UpdateProgram
                 break;
             case "$inc" or "$mul":
                 if (!value.IsNumeric)
-                    throw new MongoCommandException(MongoErrorCode.TypeMismatch, $"Cannot {(name == "$inc" ? "increment" : "multiply")} with non-numeric argument: {{{path}: {value}}}");
+                    throw new MongoCommandException(MongoErrorCode.TypeMismatch,
+                        $"Cannot {(name == "$inc" ? "increment" : "multiply")} with non-numeric argument: {{{path}: {value}}}");
                 if (present is not null && !present.IsNumeric)
-                    throw new MongoCommandException(MongoErrorCode.TypeMismatch, $"Cannot apply {name} to a value of non-numeric type. {{_id: {document.GetValue("_id", BsonNull.Value)}}} has the field '{path}' of non-numeric type {BsonTypes.Name(present.BsonType)}");
-                BsonValue result = name == "$inc" ? Arithmetic.Add(present ?? new BsonInt32(0), value) : Arithmetic.Multiply(present ?? new BsonInt32(0), value);
-                if (result.BsonType == BsonType.Double && BsonValueComparer.IsInteger(value) && (present is null || BsonValueComparer.IsInteger(present)))
-                    throw new MongoCommandException(MongoErrorCode.BadValue, $"Failed to apply {name} operations to current value ({present}) for document {{_id: {document.GetValue("_id", BsonNull.Value)}}}");
+                    throw new MongoCommandException(MongoErrorCode.TypeMismatch,
+                        $"Cannot apply {name} to a value of non-numeric type. {{_id: {document.GetValue("_id", BsonNull.Value)}}} has the "
+                            + $"field '{path}' of non-numeric type {BsonTypes.Name(present.BsonType)}");
+                BsonValue result = name == "$inc"
+                    ? Arithmetic.Add(present ?? new BsonInt32(0), value)
+                    : Arithmetic.Multiply(present ?? new BsonInt32(0), value);
+                if (result.BsonType == BsonType.Double
+                    && BsonValueComparer.IsInteger(value)
+                    && (present is null || BsonValueComparer.IsInteger(present)))
+                    throw new MongoCommandException(MongoErrorCode.BadValue,
+                        $"Failed to apply {name} operations to current value ({present}) for document "
+                            + $"{{_id: {document.GetValue("_id", BsonNull.Value)}}}");
                 DocumentPath.Set(document, path, present is null && name == "$inc" ? value : result);
                 break;
             case "$min" or "$max":
@@ -162,7 +180,9 @@ internal sealed class UpdateProgram
         if (name == "$bit")
             throw new MongoCommandException(MongoErrorCode.CommandNotSupported, "$bit is not supported here.");
         if (present is not (null or BsonArray))
-            throw new MongoCommandException(MongoErrorCode.BadValue, $"The field '{path}' must be an array but is of type {BsonTypes.Name(present.BsonType)} in document {{_id: {document.GetValue("_id", BsonNull.Value)}}}");
+            throw new MongoCommandException(MongoErrorCode.BadValue,
+                $"The field '{path}' must be an array but is of type {BsonTypes.Name(present.BsonType)} in document "
+                    + $"{{_id: {document.GetValue("_id", BsonNull.Value)}}}");
         BsonArray array = present is BsonArray existing ? [.. existing] : [];
         switch (name)
         {
@@ -171,11 +191,17 @@ internal sealed class UpdateProgram
                 IEnumerable<BsonValue> added = modified ? value["$each"].AsBsonArray : [value];
                 if (name == "$addToSet")
                     added = added.Where(v => !array.Contains(v, Order)).Distinct(Order).ToArray();
-                int position = modified && value.AsBsonDocument.TryGetValue("$position", out BsonValue p) ? Math.Min(p.ToInt32(), array.Count) : array.Count;
+                int position = modified && value.AsBsonDocument.TryGetValue("$position", out BsonValue p)
+                    ? Math.Min(p.ToInt32(), array.Count)
+                    : array.Count;
                 foreach (BsonValue one in added.Reverse())
                     array.Insert(position, one);
                 if (modified && value.AsBsonDocument.TryGetValue("$sort", out BsonValue sort))
-                    array = new BsonArray(sort is BsonDocument by ? array.OrderBy(v => v.AsBsonDocument, SortPattern.Parse(by)) : sort.ToInt32() > 0 ? array.Order(Order) : array.OrderDescending(Order));
+                    array = new BsonArray(sort is BsonDocument by
+                        ? array.OrderBy(v => v.AsBsonDocument, SortPattern.Parse(by))
+                        : sort.ToInt32() > 0
+                        ? array.Order(Order)
+                        : array.OrderDescending(Order));
                 if (modified && value.AsBsonDocument.TryGetValue("$slice", out BsonValue slice))
                     array = new BsonArray(slice.ToInt32() >= 0 ? array.Take(slice.ToInt32()) : array.TakeLast(-slice.ToInt32()));
                 break;

@@ -26,11 +26,12 @@ internal static class Catalog
         return (next, collections);
     }
 
-    public static void Write(RocksDb database, int next, IEnumerable<CollectionDefinition> collections) => database.Put(Key, new BsonDocument
-    {
-        { "next", next },
-        { "collections", new BsonArray(collections.Select(ToBson)) },
-    }.ToBson());
+    public static void Write(RocksDb database, int next, IEnumerable<CollectionDefinition> collections) => database.Put(
+        Key, new BsonDocument
+        {
+            { "next", next },
+            { "collections", new BsonArray(collections.Select(ToBson)) },
+        }.ToBson());
 
     public static Guid NewId() => new(RandomNumberGenerator.GetBytes(16));
 
@@ -52,7 +53,8 @@ internal static class Catalog
         stored["nextIndex"].AsInt32);
 
     private static IndexDefinition IndexFrom(BsonDocument stored) =>
-        new(stored["number"].AsInt32, stored["name"].AsString, stored["keys"].AsBsonDocument, stored["unique"].AsBoolean, stored["sparse"].AsBoolean)
+        new(stored["number"].AsInt32, stored["name"].AsString, stored["keys"].AsBsonDocument, stored["unique"].AsBoolean,
+            stored["sparse"].AsBoolean)
         {
             MayHaveArrays = stored["number"].AsInt32 != 0 && stored.GetValue("arrays", true).AsBoolean, // of a version that did not note it
         };

@@ -1,8 +1,9 @@
 namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 
 /// <summary>
-/// Which documents (and values of unique indexes) are being changed, and which were changed by commits that an open transaction does not see. They are told apart by 64 bits of hash with a seed of the process: two that share them are a
-/// conflict too many, which is tried again, never one too few. Thread-safe.
+/// Which documents (and values of unique indexes) are being changed, and which were changed by commits that an open transaction does not
+/// see. They are told apart by 64 bits of hash with a seed of the process: two that share them are a conflict too many, which is tried
+/// again, never one too few. Thread-safe.
 /// </summary>
 internal sealed class ConflictTable
 {
@@ -45,7 +46,8 @@ internal sealed class ConflictTable
     }
 
     /// <summary>
-    /// Makes <paramref name="transaction"/> the one that changes a document; false: <paramref name="other"/> changes it, or, where that is null, a commit that it does not see has.
+    /// Makes <paramref name="transaction"/> the one that changes a document; false: <paramref name="other"/> changes it, or, where that is
+    /// null, a commit that it does not see has.
     /// </summary>
     public bool TryOwn(ulong document, StoreTransaction transaction, long seen, out bool isNew, out StoreTransaction? other)
     {
@@ -76,7 +78,9 @@ internal sealed class ConflictTable
         }
     }
 
-    /// <summary>Remembers what commit number <paramref name="commit"/> has changed, while a transaction is open that does not see it.</summary>
+    /// <summary>
+    /// Remembers what commit number <paramref name="commit"/> has changed, while a transaction is open that does not see it.
+    /// </summary>
     public void Committed(List<ulong> documents, long commit, bool ofTransaction)
     {
         lock (_lock)
@@ -88,7 +92,7 @@ internal sealed class ConflictTable
         }
     }
 
-    // What every open transaction sees is no conflict any more.
+    // What every open transaction sees is not a conflict any more.
     private void Sweep(long seenByAll)
     {
         foreach ((ulong document, long changed) in _changed)

@@ -18,7 +18,8 @@ internal static class DocumentDatabase
             .SetMaxOpenFiles(512)
             .SetKeepLogFileNum(2)
             .SetCompression(Compression.No)
-            .SetBlockBasedTableFactory(new BlockBasedTableOptions().SetFilterPolicy(BloomFilterPolicy.Create(10, false)).SetBlockCache(Cache.CreateLru((ulong)settings.BlockCacheBytes)));
+            .SetBlockBasedTableFactory(new BlockBasedTableOptions().SetFilterPolicy(BloomFilterPolicy.Create(10, false)).SetBlockCache(
+                Cache.CreateLru((ulong)settings.BlockCacheBytes)));
         // Most keys that an insert looks for are not there: a filter over the memory table answers without a search.
         Native.Instance.rocksdb_options_set_memtable_prefix_bloom_size_ratio(options.Handle, MemtableBloomRatio);
         Native.Instance.rocksdb_options_set_memtable_whole_key_filtering(options.Handle, 1);
@@ -28,7 +29,8 @@ internal static class DocumentDatabase
         }
         catch (RocksDbException failed)
         {
-            throw new IOException($"The MongoDB data folder {directory} cannot be opened: {failed.Message} If another process uses it, end that one, or name another folder.", failed);
+            throw new IOException($"The MongoDB data folder {directory} cannot be opened: {failed.Message} If another process uses it, "
+                + $"end that one, or name another folder.", failed);
         }
     }
 }

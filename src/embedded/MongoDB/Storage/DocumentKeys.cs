@@ -7,7 +7,8 @@ internal static class DocumentKeys
     private static KeyString? s_key;
 
     /// <summary>
-    /// The key of a document whose first field is a plain <c>_id</c>, as every driver sends it; empty: another document. It is good until the next call on this thread.
+    /// The key of a document whose first field is a plain <c>_id</c>, as every driver sends it; empty: another document. It is good until
+    /// the next call on this thread.
     /// </summary>
     public static ReadOnlySpan<byte> From(CollectionDefinition collection, ReadOnlySpan<byte> document)
     {

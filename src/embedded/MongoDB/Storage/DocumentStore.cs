@@ -5,7 +5,9 @@ using RocksDbSharp;
 
 namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 
-/// <summary>Collections, documents and indexes in RocksDB. Writes outside multi-document transactions are made one at a time; reads are concurrent.</summary>
+/// <summary>
+/// Collections, documents and indexes in RocksDB. Writes outside multi-document transactions are made one at a time; reads are concurrent.
+/// </summary>
 internal sealed class DocumentStore : IDisposable
 {
     /// <summary>The collection's number and that of the index of <c>_id</c>, before the id in a document's key.</summary>
@@ -79,7 +81,8 @@ internal sealed class DocumentStore : IDisposable
             {
                 if (present.Name == name && present.Keys == keys && present.Unique == unique)
                     return false;
-                throw new MongoCommandException(MongoErrorCode.IndexOptionsConflict, $"An equivalent index already exists with the same name or keys but different options: {present.ToBson()}");
+                throw new MongoCommandException(MongoErrorCode.IndexOptionsConflict,
+                    $"An equivalent index already exists with the same name or keys but different options: {present.ToBson()}");
             }
 
             var index = new IndexDefinition(collection.NextIndex, name, keys, unique, sparse);
@@ -138,7 +141,8 @@ internal sealed class DocumentStore : IDisposable
         }
     }
 
-    public byte[] DocumentKey(CollectionDefinition collection, BsonValue id) => new KeyString().Int32(collection.Number).Int32(0).Append(id).ToArray();
+    public byte[] DocumentKey(CollectionDefinition collection, BsonValue id) =>
+        new KeyString().Int32(collection.Number).Int32(0).Append(id).ToArray();
 
     public BsonDocument? Get(CollectionDefinition collection, BsonValue id, StoreTransaction transaction) =>
         transaction.Get(DocumentKey(collection, id)) is { } bytes ? Parse(bytes) : null;
@@ -166,14 +170,16 @@ internal sealed class DocumentStore : IDisposable
         transaction.Own(key);
         if (transaction.Get(key) is not null)
             throw Duplicate(collection, collection.Indexes[0], new BsonDocument("_id", document["_id"]));
-        byte[][] entries = [.. collection.Indexes.Where(i => i.Number != 0).SelectMany(i => CheckedEntries(collection, i, document, key, transaction))];
+        byte[][] entries = [.. collection.Indexes.Where(i => i.Number != 0).SelectMany(i =>
+            CheckedEntries(collection, i, document, key, transaction))];
         foreach (byte[] entry in entries)
             transaction.Put(entry, key);
         transaction.Put(key, bytes);
     }
 
     /// <summary>
-    /// Inserts a document by its bytes, which stay as they are; false, and nothing is done, when it has to take the general way: no plain <c>_id</c>, or an index over an array, a document or a path.
+    /// Inserts a document by its bytes, which stay as they are; false, and nothing is done, when it has to take the general way: no plain
+    /// <c>_id</c>, or an index over an array, a document or a path.
     /// </summary>
     /// <exception cref="MongoCommandException">A unique index has its values already.</exception>
     public bool TryInsert(CollectionDefinition collection, ReadOnlySpan<byte> document, StoreTransaction transaction)
@@ -195,10 +201,12 @@ internal sealed class DocumentStore : IDisposable
     }
 
     /// <summary>
-    /// Replaces the document with the <c>_id</c> of <paramref name="document"/>, or inserts it if it may; null, and nothing is done, when it has to take the general way. The present document must have
-    /// <paramref name="condition"/>, a 64-bit number, unless that has no name.
+    /// Replaces the document with the <c>_id</c> of <paramref name="document"/>, or inserts it if it may; null, and nothing is done, when
+    /// it has to take the general way. The present document must have <paramref name="condition"/>, a 64-bit number, unless that has no
+    /// name.
     /// </summary>
-    public (bool Matched, bool Modified)? TryReplace(CollectionDefinition collection, ReadOnlySpan<byte> document, RawElement condition, bool upsert, StoreTransaction transaction)
+    public (bool Matched, bool Modified)? TryReplace(CollectionDefinition collection, ReadOnlySpan<byte> document, RawElement condition,
+        bool upsert, StoreTransaction transaction)
     {
         RawBson.Check(document);
         PlainIndexes plain = collection.Plain;
@@ -325,15 +333,22 @@ internal sealed class DocumentStore : IDisposable
     private static BsonDocument Parse(byte[] bytes) => BsonSerializer.Deserialize<BsonDocument>(bytes);
 
     private static MongoCommandException Duplicate(CollectionDefinition collection, IndexDefinition index, BsonDocument values) =>
-        new(MongoErrorCode.DuplicateKey, $"E11000 duplicate key error collection: {collection.Namespace} index: {index.Name} dup key: {values}") { KeyPattern = index.Keys, KeyValue = values };
+        new(MongoErrorCode.DuplicateKey,
+            $"E11000 duplicate key error collection: {collection.Namespace} index: {index.Name} dup key: {values}")
+            {
+                KeyPattern = index.Keys, KeyValue = values,
+            };
 
-    private static void AddPlainEntries(CollectionDefinition collection, ReadOnlySpan<byte> document, ReadOnlySpan<PlainField> fields, ReadOnlySpan<byte> documentKey, StoreTransaction transaction)
+    private static void AddPlainEntries(CollectionDefinition collection, ReadOnlySpan<byte> document, ReadOnlySpan<PlainField> fields,
+        ReadOnlySpan<byte> documentKey, StoreTransaction transaction)
     {
         foreach (PlainIndex index in collection.Plain.Entries!)
-            transaction.Put(PlainIndexes.Entry(s_entry ??= new KeyString(), collection.Number, index, document, fields, documentKey), documentKey);
+            transaction.Put(PlainIndexes.Entry(s_entry ??= new KeyString(), collection.Number, index, document, fields, documentKey),
+                documentKey);
     }
 
-    private void AddIndexEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, StoreTransaction transaction)
+    private void AddIndexEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document,
+        StoreTransaction transaction)
     {
         byte[] documentKey = DocumentKey(collection, document["_id"]);
         foreach (byte[] entry in CheckedEntries(collection, index, document, documentKey, transaction))
@@ -341,7 +356,8 @@ internal sealed class DocumentStore : IDisposable
     }
 
     // All of them before one is put: a statement that fails leaves nothing behind.
-    private List<byte[]> CheckedEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey, StoreTransaction transaction)
+    private List<byte[]> CheckedEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey,
+        StoreTransaction transaction)
     {
         var entries = new List<byte[]>();
         foreach ((byte[] entry, int valuesLength) in IndexEntries.From(collection, index, document, documentKey))
@@ -354,7 +370,9 @@ internal sealed class DocumentStore : IDisposable
                 foreach ((_, byte[] other) in transaction.Scan(from, to))
                 {
                     if (!other.AsSpan().SequenceEqual(documentKey))
-                        throw Duplicate(collection, index, new BsonDocument(index.Fields.Select(f => new BsonElement(f.Path, Query.DocumentPath.Get(document, f.Path) ?? BsonNull.Value))));
+                        throw Duplicate(collection, index,
+                            new BsonDocument(index.Fields.Select(f =>
+                                new BsonElement(f.Path, Query.DocumentPath.Get(document, f.Path) ?? BsonNull.Value))));
                 }
             }
 
@@ -373,7 +391,8 @@ internal sealed class DocumentStore : IDisposable
         return entries;
     }
 
-    private IEnumerable<byte[]> EntriesOf(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey) =>
+    private IEnumerable<byte[]> EntriesOf(CollectionDefinition collection, IndexDefinition index, BsonDocument document,
+        byte[] documentKey) =>
         IndexEntries.From(collection, index, document, documentKey).Select(e => e.Entry);
 
     private void Replace(CollectionDefinition collection) => SaveCatalog(_collections.SetItem(collection.Namespace, collection));

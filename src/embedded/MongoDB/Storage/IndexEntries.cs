@@ -7,7 +7,8 @@ namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 internal static class IndexEntries
 {
     /// <summary>One entry for each item of an array ("multikey"); of a compound index at most one field may be an array.</summary>
-    public static IEnumerable<(byte[] Entry, int ValuesLength)> From(CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey)
+    public static IEnumerable<(byte[] Entry, int ValuesLength)> From(
+        CollectionDefinition collection, IndexDefinition index, BsonDocument document, byte[] documentKey)
     {
         var values = new BsonValue[index.Fields.Count][];
         bool any = false;
@@ -15,7 +16,9 @@ internal static class IndexEntries
         {
             BsonValue?[] reached = [.. DocumentPath.Reach(document, index.Fields[i].Path)];
             any |= Array.Exists(reached, v => v is not null);
-            values[i] = [.. reached.SelectMany(v => v is BsonArray { Count: > 0 } array ? [.. array, array] : (IEnumerable<BsonValue>)[v ?? BsonNull.Value]).Distinct(BsonValueComparer.Instance)];
+            values[i] = [.. reached.SelectMany(v =>
+                v is BsonArray { Count: > 0 } array ? [.. array, array] : (IEnumerable<BsonValue>)[v ?? BsonNull.Value]).Distinct(
+                    BsonValueComparer.Instance)];
             if (values[i].Length == 0)
                 values[i] = [BsonNull.Value];
         }

@@ -5,7 +5,10 @@ using MongoDB.Bson;
 
 namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 
-/// <summary>Values as bytes whose order is MongoDB's order of values; a descending component is inverted. Queries check what an index gives them, so values that share a key (decimals beyond the precision of a double) cost time, never a wrong answer.</summary>
+/// <summary>
+/// Values as bytes whose order is MongoDB's order of values; a descending component is inverted. Queries check what an index gives them, so
+/// values that share a key (decimals beyond the precision of a double) cost time, never a wrong answer.
+/// </summary>
 internal sealed class KeyString
 {
     private byte[] _buffer = new byte[128];

@@ -3,8 +3,8 @@ using MongoDB.Bson;
 namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 
 /// <summary>
-/// The indexes of a collection as far as their entries follow from a document's bytes: fields of the document itself, neither unique nor sparse. Of each field that any of them needs, <see cref="TryFind"/> finds the place in
-/// one walk.
+/// The indexes of a collection as far as their entries follow from a document's bytes: fields of the document itself, neither unique nor
+/// sparse. Of each field that any of them needs, <see cref="TryFind"/> finds the place in one walk.
 /// </summary>
 internal sealed class PlainIndexes
 {
@@ -18,7 +18,8 @@ internal sealed class PlainIndexes
             return;
         string[] names = [.. secondary.SelectMany(i => i.Fields.Select(f => f.Path)).Distinct(StringComparer.Ordinal)];
         _names = [.. names.Select(System.Text.Encoding.UTF8.GetBytes)];
-        Entries = [.. secondary.Select(i => new PlainIndex(i.Number, [.. i.Fields.Select(f => (Array.IndexOf(names, f.Path), f.Descending))]))];
+        Entries = [.. secondary.Select(i =>
+            new PlainIndex(i.Number, [.. i.Fields.Select(f => (Array.IndexOf(names, f.Path), f.Descending))]))];
     }
 
     /// <summary>What this was made of.</summary>
@@ -29,7 +30,7 @@ internal sealed class PlainIndexes
 
     public int Fields => _names.Length;
 
-    /// <summary>Where the fields stand in <paramref name="document"/>; false when one is of a type that takes the general way.</summary>
+    /// <summary>Where the fields are in <paramref name="document"/>; false when one is of a type that takes the general way.</summary>
     public bool TryFind(ReadOnlySpan<byte> document, Span<PlainField> fields)
     {
         fields.Fill(new PlainField(BsonType.Null, 0, 0)); // an index has the missing as null
@@ -43,7 +44,8 @@ internal sealed class PlainIndexes
             int name = IndexOf(field.Name);
             if (name < 0 || fields[name].At > 0)
                 continue;
-            if (field.Type is not (BsonType.String or BsonType.Int32 or BsonType.Int64 or BsonType.DateTime or BsonType.ObjectId or BsonType.Boolean or BsonType.Null))
+            if (field.Type is not (BsonType.String or BsonType.Int32 or BsonType.Int64 or BsonType.DateTime or BsonType.ObjectId
+                or BsonType.Boolean or BsonType.Null))
                 return false;
             fields[name] = new PlainField(field.Type, value, field.Value.Length);
             missing--;
@@ -53,7 +55,8 @@ internal sealed class PlainIndexes
     }
 
     /// <summary>The entry of <paramref name="index"/> for a document whose fields were found.</summary>
-    public static ReadOnlySpan<byte> Entry(KeyString key, int collection, PlainIndex index, ReadOnlySpan<byte> document, ReadOnlySpan<PlainField> fields, ReadOnlySpan<byte> documentKey)
+    public static ReadOnlySpan<byte> Entry(KeyString key, int collection, PlainIndex index, ReadOnlySpan<byte> document,
+        ReadOnlySpan<PlainField> fields, ReadOnlySpan<byte> documentKey)
     {
         key.Reset().Int32(collection).Int32(index.Number);
         foreach ((int name, bool descending) in index.Fields)
@@ -81,5 +84,5 @@ internal sealed class PlainIndexes
 /// <summary>How the entries of one index are made: for each of its fields, which of the found ones.</summary>
 internal sealed record PlainIndex(int Number, (int Name, bool Descending)[] Fields);
 
-/// <summary>Where a field's value stands in a document; at 0 when it has none.</summary>
+/// <summary>Where a field's value is in a document; at 0 when it has none.</summary>
 internal readonly record struct PlainField(BsonType Type, int At, int Length);

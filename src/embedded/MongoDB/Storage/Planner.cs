@@ -15,12 +15,17 @@ internal sealed class Planner(DocumentStore store)
 {
     private readonly record struct Scan(IndexDefinition Index, List<byte[]> Prefixes, byte[]? From, byte[]? To, int Score, bool IsSorted);
 
-    /// <summary>Of a filter that is one <c>$or</c>, what an index finds for each alternative, in the order of <paramref name="sort"/>; null when there is none for one of them.</summary>
-    public Func<StoreTransaction, IEnumerable<BsonDocument>>? ChooseForAlternatives(CollectionDefinition collection, BsonDocument filter, SortPattern? sort)
+    /// <summary>
+    /// Of a filter that is one <c>$or</c>, what an index finds for each alternative, in the order of <paramref name="sort"/>; null when
+    /// there is none for one of them.
+    /// </summary>
+    public Func<StoreTransaction, IEnumerable<BsonDocument>>? ChooseForAlternatives(
+        CollectionDefinition collection, BsonDocument filter, SortPattern? sort)
     {
         if (filter is not { ElementCount: 1 } || filter.GetElement(0) is not { Name: "$or", Value: BsonArray { Count: > 0 } alternatives })
             return null;
-        (Matcher Matcher, Plan Plan)[] plans = [.. alternatives.Select(a => Matcher.Parse(a.AsBsonDocument)).Select(m => (m, Choose(collection, m, sort)))];
+        (Matcher Matcher, Plan Plan)[] plans = [.. alternatives.Select(a => Matcher.Parse(a.AsBsonDocument)).Select(m =>
+            (m, Choose(collection, m, sort)))];
         return Array.TrueForAll(plans, p => p.Plan.IndexName is not null && (sort is null || p.Plan.IsSorted))
             ? transaction => Merge([.. plans.Select(p => p.Plan.Candidates(transaction).Where(p.Matcher.Matches))], sort)
             : null;
@@ -76,7 +81,8 @@ internal sealed class Planner(DocumentStore store)
         if (matcher.Bounds.FirstOrDefault(b => b is { Path: "_id", Operator: "$in" }) is { Path: not null } byIds)
         {
             BsonValue[] ids = [.. byIds.Value.AsBsonArray.Distinct(BsonValueComparer.Instance).Order(BsonValueComparer.Instance)];
-            return new Plan("IXSCAN", "_id_", sort is { Fields: [("_id", 1), ..] }, t => ids.Select(id => store.Get(collection, id, t)).Where(d => d is not null)!);
+            return new Plan("IXSCAN", "_id_", sort is { Fields: [("_id", 1), ..] },
+                t => ids.Select(id => store.Get(collection, id, t)).Where(d => d is not null)!);
         }
 
         Scan? best = null;
@@ -84,7 +90,9 @@ internal sealed class Planner(DocumentStore store)
         {
             // Of two that find the same, the one that has the order; an order alone is better than nothing.
             if (!index.Sparse && ScanOf(collection, index, matcher, sort) is { } scan && (scan.Score > 0 || scan.IsSorted)
-                && (best is null || scan.Score > best.Value.Score || (scan.Score == best.Value.Score && scan.IsSorted && !best.Value.IsSorted)))
+                && (best is null
+                    || scan.Score > best.Value.Score
+                    || (scan.Score == best.Value.Score && scan.IsSorted && !best.Value.IsSorted)))
                 best = scan;
         }
 
@@ -133,7 +141,8 @@ internal sealed class Planner(DocumentStore store)
             if (prefixes.Count == 1 && bounds.FirstOrDefault(b => b.Operator == "$in") is { Path: not null } anyOf)
             {
                 byte[] start = prefixes[0];
-                prefixes = [.. anyOf.Value.AsBsonArray.Distinct(BsonValueComparer.Instance).Order(BsonValueComparer.Instance).Select(v => new KeyString().Raw(start).Append(v, descending).ToArray())];
+                prefixes = [.. anyOf.Value.AsBsonArray.Distinct(BsonValueComparer.Instance).Order(BsonValueComparer.Instance).Select(v =>
+                    new KeyString().Raw(start).Append(v, descending).ToArray())];
                 score += 3;
                 isSorted &= prefixes.Count <= 1;
                 continue;
@@ -155,7 +164,9 @@ internal sealed class Planner(DocumentStore store)
 
             if (index.MayHaveArrays && from is not null)
                 to = null; // one item of an array may be beyond the one end, and another beyond the other
-            return from is null && to is null ? new Scan(index, prefixes, null, null, score, isSorted) : new Scan(index, prefixes, from, to, score + 2, isSorted);
+            return from is null && to is null
+                ? new Scan(index, prefixes, null, null, score, isSorted)
+                : new Scan(index, prefixes, from, to, score + 2, isSorted);
         }
 
         return new Scan(index, prefixes, null, null, score, isSorted);

@@ -3,7 +3,7 @@ using MongoDB.Bson;
 
 namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 
-/// <summary>A field as it stands in a document's bytes.</summary>
+/// <summary>A field as it is in a document's bytes.</summary>
 internal readonly ref struct RawElement(BsonType type, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
 {
     public BsonType Type { get; } = type;
@@ -14,8 +14,8 @@ internal readonly ref struct RawElement(BsonType type, ReadOnlySpan<byte> name, 
 }
 
 /// <summary>
-/// The fields of a document, read from its bytes without making objects of them (BSON specification 1.1). Every length is checked against what is there, so a document that was walked to its end
-/// is well-formed on this level.
+/// The fields of a document, read from its bytes without making objects of them (BSON specification 1.1). Every length is checked against
+/// what is there, so a document that was walked to its end is well-formed on this level.
 /// </summary>
 internal ref struct RawBson
 {
@@ -102,7 +102,9 @@ internal ref struct RawBson
     };
 
     private static int Int32(ReadOnlySpan<byte> value) =>
-        value.Length >= sizeof(int) ? BinaryPrimitives.ReadInt32LittleEndian(value) : throw new FormatException("A document ends within a field.");
+        value.Length >= sizeof(int)
+            ? BinaryPrimitives.ReadInt32LittleEndian(value)
+            : throw new FormatException("A document ends within a field.");
 
     private static int AtLeast(int least, int length) =>
         length >= least && length < int.MaxValue - 16 ? length : throw new FormatException($"A field announces {length} bytes.");

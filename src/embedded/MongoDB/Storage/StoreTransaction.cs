@@ -4,8 +4,8 @@ using RocksDbSharp;
 namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 
 /// <summary>
-/// Writes that take effect together, and reads that see them. A multi-document transaction reads as of its start; what somebody else has changed since, or is changing now, is a write conflict. Used by one
-/// thread at a time.
+/// Writes that take effect together, and reads that see them. A multi-document transaction reads as of its start; what somebody else has
+/// changed since, or is changing now, is a write conflict. Used by one thread at a time.
 /// </summary>
 internal sealed class StoreTransaction : IDisposable
 {
@@ -33,11 +33,19 @@ internal sealed class StoreTransaction : IDisposable
     public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public byte[]? Get(ReadOnlySpan<byte> key) =>
-        !_writes.TryGet(key, out bool isDeleted, out ReadOnlySpan<byte> written) ? _store.Database.Get(key, readOptions: _asOfStart) : isDeleted ? null : written.ToArray();
+        !_writes.TryGet(key, out bool isDeleted, out ReadOnlySpan<byte> written)
+            ? _store.Database.Get(key, readOptions: _asOfStart)
+            : isDeleted
+            ? null
+            : written.ToArray();
 
-    public bool Contains(ReadOnlySpan<byte> key) => _writes.TryGet(key, out bool isDeleted, out _) ? !isDeleted : _store.Database.HasKey(key, readOptions: _asOfStart);
+    public bool Contains(ReadOnlySpan<byte> key) =>
+        _writes.TryGet(key, out bool isDeleted, out _) ? !isDeleted : _store.Database.HasKey(key, readOptions: _asOfStart);
 
-    /// <summary>Before a document is changed, or a value of a unique index is taken: nobody else may be doing so, nor have done so since this transaction started.</summary>
+    /// <summary>
+    /// Before a document is changed, or a value of a unique index is taken: nobody else may be doing so, nor have done so since this
+    /// transaction started.
+    /// </summary>
     public void Own(ReadOnlySpan<byte> key)
     {
         Operation.Check();
@@ -51,24 +59,31 @@ internal sealed class StoreTransaction : IDisposable
 
         // A single write waits for the transaction that is changing the document, as the server does.
         throw IsMultiDocument || other is null
-            ? new MongoCommandException(MongoErrorCode.WriteConflict, "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document transaction.")
+            ? new MongoCommandException(MongoErrorCode.WriteConflict,
+                "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or "
+                    + "multi-document transaction.")
             {
                 Labels = ["TransientTransactionError"],
             }
             : new OwnedByTransactionException(other.Ended.Task);
     }
 
-    /// <exception cref="MongoCommandException">The transaction has become larger than <see cref="EmbeddedMongoDBOptions.MaxTransactionBytes"/>.</exception>
+    /// <exception cref="MongoCommandException">The transaction has become larger than
+    /// <see cref="EmbeddedMongoDBOptions.MaxTransactionBytes"/>.</exception>
     public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         _writes.Put(key, value);
         if (_writes.Bytes > _store.Options.MaxTransactionBytes)
-            throw new MongoCommandException(MongoErrorCode.TransactionTooLarge, $"The writes of one transaction or command take more than {_store.Options.MaxTransactionBytes} bytes; make it smaller, or raise {nameof(EmbeddedMongoDBOptions.MaxTransactionBytes)}.");
+            throw new MongoCommandException(MongoErrorCode.TransactionTooLarge,
+                $"The writes of one transaction or command take more than {_store.Options.MaxTransactionBytes} bytes; make it smaller, or "
+                    + $"raise {nameof(EmbeddedMongoDBOptions.MaxTransactionBytes)}.");
     }
 
     public void Delete(ReadOnlySpan<byte> key) => _writes.Delete(key);
 
-    /// <summary>Keys from <paramref name="from"/> on that are below <paramref name="to"/>, in order, with the transaction's own writes.</summary>
+    /// <summary>
+    /// Keys from <paramref name="from"/> on that are below <paramref name="to"/>, in order, with the transaction's own writes.
+    /// </summary>
     public IEnumerable<(byte[] Key, byte[] Value)> Scan(byte[] from, byte[] to)
     {
         using IEnumerator<(byte[] Key, byte[] Value)> stored = Stored(from, to).GetEnumerator();

@@ -4,7 +4,8 @@ using RocksDbSharp;
 namespace KafkaEventSourcing.Embedded.MongoDB.Storage;
 
 /// <summary>
-/// Keys and what they shall become, in pooled memory: a hash table over entries whose bytes lie in chunks. The newest value of a key counts. Not thread-safe.
+/// Keys and what they shall become, in pooled memory: a hash table over entries whose bytes lie in chunks. The newest value of a key
+/// counts. Not thread-safe.
 /// </summary>
 internal sealed class WriteSet : IDisposable
 {
@@ -56,7 +57,9 @@ internal sealed class WriteSet : IDisposable
 
     public void Delete(ReadOnlySpan<byte> key) => EntryOf(key).ValueLength = Deleted;
 
-    /// <summary>The entries from <paramref name="from"/> on that are below <paramref name="to"/>, in the order of keys; null is deleted.</summary>
+    /// <summary>
+    /// The entries from <paramref name="from"/> on that are below <paramref name="to"/>, in the order of keys; null is deleted.
+    /// </summary>
     public (byte[] Key, byte[]? Value)[] Range(byte[] from, byte[] to)
     {
         int[] sorted = Sorted();
@@ -72,7 +75,9 @@ internal sealed class WriteSet : IDisposable
         return range;
     }
 
-    /// <summary>Adds everything to <paramref name="batch"/>, in the order of keys: sorted keys go into the memory table with far fewer comparisons.</summary>
+    /// <summary>
+    /// Adds everything to <paramref name="batch"/>, in the order of keys: sorted keys go into the memory table with far fewer comparisons.
+    /// </summary>
     public void AddTo(WriteBatch batch)
     {
         foreach (int at in Sorted())
@@ -108,7 +113,8 @@ internal sealed class WriteSet : IDisposable
 
     private ReadOnlySpan<byte> KeyOf(in Entry entry) => _chunks[entry.Chunk].AsSpan(entry.Key, entry.KeyLength);
 
-    private ReadOnlySpan<byte> ValueOf(in Entry entry) => entry.ValueLength <= 0 ? default : _chunks[entry.ValueChunk].AsSpan(entry.Value, entry.ValueLength);
+    private ReadOnlySpan<byte> ValueOf(in Entry entry) =>
+        entry.ValueLength <= 0 ? default : _chunks[entry.ValueChunk].AsSpan(entry.Value, entry.ValueLength);
 
     private int Find(ReadOnlySpan<byte> key, int hash)
     {

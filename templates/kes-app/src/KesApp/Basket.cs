@@ -5,7 +5,8 @@ namespace AppNamespace;
 /// <summary>The rules of a basket: pure functions, without clock or I/O.</summary>
 public static class Basket
 {
-    public static AggregateDefinition<BasketState> Definition { get; } = AggregateDefinition.Define("basket", new BasketState { Quantity = 0, IsCheckedOut = false })
+    public static AggregateDefinition<BasketState> Definition { get; } = AggregateDefinition.Define("basket",
+        new BasketState { Quantity = 0, IsCheckedOut = false })
         .Decides<AddItem>((basket, add) => basket.IsCheckedOut
             ? Decision.Reject("checked-out", "The basket is checked out already.")
             : add.Quantity > 0

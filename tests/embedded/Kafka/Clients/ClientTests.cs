@@ -23,10 +23,12 @@ public sealed class ClientTests : IAsyncLifetime
     {
         await Create("codecs", 1);
         string[] sent = [.. Enumerable.Range(0, 500).Select(i => $"value {i} {new string('x', i % 50)}")];
-        using (IProducer<string, string> producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = _kafka.BootstrapServers, CompressionType = codec, EnableIdempotence = true }).Build())
+        using (IProducer<string, string> producer = new ProducerBuilder<string, string>(
+            new ProducerConfig { BootstrapServers = _kafka.BootstrapServers, CompressionType = codec, EnableIdempotence = true }).Build())
         {
             foreach (string value in sent)
-                producer.Produce("codecs", new Message<string, string> { Key = "k", Value = value, Headers = new Headers { { "h", [1, 2] } } });
+                producer.Produce("codecs",
+                    new Message<string, string> { Key = "k", Value = value, Headers = new Headers { { "h", [1, 2] } } });
             producer.Flush(Patience);
         }
 
@@ -68,7 +70,8 @@ public sealed class ClientTests : IAsyncLifetime
         ReadAll("t", 0, IsolationLevel.ReadCommitted).Count.ShouldBe(1);
     }
 
-    // A look-up by time told a read-committed consumer the offset of a record whose transaction was still open (Kafka's own PlaintextConsumerTest).
+    // A look-up by time told a read-committed consumer the offset of a record whose transaction was still open (Kafka's own
+    // PlaintextConsumerTest).
     [Fact]
     public async Task Transaction_open_is_not_found_by_its_time_with_read_committed()
     {
@@ -81,7 +84,9 @@ public sealed class ClientTests : IAsyncLifetime
         producer.Flush(Patience);
         using IConsumer<string, string> committed = Consumer("g", IsolationLevel.ReadCommitted);
         using IConsumer<string, string> uncommitted = Consumer("g", IsolationLevel.ReadUncommitted);
-        long Found(IConsumer<string, string> consumer) => consumer.OffsetsForTimes([new TopicPartitionTimestamp(partition, new Timestamp(1_000, TimestampType.CreateTime))], Patience)[0].Offset.Value;
+        long Found(IConsumer<string, string> consumer) =>
+            consumer.OffsetsForTimes([new TopicPartitionTimestamp(partition, new Timestamp(1_000, TimestampType.CreateTime))],
+                Patience)[0].Offset.Value;
         Found(committed).ShouldBe(Offset.End.Value);
         Found(uncommitted).ShouldBe(0);
         producer.CommitTransaction(Patience);
@@ -115,7 +120,8 @@ public sealed class ClientTests : IAsyncLifetime
         var input = new TopicPartition("in", 0);
         using IConsumer<string, string> consumer = Consumer("group", IsolationLevel.ReadCommitted);
         consumer.Subscribe("in");
-        using (IProducer<string, string> seed = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = _kafka.BootstrapServers }).Build())
+        using (IProducer<string, string> seed = new ProducerBuilder<string, string>(
+            new ProducerConfig { BootstrapServers = _kafka.BootstrapServers }).Build())
         {
             seed.Produce("in", new Message<string, string> { Value = "x" });
             seed.Flush(Patience);
@@ -167,7 +173,8 @@ public sealed class ClientTests : IAsyncLifetime
         waiting.Subscribe("g");
         using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _kafka.BootstrapServers }).Build())
         {
-            while ((await admin.DescribeConsumerGroupsAsync(["group"])).ConsumerGroupDescriptions[0].State != ConsumerGroupState.PreparingRebalance)
+            while ((await admin.DescribeConsumerGroupsAsync(["group"])).ConsumerGroupDescriptions[0].State
+                != ConsumerGroupState.PreparingRebalance)
                 waiting.Consume(TimeSpan.FromMilliseconds(20));
         }
 
@@ -221,12 +228,24 @@ public sealed class ClientTests : IAsyncLifetime
         await Create("a", 2);
         async Task<ErrorCode> Refused(TopicSpecification topic) =>
             (await Should.ThrowAsync<CreateTopicsException>(() => admin.CreateTopicsAsync([topic]))).Results[0].Error.Code;
-        (await Refused(new TopicSpecification { Name = "a", NumPartitions = 1, ReplicationFactor = 1 })).ShouldBe(ErrorCode.TopicAlreadyExists);
-        (await Refused(new TopicSpecification { Name = "b", NumPartitions = 1, ReplicationFactor = 3 })).ShouldBe(ErrorCode.InvalidReplicationFactor);
-        (await Refused(new TopicSpecification { Name = "b/c", NumPartitions = 1, ReplicationFactor = 1 })).ShouldBe(ErrorCode.TopicException);
-        (await Refused(new TopicSpecification { Name = "b", NumPartitions = 1, ReplicationFactor = 1, Configs = new() { ["retention.ms"] = "soon" } })).ShouldBe(ErrorCode.InvalidConfig);
+        (await Refused(new TopicSpecification { Name = "a", NumPartitions = 1, ReplicationFactor = 1 })).ShouldBe(
+            ErrorCode.TopicAlreadyExists);
+        (await Refused(new TopicSpecification { Name = "b", NumPartitions = 1, ReplicationFactor = 3 })).ShouldBe(
+            ErrorCode.InvalidReplicationFactor);
+        (await Refused(new TopicSpecification { Name = "b/c", NumPartitions = 1, ReplicationFactor = 1 })).ShouldBe(
+            ErrorCode.TopicException);
+        (await Refused(new TopicSpecification
+        {
+            Name = "b",
+            NumPartitions = 1,
+            ReplicationFactor = 1,
+            Configs = new() { ["retention.ms"] = "soon" },
+        })).ShouldBe(ErrorCode.InvalidConfig);
         var resource = new ConfigResource { Type = ResourceType.Topic, Name = "a" };
-        await admin.IncrementalAlterConfigsAsync(new Dictionary<ConfigResource, List<ConfigEntry>> { [resource] = [new ConfigEntry { Name = "retention.ms", Value = "1000", IncrementalOperation = AlterConfigOpType.Set }] });
+        await admin.IncrementalAlterConfigsAsync(new Dictionary<ConfigResource, List<ConfigEntry>>
+        {
+            [resource] = [new ConfigEntry { Name = "retention.ms", Value = "1000", IncrementalOperation = AlterConfigOpType.Set }],
+        });
         List<DescribeConfigsResult> configs = await admin.DescribeConfigsAsync([resource]);
         configs[0].Entries["retention.ms"].Value.ShouldBe("1000");
         configs[0].Entries["retention.ms"].IsDefault.ShouldBeFalse();
@@ -246,7 +265,10 @@ public sealed class ClientTests : IAsyncLifetime
         var broker = new ConfigResource { Type = ResourceType.Broker, Name = "1" };
         async Task<string> Change(AlterConfigOpType operation)
         {
-            await admin.IncrementalAlterConfigsAsync(new Dictionary<ConfigResource, List<ConfigEntry>> { [broker] = [new ConfigEntry { Name = name, Value = value, IncrementalOperation = operation }] });
+            await admin.IncrementalAlterConfigsAsync(new Dictionary<ConfigResource, List<ConfigEntry>>
+            {
+                [broker] = [new ConfigEntry { Name = name, Value = value, IncrementalOperation = operation }],
+            });
             return (await admin.DescribeConfigsAsync([broker]))[0].Entries[name].Value;
         }
 
@@ -258,7 +280,8 @@ public sealed class ClientTests : IAsyncLifetime
     public async Task Delete_records_moves_the_start()
     {
         await Create("d", 1);
-        using IProducer<string, string> producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = _kafka.BootstrapServers }).Build();
+        using IProducer<string, string> producer = new ProducerBuilder<string, string>(
+            new ProducerConfig { BootstrapServers = _kafka.BootstrapServers }).Build();
         for (int i = 0; i < 10; i++)
             await producer.ProduceAsync("d", new Message<string, string> { Value = $"{i}" });
         using IAdminClient admin = Admin(_kafka);
@@ -270,11 +293,15 @@ public sealed class ClientTests : IAsyncLifetime
     public async Task Port_in_use_is_told_in_words()
     {
         int port = int.Parse(_kafka.BootstrapServers.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
-        (await Should.ThrowAsync<IOException>(() => EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { Port = port }))).Message.ShouldContain($"Port {port}");
-        (await Should.ThrowAsync<IOException>(() => EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { DataDirectory = _kafka.DataDirectory }))).Message.ShouldContain("in use by another process");
+        (await Should.ThrowAsync<IOException>(() =>
+            EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { Port = port }))).Message.ShouldContain($"Port {port}");
+        (await Should.ThrowAsync<IOException>(() =>
+            EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { DataDirectory = _kafka.DataDirectory }))).Message.ShouldContain(
+                "in use by another process");
     }
 
-    private static IAdminClient Admin(EmbeddedKafka kafka) => new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.BootstrapServers }).Build();
+    private static IAdminClient Admin(EmbeddedKafka kafka) =>
+        new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.BootstrapServers }).Build();
 
     private static void Until(IConsumer<string, string> consumer, Func<bool> reached)
     {
@@ -293,10 +320,17 @@ public sealed class ClientTests : IAsyncLifetime
     }
 
     private IProducer<string, string> Transactional(string id, EmbeddedKafka? kafka = null) =>
-        new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = (kafka ?? _kafka).BootstrapServers, TransactionalId = id, TransactionTimeoutMs = 15_000, LingerMs = 0 })
+        new ProducerBuilder<string, string>(new ProducerConfig
+        {
+            BootstrapServers = (kafka ?? _kafka).BootstrapServers,
+            TransactionalId = id,
+            TransactionTimeoutMs = 15_000,
+            LingerMs = 0,
+        })
             .SetLogHandler((_, _) => { }).Build();
 
-    private IConsumer<string, string> Consumer(string group, IsolationLevel isolation, PartitionAssignmentStrategy strategy = PartitionAssignmentStrategy.Range, EmbeddedKafka? kafka = null) =>
+    private IConsumer<string, string> Consumer(string group, IsolationLevel isolation,
+        PartitionAssignmentStrategy strategy = PartitionAssignmentStrategy.Range, EmbeddedKafka? kafka = null) =>
         new ConsumerBuilder<string, string>(new ConsumerConfig
         {
             BootstrapServers = (kafka ?? _kafka).BootstrapServers,

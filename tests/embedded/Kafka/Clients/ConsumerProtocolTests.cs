@@ -12,7 +12,8 @@ public sealed class ConsumerProtocolTests : IAsyncLifetime
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync() =>
-        _kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { ConsumerHeartbeatInterval = TimeSpan.FromMilliseconds(100) }, cancellationToken: Cancellation);
+        _kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { ConsumerHeartbeatInterval = TimeSpan.FromMilliseconds(100) },
+            cancellationToken: Cancellation);
 
     public ValueTask DisposeAsync() => _kafka.DisposeAsync();
 
@@ -111,7 +112,8 @@ public sealed class ConsumerProtocolTests : IAsyncLifetime
             described.ConsumerGroupDescriptions[0].State.ShouldBe(ConsumerGroupState.Stable);
             described.ConsumerGroupDescriptions[0].PartitionAssignor.ShouldBe("uniform");
             described.ConsumerGroupDescriptions[0].Members[0].Assignment.TopicPartitions.ShouldBe([new TopicPartition("t", 0)]);
-            (await Should.ThrowAsync<DeleteGroupsException>(() => admin.DeleteGroupsAsync(["g"]))).Results[0].Error.Code.ShouldBe(ErrorCode.NonEmptyGroup);
+            (await Should.ThrowAsync<DeleteGroupsException>(() => admin.DeleteGroupsAsync(["g"]))).Results[0].Error.Code.ShouldBe(
+                ErrorCode.NonEmptyGroup);
             consumer.Close();
         }
 
@@ -125,7 +127,12 @@ public sealed class ConsumerProtocolTests : IAsyncLifetime
     {
         await Create("t", 1);
         await Produce("t", 3);
-        foreach ((GroupProtocol protocol, int expected) in new[] { (GroupProtocol.Classic, 0), (GroupProtocol.Consumer, 1), (GroupProtocol.Classic, 2) })
+        foreach ((GroupProtocol protocol, int expected) in new[]
+        {
+            (GroupProtocol.Classic, 0),
+            (GroupProtocol.Consumer, 1),
+            (GroupProtocol.Classic, 2),
+        })
         {
             using IConsumer<string, string> consumer = Consumer("g", protocol: protocol);
             consumer.Subscribe("t");
@@ -142,7 +149,10 @@ public sealed class ConsumerProtocolTests : IAsyncLifetime
         string directory = Directory.CreateTempSubdirectory("kafka-848-").FullName;
         try
         {
-            var options = new EmbeddedKafkaOptions { DataDirectory = directory, ConsumerHeartbeatInterval = TimeSpan.FromMilliseconds(100) };
+            var options = new EmbeddedKafkaOptions
+            {
+                DataDirectory = directory, ConsumerHeartbeatInterval = TimeSpan.FromMilliseconds(100),
+            };
             EmbeddedKafka first = await EmbeddedKafka.StartAsync(options, cancellationToken: Cancellation);
             int port = int.Parse(first.BootstrapServers.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
             using IAdminClient admin = Admin(first);
@@ -153,8 +163,10 @@ public sealed class ConsumerProtocolTests : IAsyncLifetime
             Until([consumer], () => consumer.Assignment.Count == 2);
             await first.DisposeAsync();
 
-            await using EmbeddedKafka second = await EmbeddedKafka.StartAsync(options with { Port = port }, cancellationToken: Cancellation);
-            using IProducer<string, string> producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = second.BootstrapServers }).Build();
+            await using EmbeddedKafka second = await EmbeddedKafka.StartAsync(options with { Port = port },
+                cancellationToken: Cancellation);
+            using IProducer<string, string> producer = new ProducerBuilder<string, string>(
+                new ProducerConfig { BootstrapServers = second.BootstrapServers }).Build();
             await producer.ProduceAsync(new TopicPartition("t", 1), new Message<string, string> { Value = "after" }, Cancellation);
             consumer.Consume(Patience).Message.Value.ShouldBe("after");
             consumer.Commit();
@@ -179,7 +191,9 @@ public sealed class ConsumerProtocolTests : IAsyncLifetime
         }
     }
 
-    private IAdminClient Admin(EmbeddedKafka? kafka = null) => new AdminClientBuilder(new AdminClientConfig { BootstrapServers = (kafka ?? _kafka).BootstrapServers }).SetLogHandler((_, _) => { }).Build();
+    private IAdminClient Admin(EmbeddedKafka? kafka = null) =>
+        new AdminClientBuilder(new AdminClientConfig { BootstrapServers = (kafka ?? _kafka).BootstrapServers }).SetLogHandler(
+            (_, _) => { }).Build();
 
     private async Task Create(string topic, int partitions)
     {
@@ -189,12 +203,14 @@ public sealed class ConsumerProtocolTests : IAsyncLifetime
 
     private async Task Produce(string topic, int count)
     {
-        using IProducer<string, string> producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = _kafka.BootstrapServers }).Build();
+        using IProducer<string, string> producer = new ProducerBuilder<string, string>(
+            new ProducerConfig { BootstrapServers = _kafka.BootstrapServers }).Build();
         for (int i = 0; i < count; i++)
             await producer.ProduceAsync(topic, new Message<string, string> { Value = $"{i}" }, Cancellation);
     }
 
-    private IConsumer<string, string> Consumer(string group, string? assignor = null, string? instance = null, GroupProtocol protocol = GroupProtocol.Consumer, EmbeddedKafka? kafka = null, Action? revoked = null) =>
+    private IConsumer<string, string> Consumer(string group, string? assignor = null, string? instance = null,
+        GroupProtocol protocol = GroupProtocol.Consumer, EmbeddedKafka? kafka = null, Action? revoked = null) =>
         new ConsumerBuilder<string, string>(new ConsumerConfig
         {
             BootstrapServers = (kafka ?? _kafka).BootstrapServers,

@@ -3,7 +3,10 @@ using Confluent.Kafka;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Clients;
 
-/// <summary>A consumer of Confluent's client on a thread of its own, as an application has it: polls, commits in the background, and closes itself when it is told to end.</summary>
+/// <summary>
+/// A consumer of Confluent's client on a thread of its own, as an application has it: polls, commits in the background, and closes itself
+/// when it is told to end.
+/// </summary>
 internal sealed class GroupMember : IDisposable
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);

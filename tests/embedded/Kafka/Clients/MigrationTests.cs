@@ -8,7 +8,9 @@ using TopicPartition = Confluent.Kafka.TopicPartition;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Clients;
 
-/// <summary>Consumers of Confluent's client change from the classic to the consumer protocol (KIP-848) and back, one by one, while the group works.</summary>
+/// <summary>
+/// Consumers of Confluent's client change from the classic to the consumer protocol (KIP-848) and back, one by one, while the group works.
+/// </summary>
 public sealed class MigrationTests : IAsyncLifetime
 {
     private const int Partitions = 6;
@@ -27,7 +29,10 @@ public sealed class MigrationTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await Start(port: 0);
-        _producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = _kafka.BootstrapServers, EnableIdempotence = true, LingerMs = 0 }).SetLogHandler((_, _) => { }).Build();
+        _producer = new ProducerBuilder<string, string>(new ProducerConfig
+        {
+            BootstrapServers = _kafka.BootstrapServers, EnableIdempotence = true, LingerMs = 0,
+        }).SetLogHandler((_, _) => { }).Build();
         using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _kafka.BootstrapServers }).Build();
         await admin.CreateTopicsAsync([new TopicSpecification { Name = "t", NumPartitions = Partitions, ReplicationFactor = 1 }]);
     }
@@ -44,7 +49,8 @@ public sealed class MigrationTests : IAsyncLifetime
     [Theory]
     [InlineData(PartitionAssignmentStrategy.Range)]
     [InlineData(PartitionAssignmentStrategy.CooperativeSticky)]
-    public async Task Consumers_are_replaced_one_by_one_by_those_of_the_other_protocol_and_back_and_no_record_is_missed(PartitionAssignmentStrategy strategy)
+    public async Task Consumers_are_replaced_one_by_one_by_those_of_the_other_protocol_and_back_and_no_record_is_missed(
+        PartitionAssignmentStrategy strategy)
     {
         _strategy = strategy;
         await Join(GroupProtocol.Classic);
@@ -60,7 +66,8 @@ public sealed class MigrationTests : IAsyncLifetime
         Finish();
     }
 
-    // Apache Kafka refuses what would lose user data (KAFKA-18134), and librdkafka's leader puts what the cooperative-sticky assignor of a member knew into the member's assignment.
+    // Apache Kafka refuses what would lose user data (KAFKA-18134), and librdkafka's leader puts what the cooperative-sticky assignor of a
+    // member knew into the member's assignment.
     [Fact]
     public async Task Cooperative_sticky_group_is_not_upgraded_once_it_has_been_rebalanced()
     {
@@ -69,7 +76,14 @@ public sealed class MigrationTests : IAsyncLifetime
         await Join(GroupProtocol.Classic);
         using var client = new RawClient(_kafka);
         ConsumerGroupHeartbeatResponse refused = client.Ask<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(
-            new ConsumerGroupHeartbeatRequest { GroupId = "g", MemberId = "m", RebalanceTimeoutMs = 1_000, SubscribedTopicNames = ["t"], TopicPartitions = [] }, 1, ConsumerGroupHeartbeatResponse.Read);
+            new ConsumerGroupHeartbeatRequest
+            {
+                GroupId = "g",
+                MemberId = "m",
+                RebalanceTimeoutMs = 1_000,
+                SubscribedTopicNames = ["t"],
+                TopicPartitions = [],
+            }, 1, ConsumerGroupHeartbeatResponse.Read);
         refused.ErrorMessage!.ShouldContain("an unsupported custom assignor is in use");
         GroupType().ShouldBe("classic");
         Finish();
@@ -85,7 +99,9 @@ public sealed class MigrationTests : IAsyncLifetime
         await Start(port);
 
         int before = _produced;
-        await Until(() => IsBalanced() && _produced > before + Partitions && Enumerable.Range(before, Partitions).All(n => _consumed.ContainsKey($"{n}")), "nothing is consumed after the restart");
+        await Until(() => IsBalanced()
+            && _produced > before + Partitions
+            && Enumerable.Range(before, Partitions).All(n => _consumed.ContainsKey($"{n}")), "nothing is consumed after the restart");
         MemberTypes().ShouldBe("0 1");
         await Join(GroupProtocol.Consumer);
         Finish();
@@ -93,7 +109,8 @@ public sealed class MigrationTests : IAsyncLifetime
     }
 
     private async Task Start(int port) => _kafka = await EmbeddedKafka.StartAsync(
-        new EmbeddedKafkaOptions { DataDirectory = _directory, Port = port, ConsumerHeartbeatInterval = TimeSpan.FromMilliseconds(100) }, cancellationToken: Cancellation);
+        new EmbeddedKafkaOptions { DataDirectory = _directory, Port = port, ConsumerHeartbeatInterval = TimeSpan.FromMilliseconds(100) },
+        cancellationToken: Cancellation);
 
     // A new consumer comes before an old one goes, as when a deployment is rolled.
     private async Task ReplaceAll(GroupProtocol protocol)
@@ -112,7 +129,14 @@ public sealed class MigrationTests : IAsyncLifetime
 
     private async Task Join(GroupProtocol protocol)
     {
-        var config = new ConsumerConfig { BootstrapServers = _kafka.BootstrapServers, GroupId = "g", GroupProtocol = protocol, AutoOffsetReset = AutoOffsetReset.Earliest, AutoCommitIntervalMs = 100 };
+        var config = new ConsumerConfig
+        {
+            BootstrapServers = _kafka.BootstrapServers,
+            GroupId = "g",
+            GroupProtocol = protocol,
+            AutoOffsetReset = AutoOffsetReset.Earliest,
+            AutoCommitIntervalMs = 100,
+        };
         if (protocol == GroupProtocol.Classic)
             (config.PartitionAssignmentStrategy, config.HeartbeatIntervalMs, config.SessionTimeoutMs) = (_strategy, 100, 30_000);
         _members.Add(new GroupMember(config, "t", _consumed));
@@ -121,7 +145,8 @@ public sealed class MigrationTests : IAsyncLifetime
 
     private bool IsBalanced() =>
         _members.SelectMany(m => m.Assignment).Order().SequenceEqual(Enumerable.Range(0, Partitions))
-        && _members.TrueForAll(m => m.Assignment.Count >= Partitions / _members.Count && m.Assignment.Count <= (Partitions / _members.Count) + 1);
+        && _members.TrueForAll(m =>
+            m.Assignment.Count >= Partitions / _members.Count && m.Assignment.Count <= (Partitions / _members.Count) + 1);
 
     // Produces until the group has come where it should.
     private async Task Until(Func<bool> reached, string otherwise)
@@ -129,7 +154,8 @@ public sealed class MigrationTests : IAsyncLifetime
         long start = TimeProvider.System.GetTimestamp();
         while (!reached())
         {
-            await _producer.ProduceAsync(new TopicPartition("t", _produced % Partitions), new Message<string, string> { Value = $"{_produced++}" }, Cancellation);
+            await _producer.ProduceAsync(new TopicPartition("t", _produced % Partitions),
+                new Message<string, string> { Value = $"{_produced++}" }, Cancellation);
             Check(start, otherwise);
         }
     }
@@ -137,14 +163,17 @@ public sealed class MigrationTests : IAsyncLifetime
     private void Check(long start, string otherwise)
     {
         _members.Select(m => m.Failure).ShouldAllBe(f => f == null);
-        (TimeProvider.System.GetElapsedTime(start) < Patience).ShouldBeTrue($"{otherwise}: {string.Join(" | ", _members.Select(m => string.Join(' ', m.Assignment)))}; {_consumed.Count} of {_produced} consumed; the group is of the type {GroupType()}");
+        (TimeProvider.System.GetElapsedTime(start) < Patience).ShouldBeTrue(
+            $"{otherwise}: {string.Join(" | ", _members.Select(m => string.Join(' ', m.Assignment)))}; {_consumed.Count} of {_produced} "
+                + $"consumed; the group is of the type {GroupType()}");
     }
 
     // Everything is consumed, and committed up to the end.
     private void Finish()
     {
         TopicPartition[] partitions = [.. Enumerable.Range(0, Partitions).Select(p => new TopicPartition("t", p))];
-        using IConsumer<string, string> reader = new ConsumerBuilder<string, string>(new ConsumerConfig { BootstrapServers = _kafka.BootstrapServers, GroupId = "g" }).SetLogHandler((_, _) => { }).Build();
+        using IConsumer<string, string> reader = new ConsumerBuilder<string, string>(
+            new ConsumerConfig { BootstrapServers = _kafka.BootstrapServers, GroupId = "g" }).SetLogHandler((_, _) => { }).Build();
         Offset[] ends = [.. partitions.Select(p => reader.QueryWatermarkOffsets(p, Patience).High)];
         long start = TimeProvider.System.GetTimestamp();
         while (_consumed.Count < _produced || !reader.Committed(partitions, Patience).Select(c => c.Offset).SequenceEqual(ends))
@@ -155,13 +184,16 @@ public sealed class MigrationTests : IAsyncLifetime
     private string GroupType()
     {
         using var client = new RawClient(_kafka);
-        return client.Ask<ListGroupsRequest, ListGroupsResponse>(new ListGroupsRequest(), 5, ListGroupsResponse.Read).Groups.SingleOrDefault()?.GroupType ?? "none";
+        return client.Ask<ListGroupsRequest, ListGroupsResponse>(new ListGroupsRequest(), 5, ListGroupsResponse.Read).Groups
+            .SingleOrDefault()?.GroupType ?? "none";
     }
 
     // 0: classic, 1: consumer.
     private string MemberTypes()
     {
         using var client = new RawClient(_kafka);
-        return string.Join(' ', client.Ask<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(new ConsumerGroupDescribeRequest { GroupIds = ["g"] }, 1, ConsumerGroupDescribeResponse.Read).Groups.Single().Members.Select(m => m.MemberType).Order());
+        return string.Join(' ',
+            client.Ask<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(new ConsumerGroupDescribeRequest { GroupIds = ["g"] },
+                1, ConsumerGroupDescribeResponse.Read).Groups.Single().Members.Select(m => m.MemberType).Order());
     }
 }

@@ -9,7 +9,10 @@ namespace KafkaEventSourcing.Embedded.Kafka.Tests.Clients;
 public sealed class SecurityTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private static readonly EmbeddedKafkaOptions WithUsers = new() { SaslUsers = new Dictionary<string, string> { ["alice"] = "se,cr=et" } };
+    private static readonly EmbeddedKafkaOptions WithUsers = new()
+    {
+        SaslUsers = new Dictionary<string, string> { ["alice"] = "se,cr=et" },
+    };
 
     [Theory]
     [InlineData(SaslMechanism.Plain)]
@@ -17,7 +20,8 @@ public sealed class SecurityTests
     [InlineData(SaslMechanism.ScramSha512)]
     public async Task Login_with_the_right_password_is_served(SaslMechanism mechanism)
     {
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(WithUsers, cancellationToken: TestContext.Current.CancellationToken);
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(WithUsers,
+            cancellationToken: TestContext.Current.CancellationToken);
         using IAdminClient admin = Admin(kafka, mechanism, "alice", "se,cr=et", out _);
         admin.GetMetadata(Patience).Brokers.Count.ShouldBe(1);
     }
@@ -28,7 +32,8 @@ public sealed class SecurityTests
     [InlineData(SaslMechanism.ScramSha512)]
     public async Task Login_with_a_wrong_password_is_refused_with_the_reason(SaslMechanism mechanism)
     {
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(WithUsers, cancellationToken: TestContext.Current.CancellationToken);
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(WithUsers,
+            cancellationToken: TestContext.Current.CancellationToken);
         using IAdminClient admin = Admin(kafka, mechanism, "alice", "guessed", out Task<Error> error);
         (await error.WaitAsync(Patience, TestContext.Current.CancellationToken)).Code.ShouldBe(ErrorCode.Local_Authentication);
     }
@@ -36,8 +41,10 @@ public sealed class SecurityTests
     [Fact]
     public async Task Request_before_the_login_is_not_answered()
     {
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(WithUsers, cancellationToken: TestContext.Current.CancellationToken);
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.BootstrapServers }).SetLogHandler((_, _) => { }).Build();
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(WithUsers,
+            cancellationToken: TestContext.Current.CancellationToken);
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.BootstrapServers }).SetLogHandler(
+            (_, _) => { }).Build();
         Should.Throw<KafkaException>(() => admin.GetMetadata(TimeSpan.FromSeconds(1)));
     }
 
@@ -48,7 +55,8 @@ public sealed class SecurityTests
         try
         {
             EmbeddedKafkaOptions options = WithUsers with { DataDirectory = directory };
-            await using (EmbeddedKafka first = await EmbeddedKafka.StartAsync(options, cancellationToken: TestContext.Current.CancellationToken))
+            await using (EmbeddedKafka first = await EmbeddedKafka.StartAsync(options,
+                cancellationToken: TestContext.Current.CancellationToken))
             {
                 using IAdminClient admin = Admin(first, SaslMechanism.Plain, "alice", "se,cr=et", out _);
                 await admin.AlterUserScramCredentialsAsync([new UserScramCredentialUpsertion
@@ -62,10 +70,12 @@ public sealed class SecurityTests
                 described.UserScramCredentialsDescriptions[0].ScramCredentialInfos[0].Iterations.ShouldBe(5000);
             }
 
-            await using EmbeddedKafka second = await EmbeddedKafka.StartAsync(options, cancellationToken: TestContext.Current.CancellationToken);
+            await using EmbeddedKafka second = await EmbeddedKafka.StartAsync(options,
+                cancellationToken: TestContext.Current.CancellationToken);
             using IAdminClient bob = Admin(second, SaslMechanism.ScramSha256, "bob", "hunter2", out _);
             bob.GetMetadata(Patience).Brokers.Count.ShouldBe(1);
-            await bob.AlterUserScramCredentialsAsync([new UserScramCredentialDeletion { User = "bob", Mechanism = ScramMechanism.ScramSha256 }]);
+            await bob.AlterUserScramCredentialsAsync(
+                [new UserScramCredentialDeletion { User = "bob", Mechanism = ScramMechanism.ScramSha256 }]);
             using IAdminClient gone = Admin(second, SaslMechanism.ScramSha256, "bob", "hunter2", out Task<Error> error);
             (await error.WaitAsync(Patience, TestContext.Current.CancellationToken)).Code.ShouldBe(ErrorCode.Local_Authentication);
         }
@@ -82,21 +92,28 @@ public sealed class SecurityTests
         var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         DateTimeOffset now = TimeProvider.System.GetUtcNow();
         using X509Certificate2 certificate = request.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { TlsCertificate = certificate }, cancellationToken: TestContext.Current.CancellationToken);
-        var config = new ProducerConfig { BootstrapServers = kafka.BootstrapServers, SecurityProtocol = SecurityProtocol.Ssl, EnableSslCertificateVerification = false };
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { TlsCertificate = certificate },
+            cancellationToken: TestContext.Current.CancellationToken);
+        var config = new ProducerConfig
+        {
+            BootstrapServers = kafka.BootstrapServers, SecurityProtocol = SecurityProtocol.Ssl, EnableSslCertificateVerification = false,
+        };
         using IAdminClient admin = new AdminClientBuilder(config).SetLogHandler((_, _) => { }).Build();
         await admin.CreateTopicsAsync([new TopicSpecification { Name = "secret", NumPartitions = 1, ReplicationFactor = 1 }]);
         using IProducer<string, string> producer = new ProducerBuilder<string, string>(config).SetLogHandler((_, _) => { }).Build();
         string large = new('x', 900_000);
         await producer.ProduceAsync("secret", new Message<string, string> { Value = large }, TestContext.Current.CancellationToken);
-        using IConsumer<string, string> consumer = new ConsumerBuilder<string, string>(new ConsumerConfig(config) { GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest }).SetLogHandler((_, _) => { }).Build();
+        using IConsumer<string, string> consumer = new ConsumerBuilder<string, string>(
+            new ConsumerConfig(config) { GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest }).SetLogHandler((_, _) => { }).Build();
         consumer.Assign(new TopicPartitionOffset("secret", 0, 0));
         consumer.Consume(Patience).Message.Value.ShouldBe(large);
-        using IAdminClient plain = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.BootstrapServers }).SetLogHandler((_, _) => { }).Build();
+        using IAdminClient plain = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.BootstrapServers })
+            .SetLogHandler((_, _) => { }).Build();
         Should.Throw<KafkaException>(() => plain.GetMetadata(TimeSpan.FromSeconds(1)));
     }
 
-    private static IAdminClient Admin(EmbeddedKafka kafka, SaslMechanism mechanism, string user, string password, out Task<Error> authenticationError)
+    private static IAdminClient Admin(EmbeddedKafka kafka, SaslMechanism mechanism, string user, string password,
+        out Task<Error> authenticationError)
     {
         var seen = new TaskCompletionSource<Error>(TaskCreationOptions.RunContinuationsAsynchronously);
         authenticationError = seen.Task;

@@ -15,10 +15,14 @@ public sealed class ClusterClientTests
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         // A death is noticed early here: the test would wait for it.
         await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(
-            new EmbeddedKafkaOptions { Cluster = new EmbeddedClusterOptions { BrokerSessionTimeout = TimeSpan.FromSeconds(1), GroupInitialRebalanceDelay = TimeSpan.Zero } }, cancellationToken: cancellation);
+            new EmbeddedKafkaOptions { Cluster = new EmbeddedClusterOptions
+            {
+                BrokerSessionTimeout = TimeSpan.FromSeconds(1), GroupInitialRebalanceDelay = TimeSpan.Zero,
+            } }, cancellationToken: cancellation);
         using (IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = kafka.BootstrapServers }).Build())
             await admin.CreateTopicsAsync([new TopicSpecification { Name = "t", NumPartitions = 3, ReplicationFactor = 3 }]);
-        using IProducer<string, string> producer = new ProducerBuilder<string, string>(new ProducerConfig { BootstrapServers = kafka.BootstrapServers, TransactionalId = "x", ReconnectBackoffMaxMs = 500 }).Build();
+        using IProducer<string, string> producer = new ProducerBuilder<string, string>(
+            new ProducerConfig { BootstrapServers = kafka.BootstrapServers, TransactionalId = "x", ReconnectBackoffMaxMs = 500 }).Build();
         Retry(() => producer.InitTransactions(Patience));
         var expected = new List<string>();
         for (int i = 0; i < Transactions; i++)
@@ -47,7 +51,10 @@ public sealed class ClusterClientTests
             }
         }
 
-        using IConsumer<string, string> consumer = new ConsumerBuilder<string, string>(new ConsumerConfig { BootstrapServers = kafka.BootstrapServers, GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest }).Build();
+        using IConsumer<string, string> consumer = new ConsumerBuilder<string, string>(new ConsumerConfig
+        {
+            BootstrapServers = kafka.BootstrapServers, GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest,
+        }).Build();
         consumer.Subscribe("t");
         var seen = new Dictionary<int, List<string>> { [0] = [], [1] = [], [2] = [] };
         while (seen.Values.Any(v => v.Count < expected.Count))

@@ -17,7 +17,8 @@ public sealed class ClusterTests : IAsyncLifetime
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync() =>
-        _kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { Cluster = Options }, timeProvider: _clock, cancellationToken: Cancellation);
+        _kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { Cluster = Options }, timeProvider: _clock,
+            cancellationToken: Cancellation);
 
     public async ValueTask DisposeAsync()
     {
@@ -45,7 +46,8 @@ public sealed class ClusterTests : IAsyncLifetime
     public void Topic_is_seen_late_and_its_leader_is_named_before_it_serves()
     {
         Create("t", partitions: 3, factor: 3).ErrorCode.ShouldBe((short)ErrorCode.None);
-        new[] { 1, 2, 3 }.ShouldContain(node => Metadata(node, "t").Topics[0].ErrorCode == (short)ErrorCode.UnknownTopicOrPartition, "one of them does not know it yet");
+        new[] { 1, 2, 3 }.ShouldContain(node => Metadata(node, "t").Topics[0].ErrorCode == (short)ErrorCode.UnknownTopicOrPartition,
+            "one of them does not know it yet");
         _clock.Advance(Options.TopicDelay);
         MetadataResponse.TopicItem topic = Metadata(1, "t").Topics[0];
         topic.ErrorCode.ShouldBe((short)ErrorCode.None);
@@ -81,7 +83,14 @@ public sealed class ClusterTests : IAsyncLifetime
     {
         Create("t");
         Serve();
-        DescribeConfigsResponse.Result.Config config = Ask(1, new DescribeConfigsRequest { Resources = [new DescribeConfigsRequest.Resource { ResourceType = TopicType, ResourceName = "t", ConfigurationKeys = ["min.insync.replicas"] }] }, 4, DescribeConfigsResponse.Read).Results[0].Configs[0];
+        DescribeConfigsResponse.Result.Config config = Ask(1,
+            new DescribeConfigsRequest
+            {
+                Resources = [new DescribeConfigsRequest.Resource
+                {
+                    ResourceType = TopicType, ResourceName = "t", ConfigurationKeys = ["min.insync.replicas"],
+                }],
+            }, 4, DescribeConfigsResponse.Read).Results[0].Configs[0];
         (config.Value, config.ConfigSource).ShouldBe(("1", OfCluster));
     }
 
@@ -93,7 +102,8 @@ public sealed class ClusterTests : IAsyncLifetime
         int coordinator = Coordinator(keyType);
         ErrorCode AskFor(int node) => keyType == 0
             ? (ErrorCode)Ask(node, new HeartbeatRequest { GroupId = "g", MemberId = "m" }, 4, HeartbeatResponse.Read).ErrorCode
-            : (ErrorCode)Ask(node, new InitProducerIdRequest { TransactionalId = "x", TransactionTimeoutMs = 1_000 }, 4, InitProducerIdResponse.Read).ErrorCode;
+            : (ErrorCode)Ask(node, new InitProducerIdRequest { TransactionalId = "x", TransactionTimeoutMs = 1_000 }, 4,
+                InitProducerIdResponse.Read).ErrorCode;
         foreach (int node in (int[])[1, 2, 3])
             AskFor(node).ShouldBe(node == coordinator ? ErrorCode.CoordinatorLoadInProgress : ErrorCode.NotCoordinator);
         _clock.Advance(Options.CoordinatorLoad);
@@ -107,16 +117,31 @@ public sealed class ClusterTests : IAsyncLifetime
         Serve();
         int coordinator = Coordinator(1);
         int leader = LeaderOf("t");
-        InitProducerIdResponse producer = Ask(coordinator, new InitProducerIdRequest { TransactionalId = "x", TransactionTimeoutMs = 60_000 }, 4, InitProducerIdResponse.Read);
+        InitProducerIdResponse producer = Ask(coordinator,
+            new InitProducerIdRequest { TransactionalId = "x", TransactionTimeoutMs = 60_000 }, 4, InitProducerIdResponse.Read);
         AddPartitions(coordinator, producer).ShouldBe(ErrorCode.None);
-        Produce(leader, TestLog.Batch([("k", "v")], _clock.Ms, producer.ProducerId, producer.ProducerEpoch, 0, transactional: true), "x").ShouldBe(ErrorCode.None);
-        var end = new EndTxnRequest { TransactionalId = "x", ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, Committed = true };
+        Produce(leader, TestLog.Batch([("k", "v")], _clock.Ms, producer.ProducerId, producer.ProducerEpoch, 0, transactional: true), "x")
+            .ShouldBe(ErrorCode.None);
+        var end = new EndTxnRequest
+        {
+            TransactionalId = "x",
+            ProducerId = producer.ProducerId,
+            ProducerEpoch = producer.ProducerEpoch,
+            Committed = true,
+        };
         Ask(coordinator, end, 3, EndTxnResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.None);
 
         AddPartitions(coordinator, producer).ShouldBe(ErrorCode.ConcurrentTransactions);
-        Ask(coordinator, new AddOffsetsToTxnRequest { TransactionalId = "x", ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, GroupId = "g" }, 3, AddOffsetsToTxnResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.ConcurrentTransactions);
+        Ask(coordinator, new AddOffsetsToTxnRequest
+        {
+            TransactionalId = "x",
+            ProducerId = producer.ProducerId,
+            ProducerEpoch = producer.ProducerEpoch,
+            GroupId = "g",
+        }, 3, AddOffsetsToTxnResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.ConcurrentTransactions);
         Ask(coordinator, end, 3, EndTxnResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.ConcurrentTransactions);
-        Ask(coordinator, new InitProducerIdRequest { TransactionalId = "x", TransactionTimeoutMs = 60_000 }, 4, InitProducerIdResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.ConcurrentTransactions);
+        Ask(coordinator, new InitProducerIdRequest { TransactionalId = "x", TransactionTimeoutMs = 60_000 }, 4,
+            InitProducerIdResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.ConcurrentTransactions);
         StableEnd(leader).ShouldBe(0);
         _clock.Advance(Options.MarkerDelay + TimeSpan.FromMilliseconds(2));
         StableEnd(leader).ShouldBe(2);
@@ -144,7 +169,14 @@ public sealed class ClusterTests : IAsyncLifetime
         Produce(partition.LeaderId).ShouldBe(ErrorCode.None);
         OffsetForLeaderEpochResponse.TopicItem.PartitionItem first = Ask(
             partition.LeaderId,
-            new OffsetForLeaderEpochRequest { Topics = [new OffsetForLeaderEpochRequest.TopicItem { Topic = "t", Partitions = [new OffsetForLeaderEpochRequest.TopicItem.PartitionItem { CurrentLeaderEpoch = 1, LeaderEpoch = 0 }] }] },
+            new OffsetForLeaderEpochRequest
+            {
+                Topics = [new OffsetForLeaderEpochRequest.TopicItem
+                {
+                    Topic = "t",
+                    Partitions = [new OffsetForLeaderEpochRequest.TopicItem.PartitionItem { CurrentLeaderEpoch = 1, LeaderEpoch = 0 }],
+                }],
+            },
             4, OffsetForLeaderEpochResponse.Read).Topics[0].Partitions[0];
         (first.LeaderEpoch, first.EndOffset).ShouldBe((0, 1L), "the first epoch ends where the second begins");
 
@@ -188,7 +220,8 @@ public sealed class ClusterTests : IAsyncLifetime
     [Fact]
     public async Task Writes_that_wait_for_more_replicas_than_are_in_sync_are_refused()
     {
-        Create("t", factor: 3, configs: [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = "min.insync.replicas", Value = "3" }]);
+        Create("t", factor: 3,
+            configs: [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = "min.insync.replicas", Value = "3" }]);
         Serve();
         Produce(LeaderOf("t")).ShouldBe(ErrorCode.None);
         await _kafka.StopBroker(LeaderOf("t") == 1 ? 2 : 1);
@@ -198,7 +231,9 @@ public sealed class ClusterTests : IAsyncLifetime
 
     private void Serve() => _clock.Advance(Options.TopicDelay + Options.LeaderDelay + Options.CoordinatorLoad);
 
-    private RawClient ClientOf(int node) => _clients.TryGetValue(node, out RawClient? client) ? client : _clients[node] = new RawClient(_kafka.BootstrapServers.Split(',')[node - 1]);
+    private RawClient ClientOf(int node) => _clients.TryGetValue(node, out RawClient? client)
+        ? client
+        : _clients[node] = new RawClient(_kafka.BootstrapServers.Split(',')[node - 1]);
 
     private void Reconnect(int node)
     {
@@ -231,29 +266,63 @@ public sealed class ClusterTests : IAsyncLifetime
     {
         if (_clients.ContainsKey(node))
             Reconnect(node);
-        return Ask(node, new MetadataRequest { Topics = [.. topics.Select(t => new MetadataRequest.MetadataRequestTopic { Name = t })] }, 12, MetadataResponse.Read);
+        return Ask(node, new MetadataRequest { Topics = [.. topics.Select(t => new MetadataRequest.MetadataRequestTopic { Name = t })] },
+            12, MetadataResponse.Read);
     }
 
-    private int Coordinator(sbyte keyType) => Ask(1, new FindCoordinatorRequest { KeyType = keyType, CoordinatorKeys = ["key"] }, 4, FindCoordinatorResponse.Read).Coordinators[0].NodeId;
+    private int Coordinator(sbyte keyType) => Ask(1, new FindCoordinatorRequest { KeyType = keyType, CoordinatorKeys = ["key"] }, 4,
+        FindCoordinatorResponse.Read).Coordinators[0].NodeId;
 
-    private CreateTopicsResponse.TopicItem Create(string topic, int partitions = 1, short factor = 1, List<CreateTopicsRequest.CreatableTopic.CreatableConfig>? configs = null) =>
-        Ask(1, new CreateTopicsRequest { Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = partitions, ReplicationFactor = factor, Configs = configs ?? [] }] }, 7, CreateTopicsResponse.Read).Topics[0];
+    private CreateTopicsResponse.TopicItem Create(
+        string topic, int partitions = 1, short factor = 1, List<CreateTopicsRequest.CreatableTopic.CreatableConfig>? configs = null) =>
+        Ask(1, new CreateTopicsRequest
+        {
+            Topics = [new CreateTopicsRequest.CreatableTopic
+            {
+                Name = topic,
+                NumPartitions = partitions,
+                ReplicationFactor = factor,
+                Configs = configs ?? [],
+            }],
+        }, 7, CreateTopicsResponse.Read).Topics[0];
 
     private ErrorCode AddPartitions(int node, InitProducerIdResponse producer) => (ErrorCode)Ask(
         node,
-        new AddPartitionsToTxnRequest { TransactionalId = "x", ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, Topics = [new AddPartitionsToTxnRequest.TopicItem { Name = "t", Partitions = [0] }] },
+        new AddPartitionsToTxnRequest
+        {
+            TransactionalId = "x",
+            ProducerId = producer.ProducerId,
+            ProducerEpoch = producer.ProducerEpoch,
+            Topics = [new AddPartitionsToTxnRequest.TopicItem { Name = "t", Partitions = [0] }],
+        },
         3, AddPartitionsToTxnResponse.Read).Results[0].Partitions[0].PartitionErrorCode;
 
     private ErrorCode Produce(int node) => Produce(node, TestLog.Batch([("k", "v")], _clock.Ms), null);
 
     private ErrorCode Produce(int node, byte[] batch, string? transactionalId) => (ErrorCode)Ask(
         node,
-        new ProduceRequest { Acks = -1, TransactionalId = transactionalId, TopicData = [new ProduceRequest.TopicItem { Name = "t", PartitionData = [new ProduceRequest.TopicItem.PartitionItem { Records = batch }] }] },
+        new ProduceRequest
+        {
+            Acks = -1,
+            TransactionalId = transactionalId,
+            TopicData = [new ProduceRequest.TopicItem
+            {
+                Name = "t", PartitionData = [new ProduceRequest.TopicItem.PartitionItem { Records = batch }],
+            }],
+        },
         9, ProduceResponse.Read).Responses[0].PartitionResponses[0].ErrorCode;
 
     private ListOffsetsResponse.TopicItem.PartitionItem Offsets(int node, sbyte isolation) => Ask(
         node,
-        new ListOffsetsRequest { ReplicaId = -1, IsolationLevel = isolation, Topics = [new ListOffsetsRequest.TopicItem { Name = "t", Partitions = [new ListOffsetsRequest.TopicItem.PartitionItem { Timestamp = -1 }] }] },
+        new ListOffsetsRequest
+        {
+            ReplicaId = -1,
+            IsolationLevel = isolation,
+            Topics = [new ListOffsetsRequest.TopicItem
+            {
+                Name = "t", Partitions = [new ListOffsetsRequest.TopicItem.PartitionItem { Timestamp = -1 }],
+            }],
+        },
         7, ListOffsetsResponse.Read).Topics[0].Partitions[0];
 
     private ErrorCode EndOffset(int node) => (ErrorCode)Offsets(node, 0).ErrorCode;
@@ -262,6 +331,15 @@ public sealed class ClusterTests : IAsyncLifetime
 
     private ErrorCode Fetch(int node, int epoch = -1) => (ErrorCode)Ask(
         node,
-        new FetchRequest { MaxBytes = 1_000, SessionEpoch = -1, Topics = [new FetchRequest.TopicItem { Name = "t", Partitions = [new FetchRequest.TopicItem.PartitionItem { CurrentLeaderEpoch = epoch, PartitionMaxBytes = 1_000 }] }] },
+        new FetchRequest
+        {
+            MaxBytes = 1_000,
+            SessionEpoch = -1,
+            Topics = [new FetchRequest.TopicItem
+            {
+                Name = "t",
+                Partitions = [new FetchRequest.TopicItem.PartitionItem { CurrentLeaderEpoch = epoch, PartitionMaxBytes = 1_000 }],
+            }],
+        },
         12, FetchResponse.Read).Responses[0].Partitions[0].ErrorCode;
 }

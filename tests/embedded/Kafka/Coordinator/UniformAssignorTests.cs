@@ -24,8 +24,11 @@ public sealed class UniformAssignorTests
         Numbers(assigned, "c2").ShouldBe([2, 5]);
         assigned = Assign(assigned, topics, "c1", "c2");
         Numbers(assigned, "c1").Length.ShouldBe(3);
-        Numbers(assigned, "c1")[..2].ShouldBe(Numbers(assigned, "c1").Intersect([3, 4]).Concat(Numbers(assigned, "c1").Except([3, 4])).Order().Take(2));
-        assigned["c2"].IsSupersetOf(topics["a"] is var topic ? [new AssignedPartition(topic.Id, 2), new AssignedPartition(topic.Id, 5)] : []).ShouldBeTrue();
+        Numbers(assigned, "c1")[..2].ShouldBe(Numbers(assigned, "c1").Intersect([3, 4]).Concat(Numbers(assigned, "c1").Except([3, 4]))
+            .Order().Take(2));
+        assigned["c2"].IsSupersetOf(topics["a"] is var topic
+            ? [new AssignedPartition(topic.Id, 2), new AssignedPartition(topic.Id, 5)]
+            : []).ShouldBeTrue();
     }
 
     [Fact]
@@ -46,13 +49,15 @@ public sealed class UniformAssignorTests
             {
                 // All read everything: what is given away is what those have too much who keep the largest shares that are possible.
                 (int share, int more) = Math.DivRem(topics.Values.Sum(t => t.Partitions), later.Length);
-                int needed = later.Select(m => m.Present.Count).OrderDescending().Select((count, n) => Math.Max(0, count - share - (n < more ? 1 : 0))).Sum();
+                int needed = later.Select(m => m.Present.Count).OrderDescending().Select((count, n) =>
+                    Math.Max(0, count - share - (n < more ? 1 : 0))).Sum();
                 later.Sum(m => m.Present.Except(second[m.Id]).Count).ShouldBe(needed);
             }
         });
     }
 
-    private static Dictionary<string, HashSet<AssignedPartition>> Check(AssigneeSpec[] members, IReadOnlyDictionary<string, SubscribedTopic> topics)
+    private static Dictionary<string, HashSet<AssignedPartition>> Check(
+        AssigneeSpec[] members, IReadOnlyDictionary<string, SubscribedTopic> topics)
     {
         Dictionary<string, HashSet<AssignedPartition>> assigned = Assignor.Assign(members, topics);
         foreach (SubscribedTopic topic in topics.Values)
@@ -77,13 +82,19 @@ public sealed class UniformAssignorTests
 
     private static AssigneeSpec[] Members(Dictionary<string, HashSet<AssignedPartition>> present, bool[][] subscriptions) =>
     [
-        .. subscriptions.Select((s, i) => new AssigneeSpec($"m{i}", null, Names.Where((_, n) => s[n]).ToHashSet(), present.TryGetValue($"m{i}", out HashSet<AssignedPartition>? has) ? [.. has] : [])),
+        .. subscriptions.Select((s, i) =>
+            new AssigneeSpec($"m{i}", null, Names.Where((_, n) => s[n]).ToHashSet(),
+                present.TryGetValue($"m{i}", out HashSet<AssignedPartition>? has) ? [.. has] : [])),
     ];
 
-    private static Dictionary<string, HashSet<AssignedPartition>> Assign(Dictionary<string, HashSet<AssignedPartition>> present, IReadOnlyDictionary<string, SubscribedTopic> topics, params string[] members) =>
-        Assignor.Assign([.. members.Select(m => new AssigneeSpec(m, null, topics.Keys.ToHashSet(), present.TryGetValue(m, out HashSet<AssignedPartition>? has) ? [.. has] : []))], topics);
+    private static Dictionary<string, HashSet<AssignedPartition>> Assign(Dictionary<string, HashSet<AssignedPartition>> present,
+        IReadOnlyDictionary<string, SubscribedTopic> topics, params string[] members) =>
+        Assignor.Assign([.. members.Select(m =>
+            new AssigneeSpec(m, null, topics.Keys.ToHashSet(),
+                present.TryGetValue(m, out HashSet<AssignedPartition>? has) ? [.. has] : []))], topics);
 
-    private static int[] Numbers(Dictionary<string, HashSet<AssignedPartition>> assigned, string member) => [.. assigned[member].Select(p => p.Partition).Order()];
+    private static int[] Numbers(Dictionary<string, HashSet<AssignedPartition>> assigned, string member) =>
+        [.. assigned[member].Select(p => p.Partition).Order()];
 
     private static IReadOnlyDictionary<string, SubscribedTopic> Topics(params int[] partitions) =>
         partitions.Select((count, i) => new SubscribedTopic(Names[i], new Guid(i + 1, 0, 0, new byte[8]), count)).ToDictionary(t => t.Name);

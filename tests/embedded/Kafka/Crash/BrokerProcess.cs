@@ -27,7 +27,9 @@ internal sealed class BrokerProcess(string folder, int port) : IAsyncDisposable
         }
     }
 
-    /// <summary>A port that no outgoing connection is given: while the broker is down, a client that tries to reach it must not get the port itself.</summary>
+    /// <summary>
+    /// A port that no outgoing connection is given: while the broker is down, a client that tries to reach it must not get the port itself.
+    /// </summary>
     public static int FreePort(Random random)
     {
         while (true)
@@ -51,7 +53,8 @@ internal sealed class BrokerProcess(string folder, int port) : IAsyncDisposable
     /// <summary>Starts it; it may not be ready yet.</summary>
     public void Launch()
     {
-        IReadOnlyList<string> command = FileSizeLimit.Ignoring(["dotnet", typeof(BrokerProcess).Assembly.Location, BrokerProgram.Verb, folder, port.ToString(CultureInfo.InvariantCulture)]);
+        IReadOnlyList<string> command = FileSizeLimit.Ignoring(
+            ["dotnet", typeof(BrokerProcess).Assembly.Location, BrokerProgram.Verb, folder, port.ToString(CultureInfo.InvariantCulture)]);
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
             RedirectStandardInput = true,

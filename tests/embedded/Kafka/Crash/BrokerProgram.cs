@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Crash;
 
-/// <summary>A broker as the whole of a process. It says that it is ready, and what it logs from warnings on; it stops in order when its input ends, as it does when the test that started it is gone.</summary>
+/// <summary>
+/// A broker as the whole of a process. It says that it is ready, and what it logs from warnings on; it stops in order when its input ends,
+/// as it does when the test that started it is gone.
+/// </summary>
 internal static class BrokerProgram
 {
     public const string Verb = "broker";
@@ -14,7 +17,8 @@ internal static class BrokerProgram
     public static async Task<int> Run(string folder, int port)
     {
         using var log = new ConsoleLog();
-        EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { DataDirectory = folder, Port = port, CleanInterval = CleanInterval }, log);
+        EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(
+            new EmbeddedKafkaOptions { DataDirectory = folder, Port = port, CleanInterval = CleanInterval }, log);
         await using (kafka)
         {
             await Console.Out.WriteLineAsync(Ready);
@@ -35,7 +39,8 @@ internal static class BrokerProgram
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel))
                 Console.Out.WriteLine($"{logLevel}: {formatter(state, exception)} {exception}".ReplaceLineEndings(" "));

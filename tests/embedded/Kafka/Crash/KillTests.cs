@@ -5,8 +5,9 @@ using KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Crash;
 
 /// <summary>
-/// <c>kill -9</c> at random moments under load: what was acknowledged stays, once and in order; transactions are whole; producers go on. <c>KES_KILL_ROUNDS</c> says how many kills, and
-/// <c>KES_KILL_SEED</c> with which seed. The seed decides load and moments, not how processes are scheduled.
+/// <c>kill -9</c> at random moments under load: what was acknowledged stays, once and in order; transactions are whole; producers go on.
+/// <c>KES_KILL_ROUNDS</c> says how many kills, and <c>KES_KILL_SEED</c> with which seed. The seed decides load and moments, not how
+/// processes are scheduled.
 /// </summary>
 public sealed class KillTests
 {
@@ -17,10 +18,13 @@ public sealed class KillTests
     [
         new("plain", 3, LaneRules.None, ("segment.bytes", "1048576")),
         new("flushed", 2, LaneRules.None, ("flush.messages", "1")),
-        new("compacted", 2, LaneRules.Compacted, ("cleanup.policy", "compact"), ("internal.segment.bytes", "524288"), ("min.cleanable.dirty.ratio", "0.01"), ("delete.retention.ms", "100"), ("file.delete.delay.ms", "100")),
+        new("compacted", 2, LaneRules.Compacted, ("cleanup.policy", "compact"), ("internal.segment.bytes", "524288"),
+            ("min.cleanable.dirty.ratio", "0.01"), ("delete.retention.ms", "100"), ("file.delete.delay.ms", "100")),
         new("tx", 2, LaneRules.Transactional, ("segment.bytes", "1048576")),
         new("tx-flushed", 1, LaneRules.Transactional, ("flush.messages", "1")),
-        new("tx-compacted", 1, LaneRules.Transactional | LaneRules.Compacted, ("cleanup.policy", "compact"), ("internal.segment.bytes", "524288"), ("min.cleanable.dirty.ratio", "0.01"), ("delete.retention.ms", "60000"), ("file.delete.delay.ms", "100")),
+        new("tx-compacted", 1, LaneRules.Transactional | LaneRules.Compacted, ("cleanup.policy", "compact"),
+            ("internal.segment.bytes", "524288"), ("min.cleanable.dirty.ratio", "0.01"), ("delete.retention.ms", "60000"),
+            ("file.delete.delay.ms", "100")),
     ];
 
     private readonly int _rounds = Setting("KES_KILL_ROUNDS", DefaultRounds);
@@ -42,11 +46,14 @@ public sealed class KillTests
         {
             await Live(random.Next(), Math.Min(RoundsOfALife, _rounds - _round));
             _output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"seed {_seed}: {_round} kills and {_killedWhileStarting} more while it started, {_tornTails} torn tails, {_acknowledged} records acknowledged, {_transactions} transactions with a known end, {_requiredAborts} aborts demanded, in {TimeProvider.System.GetElapsedTime(started)}"));
+                $"seed {_seed}: {_round} kills and {_killedWhileStarting} more while it started, {_tornTails} torn tails, {_acknowledged} "
+                    + $"records acknowledged, {_transactions} transactions with a known end, {_requiredAborts} aborts demanded, "
+                    + $"in {TimeProvider.System.GetElapsedTime(started)}"));
         }
     }
 
-    private static int Setting(string name, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int value) ? value : otherwise;
+    private static int Setting(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int value) ? value : otherwise;
 
     // One folder, from the first start to the last.
     private async Task Live(int seed, int rounds)
@@ -92,7 +99,8 @@ public sealed class KillTests
         }
         catch (Exception failure)
         {
-            throw new InvalidOperationException($"seed {_seed}, round {_round}, life of seed {seed} in {folder}: {failure.Message}", failure);
+            throw new InvalidOperationException($"seed {_seed}, round {_round}, life of seed {seed} in {folder}: {failure.Message}",
+                failure);
         }
 
         Directory.Delete(folder, recursive: true);
@@ -124,10 +132,12 @@ public sealed class KillTests
                 Name = t.Name,
                 NumPartitions = t.Partitions,
                 ReplicationFactor = 1,
-                Configs = [.. t.Configs.Select(c => new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = c.Name, Value = c.Value })],
+                Configs = [.. t.Configs.Select(c =>
+                    new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = c.Name, Value = c.Value })],
             })],
         };
-        client.Ask<CreateTopicsRequest, CreateTopicsResponse>(request, 7, CreateTopicsResponse.Read).Topics.ShouldAllBe(t => t.ErrorCode == 0);
+        client.Ask<CreateTopicsRequest, CreateTopicsResponse>(request, 7, CreateTopicsResponse.Read).Topics.ShouldAllBe(t =>
+            t.ErrorCode == 0);
     }
 
     // What was known before the log is read must be in it; what is known after must not contradict it.
@@ -142,7 +152,8 @@ public sealed class KillTests
         foreach (var partition in lanes.GroupBy(l => l.Lane.Partition))
         {
             bool compacted = partition.First().Lane.Rules.HasFlag(LaneRules.Compacted);
-            ILookup<int, SeenRecord> seen = PartitionReader.Read(client, partition.Key, readCommitted: false, compacted).Records.ToLookup(s => s.Producer);
+            ILookup<int, SeenRecord> seen = PartitionReader.Read(client, partition.Key, readCommitted: false, compacted).Records.ToLookup(
+                s => s.Producer);
             foreach ((Lane lane, (Fate Fate, long Offset)[] sent) in partition)
             {
                 SeenRecord[] own = [.. seen[lane.Producer]];
@@ -153,13 +164,16 @@ public sealed class KillTests
             if (!partition.First().Lane.Rules.HasFlag(LaneRules.Transactional))
                 continue;
             (List<SeenRecord> stable, long stableEnd) = PartitionReader.Read(client, partition.Key, readCommitted: true, compacted);
-            stable.Where(s => load.Transactions.TryGetValue(s.Transaction, out SentTransaction? t) && t.Outcome == Outcome.Aborted).ShouldBeEmpty($"{partition.Key}: records of aborted transactions are visible");
+            stable.Where(s => load.Transactions.TryGetValue(s.Transaction, out SentTransaction? t) && t.Outcome == Outcome.Aborted)
+                .ShouldBeEmpty($"{partition.Key}: records of aborted transactions are visible");
             foreach ((Lane lane, (Fate Fate, long Offset)[] sent) in partition)
             {
                 SeenRecord[] own = [.. stable.Where(s => s.Producer == lane.Producer)];
                 CheckOrder(lane, own);
                 // Behind the last stable offset, that of an older transaction which is open still, nothing need be visible.
-                visible[lane] = new VisibleRecords([.. own.Select(s => s.Sequence)], [.. Enumerable.Range(0, sent.Length).Where(i => sent[i].Fate == Fate.Acknowledged && sent[i].Offset >= 0 && sent[i].Offset < stableEnd)]);
+                visible[lane] = new VisibleRecords([.. own.Select(s => s.Sequence)],
+                    [.. Enumerable.Range(0, sent.Length).Where(i =>
+                        sent[i].Fate == Fate.Acknowledged && sent[i].Offset >= 0 && sent[i].Offset < stableEnd)]);
             }
         }
 
@@ -171,7 +185,8 @@ public sealed class KillTests
     private static void CheckOrder(Lane lane, SeenRecord[] own)
     {
         for (int i = 1; i < own.Length; i++)
-            own[i].Sequence.ShouldBeGreaterThan(own[i - 1].Sequence, $"{lane.Partition} offset {own[i].Offset}: producer {lane.Producer} repeats or turns around");
+            own[i].Sequence.ShouldBeGreaterThan(own[i - 1].Sequence,
+                $"{lane.Partition} offset {own[i].Offset}: producer {lane.Producer} repeats or turns around");
         if (lane.Rules.HasFlag(LaneRules.NoGaps) && own.Length > 0)
             own[^1].Sequence.ShouldBe(own.Length - 1, $"{lane.Partition}: producer {lane.Producer} has gaps");
         if (own.Length > 0)
@@ -190,7 +205,8 @@ public sealed class KillTests
             for (int i = 0; i < sent.Length; i++)
             {
                 if (sent[i].Fate == Fate.Acknowledged)
-                    last.GetValueOrDefault(i % Lane.Keys, -1).ShouldBeGreaterThanOrEqualTo(i, $"{lane.Partition}: the last value of a key of producer {lane.Producer} is lost");
+                    last.GetValueOrDefault(i % Lane.Keys, -1).ShouldBeGreaterThanOrEqualTo(i,
+                        $"{lane.Partition}: the last value of a key of producer {lane.Producer} is lost");
             }
 
             return;
@@ -201,7 +217,8 @@ public sealed class KillTests
         {
             if (sent[i].Fate != Fate.Acknowledged)
                 continue;
-            offsets.TryGetValue(i, out long offset).ShouldBeTrue($"{lane.Partition}: record {i} of producer {lane.Producer}, acknowledged at {sent[i].Offset}, is lost");
+            offsets.TryGetValue(i, out long offset).ShouldBeTrue(
+                $"{lane.Partition}: record {i} of producer {lane.Producer}, acknowledged at {sent[i].Offset}, is lost");
             if (sent[i].Offset >= 0)
                 offset.ShouldBe(sent[i].Offset, $"{lane.Partition}: record {i} of producer {lane.Producer}");
         }
@@ -218,12 +235,14 @@ public sealed class KillTests
             int[] expected = [.. records.Select(r => r.Sequence).Where(visible[lane].Stable.Contains).Order()];
             if (!lane.Rules.HasFlag(LaneRules.Compacted))
             {
-                expected.Except(visible[lane].Sequences).ShouldBeEmpty($"{lane.Partition}: records of committed transactions of producer {lane.Producer} are not visible");
+                expected.Except(visible[lane].Sequences).ShouldBeEmpty(
+                    $"{lane.Partition}: records of committed transactions of producer {lane.Producer} are not visible");
                 continue;
             }
 
             foreach (IGrouping<int, int> key in expected.GroupBy(s => s % Lane.Keys))
-                visible[lane].Sequences.Where(s => s % Lane.Keys == key.Key).DefaultIfEmpty(-1).Max().ShouldBeGreaterThanOrEqualTo(key.Last(), $"{lane.Partition}: the last committed value of key {key.Key} of producer {lane.Producer} is lost");
+                visible[lane].Sequences.Where(s => s % Lane.Keys == key.Key).DefaultIfEmpty(-1).Max().ShouldBeGreaterThanOrEqualTo(
+                    key.Last(), $"{lane.Partition}: the last committed value of key {key.Key} of producer {lane.Producer} is lost");
         }
 
         if (!isOver)
@@ -241,14 +260,16 @@ public sealed class KillTests
         {
             long position = PositionOf(client, Load.TransactionalGroup(producer.Key));
             position.ShouldBeGreaterThanOrEqualTo(producer.Max(t => t.Position), $"group of producer {producer.Key}");
-            load.Transactions[(int)(position * 10) + producer.Key].Outcome.ShouldNotBe(Outcome.Aborted, $"group of producer {producer.Key}: the offset {position} of an aborted transaction counts");
+            load.Transactions[(int)(position * 10) + producer.Key].Outcome.ShouldNotBe(Outcome.Aborted,
+                $"group of producer {producer.Key}: the offset {position} of an aborted transaction counts");
         }
     }
 
     private static long PositionOf(RawClient client, string group)
     {
         var request = new OffsetFetchRequest { Groups = [new OffsetFetchRequest.Group { GroupId = group, Topics = null }] };
-        List<OffsetFetchResponse.Group.GroupTopic> topics = client.Ask<OffsetFetchRequest, OffsetFetchResponse>(request, 9, OffsetFetchResponse.Read).Groups[0].Topics;
+        List<OffsetFetchResponse.Group.GroupTopic> topics = client.Ask<OffsetFetchRequest, OffsetFetchResponse>(request, 9,
+            OffsetFetchResponse.Read).Groups[0].Topics;
         return topics.Count == 0 ? -1 : topics[0].Partitions[0].CommittedOffset;
     }
 

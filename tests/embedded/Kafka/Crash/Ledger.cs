@@ -2,7 +2,7 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Crash;
 
-/// <summary>What a producer was told of a record.</summary>
+/// <summary>What a producer learned of a record.</summary>
 internal enum Fate
 {
     Unknown,

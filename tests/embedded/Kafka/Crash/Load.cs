@@ -11,7 +11,8 @@ namespace KafkaEventSourcing.Embedded.Kafka.Tests.Crash;
 internal sealed record LoadTopic(string Name, int Partitions, LaneRules Rules, params (string Name, string Value)[] Configs);
 
 /// <summary>
-/// Producers that live through all crashes of a broker, each in its own way: plain without retries, idempotent, transactional; and a consumer that commits offsets. They write down what they were told.
+/// Producers that live through all crashes of a broker, each in its own way: plain without retries, idempotent, transactional; and a
+/// consumer that commits offsets. They write down what they were told.
 /// </summary>
 internal sealed class Load : IAsyncDisposable
 {
@@ -35,21 +36,26 @@ internal sealed class Load : IAsyncDisposable
     {
         _address = address;
         LoadTopic[] plain = [.. topics.Where(t => !t.Rules.HasFlag(LaneRules.Transactional) && !t.Rules.HasFlag(LaneRules.Compacted))];
-        Start(Stream(0, plain, LaneRules.None, new ProducerConfig { MessageSendMaxRetries = 0, MessageTimeoutMs = 60_000 }, new Random(seed)));
+        Start(Stream(0, plain, LaneRules.None, new ProducerConfig { MessageSendMaxRetries = 0, MessageTimeoutMs = 60_000 },
+            new Random(seed)));
         Start(Stream(1, plain, LaneRules.NoGaps, new ProducerConfig { EnableIdempotence = true }, new Random(seed + 1)));
-        Start(Stream(2, plain, LaneRules.NoGaps, new ProducerConfig { EnableIdempotence = true, CompressionType = CompressionType.Lz4, LingerMs = 20 }, new Random(seed + 2)));
-        Start(Stream(3, [.. topics.Where(t => t.Rules == LaneRules.Compacted)], LaneRules.Compacted, new ProducerConfig { EnableIdempotence = true, CompressionType = CompressionType.Lz4 }, new Random(seed + 3)));
+        Start(Stream(2, plain, LaneRules.NoGaps,
+            new ProducerConfig { EnableIdempotence = true, CompressionType = CompressionType.Lz4, LingerMs = 20 }, new Random(seed + 2)));
+        Start(Stream(3, [.. topics.Where(t => t.Rules == LaneRules.Compacted)], LaneRules.Compacted,
+            new ProducerConfig { EnableIdempotence = true, CompressionType = CompressionType.Lz4 }, new Random(seed + 3)));
         LoadTopic[] transactional = [.. topics.Where(t => t.Rules.HasFlag(LaneRules.Transactional))];
         for (int i = 4; i < 6; i++)
         {
             int id = i;
             var random = new Random(seed + i);
-            Start(Task.Factory.StartNew(() => Transact(id, transactional, random), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+            Start(Task.Factory.StartNew(() => Transact(id, transactional, random), CancellationToken.None, TaskCreationOptions.LongRunning,
+                TaskScheduler.Default));
         }
 
         _large = Producer(new ProducerConfig { EnableIdempotence = true });
         _largeLane = NewLane(6, new TopicPartition(plain[0].Name, 0), LaneRules.NoGaps);
-        Start(Task.Factory.StartNew(() => Commit(new TopicPartition(plain[0].Name, 0)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+        Start(Task.Factory.StartNew(() => Commit(new TopicPartition(plain[0].Name, 0)), CancellationToken.None,
+            TaskCreationOptions.LongRunning, TaskScheduler.Default));
     }
 
     public ConcurrentQueue<string> Faults { get; } = [];
@@ -93,7 +99,8 @@ internal sealed class Load : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        // After a failure a client may wait for an answer that never comes: what it hangs in is not waited for, and a client in use cannot be disposed of.
+        // After a failure a client may wait for an answer that never comes: what it hangs in is not waited for, and a client in use cannot
+        // be disposed of.
         if (!_loops.TrueForAll(loop => loop.IsCompleted))
             return;
         foreach (IDisposable client in _clients)
@@ -112,7 +119,8 @@ internal sealed class Load : IAsyncDisposable
     private async Task Stream(int id, LoadTopic[] topics, LaneRules rules, ProducerConfig config, Random random)
     {
         IProducer<byte[], byte[]> producer = Producer(config);
-        Lane[] lanes = [.. topics.SelectMany(t => Enumerable.Range(0, t.Partitions).Select(p => NewLane(id, new TopicPartition(t.Name, p), rules)))];
+        Lane[] lanes = [.. topics.SelectMany(t =>
+            Enumerable.Range(0, t.Partitions).Select(p => NewLane(id, new TopicPartition(t.Name, p), rules)))];
         int open = 0;
         using var timer = new PeriodicTimer(Pace, TimeProvider.System);
         while (!_stop.IsCancellationRequested)
@@ -136,9 +144,13 @@ internal sealed class Load : IAsyncDisposable
 
     private void Transact(int id, LoadTopic[] topics, Random random)
     {
-        IProducer<byte[], byte[]> producer = Producer(new ProducerConfig { TransactionalId = string.Create(CultureInfo.InvariantCulture, $"tx-{id}"), TransactionTimeoutMs = 300_000 });
+        IProducer<byte[], byte[]> producer = Producer(new ProducerConfig
+        {
+            TransactionalId = string.Create(CultureInfo.InvariantCulture, $"tx-{id}"), TransactionTimeoutMs = 300_000,
+        });
         using IConsumer<byte[], byte[]> consumer = Consumer(TransactionalGroup(id));
-        Lane[] lanes = [.. topics.SelectMany(t => Enumerable.Range(0, t.Partitions).Select(p => NewLane(id, new TopicPartition(t.Name, p), t.Rules)))];
+        Lane[] lanes = [.. topics.SelectMany(t =>
+            Enumerable.Range(0, t.Partitions).Select(p => NewLane(id, new TopicPartition(t.Name, p), t.Rules)))];
         var position = new Confluent.Kafka.TopicPartition(topics[0].Name, 0);
         Retry(() => producer.InitTransactions(Patience));
         for (int i = 1; !_stop.Token.WaitHandle.WaitOne(Pace); i++)
@@ -158,7 +170,9 @@ internal sealed class Load : IAsyncDisposable
                     transaction.Position = i;
                 Transactions[transaction.Id] = transaction;
                 if (transaction.Position >= 0)
-                    Retry(() => producer.SendOffsetsToTransaction([new TopicPartitionOffset(position, i)], consumer.ConsumerGroupMetadata, Patience));
+                    Retry(() =>
+                        producer.SendOffsetsToTransaction([new TopicPartitionOffset(position, i)],
+                            consumer.ConsumerGroupMetadata, Patience));
                 if (commits)
                     Retry(() => producer.CommitTransaction(Patience));
                 else
@@ -196,13 +210,16 @@ internal sealed class Load : IAsyncDisposable
     private int Send(IProducer<byte[], byte[]> producer, Lane lane, int transaction, int size, Action<Error?> told)
     {
         int sequence = lane.Next();
-        byte[]? key = lane.Rules.HasFlag(LaneRules.Compacted) ? Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{lane.Producer}-{sequence % Lane.Keys}")) : null;
+        byte[]? key = lane.Rules.HasFlag(LaneRules.Compacted)
+            ? Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{lane.Producer}-{sequence % Lane.Keys}"))
+            : null;
         producer.Produce(
             new Confluent.Kafka.TopicPartition(lane.Partition.Topic, lane.Partition.Partition),
             new Message<byte[], byte[]> { Key = key!, Value = PartitionReader.Value(lane.Producer, sequence, transaction, size) },
             report =>
             {
-                lane.Told(sequence, report.Error.IsError ? Fate.Failed : Fate.Acknowledged, report.Error.IsError ? -1 : report.Offset.Value);
+                lane.Told(sequence, report.Error.IsError ? Fate.Failed : Fate.Acknowledged,
+                    report.Error.IsError ? -1 : report.Offset.Value);
                 if (!report.Error.IsError)
                     Interlocked.Increment(ref _acknowledged);
                 told(report.Error.IsError ? report.Error : null);
@@ -210,7 +227,8 @@ internal sealed class Load : IAsyncDisposable
         return sequence;
     }
 
-    // librdkafka's abort drops what has no answer yet and gives its sequence numbers away again, also those of a batch that may have been written before the broker was killed.
+    // librdkafka's abort drops what has no answer yet and gives its sequence numbers away again, also those of a batch that may have been
+    // written before the broker was killed.
     private static void Abort(IProducer<byte[], byte[]> producer)
     {
         producer.Flush(Patience);
@@ -250,13 +268,23 @@ internal sealed class Load : IAsyncDisposable
         config.ReconnectBackoffMs = 20;
         config.ReconnectBackoffMaxMs = 100;
         config.MetadataRecoveryStrategy = MetadataRecoveryStrategy.None;
-        IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, error) => Fault(error)).Build();
+        IProducer<byte[], byte[]> producer = new ProducerBuilder<byte[], byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler(
+            (_, error) => Fault(error)).Build();
         lock (_clients)
             _clients.Add(producer);
         return producer;
     }
 
-    private IConsumer<byte[], byte[]> Consumer(string group) => new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig { BootstrapServers = _address, GroupId = group, EnableAutoCommit = false, ReconnectBackoffMs = 20, ReconnectBackoffMaxMs = 100, MetadataRecoveryStrategy = MetadataRecoveryStrategy.None })
+    private IConsumer<byte[], byte[]> Consumer(string group) =>
+        new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig
+        {
+            BootstrapServers = _address,
+            GroupId = group,
+            EnableAutoCommit = false,
+            ReconnectBackoffMs = 20,
+            ReconnectBackoffMaxMs = 100,
+            MetadataRecoveryStrategy = MetadataRecoveryStrategy.None,
+        })
         .SetLogHandler((_, _) => { }).SetErrorHandler((_, error) => Fault(error)).Build();
 
     private void FaultIfLost(int producer, Error? error)

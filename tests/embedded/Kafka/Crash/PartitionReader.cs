@@ -8,7 +8,10 @@ namespace KafkaEventSourcing.Embedded.Kafka.Tests.Crash;
 /// <summary>A record as it lies in the log.</summary>
 internal readonly record struct SeenRecord(long Offset, int Producer, int Sequence, int Transaction);
 
-/// <summary>Reads partitions, up to the end that they have at the first request, by the protocol alone and checks every batch: no client in between mends what it finds.</summary>
+/// <summary>
+/// Reads partitions, up to the end that they have at the first request, by the protocol alone and checks every batch: no client in between
+/// mends what it finds.
+/// </summary>
 internal static class PartitionReader
 {
     public const int HeadLength = 12;
@@ -27,9 +30,17 @@ internal static class PartitionReader
                 MaxBytes = 50_000_000,
                 SessionEpoch = -1,
                 IsolationLevel = (sbyte)(readCommitted ? 1 : 0),
-                Topics = [new FetchRequest.TopicItem { Name = partition.Topic, Partitions = [new FetchRequest.TopicItem.PartitionItem { Index = partition.Partition, FetchOffset = offset, PartitionMaxBytes = 16_000_000 }] }],
+                Topics = [new FetchRequest.TopicItem
+                {
+                    Name = partition.Topic,
+                    Partitions = [new FetchRequest.TopicItem.PartitionItem
+                    {
+                        Index = partition.Partition, FetchOffset = offset, PartitionMaxBytes = 16_000_000,
+                    }],
+                }],
             };
-            FetchResponse.TopicItem.PartitionItem answer = client.Ask<FetchRequest, FetchResponse>(request, Version, FetchResponse.Read).Responses[0].Partitions[0];
+            FetchResponse.TopicItem.PartitionItem answer =
+                client.Ask<FetchRequest, FetchResponse>(request, Version, FetchResponse.Read).Responses[0].Partitions[0];
             answer.ErrorCode.ShouldBe((short)0, $"{partition} from {offset}");
             if (end < 0)
                 end = readCommitted ? answer.LastStableOffset : answer.HighWatermark;
@@ -38,7 +49,8 @@ internal static class PartitionReader
             if (answer.Records is not { Length: > 0 } records)
                 throw new InvalidOperationException($"{partition} cannot be read from {offset} to its end, {end}.");
 
-            var pending = new Queue<FetchResponse.TopicItem.PartitionItem.AbortedTransaction>((answer.AbortedTransactions ?? []).OrderBy(a => a.FirstOffset));
+            var pending = new Queue<FetchResponse.TopicItem.PartitionItem.AbortedTransaction>(
+                (answer.AbortedTransactions ?? []).OrderBy(a => a.FirstOffset));
             for (int at = 0; at < records.Length;)
             {
                 RecordBatch.Check(records.Span[at..]).ShouldBe(ErrorCode.None, $"{partition} has a torn batch behind {offset}");
@@ -48,7 +60,8 @@ internal static class PartitionReader
                     batch.BaseOffset.ShouldBeGreaterThanOrEqualTo(offset, $"{partition} goes back");
                 else
                     batch.BaseOffset.ShouldBe(offset, $"{partition} has a hole or a repetition");
-                while (pending.TryPeek(out FetchResponse.TopicItem.PartitionItem.AbortedTransaction? next) && next.FirstOffset <= batch.LastOffset)
+                while (pending.TryPeek(out FetchResponse.TopicItem.PartitionItem.AbortedTransaction? next)
+                    && next.FirstOffset <= batch.LastOffset)
                     aborting.Add(pending.Dequeue().ProducerId);
                 if (batch.IsControl)
                 {
@@ -82,6 +95,7 @@ internal static class PartitionReader
     {
         int sequence = BinaryPrimitives.ReadInt32BigEndian(value[4..]);
         value[HeadLength..].ContainsAnyExcept((byte)sequence).ShouldBeFalse($"the value at {offset} is not as it was sent");
-        return new SeenRecord(offset, BinaryPrimitives.ReadInt32BigEndian(value), sequence, BinaryPrimitives.ReadInt32BigEndian(value[8..]));
+        return new SeenRecord(offset, BinaryPrimitives.ReadInt32BigEndian(value), sequence,
+            BinaryPrimitives.ReadInt32BigEndian(value[8..]));
     }
 }

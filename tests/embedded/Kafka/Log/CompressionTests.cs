@@ -8,8 +8,8 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Log;
 
 /// <summary>
-/// What the broker compresses, by the rules of Kafka's Java client (org.apache.kafka.common.compress, snappy-java's SnappyInputStream), and what clients compress. With <c>compression.type=lz4</c> it wrote blocks that depend on each
-/// other, which no Java consumer reads.
+/// What the broker compresses, by the rules of Kafka's Java client (org.apache.kafka.common.compress, snappy-java's SnappyInputStream), and
+/// what clients compress. With <c>compression.type=lz4</c> it wrote blocks that depend on each other, which no Java consumer reads.
 /// </summary>
 public sealed class CompressionTests
 {
@@ -18,7 +18,8 @@ public sealed class CompressionTests
     /// <summary>Below, at and above a block; more than one; data that does not become smaller.</summary>
     public static TheoryData<int, bool> Sizes => new()
     {
-        { 1, true }, { Lz4Block - 1, true }, { Lz4Block, true }, { Lz4Block + 1, true }, { 1_000_000, true }, { 300_000, false }, { Lz4Block, false },
+        { 1, true }, { Lz4Block - 1, true }, { Lz4Block, true }, { Lz4Block + 1, true }, { 1_000_000, true }, { 300_000, false },
+        { Lz4Block, false },
     };
 
     [Theory]
@@ -80,7 +81,8 @@ public sealed class CompressionTests
     {
         using var log = new TestLog(("compression.type", type));
         string value = new('v', 200_000);
-        foreach (int sent in (int[])[RecordCompression.None, RecordCompression.Gzip, RecordCompression.Snappy, RecordCompression.Lz4, RecordCompression.Zstd])
+        foreach (int sent in (int[])[RecordCompression.None, RecordCompression.Gzip, RecordCompression.Snappy, RecordCompression.Lz4,
+            RecordCompression.Zstd])
             log.Log.Append(TestLog.Batch([("k", value)], log.Clock.Ms, codec: sent)).Error.ShouldBe(ErrorCode.None);
         Memory<byte> kept = log.Log.Read(0, 1_000_000, readCommitted: false, minOne: true).Records;
         for (int at = 0; at < kept.Length;)
@@ -103,11 +105,18 @@ public sealed class CompressionTests
     [InlineData(true, false, false, 256)]
     [InlineData(false, true, false, 1024)]
     [InlineData(true, true, true, 4096)]
-    public void Lz4_of_other_clients_is_accepted_with_checksums_sizes_and_larger_blocks(bool contentChecksum, bool blockChecksum, bool contentLength, int blockKiB)
+    public void Lz4_of_other_clients_is_accepted_with_checksums_sizes_and_larger_blocks(
+        bool contentChecksum, bool blockChecksum, bool contentLength, int blockKiB)
     {
         byte[] batch = TestLog.Batch([("k", new string('v', 200_000))], 1_000);
         ReadOnlyMemory<byte> plain = batch.AsMemory(RecordBatch.HeaderLength);
-        byte[] frame = Lz4(plain, new LZ4EncoderSettings { ChainBlocks = false, ContentChecksum = contentChecksum, BlockChecksum = blockChecksum, BlockSize = blockKiB * 1024 });
+        byte[] frame = Lz4(plain, new LZ4EncoderSettings
+        {
+            ChainBlocks = false,
+            ContentChecksum = contentChecksum,
+            BlockChecksum = blockChecksum,
+            BlockSize = blockKiB * 1024,
+        });
         if (contentLength)
             frame = WithContentLength(frame, plain.Length);
         Lz4Frame.WhyUnreadable(frame).ShouldBeNull();
@@ -155,7 +164,8 @@ public sealed class CompressionTests
     {
         byte[] plain = Bytes(100_000, compressible: true);
         byte[] framed = RecordCompression.Compress(RecordCompression.Snappy, 0, plain).ToArray();
-        RecordCompression.Decompress(RecordCompression.Snappy, Snappier.Snappy.CompressToArray(plain)).ToArray().ShouldBe(plain, "librdkafka sends one raw block");
+        RecordCompression.Decompress(RecordCompression.Snappy, Snappier.Snappy.CompressToArray(plain)).ToArray().ShouldBe(plain,
+            "librdkafka sends one raw block");
         RecordCompression.Decompress(RecordCompression.Snappy, framed).ToArray().ShouldBe(plain);
         RecordCompression.Decompress(RecordCompression.Snappy, (byte[])[.. framed, .. framed]).ToArray().ShouldBe([.. plain, .. plain]);
     }
@@ -174,7 +184,8 @@ public sealed class CompressionTests
 
     [Fact]
     public void Snappy_that_announces_gigabytes_is_refused_before_they_are_allocated() =>
-        Should.Throw<MalformedRequestException>(() => RecordCompression.Decompress(RecordCompression.Snappy, (byte[])[0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0]));
+        Should.Throw<MalformedRequestException>(() =>
+            RecordCompression.Decompress(RecordCompression.Snappy, (byte[])[0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0]));
 
     private static byte[] Bytes(int size, bool compressible)
     {
@@ -207,7 +218,8 @@ public sealed class CompressionTests
     {
         byte[] changed = [.. batch[..RecordBatch.HeaderLength], .. records];
         var header = new RecordBatch(changed);
-        header.Rewrite(changed.Length, codec, header.BaseTimestamp, header.MaxTimestamp, header.LastOffsetDelta, header.RecordCount, hasDeleteHorizon: false);
+        header.Rewrite(changed.Length, codec, header.BaseTimestamp, header.MaxTimestamp, header.LastOffsetDelta, header.RecordCount,
+            hasDeleteHorizon: false);
         return changed;
     }
 

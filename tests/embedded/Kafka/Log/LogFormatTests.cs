@@ -4,7 +4,10 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Log;
 
-/// <summary>The files of a log, read by nothing of the log's own: byte by byte as Apache Kafka's OffsetIndex, TimeIndex, AbortedTxn, ProducerSnapshot and checkpoint files are laid out.</summary>
+/// <summary>
+/// The files of a log, read by nothing of the log's own: byte by byte as Apache Kafka's OffsetIndex, TimeIndex, AbortedTxn,
+/// ProducerSnapshot and checkpoint files are laid out.
+/// </summary>
 public sealed class LogFormatTests
 {
     [Fact]
@@ -15,17 +18,20 @@ public sealed class LogFormatTests
             log.AppendOk("key", new string('v', 40), log.Clock.Ms + i);
         log.RestartCleanly();
 
-        List<(long BaseOffset, long LastOffset, int Position, long MaxTimestamp)> batches = Batches(File.ReadAllBytes(Path.Combine(log.Folder, "00000000000000000000.log")));
+        List<(long BaseOffset, long LastOffset, int Position, long MaxTimestamp)> batches = Batches(
+            File.ReadAllBytes(Path.Combine(log.Folder, "00000000000000000000.log")));
         batches.Count.ShouldBe(20);
         byte[] index = File.ReadAllBytes(Path.Combine(log.Folder, "00000000000000000000.index"));
         (index.Length % 8).ShouldBe(0);
         index.Length.ShouldBeGreaterThan(0);
         for (int at = 0; at < index.Length; at += 8)
-            batches.Select(b => (b.LastOffset, b.Position)).ShouldContain((BinaryPrimitives.ReadInt32BigEndian(index.AsSpan(at)), BinaryPrimitives.ReadInt32BigEndian(index.AsSpan(at + 4))));
+            batches.Select(b => (b.LastOffset, b.Position)).ShouldContain(
+                (BinaryPrimitives.ReadInt32BigEndian(index.AsSpan(at)), BinaryPrimitives.ReadInt32BigEndian(index.AsSpan(at + 4))));
         byte[] times = File.ReadAllBytes(Path.Combine(log.Folder, "00000000000000000000.timeindex"));
         (times.Length % 12).ShouldBe(0);
         for (int at = 0; at < times.Length; at += 12)
-            batches.Select(b => (b.MaxTimestamp, b.LastOffset)).ShouldContain((BinaryPrimitives.ReadInt64BigEndian(times.AsSpan(at)), BinaryPrimitives.ReadInt32BigEndian(times.AsSpan(at + 8))));
+            batches.Select(b => (b.MaxTimestamp, b.LastOffset)).ShouldContain(
+                (BinaryPrimitives.ReadInt64BigEndian(times.AsSpan(at)), BinaryPrimitives.ReadInt32BigEndian(times.AsSpan(at + 8))));
         BinaryPrimitives.ReadInt64BigEndian(times.AsSpan(times.Length - 12)).ShouldBe(log.Clock.Ms + 19);
     }
 
@@ -80,7 +86,8 @@ public sealed class LogFormatTests
         log.Manager.Dispose();
 
         File.ReadAllText(Path.Combine(log.Root, "log-start-offset-checkpoint")).ShouldBe("0\n1\ntopic 0 2\n");
-        File.ReadAllLines(Path.Combine(log.Root, "recovery-point-offset-checkpoint")).Order().ShouldBe(["0", "2", "other 3 0", "topic 0 3"]);
+        File.ReadAllLines(Path.Combine(log.Root, "recovery-point-offset-checkpoint")).Order().ShouldBe(
+            ["0", "2", "other 3 0", "topic 0 3"]);
         File.ReadAllText(Path.Combine(log.Folder, "leader-epoch-checkpoint")).ShouldBe("0\n1\n0 2\n");
         File.ReadAllText(Path.Combine(log.Root, "other-3", "partition.metadata")).ShouldBe("version: 0\ntopic_id: ASNFZ4mrze8BI0VniavN7w");
         File.ReadAllText(Path.Combine(log.Root, ".kafka_cleanshutdown")).ShouldContain("\"version\":0");
@@ -92,7 +99,8 @@ public sealed class LogFormatTests
         for (int at = 0; at < file.Length; at += 12 + BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(at + 8)))
         {
             long first = BinaryPrimitives.ReadInt64BigEndian(file.AsSpan(at));
-            batches.Add((first, first + BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(at + 23)), at, BinaryPrimitives.ReadInt64BigEndian(file.AsSpan(at + 35))));
+            batches.Add((first, first + BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(at + 23)), at,
+                BinaryPrimitives.ReadInt64BigEndian(file.AsSpan(at + 35))));
         }
 
         return batches;

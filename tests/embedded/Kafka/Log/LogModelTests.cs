@@ -6,18 +6,21 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Log;
 
 /// <summary>
-/// Random sequences of what can happen to a log, against a model that is a list of records. <c>KES_LOG_MODEL_SEQUENCES</c> says how many sequences are tried (default 100).
+/// Random sequences of what can happen to a log, against a model that is a list of records. <c>KES_LOG_MODEL_SEQUENCES</c> says how many
+/// sequences are tried (default 100).
 /// </summary>
 public sealed class LogModelTests
 {
     private const int Producers = 3;
     private const int Keys = 5;
 
-    private static readonly long Sequences = long.Parse(Environment.GetEnvironmentVariable("KES_LOG_MODEL_SEQUENCES") ?? "100", CultureInfo.InvariantCulture);
+    private static readonly long Sequences = long.Parse(Environment.GetEnvironmentVariable("KES_LOG_MODEL_SEQUENCES") ?? "100",
+        CultureInfo.InvariantCulture);
 
     private static readonly Gen<Step> Steps = Gen.Frequency(
         (8, Gen.Select(Gen.Int[1, 4], Gen.Int[0, Keys - 1], Gen.Int[0, 4], (count, key, codec) => (Step)new Produce(count, key, codec))),
-        (10, Gen.Select(Gen.Int[0, Producers - 1], Gen.Int[1, 3], Gen.Int[0, Keys - 1], (producer, count, key) => (Step)new ProduceInTransaction(producer, count, key))),
+        (10, Gen.Select(Gen.Int[0, Producers - 1], Gen.Int[1, 3], Gen.Int[0, Keys - 1],
+            (producer, count, key) => (Step)new ProduceInTransaction(producer, count, key))),
         (3, Gen.Int[0, Producers - 1].Select(p => (Step)new Repeat(p))),
         (4, Gen.Select(Gen.Int[0, Producers - 1], Gen.Bool, (p, commit) => (Step)new End(p, commit))),
         (2, Gen.Const((Step)new Tombstone(0)).SelectMany(_ => Gen.Int[0, Keys - 1].Select(k => (Step)new Tombstone(k)))),
@@ -32,12 +35,14 @@ public sealed class LogModelTests
     [InlineData("delete")]
     [InlineData("compact,delete")]
     public void Log_reads_as_the_model_whatever_happens(string policy) =>
-        Steps.List[5, 60].Sample(steps => Run(policy, steps), iter: Sequences, threads: 1, print: steps => string.Join(Environment.NewLine, steps));
+        Steps.List[5, 60].Sample(steps => Run(policy, steps), iter: Sequences, threads: 1,
+            print: steps => string.Join(Environment.NewLine, steps));
 
     private static void Run(string policy, List<Step> steps)
     {
         using var log = new TestLog(
-            ("cleanup.policy", policy), ("segment.bytes", "600"), ("index.interval.bytes", "100"), ("min.cleanable.dirty.ratio", "0"), ("delete.retention.ms", "1000"), ("file.delete.delay.ms", "500"), ("retention.ms", "-1"));
+            ("cleanup.policy", policy), ("segment.bytes", "600"), ("index.interval.bytes", "100"), ("min.cleanable.dirty.ratio", "0"),
+            ("delete.retention.ms", "1000"), ("file.delete.delay.ms", "500"), ("retention.ms", "-1"));
         var model = new Model(log, policy.Contains("compact", StringComparison.Ordinal));
         foreach (Step step in steps)
         {
@@ -49,7 +54,9 @@ public sealed class LogModelTests
             catch (Exception diverged)
             {
                 string state = string.Join(' ', log.Log.Segments.Select(segment => $"{segment.BaseOffset}:{segment.Size}"));
-                throw new InvalidOperationException($"{step} diverged: {diverged.Message}; segments {state}; snapshots {string.Join(' ', log.Files("*.snapshot"))}; recovery point {log.Log.RecoveryPoint}", diverged);
+                throw new InvalidOperationException(
+                    $"{step} diverged: {diverged.Message}; segments {state}; snapshots {string.Join(' ', log.Files("*.snapshot"))}; "
+                        + $"recovery point {log.Log.RecoveryPoint}", diverged);
             }
         }
     }
@@ -114,7 +121,8 @@ public sealed class LogModelTests
                     Append([(KeyOf(tombstone.Key), null)], null, 0);
                     break;
                 case ProduceInTransaction produce:
-                    Append([.. Enumerable.Range(0, produce.Count).Select(i => Next((produce.Key + i) % Keys))], _producers[produce.Producer], 0);
+                    Append([.. Enumerable.Range(0, produce.Count).Select(i => Next((produce.Key + i) % Keys))],
+                        _producers[produce.Producer], 0);
                     break;
                 case Repeat { Producer: var index } when _producers[index].Last is { } last:
                     AppendResult again = log.Log.Append(last.Batch.ToArray());
@@ -160,8 +168,10 @@ public sealed class LogModelTests
             log.Log.LogStartOffset.ShouldBe(_start);
             long stable = Math.Max(_start, _producers.Where(p => p.Open >= 0).Select(p => p.Open).DefaultIfEmpty(_end).Min());
             log.Log.LastStableOffset.ShouldBe(stable);
-            List<(long, string?, string?)> all = [.. _records.Where(r => r.Offset >= _start).Select(r => (r.Offset, (string?)r.Key, r.Value))];
-            List<(long, string?, string?)> committed = [.. _records.Where(r => r.Offset >= _start && r.Offset < stable && !IsAborted(r)).Select(r => (r.Offset, (string?)r.Key, r.Value))];
+            List<(long, string?, string?)> all = [
+                .. _records.Where(r => r.Offset >= _start).Select(r => (r.Offset, (string?)r.Key, r.Value))];
+            List<(long, string?, string?)> committed = [.. _records.Where(r => r.Offset >= _start && r.Offset < stable && !IsAborted(r))
+                .Select(r => (r.Offset, (string?)r.Key, r.Value))];
             if (!compacts)
             {
                 log.ReadAll().ShouldBe(all);
@@ -169,12 +179,14 @@ public sealed class LogModelTests
                 return;
             }
 
-            // A compaction may take away what a later record of the same key, or an abort, has made void; never anything else, and it adds nothing.
+            // A compaction may take away what a later record of the same key, or an abort, has made void; never anything else, and it adds
+            // nothing.
             CheckCompacted(log.ReadAll(), all, committed);
             CheckCompacted(log.ReadAll(readCommitted: true), committed, committed);
         }
 
-        private static void CheckCompacted(List<(long Offset, string? Key, string? Value)> seen, List<(long Offset, string? Key, string? Value)> written, List<(long Offset, string? Key, string? Value)> committed)
+        private static void CheckCompacted(List<(long Offset, string? Key, string? Value)> seen,
+            List<(long Offset, string? Key, string? Value)> written, List<(long Offset, string? Key, string? Value)> committed)
         {
             seen.Except(written).ShouldBeEmpty();
             seen.Select(s => s.Offset).ShouldBe(seen.Select(s => s.Offset).Order());
@@ -197,11 +209,13 @@ public sealed class LogModelTests
         {
             byte[] batch = producer is null
                 ? TestLog.Batch([.. records.Select(r => ((string?)r.Key, r.Value))], log.Clock.Ms, codec: codec)
-                : TestLog.Batch([.. records.Select(r => ((string?)r.Key, r.Value))], log.Clock.Ms, producer.Id, 0, producer.Sequence, transactional: true);
+                : TestLog.Batch([.. records.Select(r => ((string?)r.Key, r.Value))], log.Clock.Ms, producer.Id, 0, producer.Sequence,
+                    transactional: true);
             byte[] copy = [.. batch];
             AppendResult result = log.Log.Append(batch);
             (result.Error, result.BaseOffset).ShouldBe((ErrorCode.None, _end), result.Message);
-            _records.AddRange(records.Select((r, i) => new Record(_end + i, r.Key, r.Value, producer?.Id ?? -1, (producer?.Sequence ?? 0) + i)));
+            _records.AddRange(records.Select((r, i) =>
+                new Record(_end + i, r.Key, r.Value, producer?.Id ?? -1, (producer?.Sequence ?? 0) + i)));
             if (producer is not null)
             {
                 producer.Sequence += records.Length;
@@ -221,7 +235,8 @@ public sealed class LogModelTests
             _end++;
         }
 
-        private bool IsAborted(Record record) => record.Producer >= 0 && _markers.Any(m => m.Producer == record.Producer && m.First <= record.Offset && record.Offset < m.Offset && !m.Commit);
+        private bool IsAborted(Record record) => record.Producer >= 0
+            && _markers.Any(m => m.Producer == record.Producer && m.First <= record.Offset && record.Offset < m.Offset && !m.Commit);
 
         private void DoCrash(Crash crash)
         {
@@ -283,9 +298,11 @@ public sealed class LogModelTests
                 Record[] own = [.. _records.Where(r => r.Producer == producer.Id)];
                 // A producer of whom nothing, or only a marker, is left, starts anew.
                 producer.Sequence = own.Where(r => r.Offset >= _knownFrom).Select(r => r.Sequence + 1).DefaultIfEmpty(0).Last();
-                producer.Last = null; // a start from a snapshot knows the last batch, one from the log the last five: which repetition is known depends on it
+                // a start from a snapshot knows the last batch, one from the log the last five: which repetition is known depends on it
+                producer.Last = null;
                 long lastMarker = _markers.Where(m => m.Producer == producer.Id).Select(m => m.Offset).DefaultIfEmpty(-1).Max();
-                producer.Open = own.Where(r => r.Offset > lastMarker && r.Offset >= _knownFrom).Select(r => r.Offset).DefaultIfEmpty(-1).First();
+                producer.Open = own.Where(r => r.Offset > lastMarker && r.Offset >= _knownFrom).Select(r => r.Offset)
+                    .DefaultIfEmpty(-1).First();
             }
         }
     }

@@ -62,7 +62,8 @@ public sealed class LogTests
         compacted.Log.DeleteRecords(0).ShouldBe(ErrorCode.PolicyViolation);
     }
 
-    // A broker that ended after it had taken a topic off the list and before it had written the checkpoints gave a new topic of that name the start of the old one.
+    // A broker that ended after it had taken a topic off the list and before it had written the checkpoints gave a new topic of that name
+    // the start of the old one.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -113,7 +114,8 @@ public sealed class LogTests
     [Fact]
     public void Compaction_waits_for_dirty_ratio_and_minimum_lag_but_not_beyond_the_maximum_lag()
     {
-        using var log = new TestLog(("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "1"), ("min.compaction.lag.ms", "1000"), ("max.compaction.lag.ms", "5000"));
+        using var log = new TestLog(("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "1"), ("min.compaction.lag.ms", "1000"),
+            ("max.compaction.lag.ms", "5000"));
         log.AppendOk("a", "1");
         log.AppendOk("a", "2");
         log.Log.RollSegment();
@@ -166,7 +168,8 @@ public sealed class LogTests
     [Fact]
     public void Bad_batches_are_refused_each_with_its_error()
     {
-        using var log = new TestLog(("max.message.bytes", "200"), ("message.timestamp.before.max.ms", "1000"), ("message.timestamp.after.max.ms", "1000"));
+        using var log = new TestLog(("max.message.bytes", "200"), ("message.timestamp.before.max.ms", "1000"),
+            ("message.timestamp.after.max.ms", "1000"));
         log.Append("k", new string('v', 300)).Error.ShouldBe(ErrorCode.MessageTooLarge);
         log.Append("k", "v", log.Clock.Ms - 1001).Error.ShouldBe(ErrorCode.InvalidTimestamp);
         AppendResult future = log.Append("k", "v", log.Clock.Ms + 1001);
@@ -184,7 +187,8 @@ public sealed class LogTests
         log.Log.LogEndOffset.ShouldBe(0);
 
         using var compacted = new TestLog(("cleanup.policy", "compact"));
-        AppendResult keyless = compacted.Log.Append(TestLog.Batch([("k", "v"), (null, "v")], compacted.Clock.Ms, codec: RecordCompression.Lz4));
+        AppendResult keyless = compacted.Log.Append(
+            TestLog.Batch([("k", "v"), (null, "v")], compacted.Clock.Ms, codec: RecordCompression.Lz4));
         keyless.Error.ShouldBe(ErrorCode.InvalidRecord);
         keyless.RecordErrors!.Single().Index.ShouldBe(1);
     }
@@ -198,7 +202,8 @@ public sealed class LogTests
     public void Compression_type_of_the_topic_replaces_the_producers(string type, int codec)
     {
         using var log = new TestLog(("compression.type", type));
-        log.Log.Append(TestLog.Batch([("k", new string('v', 500)), ("k", "w")], log.Clock.Ms, codec: codec == 4 ? 1 : 4)).Error.ShouldBe(ErrorCode.None);
+        log.Log.Append(TestLog.Batch([("k", new string('v', 500)), ("k", "w")], log.Clock.Ms, codec: codec == 4 ? 1 : 4)).Error.ShouldBe(
+            ErrorCode.None);
         new RecordBatch(log.Log.Read(0, 10_000, false, true).Records.Span).Codec.ShouldBe(codec);
         log.ReadAll().ShouldBe([(0, "k", new string('v', 500)), (1, "k", "w")]);
     }
@@ -275,9 +280,12 @@ public sealed class LogTests
     [InlineData("no.such.config", "1", "Unknown topic config name: no.such.config")]
     [InlineData("retention.ms", "soon", "Invalid value soon for configuration retention.ms: Not a number of type LONG")]
     [InlineData("retention.ms", "-2", "Invalid value -2 for configuration retention.ms: Value must be at least -1")]
-    [InlineData("min.cleanable.dirty.ratio", "1.5", "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: Value must be no more than 1")]
-    [InlineData("max.message.bytes", "3000000000", "Invalid value 3000000000 for configuration max.message.bytes: Not a number of type INT")]
-    [InlineData("cleanup.policy", "compact,shred", "Invalid value shred for configuration cleanup.policy: String must be one of: compact, delete")]
+    [InlineData("min.cleanable.dirty.ratio", "1.5",
+        "Invalid value 1.5 for configuration min.cleanable.dirty.ratio: Value must be no more than 1")]
+    [InlineData("max.message.bytes", "3000000000",
+        "Invalid value 3000000000 for configuration max.message.bytes: Not a number of type INT")]
+    [InlineData("cleanup.policy", "compact,shred",
+        "Invalid value shred for configuration cleanup.policy: String must be one of: compact, delete")]
     [InlineData("preallocate", "yes", "Invalid value yes for configuration preallocate: Expected value to be either true or false")]
     [InlineData("segment.ms", null, "Null value not supported for topic configs: segment.ms")]
     [InlineData("min.compaction.lag.ms", "9223372036854775807", null)]
@@ -365,7 +373,8 @@ public sealed class LogTests
         using var test = new TestLog(("segment.bytes", "1024"));
         for (int i = 0; i < 40; i++)
             test.AppendOk("k", new string('v', i * 5));
-        test.Log.Append(TestLog.Batch([("k", "open")], test.Clock.Ms, producerId: 7, epoch: 0, sequence: 0, transactional: true)).Error.ShouldBe(ErrorCode.None);
+        test.Log.Append(TestLog.Batch([("k", "open")], test.Clock.Ms, producerId: 7, epoch: 0, sequence: 0, transactional: true)).Error
+            .ShouldBe(ErrorCode.None);
         test.AppendOk("k", "behind");
         test.Log.Segments.Count.ShouldBeGreaterThan(3);
         long Given(long offset, bool readCommitted)

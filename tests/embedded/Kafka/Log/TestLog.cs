@@ -30,15 +30,18 @@ internal sealed class TestLog : IDisposable
 
     public LogManager Manager => _manager;
 
-    public static byte[] Batch(IReadOnlyList<(string? Key, string? Value)> records, long timestamp, long producerId = -1, short epoch = -1, int sequence = -1, bool transactional = false, int codec = 0)
+    public static byte[] Batch(IReadOnlyList<(string? Key, string? Value)> records, long timestamp, long producerId = -1, short epoch = -1,
+        int sequence = -1, bool transactional = false, int codec = 0)
     {
-        byte[] batch = RecordBatchBuilder.Build([.. records.Select(r => (Bytes(r.Key), Bytes(r.Value)))], timestamp, producerId, epoch, transactional);
+        byte[] batch = RecordBatchBuilder.Build([.. records.Select(r => (Bytes(r.Key), Bytes(r.Value)))], timestamp, producerId, epoch,
+            transactional);
         System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(53), sequence);
         new RecordBatch(batch).SetMaxTimestamp(timestamp);
         return codec == 0 ? batch : RecordBatchBuilder.Recompress(batch, codec, 3);
     }
 
-    public AppendResult Append(string? key, string? value, long? timestamp = null) => Log.Append(Batch([(key, value)], timestamp ?? Clock.Ms));
+    public AppendResult Append(string? key, string? value, long? timestamp = null) =>
+        Log.Append(Batch([(key, value)], timestamp ?? Clock.Ms));
 
     public AppendResult AppendOk(string? key, string? value, long? timestamp = null)
     {
@@ -108,7 +111,8 @@ internal sealed class TestLog : IDisposable
         Directory.Delete(Root, recursive: true);
     }
 
-    private static ReadOnlyMemory<byte>? Bytes(string? text) => text is null ? default(ReadOnlyMemory<byte>?) : Encoding.UTF8.GetBytes(text);
+    private static ReadOnlyMemory<byte>? Bytes(string? text) =>
+        text is null ? default(ReadOnlyMemory<byte>?) : Encoding.UTF8.GetBytes(text);
 
     private static string? Text(ReadOnlyMemory<byte>? bytes) => bytes is { } b ? Encoding.UTF8.GetString(b.Span) : null;
 

@@ -26,13 +26,19 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     public async Task Configs_of_a_group_are_validated_kept_over_a_restart_and_listed()
     {
         Alter(GroupType, "", (SessionTimeout, "50000")).ShouldBe((ErrorCode.InvalidRequest, "Group name must not be empty"));
-        Alter(GroupType, "g", (SessionTimeout, "1000")).ShouldBe((ErrorCode.InvalidConfig, "consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms"));
-        Alter(GroupType, "g", (HeartbeatInterval, "15001")).ShouldBe((ErrorCode.InvalidConfig, "consumer.heartbeat.interval.ms must be less than or equal to group.consumer.max.heartbeat.interval.ms"));
+        Alter(GroupType, "g", (SessionTimeout, "1000"))
+            .ShouldBe((ErrorCode.InvalidConfig,
+                "consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms"));
+        Alter(GroupType, "g", (HeartbeatInterval, "15001"))
+            .ShouldBe((ErrorCode.InvalidConfig,
+                "consumer.heartbeat.interval.ms must be less than or equal to group.consumer.max.heartbeat.interval.ms"));
         Alter(GroupType, "g", ("retention.ms", "1000")).ShouldBe((ErrorCode.InvalidConfig, "Unknown group config name: retention.ms"));
         Alter(GroupType, "g", (SessionTimeout, "soon")).Item1.ShouldBe(ErrorCode.InvalidConfig);
-        Alter(GroupType, "g", (SessionTimeout, "50000"), (SessionTimeout, "51000")).ShouldBe((ErrorCode.InvalidRequest, "Error due to duplicate config keys : consumer.session.timeout.ms"));
+        Alter(GroupType, "g", (SessionTimeout, "50000"), (SessionTimeout, "51000")).ShouldBe(
+            (ErrorCode.InvalidRequest, "Error due to duplicate config keys : consumer.session.timeout.ms"));
         Alter(GroupType, "g", (SessionTimeout, "50000")).ShouldBe((ErrorCode.None, null));
-        (string? Value, sbyte Source, bool ReadOnly) Session(string group) => Describe(GroupType, group).Where(c => c.Name == SessionTimeout).Select(c => (c.Value, c.ConfigSource, c.ReadOnly)).Single();
+        (string? Value, sbyte Source, bool ReadOnly) Session(string group) =>
+            Describe(GroupType, group).Where(c => c.Name == SessionTimeout).Select(c => (c.Value, c.ConfigSource, c.ReadOnly)).Single();
         Session("g").ShouldBe(("50000", (sbyte)8, false));
         Session("other").ShouldBe(("45000", (sbyte)5, false));
 
@@ -47,34 +53,45 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     [Fact]
     public async Task Session_timeout_and_heartbeat_interval_of_a_group_take_effect()
     {
-        await Restart(new EmbeddedKafkaOptions { ConsumerSessionTimeout = TimeSpan.FromMilliseconds(300), ConsumerHeartbeatInterval = TimeSpan.FromMilliseconds(100) });
+        await Restart(new EmbeddedKafkaOptions
+        {
+            ConsumerSessionTimeout = TimeSpan.FromMilliseconds(300), ConsumerHeartbeatInterval = TimeSpan.FromMilliseconds(100),
+        });
         Create("t");
         Alter(GroupType, "long", (SessionTimeout, "60000"), (HeartbeatInterval, "7000")).ShouldBe((ErrorCode.None, null));
         JoinConsumers("long").ShouldBe(7_000);
         JoinConsumers("short").ShouldBe(100);
-        int Members(string group) => Client.Ask<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(new ConsumerGroupDescribeRequest { GroupIds = [group] }, 1, ConsumerGroupDescribeResponse.Read).Groups[0].Members.Count;
+        int Members(string group) => Client.Ask<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(
+            new ConsumerGroupDescribeRequest { GroupIds = [group] }, 1, ConsumerGroupDescribeResponse.Read).Groups[0].Members.Count;
         long start = TimeProvider.System.GetTimestamp();
         while (Members("short") > 0)
-            (TimeProvider.System.GetElapsedTime(start) < Patience).ShouldBeTrue("the member of the group with the broker's session timeout stays");
+            (TimeProvider.System.GetElapsedTime(start) < Patience).ShouldBeTrue(
+                "the member of the group with the broker's session timeout stays");
         Members("long").ShouldBe(1);
     }
 
     [Fact]
     public async Task Subscriptions_toClient_metrics_are_validated_kept_over_a_restart_and_listed()
     {
-        Alter(ClientMetricsType, "", ("metrics", "a")).ShouldBe((ErrorCode.InvalidRequest, "Client metrics subscription name must not be empty"));
-        Alter(ClientMetricsType, "m", ("retention.ms", "1000")).ShouldBe((ErrorCode.InvalidRequest, "Unknown client metrics configuration: retention.ms"));
-        Alter(ClientMetricsType, "m", ("interval.ms", "99")).ShouldBe((ErrorCode.InvalidRequest, "Invalid value 99 for interval.ms, interval must be between 100 and 3600000 (1 hour)"));
+        Alter(ClientMetricsType, "", ("metrics", "a")).ShouldBe(
+            (ErrorCode.InvalidRequest, "Client metrics subscription name must not be empty"));
+        Alter(ClientMetricsType, "m", ("retention.ms", "1000")).ShouldBe(
+            (ErrorCode.InvalidRequest, "Unknown client metrics configuration: retention.ms"));
+        Alter(ClientMetricsType, "m", ("interval.ms", "99")).ShouldBe(
+            (ErrorCode.InvalidRequest, "Invalid value 99 for interval.ms, interval must be between 100 and 3600000 (1 hour)"));
         Alter(ClientMetricsType, "m", ("interval.ms", "soon")).Item1.ShouldBe(ErrorCode.InvalidConfig);
         foreach (string pattern in (string[])["client_id", "client_id=", "colour=red", "client_id=(", "client_id=a=b"])
-            Alter(ClientMetricsType, "m", ("match", "client_software_name=Java," + pattern)).Item1.ShouldBe(ErrorCode.InvalidConfig, pattern);
-        Alter(ClientMetricsType, "m", ("metrics", "org.apache.kafka.producer."), ("match", "client_software_name=Java,client_software_version=11.1.*")).ShouldBe((ErrorCode.None, null));
+            Alter(ClientMetricsType, "m", ("match", "client_software_name=Java," + pattern)).Item1.ShouldBe(
+                ErrorCode.InvalidConfig, pattern);
+        Alter(ClientMetricsType, "m", ("metrics", "org.apache.kafka.producer."),
+            ("match", "client_software_name=Java,client_software_version=11.1.*")).ShouldBe((ErrorCode.None, null));
         Alter(ClientMetricsType, "m", operation: 2, ("metrics", "org.apache.kafka.consumer.")).ShouldBe((ErrorCode.None, null));
 
         await Restart(new EmbeddedKafkaOptions());
         Describe(ClientMetricsType, "m").Select(c => (c.Name, c.Value, c.ConfigSource)).ShouldBe(
         [
-            ("metrics", "org.apache.kafka.producer.,org.apache.kafka.consumer.", (sbyte)7), ("interval.ms", "300000", (sbyte)5), ("match", "client_software_name=Java,client_software_version=11.1.*", (sbyte)7),
+            ("metrics", "org.apache.kafka.producer.,org.apache.kafka.consumer.", (sbyte)7), ("interval.ms", "300000", (sbyte)5),
+            ("match", "client_software_name=Java,client_software_version=11.1.*", (sbyte)7),
         ]);
         List(0, []).ShouldBe([("m", ClientMetricsType)]);
         Alter(ClientMetricsType, "m", operation: 1, ("metrics", null), ("match", null)).ShouldBe((ErrorCode.None, null));
@@ -87,16 +104,24 @@ public sealed class ConfigProtocolTests : RawBrokerTests
         var log = new KeptLog();
         await Restart(new EmbeddedKafkaOptions(), log);
         string logger = typeof(EmbeddedKafka).FullName!;
-        Describe(LoggerType, "1").Select(c => (c.Name, c.Value, c.ConfigSource, c.ReadOnly)).ShouldBe([("root", "DEBUG", (sbyte)6, false), (logger, "DEBUG", (sbyte)6, false)]);
+        Describe(LoggerType, "1").Select(c => (c.Name, c.Value, c.ConfigSource, c.ReadOnly)).ShouldBe(
+            [("root", "DEBUG", (sbyte)6, false), (logger, "DEBUG", (sbyte)6, false)]);
         Alter(LoggerType, "2", (logger, "WARN")).Item1.ShouldBe(ErrorCode.InvalidRequest);
         Alter(LoggerType, "1", ("kafka.server", "WARN")).ShouldBe((ErrorCode.InvalidConfig, "Logger kafka.server does not exist!"));
-        Alter(LoggerType, "1", (logger, "LOUD")).ShouldBe((ErrorCode.InvalidConfig, $"Cannot set the log level of {logger} to LOUD as it is not a supported log level. Valid log levels are FATAL, ERROR, WARN, INFO, DEBUG, TRACE"));
-        Alter(LoggerType, "1", operation: 2, (logger, "WARN")).ShouldBe((ErrorCode.InvalidRequest, "APPEND operation is not allowed for the BROKER_LOGGER resource"));
-        Alter(LoggerType, "1", operation: 1, ("root", null)).ShouldBe((ErrorCode.InvalidRequest, "Removing the log level of the root logger is not allowed"));
-        Client.Ask<AlterConfigsRequest, AlterConfigsResponse>(new AlterConfigsRequest { Resources = [new AlterConfigsRequest.Resource { ResourceType = LoggerType, ResourceName = "1", Configs = [] }] }, 2, AlterConfigsResponse.Read)
+        Alter(LoggerType, "1", (logger, "LOUD")).ShouldBe((ErrorCode.InvalidConfig,
+            $"Cannot set the log level of {logger} to LOUD as it is not a supported log level. Valid log levels are FATAL, ERROR, WARN, "
+                + $"INFO, DEBUG, TRACE"));
+        Alter(LoggerType, "1", operation: 2, (logger, "WARN")).ShouldBe(
+            (ErrorCode.InvalidRequest, "APPEND operation is not allowed for the BROKER_LOGGER resource"));
+        Alter(LoggerType, "1", operation: 1, ("root", null)).ShouldBe(
+            (ErrorCode.InvalidRequest, "Removing the log level of the root logger is not allowed"));
+        Client.Ask<AlterConfigsRequest, AlterConfigsResponse>(new AlterConfigsRequest
+        {
+            Resources = [new AlterConfigsRequest.Resource { ResourceType = LoggerType, ResourceName = "1", Configs = [] }],
+        }, 2, AlterConfigsResponse.Read)
             .Responses[0].ErrorCode.ShouldBe((short)ErrorCode.InvalidRequest);
 
-        // A client that sends garbage is told of in the log, unless that is for errors only.
+        // A client that sends garbage learns of in the log, unless that is for errors only.
         Alter(LoggerType, "1", (logger, "ERROR")).ShouldBe((ErrorCode.None, null));
         await Garbage();
         log.Lines.ShouldBeEmpty();
@@ -113,7 +138,8 @@ public sealed class ConfigProtocolTests : RawBrokerTests
         List(1, [2]).ShouldContain(("t", (sbyte)2));
         List(1, [BrokerType]).ShouldBe([("1", BrokerType)]);
         List(1, []).ShouldContain(("1", BrokerType));
-        Client.Ask<ListConfigResourcesRequest, ListConfigResourcesResponse>(new ListConfigResourcesRequest { ResourceTypes = [3] }, 1, ListConfigResourcesResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.UnsupportedVersion);
+        Client.Ask<ListConfigResourcesRequest, ListConfigResourcesResponse>(new ListConfigResourcesRequest { ResourceTypes = [3] }, 1,
+            ListConfigResourcesResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.UnsupportedVersion);
     }
 
     [Fact]
@@ -127,7 +153,8 @@ public sealed class ConfigProtocolTests : RawBrokerTests
         configs["log.segment.bytes"].Value.ShouldBe("1073741824");
         configs["message.max.bytes"].Value.ShouldBe("1048588");
         configs["group.consumer.min.session.timeout.ms"].Value.ShouldBe("45000");
-        Alter(BrokerType, "1", ("advertised.listeners", "PLAINTEXT://elsewhere:1")).ShouldBe((ErrorCode.InvalidRequest, "Cannot update these configs dynamically: Set(advertised.listeners)"));
+        Alter(BrokerType, "1", ("advertised.listeners", "PLAINTEXT://elsewhere:1")).ShouldBe(
+            (ErrorCode.InvalidRequest, "Cannot update these configs dynamically: Set(advertised.listeners)"));
     }
 
     // kafkajs's suite: the default of retention.ms is told in hours, so that under log.retention.ms there is none.
@@ -139,7 +166,8 @@ public sealed class ConfigProtocolTests : RawBrokerTests
         configs["retention.ms"].Synonyms.ShouldBeEmpty();
         configs["segment.bytes"].Synonyms.Select(s => (s.Name, s.Value)).ShouldBe([("log.segment.bytes", "1073741824")]);
         Alter(TopicType, "t", ("retention.ms", "5")).ShouldBe((ErrorCode.None, null));
-        Describe(TopicType, "t").Single(c => c.Name == "retention.ms").Synonyms.Select(s => (s.Name, s.Value)).ShouldBe([("retention.ms", "5")]);
+        Describe(TopicType, "t").Single(c => c.Name == "retention.ms").Synonyms.Select(s => (s.Name, s.Value)).ShouldBe(
+            [("retention.ms", "5")]);
     }
 
     [Theory]
@@ -157,8 +185,15 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     [InlineData("compression.type", " lz4 ", "lz4")]
     public void Value_comes_back_as_Kafka_has_read_it(string name, string given, string told)
     {
-        var created = new CreateTopicsRequest.CreatableTopic { Name = "made", NumPartitions = 1, ReplicationFactor = 1, Configs = [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = name, Value = given }] };
-        CreateTopicsResponse.TopicItem made = Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [created] }, 7, CreateTopicsResponse.Read).Topics[0];
+        var created = new CreateTopicsRequest.CreatableTopic
+        {
+            Name = "made",
+            NumPartitions = 1,
+            ReplicationFactor = 1,
+            Configs = [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = name, Value = given }],
+        };
+        CreateTopicsResponse.TopicItem made = Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(
+            new CreateTopicsRequest { Topics = [created] }, 7, CreateTopicsResponse.Read).Topics[0];
         made.ErrorCode.ShouldBe((short)0);
         made.Configs!.Single(c => c.Name == name).Value.ShouldBe(told);
         Create("t");
@@ -184,12 +219,21 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     [Theory]
     [InlineData("retention.msec", "1", "Unknown topic config name: retention.msec")]
     [InlineData("retention.ms", "a week", "Invalid value a week for configuration retention.ms: Not a number of type LONG")]
-    [InlineData("min.cleanable.dirty.ratio", "2", "Invalid value 2 for configuration min.cleanable.dirty.ratio: Value must be no more than 1")]
-    [InlineData("cleanup.policy", "compact,burn", "Invalid value burn for configuration cleanup.policy: String must be one of: compact, delete")]
+    [InlineData("min.cleanable.dirty.ratio", "2",
+        "Invalid value 2 for configuration min.cleanable.dirty.ratio: Value must be no more than 1")]
+    [InlineData("cleanup.policy", "compact,burn",
+        "Invalid value burn for configuration cleanup.policy: String must be one of: compact, delete")]
     public void Config_that_a_topic_cannot_have_is_named_when_it_is_made_and_when_it_is_changed(string name, string value, string message)
     {
-        var topic = new CreateTopicsRequest.CreatableTopic { Name = "made", NumPartitions = 1, ReplicationFactor = 1, Configs = [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = name, Value = value }] };
-        CreateTopicsResponse.TopicItem made = Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [topic] }, 7, CreateTopicsResponse.Read).Topics[0];
+        var topic = new CreateTopicsRequest.CreatableTopic
+        {
+            Name = "made",
+            NumPartitions = 1,
+            ReplicationFactor = 1,
+            Configs = [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = name, Value = value }],
+        };
+        CreateTopicsResponse.TopicItem made = Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(
+            new CreateTopicsRequest { Topics = [topic] }, 7, CreateTopicsResponse.Read).Topics[0];
         ((ErrorCode)made.ErrorCode, made.ErrorMessage).ShouldBe((ErrorCode.InvalidConfig, message));
         Create("t");
         Alter(TopicType, "t", (name, value)).ShouldBe((ErrorCode.InvalidConfig, message));
@@ -199,7 +243,8 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     public void Append_to_a_config_that_is_no_list_is_refused()
     {
         Create("t");
-        Alter(TopicType, "t", operation: 2, ("retention.ms", "1")).ShouldBe((ErrorCode.InvalidConfig, "Can't APPEND to key retention.ms because its type is not LIST."));
+        Alter(TopicType, "t", operation: 2, ("retention.ms", "1")).ShouldBe(
+            (ErrorCode.InvalidConfig, "Can't APPEND to key retention.ms because its type is not LIST."));
         Alter(TopicType, "t", operation: 2, ("cleanup.policy", "compact")).ShouldBe((ErrorCode.None, null));
         Describe(TopicType, "t").Single(c => c.Name == "cleanup.policy").Value.ShouldBe("delete,compact");
     }
@@ -216,7 +261,9 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     public async Task Defaults_of_topic_configs_are_changed_for_the_cluster_and_for_the_broker_while_it_runs()
     {
         Guid id = Create("t");
-        (string? Value, sbyte Source, (string?, string?, sbyte)[] Synonyms) Largest() => Describe(TopicType, "t").Where(c => c.Name == "max.message.bytes").Select(c => (c.Value, c.ConfigSource, c.Synonyms.Select(s => ((string?)s.Name, s.Value, s.Source)).ToArray())).Single();
+        (string? Value, sbyte Source, (string?, string?, sbyte)[] Synonyms) Largest() =>
+            Describe(TopicType, "t").Where(c => c.Name == "max.message.bytes").Select(c =>
+                (c.Value, c.ConfigSource, c.Synonyms.Select(s => ((string?)s.Name, s.Value, s.Source)).ToArray())).Single();
         Produce(id, 2_000).ShouldBe(ErrorCode.None);
 
         Alter(BrokerType, "", ("message.max.bytes", "1000")).ShouldBe((ErrorCode.None, null));
@@ -226,7 +273,8 @@ public sealed class ConfigProtocolTests : RawBrokerTests
         Produce(id, 4_000).ShouldBe(ErrorCode.MessageTooLarge);
         (string? value, sbyte source, (string?, string?, sbyte)[] synonyms) = Largest();
         (value, source).ShouldBe(("3000", OfBroker));
-        synonyms.ShouldBe([("message.max.bytes", "3000", OfBroker), ("message.max.bytes", "1000", OfCluster), ("message.max.bytes", "1048588", Default)]);
+        synonyms.ShouldBe([("message.max.bytes", "3000", OfBroker), ("message.max.bytes", "1000", OfCluster),
+            ("message.max.bytes", "1048588", Default)]);
         Describe(BrokerType, "").Select(c => (c.Name, c.Value, c.ConfigSource)).ShouldBe([("message.max.bytes", "1000", OfCluster)]);
 
         await Restart(new EmbeddedKafkaOptions());
@@ -247,20 +295,25 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     public void Default_in_milliseconds_goes_before_the_one_in_hours()
     {
         Create("t");
-        Alter(BrokerType, "1", ("log.retention.hours", "1")).ShouldBe((ErrorCode.InvalidRequest, "Cannot update these configs dynamically: Set(log.retention.hours)"));
+        Alter(BrokerType, "1", ("log.retention.hours", "1")).ShouldBe(
+            (ErrorCode.InvalidRequest, "Cannot update these configs dynamically: Set(log.retention.hours)"));
         Alter(BrokerType, "1", ("log.retention.ms", "60000")).ShouldBe((ErrorCode.None, null));
         DescribeConfigsResponse.Result.Config retention = Describe(TopicType, "t").Single(c => c.Name == "retention.ms");
         (retention.Value, retention.ConfigSource).ShouldBe(("60000", OfBroker));
-        retention.Synonyms.Select(s => (s.Name, s.Value, s.Source)).ShouldBe([("log.retention.ms", "60000", OfBroker), ("log.retention.hours", "168", Default)]);
-        Describe(BrokerType, "1").Single(c => c.Name == "log.retention.hours").Synonyms.Select(s => (s.Name, s.Value, s.Source)).ShouldBe([("log.retention.hours", "168", Default)]);
+        retention.Synonyms.Select(s => (s.Name, s.Value, s.Source)).ShouldBe(
+            [("log.retention.ms", "60000", OfBroker), ("log.retention.hours", "168", Default)]);
+        Describe(BrokerType, "1").Single(c => c.Name == "log.retention.hours").Synonyms.Select(s => (s.Name, s.Value, s.Source)).ShouldBe(
+            [("log.retention.hours", "168", Default)]);
     }
 
     [Fact]
     public void Small_segments_are_for_tests_and_told_of_topics_that_have_them_only()
     {
         Create("t");
-        IEnumerable<string> Internal() => Describe(TopicType, "t").Select(c => c.Name).Where(n => n.StartsWith("internal.", StringComparison.Ordinal));
-        Alter(TopicType, "t", ("segment.bytes", "1048575")).ShouldBe((ErrorCode.InvalidConfig, "Invalid value 1048575 for configuration segment.bytes: Value must be at least 1048576"));
+        IEnumerable<string> Internal() =>
+            Describe(TopicType, "t").Select(c => c.Name).Where(n => n.StartsWith("internal.", StringComparison.Ordinal));
+        Alter(TopicType, "t", ("segment.bytes", "1048575")).ShouldBe(
+            (ErrorCode.InvalidConfig, "Invalid value 1048575 for configuration segment.bytes: Value must be at least 1048576"));
         Internal().ShouldBeEmpty();
         Alter(TopicType, "t", ("internal.segment.bytes", "1000")).ShouldBe((ErrorCode.None, null));
         Internal().ShouldBe(["internal.segment.bytes"]);
@@ -269,9 +322,12 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     [Fact]
     public void Config_of_a_broker_that_it_cannot_take_is_refused()
     {
-        Alter(BrokerType, "1", ("log.segment.bytes", "few")).ShouldBe((ErrorCode.InvalidRequest, "Invalid value few for configuration log.segment.bytes: Not a number of type INT"));
-        Alter(BrokerType, "", ("log.cleanup.policy", "burn")).ShouldBe((ErrorCode.InvalidRequest, "Invalid value burn for configuration log.cleanup.policy: String must be one of: compact, delete"));
-        Alter(BrokerType, "1", ("log.segment.byte", "1048576")).ShouldBe((ErrorCode.InvalidRequest, "Unknown broker config name: log.segment.byte"));
+        Alter(BrokerType, "1", ("log.segment.bytes", "few")).ShouldBe(
+            (ErrorCode.InvalidRequest, "Invalid value few for configuration log.segment.bytes: Not a number of type INT"));
+        Alter(BrokerType, "", ("log.cleanup.policy", "burn")).ShouldBe(
+            (ErrorCode.InvalidRequest, "Invalid value burn for configuration log.cleanup.policy: String must be one of: compact, delete"));
+        Alter(BrokerType, "1", ("log.segment.byte", "1048576")).ShouldBe(
+            (ErrorCode.InvalidRequest, "Unknown broker config name: log.segment.byte"));
         Alter(BrokerType, "1", operation: 2, ("log.cleanup.policy", "compact")).ShouldBe((ErrorCode.None, null));
         Describe(BrokerType, "1").Single(c => c.Name == "log.cleanup.policy").Value.ShouldBe("delete,compact");
     }
@@ -285,7 +341,11 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     {
         Create("t");
         List<DescribeConfigsResponse.Result.Config> Ask(bool documented) => Client.Ask<DescribeConfigsRequest, DescribeConfigsResponse>(
-            new DescribeConfigsRequest { Resources = [new DescribeConfigsRequest.Resource { ResourceType = type, ResourceName = name, ConfigurationKeys = null }], IncludeDocumentation = documented }, 4, DescribeConfigsResponse.Read).Results[0].Configs;
+            new DescribeConfigsRequest
+            {
+                Resources = [new DescribeConfigsRequest.Resource { ResourceType = type, ResourceName = name, ConfigurationKeys = null }],
+                IncludeDocumentation = documented,
+            }, 4, DescribeConfigsResponse.Read).Results[0].Configs;
         Ask(documented: true).Where(c => string.IsNullOrEmpty(c.Documentation)).Select(c => c.Name).ShouldBeEmpty();
         Ask(documented: false).ShouldAllBe(c => c.Documentation == null);
     }
@@ -294,10 +354,17 @@ public sealed class ConfigProtocolTests : RawBrokerTests
         new ProduceRequest
         {
             Acks = -1,
-            TopicData = [new ProduceRequest.TopicItem { TopicId = topic, PartitionData = [new ProduceRequest.TopicItem.PartitionItem { Records = RecordBatchBuilder.Build([(null, new byte[bytes])], TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()) }] }],
+            TopicData = [new ProduceRequest.TopicItem
+            {
+                TopicId = topic,
+                PartitionData = [new ProduceRequest.TopicItem.PartitionItem
+                {
+                    Records = RecordBatchBuilder.Build([(null, new byte[bytes])], TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()),
+                }],
+            }],
         }, 13, ProduceResponse.Read).Responses[0].PartitionResponses[0].ErrorCode;
 
-    // Sends what is no request, and waits until the broker has closed the connection.
+    // Sends what is not a request, and waits until the broker has closed the connection.
     private async Task Garbage()
     {
         using var client = new TcpClient();
@@ -308,25 +375,49 @@ public sealed class ConfigProtocolTests : RawBrokerTests
 
     // Joins and is told the heartbeat interval.
     private int JoinConsumers(string group) => Client.Ask<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(
-        new ConsumerGroupHeartbeatRequest { GroupId = group, MemberId = Guid.CreateVersion7().ToString(), RebalanceTimeoutMs = 10_000, SubscribedTopicNames = ["t"], TopicPartitions = [] }, 1, ConsumerGroupHeartbeatResponse.Read).HeartbeatIntervalMs;
+        new ConsumerGroupHeartbeatRequest
+        {
+            GroupId = group,
+            MemberId = Guid.CreateVersion7().ToString(),
+            RebalanceTimeoutMs = 10_000,
+            SubscribedTopicNames = ["t"],
+            TopicPartitions = [],
+        }, 1, ConsumerGroupHeartbeatResponse.Read).HeartbeatIntervalMs;
 
-    private (ErrorCode, string?) Alter(sbyte type, string name, params (string Name, string? Value)[] configs) => Alter(type, name, operation: 0, configs);
+    private (ErrorCode, string?) Alter(sbyte type, string name, params (string Name, string? Value)[] configs) =>
+        Alter(type, name, operation: 0, configs);
 
     private (ErrorCode, string?) Alter(sbyte type, string name, sbyte operation, params (string Name, string? Value)[] configs)
     {
         IncrementalAlterConfigsResponse.Result result = Client.Ask<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(
             new IncrementalAlterConfigsRequest
             {
-                Resources = [new IncrementalAlterConfigsRequest.Resource { ResourceType = type, ResourceName = name, Configs = [.. configs.Select(c => new IncrementalAlterConfigsRequest.Resource.Config { Name = c.Name, Value = c.Value, ConfigOperation = operation })] }],
+                Resources = [new IncrementalAlterConfigsRequest.Resource
+                {
+                    ResourceType = type,
+                    ResourceName = name,
+                    Configs = [.. configs.Select(c =>
+                        new IncrementalAlterConfigsRequest.Resource.Config
+                        {
+                            Name = c.Name, Value = c.Value, ConfigOperation = operation,
+                        })],
+                }],
             }, 1, IncrementalAlterConfigsResponse.Read).Responses[0];
         return ((ErrorCode)result.ErrorCode, result.ErrorMessage);
     }
 
-    private List<DescribeConfigsResponse.Result.Config> Describe(sbyte type, string name) => Client.Ask<DescribeConfigsRequest, DescribeConfigsResponse>(
-        new DescribeConfigsRequest { Resources = [new DescribeConfigsRequest.Resource { ResourceType = type, ResourceName = name, ConfigurationKeys = null }], IncludeSynonyms = true }, 4, DescribeConfigsResponse.Read).Results[0].Configs;
+    private List<DescribeConfigsResponse.Result.Config> Describe(sbyte type, string name) =>
+        Client.Ask<DescribeConfigsRequest, DescribeConfigsResponse>(
+        new DescribeConfigsRequest
+        {
+            Resources = [new DescribeConfigsRequest.Resource { ResourceType = type, ResourceName = name, ConfigurationKeys = null }],
+            IncludeSynonyms = true,
+        }, 4, DescribeConfigsResponse.Read).Results[0].Configs;
 
-    private List<(string, sbyte)> List(short version, List<sbyte> types) => Client.Ask<ListConfigResourcesRequest, ListConfigResourcesResponse>(
-        new ListConfigResourcesRequest { ResourceTypes = types }, version, ListConfigResourcesResponse.Read).ConfigResources.ConvertAll(r => (r.ResourceName, r.ResourceType));
+    private List<(string, sbyte)> List(short version, List<sbyte> types) =>
+        Client.Ask<ListConfigResourcesRequest, ListConfigResourcesResponse>(
+        new ListConfigResourcesRequest { ResourceTypes = types }, version, ListConfigResourcesResponse.Read).ConfigResources.ConvertAll(r =>
+            (r.ResourceName, r.ResourceType));
 
     private sealed class KeptLog : ILoggerFactory, ILogger
     {
@@ -341,7 +432,8 @@ public sealed class ConfigProtocolTests : RawBrokerTests
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Lines.Enqueue(formatter(state, exception));
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) => Lines.Enqueue(formatter(state, exception));
 
         public void Dispose()
         {

@@ -45,12 +45,17 @@ public sealed class ConsumerGroupProtocolTests : IAsyncLifetime
         Assigned(Heartbeat(0, names: ["named"], regex: "mat.*", owned: [])).ShouldBe([named]);
     }
 
-    private static IEnumerable<Guid> Assigned(ConsumerGroupHeartbeatResponse response) => response.Assignment!.TopicPartitions.Select(t => t.TopicId);
+    private static IEnumerable<Guid> Assigned(ConsumerGroupHeartbeatResponse response) =>
+        response.Assignment!.TopicPartitions.Select(t => t.TopicId);
 
     private Guid Create(string topic) =>
-        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = 1, ReplicationFactor = 1 }] }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
+        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest
+        {
+            Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = 1, ReplicationFactor = 1 }],
+        }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
 
-    private ConsumerGroupHeartbeatResponse Heartbeat(int epoch, List<string>? names = null, string? regex = null, List<ConsumerGroupHeartbeatRequest.TopicItem>? owned = null) =>
+    private ConsumerGroupHeartbeatResponse Heartbeat(
+        int epoch, List<string>? names = null, string? regex = null, List<ConsumerGroupHeartbeatRequest.TopicItem>? owned = null) =>
         _client.Ask<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(
             new ConsumerGroupHeartbeatRequest
             {

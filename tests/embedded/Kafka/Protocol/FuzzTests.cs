@@ -7,7 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 
 /// <summary>
-/// Requests that nobody should send. The seed is fixed, so a failure comes again; <c>KES_FUZZ_ROUNDS</c> and <c>KES_FUZZ_MINUTES</c> make a run longer and <c>KES_FUZZ_SEED</c> makes it another one.
+/// Requests that nobody should send. The seed is fixed, so a failure comes again; <c>KES_FUZZ_ROUNDS</c> and <c>KES_FUZZ_MINUTES</c> make a
+/// run longer and <c>KES_FUZZ_SEED</c> makes it another one.
 /// </summary>
 public sealed class FuzzTests
 {
@@ -15,7 +16,8 @@ public sealed class FuzzTests
     private static readonly int Seed = Setting("KES_FUZZ_SEED", 20_260_101);
     private static readonly TimeSpan AtLeast = TimeSpan.FromMinutes(Setting("KES_FUZZ_MINUTES", 0));
 
-    private static readonly Type[] Requests = [.. typeof(EmbeddedKafka).Assembly.GetTypes().Where(t => t.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IKafkaRequest<>)))];
+    private static readonly Type[] Requests = [.. typeof(EmbeddedKafka).Assembly.GetTypes().Where(t =>
+        t.GetInterfaces().Any(i => i.IsGenericType && i.GetGenericTypeDefinition() == typeof(IKafkaRequest<>)))];
     private static readonly MethodInfo Probe = typeof(FuzzTests).GetMethod(nameof(ProbeOne), BindingFlags.NonPublic | BindingFlags.Static)!;
 
     private delegate bool Parse(ReadOnlyMemory<byte> body, short version);
@@ -45,7 +47,8 @@ public sealed class FuzzTests
             byte[] body = random.Next(3) == 0 ? Noise(random, 200) : Mutate(random, write(version));
             long before = GC.GetAllocatedBytesForCurrentThread();
             parse(body, version);
-            (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(1_000_000, $"seed {Seed}, round {round}: {body.Length} bytes cost that much memory");
+            (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(1_000_000,
+                $"seed {Seed}, round {round}: {body.Length} bytes cost that much memory");
         }
 
         TestContext.Current.TestOutputHelper!.WriteLine($"seed {Seed}: {round} bodies in {TimeProvider.System.GetElapsedTime(started)}");
@@ -55,7 +58,10 @@ public sealed class FuzzTests
     public async Task Broker_survives_garbage_and_serves_the_next_client()
     {
         using var faults = new FaultCollector();
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { MaxRequestBytes = 1_000_000, MaxPartitions = 4 }, faults, cancellationToken: TestContext.Current.CancellationToken);
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions
+        {
+            MaxRequestBytes = 1_000_000, MaxPartitions = 4,
+        }, faults, cancellationToken: TestContext.Current.CancellationToken);
         using var healthy = new RawClient(kafka);
         var random = new Random(Seed);
         var codecs = Requests.Select(Codec).ToArray();
@@ -71,10 +77,12 @@ public sealed class FuzzTests
             using (var attacker = new RawClient(kafka))
                 attacker.Send(frame);
             if (round % 50 == 0)
-                healthy.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest(), 3, ApiVersionsResponse.Read).ErrorCode.ShouldBe((short)0);
+                healthy.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest(), 3, ApiVersionsResponse.Read).ErrorCode
+                    .ShouldBe((short)0);
         }
 
-        healthy.Ask<MetadataRequest, MetadataResponse>(new MetadataRequest { Topics = null }, 12, MetadataResponse.Read).Brokers.Count.ShouldBe(1);
+        healthy.Ask<MetadataRequest, MetadataResponse>(new MetadataRequest { Topics = null }, 12, MetadataResponse.Read).Brokers.Count
+            .ShouldBe(1);
         faults.Faults.ShouldBeEmpty($"seed {Seed}");
         TestContext.Current.TestOutputHelper!.WriteLine($"seed {Seed}: {round} requests in {TimeProvider.System.GetElapsedTime(started)}");
     }
@@ -139,7 +147,8 @@ public sealed class FuzzTests
         for (int i = random.Next(4); i > 0 && changed.Length > 0; i--)
         {
             int at = random.Next(changed.Length);
-            changed[at] = random.Next(3) switch { 0 => (byte)random.Next(256), 1 => (byte)0xff, _ => (byte)(changed[at] ^ (1 << random.Next(8))) };
+            changed[at] = random.Next(3) switch { 0 => (byte)random.Next(256), 1 => (byte)0xff, _ =>
+                (byte)(changed[at] ^ (1 << random.Next(8))) };
         }
 
         return changed;
@@ -152,7 +161,8 @@ public sealed class FuzzTests
         return bytes;
     }
 
-    private static int Setting(string name, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int value) ? value : otherwise;
+    private static int Setting(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int value) ? value : otherwise;
 
     private sealed class FaultCollector : ILoggerFactory, ILogger
     {
@@ -167,7 +177,8 @@ public sealed class FuzzTests
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel))
                 Faults.Enqueue($"{formatter(state, exception)} {exception}");

@@ -2,7 +2,9 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 
-/// <summary>Which groups are converted between the classic and the consumer protocol, when, and how they are kept (KIP-848), one request at a time.</summary>
+/// <summary>
+/// Which groups are converted between the classic and the consumer protocol, when, and how they are kept (KIP-848), one request at a time.
+/// </summary>
 public sealed class GroupConversionProtocolTests : MigrationProtocol
 {
     [Theory]
@@ -12,7 +14,8 @@ public sealed class GroupConversionProtocolTests : MigrationProtocol
     public void Group_that_cannot_be_converted_stays_what_it_is(string type, string protocol, bool userData, string reason)
     {
         JoinGroupResponse joined = Join(Join("", type: type, protocols: [protocol]).MemberId, type: type, protocols: [protocol]);
-        Error(Sync(joined.MemberId, 1, type: type, protocol: protocol, assignment: Assignment([0, 1], userData ? [1] : null))).ShouldBe(ErrorCode.None);
+        Error(Sync(joined.MemberId, 1, type: type, protocol: protocol, assignment: Assignment([0, 1], userData ? [1] : null))).ShouldBe(
+            ErrorCode.None);
         ConsumerGroupHeartbeatResponse refused = Consume(0);
         refused.ErrorCode.ShouldBe((short)ErrorCode.GroupIdNotFound);
         refused.ErrorMessage!.ShouldContain(reason);
@@ -46,7 +49,8 @@ public sealed class GroupConversionProtocolTests : MigrationProtocol
         Until(() => Listed().GroupType == "classic", "the group stays a consumer group");
 
         DescribeGroupsResponse.DescribedGroup described = DescribedClassic();
-        (described.GroupState, described.ProtocolType, described.Members.Single().MemberId).ShouldBe(("PreparingRebalance", "consumer", classic));
+        (described.GroupState, described.ProtocolType, described.Members.Single().MemberId).ShouldBe(
+            ("PreparingRebalance", "consumer", classic));
         Consume(-1).ErrorCode.ShouldBe((short)ErrorCode.GroupIdNotFound);
         Heartbeat(classic, 2).ShouldBe(ErrorCode.RebalanceInProgress);
         JoinGroupResponse joined = Join(classic, owned: [0, 1]);
@@ -89,12 +93,19 @@ public sealed class GroupConversionProtocolTests : MigrationProtocol
     [InlineData(ConsumerGroupMigrationPolicy.Upgrade, "upgrade", true, false)]
     [InlineData(ConsumerGroupMigrationPolicy.Downgrade, "downgrade", false, true)]
     [InlineData(ConsumerGroupMigrationPolicy.Bidirectional, "bidirectional", true, true)]
-    public async Task Policy_says_in_which_directions_groups_migrate(ConsumerGroupMigrationPolicy policy, string name, bool upgrades, bool downgrades)
+    public async Task Policy_says_in_which_directions_groups_migrate(
+        ConsumerGroupMigrationPolicy policy, string name, bool upgrades, bool downgrades)
     {
         new EmbeddedKafkaOptions().ConsumerGroupMigrationPolicy.ShouldBe(ConsumerGroupMigrationPolicy.Bidirectional);
         await Restart(new EmbeddedKafkaOptions { ConsumerGroupMigrationPolicy = policy });
         _client.Ask<DescribeConfigsRequest, DescribeConfigsResponse>(
-            new DescribeConfigsRequest { Resources = [new DescribeConfigsRequest.Resource { ResourceType = BrokerType, ResourceName = "1", ConfigurationKeys = ["group.consumer.migration.policy"] }] }, 4, DescribeConfigsResponse.Read)
+            new DescribeConfigsRequest
+            {
+                Resources = [new DescribeConfigsRequest.Resource
+                {
+                    ResourceType = BrokerType, ResourceName = "1", ConfigurationKeys = ["group.consumer.migration.policy"],
+                }],
+            }, 4, DescribeConfigsResponse.Read)
             .Results[0].Configs.Single().Value.ShouldBe(name);
 
         string classic = ClassicGroup();
@@ -102,7 +113,8 @@ public sealed class GroupConversionProtocolTests : MigrationProtocol
         Listed().GroupType.ShouldBe(upgrades ? "consumer" : "classic");
         if (!upgrades)
         {
-            (consumer.ErrorCode, consumer.ErrorMessage).ShouldBe(((short)ErrorCode.GroupIdNotFound, "Cannot upgrade classic group g to consumer group because online upgrade is disabled."));
+            (consumer.ErrorCode, consumer.ErrorMessage).ShouldBe(
+                ((short)ErrorCode.GroupIdNotFound, "Cannot upgrade classic group g to consumer group because online upgrade is disabled."));
             Heartbeat(classic, 1).ShouldBe(ErrorCode.None);
             Leave(classic).ShouldBe([ErrorCode.None]);
             Consume(0).ErrorCode.ShouldBe((short)0); // of an empty group any may change the protocol
@@ -146,7 +158,11 @@ public sealed class GroupConversionProtocolTests : MigrationProtocol
     [Fact]
     public void Record_of_a_classic_member_has_the_bytes_that_Kafka_gives_it()
     {
-        var record = new ConsumerGroupMemberMetadataValue { ClassicMember = new() { SessionTimeoutMs = 5, SupportedProtocols = [new() { Name = "r", Metadata = new byte[] { 9 } }] } };
-        Convert.ToHexString(Bytes(record, 0)).ShouldBe("0000" + "0000010101" + "00" + "FFFFFFFF" + "00" + "01" + "000C01" + "00000005" + "02" + "0272" + "0209" + "00" + "00");
+        var record = new ConsumerGroupMemberMetadataValue
+        {
+            ClassicMember = new() { SessionTimeoutMs = 5, SupportedProtocols = [new() { Name = "r", Metadata = new byte[] { 9 } }] },
+        };
+        Convert.ToHexString(Bytes(record, 0)).ShouldBe(
+            "0000" + "0000010101" + "00" + "FFFFFFFF" + "00" + "01" + "000C01" + "00000005" + "02" + "0272" + "0209" + "00" + "00");
     }
 }

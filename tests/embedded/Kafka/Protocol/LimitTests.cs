@@ -11,7 +11,8 @@ public sealed class LimitTests
     [Fact]
     public async Task Connection_beyond_the_limit_is_closed_and_the_others_are_served()
     {
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { MaxConnections = 2 }, cancellationToken: Cancellation);
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { MaxConnections = 2 },
+            cancellationToken: Cancellation);
         using var first = new RawClient(kafka);
         using var second = new RawClient(kafka);
         IsServed(first);
@@ -25,7 +26,8 @@ public sealed class LimitTests
     [Fact]
     public async Task Request_that_does_not_go_on_is_given_up()
     {
-        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { RequestStall = TimeSpan.FromMilliseconds(200) }, cancellationToken: Cancellation);
+        await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(
+            new EmbeddedKafkaOptions { RequestStall = TimeSpan.FromMilliseconds(200) }, cancellationToken: Cancellation);
         using var half = new RawClient(kafka);
         using var idle = new RawClient(kafka);
         IsServed(idle);
@@ -41,7 +43,10 @@ public sealed class LimitTests
         var options = new EmbeddedKafkaOptions();
         await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(options, timeProvider: clock, cancellationToken: Cancellation);
         using var client = new RawClient(kafka);
-        CreateTopicsRequest create = new() { Topics = [new CreateTopicsRequest.CreatableTopic { Name = "t", NumPartitions = 1, ReplicationFactor = 1 }] };
+        CreateTopicsRequest create = new()
+        {
+            Topics = [new CreateTopicsRequest.CreatableTopic { Name = "t", NumPartitions = 1, ReplicationFactor = 1 }],
+        };
         client.Ask<CreateTopicsRequest, CreateTopicsResponse>(create, 7, CreateTopicsResponse.Read).Topics[0].ErrorCode.ShouldBe((short)0);
 
         // Sent together: who has the first answer knows that the broker has the fetch.
@@ -51,9 +56,13 @@ public sealed class LimitTests
             MaxBytes = 1_000,
             MinBytes = 1,
             MaxWaitMs = int.MaxValue,
-            Topics = [new FetchRequest.TopicItem { Name = "t", Partitions = [new FetchRequest.TopicItem.PartitionItem { PartitionMaxBytes = 1_000 }] }],
+            Topics = [new FetchRequest.TopicItem
+            {
+                Name = "t", Partitions = [new FetchRequest.TopicItem.PartitionItem { PartitionMaxBytes = 1_000 }],
+            }],
         };
-        waiting.Send([.. RawClient.Frame(RawClient.ApiOf<ApiVersionsRequest>(), 0, _ => { }), .. RawClient.Frame(RawClient.ApiOf<FetchRequest>(), 12, writer => fetch.Write(writer, 12))]);
+        waiting.Send([.. RawClient.Frame(RawClient.ApiOf<ApiVersionsRequest>(), 0, _ => { }),
+            .. RawClient.Frame(RawClient.ApiOf<FetchRequest>(), 12, writer => fetch.Write(writer, 12))]);
         waiting.Receive().ShouldNotBeNull();
 
         using var idle = new RawClient(kafka);
@@ -93,5 +102,6 @@ public sealed class LimitTests
     }
 
     private static void IsServed(RawClient client) =>
-        client.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest(), 0, ApiVersionsResponse.Read).ErrorCode.ShouldBe((short)0);
+        client.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest(), 0, ApiVersionsResponse.Read).ErrorCode
+            .ShouldBe((short)0);
 }

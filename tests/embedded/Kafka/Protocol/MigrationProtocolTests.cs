@@ -25,7 +25,8 @@ public sealed class MigrationProtocolTests : MigrationProtocol
 
         // First it gives up one partition, in its old generation.
         JoinGroupResponse first = Join(classic, owned: [0, 1]);
-        (Error(first), first.GenerationId, first.ProtocolType, first.ProtocolName, first.Leader, first.MemberId, first.Members.Count).ShouldBe((ErrorCode.None, 1, "consumer", Sticky, "", classic, 0));
+        (Error(first), first.GenerationId, first.ProtocolType, first.ProtocolName, first.Leader, first.MemberId,
+            first.Members.Count).ShouldBe((ErrorCode.None, 1, "consumer", Sticky, "", classic, 0));
         Error(Sync(classic, 1, protocol: "range")).ShouldBe(ErrorCode.InconsistentGroupProtocol);
         SyncGroupResponse kept = Sync(classic, 1);
         (Error(kept), kept.ProtocolName, PartitionsOf(kept)).ShouldBe((ErrorCode.None, Sticky, "0"));

@@ -3,7 +3,10 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 
-/// <summary>What no client of ours shows: answers byte for byte, fetch sessions, transaction version 2, members of classic groups one request at a time.</summary>
+/// <summary>
+/// What no client of ours shows: answers byte for byte, fetch sessions, transaction version 2, members of classic groups one request at a
+/// time.
+/// </summary>
 public sealed class ProtocolTests : IAsyncLifetime
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -39,8 +42,10 @@ public sealed class ProtocolTests : IAsyncLifetime
     [Fact]
     public void ApiVersions_tells_the_features()
     {
-        ApiVersionsResponse versions = _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest { ClientSoftwareName = "x", ClientSoftwareVersion = "1" }, 4, ApiVersionsResponse.Read);
-        versions.FinalizedFeatures.Select(f => (f.Name, f.MaxVersionLevel)).ShouldBe([("group.version", (short)1), ("transaction.version", (short)2)]);
+        ApiVersionsResponse versions = _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(
+            new ApiVersionsRequest { ClientSoftwareName = "x", ClientSoftwareVersion = "1" }, 4, ApiVersionsResponse.Read);
+        versions.FinalizedFeatures.Select(f => (f.Name, f.MaxVersionLevel)).ShouldBe(
+            [("group.version", (short)1), ("transaction.version", (short)2)]);
         versions.FinalizedFeaturesEpoch.ShouldBe(0);
     }
 
@@ -104,7 +109,8 @@ public sealed class ProtocolTests : IAsyncLifetime
         FetchRequest request = FetchOf("t", id, 0);
         (request.MinBytes, request.MaxWaitMs) = (1, 60_000);
         using var reader = new RawClient(_kafka);
-        Task<FetchResponse> waiting = Task.Run(() => reader.Ask<FetchRequest, FetchResponse>(request, 12, FetchResponse.Read), Cancellation);
+        Task<FetchResponse> waiting = Task.Run(() => reader.Ask<FetchRequest, FetchResponse>(request, 12, FetchResponse.Read),
+            Cancellation);
         Produce("t", Batch("a"));
         (await waiting.WaitAsync(Patience, Cancellation)).Responses[0].Partitions[0].Records!.Value.Length.ShouldBeGreaterThan(0);
     }
@@ -125,14 +131,23 @@ public sealed class ProtocolTests : IAsyncLifetime
     public void Transaction_of_version_2_adds_partitions_by_producing_and_bumps_the_epoch_at_its_end()
     {
         Guid id = Create("t");
-        InitProducerIdResponse producer = _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest { TransactionalId = "tx", TransactionTimeoutMs = 60_000 }, 5, InitProducerIdResponse.Read);
+        InitProducerIdResponse producer = _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(
+            new InitProducerIdRequest { TransactionalId = "tx", TransactionTimeoutMs = 60_000 }, 5, InitProducerIdResponse.Read);
         Produce("t", Batch("a", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)0);
-        DescribeTransactionsResponse.State open = _client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(new DescribeTransactionsRequest { TransactionalIds = ["tx"] }, 0, DescribeTransactionsResponse.Read).TransactionStates[0];
+        DescribeTransactionsResponse.State open = _client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(
+            new DescribeTransactionsRequest { TransactionalIds = ["tx"] }, 0, DescribeTransactionsResponse.Read).TransactionStates[0];
         (open.TransactionState, open.Topics.Single().Topic).ShouldBe(("Ongoing", "t"));
 
-        EndTxnRequest end = new() { TransactionalId = "tx", ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, Committed = true };
+        EndTxnRequest end = new()
+        {
+            TransactionalId = "tx",
+            ProducerId = producer.ProducerId,
+            ProducerEpoch = producer.ProducerEpoch,
+            Committed = true,
+        };
         EndTxnResponse ended = _client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read);
-        (ended.ErrorCode, ended.ProducerId, ended.ProducerEpoch).ShouldBe(((short)0, producer.ProducerId, (short)(producer.ProducerEpoch + 1)));
+        (ended.ErrorCode, ended.ProducerId, ended.ProducerEpoch).ShouldBe(
+            ((short)0, producer.ProducerId, (short)(producer.ProducerEpoch + 1)));
 
         // The answer was lost: the same request gets it again; the other outcome is refused.
         EndTxnResponse again = _client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read);
@@ -141,12 +156,13 @@ public sealed class ProtocolTests : IAsyncLifetime
         _client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.InvalidTxnState);
 
         // A late batch of the transaction that is over is refused; the next one starts at sequence 0 in the new epoch.
-        Produce("t", Batch("late", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)ErrorCode.InvalidProducerEpoch);
+        Produce("t", Batch("late", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe(
+            (short)ErrorCode.InvalidProducerEpoch);
         Produce("t", Batch("b", producer.ProducerId, ended.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)0);
         Fetch(FetchOf("t", id, 0), 13).Responses[0].Partitions[0].LastStableOffset.ShouldBe(2);
     }
 
-    // It was told of an ended transaction that it never began, and whoever asked again with the epoch before its end was fenced.
+    // It learned of an ended transaction that it never began, and whoever asked again with the epoch before its end was fenced.
     [Theory]
     [InlineData(true, true)]
     [InlineData(true, false)]
@@ -155,16 +171,29 @@ public sealed class ProtocolTests : IAsyncLifetime
     {
         Create("t");
         DescribeTransactionsResponse.State Describe() =>
-            _client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(new DescribeTransactionsRequest { TransactionalIds = ["tx"] }, 0, DescribeTransactionsResponse.Read).TransactionStates[0];
+            _client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(
+                new DescribeTransactionsRequest { TransactionalIds = ["tx"] }, 0, DescribeTransactionsResponse.Read).TransactionStates[0];
         InitProducerIdResponse Init(long id, short epoch) =>
-            _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest { TransactionalId = "tx", TransactionTimeoutMs = 60_000, ProducerId = id, ProducerEpoch = epoch }, 5, InitProducerIdResponse.Read);
+            _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest
+            {
+                TransactionalId = "tx",
+                TransactionTimeoutMs = 60_000,
+                ProducerId = id,
+                ProducerEpoch = epoch,
+            }, 5, InitProducerIdResponse.Read);
 
         InitProducerIdResponse producer = Init(-1, -1);
         Describe().TransactionStartTimeMs.ShouldBe(-1);
         if (written)
             Produce("t", Batch("a", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)0);
         long began = Describe().TransactionStartTimeMs;
-        EndTxnResponse ended = _client.Ask<EndTxnRequest, EndTxnResponse>(new EndTxnRequest { TransactionalId = "tx", ProducerId = producer.ProducerId, ProducerEpoch = producer.ProducerEpoch, Committed = committed }, 5, EndTxnResponse.Read);
+        EndTxnResponse ended = _client.Ask<EndTxnRequest, EndTxnResponse>(new EndTxnRequest
+        {
+            TransactionalId = "tx",
+            ProducerId = producer.ProducerId,
+            ProducerEpoch = producer.ProducerEpoch,
+            Committed = committed,
+        }, 5, EndTxnResponse.Read);
 
         DescribeTransactionsResponse.State told = Describe();
         told.TransactionState.ShouldBe(committed ? "CompleteCommit" : "CompleteAbort");
@@ -180,7 +209,13 @@ public sealed class ProtocolTests : IAsyncLifetime
     public void InitProducerId_with_the_present_epoch_goes_on_and_with_an_old_one_is_fenced()
     {
         InitProducerIdResponse Init(long id, short epoch) =>
-            _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest { TransactionalId = "tx", TransactionTimeoutMs = 60_000, ProducerId = id, ProducerEpoch = epoch }, 4, InitProducerIdResponse.Read);
+            _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest
+            {
+                TransactionalId = "tx",
+                TransactionTimeoutMs = 60_000,
+                ProducerId = id,
+                ProducerEpoch = epoch,
+            }, 4, InitProducerIdResponse.Read);
         InitProducerIdResponse first = Init(-1, -1);
         InitProducerIdResponse bumped = Init(first.ProducerId, first.ProducerEpoch);
         (bumped.ErrorCode, bumped.ProducerEpoch).ShouldBe(((short)0, (short)(first.ProducerEpoch + 1)));
@@ -209,7 +244,8 @@ public sealed class ProtocolTests : IAsyncLifetime
         // A second member starts a rebalance; the first one learns it by its heartbeat and joins again.
         string secondId = Join("", 9).MemberId;
         using var second = new RawClient(_kafka);
-        Task<JoinGroupResponse> joining = Task.Run(() => second.Ask<JoinGroupRequest, JoinGroupResponse>(JoinOf(secondId, "range"), 9, JoinGroupResponse.Read), Cancellation);
+        Task<JoinGroupResponse> joining = Task.Run(() =>
+            second.Ask<JoinGroupRequest, JoinGroupResponse>(JoinOf(secondId, "range"), 9, JoinGroupResponse.Read), Cancellation);
         long start = TimeProvider.System.GetTimestamp();
         while (Heartbeat(joined.MemberId, 1) != ErrorCode.RebalanceInProgress)
             (TimeProvider.System.GetElapsedTime(start) < Patience).ShouldBeTrue("the rebalance does not start");
@@ -227,9 +263,19 @@ public sealed class ProtocolTests : IAsyncLifetime
     public void ListGroups_names_the_types_in_lower_case_as_Kafka_does()
     {
         Join("", 9).ErrorCode.ShouldBe((short)ErrorCode.MemberIdRequired);
-        var joined = new ConsumerGroupHeartbeatRequest { GroupId = "new", MemberId = Guid.CreateVersion7().ToString(), RebalanceTimeoutMs = 10_000, SubscribedTopicNames = ["t"], TopicPartitions = [] };
-        _client.Ask<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(joined, 1, ConsumerGroupHeartbeatResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.None);
-        List<(string, string)> Groups(params List<string> types) => _client.Ask<ListGroupsRequest, ListGroupsResponse>(new ListGroupsRequest { TypesFilter = types }, 5, ListGroupsResponse.Read).Groups.ConvertAll(g => (g.GroupId, g.GroupType));
+        var joined = new ConsumerGroupHeartbeatRequest
+        {
+            GroupId = "new",
+            MemberId = Guid.CreateVersion7().ToString(),
+            RebalanceTimeoutMs = 10_000,
+            SubscribedTopicNames = ["t"],
+            TopicPartitions = [],
+        };
+        _client.Ask<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(joined, 1, ConsumerGroupHeartbeatResponse.Read).ErrorCode
+            .ShouldBe((short)ErrorCode.None);
+        List<(string, string)> Groups(params List<string> types) =>
+            _client.Ask<ListGroupsRequest, ListGroupsResponse>(new ListGroupsRequest { TypesFilter = types }, 5,
+                ListGroupsResponse.Read).Groups.ConvertAll(g => (g.GroupId, g.GroupType));
         Groups("Consumer").ShouldBe([("new", "consumer")]);
         Groups().ShouldBe([("new", "consumer"), ("g", "classic")], ignoreOrder: true);
     }
@@ -254,8 +300,10 @@ public sealed class ProtocolTests : IAsyncLifetime
             _client.Dispose();
             _client = new RawClient(second);
             Heartbeat(joined.MemberId, 1).ShouldBe(ErrorCode.None);
-            DescribeGroupsResponse.DescribedGroup described = _client.Ask<DescribeGroupsRequest, DescribeGroupsResponse>(new DescribeGroupsRequest { Groups = ["g", "none"] }, 6, DescribeGroupsResponse.Read).Groups[0];
-            (described.GroupState, described.ProtocolData, described.Members.Single().MemberAssignment.ToArray()[0]).ShouldBe(("Stable", "range", (byte)42));
+            DescribeGroupsResponse.DescribedGroup described = _client.Ask<DescribeGroupsRequest, DescribeGroupsResponse>(
+                new DescribeGroupsRequest { Groups = ["g", "none"] }, 6, DescribeGroupsResponse.Read).Groups[0];
+            (described.GroupState, described.ProtocolData, described.Members.Single().MemberAssignment.ToArray()[0]).ShouldBe(
+                ("Stable", "range", (byte)42));
         }
         finally
         {
@@ -269,8 +317,16 @@ public sealed class ProtocolTests : IAsyncLifetime
         Create("t");
         JoinGroupResponse joined = Join(Join("", 9).MemberId, 9);
         Sync(joined, 1);
-        OffsetCommitRequest commit = new() { GroupId = "g", Topics = [new OffsetCommitRequest.TopicItem { Name = "t", Partitions = [new OffsetCommitRequest.TopicItem.PartitionItem { CommittedOffset = 5 }] }] };
-        ErrorCode Commit() => (ErrorCode)_client.Ask<OffsetCommitRequest, OffsetCommitResponse>(commit, 9, OffsetCommitResponse.Read).Topics[0].Partitions[0].ErrorCode;
+        OffsetCommitRequest commit = new()
+        {
+            GroupId = "g",
+            Topics = [new OffsetCommitRequest.TopicItem
+            {
+                Name = "t", Partitions = [new OffsetCommitRequest.TopicItem.PartitionItem { CommittedOffset = 5 }],
+            }],
+        };
+        ErrorCode Commit() => (ErrorCode)_client.Ask<OffsetCommitRequest, OffsetCommitResponse>(commit, 9,
+            OffsetCommitResponse.Read).Topics[0].Partitions[0].ErrorCode;
         Commit().ShouldBe(ErrorCode.UnknownMemberId);
         (commit.MemberId, commit.GenerationId) = (joined.MemberId, 1);
         Commit().ShouldBe(ErrorCode.None);
@@ -278,7 +334,8 @@ public sealed class ProtocolTests : IAsyncLifetime
         Commit().ShouldBe(ErrorCode.OffsetMetadataTooLarge);
         commit.Topics[0].Name = "missing";
         Commit().ShouldBe(ErrorCode.UnknownTopicOrPartition);
-        var fetch = new OffsetFetchRequest { Groups = [new OffsetFetchRequest.Group { GroupId = "g", Topics = null }, new OffsetFetchRequest.Group { GroupId = "nobody", Topics = null }] };
+        var fetch = new OffsetFetchRequest { Groups = [new OffsetFetchRequest.Group { GroupId = "g", Topics = null },
+            new OffsetFetchRequest.Group { GroupId = "nobody", Topics = null }] };
         OffsetFetchResponse fetched = _client.Ask<OffsetFetchRequest, OffsetFetchResponse>(fetch, 9, OffsetFetchResponse.Read);
         fetched.Groups[0].Topics[0].Partitions[0].CommittedOffset.ShouldBe(5);
         fetched.Groups[1].Topics.ShouldBeEmpty();
@@ -292,18 +349,27 @@ public sealed class ProtocolTests : IAsyncLifetime
         using var huge = new RawClient(_kafka);
         huge.Send([0x7f, 0xff, 0xff, 0xff]);
         huge.Receive().ShouldBeNull();
-        _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest(), 0, ApiVersionsResponse.Read).ErrorCode.ShouldBe((short)0);
+        _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest(), 0, ApiVersionsResponse.Read).ErrorCode
+            .ShouldBe((short)0);
     }
 
-    // Only plain batches were looked into, so that a compressed record without key got into a compacted topic; and the answer did not say which records were to blame, so that
-    // librdkafka (its test 0011) failed all of a batch as invalid, and could not send the good ones again.
+    // Only plain batches were looked into, so that a compressed record without key got into a compacted topic; and the answer did not say
+    // which records were to blame, so that librdkafka (its test 0011) failed all of a batch as invalid, and could not send the good ones
+    // again.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void Produce_to_a_compacted_topic_names_the_records_without_key(bool compressed)
     {
-        var compacted = new CreateTopicsRequest.CreatableTopic { Name = "compacted", NumPartitions = 1, ReplicationFactor = 1, Configs = [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = "cleanup.policy", Value = "compact" }] };
-        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [compacted] }, 7, CreateTopicsResponse.Read).Topics[0].ErrorCode.ShouldBe((short)ErrorCode.None);
+        var compacted = new CreateTopicsRequest.CreatableTopic
+        {
+            Name = "compacted",
+            NumPartitions = 1,
+            ReplicationFactor = 1,
+            Configs = [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = "cleanup.policy", Value = "compact" }],
+        };
+        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [compacted] }, 7,
+            CreateTopicsResponse.Read).Topics[0].ErrorCode.ShouldBe((short)ErrorCode.None);
         ReadOnlyMemory<byte> text = new byte[] { 7 };
         byte[] batch = RecordBatchBuilder.Build([(text, text), (null, text), (text, text), (null, text)], 1_700_000_000_000);
 
@@ -311,7 +377,8 @@ public sealed class ProtocolTests : IAsyncLifetime
 
         refused.ErrorCode.ShouldBe((short)ErrorCode.InvalidRecord);
         refused.RecordErrors.Select(e => e.BatchIndex).ShouldBe([1, 3]);
-        refused.RecordErrors[0].BatchIndexErrorMessage.ShouldBe("Compacted topic cannot accept message without key in topic partition compacted-0.");
+        refused.RecordErrors[0].BatchIndexErrorMessage.ShouldBe(
+            "Compacted topic cannot accept message without key in topic partition compacted-0.");
     }
 
     private static byte[] Gzip(byte[] batch)
@@ -328,7 +395,8 @@ public sealed class ProtocolTests : IAsyncLifetime
 
     private static byte[] Batch(string value, long producerId = -1, short epoch = -1)
     {
-        byte[] batch = RecordBatchBuilder.Build([(null, System.Text.Encoding.UTF8.GetBytes(value))], 1_700_000_000_000, producerId, epoch, transactional: producerId >= 0);
+        byte[] batch = RecordBatchBuilder.Build([(null, System.Text.Encoding.UTF8.GetBytes(value))], 1_700_000_000_000, producerId, epoch,
+            transactional: producerId >= 0);
         if (producerId >= 0)
         {
             System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(batch.AsSpan(53), 0);
@@ -342,7 +410,12 @@ public sealed class ProtocolTests : IAsyncLifetime
     {
         MaxBytes = 1_000_000,
         SessionEpoch = -1,
-        Topics = [new FetchRequest.TopicItem { Name = topic, TopicId = id, Partitions = [new FetchRequest.TopicItem.PartitionItem { FetchOffset = offset, PartitionMaxBytes = 1_000_000 }] }],
+        Topics = [new FetchRequest.TopicItem
+        {
+            Name = topic,
+            TopicId = id,
+            Partitions = [new FetchRequest.TopicItem.PartitionItem { FetchOffset = offset, PartitionMaxBytes = 1_000_000 }],
+        }],
     };
 
     private static JoinGroupRequest JoinOf(string memberId, string protocol) => new()
@@ -356,18 +429,41 @@ public sealed class ProtocolTests : IAsyncLifetime
     };
 
     private Guid Create(string topic, int partitions = 1) =>
-        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = partitions, ReplicationFactor = 1 }] }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
+        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest
+        {
+            Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = partitions, ReplicationFactor = 1 }],
+        }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
 
-    private ProduceResponse.TopicItem.PartitionItem Produce(string topic, byte[] batch, int partition = 0, string? transactionalId = null) =>
-        _client.Ask<ProduceRequest, ProduceResponse>(new ProduceRequest { Acks = -1, TransactionalId = transactionalId, TopicData = [new ProduceRequest.TopicItem { Name = topic, PartitionData = [new ProduceRequest.TopicItem.PartitionItem { Index = partition, Records = batch }] }] }, 12, ProduceResponse.Read).Responses[0].PartitionResponses[0];
+    private ProduceResponse.TopicItem.PartitionItem Produce(
+        string topic, byte[] batch, int partition = 0, string? transactionalId = null) =>
+        _client.Ask<ProduceRequest, ProduceResponse>(new ProduceRequest
+        {
+            Acks = -1,
+            TransactionalId = transactionalId,
+            TopicData = [new ProduceRequest.TopicItem
+            {
+                Name = topic, PartitionData = [new ProduceRequest.TopicItem.PartitionItem { Index = partition, Records = batch }],
+            }],
+        }, 12, ProduceResponse.Read).Responses[0].PartitionResponses[0];
 
-    private FetchResponse Fetch(FetchRequest request, short version) => _client.Ask<FetchRequest, FetchResponse>(request, version, FetchResponse.Read);
+    private FetchResponse Fetch(FetchRequest request, short version) =>
+        _client.Ask<FetchRequest, FetchResponse>(request, version, FetchResponse.Read);
 
-    private JoinGroupResponse Join(string memberId, short version, string protocol = "range") => _client.Ask<JoinGroupRequest, JoinGroupResponse>(JoinOf(memberId, protocol), version, JoinGroupResponse.Read);
+    private JoinGroupResponse Join(string memberId, short version, string protocol = "range") =>
+        _client.Ask<JoinGroupRequest, JoinGroupResponse>(JoinOf(memberId, protocol), version, JoinGroupResponse.Read);
 
     private SyncGroupResponse Sync(JoinGroupResponse joined, int generation) => _client.Ask<SyncGroupRequest, SyncGroupResponse>(
-        new SyncGroupRequest { GroupId = "g", MemberId = joined.MemberId, GenerationId = generation, ProtocolType = "consumer", ProtocolName = "range", Assignments = [new SyncGroupRequest.MemberAssignment { MemberId = joined.MemberId, Assignment = new byte[] { 42 } }] }, 5, SyncGroupResponse.Read);
+        new SyncGroupRequest
+        {
+            GroupId = "g",
+            MemberId = joined.MemberId,
+            GenerationId = generation,
+            ProtocolType = "consumer",
+            ProtocolName = "range",
+            Assignments = [new SyncGroupRequest.MemberAssignment { MemberId = joined.MemberId, Assignment = new byte[] { 42 } }],
+        }, 5, SyncGroupResponse.Read);
 
     private ErrorCode Heartbeat(string memberId, int generation) =>
-        (ErrorCode)_client.Ask<HeartbeatRequest, HeartbeatResponse>(new HeartbeatRequest { GroupId = "g", MemberId = memberId, GenerationId = generation }, 4, HeartbeatResponse.Read).ErrorCode;
+        (ErrorCode)_client.Ask<HeartbeatRequest, HeartbeatResponse>(
+            new HeartbeatRequest { GroupId = "g", MemberId = memberId, GenerationId = generation }, 4, HeartbeatResponse.Read).ErrorCode;
 }

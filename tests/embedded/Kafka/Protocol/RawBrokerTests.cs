@@ -39,5 +39,8 @@ public abstract class RawBrokerTests : IAsyncLifetime
     }
 
     protected Guid Create(string topic) =>
-        Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = 1, ReplicationFactor = 1 }] }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
+        Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest
+        {
+            Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = 1, ReplicationFactor = 1 }],
+        }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
 }

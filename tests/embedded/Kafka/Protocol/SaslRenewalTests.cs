@@ -13,7 +13,11 @@ public sealed class SaslRenewalTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var options = new EmbeddedKafkaOptions { SaslUsers = new Dictionary<string, string> { ["alice"] = "secret", ["bob"] = "hunter2" }, SaslSessionLifetime = Lifetime };
+        var options = new EmbeddedKafkaOptions
+        {
+            SaslUsers = new Dictionary<string, string> { ["alice"] = "secret", ["bob"] = "hunter2" },
+            SaslSessionLifetime = Lifetime,
+        };
         _kafka = await EmbeddedKafka.StartAsync(options, timeProvider: _clock, cancellationToken: TestContext.Current.CancellationToken);
         _client = new RawClient(_kafka);
         LogIn("alice", "secret").SessionLifetimeMs.ShouldBe((long)Lifetime.TotalMilliseconds);
@@ -32,7 +36,9 @@ public sealed class SaslRenewalTests : IAsyncLifetime
         for (int i = 0; i < 3; i++)
         {
             _clock.Advance(i == 1 ? Lifetime * 2 : Lifetime / 2);
-            (LogIn("alice", "secret") is { ErrorCode: 0 } renewed ? renewed.SessionLifetimeMs : 0).ShouldBe((long)Lifetime.TotalMilliseconds);
+            (LogIn("alice", "secret") is { ErrorCode: 0 } renewed
+                ? renewed.SessionLifetimeMs
+                : 0).ShouldBe((long)Lifetime.TotalMilliseconds);
             IsServed();
         }
     }
@@ -49,7 +55,8 @@ public sealed class SaslRenewalTests : IAsyncLifetime
     public void Renewal_cannot_change_the_user()
     {
         SaslAuthenticateResponse other = LogIn("bob", "hunter2");
-        (other.ErrorCode, other.ErrorMessage).ShouldBe(((short)ErrorCode.SaslAuthenticationFailed, "Cannot change principals during re-authentication from User.alice: User.bob"));
+        (other.ErrorCode, other.ErrorMessage).ShouldBe(
+            ((short)ErrorCode.SaslAuthenticationFailed, "Cannot change principals during re-authentication from User.alice: User.bob"));
         _client.Receive().ShouldBeNull();
     }
 
@@ -57,7 +64,8 @@ public sealed class SaslRenewalTests : IAsyncLifetime
     public void Renewal_cannot_change_the_mechanism()
     {
         SaslAuthenticateResponse other = LogIn("alice", "secret", "SCRAM-SHA-256");
-        (other.ErrorCode, other.ErrorMessage).ShouldBe(((short)ErrorCode.SaslAuthenticationFailed, "SASL mechanism 'SCRAM-SHA-256' requested by client is not supported for re-authentication of mechanism 'PLAIN'"));
+        (other.ErrorCode, other.ErrorMessage).ShouldBe(((short)ErrorCode.SaslAuthenticationFailed,
+            "SASL mechanism 'SCRAM-SHA-256' requested by client is not supported for re-authentication of mechanism 'PLAIN'"));
         _client.Receive().ShouldBeNull();
     }
 
@@ -73,10 +81,13 @@ public sealed class SaslRenewalTests : IAsyncLifetime
     {
         Handshake(mechanism).ShouldBe(ErrorCode.None);
         byte[] token = System.Text.Encoding.UTF8.GetBytes($"\0{user}\0{password}");
-        return _client.Ask<SaslAuthenticateRequest, SaslAuthenticateResponse>(new SaslAuthenticateRequest { AuthBytes = token }, 2, SaslAuthenticateResponse.Read);
+        return _client.Ask<SaslAuthenticateRequest, SaslAuthenticateResponse>(new SaslAuthenticateRequest { AuthBytes = token }, 2,
+            SaslAuthenticateResponse.Read);
     }
 
-    private ErrorCode Handshake(string mechanism) => (ErrorCode)_client.Ask<SaslHandshakeRequest, SaslHandshakeResponse>(new SaslHandshakeRequest { Mechanism = mechanism }, 1, SaslHandshakeResponse.Read).ErrorCode;
+    private ErrorCode Handshake(string mechanism) =>
+        (ErrorCode)_client.Ask<SaslHandshakeRequest, SaslHandshakeResponse>(new SaslHandshakeRequest { Mechanism = mechanism }, 1,
+            SaslHandshakeResponse.Read).ErrorCode;
 
     private void Post() => _client.Post<DescribeClusterRequest>(0, writer => new DescribeClusterRequest().Write(writer, 0));
 

@@ -23,11 +23,12 @@ internal abstract class Group(string id)
     /// <summary>Whether nobody is about to join, so that the group may go when it has no members and no offsets.</summary>
     public abstract bool CanBeForgotten { get; }
 
-    /// <summary>The topics that members subscribe to; null when they are no consumers, or say what cannot be read.</summary>
+    /// <summary>The topics that members subscribe to; null when they are not consumers, or say what cannot be read.</summary>
     public abstract IReadOnlySet<string>? SubscribedTopics();
 
     /// <summary>Whether a member, or whoever assigns partitions by itself, may commit offsets.</summary>
-    public abstract ErrorCode ValidateOffsetCommit(string memberId, string? instanceId, int generation, bool isTransactional, short version);
+    public abstract ErrorCode ValidateOffsetCommit(
+        string memberId, string? instanceId, int generation, bool isTransactional, short version);
 
     /// <summary>Whether a member may read offsets.</summary>
     public abstract ErrorCode ValidateOffsetFetch(string? memberId, int memberEpoch);

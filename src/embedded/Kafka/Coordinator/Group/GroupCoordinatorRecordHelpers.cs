@@ -5,7 +5,8 @@ namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 /// <summary>Makes the records of <c>__consumer_offsets</c>, in Kafka's format.</summary>
 internal static class GroupCoordinatorRecordHelpers
 {
-    public static CoordinatorRecord EpochRecord(string group, int epoch) => new(new ConsumerGroupMetadataKey { GroupId = group }, new ConsumerGroupMetadataValue { Epoch = epoch });
+    public static CoordinatorRecord EpochRecord(string group, int epoch) =>
+        new(new ConsumerGroupMetadataKey { GroupId = group }, new ConsumerGroupMetadataValue { Epoch = epoch });
 
     public static CoordinatorRecord MemberRecord(string group, ConsumerGroupMember member) => new(
         new ConsumerGroupMemberMetadataKey { GroupId = group, MemberId = member.Id },
@@ -22,18 +23,24 @@ internal static class GroupCoordinatorRecordHelpers
             ClassicMember = member.Classic is not { } classic ? null : new ConsumerGroupMemberMetadataValue.ClassicMemberItem
             {
                 SessionTimeoutMs = classic.SessionTimeoutMs,
-                SupportedProtocols = [.. classic.SupportedProtocols.Select(p => new ConsumerGroupMemberMetadataValue.ClassicMemberItem.ClassicProtocol { Name = p.Name, Metadata = p.Metadata })],
+                SupportedProtocols = [.. classic.SupportedProtocols.Select(p =>
+                    new ConsumerGroupMemberMetadataValue.ClassicMemberItem.ClassicProtocol { Name = p.Name, Metadata = p.Metadata })],
             },
         });
 
     public static CoordinatorRecord TargetEpochRecord(string group, int epoch) =>
-        new(new ConsumerGroupTargetAssignmentMetadataKey { GroupId = group }, new ConsumerGroupTargetAssignmentMetadataValue { AssignmentEpoch = epoch });
+        new(new ConsumerGroupTargetAssignmentMetadataKey { GroupId = group },
+            new ConsumerGroupTargetAssignmentMetadataValue { AssignmentEpoch = epoch });
 
     public static CoordinatorRecord TargetRecord(string group, string member, IEnumerable<AssignedPartition> target) => new(
         new ConsumerGroupTargetAssignmentMemberKey { GroupId = group, MemberId = member },
         new ConsumerGroupTargetAssignmentMemberValue
         {
-            TopicPartitions = [.. target.GroupBy(p => p.TopicId).Select(g => new ConsumerGroupTargetAssignmentMemberValue.TopicItem { TopicId = g.Key, Partitions = [.. g.Select(p => p.Partition).Order()] })],
+            TopicPartitions = [.. target.GroupBy(p => p.TopicId).Select(g =>
+                new ConsumerGroupTargetAssignmentMemberValue.TopicItem
+                {
+                    TopicId = g.Key, Partitions = [.. g.Select(p => p.Partition).Order()],
+                })],
         });
 
     public static CoordinatorRecord AssignmentRecord(string group, ConsumerGroupMember member) => new(
@@ -43,8 +50,16 @@ internal static class GroupCoordinatorRecordHelpers
             MemberEpoch = member.Epoch,
             PreviousMemberEpoch = member.PreviousEpoch,
             State = (sbyte)member.State,
-            AssignedPartitions = [.. member.Assigned.GroupBy(p => p.TopicId).Select(g => new ConsumerGroupCurrentMemberAssignmentValue.AssignedItem { TopicId = g.Key, Partitions = [.. g.Select(p => p.Partition).Order()] })],
-            PartitionsPendingRevocation = [.. member.PendingRevocation.GroupBy(p => p.TopicId).Select(g => new ConsumerGroupCurrentMemberAssignmentValue.PendingItem { TopicId = g.Key, Partitions = [.. g.Select(p => p.Partition).Order()] })],
+            AssignedPartitions = [.. member.Assigned.GroupBy(p => p.TopicId).Select(g =>
+                new ConsumerGroupCurrentMemberAssignmentValue.AssignedItem
+                {
+                    TopicId = g.Key, Partitions = [.. g.Select(p => p.Partition).Order()],
+                })],
+            PartitionsPendingRevocation = [.. member.PendingRevocation.GroupBy(p => p.TopicId).Select(g =>
+                new ConsumerGroupCurrentMemberAssignmentValue.PendingItem
+                {
+                    TopicId = g.Key, Partitions = [.. g.Select(p => p.Partition).Order()],
+                })],
         });
 
     public static IEnumerable<CoordinatorRecord> MemberTombstones(string group, string member) =>
@@ -54,7 +69,8 @@ internal static class GroupCoordinatorRecordHelpers
         new(new ConsumerGroupMemberMetadataKey { GroupId = group, MemberId = member }, null),
     ];
 
-    public static CoordinatorRecord RegexTombstone(string group, string regex) => new(new ConsumerGroupRegularExpressionKey { GroupId = group, RegularExpression = regex }, null);
+    public static CoordinatorRecord RegexTombstone(string group, string regex) =>
+        new(new ConsumerGroupRegularExpressionKey { GroupId = group, RegularExpression = regex }, null);
 
     public static IEnumerable<CoordinatorRecord> ConsumerTombstones(ConsumerGroup group) =>
     [
@@ -106,7 +122,8 @@ internal static class GroupCoordinatorRecordHelpers
         new ConsumerGroupPartitionMetadataKey { GroupId = group },
         new ConsumerGroupPartitionMetadataValue
         {
-            Topics = [.. topics.Select(t => new ConsumerGroupPartitionMetadataValue.TopicItem { TopicId = t.Id, TopicName = t.Name, NumPartitions = t.Partitions })],
+            Topics = [.. topics.Select(t =>
+                new ConsumerGroupPartitionMetadataValue.TopicItem { TopicId = t.Id, TopicName = t.Name, NumPartitions = t.Partitions })],
         });
 
     public static CoordinatorRecord OffsetCommitRecord(string group, TopicPartition partition, OffsetAndMetadata offset) => new(
@@ -120,7 +137,8 @@ internal static class GroupCoordinatorRecordHelpers
             ExpireTimestamp = offset.ExpireTimestamp,
         });
 
-    public static CoordinatorRecord OffsetCommitTombstone(string group, TopicPartition partition) => new(OffsetCommitKeyOf(group, partition), null);
+    public static CoordinatorRecord OffsetCommitTombstone(string group, TopicPartition partition) =>
+        new(OffsetCommitKeyOf(group, partition), null);
 
     private static OffsetCommitKey OffsetCommitKeyOf(string group, TopicPartition partition) =>
         new() { Group = group, Topic = partition.Topic, Partition = partition.Partition };

@@ -5,8 +5,9 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>
-/// Groups of the classic protocol and of the consumer protocol (KIP-848), and committed offsets: what the requests of clients come to. What must outlive a restart is decided as records of
-/// <c>__consumer_offsets</c>, written, and then applied, by the same code as at recovery; who is about to join or to sync is known in memory only. Thread-safe.
+/// Groups of the classic protocol and of the consumer protocol (KIP-848), and committed offsets: what the requests of clients come to. What
+/// must outlive a restart is decided as records of <c>__consumer_offsets</c>, written, and then applied, by the same code as at recovery;
+/// who is about to join or to sync is known in memory only. Thread-safe.
 /// </summary>
 internal sealed class GroupCoordinatorService : IDisposable
 {
@@ -33,7 +34,9 @@ internal sealed class GroupCoordinatorService : IDisposable
     /// <summary>Answers who waits for a rebalance: it may last for minutes, and the broker would wait for those connections.</summary>
     public void Stop() => _runtime.Read(s => s.Groups.Stop());
 
-    /// <summary>Another broker coordinates: it knows the groups by their records, and all members have a full session to come back.</summary>
+    /// <summary>
+    /// Another broker coordinates: it knows the groups by their records, and all members have a full session to come back.
+    /// </summary>
     public void OnElected() => _runtime.Read(s => s.Groups.OnElected());
 
     public Task<JoinGroupResponse> JoinGroup(RequestContext context, JoinGroupRequest request)
@@ -47,7 +50,8 @@ internal sealed class GroupCoordinatorService : IDisposable
             return Refuse(ErrorCode.InvalidSessionTimeout);
         if (request.MemberId.Length > 0 && request.GroupInstanceId is { Length: 0 })
             return Refuse(ErrorCode.InvalidRequest);
-        return _runtime.Write(s => s.Groups.MaybeDeleteEmptyConsumerGroup(request.GroupId), s => s.Groups.ClassicGroupJoin(context, request));
+        return _runtime.Write(s => s.Groups.MaybeDeleteEmptyConsumerGroup(request.GroupId),
+            s => s.Groups.ClassicGroupJoin(context, request));
     }
 
     public Task<SyncGroupResponse> SyncGroup(SyncGroupRequest request) => request.GroupId.Length == 0
@@ -85,13 +89,16 @@ internal sealed class GroupCoordinatorService : IDisposable
     public DescribeGroupsResponse DescribeGroups(RequestContext context, DescribeGroupsRequest request) =>
         _runtime.Read(s => s.Descriptions.Describe(context.Version, request));
 
-    public ConsumerGroupDescribeResponse ConsumerGroupDescribe(ConsumerGroupDescribeRequest request) => _runtime.Read(s => s.Descriptions.Describe(request));
+    public ConsumerGroupDescribeResponse ConsumerGroupDescribe(ConsumerGroupDescribeRequest request) =>
+        _runtime.Read(s => s.Descriptions.Describe(request));
 
     public DeleteGroupsResponse DeleteGroups(DeleteGroupsRequest request) => _runtime.Write(s => s.DeleteGroups(request));
 
-    public OffsetFetchResponse FetchOffsets(RequestContext context, OffsetFetchRequest request) => _runtime.Read(s => s.Offsets.Fetch(context, request));
+    public OffsetFetchResponse FetchOffsets(RequestContext context, OffsetFetchRequest request) =>
+        _runtime.Read(s => s.Offsets.Fetch(context, request));
 
-    public OffsetCommitResponse CommitOffsets(RequestContext context, OffsetCommitRequest request) => _runtime.Write(s => s.Offsets.Commit(context, request));
+    public OffsetCommitResponse CommitOffsets(RequestContext context, OffsetCommitRequest request) =>
+        _runtime.Write(s => s.Offsets.Commit(context, request));
 
     /// <summary>Commits offsets as part of a transaction; <paramref name="producerError"/> says what is wrong with its producer.</summary>
     public TxnOffsetCommitResponse CommitTransactionalOffsets(TxnOffsetCommitRequest request, ErrorCode producerError) =>

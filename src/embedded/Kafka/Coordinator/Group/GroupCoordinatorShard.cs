@@ -4,7 +4,10 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>What <c>__consumer_offsets</c> holds: groups and offsets. Requests are decided by the manager of the one or the other, records are applied to it.</summary>
+/// <summary>
+/// What <c>__consumer_offsets</c> holds: groups and offsets. Requests are decided by the manager of the one or the other, records are
+/// applied to it.
+/// </summary>
 internal sealed class GroupCoordinatorShard : ICoordinatorShard
 {
     private static readonly TimeSpan ExpirationInterval = TimeSpan.FromMinutes(10);
@@ -74,7 +77,8 @@ internal sealed class GroupCoordinatorShard : ICoordinatorShard
         ScheduleExpiration();
     }
 
-    private void ScheduleExpiration() => _timer.Schedule(GroupDeadline.Expiration, ExpirationInterval, () => new CoordinatorResult(Expired())
+    private void ScheduleExpiration() => _timer.Schedule(GroupDeadline.Expiration,
+        ExpirationInterval, () => new CoordinatorResult(Expired())
     {
         Applied = () =>
         {

@@ -3,7 +3,7 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>What is told of groups: ListGroups, DescribeGroups, ConsumerGroupDescribe.</summary>
+/// <summary>What learns of groups: ListGroups, DescribeGroups, ConsumerGroupDescribe.</summary>
 internal sealed class GroupDescriptions(GroupTable groups)
 {
     private const short NotFoundVersion = 6;
@@ -17,7 +17,13 @@ internal sealed class GroupDescriptions(GroupTable groups)
             .. groups.All
                 .Where(g => request.StatesFilter.Count == 0 || request.StatesFilter.Contains(g.StateName, StringComparer.OrdinalIgnoreCase))
                 .Where(g => request.TypesFilter.Count == 0 || request.TypesFilter.Contains(g.Type, StringComparer.OrdinalIgnoreCase))
-                .Select(g => new ListGroupsResponse.ListedGroup { GroupId = g.Id, ProtocolType = g.ProtocolType, GroupState = g.StateName, GroupType = g.Type }),
+                .Select(g => new ListGroupsResponse.ListedGroup
+                {
+                    GroupId = g.Id,
+                    ProtocolType = g.ProtocolType,
+                    GroupState = g.StateName,
+                    GroupType = g.Type,
+                }),
         ],
     };
 
@@ -102,21 +108,23 @@ internal sealed class GroupDescriptions(GroupTable groups)
             SubscribedTopicRegex = member.TopicRegex,
             Assignment = new()
             {
-                TopicPartitions = [.. member.Assigned.GroupBy(p => p.TopicId).Select(g => new ConsumerGroupDescribeResponse.DescribedGroup.Member.AssignmentItem.TopicItem
-                {
-                    TopicId = g.Key,
-                    TopicName = NameOf(g.Key),
-                    Partitions = [.. g.Select(p => p.Partition).Order()],
-                })],
+                TopicPartitions = [.. member.Assigned.GroupBy(p => p.TopicId)
+                    .Select(g => new ConsumerGroupDescribeResponse.DescribedGroup.Member.AssignmentItem.TopicItem
+                    {
+                        TopicId = g.Key,
+                        TopicName = NameOf(g.Key),
+                        Partitions = [.. g.Select(p => p.Partition).Order()],
+                    })],
             },
             TargetAssignment = new()
             {
-                TopicPartitions = [.. group.TargetOf(member.Id).GroupBy(p => p.TopicId).Select(g => new ConsumerGroupDescribeResponse.DescribedGroup.Member.TargetAssignmentItem.TopicItem
-                {
-                    TopicId = g.Key,
-                    TopicName = NameOf(g.Key),
-                    Partitions = [.. g.Select(p => p.Partition).Order()],
-                })],
+                TopicPartitions = [.. group.TargetOf(member.Id).GroupBy(p => p.TopicId)
+                    .Select(g => new ConsumerGroupDescribeResponse.DescribedGroup.Member.TargetAssignmentItem.TopicItem
+                    {
+                        TopicId = g.Key,
+                        TopicName = NameOf(g.Key),
+                        Partitions = [.. g.Select(p => p.Partition).Order()],
+                    })],
             },
             MemberType = member.Classic is null ? ConsumerMemberType : ClassicMemberType,
         };

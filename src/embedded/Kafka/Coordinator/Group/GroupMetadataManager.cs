@@ -14,7 +14,8 @@ internal sealed class GroupMetadataManager
     private readonly ClassicMemberHandler _classicMembers;
 
     public GroupMetadataManager(
-        GroupTable groups, ICoordinatorTimer timer, EmbeddedKafkaOptions options, GroupConfigs configs, TopicStore topics, TimeProvider time)
+        GroupTable groups, ICoordinatorTimer timer, EmbeddedKafkaOptions options, GroupConfigs configs, TopicStore topics,
+        TimeProvider time)
     {
         _groups = groups;
         _rebalance = new ClassicGroupRebalance(timer, options, time);
@@ -40,7 +41,10 @@ internal sealed class GroupMetadataManager
 
         if (found is null && request.MemberId.Length > 0)
         {
-            var unknown = new JoinGroupResponse { ErrorCode = (short)ErrorCode.UnknownMemberId, MemberId = request.MemberId, ProtocolName = "" };
+            var unknown = new JoinGroupResponse
+            {
+                ErrorCode = (short)ErrorCode.UnknownMemberId, MemberId = request.MemberId, ProtocolName = "",
+            };
             return CoordinatorResult.None.With(Task.FromResult(unknown));
         }
 
@@ -76,7 +80,8 @@ internal sealed class GroupMetadataManager
         return left is null ? CoordinatorResult.None.With((List<ErrorCode>?)null) : left.With((List<ErrorCode>?)left.Response);
     }
 
-    public CoordinatorResult<ConsumerGroupHeartbeatResponse> ConsumerGroupHeartbeat(RequestContext context, ConsumerGroupHeartbeatRequest request) =>
+    public CoordinatorResult<ConsumerGroupHeartbeatResponse> ConsumerGroupHeartbeat(
+        RequestContext context, ConsumerGroupHeartbeatRequest request) =>
         request.MemberEpoch is ConsumerGroupMember.Left or ConsumerGroupMember.LeftForNow
             ? _consumers.Leave(request)
             : _consumers.Heartbeat(context, request);
@@ -100,7 +105,9 @@ internal sealed class GroupMetadataManager
         OnElected();
     }
 
-    /// <summary>Another broker coordinates: it knows the groups by their records, and all members have a full session to come back.</summary>
+    /// <summary>
+    /// Another broker coordinates: it knows the groups by their records, and all members have a full session to come back.
+    /// </summary>
     public void OnElected()
     {
         foreach (ClassicGroup group in _groups.Classic)

@@ -19,7 +19,8 @@ internal sealed class OffsetMetadataManager(
 
     public CoordinatorResult<OffsetCommitResponse> Commit(RequestContext context, OffsetCommitRequest request)
     {
-        ErrorCode error = ValidateCommit(request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationId, isTransactional: false, context.Version);
+        ErrorCode error = ValidateCommit(request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationId,
+            isTransactional: false, context.Version);
         var records = new List<CoordinatorRecord>();
         long expires = request.RetentionTimeMs >= 0 ? Now() + request.RetentionTimeMs : -1;
         var response = new OffsetCommitResponse
@@ -35,7 +36,8 @@ internal sealed class OffsetMetadataManager(
                     {
                         PartitionIndex = p.PartitionIndex,
                         ErrorCode = (short)(name is null ? ErrorCode.UnknownTopicId
-                            : Decide(error, records, request.GroupId, new TopicPartition(name, p.PartitionIndex), p.CommittedOffset, p.CommittedLeaderEpoch, p.CommittedMetadata, expires)),
+                            : Decide(error, records, request.GroupId, new TopicPartition(name, p.PartitionIndex), p.CommittedOffset,
+                                p.CommittedLeaderEpoch, p.CommittedMetadata, expires)),
                     }),
                 };
             }),
@@ -48,7 +50,10 @@ internal sealed class OffsetMetadataManager(
     public CoordinatorResult<TxnOffsetCommitResponse> CommitInTransaction(TxnOffsetCommitRequest request, ErrorCode producerError)
     {
         // Fencing by group generation (KIP-447): whoever lost the partition cannot move its offsets.
-        ErrorCode error = producerError != ErrorCode.None ? producerError : ValidateCommit(request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationId, isTransactional: true, MemberEpochVersion);
+        ErrorCode error = producerError != ErrorCode.None
+            ? producerError
+            : ValidateCommit(request.GroupId, request.MemberId, request.GroupInstanceId, request.GenerationId, isTransactional: true,
+                MemberEpochVersion);
         var records = new List<CoordinatorRecord>();
         var response = new TxnOffsetCommitResponse
         {
@@ -58,7 +63,8 @@ internal sealed class OffsetMetadataManager(
                 Partitions = topic.Partitions.ConvertAll(p => new TxnOffsetCommitResponse.TopicItem.PartitionItem
                 {
                     PartitionIndex = p.PartitionIndex,
-                    ErrorCode = (short)Decide(error, records, request.GroupId, new TopicPartition(topic.Name, p.PartitionIndex), p.CommittedOffset, p.CommittedLeaderEpoch, p.CommittedMetadata, expires: -1),
+                    ErrorCode = (short)Decide(error, records, request.GroupId, new TopicPartition(topic.Name, p.PartitionIndex),
+                        p.CommittedOffset, p.CommittedLeaderEpoch, p.CommittedMetadata, expires: -1),
                 }),
             }),
         };
@@ -78,8 +84,13 @@ internal sealed class OffsetMetadataManager(
                     {
                         GroupId = group.GroupId,
                         ErrorCode = (short)error,
-                        Topics = error != ErrorCode.None ? [] : context.Version >= TopicIdVersion ? FetchById(group, request.RequireStable) :
-                            [.. Wanted(group.GroupId, group.Topics?.ConvertAll(t => (t.Name, t.PartitionIndexes))).Select(t => Fetch(group.GroupId, t.Topic, default, t.Partitions, request.RequireStable))],
+                        Topics = error != ErrorCode.None
+                            ? []
+                            : context.Version >= TopicIdVersion
+                            ? FetchById(group, request.RequireStable)
+                            :
+                            [.. Wanted(group.GroupId, group.Topics?.ConvertAll(t => (t.Name, t.PartitionIndexes))).Select(t =>
+                                Fetch(group.GroupId, t.Topic, default, t.Partitions, request.RequireStable))],
                     };
                 }),
             };
@@ -87,15 +98,24 @@ internal sealed class OffsetMetadataManager(
 
         return new OffsetFetchResponse
         {
-            Topics = [.. Wanted(request.GroupId, request.Topics?.ConvertAll(t => (t.Name, t.PartitionIndexes))).Select(t => new OffsetFetchResponse.TopicItem
-            {
-                Name = t.Topic,
-                Partitions = [.. t.Partitions.Select(p =>
+            Topics = [.. Wanted(request.GroupId, request.Topics?.ConvertAll(t => (t.Name, t.PartitionIndexes)))
+                .Select(t => new OffsetFetchResponse.TopicItem
                 {
-                    (OffsetAndMetadata offset, ErrorCode error) = Find(request.GroupId, new TopicPartition(t.Topic, p), request.RequireStable);
-                    return new OffsetFetchResponse.TopicItem.PartitionItem { PartitionIndex = p, CommittedOffset = offset.Offset, CommittedLeaderEpoch = offset.LeaderEpoch, Metadata = offset.Metadata, ErrorCode = (short)error };
+                    Name = t.Topic,
+                    Partitions = [.. t.Partitions.Select(p =>
+                    {
+                        (OffsetAndMetadata offset, ErrorCode error) = Find(request.GroupId, new TopicPartition(t.Topic, p),
+                            request.RequireStable);
+                        return new OffsetFetchResponse.TopicItem.PartitionItem
+                        {
+                            PartitionIndex = p,
+                            CommittedOffset = offset.Offset,
+                            CommittedLeaderEpoch = offset.LeaderEpoch,
+                            Metadata = offset.Metadata,
+                            ErrorCode = (short)error,
+                        };
+                    })],
                 })],
-            })],
         };
     }
 
@@ -115,7 +135,11 @@ internal sealed class OffsetMetadataManager(
                 Partitions = topic.Partitions.ConvertAll(p =>
                 {
                     var partition = new TopicPartition(topic.Name, p.PartitionIndex);
-                    ErrorCode error = subscribed.Contains(topic.Name) ? ErrorCode.GroupSubscribedToTopic : logs.Get(partition) is null ? ErrorCode.UnknownTopicOrPartition : ErrorCode.None;
+                    ErrorCode error = subscribed.Contains(topic.Name)
+                        ? ErrorCode.GroupSubscribedToTopic
+                        : logs.Get(partition) is null
+                        ? ErrorCode.UnknownTopicOrPartition
+                        : ErrorCode.None;
                     if (error == ErrorCode.None && _offsets.GetValueOrDefault(request.GroupId)?.Committed.ContainsKey(partition) == true)
                         records.Add(OffsetCommitTombstone(request.GroupId, partition));
                     return new OffsetDeleteResponse.TopicItem.PartitionItem { PartitionIndex = p.PartitionIndex, ErrorCode = (short)error };
@@ -139,7 +163,8 @@ internal sealed class OffsetMetadataManager(
         if (!_offsets.TryGetValue(group.Id, out GroupOffsets? offsets))
             return true;
         long now = Now();
-        TopicPartition[] expired = [.. offsets.Committed.Where(o => IsExpired(group, o.Value, now) && !offsets.IsUnstable(o.Key)).Select(o => o.Key)];
+        TopicPartition[] expired = [.. offsets.Committed.Where(o => IsExpired(group, o.Value, now) && !offsets.IsUnstable(o.Key)).Select(
+            o => o.Key)];
         records.AddRange(expired.Select(p => OffsetCommitTombstone(group.Id, p)));
         return offsets.Open.Count == 0 && offsets.Committed.Count == expired.Length;
     }
@@ -179,7 +204,8 @@ internal sealed class OffsetMetadataManager(
             return;
         foreach (string id in touched)
         {
-            if (!_offsets.TryGetValue(id, out GroupOffsets? offsets) || !offsets.Open.Remove(producerId, out Dictionary<TopicPartition, OffsetAndMetadata>? open))
+            if (!_offsets.TryGetValue(id, out GroupOffsets? offsets)
+                || !offsets.Open.Remove(producerId, out Dictionary<TopicPartition, OffsetAndMetadata>? open))
                 continue;
             foreach ((TopicPartition partition, OffsetAndMetadata offset) in commit ? open : [])
                 offsets.Committed[partition] = offset;
@@ -189,24 +215,38 @@ internal sealed class OffsetMetadataManager(
     }
 
     // Topics by their ids (KIP-848): one that is gone is told when it was asked for, and left out when everything was.
-    private List<OffsetFetchResponse.Group.GroupTopic> FetchById(OffsetFetchRequest.Group group, bool requireStable) => group.Topics is { } asked
+    private List<OffsetFetchResponse.Group.GroupTopic> FetchById(OffsetFetchRequest.Group group, bool requireStable) =>
+        group.Topics is { } asked
         ? asked.ConvertAll(t => Fetch(group.GroupId, topics.Find(t.TopicId)?.Name, t.TopicId, t.PartitionIndexes, requireStable))
-        : [.. Wanted(group.GroupId, null).Select(t => (Topic: topics.Find(t.Topic), t.Partitions)).Where(t => t.Topic is not null).Select(t => Fetch(group.GroupId, t.Topic!.Name, t.Topic.Id, t.Partitions, requireStable))];
+        : [.. Wanted(group.GroupId, null).Select(t => (Topic: topics.Find(t.Topic), t.Partitions)).Where(t => t.Topic is not null).Select(
+            t => Fetch(group.GroupId, t.Topic!.Name, t.Topic.Id, t.Partitions, requireStable))];
 
-    private OffsetFetchResponse.Group.GroupTopic Fetch(string group, string? topic, Guid id, IEnumerable<int> partitions, bool requireStable) => new()
+    private OffsetFetchResponse.Group.GroupTopic Fetch(
+        string group, string? topic, Guid id, IEnumerable<int> partitions, bool requireStable) => new()
     {
         Name = topic ?? "",
         TopicId = id,
         Partitions = [.. partitions.Select(p =>
         {
-            (OffsetAndMetadata offset, ErrorCode error) = topic is null ? (OffsetAndMetadata.None, ErrorCode.UnknownTopicId) : Find(group, new TopicPartition(topic, p), requireStable);
-            return new OffsetFetchResponse.Group.GroupTopic.GroupPartition { PartitionIndex = p, CommittedOffset = offset.Offset, CommittedLeaderEpoch = offset.LeaderEpoch, Metadata = offset.Metadata, ErrorCode = (short)error };
+            (OffsetAndMetadata offset, ErrorCode error) = topic is null
+                ? (OffsetAndMetadata.None, ErrorCode.UnknownTopicId)
+                : Find(group, new TopicPartition(topic, p), requireStable);
+            return new OffsetFetchResponse.Group.GroupTopic.GroupPartition
+            {
+                PartitionIndex = p,
+                CommittedOffset = offset.Offset,
+                CommittedLeaderEpoch = offset.LeaderEpoch,
+                Metadata = offset.Metadata,
+                ErrorCode = (short)error,
+            };
         })],
     };
 
-    private IEnumerable<(string Topic, IEnumerable<int> Partitions)> Wanted(string group, List<(string Name, List<int> Partitions)>? asked) =>
+    private IEnumerable<(string Topic, IEnumerable<int> Partitions)> Wanted(
+        string group, List<(string Name, List<int> Partitions)>? asked) =>
         asked?.Select(t => (t.Name, (IEnumerable<int>)t.Partitions))
-        ?? _offsets.GetValueOrDefault(group)?.Committed.Keys.Union(_offsets[group].Open.Values.SelectMany(o => o.Keys)).GroupBy(k => k.Topic).Select(g => (g.Key, g.Select(k => k.Partition)))
+        ?? _offsets.GetValueOrDefault(group)?.Committed.Keys.Union(_offsets[group].Open.Values.SelectMany(o => o.Keys)).GroupBy(k =>
+            k.Topic).Select(g => (g.Key, g.Select(k => k.Partition)))
         ?? [];
 
     private (OffsetAndMetadata Offset, ErrorCode Error) Find(string group, TopicPartition partition, bool requireStable)
@@ -218,10 +258,15 @@ internal sealed class OffsetMetadataManager(
         return (offsets.Committed.TryGetValue(partition, out OffsetAndMetadata found) ? found : OffsetAndMetadata.None, ErrorCode.None);
     }
 
-    private ErrorCode Decide(ErrorCode error, List<CoordinatorRecord> records, string group, TopicPartition partition, long offset, int leaderEpoch, string? metadata, long expires)
+    private ErrorCode Decide(ErrorCode error, List<CoordinatorRecord> records, string group, TopicPartition partition, long offset,
+        int leaderEpoch, string? metadata, long expires)
     {
         if (error == ErrorCode.None)
-            error = logs.Get(partition) is null ? ErrorCode.UnknownTopicOrPartition : metadata?.Length > MaxMetadataLength ? ErrorCode.OffsetMetadataTooLarge : ErrorCode.None;
+            error = logs.Get(partition) is null
+                ? ErrorCode.UnknownTopicOrPartition
+                : metadata?.Length > MaxMetadataLength
+                ? ErrorCode.OffsetMetadataTooLarge
+                : ErrorCode.None;
         if (error == ErrorCode.None)
             records.Add(OffsetCommitRecord(group, partition, new OffsetAndMetadata(offset, leaderEpoch, metadata ?? "", Now(), expires)));
         return error;
@@ -246,5 +291,7 @@ internal sealed class OffsetMetadataManager(
 
     private bool IsExpired(Group group, OffsetAndMetadata offset, long now) => offset.ExpireTimestamp >= 0
         ? now >= offset.ExpireTimestamp
-        : now - Math.Max(offset.CommitTimestamp, group.ProtocolType.Length > 0 ? group.StateTimestamp : 0) >= (long)options.OffsetsRetention.TotalMilliseconds;
+        : now - Math.Max(offset.CommitTimestamp, group.ProtocolType.Length > 0
+            ? group.StateTimestamp
+            : 0) >= (long)options.OffsetsRetention.TotalMilliseconds;
 }

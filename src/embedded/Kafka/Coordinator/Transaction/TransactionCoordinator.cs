@@ -5,8 +5,9 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>
-/// Transactions (Apache Kafka, KIP-98, KIP-360, KIP-890). A request decides what the transaction becomes; that is written to <c>__transaction_state</c> and then applied, by the same code as at
-/// recovery. Markers are in all partitions before an answer is given, so a transaction that was ended is over; where one cannot be written, as on a full disk, it follows later. Thread-safe.
+/// Transactions (Apache Kafka, KIP-98, KIP-360, KIP-890). A request decides what the transaction becomes; that is written to
+/// <c>__transaction_state</c> and then applied, by the same code as at recovery. Markers are in all partitions before an answer is given,
+/// so a transaction that was ended is over; where one cannot be written, as on a full disk, it follows later. Thread-safe.
 /// </summary>
 internal sealed class TransactionCoordinator : IDisposable
 {
@@ -72,7 +73,10 @@ internal sealed class TransactionCoordinator : IDisposable
                 return Refuse(ErrorCode.ConcurrentTransactions);
             bool resumes = request.ProducerId >= 0;
             // A producer that names its own id and epoch goes on (KIP-360); one that was fenced meanwhile must not.
-            if (resumes && present.ProducerEpoch >= 0 && request.ProducerId != present.ProducerId && request.ProducerId != present.PreviousProducerId)
+            if (resumes
+                && present.ProducerEpoch >= 0
+                && request.ProducerId != present.ProducerId
+                && request.ProducerId != present.PreviousProducerId)
                 return Refuse(ErrorCode.ProducerFenced);
             if (resumes && present.ProducerEpoch >= 0 && request.ProducerEpoch != present.ProducerEpoch)
             {
@@ -93,7 +97,14 @@ internal sealed class TransactionCoordinator : IDisposable
                 return Refuse(ErrorCode.ConcurrentTransactions); // its markers are not written yet
             if (present.ProducerEpoch == short.MaxValue)
                 present = present.Rotate(_broker.NextProducerId());
-            present = _transactions.Append(present with { State = TransactionState.Empty, Partitions = [], StartedAt = -1, TimeoutMs = request.TransactionTimeoutMs, PreviousEpoch = previousEpoch });
+            present = _transactions.Append(present with
+            {
+                State = TransactionState.Empty,
+                Partitions = [],
+                StartedAt = -1,
+                TimeoutMs = request.TransactionTimeoutMs,
+                PreviousEpoch = previousEpoch,
+            });
             return new InitProducerIdResponse { ProducerId = present.ProducerId, ProducerEpoch = present.ProducerEpoch };
         }
     }
@@ -102,13 +113,18 @@ internal sealed class TransactionCoordinator : IDisposable
     {
         if (context.Version < BatchedVersion)
         {
-            ILookup<string, (int Partition, ErrorCode Error)> results = Add(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, verifyOnly: false, [.. request.Topics.Select(t => (t.Name, t.Partitions))]);
+            ILookup<string, (int Partition, ErrorCode Error)> results = Add(request.TransactionalId, request.ProducerId,
+                request.ProducerEpoch, context.Version, verifyOnly: false, [.. request.Topics.Select(t => (t.Name, t.Partitions))]);
             return new AddPartitionsToTxnResponse
             {
                 Results = [.. results.Select(t => new AddPartitionsToTxnResponse.TopicItem
                 {
                     Name = t.Key,
-                    Partitions = [.. t.Select(p => new AddPartitionsToTxnResponse.TopicItem.PartitionItem { PartitionIndex = p.Partition, PartitionErrorCode = (short)p.Error })],
+                    Partitions = [.. t.Select(p =>
+                        new AddPartitionsToTxnResponse.TopicItem.PartitionItem
+                        {
+                            PartitionIndex = p.Partition, PartitionErrorCode = (short)p.Error,
+                        })],
                 })],
             };
         }
@@ -118,11 +134,16 @@ internal sealed class TransactionCoordinator : IDisposable
             ResultsByTransaction = request.Transactions.ConvertAll(transaction => new AddPartitionsToTxnResponse.Transaction
             {
                 TransactionalId = transaction.TransactionalId,
-                TopicResults = [.. Add(transaction.TransactionalId, transaction.ProducerId, transaction.ProducerEpoch, context.Version, transaction.VerifyOnly, [.. transaction.Topics.Select(t => (t.Name, t.Partitions))])
+                TopicResults = [.. Add(transaction.TransactionalId, transaction.ProducerId, transaction.ProducerEpoch, context.Version,
+                    transaction.VerifyOnly, [.. transaction.Topics.Select(t => (t.Name, t.Partitions))])
                     .Select(t => new AddPartitionsToTxnResponse.Transaction.TransactionTopic
                     {
                         Name = t.Key,
-                        ResultsByPartition = [.. t.Select(p => new AddPartitionsToTxnResponse.Transaction.TransactionTopic.TransactionPartition { PartitionIndex = p.Partition, PartitionErrorCode = (short)p.Error })],
+                        ResultsByPartition = [.. t.Select(p =>
+                            new AddPartitionsToTxnResponse.Transaction.TransactionTopic.TransactionPartition
+                            {
+                                PartitionIndex = p.Partition, PartitionErrorCode = (short)p.Error,
+                            })],
                     })],
             }),
         };
@@ -132,7 +153,12 @@ internal sealed class TransactionCoordinator : IDisposable
     {
         lock (_lock)
         {
-            ErrorCode error = request.GroupId.Length == 0 ? ErrorCode.InvalidGroupId : Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction) is var checkedError and not ErrorCode.None ? checkedError : Begin(transaction!, [TransactionMarkers.OffsetsPartition], 0);
+            ErrorCode error = request.GroupId.Length == 0
+                ? ErrorCode.InvalidGroupId
+                : Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version,
+                    out TransactionMetadata? transaction) is var checkedError and not ErrorCode.None
+                ? checkedError
+                : Begin(transaction!, [TransactionMarkers.OffsetsPartition], 0);
             return new AddOffsetsToTxnResponse { ErrorCode = (short)error };
         }
     }
@@ -141,10 +167,12 @@ internal sealed class TransactionCoordinator : IDisposable
     {
         lock (_lock)
         {
-            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction);
+            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version,
+                out TransactionMetadata? transaction);
             if (error == ErrorCode.None && context.Version >= ImplicitOffsetsVersion)
                 error = Begin(transaction!, [TransactionMarkers.OffsetsPartition], TransactionMetadata.BumpingClient);
-            if (error == ErrorCode.None && !(_transactions.Find(request.TransactionalId) is { State: TransactionState.Ongoing } open && open.Partitions.Contains(TransactionMarkers.OffsetsPartition)))
+            if (error == ErrorCode.None && !(_transactions.Find(request.TransactionalId) is { State: TransactionState.Ongoing } open
+                && open.Partitions.Contains(TransactionMarkers.OffsetsPartition)))
                 error = ErrorCode.InvalidTxnState;
             // Of this request an old epoch is told as such; only later versions of other requests know the fenced error.
             if (error == ErrorCode.ProducerFenced)
@@ -159,11 +187,18 @@ internal sealed class TransactionCoordinator : IDisposable
         TransactionState done = request.Committed ? TransactionState.CompleteCommit : TransactionState.CompleteAbort;
         lock (_lock)
         {
-            if (_transactions.TryFind(request.TransactionalId, out TransactionMetadata? ending) && ending.IsEnding && IsOf(ending, request, bumps))
-                return new EndTxnResponse { ErrorCode = (short)(request.Committed == (ending.State == TransactionState.PrepareCommit) ? ErrorCode.ConcurrentTransactions : ErrorCode.InvalidTxnState) };
+            if (_transactions.TryFind(request.TransactionalId, out TransactionMetadata? ending)
+                && ending.IsEnding
+                && IsOf(ending, request, bumps))
+                return new EndTxnResponse { ErrorCode = (short)(request.Committed == (ending.State == TransactionState.PrepareCommit)
+                    ? ErrorCode.ConcurrentTransactions
+                    : ErrorCode.InvalidTxnState) };
             if (bumps && _transactions.TryFind(request.TransactionalId, out TransactionMetadata? ended) && IsRepeated(ended, request))
-                return ended.State == done ? new EndTxnResponse { ProducerId = ended.ProducerId, ProducerEpoch = ended.ProducerEpoch } : new EndTxnResponse { ErrorCode = (short)ErrorCode.InvalidTxnState };
-            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version, out TransactionMetadata? transaction);
+                return ended.State == done
+                    ? new EndTxnResponse { ProducerId = ended.ProducerId, ProducerEpoch = ended.ProducerEpoch }
+                    : new EndTxnResponse { ErrorCode = (short)ErrorCode.InvalidTxnState };
+            ErrorCode error = Check(request.TransactionalId, request.ProducerId, request.ProducerEpoch, context.Version,
+                out TransactionMetadata? transaction);
             if (error != ErrorCode.None)
                 return new EndTxnResponse { ErrorCode = (short)error };
             if (transaction!.State == TransactionState.Ongoing || (bumps && !request.Committed))
@@ -175,14 +210,15 @@ internal sealed class TransactionCoordinator : IDisposable
     }
 
     /// <summary>
-    /// Whether a transactional batch may be appended: its producer must not be fenced, and the partition must be in its transaction. Where <paramref name="implicitly"/> says so, producing adds
-    /// the partition (KIP-890).
+    /// Whether a transactional batch may be appended: its producer must not be fenced, and the partition must be in its transaction. Where
+    /// <paramref name="implicitly"/> says so, producing adds the partition (KIP-890).
     /// </summary>
     public ErrorCode CheckProduce(string? transactionalId, long producerId, short producerEpoch, TopicPartition partition, bool implicitly)
     {
         lock (_lock)
         {
-            if (_transactions.FindByProducer(producerId) is not { } transaction || (transactionalId is not null && transaction.Id != transactionalId))
+            if (_transactions.FindByProducer(producerId) is not { } transaction
+                || (transactionalId is not null && transaction.Id != transactionalId))
                 return ErrorCode.InvalidProducerIdMapping;
             if (producerEpoch != transaction.ProducerEpoch)
                 return ErrorCode.InvalidProducerEpoch;
@@ -204,27 +240,32 @@ internal sealed class TransactionCoordinator : IDisposable
                 {
                     if (transaction.State == TransactionState.Ongoing && now - transaction.StartedAt >= transaction.TimeoutMs)
                         End(transaction with { ProducerEpoch = (short)(transaction.ProducerEpoch + 1) }, commit: false, bump: false);
-                    else if (transaction.State != TransactionState.Ongoing && !transaction.IsEnding && now - transaction.UpdatedAt > IdExpiration.TotalMilliseconds)
+                    else if (transaction.State != TransactionState.Ongoing
+                        && !transaction.IsEnding
+                        && now - transaction.UpdatedAt > IdExpiration.TotalMilliseconds)
                         _transactions.Forget(transaction);
                 }
             }
             catch (Exception fault) when (StorageHealth.IsFault(fault))
             {
-                // The log tells of its fault itself; what is over is so the next time, too.
+                // The log reports its fault itself; what is over is so the next time, too.
             }
         }
     }
 
     private static InitProducerIdResponse Refuse(ErrorCode error) => new() { ErrorCode = (short)error };
 
-    // The answer to the same request was lost: the epoch has moved by the bump that it caused, or the id was changed because its epochs were used up.
+    // The answer to the same request was lost: the epoch has moved by the bump that it caused, or the id was changed because its epochs
+    // were used up.
     private static bool IsRepeated(TransactionMetadata ended, EndTxnRequest request) =>
         ended.State is TransactionState.CompleteCommit or TransactionState.CompleteAbort
-        && ((request.ProducerId == ended.ProducerId && request.ProducerEpoch == ended.ProducerEpoch - 1) || (request.ProducerId == ended.PreviousProducerId && ended.ProducerEpoch == 0));
+        && ((request.ProducerId == ended.ProducerId && request.ProducerEpoch == ended.ProducerEpoch - 1)
+            || (request.ProducerId == ended.PreviousProducerId && ended.ProducerEpoch == 0));
 
     // The request that ends it, sent again while the markers are being written.
     private static bool IsOf(TransactionMetadata ending, EndTxnRequest request, bool bumps) =>
-        request.ProducerId == ending.ProducerId && (request.ProducerEpoch == ending.ProducerEpoch || (bumps && request.ProducerEpoch == ending.ProducerEpoch - 1));
+        request.ProducerId == ending.ProducerId
+            && (request.ProducerEpoch == ending.ProducerEpoch || (bumps && request.ProducerEpoch == ending.ProducerEpoch - 1));
 
     private long Now() => _broker.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -237,7 +278,8 @@ internal sealed class TransactionCoordinator : IDisposable
         return ErrorCode.None;
     }
 
-    private ILookup<string, (int Partition, ErrorCode Error)> Add(string id, long producerId, short epoch, short version, bool verifyOnly, List<(string Topic, List<int> Partitions)> topics)
+    private ILookup<string, (int Partition, ErrorCode Error)> Add(
+        string id, long producerId, short epoch, short version, bool verifyOnly, List<(string Topic, List<int> Partitions)> topics)
     {
         lock (_lock)
         {
@@ -250,7 +292,8 @@ internal sealed class TransactionCoordinator : IDisposable
                 error != ErrorCode.None ? error
                 : _broker.Logs.Get(partition) is null ? ErrorCode.UnknownTopicOrPartition
                 : missing ? ErrorCode.OperationNotAttempted
-                : verifyOnly && !(transaction!.State == TransactionState.Ongoing && transaction.Partitions.Contains(partition)) ? ErrorCode.TransactionAbortable
+                : verifyOnly && !(transaction!.State == TransactionState.Ongoing && transaction.Partitions.Contains(partition))
+                ? ErrorCode.TransactionAbortable
                 : ErrorCode.None;
             return wanted.ToLookup(p => p.Topic, p => (p.Partition, Of(p)));
         }
@@ -263,7 +306,13 @@ internal sealed class TransactionCoordinator : IDisposable
             return ErrorCode.ConcurrentTransactions;
         TransactionMetadata next = transaction.State == TransactionState.Ongoing
             ? transaction with { Partitions = transaction.Partitions.Union(partitions) }
-            : transaction with { State = TransactionState.Ongoing, StartedAt = Now(), Partitions = [.. partitions], ClientVersion = clientVersion };
+            : transaction with
+            {
+                State = TransactionState.Ongoing,
+                StartedAt = Now(),
+                Partitions = [.. partitions],
+                ClientVersion = clientVersion,
+            };
         if (next.State != transaction.State || next.Partitions.Count != transaction.Partitions.Count)
             _transactions.Append(next);
         return ErrorCode.None;

@@ -12,17 +12,22 @@ internal sealed class TransactionMarkers(TransactionStateManager transactions, C
     /// <summary>Where the offsets are that are committed in transactions.</summary>
     public static TopicPartition OffsetsPartition { get; } = new(TopicStore.Offsets, 0);
 
-    /// <summary>Writes the markers of a transaction whose end is decided, or has them written later; the transaction as it is then.</summary>
+    /// <summary>
+    /// Writes the markers of a transaction whose end is decided, or has them written later; the transaction as it is then.
+    /// </summary>
     public TransactionMetadata Write(TransactionMetadata decided)
     {
-        // In a cluster the answer does not wait for the markers. An id whose epochs are used up is changed at once, so that the answer can tell of it.
+        // In a cluster the answer does not wait for the markers. An id whose epochs are used up is changed at once, so that the answer can
+        // report it.
         if (broker.Cluster is not { } cluster || decided.IsEpochExhausted)
             return Complete(decided);
         CompleteLater(decided.Id, cluster.MarkerDelay(decided.Id, decided.ProducerEpoch));
         return decided;
     }
 
-    /// <summary>Writes the markers that are not written yet, and the end of the transaction; what cannot be written now follows later.</summary>
+    /// <summary>
+    /// Writes the markers that are not written yet, and the end of the transaction; what cannot be written now follows later.
+    /// </summary>
     public TransactionMetadata Complete(TransactionMetadata ending)
     {
         bool commit = ending.State == TransactionState.PrepareCommit;
@@ -31,7 +36,8 @@ internal sealed class TransactionMarkers(TransactionStateManager transactions, C
         {
             ErrorCode? error = partition == OffsetsPartition
                 ? broker.Groups.CompleteTransaction(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0)
-                : broker.Logs.Get(partition)?.AppendEndTransactionMarker(ending.ProducerId, ending.ProducerEpoch, commit, coordinatorEpoch: 0).Error;
+                : broker.Logs.Get(partition)?.AppendEndTransactionMarker(ending.ProducerId, ending.ProducerEpoch, commit,
+                    coordinatorEpoch: 0).Error;
             if (error == ErrorCode.KafkaStorageError)
                 (open ??= []).Add(partition);
         }
@@ -42,7 +48,9 @@ internal sealed class TransactionMarkers(TransactionStateManager transactions, C
             try
             {
                 TransactionMetadata done = left with { State = commit ? TransactionState.CompleteCommit : TransactionState.CompleteAbort };
-                return transactions.Append(done.ClientVersion == TransactionMetadata.BumpingClient && done.IsEpochExhausted ? done.Rotate(broker.NextProducerId()) : done);
+                return transactions.Append(done.ClientVersion == TransactionMetadata.BumpingClient && done.IsEpochExhausted
+                    ? done.Rotate(broker.NextProducerId())
+                    : done);
             }
             catch (Exception fault) when (StorageHealth.IsFault(fault))
             {

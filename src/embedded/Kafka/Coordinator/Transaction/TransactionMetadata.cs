@@ -52,7 +52,8 @@ internal sealed record TransactionMetadata(string Id)
     public bool IsEnding => State is TransactionState.PrepareCommit or TransactionState.PrepareAbort;
 
     /// <summary>The same under another producer id, whose epochs begin anew.</summary>
-    public TransactionMetadata Rotate(long producerId) => this with { PreviousProducerId = ProducerId, ProducerId = producerId, ProducerEpoch = 0 };
+    public TransactionMetadata Rotate(long producerId) =>
+        this with { PreviousProducerId = ProducerId, ProducerId = producerId, ProducerEpoch = 0 };
 
     public TransactionLogValue ToLog() => new()
     {
@@ -62,7 +63,8 @@ internal sealed record TransactionMetadata(string Id)
         TransactionTimeoutMs = TimeoutMs,
         TransactionStatus = (sbyte)State,
         TransactionPartitions = State == TransactionState.Empty ? null
-            : [.. Partitions.GroupBy(p => p.Topic).Select(g => new TransactionLogValue.PartitionsOfTopic { Topic = g.Key, PartitionIds = [.. g.Select(p => p.Partition)] })],
+            : [.. Partitions.GroupBy(p => p.Topic).Select(g =>
+                new TransactionLogValue.PartitionsOfTopic { Topic = g.Key, PartitionIds = [.. g.Select(p => p.Partition)] })],
         TransactionLastUpdateTimestampMs = UpdatedAt,
         TransactionStartTimestampMs = StartedAt,
         ClientTransactionVersion = ClientVersion,

@@ -6,8 +6,8 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>
-/// The transactions by their ids, and their records in <c>__transaction_state</c>, in Kafka's format: a change is written, then applied, by the same code as at recovery. Used under the
-/// coordinator's lock.
+/// The transactions by their ids, and their records in <c>__transaction_state</c>, in Kafka's format: a change is written, then applied, by
+/// the same code as at recovery. Used under the coordinator's lock.
 /// </summary>
 internal sealed class TransactionStateManager(UnifiedLog log, TimeProvider time)
 {
@@ -34,7 +34,11 @@ internal sealed class TransactionStateManager(UnifiedLog log, TimeProvider time)
         return new DescribeTransactionsResponse
         {
             TransactionStates = request.TransactionalIds.ConvertAll(id => !_byId.TryGetValue(id, out TransactionMetadata? transaction)
-                ? new DescribeTransactionsResponse.State { TransactionalId = id, ErrorCode = (short)(id.Length == 0 ? ErrorCode.InvalidRequest : ErrorCode.TransactionalIdNotFound) }
+                ? new DescribeTransactionsResponse.State
+                {
+                    TransactionalId = id,
+                    ErrorCode = (short)(id.Length == 0 ? ErrorCode.InvalidRequest : ErrorCode.TransactionalIdNotFound),
+                }
                 : new DescribeTransactionsResponse.State
                 {
                     TransactionalId = id,
@@ -43,7 +47,8 @@ internal sealed class TransactionStateManager(UnifiedLog log, TimeProvider time)
                     TransactionStartTimeMs = transaction.StartedAt,
                     ProducerId = transaction.ProducerId,
                     ProducerEpoch = transaction.ProducerEpoch,
-                    Topics = [.. transaction.Partitions.GroupBy(p => p.Topic).Select(g => new DescribeTransactionsResponse.State.TopicItem { Topic = g.Key, Partitions = [.. g.Select(p => p.Partition)] })],
+                    Topics = [.. transaction.Partitions.GroupBy(p => p.Topic).Select(g =>
+                        new DescribeTransactionsResponse.State.TopicItem { Topic = g.Key, Partitions = [.. g.Select(p => p.Partition)] })],
                 }),
         };
     }
@@ -71,7 +76,10 @@ internal sealed class TransactionStateManager(UnifiedLog log, TimeProvider time)
                 .Where(t => request.ProducerIdFilters.Count == 0 || request.ProducerIdFilters.Contains(t.ProducerId))
                 .Where(t => pattern?.IsMatch(t.Id) ?? true)
                 .Where(t => request.DurationFilter < 0 || now - t.StartedAt > request.DurationFilter)
-                .Select(t => new ListTransactionsResponse.State { TransactionalId = t.Id, ProducerId = t.ProducerId, TransactionState = t.State.ToString() })],
+                .Select(t => new ListTransactionsResponse.State
+                {
+                    TransactionalId = t.Id, ProducerId = t.ProducerId, TransactionState = t.State.ToString(),
+                })],
         };
     }
 
@@ -80,7 +88,8 @@ internal sealed class TransactionStateManager(UnifiedLog log, TimeProvider time)
     public TransactionMetadata Append(TransactionMetadata next)
     {
         next = next with { UpdatedAt = Now() };
-        CoordinatorLog.Append(log, [new CoordinatorRecord(new TransactionLogKey { TransactionalId = next.Id }, next.ToLog())], next.UpdatedAt);
+        CoordinatorLog.Append(log, [new CoordinatorRecord(new TransactionLogKey { TransactionalId = next.Id }, next.ToLog())],
+            next.UpdatedAt);
         Apply(next);
         return next;
     }

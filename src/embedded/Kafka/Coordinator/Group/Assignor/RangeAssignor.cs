@@ -1,11 +1,15 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>Per topic, each subscriber gets a contiguous range; static members come first, in the order of their instances, so that a restart changes nothing.</summary>
+/// <summary>
+/// Per topic, each subscriber gets a contiguous range; static members come first, in the order of their instances, so that a restart
+/// changes nothing.
+/// </summary>
 internal sealed class RangeAssignor : IServerAssignor
 {
     public const string Name = "range";
 
-    public Dictionary<string, HashSet<AssignedPartition>> Assign(IReadOnlyList<AssigneeSpec> members, IReadOnlyDictionary<string, SubscribedTopic> topics)
+    public Dictionary<string, HashSet<AssignedPartition>> Assign(
+        IReadOnlyList<AssigneeSpec> members, IReadOnlyDictionary<string, SubscribedTopic> topics)
     {
         var result = members.ToDictionary(m => m.Id, _ => new HashSet<AssignedPartition>());
         AssigneeSpec[] ordered = [.. members.OrderBy(m => m.InstanceId is null).ThenBy(m => m.InstanceId ?? m.Id, StringComparer.Ordinal)];

@@ -5,7 +5,8 @@ internal sealed class UniformAssignor : IServerAssignor
 {
     public const string Name = "uniform";
 
-    public Dictionary<string, HashSet<AssignedPartition>> Assign(IReadOnlyList<AssigneeSpec> members, IReadOnlyDictionary<string, SubscribedTopic> topics)
+    public Dictionary<string, HashSet<AssignedPartition>> Assign(
+        IReadOnlyList<AssigneeSpec> members, IReadOnlyDictionary<string, SubscribedTopic> topics)
     {
         AssigneeSpec[] ordered = [.. members.OrderBy(m => m.Id, StringComparer.Ordinal)];
         var result = ordered.ToDictionary(m => m.Id, _ => new HashSet<AssignedPartition>());
@@ -15,7 +16,9 @@ internal sealed class UniformAssignor : IServerAssignor
             .. topics.Values.OrderBy(t => t.Name, StringComparer.Ordinal).SelectMany(topic =>
             {
                 AssigneeSpec[] subscribers = [.. ordered.Where(m => m.Topics.Contains(topic.Name))];
-                return subscribers.Length == 0 ? [] : Enumerable.Range(0, topic.Partitions).Select(p => (new AssignedPartition(topic.Id, p), subscribers));
+                return subscribers.Length == 0
+                    ? []
+                    : Enumerable.Range(0, topic.Partitions).Select(p => (new AssignedPartition(topic.Id, p), subscribers));
             }),
         ];
         foreach ((AssignedPartition partition, AssigneeSpec[] candidates) in partitions)
@@ -37,7 +40,8 @@ internal sealed class UniformAssignor : IServerAssignor
             result[least].Add(partition);
         }
 
-        // Then partitions move from who has most to who has least, until no move makes it more even; every move lowers the sum of squares, so it ends. The last ones go first: like Kafka's, a member keeps its first ones.
+        // Then partitions move from who has most to who has least, until no move makes it more even; every move lowers the sum of squares,
+        // so it ends. The last ones go first: like Kafka's, a member keeps its first ones.
         while (Move(ordered, partitions, owners, result))
         {
         }
@@ -46,7 +50,8 @@ internal sealed class UniformAssignor : IServerAssignor
     }
 
     private static bool Move(
-        AssigneeSpec[] members, (AssignedPartition Partition, AssigneeSpec[] Candidates)[] partitions, Dictionary<AssignedPartition, string> owners, Dictionary<string, HashSet<AssignedPartition>> result)
+        AssigneeSpec[] members, (AssignedPartition Partition, AssigneeSpec[] Candidates)[] partitions,
+        Dictionary<AssignedPartition, string> owners, Dictionary<string, HashSet<AssignedPartition>> result)
     {
         foreach (AssigneeSpec most in members.OrderByDescending(m => result[m.Id].Count))
         {

@@ -53,16 +53,20 @@ internal sealed class ClassicGroup(string id) : Group(id)
     public void MoveTo(ClassicGroupState state, long now) => (PreviousState, State, StateTimestamp) = (State, state, now);
 
     public bool Supports(string type, IEnumerable<string> protocols) =>
-        Members.Count == 0 ? type.Length > 0 && protocols.Any() : type == AgreedType && protocols.Any(p => Members.Values.All(m => m.Protocols.Any(o => o.Name == p)));
+        Members.Count == 0
+            ? type.Length > 0 && protocols.Any()
+            : type == AgreedType && protocols.Any(p => Members.Values.All(m => m.Protocols.Any(o => o.Name == p)));
 
     /// <summary>The protocol that every member supports and that most prefer among those.</summary>
     public string? SelectProtocol()
     {
-        HashSet<string> common = [.. Members.Values.SelectMany(m => m.Protocols.Select(p => p.Name)).Distinct().Where(name => Members.Values.All(m => m.Protocols.Any(p => p.Name == name)))];
-        return Members.Values.Select(m => m.Protocols.First(p => common.Contains(p.Name)).Name).GroupBy(name => name).MaxBy(votes => votes.Count())?.Key;
+        HashSet<string> common = [.. Members.Values.SelectMany(m => m.Protocols.Select(p => p.Name)).Distinct().Where(name =>
+            Members.Values.All(m => m.Protocols.Any(p => p.Name == name)))];
+        return Members.Values.Select(m => m.Protocols.First(p => common.Contains(p.Name)).Name).GroupBy(name => name).MaxBy(votes =>
+            votes.Count())?.Key;
     }
 
-    /// <summary>The topics that members subscribe to; null when they are no consumers, or say what cannot be read.</summary>
+    /// <summary>The topics that members subscribe to; null when they are not consumers, or say what cannot be read.</summary>
     public override IReadOnlySet<string>? SubscribedTopics()
     {
         if (AgreedType != ConsumerProtocol.Type)
@@ -106,14 +110,24 @@ internal sealed class ClassicGroup(string id) : Group(id)
     public ErrorCode Validate(string memberId, string? instanceId)
     {
         if (instanceId is not null)
-            return Static(instanceId) is not { } known ? ErrorCode.UnknownMemberId : known.Id == memberId ? ErrorCode.None : ErrorCode.FencedInstanceId;
+            return Static(instanceId) is not { } known
+                ? ErrorCode.UnknownMemberId
+                : known.Id == memberId
+                ? ErrorCode.None
+                : ErrorCode.FencedInstanceId;
         return Members.ContainsKey(memberId) ? ErrorCode.None : ErrorCode.UnknownMemberId;
     }
 
     /// <summary>The group that a record says.</summary>
     public static ClassicGroup From(string id, GroupMetadataValue value)
     {
-        var group = new ClassicGroup(id) { Generation = value.Generation, Protocol = value.Protocol, Leader = value.Leader, AgreedType = value.ProtocolType.Length > 0 ? value.ProtocolType : null };
+        var group = new ClassicGroup(id)
+        {
+            Generation = value.Generation,
+            Protocol = value.Protocol,
+            Leader = value.Leader,
+            AgreedType = value.ProtocolType.Length > 0 ? value.ProtocolType : null,
+        };
         group.MoveTo(value.Members.Count > 0 ? ClassicGroupState.Stable : ClassicGroupState.Empty, value.CurrentStateTimestamp);
         foreach (GroupMetadataValue.Member stored in value.Members)
         {
@@ -133,8 +147,12 @@ internal sealed class ClassicGroup(string id) : Group(id)
         return group;
     }
 
-    /// <summary>The classic group that a consumer group becomes without the members that leave it: the epoch is the generation, and everybody is assigned its target.</summary>
-    public static ClassicGroup FromConsumerGroup(ConsumerGroup group, IReadOnlyCollection<ConsumerGroupMember> leaving, TopicStore topics, long now)
+    /// <summary>
+    /// The classic group that a consumer group becomes without the members that leave it: the epoch is the generation, and everybody is
+    /// assigned its target.
+    /// </summary>
+    public static ClassicGroup FromConsumerGroup(ConsumerGroup group, IReadOnlyCollection<ConsumerGroupMember> leaving,
+        TopicStore topics, long now)
     {
         var classic = new ClassicGroup(group.Id) { Generation = group.Epoch, AgreedType = ConsumerProtocol.Type };
         foreach (ConsumerGroupMember member in group.Members.Values.Where(m => !leaving.Contains(m)))
@@ -153,7 +171,8 @@ internal sealed class ClassicGroup(string id) : Group(id)
 
         classic.Protocol = classic.SelectProtocol();
         foreach (ClassicGroupMember member in classic.Members.Values)
-            member.Assignment = ConsumerProtocol.Write(ConsumerProtocol.AssignmentOf(topics, group.TargetOf(member.Id)), member.MetadataOf(classic.Protocol));
+            member.Assignment = ConsumerProtocol.Write(ConsumerProtocol.AssignmentOf(topics, group.TargetOf(member.Id)),
+                member.MetadataOf(classic.Protocol));
         classic.MoveTo(ClassicGroupState.Stable, now);
         return classic;
     }

@@ -74,7 +74,8 @@ internal sealed class ClassicGroupHandler(ClassicGroupRebalance rebalance, Embed
     private static CoordinatorResult<Task<JoinGroupResponse>> Refuse(ErrorCode error, string memberId) =>
         Answer(new JoinGroupResponse { ErrorCode = (short)error, MemberId = memberId, ProtocolName = "" });
 
-    private static CoordinatorResult<Task<JoinGroupResponse>> Answer(JoinGroupResponse response) => CoordinatorResult.None.With(Task.FromResult(response));
+    private static CoordinatorResult<Task<JoinGroupResponse>> Answer(JoinGroupResponse response) =>
+        CoordinatorResult.None.With(Task.FromResult(response));
 
     private static void Update(ClassicGroup group, ClassicGroupMember member, JoinGroupRequest request)
     {
@@ -90,8 +91,10 @@ internal sealed class ClassicGroupHandler(ClassicGroupRebalance rebalance, Embed
         return group.State switch
         {
             ClassicGroupState.PreparingRebalance =>
-                group.Members.GetValueOrDefault(memberId)?.Joining is not null || group.Members.Values.Count(m => m.Joining is not null) < limit,
-            ClassicGroupState.CompletingRebalance or ClassicGroupState.Stable => group.Members.ContainsKey(memberId) || group.Members.Count < limit,
+                group.Members.GetValueOrDefault(memberId)?.Joining is not null
+                    || group.Members.Values.Count(m => m.Joining is not null) < limit,
+            ClassicGroupState.CompletingRebalance or ClassicGroupState.Stable =>
+                group.Members.ContainsKey(memberId) || group.Members.Count < limit,
             _ => true,
         };
     }
@@ -100,7 +103,9 @@ internal sealed class ClassicGroupHandler(ClassicGroupRebalance rebalance, Embed
     {
         string id = $"{request.GroupInstanceId ?? context.ClientId}-{Guid.CreateVersion7(time.GetUtcNow())}";
         if (request.GroupInstanceId is { } instance)
-            return group.Static(instance) is { } known ? RejoinStatic(context, group, known, id, request) : AddAndRebalance(context, group, id, request);
+            return group.Static(instance) is { } known
+                ? RejoinStatic(context, group, known, id, request)
+                : AddAndRebalance(context, group, id, request);
         if (context.Version < MemberIdRequiredVersion)
             return AddAndRebalance(context, group, id, request);
         rebalance.WatchPending(group, id, TimeSpan.FromMilliseconds(request.SessionTimeoutMs));
@@ -126,9 +131,16 @@ internal sealed class ClassicGroupHandler(ClassicGroupRebalance rebalance, Embed
         return rebalance.WaitForJoin(group, member);
     }
 
-    private CoordinatorResult<Task<JoinGroupResponse>> AddAndRebalance(RequestContext context, ClassicGroup group, string id, JoinGroupRequest request)
+    private CoordinatorResult<Task<JoinGroupResponse>> AddAndRebalance(
+        RequestContext context, ClassicGroup group, string id, JoinGroupRequest request)
     {
-        var member = new ClassicGroupMember { Id = id, InstanceId = request.GroupInstanceId, ClientId = context.ClientId, ClientHost = context.ClientHost };
+        var member = new ClassicGroupMember
+        {
+            Id = id,
+            InstanceId = request.GroupInstanceId,
+            ClientId = context.ClientId,
+            ClientHost = context.ClientHost,
+        };
         group.Pending.Remove(id);
         group.Members.Add(id, member);
         group.Leader ??= id;
@@ -172,7 +184,10 @@ internal sealed class ClassicGroupHandler(ClassicGroupRebalance rebalance, Embed
             same.Leader = oldLeader; // told as a follower, even when it leads: nobody is asked to assign again
         }
 
-        return new CoordinatorResult([GroupCoordinatorRecordHelpers.GroupMetadataRecord(group)]) { Replays = false }.With(Task.FromResult(same));
+        return new CoordinatorResult([GroupCoordinatorRecordHelpers.GroupMetadataRecord(group)])
+        {
+            Replays = false,
+        }.With(Task.FromResult(same));
     }
 
     private ErrorCode Leave(ClassicGroup group, LeaveGroupRequest.Member leaving)
@@ -181,7 +196,9 @@ internal sealed class ClassicGroupHandler(ClassicGroupRebalance rebalance, Embed
             return ErrorCode.None;
 
         // An administrator removes a static member by its instance alone.
-        ClassicGroupMember? known = leaving.GroupInstanceId is { } instance ? group.Static(instance) : group.Members.GetValueOrDefault(leaving.MemberId);
+        ClassicGroupMember? known = leaving.GroupInstanceId is { } instance
+            ? group.Static(instance)
+            : group.Members.GetValueOrDefault(leaving.MemberId);
         if (known is null)
             return ErrorCode.UnknownMemberId;
         if (leaving.GroupInstanceId is not null && leaving.MemberId.Length > 0 && known.Id != leaving.MemberId)

@@ -30,8 +30,10 @@ internal sealed class ClassicGroupMember
 
     public byte[] MetadataOf(string? protocol) => Protocols.FirstOrDefault(p => p.Name == protocol).Metadata ?? [];
 
-    public static bool AreSame(IReadOnlyList<(string Name, byte[] Metadata)> protocols, IReadOnlyList<(string Name, byte[] Metadata)> others) =>
-        protocols.Count == others.Count && protocols.Zip(others).All(p => p.First.Name == p.Second.Name && p.First.Metadata.AsSpan().SequenceEqual(p.Second.Metadata));
+    public static bool AreSame(IReadOnlyList<(string Name, byte[] Metadata)> protocols,
+        IReadOnlyList<(string Name, byte[] Metadata)> others) =>
+        protocols.Count == others.Count
+            && protocols.Zip(others).All(p => p.First.Name == p.Second.Name && p.First.Metadata.AsSpan().SequenceEqual(p.Second.Metadata));
 
     public void CompleteJoin(JoinGroupResponse response)
     {

@@ -32,7 +32,10 @@ internal sealed class ClassicGroupRebalance(ICoordinatorTimer timer, EmbeddedKaf
     /// <summary>The answer for a member that joins is given when the rebalance completes.</summary>
     public CoordinatorResult<Task<JoinGroupResponse>> WaitForJoin(ClassicGroup group, ClassicGroupMember member)
     {
-        member.CompleteJoin(new JoinGroupResponse { ErrorCode = (short)ErrorCode.RebalanceInProgress, MemberId = member.Id, ProtocolName = "" });
+        member.CompleteJoin(new JoinGroupResponse
+        {
+            ErrorCode = (short)ErrorCode.RebalanceInProgress, MemberId = member.Id, ProtocolName = "",
+        });
         var joining = new TaskCompletionSource<JoinGroupResponse>(TaskCreationOptions.RunContinuationsAsynchronously);
         member.Joining = joining;
         CoordinatorResult result = Rebalance(group);
@@ -94,7 +97,10 @@ internal sealed class ClassicGroupRebalance(ICoordinatorTimer timer, EmbeddedKaf
         group.Members.Remove(member.Id);
         if (group.Leader == member.Id)
             group.Leader = group.Members.Keys.FirstOrDefault();
-        member.CompleteJoin(new JoinGroupResponse { ErrorCode = (short)ErrorCode.UnknownMemberId, MemberId = member.Id, ProtocolName = "" });
+        member.CompleteJoin(new JoinGroupResponse
+        {
+            ErrorCode = (short)ErrorCode.UnknownMemberId, MemberId = member.Id, ProtocolName = "",
+        });
         member.CompleteSync(new SyncGroupResponse { ErrorCode = (short)ErrorCode.UnknownMemberId });
     }
 
@@ -113,12 +119,17 @@ internal sealed class ClassicGroupRebalance(ICoordinatorTimer timer, EmbeddedKaf
             CancelSession(group, id);
         foreach (ClassicGroupMember member in group.Members.Values)
         {
-            member.CompleteJoin(new JoinGroupResponse { ErrorCode = (short)ErrorCode.RebalanceInProgress, MemberId = member.Id, ProtocolName = "" });
+            member.CompleteJoin(new JoinGroupResponse
+            {
+                ErrorCode = (short)ErrorCode.RebalanceInProgress, MemberId = member.Id, ProtocolName = "",
+            });
             member.CompleteSync(new SyncGroupResponse { ErrorCode = (short)ErrorCode.RebalanceInProgress });
         }
     }
 
-    /// <summary>Answers who waits, now and from now on: a rebalance may last for minutes, and the broker would wait for those connections.</summary>
+    /// <summary>
+    /// Answers who waits, now and from now on: a rebalance may last for minutes, and the broker would wait for those connections.
+    /// </summary>
     public void Stop(IEnumerable<ClassicGroup> groups)
     {
         _stopping = true;
@@ -167,7 +178,9 @@ internal sealed class ClassicGroupRebalance(ICoordinatorTimer timer, EmbeddedKaf
 
     private CoordinatorResult CompleteJoinOrWait(ClassicGroup group)
     {
-        bool waitsForMore = group.PreviousState == ClassicGroupState.Empty && options.GroupInitialRebalanceDelay > TimeSpan.Zero && group.Members.Count > 0;
+        bool waitsForMore = group.PreviousState == ClassicGroupState.Empty
+            && options.GroupInitialRebalanceDelay > TimeSpan.Zero
+            && group.Members.Count > 0;
         if (waitsForMore)
             return CoordinatorResult.None;
         if (group.HasAllJoined)
@@ -284,7 +297,9 @@ internal sealed class ClassicGroupRebalance(ICoordinatorTimer timer, EmbeddedKaf
         group.Members.TryGetValue(id, out ClassicGroupMember? member) ? Remove(group, member) : CoordinatorResult.None;
 
     private CoordinatorResult ExpirePending(ClassicGroup group, string id) =>
-        group.Pending.Remove(id) && group.State == ClassicGroupState.PreparingRebalance ? CompleteJoinOrWait(group) : CoordinatorResult.None;
+        group.Pending.Remove(id) && group.State == ClassicGroupState.PreparingRebalance
+            ? CompleteJoinOrWait(group)
+            : CoordinatorResult.None;
 
     private CoordinatorResult Remove(ClassicGroup group, ClassicGroupMember member)
     {

@@ -5,8 +5,8 @@ using KafkaEventSourcing.Embedded.Kafka.Server;
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>
-/// Members of the classic protocol in a consumer group: the member epoch is their generation, a JoinGroup is the heartbeat that brings them a step further, a SyncGroup tells what they have after it,
-/// and a Heartbeat sends them to join again when there is a next step.
+/// Members of the classic protocol in a consumer group: the member epoch is their generation, a JoinGroup is the heartbeat that brings them
+/// a step further, a SyncGroup tells what they have after it, and a Heartbeat sends them to join again when there is a next step.
 /// </summary>
 internal sealed class ClassicMemberHandler(
     ConsumerGroupAssignment assignment, ConsumerGroupSessions sessions, EmbeddedKafkaOptions options, TopicStore topics, TimeProvider time)
@@ -26,7 +26,9 @@ internal sealed class ClassicMemberHandler(
         if (isNew && request.GroupInstanceId is null && context.Version >= MemberIdRequiredVersion)
             return Error(ErrorCode.MemberIdRequired, memberId);
 
-        ConsumerGroupMember? known = request.GroupInstanceId is { } instance ? group.Static(instance) : group.Members.GetValueOrDefault(memberId);
+        ConsumerGroupMember? known = request.GroupInstanceId is { } instance
+            ? group.Static(instance)
+            : group.Members.GetValueOrDefault(memberId);
         if (request.GroupInstanceId is not null && !isNew && known?.Id != memberId)
             return Error(known is null ? ErrorCode.UnknownMemberId : ErrorCode.FencedInstanceId);
         ConsumerProtocolSubscription subscription;
@@ -41,9 +43,17 @@ internal sealed class ClassicMemberHandler(
 
         // A static member that comes back is a new member with what the old one had.
         ConsumerGroupMember? replaced = known?.Id != memberId ? known : null;
-        ConsumerGroupMember member = replaced is not null ? replaced with { Id = memberId, Epoch = 0, PreviousEpoch = 0, State = MemberState.Stable }
+        ConsumerGroupMember member = replaced is not null ? replaced with
+        {
+            Id = memberId,
+            Epoch = 0,
+            PreviousEpoch = 0,
+            State = MemberState.Stable,
+        }
             : known ?? new ConsumerGroupMember(memberId) { PreviousEpoch = 0 };
-        bool downgrade = request.GroupInstanceId is not null && known is { Classic: null } && sessions.IsDowngrade(group, [known], group.Members.Count);
+        bool downgrade = request.GroupInstanceId is not null
+            && known is { Classic: null }
+            && sessions.IsDowngrade(group, [known], group.Members.Count);
         var draft = new ConsumerGroupDraft(group);
         bool changed = ConsumerGroupAssignment.UpdateMember(draft, Updated(context, request, subscription, member), replaced);
         assignment.RefreshTopics(draft, changed);
@@ -125,7 +135,9 @@ internal sealed class ClassicMemberHandler(
         HashSet<ConsumerGroupMember> left = [];
         List<ErrorCode> errors = leaving.ConvertAll(one =>
         {
-            ConsumerGroupMember? member = one.GroupInstanceId is { } instance ? group.Static(instance) : group.Members.GetValueOrDefault(one.MemberId);
+            ConsumerGroupMember? member = one.GroupInstanceId is { } instance
+                ? group.Static(instance)
+                : group.Members.GetValueOrDefault(one.MemberId);
             if (member is null)
                 return ErrorCode.UnknownMemberId;
             if (one.MemberId.Length > 0 && member.Id != one.MemberId)
@@ -146,7 +158,8 @@ internal sealed class ClassicMemberHandler(
     }
 
     private static ConsumerGroupMember Updated(
-        RequestContext context, JoinGroupRequest request, ConsumerProtocolSubscription subscription, ConsumerGroupMember member) => member with
+        RequestContext context, JoinGroupRequest request, ConsumerProtocolSubscription subscription,
+        ConsumerGroupMember member) => member with
     {
         InstanceId = request.GroupInstanceId ?? member.InstanceId,
         RackId = subscription.RackId ?? member.RackId,

@@ -52,7 +52,8 @@ internal sealed class ConsumerGroup(string id) : Group(id)
 
     /// <summary>The assignor that most members ask for.</summary>
     public string PreferredAssignor() =>
-        Members.Values.Where(m => m.Assignor is { Length: > 0 }).GroupBy(m => m.Assignor!).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).FirstOrDefault()?.Key ?? UniformAssignor.Name;
+        Members.Values.Where(m => m.Assignor is { Length: > 0 }).GroupBy(m => m.Assignor!).OrderByDescending(g => g.Count()).ThenBy(g =>
+            g.Key, StringComparer.Ordinal).FirstOrDefault()?.Key ?? UniformAssignor.Name;
 
     /// <summary>Whether there is no place for a member that is not in it yet.</summary>
     public bool IsFull(int maxSize, string memberId, string? instanceId) =>
@@ -63,7 +64,8 @@ internal sealed class ConsumerGroup(string id) : Group(id)
         protocols.Any(name => Members.Values.All(m => m.Classic is not { } classic || classic.SupportedProtocols.Any(p => p.Name == name)));
 
     /// <summary>Whether somebody else still has a partition that the member waits for.</summary>
-    public bool WaitsForOthers(ConsumerGroupMember member) => TargetOf(member.Id).Except(member.Assigned).Any(p => IsHeldByAnother(member.Id, p));
+    public bool WaitsForOthers(ConsumerGroupMember member) =>
+        TargetOf(member.Id).Except(member.Assigned).Any(p => IsHeldByAnother(member.Id, p));
 
     /// <summary>Whether somebody else still has the partition.</summary>
     public bool IsHeldByAnother(string memberId, AssignedPartition partition)
@@ -98,7 +100,14 @@ internal sealed class ConsumerGroup(string id) : Group(id)
     /// <summary>A copy on which records can be tried before they are written.</summary>
     public ConsumerGroup Copy()
     {
-        var copy = new ConsumerGroup(Id) { Epoch = Epoch, TargetEpoch = TargetEpoch, Topics = Topics, TopicsVersion = TopicsVersion, StateTimestamp = StateTimestamp };
+        var copy = new ConsumerGroup(Id)
+        {
+            Epoch = Epoch,
+            TargetEpoch = TargetEpoch,
+            Topics = Topics,
+            TopicsVersion = TopicsVersion,
+            StateTimestamp = StateTimestamp,
+        };
         foreach ((string id, ConsumerGroupMember member) in Members)
             copy.Members.Add(id, member);
         foreach ((string id, ImmutableHashSet<AssignedPartition> target) in Target)
@@ -123,7 +132,8 @@ internal sealed class ConsumerGroup(string id) : Group(id)
                 TargetEpoch = epoch.AssignmentEpoch;
                 break;
             case (ConsumerGroupTargetAssignmentMemberKey of, ConsumerGroupTargetAssignmentMemberValue target):
-                Target[of.MemberId] = [.. target.TopicPartitions.SelectMany(t => t.Partitions.Select(p => new AssignedPartition(t.TopicId, p)))];
+                Target[of.MemberId] = [.. target.TopicPartitions.SelectMany(t =>
+                    t.Partitions.Select(p => new AssignedPartition(t.TopicId, p)))];
                 break;
             case (ConsumerGroupTargetAssignmentMemberKey of, null):
                 Target.Remove(of.MemberId);
@@ -149,18 +159,24 @@ internal sealed class ConsumerGroup(string id) : Group(id)
         }
     }
 
-    /// <summary>The consumer group that a classic one becomes: everybody keeps what the last generation gave it. Null when an assignor of its own put data of its own with it.</summary>
+    /// <summary>
+    /// The consumer group that a classic one becomes: everybody keeps what the last generation gave it. Null when an assignor of its own
+    /// put data of its own with it.
+    /// </summary>
     /// <exception cref="MalformedRequestException">What members said of themselves cannot be read.</exception>
     public static ConsumerGroup? FromClassicGroup(ClassicGroup classic, TopicStore topics)
     {
         var group = new ConsumerGroup(classic.Id) { Epoch = classic.Generation, TargetEpoch = classic.Generation };
         foreach (ClassicGroupMember member in classic.Members.Values)
         {
-            ConsumerProtocolAssignment assignment = member.Assignment.Length == 0 ? new() : ConsumerProtocol.ReadAssignment(member.Assignment);
+            ConsumerProtocolAssignment assignment = member.Assignment.Length == 0
+                ? new()
+                : ConsumerProtocol.ReadAssignment(member.Assignment);
             if (assignment.UserData is { Length: > 0 })
                 return null; // it would be lost
 
-            ImmutableHashSet<AssignedPartition> assigned = ConsumerProtocol.PartitionsOf(topics, assignment.AssignedPartitions.Select(t => (t.Topic, t.Partitions)));
+            ImmutableHashSet<AssignedPartition> assigned = ConsumerProtocol.PartitionsOf(topics,
+                assignment.AssignedPartitions.Select(t => (t.Topic, t.Partitions)));
             group.Target[member.Id] = assigned;
             group.Members[member.Id] = MemberFrom(classic, member) with { Assigned = assigned };
         }
@@ -170,7 +186,8 @@ internal sealed class ConsumerGroup(string id) : Group(id)
 
     private static ConsumerGroupMember MemberFrom(ClassicGroup group, ClassicGroupMember member)
     {
-        ConsumerProtocolSubscription subscription = ConsumerProtocol.ReadSubscription(member.MetadataOf(group.Protocol ?? member.Protocols[0].Name));
+        ConsumerProtocolSubscription subscription = ConsumerProtocol.ReadSubscription(
+            member.MetadataOf(group.Protocol ?? member.Protocols[0].Name));
         return new ConsumerGroupMember(member.Id)
         {
             Epoch = group.Generation,
@@ -196,7 +213,10 @@ internal sealed class ConsumerGroup(string id) : Group(id)
             TopicRegex = value.SubscribedTopicRegex,
             RebalanceTimeoutMs = value.RebalanceTimeoutMs,
             Assignor = value.ServerAssignor,
-            Classic = value.ClassicMember is { } classic ? new ClassicMemberMetadata(classic.SessionTimeoutMs, classic.SupportedProtocols.ConvertAll(p => (p.Name, p.Metadata.ToArray()))) : null,
+            Classic = value.ClassicMember is { } classic
+                ? new ClassicMemberMetadata(classic.SessionTimeoutMs,
+                    classic.SupportedProtocols.ConvertAll(p => (p.Name, p.Metadata.ToArray())))
+                : null,
         };
 
     private void ReplayAssignment(string id, ConsumerGroupCurrentMemberAssignmentValue value) =>
@@ -206,6 +226,7 @@ internal sealed class ConsumerGroup(string id) : Group(id)
             PreviousEpoch = value.PreviousMemberEpoch,
             State = (MemberState)value.State,
             Assigned = [.. value.AssignedPartitions.SelectMany(t => t.Partitions.Select(p => new AssignedPartition(t.TopicId, p)))],
-            PendingRevocation = [.. value.PartitionsPendingRevocation.SelectMany(t => t.Partitions.Select(p => new AssignedPartition(t.TopicId, p)))],
+            PendingRevocation = [.. value.PartitionsPendingRevocation.SelectMany(t =>
+                t.Partitions.Select(p => new AssignedPartition(t.TopicId, p)))],
         };
 }

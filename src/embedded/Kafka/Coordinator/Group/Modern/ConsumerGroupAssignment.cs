@@ -6,7 +6,10 @@ using static KafkaEventSourcing.Embedded.Kafka.Coordinator.GroupCoordinatorRecor
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>How a consumer group follows its members and topics: subscriptions make an epoch, an epoch makes a target, a target makes assignments (KIP-848).</summary>
+/// <summary>
+/// How a consumer group follows its members and topics: subscriptions make an epoch, an epoch makes a target, a target makes assignments
+/// (KIP-848).
+/// </summary>
 internal sealed class ConsumerGroupAssignment(ICoordinatorTimer timer, GroupTable groups, TopicStore topics, TimeProvider time)
 {
     private static readonly Dictionary<string, IServerAssignor> Assignors = new()
@@ -17,12 +20,18 @@ internal sealed class ConsumerGroupAssignment(ICoordinatorTimer timer, GroupTabl
 
     public static IReadOnlyCollection<string> AssignorNames => Assignors.Keys;
 
-    /// <summary>The expression by which a member subscribes. Kafka takes RE2's language, which needs no backtracking: none can make the broker think for long.</summary>
-    /// <exception cref="ArgumentException">It is no regular expression.</exception>
+    /// <summary>
+    /// The expression by which a member subscribes. Kafka takes RE2's language, which needs no backtracking: none can make the broker think
+    /// for long.
+    /// </summary>
+    /// <exception cref="ArgumentException">It is not a regular expression.</exception>
     /// <exception cref="NotSupportedException">It needs backtracking.</exception>
-    public static Regex TopicRegex(string expression) => new($"^(?:{expression})$", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+    public static Regex TopicRegex(string expression) =>
+        new($"^(?:{expression})$", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
 
-    /// <summary>Adds a member that is new, has changed, or comes in place of another one; whether its subscription is another one.</summary>
+    /// <summary>
+    /// Adds a member that is new, has changed, or comes in place of another one; whether its subscription is another one.
+    /// </summary>
     public static bool UpdateMember(ConsumerGroupDraft draft, ConsumerGroupMember updated, ConsumerGroupMember? replaced)
     {
         ConsumerGroup group = draft.Group;
@@ -40,21 +49,23 @@ internal sealed class ConsumerGroupAssignment(ICoordinatorTimer timer, GroupTabl
     }
 
     /// <summary>
-    /// Brings what the members subscribe to up to date; a change starts a new epoch. A regular expression that is new is not resolved by the heartbeat that brings it but right after it, as in
-    /// Kafka: its topics come with a later heartbeat than those that are named.
+    /// Brings what the members subscribe to up to date; a change starts a new epoch. A regular expression that is new is not resolved by
+    /// the heartbeat that brings it but right after it, as in Kafka: its topics come with a later heartbeat than those that are named.
     /// </summary>
     public void RefreshTopics(ConsumerGroupDraft draft, bool membersChanged, bool resolvesNew = false)
     {
         long version = topics.Version;
         // A log may end between the record of a member and that of the epoch for it: the next heartbeat brings the epoch.
-        membersChanged |= draft.Group.Epoch == draft.Group.TargetEpoch && draft.Group.Members.Keys.Any(m => !draft.Group.Target.ContainsKey(m));
+        membersChanged |= draft.Group.Epoch == draft.Group.TargetEpoch
+            && draft.Group.Members.Keys.Any(m => !draft.Group.Target.ContainsKey(m));
         if (!membersChanged && !resolvesNew && version == draft.Group.TopicsVersion)
             return;
         RefreshRegexes(draft, version, resolvesNew);
         ConsumerGroup group = draft.Group;
         SubscribedTopic[] subscribed =
         [
-            .. group.SubscribedTopics().Order(StringComparer.Ordinal).Select(topics.Find).OfType<Topic>().Select(t => new SubscribedTopic(t.Name, t.Id, t.Partitions)),
+            .. group.SubscribedTopics().Order(StringComparer.Ordinal).Select(topics.Find).OfType<Topic>().Select(t =>
+                new SubscribedTopic(t.Name, t.Id, t.Partitions)),
         ];
         bool topicsChanged = !group.Topics.Values.ToHashSet().SetEquals(subscribed);
         if (topicsChanged)
@@ -71,7 +82,8 @@ internal sealed class ConsumerGroupAssignment(ICoordinatorTimer timer, GroupTabl
         if (group.Epoch <= group.TargetEpoch)
             return;
         IServerAssignor assignor = Assignors.GetValueOrDefault(group.PreferredAssignor()) ?? Assignors[UniformAssignor.Name];
-        AssigneeSpec[] members = [.. group.Members.Values.Select(m => new AssigneeSpec(m.Id, m.InstanceId, group.TopicsOf(m).ToHashSet(), group.TargetOf(m.Id)))];
+        AssigneeSpec[] members = [.. group.Members.Values.Select(m =>
+            new AssigneeSpec(m.Id, m.InstanceId, group.TopicsOf(m).ToHashSet(), group.TargetOf(m.Id)))];
         foreach ((string member, HashSet<AssignedPartition> target) in assignor.Assign(members, group.Topics))
         {
             if (!draft.Group.Target.TryGetValue(member, out ImmutableHashSet<AssignedPartition>? known) || !known.SetEquals(target))
@@ -81,8 +93,11 @@ internal sealed class ConsumerGroupAssignment(ICoordinatorTimer timer, GroupTabl
         draft.Add(TargetEpochRecord(group.Id, group.Epoch));
     }
 
-    /// <summary>Takes the member a step towards its target; <paramref name="owned"/> is what it says to have, null when it says nothing.</summary>
-    public static ConsumerGroupMember Reconcile(ConsumerGroupDraft draft, ConsumerGroupMember member, IReadOnlySet<AssignedPartition>? owned)
+    /// <summary>
+    /// Takes the member a step towards its target; <paramref name="owned"/> is what it says to have, null when it says nothing.
+    /// </summary>
+    public static ConsumerGroupMember Reconcile(ConsumerGroupDraft draft, ConsumerGroupMember member,
+        IReadOnlySet<AssignedPartition>? owned)
     {
         ConsumerGroupMember next = Reconciliation.Next(draft.Group, member, owned);
         if (!next.HasSameAssignment(member))

@@ -1,7 +1,8 @@
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
 /// <summary>
-/// A decision on a consumer group in the making: the records so far, and the group as they leave it. The group itself stays as it is until they are written.
+/// A decision on a consumer group in the making: the records so far, and the group as they leave it. The group itself stays as it is until
+/// they are written.
 /// </summary>
 internal sealed class ConsumerGroupDraft(ConsumerGroup group)
 {

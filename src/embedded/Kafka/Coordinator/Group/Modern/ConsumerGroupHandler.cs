@@ -21,7 +21,8 @@ internal sealed class ConsumerGroupHandler(
     /// <summary>The refusal of a request that is wrong, whatever the group; null of one that is not.</summary>
     public static ConsumerGroupHeartbeatResponse? Validate(RequestContext context, ConsumerGroupHeartbeatRequest request)
     {
-        ConsumerGroupHeartbeatResponse Invalid(string message, ErrorCode error = ErrorCode.InvalidRequest) => Refuse(request, error, message);
+        ConsumerGroupHeartbeatResponse Invalid(string message, ErrorCode error = ErrorCode.InvalidRequest) =>
+            Refuse(request, error, message);
         if (request.GroupId.Trim().Length == 0)
             return Invalid("GroupId can't be empty.");
         if (request.MemberId.Length == 0 && (context.Version >= ClientIdsVersion || request.MemberEpoch != 0))
@@ -41,7 +42,8 @@ internal sealed class ConsumerGroupHandler(
         if (request.MemberEpoch == 0 && request.SubscribedTopicNames is null && request.SubscribedTopicRegex is null)
             return Invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
         if (request.ServerAssignor is { } assignor && !ConsumerGroupAssignment.AssignorNames.Contains(assignor))
-            return Invalid($"ServerAssignor {assignor} is not supported. Supported assignors: {string.Join(", ", ConsumerGroupAssignment.AssignorNames)}.", ErrorCode.UnsupportedAssignor);
+            return Invalid($"ServerAssignor {assignor} is not supported. Supported "
+                + $"assignors: {string.Join(", ", ConsumerGroupAssignment.AssignorNames)}.", ErrorCode.UnsupportedAssignor);
         try
         {
             if (request.SubscribedTopicRegex is { Length: > 0 } regex)
@@ -50,7 +52,8 @@ internal sealed class ConsumerGroupHandler(
         }
         catch (Exception wrong) when (wrong is ArgumentException or NotSupportedException)
         {
-            return Invalid($"SubscribedTopicRegex `{request.SubscribedTopicRegex}` is not a valid regular expression: {wrong.Message}.", ErrorCode.InvalidRegularExpression);
+            return Invalid($"SubscribedTopicRegex `{request.SubscribedTopicRegex}` is not a valid regular expression: {wrong.Message}.",
+                ErrorCode.InvalidRegularExpression);
         }
     }
 
@@ -62,7 +65,8 @@ internal sealed class ConsumerGroupHandler(
         ConsumerGroup group = draft!.Group;
         string memberId = request.MemberId.Length > 0 ? request.MemberId : Guid.CreateVersion7(time.GetUtcNow()).ToString();
         if (joins && group.IsFull(options.GroupMaxSize, memberId, request.InstanceId))
-            return CoordinatorResult.None.With(Refuse(request, ErrorCode.GroupMaxSizeReached, $"The consumer group has reached its maximum capacity of {options.GroupMaxSize} members."));
+            return CoordinatorResult.None.With(Refuse(request, ErrorCode.GroupMaxSizeReached,
+                $"The consumer group has reached its maximum capacity of {options.GroupMaxSize} members."));
         if (FindMember(group, memberId, request, out ConsumerGroupMember? member, out ConsumerGroupMember? replaced) is { } refused)
             return CoordinatorResult.None.With(refused);
 
@@ -70,7 +74,8 @@ internal sealed class ConsumerGroupHandler(
         assignment.RefreshTopics(draft, changed);
         ConsumerGroupAssignment.AssignTarget(draft);
 
-        IReadOnlySet<AssignedPartition>? owned = request.TopicPartitions?.SelectMany(t => t.Partitions.Select(p => new AssignedPartition(t.TopicId, p))).ToHashSet();
+        IReadOnlySet<AssignedPartition>? owned = request.TopicPartitions?.SelectMany(t =>
+            t.Partitions.Select(p => new AssignedPartition(t.TopicId, p))).ToHashSet();
         ConsumerGroupMember updated = draft.Group.Members[memberId];
         ConsumerGroupMember next = ConsumerGroupAssignment.Reconcile(draft, updated, owned);
         bool saysAll = request.RebalanceTimeoutMs != -1 && request.TopicPartitions is not null
@@ -104,16 +109,20 @@ internal sealed class ConsumerGroupHandler(
 
     public CoordinatorResult<ConsumerGroupHeartbeatResponse> Leave(ConsumerGroupHeartbeatRequest request)
     {
-        CoordinatorResult<ConsumerGroupHeartbeatResponse> No(ErrorCode error, string message) => CoordinatorResult.None.With(Refuse(request, error, message));
+        CoordinatorResult<ConsumerGroupHeartbeatResponse> No(ErrorCode error, string message) =>
+            CoordinatorResult.None.With(Refuse(request, error, message));
         if (groups.Find(request.GroupId) is not ConsumerGroup group)
             return No(ErrorCode.GroupIdNotFound, $"Consumer group {request.GroupId} not found.");
-        ConsumerGroupMember? member = request.InstanceId is { } instance ? group.Static(instance) : group.Members.GetValueOrDefault(request.MemberId);
+        ConsumerGroupMember? member = request.InstanceId is { } instance
+            ? group.Static(instance)
+            : group.Members.GetValueOrDefault(request.MemberId);
         if (member is null)
             return No(ErrorCode.UnknownMemberId, $"Member {request.MemberId} is not a member of group {group.Id}.");
         if (member.Id != request.MemberId)
             return No(ErrorCode.FencedInstanceId, $"Static member {request.MemberId} was fenced by member {member.Id}.");
         CoordinatorResult left = request.MemberEpoch == ConsumerGroupMember.LeftForNow
-            ? new CoordinatorResult([AssignmentRecord(group.Id, member with { Epoch = ConsumerGroupMember.LeftForNow, PendingRevocation = [] })])
+            ? new CoordinatorResult(
+                [AssignmentRecord(group.Id, member with { Epoch = ConsumerGroupMember.LeftForNow, PendingRevocation = [] })])
             : sessions.Fence(group, member);
         return left.With(new ConsumerGroupHeartbeatResponse { MemberId = request.MemberId, MemberEpoch = request.MemberEpoch });
     }
@@ -139,7 +148,8 @@ internal sealed class ConsumerGroupHandler(
     }
 
     // The group that it goes to, made anew or from a classic one by the records when it joins; a refusal when there is none.
-    private ConsumerGroupHeartbeatResponse? FindGroup(ConsumerGroupHeartbeatRequest request, out ConsumerGroupDraft? draft, out ClassicGroup? before)
+    private ConsumerGroupHeartbeatResponse? FindGroup(
+        ConsumerGroupHeartbeatRequest request, out ConsumerGroupDraft? draft, out ClassicGroup? before)
     {
         Group? found = groups.Find(request.GroupId);
         before = found as ClassicGroup;
@@ -148,7 +158,9 @@ internal sealed class ConsumerGroupHandler(
             return null;
         if (request.MemberEpoch != 0)
         {
-            string message = found is null ? $"Consumer group {request.GroupId} not found." : $"Group {request.GroupId} is not a consumer group.";
+            string message = found is null
+                ? $"Consumer group {request.GroupId} not found."
+                : $"Group {request.GroupId} is not a consumer group.";
             return Refuse(request, ErrorCode.GroupIdNotFound, message);
         }
 
@@ -157,7 +169,8 @@ internal sealed class ConsumerGroupHandler(
         {
             upgraded = Upgrade(before, out string obstacle);
             if (upgraded is null)
-                return Refuse(request, ErrorCode.GroupIdNotFound, $"Cannot upgrade classic group {before.Id} to consumer group because {obstacle}.");
+                return Refuse(request, ErrorCode.GroupIdNotFound,
+                    $"Cannot upgrade classic group {before.Id} to consumer group because {obstacle}.");
         }
 
         draft = new ConsumerGroupDraft(new ConsumerGroup(request.GroupId));
@@ -179,7 +192,8 @@ internal sealed class ConsumerGroupHandler(
             return null;
         try
         {
-            obstacle = "an unsupported custom assignor is in use. Please refer to the documentation or switch to a default assignor before re-attempting the upgrade";
+            obstacle = "an unsupported custom assignor is in use. Please refer to the documentation or switch to a default assignor "
+                + "before re-attempting the upgrade";
             return ConsumerGroup.FromClassicGroup(classic, topics);
         }
         catch (MalformedRequestException)
@@ -190,7 +204,8 @@ internal sealed class ConsumerGroupHandler(
     }
 
     // The member that sends this; a refusal when it is unknown, fenced, or not allowed yet.
-    private static ConsumerGroupHeartbeatResponse? FindMember(ConsumerGroup group, string memberId, ConsumerGroupHeartbeatRequest request, out ConsumerGroupMember? member, out ConsumerGroupMember? replaced)
+    private static ConsumerGroupHeartbeatResponse? FindMember(ConsumerGroup group, string memberId, ConsumerGroupHeartbeatRequest request,
+        out ConsumerGroupMember? member, out ConsumerGroupMember? replaced)
     {
         bool joins = request.MemberEpoch == 0;
         replaced = null;
@@ -203,9 +218,12 @@ internal sealed class ConsumerGroupHandler(
             if (known is not null && known.Id != memberId)
             {
                 if (!joins)
-                    return Refuse(request, ErrorCode.FencedInstanceId, $"Static member {memberId} with instance id {instance} was fenced by member {known.Id}.");
+                    return Refuse(request, ErrorCode.FencedInstanceId,
+                        $"Static member {memberId} with instance id {instance} was fenced by member {known.Id}.");
                 if (known.Classic is null && known.Epoch != ConsumerGroupMember.LeftForNow)
-                    return Refuse(request, ErrorCode.UnreleasedInstanceId, $"Static member {memberId} with instance id {instance} cannot join the group because the instance id is owned by {known.Id} member.");
+                    return Refuse(request, ErrorCode.UnreleasedInstanceId,
+                        $"Static member {memberId} with instance id {instance} cannot join the group because the instance id is owned "
+                            + $"by {known.Id} member.");
                 replaced = known;
                 member = known with { Id = memberId, Epoch = 0, PreviousEpoch = 0, State = MemberState.Stable };
                 return null;
@@ -229,10 +247,16 @@ internal sealed class ConsumerGroupHandler(
         ConsumerGroupMember present = member;
         bool lostAnswer = request.MemberEpoch == member.PreviousEpoch && request.TopicPartitions is { } owned
             && owned.TrueForAll(t => t.Partitions.TrueForAll(p => present.Assigned.Contains(new AssignedPartition(t.TopicId, p))));
-        return lostAnswer ? null : Refuse(request, ErrorCode.FencedMemberEpoch, $"The consumer group member has a {(request.MemberEpoch > member.Epoch ? "greater" : "smaller")} member epoch ({request.MemberEpoch}) than the one known by the group coordinator ({member.Epoch}). The member must abandon all its partitions and rejoin.");
+        return lostAnswer
+            ? null
+            : Refuse(request, ErrorCode.FencedMemberEpoch,
+                $"The consumer group member has a {(request.MemberEpoch > member.Epoch ? "greater" : "smaller")} member epoch "
+                    + $"({request.MemberEpoch}) than the one known by the group coordinator ({member.Epoch}). The member must abandon all "
+                    + $"its partitions and rejoin.");
     }
 
-    private static ConsumerGroupMember Updated(RequestContext context, ConsumerGroupHeartbeatRequest request, ConsumerGroupMember member) => member with
+    private static ConsumerGroupMember Updated(RequestContext context, ConsumerGroupHeartbeatRequest request,
+        ConsumerGroupMember member) => member with
     {
         InstanceId = request.InstanceId ?? member.InstanceId,
         RackId = request.RackId ?? member.RackId,

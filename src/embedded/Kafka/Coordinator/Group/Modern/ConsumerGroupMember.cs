@@ -14,7 +14,9 @@ internal enum MemberState : sbyte
 /// <summary>One partition, by the id of its topic.</summary>
 internal readonly record struct AssignedPartition(Guid TopicId, int Partition);
 
-/// <summary>One member of a group of the consumer protocol (KIP-848). Immutable: a change is written first, then it replaces this.</summary>
+/// <summary>
+/// One member of a group of the consumer protocol (KIP-848). Immutable: a change is written first, then it replaces this.
+/// </summary>
 internal sealed record ConsumerGroupMember(string Id)
 {
     /// <summary>The epoch of a static member that left for a while.</summary>
@@ -52,7 +54,10 @@ internal sealed record ConsumerGroupMember(string Id)
     public ImmutableHashSet<AssignedPartition> PendingRevocation { get; init; } = [];
 
     public bool HasSameAssignment(ConsumerGroupMember other) =>
-        Epoch == other.Epoch && State == other.State && Assigned.SetEquals(other.Assigned) && PendingRevocation.SetEquals(other.PendingRevocation);
+        Epoch == other.Epoch
+            && State == other.State
+            && Assigned.SetEquals(other.Assigned)
+            && PendingRevocation.SetEquals(other.PendingRevocation);
 
     /// <summary>Whether it knows the epoch that it is at; of a member of the classic protocol that is its generation.</summary>
     public ErrorCode ValidateEpoch(int epoch, bool isTransactional) =>
@@ -62,6 +67,9 @@ internal sealed record ConsumerGroupMember(string Id)
         Topics.SetEquals(other.Topics) && (TopicRegex ?? "") == (other.TopicRegex ?? "") && Assignor == other.Assignor;
 
     public bool HasSameMetadata(ConsumerGroupMember other) =>
-        HasSameSubscription(other) && InstanceId == other.InstanceId && RackId == other.RackId && RebalanceTimeoutMs == other.RebalanceTimeoutMs
+        HasSameSubscription(other)
+            && InstanceId == other.InstanceId
+            && RackId == other.RackId
+            && RebalanceTimeoutMs == other.RebalanceTimeoutMs
         && ClientId == other.ClientId && ClientHost == other.ClientHost && Equals(Classic, other.Classic);
 }

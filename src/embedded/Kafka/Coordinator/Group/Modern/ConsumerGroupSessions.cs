@@ -3,9 +3,13 @@ using static KafkaEventSourcing.Embedded.Kafka.Coordinator.GroupCoordinatorRecor
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>How members leave a consumer group, and the deadlines by which they are put out of it. Without its last member of the consumer protocol it is a classic group.</summary>
+/// <summary>
+/// How members leave a consumer group, and the deadlines by which they are put out of it. Without its last member of the consumer protocol
+/// it is a classic group.
+/// </summary>
 internal sealed class ConsumerGroupSessions(
-    ICoordinatorTimer timer, GroupTable groups, ClassicGroupRebalance classicGroups, EmbeddedKafkaOptions options, GroupConfigs configs, TopicStore topics, TimeProvider time)
+    ICoordinatorTimer timer, GroupTable groups, ClassicGroupRebalance classicGroups, EmbeddedKafkaOptions options, GroupConfigs configs,
+    TopicStore topics, TimeProvider time)
 {
     /// <summary>Members are out together; the others get their partitions with their next heartbeats.</summary>
     public CoordinatorResult Fence(ConsumerGroup group, params IReadOnlyCollection<ConsumerGroupMember> members)
@@ -40,7 +44,9 @@ internal sealed class ConsumerGroupSessions(
         && size <= options.GroupMaxSize
         && group.Members.Values.All(m => m.Classic is not null || gone.Contains(m));
 
-    /// <summary>Makes a classic group of a consumer group (KIP-848, "Online Migration"); the rebalance settles what its members have not taken yet.</summary>
+    /// <summary>
+    /// Makes a classic group of a consumer group (KIP-848, "Online Migration"); the rebalance settles what its members have not taken yet.
+    /// </summary>
     public CoordinatorResult Downgrade(ConsumerGroupDraft draft, IReadOnlyCollection<ConsumerGroupMember> leaving, bool rebalance)
     {
         ConsumerGroup group = draft.Group;
@@ -63,7 +69,9 @@ internal sealed class ConsumerGroupSessions(
     public void Touch(ConsumerGroup group, ConsumerGroupMember member)
     {
         string id = member.Id;
-        TimeSpan session = member.Classic is { } classic ? TimeSpan.FromMilliseconds(classic.SessionTimeoutMs) : configs.SessionTimeoutOf(group.Id);
+        TimeSpan session = member.Classic is { } classic
+            ? TimeSpan.FromMilliseconds(classic.SessionTimeoutMs)
+            : configs.SessionTimeoutOf(group.Id);
         timer.Schedule(GroupDeadline.Session(group.Id, id), session, () => Expire(group.Id, id));
     }
 
@@ -73,7 +81,10 @@ internal sealed class ConsumerGroupSessions(
             Touch(group, member);
     }
 
-    /// <summary>A member has the rebalance time-out to give up partitions. Members of the classic protocol are watched by their joins and syncs instead.</summary>
+    /// <summary>
+    /// A member has the rebalance time-out to give up partitions. Members of the classic protocol are watched by their joins and syncs
+    /// instead.
+    /// </summary>
     public void WatchRevocation(ConsumerGroup group, ConsumerGroupMember member)
     {
         string key = GroupDeadline.Revocation(group.Id, member.Id);

@@ -2,7 +2,10 @@ using System.Collections.Immutable;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Coordinator;
 
-/// <summary>The next step of a member towards its target: first it gives up, then it advances to the target's epoch, then it gets what others have released (KIP-848, "Reconciliation").</summary>
+/// <summary>
+/// The next step of a member towards its target: first it gives up, then it advances to the target's epoch, then it gets what others have
+/// released (KIP-848, "Reconciliation").
+/// </summary>
 internal static class Reconciliation
 {
     /// <summary>The member after this heartbeat; <paramref name="owned"/> is what it says to have, null when it says nothing.</summary>
