@@ -29,7 +29,7 @@ internal static partial class StyleRules
         ["StandbyKeeper"] = "StandbyAssigner",
         ["ShiftedClock"] = "OffsetTimeProvider",
         ["RunningNode"] = "NodeHandle",
-        ["Wallet"] = "Wallet",
+        ["Purse"] = "Wallet",
         ["KesItself"] = "SelfExecutable",
         ["Callers"] = "WorkloadRunner",
         ["HttpDoor"] = "HttpCommandClient",

@@ -89,7 +89,7 @@ public sealed partial class DeadLetterTests : IAsyncDisposable
         ProgramRun discard = await Kes("dead-letters", "discard", "bank.account", "--letter", letter, "--reason", "a test of the teller's",
             "--by", "Ada");
         discard.ExitCode.ShouldBe(0, discard.Output);
-        discard.Output.ShouldContain("a: 1 settled, 0 left.");
+        discard.Output.ShouldContain("a: 1 resolved, 0 left.");
 
         await Post("a", "credit", Credit(5), HttpStatusCode.OK);
         ProgramRun resolved = await Kes("dead-letters", "list", "--resolved");

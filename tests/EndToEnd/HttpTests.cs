@@ -10,7 +10,7 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
 /// <summary>The HTTP interface of <c>bank run</c>, from outside.</summary>
-public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixture<HttpTests.RunningBank>
+public sealed partial class HttpTests(RunningBank bank) : IClassFixture<RunningBank>
 {
     private static int s_accounts;
 
@@ -123,45 +123,6 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
         HttpResponseMessage untyped = await Http.PostAsync($"/account/{_account}/credit", null, Cancellation);
         (await Problem(untyped, HttpStatusCode.UnsupportedMediaType, "not-json"))["detail"]!.GetValue<string>().ShouldContain(
             "Content-Type: application/json, which is missing");
-    }
-
-    [Theory]
-    [InlineData("GET", "/account/a/credit", "/account/a/credit does not take GET; send POST.")]
-    [InlineData("DELETE", "/account/a", "/account/a does not take DELETE; send GET.")]
-    [InlineData("POST", "/models/accounts", "/models/accounts does not take POST; send GET.")]
-    public async Task Method_that_a_path_does_not_take_is_405_and_says_which_it_takes(string method, string path, string detail)
-    {
-        using var request = new HttpRequestMessage(new HttpMethod(method), path);
-        HttpResponseMessage answer = await Http.SendAsync(request, Cancellation);
-        answer.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
-        (await Problem(answer, HttpStatusCode.MethodNotAllowed, "method-not-allowed"))["detail"]!.GetValue<string>().ShouldBe(detail);
-    }
-
-    [Fact]
-    public async Task Path_that_there_is_not_is_404_and_says_where_to_look() =>
-        (await Problem(await Http.GetAsync("/accounts", Cancellation), HttpStatusCode.NotFound,
-            "no-such-path"))["detail"]!.GetValue<string>().ShouldContain("/docs");
-
-    // "%ff" was kept as it stands, and so was the same id as "%25ff"; "%2F" was never a slash.
-    [Theory]
-    [InlineData("/account/%ff", "'%ff' in the URL is not UTF-8")]
-    [InlineData("/account/a%ed%a0%80", "in the URL is not UTF-8")]
-    [InlineData("/account/%zz", "'%zz' in the URL is not an escape")]
-    [InlineData("/account/a%2", "'%2' in the URL is not an escape")]
-    [InlineData("/models/movements?accountId=%ff", "'%ff' in the URL is not UTF-8")]
-    public async Task Escape_that_is_none_is_400_and_names_it(string path, string detail)
-    {
-        // Written by hand: an HTTP client would mend the URL.
-        using var socket = new TcpClient();
-        await socket.ConnectAsync(IPAddress.Loopback, Http.BaseAddress!.Port, Cancellation);
-        await using NetworkStream stream = socket.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
-            Cancellation);
-        string answer = await new StreamReader(stream).ReadToEndAsync(Cancellation);
-        answer.ShouldStartWith("HTTP/1.1 400 ");
-        answer.ShouldContain("\"code\":\"invalid-input\"");
-        JsonNode.Parse(answer[answer.IndexOf('{', StringComparison.Ordinal)..(answer.LastIndexOf('}') + 1)])!["detail"]!.GetValue<string>()
-            .ShouldContain(detail);
     }
 
     [Theory]
@@ -370,7 +331,7 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
     private static async Task<JsonObject> Json(HttpResponseMessage answer) =>
         JsonNode.Parse(await answer.EnsureSuccessStatusCode().Content.ReadAsStringAsync(Cancellation))!.AsObject();
 
-    private static async Task<JsonObject> Problem(HttpResponseMessage answer, HttpStatusCode status, string code)
+    internal static async Task<JsonObject> Problem(HttpResponseMessage answer, HttpStatusCode status, string code)
     {
         string body = await answer.Content.ReadAsStringAsync(Cancellation);
         answer.StatusCode.ShouldBe(status, body);
@@ -404,29 +365,4 @@ public sealed partial class HttpTests(HttpTests.RunningBank bank) : IClassFixtur
 
     [GeneratedRegex("""(?m)^kes_commands_total\{[^}]*aggregate="account"[^}]*\} [1-9]""")]
     private static partial Regex CommandsMetric();
-
-    /// <summary>One bank for all tests of the class; each uses an account of its own.</summary>
-    public sealed partial class RunningBank : IAsyncLifetime
-    {
-        private readonly string _folder = Directory.CreateTempSubdirectory("kes-http-").FullName;
-        private ProgramRun? _program;
-
-        public HttpClient Http { get; } = new();
-
-        public async ValueTask InitializeAsync()
-        {
-            _program = ProgramRun.Start("dotnet", [Programs.Bank, "run", "--http-port", "0", "--data", _folder]);
-            Http.BaseAddress = new Uri((await _program.WaitForLineAsync(ServesAt(), CancellationToken.None)).Groups[1].Value);
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            Http.Dispose();
-            await _program!.DisposeAsync();
-            Directory.Delete(_folder, recursive: true);
-        }
-
-        [GeneratedRegex(@"serves at (http://\S+)")]
-        private static partial Regex ServesAt();
-    }
 }

@@ -30,6 +30,6 @@ public sealed class RequestTargetTests
     public void TryUnescape_refuses_what_is_no_escape_or_no_UTF8(string escaped)
     {
         RequestTarget.TryUnescape(escaped, out _, out string? error).ShouldBeFalse();
-        error.ShouldContain("in the URL is no ");
+        error.ShouldContain("in the URL is not ");
     }
 }

@@ -28,7 +28,7 @@ internal static class DeadLetterFamilies
         return all.FindAll(f => $"{f.Family.Application}.{f.Family.Aggregate}" == name) is { Count: 1 } one
             ? one
             : throw new CommandFailedException($"There is no topic '{name}{Suffix}' at {kafka.BootstrapServers}. "
-                + $"Families are named APPLICATION.AGGREGATE{Present(all.ConvertAll(f => $"{f.Family.Application}.{f.Family.Aggregate}"))}.");
+                + $"Families are named APPLICATION.AGGREGATE{Present(all)}.");
     }
 
     /// <summary>The letters of a family, partition by partition in order; records that are none are told on standard error.</summary>
@@ -39,8 +39,9 @@ internal static class DeadLetterFamilies
         return Enumerable.Range(0, partitions).SelectMany(p => reader.Read(p, 0, withResolved, Console.Error.WriteLine, cancellationToken));
     }
 
-    private static string Present(List<string> families) =>
-        families.Count == 0 ? "; this cluster has none" : $", here {string.Join(", ", families)}";
+    private static string Present(List<(TopicFamily Family, int Partitions)> families) => families.Count == 0
+        ? "; this cluster has none"
+        : $", here {string.Join(", ", families.Select(f => $"{f.Family.Application}.{f.Family.Aggregate}"))}";
 
     private static TopicFamily FamilyOf(string name)
     {

@@ -23,7 +23,6 @@ internal sealed partial class PartitionTask : IDisposable
     private readonly TaskCompletionSource _fenced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<QueuedCommand> _batch = [];
-    private readonly List<IncomingCommand> _deciding = [];
     private readonly ILogger _logger;
     private readonly SchemaRegistryRetry _registry;
     private readonly CommandTracing _tracing;
@@ -37,6 +36,7 @@ internal sealed partial class PartitionTask : IDisposable
     private DeadLetterResolver _resolver = null!;
     private BatchDecider _decider = null!;
     private BatchCommitter _committer = null!;
+    private WaitingCommands _waiting = null!;
     private volatile bool _announce;
     private long _busySince; // 0: it waits for commands
 
@@ -223,6 +223,7 @@ internal sealed partial class PartitionTask : IDisposable
         _committer = new BatchCommitter(
             _context, _transactions!, _place, Reads.Fence, _queue, _store, aggregates, _decider, outbox, _tracing, end,
             isWithoutBase ? _context.Options.BarrierEvents : events, _stop.Token);
+        _waiting = new WaitingCommands(_decider, _committer, _tracing, _context.Options.MaxBatchBytes);
         _resolver.Begin(_store, aggregates, _decider, _committer);
         ProcessingTelemetry.Watch(_context.Topics, _partition,
             new PartitionFigures(() => (_store.Aggregates, _committer.EventsSinceBarrier), () => _queue.Bytes));
@@ -303,7 +304,7 @@ internal sealed partial class PartitionTask : IDisposable
 
     private void Process(List<QueuedCommand> batch)
     {
-        _deciding.Clear();
+        _waiting.Commands.Clear();
         long input = -1;
         using (Activity? receiving = Tracing.IsOn ? _tracing.Receive(batch) : null)
         {
@@ -311,7 +312,7 @@ internal sealed partial class PartitionTask : IDisposable
             {
                 if (queued == default)
                 {
-                    _timers!.AddDueTo(_deciding, _context.Options.MaxBatchCommands);
+                    _timers!.AddDueTo(_waiting.Commands, _context.Options.MaxBatchCommands);
                     continue;
                 }
 
@@ -320,58 +321,19 @@ internal sealed partial class PartitionTask : IDisposable
                     CommandTracing.Link(receiving, command);
                 if (command.Request is not null)
                 {
-                    DecideWaiting(input);
+                    _waiting.Commit(input);
                     _resolver.Resolve(command, queued.Record!.Offset.Value + 1);
                     input = -1;
                     continue;
                 }
 
-                _deciding.Add(command);
+                _waiting.Commands.Add(command);
                 if (queued.Record is { } record)
                     input = record.Offset.Value + 1;
             }
         }
 
-        DecideWaiting(input);
-    }
-
-    private void DecideWaiting(long input)
-    {
-        // Small commands may make large events, or be of large aggregates: what one transaction holds in memory is bounded by what is
-        // decided, too.
-        for (int first = 0, next; first < _deciding.Count; first = next)
-        {
-            next = first;
-            _committer.Commit(
-                () =>
-                {
-                    for (next = first; next < _deciding.Count && (next == first || _decider.Bytes < _context.Options.MaxBatchBytes); next++)
-                        Decide(_deciding[next]);
-                },
-                () => next == _deciding.Count ? input : InputOf(first, next));
-        }
-
-        _deciding.Clear();
-    }
-
-    private void Decide(IncomingCommand command)
-    {
-        if (Tracing.IsOn)
-            _tracing.Decide(_decider, command);
-        else
-            _decider.Decide(command);
-    }
-
-    // The offset behind the last record of the command topic among those; -1: they are all of the direct door.
-    private long InputOf(int first, int next)
-    {
-        for (int i = next - 1; i >= first; i--)
-        {
-            if (_deciding[i].Record is { } record)
-                return record.Offset.Value + 1;
-        }
-
-        return -1;
+        _waiting.Commit(input);
     }
 
     // What the next owner would have to replay is worth a barrier when it is much more than what the barrier would hold. That the partition

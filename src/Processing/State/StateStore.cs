@@ -40,9 +40,7 @@ internal sealed class StateStore : IDisposable
         (_database, _outcomes, _definition, _stateType, _recentLimit) = (database, new StoredOutcomes(database), definition, stateType,
             recentLimit);
 
-    /// <summary>
-    /// The first event offset that the store does not cover; 0 when it is new. Thread-safe: whoever sees it reads what is before it.
-    /// </summary>
+    /// <summary>The first event offset that is not in the store; 0: it is new. Thread-safe: whoever sees it reads what is before.</summary>
     public long Checkpoint
     {
         get => Volatile.Read(ref _checkpoint);
@@ -59,9 +57,8 @@ internal sealed class StateStore : IDisposable
     public TopicIdentities? Topics { get; private set; }
 
     /// <summary>
-    /// Opens the store in <paramref name="directory"/>; one that another state schema, format or number of remembered commands wrote, or
-    /// whose load was interrupted, is deleted first, as its content follows from the events. <paramref name="memory"/> is shared with other
-    /// stores; null: with all of the process.
+    /// Opens the store in <paramref name="directory"/>; one of another state schema, format or number of remembered commands, or a half
+    /// loaded one, is deleted first: the events have all. <paramref name="memory"/> is shared with other stores; null: with all there are.
     /// </summary>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
     public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit,
@@ -94,9 +91,8 @@ internal sealed class StateStore : IDisposable
     }
 
     /// <summary>
-    /// Whether the store has only aggregates that belong to <paramref name="partition"/> of <paramref name="partitions"/>. All keys are
-    /// looked at once, and again when the number has changed: a store of before, or of code that decided commands wherever they lay, may
-    /// have others.
+    /// Whether all aggregates belong to <paramref name="partition"/> of <paramref name="partitions"/>. All keys are looked at once, and
+    /// again when the number has changed: a store of before, or of code that decided commands wherever they lay, may have others.
     /// </summary>
     public bool HasOnlyAggregatesOf(int partition, int partitions)
     {
@@ -156,9 +152,7 @@ internal sealed class StateStore : IDisposable
             ? BinaryPrimitives.ReadInt64BigEndian(value)
             : null;
 
-    /// <summary>
-    /// Adds an aggregate's state to the next write; the next barrier has it unless <paramref name="isChanged"/> is false.
-    /// </summary>
+    /// <summary>Adds an aggregate's state to the next write, and to the next barrier if <paramref name="isChanged"/>.</summary>
     public void PutState(AggregateEntry entry, bool isChanged = true)
     {
         PutStateOnly(entry);

@@ -194,5 +194,11 @@ internal static class LogValidator
             throw new MalformedRequestException("A record is longer than its fields.");
     }
 
+    /// <summary>A batch that no segment can hold, in Kafka's words.</summary>
+    public static AppendResult LargerThanSegment(int bytes, TopicPartition partition, LogConfig config) =>
+        Refuse(ErrorCode.RecordListTooLarge, string.Create(CultureInfo.InvariantCulture,
+            $"Message batch size is {bytes} bytes in append to partition {partition}, which exceeds the maximum configured segment size of "
+                + $"{config.SegmentBytes}."));
+
     private static AppendResult Refuse(ErrorCode error, string message) => new(error, Message: message);
 }

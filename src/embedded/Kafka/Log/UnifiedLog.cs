@@ -1,12 +1,10 @@
-using System.Globalization;
 using KafkaEventSourcing.Embedded.Kafka.Protocol;
 using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Log;
 
 /// <summary>
-/// The log of one partition: segments, producers, transactions. One lock for what changes it; reads take none: they work on the list of
-/// segments and the bounds as they were published last.
+/// The log of one partition: segments, producers, transactions. Changes take a lock; reads work on what was published last.
 /// </summary>
 internal sealed class UnifiedLog : IDisposable
 {
@@ -75,10 +73,7 @@ internal sealed class UnifiedLog : IDisposable
     /// <summary>Whether the last write failed.</summary>
     public bool IsFaulted => _fault.IsFaulted;
 
-    /// <summary>
-    /// Opens the log in <paramref name="directory"/>. Without a clean shutdown, what is not known to be flushed is checked batch by batch,
-    /// and a torn tail is cut off.
-    /// </summary>
+    /// <summary>Opens a log. Without a clean shutdown, what is not known to be flushed is checked, and a torn tail is cut off.</summary>
     public static UnifiedLog Open(TopicPartition partition, string directory, LogConfig config, long logStartOffset, bool clean,
         TimeProvider time, ILogger logger, long recoveryPoint = 0)
     {
@@ -122,9 +117,7 @@ internal sealed class UnifiedLog : IDisposable
     public AppendResult AppendEndTransactionMarker(long producerId, short producerEpoch, bool commit, int coordinatorEpoch) =>
         Append(RecordBatchBuilder.EndTransactionMarker(producerId, producerEpoch, commit, coordinatorEpoch, Now()), isClient: false);
 
-    /// <summary>
-    /// Reads from <paramref name="offset"/> on, into <paramref name="memory"/> or, without one, into arrays of their own.
-    /// </summary>
+    /// <summary>Reads from <paramref name="offset"/> on, into <paramref name="memory"/> or, without one, into new arrays.</summary>
     public LogRead Read(long offset, int maxBytes, bool readCommitted, bool minOne, RecordMemory? memory = null)
     {
         // In this order: what the stable offset and the end allow is in segments that were published before.
@@ -144,10 +137,7 @@ internal sealed class UnifiedLog : IDisposable
             : Read(offset, maxBytes, readCommitted, minOne, memory);
     }
 
-    /// <summary>
-    /// How many bytes a read from <paramref name="offset"/> on could give, counted from positions without reading them; null when such a
-    /// read would fail.
-    /// </summary>
+    /// <summary>How many bytes a read could give, counted from positions without reading them; null when it would fail.</summary>
     public long? ReadableBytes(long offset, bool readCommitted)
     {
         long stable = LastStableOffset;
@@ -176,12 +166,6 @@ internal sealed class UnifiedLog : IDisposable
         return newest.MaxTimestamp < 0 ? null : OffsetForTimestamp(newest.MaxTimestamp);
     }
 
-    /// <summary>The first offset on this node's disk (ListOffsets -4): without tiered storage, the start of the log.</summary>
-    public long EarliestLocalOffset => LogStartOffset;
-
-    /// <summary>The last offset in tiered storage (ListOffsets -5): there is none.</summary>
-    public static long LatestTieredOffset => -1;
-
     /// <summary>The leader epoch of an offset, as ListOffsets and OffsetForLeaderEpoch tell it; -1 when not known.</summary>
     public int LeaderEpochOf(long offset)
     {
@@ -206,8 +190,7 @@ internal sealed class UnifiedLog : IDisposable
     }
 
     /// <summary>Transactions that were aborted and whose records are partly in the given range.</summary>
-    public IReadOnlyList<AbortedTransaction> CollectAborted(long startOffset, long endOffset) =>
-        _local.Segments.CollectAborted(startOffset, endOffset);
+    public IReadOnlyList<AbortedTransaction> CollectAborted(long start, long end) => _local.Segments.CollectAborted(start, end);
 
     /// <summary>Starts a new segment.</summary>
     public void RollSegment()
@@ -234,10 +217,7 @@ internal sealed class UnifiedLog : IDisposable
         }
     }
 
-    /// <summary>
-    /// Deletes segments that are too old or too many, forgets producers that were not heard of for long, and removes files whose time is
-    /// over.
-    /// </summary>
+    /// <summary>Deletes segments that are too old or too many, producers that are silent for long, and files whose time is over.</summary>
     public void ApplyRetention()
     {
         long now = Now();
@@ -259,10 +239,7 @@ internal sealed class UnifiedLog : IDisposable
         }
     }
 
-    /// <summary>
-    /// Makes all records so far outlive the machine, and what spares work at the next start: index files and a snapshot of the producers.
-    /// Appends go on meanwhile.
-    /// </summary>
+    /// <summary>Makes all records so far outlive the machine, with indexes and producers; appends go on meanwhile.</summary>
     public void Flush()
     {
         IReadOnlyList<LogSegment> segments;
@@ -284,9 +261,7 @@ internal sealed class UnifiedLog : IDisposable
             _flush.Flushed(end, bytes);
     }
 
-    /// <summary>
-    /// Puts a compacted segment in the place of those that it was made of. A crash in between leaves the old ones or the new one.
-    /// </summary>
+    /// <summary>Replaces segments with the one that compaction made of them; a crash leaves the old ones or the new one.</summary>
     public bool ReplaceSegments(LogSegment cleaned, IReadOnlyList<LogSegment> old)
     {
         lock (_lock)
@@ -321,10 +296,7 @@ internal sealed class UnifiedLog : IDisposable
         Dispose();
     }
 
-    /// <summary>
-    /// Tries to write what was refused last, behind the records and without a trace; what cannot be written is a fault of
-    /// <see cref="Health"/>.
-    /// </summary>
+    /// <summary>Tries to write what was refused last, behind the records and without a trace, and tells <see cref="Health"/>.</summary>
     public void TryWrite()
     {
         lock (_lock)
@@ -349,10 +321,7 @@ internal sealed class UnifiedLog : IDisposable
         if (_closed)
             return new AppendResult(ErrorCode.UnknownTopicOrPartition, Message: "The partition was deleted.");
         if (records.Length > config.SegmentBytes)
-            return new AppendResult(ErrorCode.RecordListTooLarge,
-                Message: string.Create(CultureInfo.InvariantCulture,
-                    $"Message batch size is {records.Length} bytes in append to partition {Partition}, which exceeds the maximum "
-                        + $"configured segment size of {config.SegmentBytes}."));
+            return LogValidator.LargerThanSegment(records.Length, Partition, config);
         long baseOffset = _logEndOffset;
         if (!LogAppendInfo.TryAssign(records, this, _producers, config, isClient, out LogAppendInfo info, out AppendResult result))
             return result;

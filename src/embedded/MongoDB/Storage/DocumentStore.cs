@@ -169,7 +169,7 @@ internal sealed class DocumentStore : IDisposable
         byte[] key = DocumentKey(collection, document["_id"]);
         transaction.Own(key);
         if (transaction.Get(key) is not null)
-            throw Duplicate(collection, collection.Indexes[0], new BsonDocument("_id", document["_id"]));
+            throw IndexEntries.Duplicate(collection, collection.Indexes[0], document);
         byte[][] entries = [.. collection.Indexes.Where(i => i.Number != 0).SelectMany(i =>
             CheckedEntries(collection, i, document, key, transaction))];
         foreach (byte[] entry in entries)
@@ -178,8 +178,7 @@ internal sealed class DocumentStore : IDisposable
     }
 
     /// <summary>
-    /// Inserts a document by its bytes, which stay as they are; false, and nothing is done, when it has to take the general way: no plain
-    /// <c>_id</c>, or an index over an array, a document or a path.
+    /// Inserts a document by its bytes. False, and nothing is done: it has no plain <c>_id</c>, or an index over an array or a path.
     /// </summary>
     /// <exception cref="MongoCommandException">A unique index has its values already.</exception>
     public bool TryInsert(CollectionDefinition collection, ReadOnlySpan<byte> document, StoreTransaction transaction)
@@ -194,16 +193,15 @@ internal sealed class DocumentStore : IDisposable
             return false;
         transaction.Own(key);
         if (transaction.Contains(key))
-            throw Duplicate(collection, collection.Indexes[0], new BsonDocument("_id", Parse(document.ToArray())["_id"]));
+            throw IndexEntries.Duplicate(collection, collection.Indexes[0], Parse(document.ToArray()));
         AddPlainEntries(collection, document, fields, key, transaction);
         transaction.Put(key, document);
         return true;
     }
 
     /// <summary>
-    /// Replaces the document with the <c>_id</c> of <paramref name="document"/>, or inserts it if it may; null, and nothing is done, when
-    /// it has to take the general way. The present document must have <paramref name="condition"/>, a 64-bit number, unless that has no
-    /// name.
+    /// Replaces the document with the <c>_id</c> of <paramref name="document"/>, or inserts it if it may; null, and nothing is done: it has
+    /// to take the general way. The present one must have <paramref name="condition"/>, a 64-bit number, unless that has no name.
     /// </summary>
     public (bool Matched, bool Modified)? TryReplace(CollectionDefinition collection, ReadOnlySpan<byte> document, RawElement condition,
         bool upsert, StoreTransaction transaction)
@@ -332,13 +330,6 @@ internal sealed class DocumentStore : IDisposable
 
     private static BsonDocument Parse(byte[] bytes) => BsonSerializer.Deserialize<BsonDocument>(bytes);
 
-    private static MongoCommandException Duplicate(CollectionDefinition collection, IndexDefinition index, BsonDocument values) =>
-        new(MongoErrorCode.DuplicateKey,
-            $"E11000 duplicate key error collection: {collection.Namespace} index: {index.Name} dup key: {values}")
-            {
-                KeyPattern = index.Keys, KeyValue = values,
-            };
-
     private static void AddPlainEntries(CollectionDefinition collection, ReadOnlySpan<byte> document, ReadOnlySpan<PlainField> fields,
         ReadOnlySpan<byte> documentKey, StoreTransaction transaction)
     {
@@ -347,11 +338,10 @@ internal sealed class DocumentStore : IDisposable
                 documentKey);
     }
 
-    private void AddIndexEntries(CollectionDefinition collection, IndexDefinition index, BsonDocument document,
-        StoreTransaction transaction)
+    private void AddIndexEntries(CollectionDefinition of, IndexDefinition index, BsonDocument document, StoreTransaction transaction)
     {
-        byte[] documentKey = DocumentKey(collection, document["_id"]);
-        foreach (byte[] entry in CheckedEntries(collection, index, document, documentKey, transaction))
+        byte[] documentKey = DocumentKey(of, document["_id"]);
+        foreach (byte[] entry in CheckedEntries(of, index, document, documentKey, transaction))
             transaction.Put(entry, documentKey);
     }
 
@@ -370,9 +360,7 @@ internal sealed class DocumentStore : IDisposable
                 foreach ((_, byte[] other) in transaction.Scan(from, to))
                 {
                     if (!other.AsSpan().SequenceEqual(documentKey))
-                        throw Duplicate(collection, index,
-                            new BsonDocument(index.Fields.Select(f =>
-                                new BsonElement(f.Path, Query.DocumentPath.Get(document, f.Path) ?? BsonNull.Value))));
+                        throw IndexEntries.Duplicate(collection, index, document);
                 }
             }
 
@@ -391,9 +379,8 @@ internal sealed class DocumentStore : IDisposable
         return entries;
     }
 
-    private IEnumerable<byte[]> EntriesOf(CollectionDefinition collection, IndexDefinition index, BsonDocument document,
-        byte[] documentKey) =>
-        IndexEntries.From(collection, index, document, documentKey).Select(e => e.Entry);
+    private static IEnumerable<byte[]> EntriesOf(CollectionDefinition of, IndexDefinition index, BsonDocument document, byte[] key) =>
+        IndexEntries.From(of, index, document, key).Select(e => e.Entry);
 
     private void Replace(CollectionDefinition collection) => SaveCatalog(_collections.SetItem(collection.Namespace, collection));
 

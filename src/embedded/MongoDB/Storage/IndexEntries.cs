@@ -37,4 +37,17 @@ internal static class IndexEntries
             yield return ([.. prefix, .. documentKey.AsSpan(DocumentStore.DocumentKeyPrefix)], prefix.Length);
         }
     }
+
+    /// <summary>That another document has what a unique index holds of <paramref name="document"/>.</summary>
+    public static MongoCommandException Duplicate(CollectionDefinition collection, IndexDefinition index, BsonDocument document)
+    {
+        var values = new BsonDocument(index.Fields.Select(f =>
+            new BsonElement(f.Path, DocumentPath.Get(document, f.Path) ?? BsonNull.Value)));
+        return new MongoCommandException(MongoErrorCode.DuplicateKey,
+            $"E11000 duplicate key error collection: {collection.Namespace} index: {index.Name} dup key: {values}")
+        {
+            KeyPattern = index.Keys,
+            KeyValue = values,
+        };
+    }
 }

@@ -395,7 +395,6 @@ public sealed class LogTests
             test.Log.ReadableBytes(offset, readCommitted: false).ShouldBe(Given(offset, readCommitted: false));
             test.Log.ReadableBytes(offset, readCommitted: true).ShouldBe(Given(offset, readCommitted: true));
         }
-
         test.Log.ReadableBytes(test.Log.LogEndOffset + 1, readCommitted: false).ShouldBeNull();
     }
 }

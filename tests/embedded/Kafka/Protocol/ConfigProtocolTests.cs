@@ -8,20 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 
 /// <summary>Configs of topics, of groups, of subscriptions to metrics, of the broker and of its loggers.</summary>
-public sealed class ConfigProtocolTests : RawBrokerTests
+public sealed class ConfigProtocolTests : ConfigRequests
 {
-    private const sbyte TopicType = 2;
-    private const sbyte BrokerType = 4;
-    private const sbyte LoggerType = 8;
-    private const sbyte ClientMetricsType = 16;
-    private const sbyte GroupType = 32;
-    private const sbyte OfBroker = 2;
-    private const sbyte OfCluster = 3;
-    private const sbyte Default = 5;
-    private const string SessionTimeout = "consumer.session.timeout.ms";
-    private const string HeartbeatInterval = "consumer.heartbeat.interval.ms";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     [Fact]
     public async Task Configs_of_a_group_are_validated_kept_over_a_restart_and_listed()
     {
@@ -157,19 +145,6 @@ public sealed class ConfigProtocolTests : RawBrokerTests
             (ErrorCode.InvalidRequest, "Cannot update these configs dynamically: Set(advertised.listeners)"));
     }
 
-    // kafkajs's suite: the default of retention.ms is told in hours, so that under log.retention.ms there is none.
-    [Fact]
-    public void Synonym_of_a_topic_config_is_told_where_the_broker_has_a_value_under_that_name()
-    {
-        Create("t");
-        Dictionary<string, DescribeConfigsResponse.Result.Config> configs = Describe(TopicType, "t").ToDictionary(c => c.Name);
-        configs["retention.ms"].Synonyms.ShouldBeEmpty();
-        configs["segment.bytes"].Synonyms.Select(s => (s.Name, s.Value)).ShouldBe([("log.segment.bytes", "1073741824")]);
-        Alter(TopicType, "t", ("retention.ms", "5")).ShouldBe((ErrorCode.None, null));
-        Describe(TopicType, "t").Single(c => c.Name == "retention.ms").Synonyms.Select(s => (s.Name, s.Value)).ShouldBe(
-            [("retention.ms", "5")]);
-    }
-
     [Theory]
     [InlineData("min.cleanable.dirty.ratio", "0.10", "0.1")]
     [InlineData("min.cleanable.dirty.ratio", " 1 ", "1.0")]
@@ -203,17 +178,6 @@ public sealed class ConfigProtocolTests : RawBrokerTests
             DescribeConfigsResponse.Result.Config described = Describe(TopicType, topic).Single(c => c.Name == name);
             (described.Value, described.Synonyms[0].Value).ShouldBe((told, told));
         }
-    }
-
-    [Fact]
-    public void Default_of_the_cluster_comes_back_as_Kafka_has_read_it()
-    {
-        Create("t");
-        Alter(BrokerType, "", ("log.cleaner.min.cleanable.ratio", "0.20")).ShouldBe((ErrorCode.None, null));
-        Describe(BrokerType, "").Single().Value.ShouldBe("0.2");
-        Describe(TopicType, "t").Single(c => c.Name == "min.cleanable.dirty.ratio").Value.ShouldBe("0.2");
-        Alter(GroupType, "g", (SessionTimeout, " 050000 ")).ShouldBe((ErrorCode.None, null));
-        Describe(GroupType, "g").Single(c => c.Name == SessionTimeout).Value.ShouldBe("50000");
     }
 
     [Theory]
@@ -258,68 +222,6 @@ public sealed class ConfigProtocolTests : RawBrokerTests
     }
 
     [Fact]
-    public async Task Defaults_of_topic_configs_are_changed_for_the_cluster_and_for_the_broker_while_it_runs()
-    {
-        Guid id = Create("t");
-        (string? Value, sbyte Source, (string?, string?, sbyte)[] Synonyms) Largest() =>
-            Describe(TopicType, "t").Where(c => c.Name == "max.message.bytes").Select(c =>
-                (c.Value, c.ConfigSource, c.Synonyms.Select(s => ((string?)s.Name, s.Value, s.Source)).ToArray())).Single();
-        Produce(id, 2_000).ShouldBe(ErrorCode.None);
-
-        Alter(BrokerType, "", ("message.max.bytes", "1000")).ShouldBe((ErrorCode.None, null));
-        Produce(id, 2_000).ShouldBe(ErrorCode.MessageTooLarge);
-        Alter(BrokerType, "1", ("message.max.bytes", "3000")).ShouldBe((ErrorCode.None, null));
-        Produce(id, 2_000).ShouldBe(ErrorCode.None);
-        Produce(id, 4_000).ShouldBe(ErrorCode.MessageTooLarge);
-        (string? value, sbyte source, (string?, string?, sbyte)[] synonyms) = Largest();
-        (value, source).ShouldBe(("3000", OfBroker));
-        synonyms.ShouldBe([("message.max.bytes", "3000", OfBroker), ("message.max.bytes", "1000", OfCluster),
-            ("message.max.bytes", "1048588", Default)]);
-        Describe(BrokerType, "").Select(c => (c.Name, c.Value, c.ConfigSource)).ShouldBe([("message.max.bytes", "1000", OfCluster)]);
-
-        await Restart(new EmbeddedKafkaOptions());
-        (Largest().Value, Largest().Source).ShouldBe(("3000", OfBroker));
-        Produce(id, 4_000).ShouldBe(ErrorCode.MessageTooLarge);
-        Produce(Create("later"), 4_000).ShouldBe(ErrorCode.MessageTooLarge);
-        Alter(TopicType, "t", ("max.message.bytes", "5000")).ShouldBe((ErrorCode.None, null));
-        Produce(id, 4_000).ShouldBe(ErrorCode.None);
-        Alter(TopicType, "t", operation: 1, ("max.message.bytes", null)).ShouldBe((ErrorCode.None, null));
-        Alter(BrokerType, "1", operation: 1, ("message.max.bytes", null)).ShouldBe((ErrorCode.None, null));
-        (Largest().Value, Largest().Source).ShouldBe(("1000", OfCluster));
-        Alter(BrokerType, "", operation: 1, ("message.max.bytes", null)).ShouldBe((ErrorCode.None, null));
-        (Largest().Value, Largest().Source).ShouldBe(("1048588", Default));
-        Produce(id, 4_000).ShouldBe(ErrorCode.None);
-    }
-
-    [Fact]
-    public void Default_in_milliseconds_goes_before_the_one_in_hours()
-    {
-        Create("t");
-        Alter(BrokerType, "1", ("log.retention.hours", "1")).ShouldBe(
-            (ErrorCode.InvalidRequest, "Cannot update these configs dynamically: Set(log.retention.hours)"));
-        Alter(BrokerType, "1", ("log.retention.ms", "60000")).ShouldBe((ErrorCode.None, null));
-        DescribeConfigsResponse.Result.Config retention = Describe(TopicType, "t").Single(c => c.Name == "retention.ms");
-        (retention.Value, retention.ConfigSource).ShouldBe(("60000", OfBroker));
-        retention.Synonyms.Select(s => (s.Name, s.Value, s.Source)).ShouldBe(
-            [("log.retention.ms", "60000", OfBroker), ("log.retention.hours", "168", Default)]);
-        Describe(BrokerType, "1").Single(c => c.Name == "log.retention.hours").Synonyms.Select(s => (s.Name, s.Value, s.Source)).ShouldBe(
-            [("log.retention.hours", "168", Default)]);
-    }
-
-    [Fact]
-    public void Small_segments_are_for_tests_and_told_of_topics_that_have_them_only()
-    {
-        Create("t");
-        IEnumerable<string> Internal() =>
-            Describe(TopicType, "t").Select(c => c.Name).Where(n => n.StartsWith("internal.", StringComparison.Ordinal));
-        Alter(TopicType, "t", ("segment.bytes", "1048575")).ShouldBe(
-            (ErrorCode.InvalidConfig, "Invalid value 1048575 for configuration segment.bytes: Value must be at least 1048576"));
-        Internal().ShouldBeEmpty();
-        Alter(TopicType, "t", ("internal.segment.bytes", "1000")).ShouldBe((ErrorCode.None, null));
-        Internal().ShouldBe(["internal.segment.bytes"]);
-    }
-
-    [Fact]
     public void Config_of_a_broker_that_it_cannot_take_is_refused()
     {
         Alter(BrokerType, "1", ("log.segment.bytes", "few")).ShouldBe(
@@ -350,20 +252,6 @@ public sealed class ConfigProtocolTests : RawBrokerTests
         Ask(documented: false).ShouldAllBe(c => c.Documentation == null);
     }
 
-    private ErrorCode Produce(Guid topic, int bytes) => (ErrorCode)Client.Ask<ProduceRequest, ProduceResponse>(
-        new ProduceRequest
-        {
-            Acks = -1,
-            TopicData = [new ProduceRequest.TopicItem
-            {
-                TopicId = topic,
-                PartitionData = [new ProduceRequest.TopicItem.PartitionItem
-                {
-                    Records = RecordBatchBuilder.Build([(null, new byte[bytes])], TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds()),
-                }],
-            }],
-        }, 13, ProduceResponse.Read).Responses[0].PartitionResponses[0].ErrorCode;
-
     // Sends what is not a request, and waits until the broker has closed the connection.
     private async Task Garbage()
     {
@@ -383,36 +271,6 @@ public sealed class ConfigProtocolTests : RawBrokerTests
             SubscribedTopicNames = ["t"],
             TopicPartitions = [],
         }, 1, ConsumerGroupHeartbeatResponse.Read).HeartbeatIntervalMs;
-
-    private (ErrorCode, string?) Alter(sbyte type, string name, params (string Name, string? Value)[] configs) =>
-        Alter(type, name, operation: 0, configs);
-
-    private (ErrorCode, string?) Alter(sbyte type, string name, sbyte operation, params (string Name, string? Value)[] configs)
-    {
-        IncrementalAlterConfigsResponse.Result result = Client.Ask<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(
-            new IncrementalAlterConfigsRequest
-            {
-                Resources = [new IncrementalAlterConfigsRequest.Resource
-                {
-                    ResourceType = type,
-                    ResourceName = name,
-                    Configs = [.. configs.Select(c =>
-                        new IncrementalAlterConfigsRequest.Resource.Config
-                        {
-                            Name = c.Name, Value = c.Value, ConfigOperation = operation,
-                        })],
-                }],
-            }, 1, IncrementalAlterConfigsResponse.Read).Responses[0];
-        return ((ErrorCode)result.ErrorCode, result.ErrorMessage);
-    }
-
-    private List<DescribeConfigsResponse.Result.Config> Describe(sbyte type, string name) =>
-        Client.Ask<DescribeConfigsRequest, DescribeConfigsResponse>(
-        new DescribeConfigsRequest
-        {
-            Resources = [new DescribeConfigsRequest.Resource { ResourceType = type, ResourceName = name, ConfigurationKeys = null }],
-            IncludeSynonyms = true,
-        }, 4, DescribeConfigsResponse.Read).Results[0].Configs;
 
     private List<(string, sbyte)> List(short version, List<sbyte> types) =>
         Client.Ask<ListConfigResourcesRequest, ListConfigResourcesResponse>(
