@@ -4,8 +4,8 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
 /// <summary>
-/// A program that is not a web application, on the package <c>KafkaEventSourcing.Hosting</c> alone: it brought ASP.NET, a command line and a
-/// beta exporter to whoever only wanted a node.
+/// A program that is not a web application, on the package <c>KafkaEventSourcing.Hosting</c> alone: it brought ASP.NET, a command line
+/// and a beta exporter to whoever only wanted a node.
 /// </summary>
 [Collection(nameof(PackagesCollection))]
 public sealed class WorkerTests(PackageFeed feed)
