@@ -70,13 +70,13 @@ public sealed class CommandTests(BankFixture bank, CommandTests.SharedNode share
     [Fact]
     public async Task Command_that_its_schema_cannot_hold_is_refused_with_the_field()
     {
-        await _node.SendAsync(Movement.Open("schema"), Cancellation);
-        CommandEnvelope credit = Movement.Credit("schema", 10);
+        await _node.SendAsync(Movement.Open("symbols"), Cancellation);
+        CommandEnvelope credit = Movement.Credit("symbols", 10);
         InvalidInputException refused = await Should.ThrowAsync<InvalidInputException>(
             async () => await _node.SendAsync(credit with { Payload = (Credit)credit.Payload with { Operation = (Operation)99 } },
                 Cancellation));
         refused.Message.ShouldContain("Credit.Operation: The enum has no symbol of the number 99");
-        (await Events(_node, "schema")).Select(e => e.Version).ShouldBe([1L]);
+        (await Events(_node, "symbols")).Select(e => e.Version).ShouldBe([1L]);
     }
 
     [Fact]
