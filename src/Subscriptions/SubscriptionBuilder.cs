@@ -16,6 +16,7 @@ public sealed class SubscriptionBuilder
     {
         foreach (AggregateDefinition aggregate in aggregates)
         {
+            ArgumentNullException.ThrowIfNull(aggregate, nameof(aggregates));
             if (_aggregates.Exists(a => a.Name == aggregate.Name))
                 throw new InvalidOperationException($"The subscription '{_name}' already reads the events of '{aggregate.Name}'.");
             _aggregates.Add(aggregate);

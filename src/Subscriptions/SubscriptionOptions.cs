@@ -64,9 +64,9 @@ public sealed record SubscriptionOptions
         if (MaxRetryDelay < RetryDelay || MaxRetryDelay > TimeSpan.FromDays(1))
             throw new InvalidInputException(nameof(MaxRetryDelay),
                 $"{nameof(MaxRetryDelay)} is {MaxRetryDelay}; it must be from {nameof(RetryDelay)} ({RetryDelay}) to a day.");
-        if (SessionTimeout < TimeSpan.FromSeconds(1))
+        if (SessionTimeout < TimeSpan.FromSeconds(1) || SessionTimeout > TimeSpan.FromHours(1))
             throw new InvalidInputException(nameof(SessionTimeout),
-                $"{nameof(SessionTimeout)} is {SessionTimeout}; it must be at least a second.");
+                $"{nameof(SessionTimeout)} is {SessionTimeout}; it must be from a second to an hour.");
     }
 
     private static void Positive(long value, string name)

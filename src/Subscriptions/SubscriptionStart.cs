@@ -15,6 +15,9 @@ public sealed record SubscriptionStart
 
     internal bool IsNow { get; }
 
-    /// <summary>At the first event that was appended at <paramref name="time"/> or later, by the clock of the record in the log.</summary>
+    /// <summary>
+    /// At the first event that was appended at <paramref name="time"/> or later, by the clock of the record in the log. A node with a new
+    /// subscription whose time is in the future does not start.
+    /// </summary>
     public static SubscriptionStart At(DateTimeOffset time) => new(time, false);
 }

@@ -122,6 +122,35 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
         (skipped.Event.AggregateId, skipped.Event.Version, skipped.By, skipped.Reason).ShouldBe(("a", 2L, "Ada", "the receiver has died"));
     }
 
+    // Where the position was before it, as after a crash, the event that was passed over came again, was handled, and its aggregate parked
+    // anew.
+    [Fact]
+    public async Task Skipped_event_that_comes_again_is_not_handled()
+    {
+        _room.Options = _room.Options with { MaxAggregatesPerPartition = 1 };
+        _room.Poison["a"] = 2;
+        ParkedAggregate parked;
+        await using (EventSourcedNode node = await _room.Start())
+        {
+            await Mailroom.Send(node, Movement.Open("b"), Movement.Credit("b", 1), Movement.Open("a"), Movement.Credit("a", 1),
+                Movement.Credit("a", 2));
+            await _room.Handled(1);
+            parked = await Parked();
+        }
+
+        await _room.MoveGroup(0);
+        // It comes no further than to b's first event, and acts on what is asked meanwhile.
+        await using (EventSourcedNode held = await _room.Start((_, token) =>
+            Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token)))
+            _room.Ask(parked, "the receiver has died").ShouldBe(new SubscriptionAnswer(true, 0, null));
+
+        _room.Poison.Clear();
+        await using EventSourcedNode next = await _room.Start();
+        await Mailroom.Send(next, Movement.Credit("b", 2));
+        (await _room.Handled(3)).Order().ShouldBe([("a", 3), ("b", 2), ("b", 3)]);
+        _room.Rest().ShouldBeEmpty();
+    }
+
     [Fact]
     public async Task Higher_revision_of_the_handlers_tries_what_is_parked_again_once()
     {

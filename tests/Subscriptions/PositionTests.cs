@@ -95,6 +95,15 @@ public sealed class PositionTests : IAsyncLifetime
         (await room.Handled(Accounts)).Order().ShouldBe([.. Enumerable.Range(0, Accounts).Select(i => ($"n{i}", 2L)).Order()]);
     }
 
+    // It began at the end of the log, and handled what was appended before that time.
+    [Fact]
+    public async Task Start_in_the_future_is_refused_where_the_subscription_is_new()
+    {
+        _room.From = SubscriptionStart.At(TimeProvider.System.GetUtcNow().AddHours(1));
+        (await Should.ThrowAsync<InvalidInputException>(_room.Start())).Message.ShouldStartWith(
+            "The subscription 'mailer' is new and starts at 2");
+    }
+
     // The offsets of the topic before were taken for those of the new one, whose first events were passed over.
     [Fact]
     public async Task Events_topic_that_was_made_anew_halts_the_subscription_and_says_how_to_go_on()

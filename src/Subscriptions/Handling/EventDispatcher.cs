@@ -20,8 +20,9 @@ internal sealed partial class EventDispatcher(SubscriptionDefinition subscriptio
             ?? throw new OperationCanceledException("The partition has gone.", cancellationToken);
         foreach (long offset in partition.Taken.Keys.Where(o => o < batch.FromOffset))
             partition.Taken.TryRemove(offset, out _);
-        IEnumerable<IGrouping<AggregateId, RecordedEvent>> aggregates = batch.Events.Where(e =>
-            subscription.Handles(e) && !partition.Taken.ContainsKey(e.Offset)).GroupBy(e => e.AggregateId);
+        bool IsLeft(RecordedEvent recorded) => subscription.Handles(recorded) && !partition.Taken.ContainsKey(recorded.Offset)
+            && !partition.IsSkipped(recorded.Offset);
+        IEnumerable<IGrouping<AggregateId, RecordedEvent>> aggregates = batch.Events.Where(IsLeft).GroupBy(e => e.AggregateId);
         var failures = new ConcurrentQueue<(long Offset, Exception Failure)>();
         try
         {
@@ -36,8 +37,7 @@ internal sealed partial class EventDispatcher(SubscriptionDefinition subscriptio
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // what was handled need not come again
-            partition.Advance(batch.Events.FirstOrDefault(e => subscription.Handles(e) && !partition.Taken.ContainsKey(e.Offset))?.Offset
-                ?? batch.NextOffset);
+            partition.Advance(batch.Events.FirstOrDefault(IsLeft)?.Offset ?? batch.NextOffset);
             throw;
         }
 

@@ -93,6 +93,8 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
                 Time = time.GetUtcNow(),
             })]
             : [];
+        if (request.IsSkip)
+            partition.Skip(parked.Offset);
         long next = request.IsSkip ? parked.Offset + 1 : parked.Offset;
         long handled = 0;
         do
@@ -102,7 +104,7 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
             {
                 if (recorded.Offset >= end)
                     break;
-                if (!subscription.Handles(recorded))
+                if (!subscription.Handles(recorded) || partition.IsSkipped(recorded.Offset))
                     continue;
                 if (await handling.Handle(recorded, partition.Closing).ConfigureAwait(false) is { } failure)
                 {
@@ -146,10 +148,19 @@ internal sealed partial class ParkedResolver(SubscriptionDefinition subscription
             }
 
             await Task.Delay(WriteAgain, time, partition.Closing).ConfigureAwait(false);
+            all = [.. StillTrue(partition, all)];
         }
 
         return answer;
     }
+
+    /// <summary>
+    /// Of what could not be written at once, what is so still: an aggregate that was unparked may have been parked again meanwhile, by a
+    /// later event, whose letter must not be taken away.
+    /// </summary>
+    internal static IEnumerable<Message<byte[], byte[]?>> StillTrue(SubscriptionPartition partition,
+        IEnumerable<Message<byte[], byte[]?>> records) => records.Where(r => r.Value is not null || partition.Parked.All(p =>
+            !LedgerFormat.IsUnparked(r, p.AggregateId)));
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Group}: what became of '{Aggregate}' could not be written; it is tried again")]
     private partial void LogNotWritten(Exception failure, string group, string aggregate);

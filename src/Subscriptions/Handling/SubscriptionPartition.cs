@@ -12,6 +12,7 @@ internal sealed class SubscriptionPartition : IDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<AggregateId, Entry> _parked = [];
     private readonly HashSet<AggregateId> _doubtful = [];
+    private readonly HashSet<long> _skipped;
     private readonly Channel<SubscriptionRequest> _requests = Channel.CreateUnbounded<SubscriptionRequest>();
     private readonly HashSet<string> _asked = [];
     private readonly CancellationTokenSource _closing = new();
@@ -20,6 +21,7 @@ internal sealed class SubscriptionPartition : IDisposable
     public SubscriptionPartition(int number, LedgerMark position, LedgerState state)
     {
         (Number, _position, Written) = (number, position, position);
+        _skipped = [.. state.Skipped.Select(s => s.Event.Offset)];
         foreach (ParkedAggregate parked in state.Parked)
             _parked.Add(AggregateId.Parse(parked.AggregateId), new Entry(parked));
         foreach (SubscriptionRequest request in state.Requests)
@@ -95,6 +97,22 @@ internal sealed class SubscriptionPartition : IDisposable
             entry.LastKept = Math.Max(entry.LastKept, recorded.Offset);
             return true;
         }
+    }
+
+    /// <summary>
+    /// Whether somebody has had the event at <paramref name="offset"/> passed over. It comes again where the position is before it: after a
+    /// crash, or when somebody has set it back.
+    /// </summary>
+    public bool IsSkipped(long offset)
+    {
+        lock (_lock)
+            return _skipped.Contains(offset);
+    }
+
+    public void Skip(long offset)
+    {
+        lock (_lock)
+            _skipped.Add(offset);
     }
 
     /// <summary>Parks, or parks at another event, which is kept; false: there is no room for one more.</summary>

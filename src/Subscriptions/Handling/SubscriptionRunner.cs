@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
@@ -72,7 +73,8 @@ public sealed class SubscriptionRunner : IAsyncDisposable
             runner._stops.Add(aggregate.Name, events.Stops);
             runner._ledgers.Add(aggregate.Name, ledger);
             Task prepared = Task.Factory.StartNew(
-                () => ledger.Prepare(partition => StartOf(definition.Start, connection, partition, runner._stop.Token), runner._stop.Token),
+                () => ledger.Prepare(
+                    partition => StartOf(definition, connection, partition, timeProvider, runner._stop.Token), runner._stop.Token),
                 runner._stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             ready.Add(prepared);
             running.Add(Run(prepared, events, ledger, dispatcher, runner._stop.Token));
@@ -96,9 +98,15 @@ public sealed class SubscriptionRunner : IAsyncDisposable
     }
 
     // On a thread that may block.
-    private static long StartOf(SubscriptionStart start, KafkaConnection connection, TopicPartition partition,
-        CancellationToken cancellationToken)
+    private static long StartOf(SubscriptionDefinition definition, KafkaConnection connection, TopicPartition partition,
+        TimeProvider timeProvider, CancellationToken cancellationToken)
     {
+        SubscriptionStart start = definition.Start;
+        // No offset stands for it yet: what is appended before that time would be handled.
+        if (start.Time is { } future && future > timeProvider.GetUtcNow())
+            throw new InvalidInputException("StartingAt", string.Create(CultureInfo.InvariantCulture,
+                $"The subscription '{definition.Name}' is new and starts at {future.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}, which is "
+                    + $"in the future: start it then, or from {nameof(SubscriptionStart)}.{nameof(SubscriptionStart.Now)} on."));
         using PartitionLogReader reader = PartitionLogReader.ToEnd(connection, "kes-subscription-start", patience: Patience);
         WatermarkOffsets bounds = reader.Bounds(partition, cancellationToken);
         if (start is { IsNow: false, Time: null })

@@ -34,6 +34,10 @@ internal static class LedgerFormat
 
     public static Message<byte[], byte[]?> Unparked(AggregateId aggregate) => Of(Parked + aggregate.Value, null);
 
+    /// <summary>Whether <paramref name="record"/> says that <paramref name="aggregate"/> is parked no more.</summary>
+    public static bool IsUnparked(Message<byte[], byte[]?> record, string aggregate) =>
+        record.Value is null && record.Key.AsSpan().SequenceEqual(Encoding.UTF8.GetBytes(Parked + aggregate));
+
     public static Message<byte[], byte[]?> SkippedAt(SkippedEvent skipped) =>
         Of(string.Create(CultureInfo.InvariantCulture, $"{Skipped}{skipped.Event.Offset}"),
             JsonSerializer.SerializeToUtf8Bytes(skipped, LedgerJson.Default.SkippedEvent));
