@@ -40,13 +40,14 @@ public static class KafkaEventSourcingEndpointExtensions
         RouteGroupBuilder group = app.MapGroup(prefix);
         requests.Surround(group);
         HttpInterface.MapApplication(group, lifecycle, http, timeProvider);
-        if (options.NodeSecret is not null)
+        NodeHost host = app.ServiceProvider.GetRequiredService<NodeHost>();
+        if (options.NodeSecret is not null && host.ReachableAt is null) // else it is mapped already, below another prefix
         {
             RouteGroupBuilder nodes = app.MapGroup("");
             requests.Surround(nodes);
             nodes.AllowAnonymous(); // a policy for whatever names none is for users
             HttpInterface.MapNodes(nodes, lifecycle);
-            app.ServiceProvider.GetRequiredService<NodeHost>().ReachableAt = () => ListeningAddress.Of(app.ServiceProvider);
+            host.ReachableAt = () => ListeningAddress.Of(app.ServiceProvider);
         }
 
         return group;

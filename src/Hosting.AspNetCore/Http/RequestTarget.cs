@@ -29,22 +29,29 @@ internal static class RequestTarget
         }
     }
 
-    /// <summary>Gives the route its id as the client escaped it; to be used after routing.</summary>
+    /// <summary>
+    /// Gives the route its id as the client escaped it; to be used after routing. Where the target does not say it, as middleware has
+    /// changed the path or the server has none, the id stays as it was routed.
+    /// </summary>
     public static void ReadId(HttpContext context)
     {
         RouteValueDictionary values = context.Request.RouteValues;
-        if (!values.ContainsKey(Id) || context.GetEndpoint() is not RouteEndpoint { RoutePattern: { } pattern })
+        if (values.GetValueOrDefault(Id) is not string routed || context.GetEndpoint() is not RouteEndpoint { RoutePattern: { } pattern })
             return;
         int place = pattern.PathSegments.TakeWhile(s => s.Parts is not [RoutePatternParameterPart { Name: Id }]).Count();
         bool isRest = ((RoutePatternParameterPart)pattern.PathSegments[place].Parts[0]).IsCatchAll;
-        int based = (context.Request.PathBase.Value ?? "").Count(c => c == '/'); // routes begin behind it
-        string[] segments = PathOf(context).Split('/')[(1 + based)..];
+        string[] target = PathOf(context).Split('/');
         // The server resolves "." and ".." before it routes; an id behind them would be another part of the path.
-        if (segments.Any(s => TryUnescape(s, out string? plain, out _) && plain is "." or ".."))
+        if (target.Any(s => TryUnescape(s, out string? plain, out _) && plain is "." or ".."))
             throw new InvalidInputException("url", "The path has the segment '.' or '..', which cannot be told from a step in the path.");
+        // Counted from the end: a base of the path is in the target, or not, where a proxy has taken it off.
+        int routes = (context.Request.Path.Value ?? "").Count(c => c == '/');
+        if (target.Length <= routes)
+            return;
+        string[] segments = target[^routes..];
         string raw = isRest ? string.Join('/', segments[place..]) : segments[place];
-        _ = TryUnescape(raw, out string? id, out _);
-        values[Id] = id;
+        if (PathString.FromUriComponent($"/{raw}").Value == $"/{routed}" && TryUnescape(raw, out string? id, out _))
+            values[Id] = id;
     }
 
     internal static bool TryUnescape(string escaped, [NotNullWhen(true)] out string? plain, [NotNullWhen(false)] out string? error)
@@ -92,7 +99,7 @@ internal static class RequestTarget
     // The target may be a whole URL (RFC 9112, 3.2.2).
     private static string TargetOf(HttpContext context)
     {
-        string target = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
+        string target = context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? ""; // a server in memory has none
         if (target.StartsWith('/') || target.IndexOf("://", StringComparison.Ordinal) is not (>= 0 and var scheme))
             return target;
         int path = target.IndexOf('/', scheme + 3);
