@@ -4,6 +4,7 @@ using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Processing;
+using KafkaEventSourcing.Subscriptions;
 using MongoDB.Driver;
 
 namespace KafkaEventSourcing.Hosting.CommandLine;
@@ -18,8 +19,8 @@ internal static class Failure
     {
         AggregateException { InnerExceptions: [var one] } => Of(one),
         InvalidInputException wrong => (ExitCodes.WrongUsage, OptionFlags.InCommandLine(wrong).Message),
-        CommandFailedException or ReadModelsStoppedException or SchemaRefusedException or DuplicateNodeException or LogRefusedException =>
-            (ExitCodes.Failed, failure.Message),
+        CommandFailedException or ReadModelsStoppedException or SchemaRefusedException or DuplicateNodeException or LogRefusedException
+            or HandlerActivationException => (ExitCodes.Failed, failure.Message),
         IOException when IsOutOfDescriptors(failure) =>
             (ExitCodes.Failed,
                 $"{failure.Message} This process has no file descriptor left: raise its limit (ulimit -n, or LimitNOFILE= of a systemd "

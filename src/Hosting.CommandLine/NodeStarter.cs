@@ -48,7 +48,7 @@ public sealed class NodeStarter
         try
         {
             return await NodeHandle.Start(Application, Embedded, options, EmbeddedOptions.ValuesOf(result), loggers, ownsLoggers: true,
-                Time, static _ => { }, cancellationToken).ConfigureAwait(false);
+                services: null, Time, static _ => { }, cancellationToken).ConfigureAwait(false);
         }
         catch
         {

@@ -2,6 +2,7 @@ using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
 using KafkaEventSourcing.Subscriptions;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace KafkaEventSourcing.Hosting;
 
@@ -61,6 +62,9 @@ public sealed class ApplicationDefinition
 
     /// <summary>Commands, states and documents that show what they look like, for the API page.</summary>
     public IReadOnlyList<object> Examples { get; }
+
+    /// <summary>Adds what handlers of subscriptions take to a container; null: nothing.</summary>
+    internal Action<IServiceCollection>? ConfigureServices { get; init; }
 
     /// <summary>The aggregate types whose events <paramref name="projection"/> reads, in the order of the application.</summary>
     /// <exception cref="InvalidOperationException">It reads an event that none of them has.</exception>

@@ -1,5 +1,6 @@
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Subscriptions;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace KafkaEventSourcing.Hosting;
 
@@ -16,11 +17,15 @@ public sealed class EventSourcedApplication
     private readonly List<ProjectionDefinition> _projections = [];
     private readonly List<SubscriptionDefinition> _subscriptions = [];
     private readonly List<object> _examples = [];
+    private Action<IServiceCollection>? _configureServices;
 
     private EventSourcedApplication(string name, string summary) => (_name, _summary) = (name, summary);
 
     /// <summary>Starts servers of its own; null: it has none.</summary>
     internal IEmbeddedServers? Embedded { get; private set; }
+
+    /// <summary>The services of the host that it runs in; null: it has those of its own.</summary>
+    internal IServiceCollection? HostServices { get; set; }
 
     /// <summary>Starts an application.</summary>
     /// <param name="name">First part of topic names and the MongoDB database: a lower case letter, then lower case letters, digits and
@@ -60,6 +65,21 @@ public sealed class EventSourcedApplication
     }
 
     /// <summary>
+    /// Adds what handlers of subscriptions take (<see cref="SubscriptionBuilder.On{TEvent, THandler}"/>) to the services of the node, as
+    /// an ASP.NET application does to those of its host. There are besides the host's <see cref="TimeProvider"/>, its loggers and an
+    /// <see cref="ICommandClient"/>.
+    /// </summary>
+    public EventSourcedApplication WithServices(Action<IServiceCollection> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        if (HostServices is { } host)
+            configure(host);
+        else
+            _configureServices += configure;
+        return this;
+    }
+
+    /// <summary>
     /// Adds commands, states or documents that show on the API page what they look like, one of a type. Types without an example get one
     /// whose values say no more than their type.
     /// </summary>
@@ -86,6 +106,9 @@ public sealed class EventSourcedApplication
     {
         if (_aggregates.Count == 0)
             throw new InvalidOperationException($"The application '{_name}' has no aggregate: call {nameof(With)} at least once.");
-        return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _subscriptions], [.. _examples]);
+        return new ApplicationDefinition(_name, _summary, [.. _aggregates], [.. _projections], [.. _subscriptions], [.. _examples])
+        {
+            ConfigureServices = _configureServices,
+        };
     }
 }

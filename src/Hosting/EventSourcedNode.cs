@@ -7,6 +7,7 @@ using KafkaEventSourcing.Processing;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
 using KafkaEventSourcing.Subscriptions;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using MongoDB.Driver;
 
@@ -26,6 +27,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private ReadModelStart? _readModelStart;
     private BrokerProbe? _broker;
     private ServerProbe? _registryProbe;
+    private ServiceProvider? _ownServices;
 
     private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry,
         MongoProjectionStore? readModels, TimeProvider timeProvider) =>
@@ -77,12 +79,13 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     public static Task<EventSourcedNode> StartAsync(
         ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggerFactory,
         TimeProvider timeProvider, CancellationToken cancellationToken = default) =>
-        Start(application, addresses, options, loggerFactory, timeProvider, static _ => { }, cancellationToken);
+        Start(application, addresses, options, loggerFactory, services: null, timeProvider, static _ => { }, cancellationToken);
 
+    // services: what handlers of subscriptions are made with; null: those of the application alone.
     // entering: is told what the start waits for, as text that may change while it waits.
     internal static async Task<EventSourcedNode> Start(
         ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggers,
-        TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
+        IServiceProvider? services, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         if (OptionRules.Failures(options, application).FirstOrDefault() is { } wrong)
             throw wrong;
@@ -100,7 +103,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         };
         try
         {
-            await node.StartParts(options, loggers, timeProvider, entering, cancellationToken).ConfigureAwait(false);
+            await node.StartParts(options, loggers, services, timeProvider, entering, cancellationToken).ConfigureAwait(false);
             return node;
         }
         catch
@@ -210,6 +213,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             await _registryProbe.DisposeAsync().ConfigureAwait(false);
         // before what their handlers may use
         await Task.WhenAll(Subscriptions.Select(s => s.DisposeAsync().AsTask())).ConfigureAwait(false);
+        if (_ownServices is not null)
+            await _ownServices.DisposeAsync().ConfigureAwait(false);
         foreach (AggregateNode aggregate in Aggregates)
             await aggregate.DisposeAsync().ConfigureAwait(false);
         if (_readModelStart is not null)
@@ -219,8 +224,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task StartParts(KafkaEventSourcingOptions options, ILoggerFactory loggers, TimeProvider timeProvider,
-        Action<Func<string>> entering, CancellationToken cancellationToken)
+    private async Task StartParts(KafkaEventSourcingOptions options, ILoggerFactory loggers, IServiceProvider? services,
+        TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a =>
             a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
@@ -241,9 +246,12 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
                 _byCommand.Add(command, part);
         }
 
+        // A handler may send a command or read: while the node restores it would fail at each event, and park it.
+        var serves = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        services ??= _ownServices = ServicesOfItsOwn(loggers, timeProvider);
         Subscriptions = [.. Application.Subscriptions.Select(s =>
             SubscriptionRunner.Start(SubscriptionOverrides.Over(s, options), Application.Name, Addresses.KafkaConnection, serde,
-                timeProvider, loggers))];
+                services, serves.Task, timeProvider, loggers))];
         Completion = Watch([.. started.Select(p => p.Completion), .. Subscriptions.Select(s => s.Completion)]);
         entering(() => $"joining its groups and restoring partitions ({string.Join(", ", started.Select(ServingOf))})");
         Task ready = Task.WhenAll([.. started.Select(a => a.Processor.Ready), .. Subscriptions.Select(s => s.Ready)]);
@@ -255,6 +263,19 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         _broker = new BrokerProbe(Addresses.KafkaConnection, () => Aggregates, options.BrokerSilence / 2, timeProvider);
         _registryProbe = new ServerProbe(AskRegistry, RegistryInterval, timeProvider);
         Checks = new NodeChecks(this, _broker, _registryProbe, _readModels, options.BrokerSilence).All;
+        serves.SetResult();
+    }
+
+    // Of a node that is in no host.
+    private ServiceProvider ServicesOfItsOwn(ILoggerFactory loggers, TimeProvider timeProvider)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton(loggers);
+        services.AddLogging();
+        services.AddSingleton(timeProvider);
+        services.AddSingleton<ICommandClient>(this);
+        Application.ConfigureServices?.Invoke(services);
+        return services.BuildServiceProvider();
     }
 
     // Any answer will do, be it a refusal: what matters is that somebody is there.

@@ -11,8 +11,11 @@ public sealed class KafkaEventSourcingBuilder
 {
     private ApplicationDefinition? _definition;
 
-    internal KafkaEventSourcingBuilder(IServiceCollection services, string name, string section) =>
+    internal KafkaEventSourcingBuilder(IServiceCollection services, string name, string section)
+    {
         (Services, Name, Section, Application) = (services, name, section, EventSourcedApplication.Named(name, name));
+        Application.HostServices = services;
+    }
 
     // Of an application that the command line runs, with what its options say of embedded servers.
     internal KafkaEventSourcingBuilder(IServiceCollection services, ApplicationDefinition application, IEmbeddedServers? embedded,
@@ -63,7 +66,10 @@ public sealed class KafkaEventSourcingBuilder
         return this;
     }
 
-    /// <summary>Adds application code that is called for committed events; it starts and ends with the node.</summary>
+    /// <summary>
+    /// Adds application code that is called for committed events; it starts and ends with the node. Handlers that are made for each attempt
+    /// take what the host's services have.
+    /// </summary>
     public KafkaEventSourcingBuilder AddSubscription(SubscriptionDefinition subscription)
     {
         Application.With(subscription);

@@ -62,6 +62,7 @@ public static class KafkaEventSourcingServiceExtensions
     {
         Add(new KafkaEventSourcingBuilder(services, application, embedded, embeddedSettings));
         services.Configure(configure);
+        application.ConfigureServices?.Invoke(services);
     }
 
     private static KafkaEventSourcingBuilder Add(IServiceCollection services, string name, string section)

@@ -27,13 +27,14 @@ public sealed class NodeHandle : IAsyncDisposable
     /// <param name="embeddedSettings">What they are set to, by name; null: nothing.</param>
     /// <param name="loggers">Where all of it logs.</param>
     /// <param name="ownsLoggers">Whether they end with the node.</param>
+    /// <param name="services">What handlers of subscriptions are made with; null: the node has services of its own.</param>
     /// <param name="timeProvider">The clock.</param>
     /// <param name="entering">Is told what the start waits for, as text that may change while it waits.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     internal static async Task<NodeHandle> Start(
         ApplicationDefinition application, IEmbeddedServers? embedded, KafkaEventSourcingOptions options,
-        IReadOnlyDictionary<string, int>? embeddedSettings, ILoggerFactory loggers, bool ownsLoggers, TimeProvider timeProvider,
-        Action<Func<string>> entering, CancellationToken cancellationToken)
+        IReadOnlyDictionary<string, int>? embeddedSettings, ILoggerFactory loggers, bool ownsLoggers,
+        IServiceProvider? services, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         entering(() => "starting the servers that no option names");
         IServers servers = options.Addresses.AreComplete(application.NeedsMongoDB) || embedded is null
@@ -50,8 +51,8 @@ public sealed class NodeHandle : IAsyncDisposable
                 loggers, cancellationToken).ConfigureAwait(false);
         try
         {
-            EventSourcedNode node = await EventSourcedNode.Start(application, servers.Addresses, options, loggers, timeProvider, entering,
-                cancellationToken).ConfigureAwait(false);
+            EventSourcedNode node = await EventSourcedNode.Start(application, servers.Addresses, options, loggers, services, timeProvider,
+                entering, cancellationToken).ConfigureAwait(false);
             return new NodeHandle(node, servers, loggers, ownsLoggers);
         }
         catch

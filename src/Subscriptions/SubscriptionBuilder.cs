@@ -5,7 +5,7 @@ public sealed class SubscriptionBuilder
 {
     private readonly string _name;
     private readonly List<AggregateDefinition> _aggregates = [];
-    private readonly Dictionary<Type, Func<object, EventContext, CancellationToken, Task>> _handlers = [];
+    private readonly Dictionary<Type, HandlerCall> _handlers = [];
     private SubscriptionStart _start = SubscriptionStart.Beginning;
     private SubscriptionOptions _options = new();
 
@@ -33,9 +33,7 @@ public sealed class SubscriptionBuilder
         where TEvent : class
     {
         ArgumentNullException.ThrowIfNull(handle);
-        if (!_handlers.TryAdd(typeof(TEvent), (e, context, cancellationToken) => handle((TEvent)e, context, cancellationToken)))
-            throw new InvalidOperationException($"The subscription '{_name}' already handles {typeof(TEvent).Name}.");
-        return this;
+        return On(typeof(TEvent), new GivenHandler<TEvent>(handle));
     }
 
     /// <summary>Gives <paramref name="handler"/> each event of <typeparamref name="TEvent"/>.</summary>
@@ -46,6 +44,20 @@ public sealed class SubscriptionBuilder
         ArgumentNullException.ThrowIfNull(handler);
         return On<TEvent>(handler.HandleAsync);
     }
+
+    /// <summary>
+    /// Gives each event of <typeparamref name="TEvent"/> to a <typeparamref name="THandler"/> that is made for the attempt, in a scope of
+    /// the container's of its own, so that it may take what the application has registered: a client, a <c>DbContext</c>, a logger. One
+    /// that is registered itself comes from the container and lives as it says there; any other is disposed after the attempt.
+    /// </summary>
+    /// <remarks>
+    /// A node makes it once before it handles anything: a handler that cannot be made ends the start with a
+    /// <see cref="HandlerActivationException"/>. A constructor takes what it needs, and does nothing.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">The type has a handler already.</exception>
+    public SubscriptionBuilder On<TEvent, THandler>()
+        where TEvent : class
+        where THandler : class, ISubscriptionHandler<TEvent> => On(typeof(TEvent), new ScopedHandler<TEvent, THandler>());
 
     /// <summary>Says where to begin when the subscription is new. Default: at the first event.</summary>
     public SubscriptionBuilder StartingAt(SubscriptionStart start)
@@ -78,5 +90,12 @@ public sealed class SubscriptionBuilder
             throw new InvalidOperationException($"The subscription '{_name}' handles {stranger.Name}, which is not an event "
                 + $"of {string.Join(", ", _aggregates.Select(a => $"'{a.Name}'"))}.");
         return new SubscriptionDefinition(_name, [.. _aggregates], _start, _options, _handlers);
+    }
+
+    private SubscriptionBuilder On(Type eventType, HandlerCall handler)
+    {
+        if (!_handlers.TryAdd(eventType, handler))
+            throw new InvalidOperationException($"The subscription '{_name}' already handles {eventType.Name}.");
+        return this;
     }
 }

@@ -8,11 +8,11 @@ namespace KafkaEventSourcing.Subscriptions;
 /// </summary>
 public sealed class SubscriptionDefinition
 {
-    private readonly FrozenDictionary<Type, Func<object, EventContext, CancellationToken, Task>> _handlers;
+    private readonly FrozenDictionary<Type, HandlerCall> _handlers;
 
     internal SubscriptionDefinition(
         string name, IReadOnlyList<AggregateDefinition> aggregates, SubscriptionStart start, SubscriptionOptions options,
-        Dictionary<Type, Func<object, EventContext, CancellationToken, Task>> handlers)
+        Dictionary<Type, HandlerCall> handlers)
     {
         (Name, Aggregates, Start, Options, _handlers) = (name, aggregates, start, options, handlers.ToFrozenDictionary());
     }
@@ -52,6 +52,13 @@ public sealed class SubscriptionDefinition
 
     internal bool Handles(RecordedEvent recorded) => _handlers.ContainsKey(recorded.Payload.GetType());
 
-    internal Task Handle(EventContext context, CancellationToken cancellationToken) =>
-        _handlers[context.Event.Payload.GetType()](context.Event.Payload, context, cancellationToken);
+    internal Task Handle(IServiceProvider? services, EventContext context, CancellationToken cancellationToken) =>
+        _handlers[context.Event.Payload.GetType()].Handle(services, context.Event.Payload, context, cancellationToken);
+
+    // Before anything is handled: what every attempt would fail with is said at once.
+    internal async Task CheckHandlers(IServiceProvider? services)
+    {
+        foreach (HandlerCall handler in _handlers.Values)
+            await handler.Check(services, Name).ConfigureAwait(false);
+    }
 }

@@ -12,7 +12,7 @@ namespace KafkaEventSourcing.Hosting.Hosts;
 /// </summary>
 internal sealed class NodeHost(
     KafkaEventSourcingBuilder builder, NodeLifecycle lifecycle, IOptions<KafkaEventSourcingOptions> options, ILoggerFactory loggerFactory,
-    TimeProvider timeProvider, IHostApplicationLifetime host)
+    IServiceProvider services, TimeProvider timeProvider, IHostApplicationLifetime host)
     : IHostedLifecycleService, INodeAccessor, IDisposable, IAsyncDisposable
 {
     // A start that waits for a server, or a hand-over to a Kafka that stands still, must not outlast the patience of a service manager.
@@ -158,7 +158,7 @@ internal sealed class NodeHost(
     {
         NodeHandle running = await NodeHandle.Start(
             lifecycle.Application, builder.Embedded, options.Value, builder.EmbeddedSettings, loggerFactory, ownsLoggers: false,
-            timeProvider, lifecycle.Enter, cancellationToken).ConfigureAwait(false);
+            services, timeProvider, lifecycle.Enter, cancellationToken).ConfigureAwait(false);
         await using (running.ConfigureAwait(false))
         {
             EventSourcedNode node = running.Node;

@@ -15,14 +15,16 @@ internal sealed partial class EventHandling
     private readonly string _aggregateType;
     private readonly string _group;
     private readonly AvroMessageSerde _serde;
+    private readonly IServiceProvider? _services;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ResiliencePipeline _retry;
 
-    public EventHandling(SubscriptionDefinition subscription, string aggregateType, string group, AvroMessageSerde serde, TimeProvider time,
-        ILogger logger)
+    public EventHandling(SubscriptionDefinition subscription, string aggregateType, string group, AvroMessageSerde serde,
+        IServiceProvider? services, TimeProvider time, ILogger logger)
     {
-        (_subscription, _aggregateType, _group, _serde, _time, _logger) = (subscription, aggregateType, group, serde, time, logger);
+        (_subscription, _aggregateType, _group, _serde, _services, _time, _logger) = (subscription, aggregateType, group, serde, services,
+            time, logger);
         SubscriptionOptions options = subscription.Options;
         var pipeline = new ResiliencePipelineBuilder { TimeProvider = time };
         if (options.Attempts > 1)
@@ -66,7 +68,7 @@ internal sealed partial class EventHandling
                     using Activity? handling = Tracing.IsOn ? Traced(context) : null;
                     try
                     {
-                        await _subscription.Handle(context, token).ConfigureAwait(false);
+                        await _subscription.Handle(_services, context, token).ConfigureAwait(false);
                     }
                     catch (Exception failed) when (!token.IsCancellationRequested)
                     {

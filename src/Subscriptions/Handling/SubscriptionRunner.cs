@@ -30,25 +30,44 @@ public sealed class SubscriptionRunner : IAsyncDisposable
     public IReadOnlyDictionary<string, int> Parked => _ledgers.ToDictionary(l => l.Key, l => l.Value.Partitions.Sum(p => p.ParkedCount));
 
     /// <summary>
-    /// Ends when it is in the log where the subscription begins, or faults; a subscription from now on has every event that is appended
-    /// after that.
+    /// Ends when the handlers can be made and it is in the log where the subscription begins, or faults; a subscription from now on has
+    /// every event that is appended after that.
     /// </summary>
     public Task Ready { get; private set; } = Task.CompletedTask;
 
     /// <summary>Ends when the subscription was disposed, or faults with what stopped it.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Starts <paramref name="definition"/> for the <paramref name="application"/>; its topics must exist.</summary>
+    /// <summary>
+    /// Starts <paramref name="definition"/> for the <paramref name="application"/>; its topics must exist. It has no handlers that are made
+    /// for each attempt.
+    /// </summary>
     public static SubscriptionRunner Start(
         SubscriptionDefinition definition, string application, KafkaConnection connection, AvroMessageSerde serde,
-        TimeProvider timeProvider, ILoggerFactory loggerFactory)
+        TimeProvider timeProvider, ILoggerFactory loggerFactory) =>
+        Start(definition, application, connection, serde, services: null, Task.CompletedTask, timeProvider, loggerFactory);
+
+    /// <summary>Starts <paramref name="definition"/> for the <paramref name="application"/>; its topics must exist.</summary>
+    /// <param name="definition">What runs.</param>
+    /// <param name="application">The application's name.</param>
+    /// <param name="connection">The cluster.</param>
+    /// <param name="serde">Reads the events.</param>
+    /// <param name="services">What handlers that are made for each attempt are made with; null: there are none.</param>
+    /// <param name="begin">When it has completed, handling begins: what handlers use may have to start first.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="loggerFactory">Where it logs.</param>
+    public static SubscriptionRunner Start(
+        SubscriptionDefinition definition, string application, KafkaConnection connection, AvroMessageSerde serde,
+        IServiceProvider? services, Task begin, TimeProvider timeProvider, ILoggerFactory loggerFactory)
     {
         ArgumentNullException.ThrowIfNull(definition);
         ArgumentNullException.ThrowIfNull(connection);
+        ArgumentNullException.ThrowIfNull(begin);
         ArgumentNullException.ThrowIfNull(loggerFactory);
         var runner = new SubscriptionRunner(definition);
         var running = new List<Task>();
         var ready = new List<Task>();
+        Task checking = definition.CheckHandlers(services);
         foreach (AggregateDefinition aggregate in definition.Aggregates)
         {
             var topics = new TopicFamily(application, aggregate.Name);
@@ -61,7 +80,7 @@ public sealed class SubscriptionRunner : IAsyncDisposable
                 StopTimeout = definition.Options.StopTimeout,
             };
             var events = new EventSubscription(connection, topics, serde, options, timeProvider, loggerFactory);
-            var handling = new EventHandling(definition, aggregate.Name, options.GroupId, serde, timeProvider,
+            var handling = new EventHandling(definition, aggregate.Name, options.GroupId, serde, services, timeProvider,
                 loggerFactory.CreateLogger<EventHandling>());
             SubscriptionLedger? ledger = null;
             var resolver = new ParkedResolver(definition, handling, new HistoryReader(connection, topics, serde), options.GroupId,
@@ -72,12 +91,9 @@ public sealed class SubscriptionRunner : IAsyncDisposable
                 loggerFactory.CreateLogger<EventDispatcher>());
             runner._stops.Add(aggregate.Name, events.Stops);
             runner._ledgers.Add(aggregate.Name, ledger);
-            Task prepared = Task.Factory.StartNew(
-                () => ledger.Prepare(
-                    partition => StartOf(definition, connection, partition, timeProvider, runner._stop.Token), runner._stop.Token),
-                runner._stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            Task prepared = runner.Prepare(checking, ledger, connection, timeProvider);
             ready.Add(prepared);
-            running.Add(Run(prepared, events, ledger, dispatcher, runner._stop.Token));
+            running.Add(Run(prepared, begin, events, ledger, dispatcher, runner._stop.Token));
         }
 
         runner.Ready = Task.WhenAll(ready);
@@ -95,6 +111,14 @@ public sealed class SubscriptionRunner : IAsyncDisposable
         foreach (SubscriptionLedger ledger in _ledgers.Values)
             await ledger.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
+    }
+
+    private async Task Prepare(Task checking, SubscriptionLedger ledger, KafkaConnection connection, TimeProvider timeProvider)
+    {
+        await checking.ConfigureAwait(false);
+        await Task.Factory.StartNew(
+            () => ledger.Prepare(partition => StartOf(Definition, connection, partition, timeProvider, _stop.Token), _stop.Token),
+            _stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
     }
 
     // On a thread that may block.
@@ -120,12 +144,13 @@ public sealed class SubscriptionRunner : IAsyncDisposable
         return bounds.High.Value;
     }
 
-    private static async Task Run(Task prepared, EventSubscription events, SubscriptionLedger ledger, EventDispatcher dispatcher,
-        CancellationToken cancellationToken)
+    private static async Task Run(Task prepared, Task begin, EventSubscription events, SubscriptionLedger ledger,
+        EventDispatcher dispatcher, CancellationToken cancellationToken)
     {
         try
         {
             await prepared.ConfigureAwait(false);
+            await begin.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
