@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Threading.Channels;
 using Banking.Domain;
 using Confluent.Kafka;
@@ -98,6 +99,28 @@ internal sealed class Mailroom : IDisposable
     {
         using var client = new SubscriptionClient(_servers.Addresses.KafkaConnection, Ledger, TimeProvider.System);
         return client.Ask(parked, skipReason is not null, "Ada", skipReason, TimeSpan.FromMinutes(1), Cancellation);
+    }
+
+    /// <summary>What a gauge says of this room's group, partition by partition.</summary>
+    public long[] Measured(string gauge)
+    {
+        var values = new List<long>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, all) =>
+            {
+                if (instrument.Name == gauge)
+                    all.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+        {
+            if (tags.ToArray().Contains(new KeyValuePair<string, object?>("group", Group)))
+                values.Add(value);
+        });
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return [.. values];
     }
 
     public Task DeleteGroup() => _admin.DeleteGroupsAsync([Group]);

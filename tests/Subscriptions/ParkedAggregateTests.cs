@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Health;
 using KafkaEventSourcing.Integration.Tests;
@@ -47,7 +46,7 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
             health.Status.ShouldBe(CheckStatus.Degraded);
             health.Reason.ShouldBe(
                 $"mailer: 1 aggregates 'account' of this node are parked. 'kes subscriptions show {_room.Name}.mailer' says why.");
-            Measured("kes_subscription_parked").ShouldBe([1]);
+            _room.Measured("kes_subscription_parked").ShouldBe([1]);
             await Parked();
         }
 
@@ -70,7 +69,7 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
         after.Requests.ShouldBeEmpty();
         next.Subscriptions[0].Parked["account"].ShouldBe(0);
         next.Checks.Single(c => c.Name == "subscriptions").Look().ShouldBe(CheckResult.Ok);
-        Measured("kes_subscription_parked").ShouldBe([0]);
+        _room.Measured("kes_subscription_parked").ShouldBe([0]);
     }
 
     [Fact]
@@ -226,22 +225,6 @@ public sealed class ParkedAggregateTests : IAsyncLifetime
         await sending;
         (await _room.Handled(Credits + 1)).ShouldBe([.. Enumerable.Range(2, Credits + 1).Select(v => ("a", (long)v))]);
         _room.Rest().ShouldBeEmpty();
-    }
-
-    // Of this test's group, partition by partition.
-    private long[] Measured(string gauge)
-    {
-        var values = new List<long>();
-        using var listener = new MeterListener { InstrumentPublished = (instrument, all) => { if (instrument.Name == gauge)
-            all.EnableMeasurementEvents(instrument); } };
-        listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
-        {
-            if (tags.ToArray().Contains(new KeyValuePair<string, object?>("group", _room.Group)))
-                values.Add(value);
-        });
-        listener.Start();
-        listener.RecordObservableInstruments();
-        return [.. values];
     }
 
     // Others may be handled before it is written.
