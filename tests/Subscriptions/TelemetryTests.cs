@@ -101,7 +101,7 @@ public sealed class TelemetryTests : IAsyncLifetime
         _room.Poison["p"] = 0;
         await using SubscriptionRunner runner = SubscriptionRunner.Start(mailer, _room.Name, _servers.Addresses.KafkaConnection,
             AvroMessageSerde.Create(registry, [AvroRecordType.Of<AccountOpened>(), AvroRecordType.Of<AccountCredited>()]),
-            new FastClock(), TestServers.Loggers);
+            services: null, Task.CompletedTask, new FastClock(), TestServers.Loggers);
         // Each command is a transaction of its own, with its marker. The openings, which nobody handles, may be passed already.
         await Mailroom.Send(node, Movement.Open("a"), Movement.Open("p"), Movement.Credit("a", 1), Movement.Credit("p", 1),
             Movement.Credit("a", 2));

@@ -179,8 +179,8 @@ internal sealed class PartitionLogReader : IDisposable
                 continue;
             }
 
+            // of the answer that this record, or this end, came with, or of a later one
             if (end < 0)
-                // of the answer that this record, or this end, came with, or of a later one
                 end = _consumer.GetWatermarkOffsets(source).High.Value;
             if (record.Offset.Value >= end)
                 yield break;

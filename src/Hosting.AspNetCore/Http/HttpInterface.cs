@@ -128,8 +128,8 @@ public static class HttpInterface
             _ => Problems.Of(StatusCodes.Status500InternalServerError, "internal-error",
                 "The node failed on this request; its log has the details."),
         };
+        // a caller can have as many as it likes: a line each, and no stack trace
         if (fault is TimeoutException)
-            // a caller can have as many as it likes: a line each, and no stack trace
             log.TimedOut(context.Request.Method, Path(context), fault.Message);
         else if (answer is IStatusCodeHttpResult { StatusCode: >= StatusCodes.Status500InternalServerError }
             && fault is not (AggregateUnavailableException or OverloadedException))

@@ -109,8 +109,8 @@ internal sealed class NodeHost(
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // of a host that did not start: it has said why
         if (!_stop.IsCancellationRequested)
-            // of a host that did not start: it has said why
             await StopAsync(CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 

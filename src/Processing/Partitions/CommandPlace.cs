@@ -162,8 +162,8 @@ internal sealed partial class CommandPlace(PartitionContext context, int partiti
 
         _restarted.Reset();
         reposition(place.Start);
+        // where nothing is committed the consumer has not begun anywhere, and nobody needs to wait for it
         if (committed is not null)
-            // where nothing is committed the consumer has not begun anywhere, and nobody needs to wait for it
             _restarted.Wait(cancellationToken);
     }
 

@@ -38,15 +38,6 @@ public sealed class SubscriptionRunner : IAsyncDisposable
     /// <summary>Ends when the subscription was disposed, or faults with what stopped it.</summary>
     public Task Completion { get; private set; } = Task.CompletedTask;
 
-    /// <summary>
-    /// Starts <paramref name="definition"/> for the <paramref name="application"/>; its topics must exist. It has no handlers that are made
-    /// for each attempt.
-    /// </summary>
-    public static SubscriptionRunner Start(
-        SubscriptionDefinition definition, string application, KafkaConnection connection, AvroMessageSerde serde,
-        TimeProvider timeProvider, ILoggerFactory loggerFactory) =>
-        Start(definition, application, connection, serde, services: null, Task.CompletedTask, timeProvider, loggerFactory);
-
     /// <summary>Starts <paramref name="definition"/> for the <paramref name="application"/>; its topics must exist.</summary>
     /// <param name="definition">What runs.</param>
     /// <param name="application">The application's name.</param>

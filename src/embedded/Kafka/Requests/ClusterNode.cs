@@ -10,7 +10,6 @@ namespace KafkaEventSourcing.Embedded.Kafka.Requests;
 internal sealed class ClusterNode(int id, Broker broker, Cluster cluster) : ILeadership
 {
     private const sbyte GroupKey = 0;
-    private const short BatchedCoordinatorsVersion = 4;
 
     public ErrorCode Check(TopicPartition partition, int knownEpoch = -1)
     {
@@ -95,29 +94,7 @@ internal sealed class ClusterNode(int id, Broker broker, Cluster cluster) : ILea
             : error == ErrorCode.InvalidRequest
             ? $"Unknown coordinator type {request.KeyType}."
             : "The coordinator is not available.";
-        (int node, string host, int port) = member is null ? (-1, "", -1) : (member.Id, member.Host, member.Port);
-        if (context.Version < BatchedCoordinatorsVersion)
-            return new FindCoordinatorResponse
-            {
-                ErrorCode = (short)error,
-                ErrorMessage = message,
-                NodeId = node,
-                Host = host,
-                Port = port,
-            };
-        return new FindCoordinatorResponse
-        {
-            Coordinators = request.CoordinatorKeys.ConvertAll(key =>
-                new FindCoordinatorResponse.Coordinator
-                {
-                    Key = key,
-                    NodeId = node,
-                    Host = host,
-                    Port = port,
-                    ErrorCode = (short)error,
-                    ErrorMessage = message ?? "",
-                }),
-        };
+        return FindCoordinatorHandler.Answer(context, request, error, message, member?.Id ?? -1, member?.Host ?? "", member?.Port ?? -1);
     }
 
     private void Tell(MetadataResponse metadata)

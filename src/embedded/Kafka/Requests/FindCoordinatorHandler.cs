@@ -13,9 +13,15 @@ internal sealed class FindCoordinatorHandler(Broker broker)
     public FindCoordinatorResponse Handle(RequestContext context, FindCoordinatorRequest request)
     {
         ErrorCode error = request.KeyType is < 0 or > TransactionKey ? ErrorCode.InvalidRequest : ErrorCode.None;
-        string? message = error == ErrorCode.None ? null : $"Unknown coordinator type {request.KeyType}.";
-        bool found = error == ErrorCode.None;
-        (int node, string host, int port) = found ? (broker.NodeId, broker.Host, broker.Port) : (-1, "", -1);
+        return error == ErrorCode.None
+            ? Answer(context, request, error, null, broker.NodeId, broker.Host, broker.Port)
+            : Answer(context, request, error, $"Unknown coordinator type {request.KeyType}.", -1, "", -1);
+    }
+
+    /// <summary>The answer in the version that was asked in: one coordinator, or one a key.</summary>
+    public static FindCoordinatorResponse Answer(RequestContext context, FindCoordinatorRequest request, ErrorCode error, string? message,
+        int node, string host, int port)
+    {
         if (context.Version < BatchedCoordinatorsVersion)
             return new FindCoordinatorResponse
             {

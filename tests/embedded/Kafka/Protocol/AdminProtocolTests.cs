@@ -155,7 +155,7 @@ public sealed class AdminProtocolTests : RawBrokerTests
     [Fact]
     public void Topics_are_deleted_by_name_or_by_id_and_none_that_is_named_twice()
     {
-        Guid[] ids = [.. new[] { "a", "b", "c", "d" }.Select(Create)];
+        Guid[] ids = [.. new[] { "a", "b", "c", "d" }.Select(name => Create(name))];
         DeleteTopicsRequest.TopicItem ById(int at) => new() { TopicId = ids[at] };
         DeleteTopicsRequest.TopicItem ByName(string name, Guid id = default) => new() { Name = name, TopicId = id };
         DeleteTopicsResponse answer = Client.Ask<DeleteTopicsRequest, DeleteTopicsResponse>(

@@ -4,25 +4,11 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 
 /// <summary>Members of classic groups, one request at a time.</summary>
-public sealed class ClassicGroupProtocolTests : IAsyncLifetime
+public sealed class ClassicGroupProtocolTests : RawBrokerTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private EmbeddedKafka _kafka = null!;
-    private RawClient _client = null!;
 
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync()
-    {
-        _kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { GroupMaxSize = 2 }, cancellationToken: Cancellation);
-        _client = new RawClient(_kafka);
-    }
-
-    public ValueTask DisposeAsync()
-    {
-        _client.Dispose();
-        return _kafka.DisposeAsync();
-    }
+    protected override EmbeddedKafkaOptions Options => new() { GroupMaxSize = 2 };
 
     [Fact]
     public async Task Classic_member_gets_an_id_joins_and_is_told_of_stale_generations()
@@ -42,7 +28,7 @@ public sealed class ClassicGroupProtocolTests : IAsyncLifetime
 
         // A second member starts a rebalance; the first one learns it by its heartbeat and joins again.
         string secondId = Join("", 9).MemberId;
-        using var second = new RawClient(_kafka);
+        using var second = new RawClient(Kafka);
         Task<JoinGroupResponse> joining = Task.Run(() =>
             second.Ask<JoinGroupRequest, JoinGroupResponse>(JoinOf(secondId, "range"), 9, JoinGroupResponse.Read), Cancellation);
         long start = TimeProvider.System.GetTimestamp();
@@ -70,10 +56,10 @@ public sealed class ClassicGroupProtocolTests : IAsyncLifetime
             SubscribedTopicNames = ["t"],
             TopicPartitions = [],
         };
-        _client.Ask<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(joined, 1, ConsumerGroupHeartbeatResponse.Read).ErrorCode
+        Client.Ask<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(joined, 1, ConsumerGroupHeartbeatResponse.Read).ErrorCode
             .ShouldBe((short)ErrorCode.None);
         List<(string, string)> Groups(params List<string> types) =>
-            _client.Ask<ListGroupsRequest, ListGroupsResponse>(new ListGroupsRequest { TypesFilter = types }, 5,
+            Client.Ask<ListGroupsRequest, ListGroupsResponse>(new ListGroupsRequest { TypesFilter = types }, 5,
                 ListGroupsResponse.Read).Groups.ConvertAll(g => (g.GroupId, g.GroupType));
         Groups("Consumer").ShouldBe([("new", "consumer")]);
         Groups().ShouldBe([("new", "consumer"), ("g", "classic")], ignoreOrder: true);
@@ -82,32 +68,14 @@ public sealed class ClassicGroupProtocolTests : IAsyncLifetime
     [Fact]
     public async Task Classic_members_outlive_a_restart_of_the_broker()
     {
-        string directory = Directory.CreateTempSubdirectory("kafka-members-").FullName;
-        try
-        {
-            var options = new EmbeddedKafkaOptions { DataDirectory = directory };
-            JoinGroupResponse joined;
-            await using (EmbeddedKafka first = await EmbeddedKafka.StartAsync(options, cancellationToken: Cancellation))
-            {
-                using RawClient was = _client;
-                _client = new RawClient(first);
-                joined = Join(Join("", 9).MemberId, 9);
-                Sync(joined, 1).ErrorCode.ShouldBe((short)0);
-            }
-
-            await using EmbeddedKafka second = await EmbeddedKafka.StartAsync(options, cancellationToken: Cancellation);
-            _client.Dispose();
-            _client = new RawClient(second);
-            Heartbeat(joined.MemberId, 1).ShouldBe(ErrorCode.None);
-            DescribeGroupsResponse.DescribedGroup described = _client.Ask<DescribeGroupsRequest, DescribeGroupsResponse>(
-                new DescribeGroupsRequest { Groups = ["g", "none"] }, 6, DescribeGroupsResponse.Read).Groups[0];
-            (described.GroupState, described.ProtocolData, described.Members.Single().MemberAssignment.ToArray()[0]).ShouldBe(
-                ("Stable", "range", (byte)42));
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        JoinGroupResponse joined = Join(Join("", 9).MemberId, 9);
+        Sync(joined, 1).ErrorCode.ShouldBe((short)0);
+        await Restart(Options);
+        Heartbeat(joined.MemberId, 1).ShouldBe(ErrorCode.None);
+        DescribeGroupsResponse.DescribedGroup described = Client.Ask<DescribeGroupsRequest, DescribeGroupsResponse>(
+            new DescribeGroupsRequest { Groups = ["g", "none"] }, 6, DescribeGroupsResponse.Read).Groups[0];
+        (described.GroupState, described.ProtocolData, described.Members.Single().MemberAssignment.ToArray()[0]).ShouldBe(
+            ("Stable", "range", (byte)42));
     }
 
     [Fact]
@@ -124,7 +92,7 @@ public sealed class ClassicGroupProtocolTests : IAsyncLifetime
                 Name = "t", Partitions = [new OffsetCommitRequest.TopicItem.PartitionItem { CommittedOffset = 5 }],
             }],
         };
-        ErrorCode Commit() => (ErrorCode)_client.Ask<OffsetCommitRequest, OffsetCommitResponse>(commit, 9,
+        ErrorCode Commit() => (ErrorCode)Client.Ask<OffsetCommitRequest, OffsetCommitResponse>(commit, 9,
             OffsetCommitResponse.Read).Topics[0].Partitions[0].ErrorCode;
         Commit().ShouldBe(ErrorCode.UnknownMemberId);
         (commit.MemberId, commit.GenerationId) = (joined.MemberId, 1);
@@ -135,7 +103,7 @@ public sealed class ClassicGroupProtocolTests : IAsyncLifetime
         Commit().ShouldBe(ErrorCode.UnknownTopicOrPartition);
         var fetch = new OffsetFetchRequest { Groups = [new OffsetFetchRequest.Group { GroupId = "g", Topics = null },
             new OffsetFetchRequest.Group { GroupId = "nobody", Topics = null }] };
-        OffsetFetchResponse fetched = _client.Ask<OffsetFetchRequest, OffsetFetchResponse>(fetch, 9, OffsetFetchResponse.Read);
+        OffsetFetchResponse fetched = Client.Ask<OffsetFetchRequest, OffsetFetchResponse>(fetch, 9, OffsetFetchResponse.Read);
         fetched.Groups[0].Topics[0].Partitions[0].CommittedOffset.ShouldBe(5);
         fetched.Groups[1].Topics.ShouldBeEmpty();
     }
@@ -151,9 +119,9 @@ public sealed class ClassicGroupProtocolTests : IAsyncLifetime
     };
 
     private JoinGroupResponse Join(string memberId, short version, string protocol = "range") =>
-        _client.Ask<JoinGroupRequest, JoinGroupResponse>(JoinOf(memberId, protocol), version, JoinGroupResponse.Read);
+        Client.Ask<JoinGroupRequest, JoinGroupResponse>(JoinOf(memberId, protocol), version, JoinGroupResponse.Read);
 
-    private SyncGroupResponse Sync(JoinGroupResponse joined, int generation) => _client.Ask<SyncGroupRequest, SyncGroupResponse>(
+    private SyncGroupResponse Sync(JoinGroupResponse joined, int generation) => Client.Ask<SyncGroupRequest, SyncGroupResponse>(
         new SyncGroupRequest
         {
             GroupId = "g",
@@ -165,12 +133,6 @@ public sealed class ClassicGroupProtocolTests : IAsyncLifetime
         }, 5, SyncGroupResponse.Read);
 
     private ErrorCode Heartbeat(string memberId, int generation) =>
-        (ErrorCode)_client.Ask<HeartbeatRequest, HeartbeatResponse>(
+        (ErrorCode)Client.Ask<HeartbeatRequest, HeartbeatResponse>(
             new HeartbeatRequest { GroupId = "g", MemberId = memberId, GenerationId = generation }, 4, HeartbeatResponse.Read).ErrorCode;
-
-    private Guid Create(string topic) =>
-        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest
-        {
-            Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = 1, ReplicationFactor = 1 }],
-        }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
 }

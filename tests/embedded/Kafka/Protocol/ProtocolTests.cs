@@ -6,31 +6,17 @@ namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 /// <summary>
 /// What no client of ours shows: answers byte for byte, fetch sessions, transaction version 2.
 /// </summary>
-public sealed class ProtocolTests : IAsyncLifetime
+public sealed class ProtocolTests : RawBrokerTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private EmbeddedKafka _kafka = null!;
-    private RawClient _client = null!;
 
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync()
-    {
-        _kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { GroupMaxSize = 2 }, cancellationToken: Cancellation);
-        _client = new RawClient(_kafka);
-    }
-
-    public ValueTask DisposeAsync()
-    {
-        _client.Dispose();
-        return _kafka.DisposeAsync();
-    }
+    protected override EmbeddedKafkaOptions Options => new() { GroupMaxSize = 2 };
 
     [Fact]
     public void ApiVersions_of_a_future_version_is_answered_in_version_0_with_what_is_spoken()
     {
-        _client.Send(RawClient.Frame(new ApiVersionRange(18, 0, 99, 99), 99, _ => { }));
-        byte[] frame = _client.Receive()!;
+        Client.Send(RawClient.Frame(new ApiVersionRange(18, 0, 99, 99), 99, _ => { }));
+        byte[] frame = Client.Receive()!;
         var reader = new KafkaReader(frame);
         reader.ReadInt32().ShouldBe(1);
         ApiVersionsResponse versions = ApiVersionsResponse.Read(ref reader, 0);
@@ -41,7 +27,7 @@ public sealed class ProtocolTests : IAsyncLifetime
     [Fact]
     public void ApiVersions_tells_the_features()
     {
-        ApiVersionsResponse versions = _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(
+        ApiVersionsResponse versions = Client.Ask<ApiVersionsRequest, ApiVersionsResponse>(
             new ApiVersionsRequest { ClientSoftwareName = "x", ClientSoftwareVersion = "1" }, 4, ApiVersionsResponse.Read);
         versions.FinalizedFeatures.Select(f => (f.Name, f.MaxVersionLevel)).ShouldBe(
             [("group.version", (short)1), ("transaction.version", (short)2)]);
@@ -107,7 +93,7 @@ public sealed class ProtocolTests : IAsyncLifetime
         Guid id = Create("t");
         FetchRequest request = FetchOf("t", id, 0);
         (request.MinBytes, request.MaxWaitMs) = (1, 60_000);
-        using var reader = new RawClient(_kafka);
+        using var reader = new RawClient(Kafka);
         Task<FetchResponse> waiting = Task.Run(() => reader.Ask<FetchRequest, FetchResponse>(request, 12, FetchResponse.Read),
             Cancellation);
         Produce("t", Batch("a"));
@@ -118,10 +104,10 @@ public sealed class ProtocolTests : IAsyncLifetime
     public void Requests_sent_together_are_answered_in_order()
     {
         byte[][] frames = [.. Enumerable.Range(0, 500).Select(i => RawClient.Frame(RawClient.ApiOf<ApiVersionsRequest>(), 0, _ => { }, i))];
-        _client.Send([.. frames.SelectMany(f => f)]);
+        Client.Send([.. frames.SelectMany(f => f)]);
         for (int i = 0; i < 500; i++)
         {
-            var reader = new KafkaReader(_client.Receive()!);
+            var reader = new KafkaReader(Client.Receive()!);
             reader.ReadInt32().ShouldBe(i);
         }
     }
@@ -130,10 +116,10 @@ public sealed class ProtocolTests : IAsyncLifetime
     public void Transaction_of_version_2_adds_partitions_by_producing_and_bumps_the_epoch_at_its_end()
     {
         Guid id = Create("t");
-        InitProducerIdResponse producer = _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(
+        InitProducerIdResponse producer = Client.Ask<InitProducerIdRequest, InitProducerIdResponse>(
             new InitProducerIdRequest { TransactionalId = "tx", TransactionTimeoutMs = 60_000 }, 5, InitProducerIdResponse.Read);
         Produce("t", Batch("a", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)0);
-        DescribeTransactionsResponse.State open = _client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(
+        DescribeTransactionsResponse.State open = Client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(
             new DescribeTransactionsRequest { TransactionalIds = ["tx"] }, 0, DescribeTransactionsResponse.Read).TransactionStates[0];
         (open.TransactionState, open.Topics.Single().Topic).ShouldBe(("Ongoing", "t"));
 
@@ -144,15 +130,15 @@ public sealed class ProtocolTests : IAsyncLifetime
             ProducerEpoch = producer.ProducerEpoch,
             Committed = true,
         };
-        EndTxnResponse ended = _client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read);
+        EndTxnResponse ended = Client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read);
         (ended.ErrorCode, ended.ProducerId, ended.ProducerEpoch).ShouldBe(
             ((short)0, producer.ProducerId, (short)(producer.ProducerEpoch + 1)));
 
         // The answer was lost: the same request gets it again; the other outcome is refused.
-        EndTxnResponse again = _client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read);
+        EndTxnResponse again = Client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read);
         (again.ErrorCode, again.ProducerEpoch).ShouldBe(((short)0, ended.ProducerEpoch));
         end.Committed = false;
-        _client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.InvalidTxnState);
+        Client.Ask<EndTxnRequest, EndTxnResponse>(end, 5, EndTxnResponse.Read).ErrorCode.ShouldBe((short)ErrorCode.InvalidTxnState);
 
         // A late batch of the transaction that is over is refused; the next one starts at sequence 0 in the new epoch.
         Produce("t", Batch("late", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe(
@@ -170,10 +156,10 @@ public sealed class ProtocolTests : IAsyncLifetime
     {
         Create("t");
         DescribeTransactionsResponse.State Describe() =>
-            _client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(
+            Client.Ask<DescribeTransactionsRequest, DescribeTransactionsResponse>(
                 new DescribeTransactionsRequest { TransactionalIds = ["tx"] }, 0, DescribeTransactionsResponse.Read).TransactionStates[0];
         InitProducerIdResponse Init(long id, short epoch) =>
-            _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest
+            Client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest
             {
                 TransactionalId = "tx",
                 TransactionTimeoutMs = 60_000,
@@ -186,7 +172,7 @@ public sealed class ProtocolTests : IAsyncLifetime
         if (written)
             Produce("t", Batch("a", producer.ProducerId, producer.ProducerEpoch), transactionalId: "tx").ErrorCode.ShouldBe((short)0);
         long began = Describe().TransactionStartTimeMs;
-        EndTxnResponse ended = _client.Ask<EndTxnRequest, EndTxnResponse>(new EndTxnRequest
+        EndTxnResponse ended = Client.Ask<EndTxnRequest, EndTxnResponse>(new EndTxnRequest
         {
             TransactionalId = "tx",
             ProducerId = producer.ProducerId,
@@ -208,7 +194,7 @@ public sealed class ProtocolTests : IAsyncLifetime
     public void InitProducerId_with_the_present_epoch_goes_on_and_with_an_old_one_is_fenced()
     {
         InitProducerIdResponse Init(long id, short epoch) =>
-            _client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest
+            Client.Ask<InitProducerIdRequest, InitProducerIdResponse>(new InitProducerIdRequest
             {
                 TransactionalId = "tx",
                 TransactionTimeoutMs = 60_000,
@@ -227,12 +213,12 @@ public sealed class ProtocolTests : IAsyncLifetime
     [Fact]
     public void Half_a_request_and_a_huge_announcement_harm_nobody_else()
     {
-        using var half = new RawClient(_kafka);
+        using var half = new RawClient(Kafka);
         half.Send([0, 0, 1, 0, 0]);
-        using var huge = new RawClient(_kafka);
+        using var huge = new RawClient(Kafka);
         huge.Send([0x7f, 0xff, 0xff, 0xff]);
         huge.Receive().ShouldBeNull();
-        _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest(), 0, ApiVersionsResponse.Read).ErrorCode
+        Client.Ask<ApiVersionsRequest, ApiVersionsResponse>(new ApiVersionsRequest(), 0, ApiVersionsResponse.Read).ErrorCode
             .ShouldBe((short)0);
     }
 
@@ -251,7 +237,7 @@ public sealed class ProtocolTests : IAsyncLifetime
             ReplicationFactor = 1,
             Configs = [new CreateTopicsRequest.CreatableTopic.CreatableConfig { Name = "cleanup.policy", Value = "compact" }],
         };
-        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [compacted] }, 7,
+        Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest { Topics = [compacted] }, 7,
             CreateTopicsResponse.Read).Topics[0].ErrorCode.ShouldBe((short)ErrorCode.None);
         ReadOnlyMemory<byte> text = new byte[] { 7 };
         byte[] batch = RecordBatchBuilder.Build([(text, text), (null, text), (text, text), (null, text)], 1_700_000_000_000);
@@ -301,15 +287,9 @@ public sealed class ProtocolTests : IAsyncLifetime
         }],
     };
 
-    private Guid Create(string topic, int partitions = 1) =>
-        _client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest
-        {
-            Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = partitions, ReplicationFactor = 1 }],
-        }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
-
     private ProduceResponse.TopicItem.PartitionItem Produce(
         string topic, byte[] batch, int partition = 0, string? transactionalId = null) =>
-        _client.Ask<ProduceRequest, ProduceResponse>(new ProduceRequest
+        Client.Ask<ProduceRequest, ProduceResponse>(new ProduceRequest
         {
             Acks = -1,
             TransactionalId = transactionalId,
@@ -320,5 +300,5 @@ public sealed class ProtocolTests : IAsyncLifetime
         }, 12, ProduceResponse.Read).Responses[0].PartitionResponses[0];
 
     private FetchResponse Fetch(FetchRequest request, short version) =>
-        _client.Ask<FetchRequest, FetchResponse>(request, version, FetchResponse.Read);
+        Client.Ask<FetchRequest, FetchResponse>(request, version, FetchResponse.Read);
 }

@@ -14,7 +14,9 @@ public abstract class RawBrokerTests : IAsyncLifetime
 
     protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public ValueTask InitializeAsync() => Start(new EmbeddedKafkaOptions());
+    protected virtual EmbeddedKafkaOptions Options => new();
+
+    public ValueTask InitializeAsync() => Start(Options);
 
     public async ValueTask DisposeAsync()
     {
@@ -38,9 +40,11 @@ public abstract class RawBrokerTests : IAsyncLifetime
         await Start(options, log);
     }
 
-    protected Guid Create(string topic) =>
+    protected Guid Create(string topic) => Create(topic, 1);
+
+    protected Guid Create(string topic, int partitions) =>
         Client.Ask<CreateTopicsRequest, CreateTopicsResponse>(new CreateTopicsRequest
         {
-            Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = 1, ReplicationFactor = 1 }],
+            Topics = [new CreateTopicsRequest.CreatableTopic { Name = topic, NumPartitions = partitions, ReplicationFactor = 1 }],
         }, 7, CreateTopicsResponse.Read).Topics[0].TopicId;
 }
