@@ -66,8 +66,11 @@ public sealed class NodeStarter
     {
         try
         {
-            new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(SettingsFile), optional: true).AddEnvironmentVariables().Build()
-                .GetSection(KafkaEventSourcingOptions.SectionName).Bind(options);
+            IConfigurationSection section = new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(SettingsFile), optional: true)
+                .AddEnvironmentVariables().Build().GetSection(KafkaEventSourcingOptions.SectionName);
+            if (OptionNames.Unknown(section).FirstOrDefault() is { } unknown)
+                throw OptionNames.InConfiguration(unknown, KafkaEventSourcingOptions.SectionName);
+            section.Bind(options);
         }
         catch (Exception unreadable) when (unreadable is InvalidDataException or InvalidOperationException)
         {

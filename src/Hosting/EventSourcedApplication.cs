@@ -46,6 +46,7 @@ public sealed class EventSourcedApplication
     /// <summary>Adds an aggregate type; its commands, events and state must be generated from Avro schemas.</summary>
     public EventSourcedApplication With(AggregateDefinition aggregate)
     {
+        ArgumentNullException.ThrowIfNull(aggregate);
         _aggregates.Add(aggregate);
         return this;
     }
@@ -53,6 +54,7 @@ public sealed class EventSourcedApplication
     /// <summary>Adds a read model.</summary>
     public EventSourcedApplication With(ProjectionDefinition projection)
     {
+        ArgumentNullException.ThrowIfNull(projection);
         _projections.Add(projection);
         return this;
     }
@@ -60,6 +62,7 @@ public sealed class EventSourcedApplication
     /// <summary>Adds application code that is called for committed events.</summary>
     public EventSourcedApplication With(SubscriptionDefinition subscription)
     {
+        ArgumentNullException.ThrowIfNull(subscription);
         _subscriptions.Add(subscription);
         return this;
     }

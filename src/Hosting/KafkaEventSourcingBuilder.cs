@@ -1,6 +1,7 @@
 using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Subscriptions;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -34,6 +35,9 @@ public sealed class KafkaEventSourcingBuilder
 
     internal string Section { get; }
 
+    /// <summary>What the options are bound to, where it is theirs alone; null: it is not, or there is nothing.</summary>
+    internal IConfigurationSection? Bound { get; init; }
+
     /// <summary>The application, as described when it is first asked for.</summary>
     internal ApplicationDefinition Definition => _definition ??= Application.Build();
 
@@ -52,7 +56,11 @@ public sealed class KafkaEventSourcingBuilder
         ArgumentNullException.ThrowIfNull(aggregate);
         Application.With(aggregate);
         Services.TryAddKeyedSingleton<IAggregateClient<TState>>(aggregate.Name, (services, _) => new AggregateClient<TState>(
-            aggregate, services.GetRequiredService<ICommandClient>(),
+            aggregate, services.GetRequiredService<ICommandClient>() switch
+            {
+                HostedCommandClient hosted => hosted.To(aggregate),
+                var others => others,
+            },
             new HostedAggregateReader(services.GetRequiredService<NodeLifecycle>(), aggregate),
             services.GetRequiredService<TimeProvider>()));
         Services.TryAddSingleton(OnlyClient<TState>);
@@ -95,7 +103,8 @@ public sealed class KafkaEventSourcingBuilder
     internal IEnumerable<InvalidInputException> FailuresOf(KafkaEventSourcingOptions options)
     {
         InvalidInputException? missing = Embedded is null ? OptionRules.Missing(options.Addresses, Definition.NeedsMongoDB) : null;
-        return OptionRules.Failures(options, Definition).Concat(missing is null ? [] : [missing]);
+        return [.. Bound is null ? [] : OptionNames.Unknown(Bound), .. OptionRules.Failures(options, Definition),
+            .. missing is null ? (InvalidInputException[])[] : [missing]];
     }
 
     // Whose client is meant cannot be guessed where several aggregate types have the same state.

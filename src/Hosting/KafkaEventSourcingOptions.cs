@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Processing;
 
@@ -131,13 +132,25 @@ public sealed class KafkaEventSourcingOptions
     public TimeSpan TokenTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How commands are decided.</summary>
-    public ProcessingOptions Processing { get; set; } = new();
+    public ProcessingOptions Processing
+    {
+        get;
+        set => field = value ?? new(); // configuration gives null where JSON has it
+    } = new();
 
     /// <summary>How the state stores (RocksDB) use memory and files.</summary>
-    public StateStoreOptions StateStores { get; set; } = new();
+    public StateStoreOptions StateStores
+    {
+        get;
+        set => field = value ?? new(); // configuration gives null where JSON has it
+    } = new();
 
     /// <summary>How read models are kept.</summary>
-    public ReadModelOptions ReadModels { get; set; } = new();
+    public ReadModelOptions ReadModels
+    {
+        get;
+        set => field = value ?? new(); // configuration gives null where JSON has it
+    } = new();
 
     /// <summary>
     /// By the name of a subscription, the options that are others than its definition says, as <c>Subscriptions:mailer:Attempts</c>: those
@@ -148,9 +161,9 @@ public sealed class KafkaEventSourcingOptions
     internal ServerAddresses Addresses => new()
     {
         Kafka = Kafka,
-        KafkaSettings = KafkaSettings.AsReadOnly(),
+        KafkaSettings = Given(KafkaSettings),
         Registry = SchemaRegistry,
-        RegistrySettings = SchemaRegistrySettings.AsReadOnly(),
+        RegistrySettings = Given(SchemaRegistrySettings),
         MongoDB = MongoDB,
     };
 
@@ -163,6 +176,10 @@ public sealed class KafkaEventSourcingOptions
         foreach (InvalidInputException wrong in OptionRules.Failures(this))
             throw wrong;
     }
+
+    // What JSON has as null says nothing.
+    private static ReadOnlyDictionary<string, string> Given(IDictionary<string, string> settings) =>
+        settings.Where(s => s.Value is not null).ToDictionary().AsReadOnly();
 
     /// <summary>The folder of a node of <paramref name="application"/>.</summary>
     internal string DataDirectoryOf(string application) => Path.GetFullPath(DataDirectory ?? Path.Combine("data", application));

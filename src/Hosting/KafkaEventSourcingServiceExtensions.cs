@@ -33,8 +33,8 @@ public static class KafkaEventSourcingServiceExtensions
         this IServiceCollection services, string name, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        KafkaEventSourcingBuilder builder = Add(services, name,
-            configuration is IConfigurationSection section ? section.Path : KafkaEventSourcingOptions.SectionName);
+        var section = configuration as IConfigurationSection;
+        KafkaEventSourcingBuilder builder = Add(services, name, section?.Path ?? KafkaEventSourcingOptions.SectionName, section);
         services.Configure<KafkaEventSourcingOptions>(configuration);
         return builder;
     }
@@ -65,14 +65,15 @@ public static class KafkaEventSourcingServiceExtensions
         application.ConfigureServices?.Invoke(services);
     }
 
-    private static KafkaEventSourcingBuilder Add(IServiceCollection services, string name, string section)
+    private static KafkaEventSourcingBuilder Add(IServiceCollection services, string name, string section,
+        IConfigurationSection? bound = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         if (services.FirstOrDefault(s => s.ServiceType == typeof(KafkaEventSourcingBuilder))?.ImplementationInstance
             is KafkaEventSourcingBuilder other)
             throw new InvalidOperationException($"The host has the application '{other.Name}' already, and '{name}' would be a second "
                 + $"one: a host runs one. Add the aggregates to '{other.Name}', or run '{name}' in a host of its own.");
-        return Add(new KafkaEventSourcingBuilder(services, name, section));
+        return Add(new KafkaEventSourcingBuilder(services, name, section) { Bound = bound });
     }
 
     private static KafkaEventSourcingBuilder Add(KafkaEventSourcingBuilder builder)

@@ -8,6 +8,8 @@ using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
 using KafkaEventSourcing.Subscriptions;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace KafkaEventSourcing.Hosting.Tests;
 
@@ -88,6 +90,50 @@ public sealed class OptionSectionsTests
     public void Value_of_a_subscription_that_it_cannot_take_is_named(string option, string value, string told) =>
         Should.Throw<InvalidInputException>(() =>
             SubscriptionOverrides.Over(Mailer(), Bind(new() { [$"Subscriptions:mailer:{option}"] = value }))).Message.ShouldStartWith(told);
+
+    // "StartTimeout": "300" is 300 days: the start failed with an error of .NET's timers, that of a command with 500.
+    [Theory]
+    [InlineData("StartTimeout", "300", "StartTimeout is 300.00:00:00; it must be at most a day. A number alone is one of days")]
+    [InlineData("CommandTimeout", "60", "CommandTimeout is 60.00:00:00; it must be at most a day.")]
+    [InlineData("Drain", "5", "Drain is 5.00:00:00; it must be at most a day.")]
+    [InlineData("SessionTimeout", "20", "SessionTimeout is 20.00:00:00; it must be at most a day.")]
+    [InlineData("SessionTimeout", "02:00:00", "SessionTimeout is 7200 s; it must be from 1 to 3,600")]
+    [InlineData("Processing:TransactionTimeout", "15", "Processing:TransactionTimeout is 15.00:00:00; it must be at most a day.")]
+    [InlineData("ReadModels:CheckInterval", "5", "ReadModels:CheckInterval is 5.00:00:00; it must be at most a day.")]
+    public void Time_that_is_longer_than_any_that_makes_sense_is_refused(string key, string value, string told) =>
+        OptionRules.Failures(Bind(new() { [key] = value })).ShouldHaveSingleItem().Message.ShouldStartWith(told);
+
+    // A misspelt number of partitions was passed over, and the topics were made with four, for good.
+    [Theory]
+    [InlineData("Partitons", "Bank:Partitons is not an option; there are AcceptDataLoss, Advertise, ")]
+    [InlineData("Processing:MaxBatchCommand", "Bank:Processing:MaxBatchCommand is not an option; there are BarrierBytes, ")]
+    public void Key_that_no_option_has_is_named(string key, string told) =>
+        Should.Throw<OptionsValidationException>(() => OptionsOf(new ConfigurationBuilder().AddInMemoryCollection(
+            [KeyValuePair.Create($"Bank:{key}", (string?)"12")]))).Failures.First().ShouldStartWith(told);
+
+    // They ended the start with a NullReferenceException.
+    [Fact]
+    public void Null_in_JSON_says_nothing()
+    {
+        using var json = new MemoryStream("""
+            { "Bank": { "Kafka": "localhost:1", "SchemaRegistry": "http://localhost:1", "MongoDB": null, "Processing": null,
+              "StateStores": null, "ReadModels": null, "KafkaSettings": { "client.id": null }, "Subscriptions": { "mailer": null } } }
+            """u8.ToArray());
+        KafkaEventSourcingOptions options = OptionsOf(new ConfigurationBuilder().AddJsonStream(json));
+        options.Processing.MaxBatchCommands.ShouldBe(new ProcessingOptions().MaxBatchCommands);
+        options.Addresses.KafkaSettings.ShouldBeEmpty();
+        SubscriptionOverrides.Over(Mailer(), options).Options.ShouldBe(Mailer().Options);
+    }
+
+    private static KafkaEventSourcingOptions OptionsOf(IConfigurationBuilder configuration)
+    {
+        SubscriptionDefinition mailer = Mailer();
+        var services = new ServiceCollection();
+        services.AddKafkaEventSourcing("bank", configuration.Build().GetSection("Bank")).AddAggregate(
+            (AggregateDefinition<object>)mailer.Aggregates[0]).AddSubscription(mailer);
+        using ServiceProvider provider = services.BuildServiceProvider();
+        return provider.GetRequiredService<IOptions<KafkaEventSourcingOptions>>().Value;
+    }
 
     private static SubscriptionDefinition Mailer() => Subscription.Named("mailer")
         .From(AggregateDefinition.Define("tally", new object()).Decides<string>((_, _) => Decision.Accept(new Tallied())).Evolves<Tallied>(

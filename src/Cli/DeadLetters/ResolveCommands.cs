@@ -81,7 +81,7 @@ internal static class ResolveCommands
             Description = "seconds to wait for each answer (default 30)", DefaultValueFactory = _ => 30,
         };
         by.Checked(value => string.IsNullOrWhiteSpace(value) ? "--by is empty; it must say who asks, as that is recorded." : null);
-        timeout.Checked(value => value < 1 ? $"--timeout is {value}; it must be at least 1." : null);
+        timeout.Checked(value => value is < 1 or > 86_400 ? $"--timeout is {value}; it must be from 1 to 86,400, a day." : null);
         var command = new Command(verb, description);
         command.Arguments.Add(family);
         foreach (Option option in (Option[])[.. options, by, timeout])

@@ -65,7 +65,7 @@ internal static class ResolveCommands
         {
             Description = "seconds to wait for each answer, which comes when all is handled (default 30)", DefaultValueFactory = _ => 30,
         };
-        timeout.Checked(value => value < 1 ? $"--timeout is {value}; it must be at least 1." : null);
+        timeout.Checked(value => value is < 1 or > 86_400 ? $"--timeout is {value}; it must be from 1 to 86,400, a day." : null);
         var command = new Command(verb, description);
         command.Arguments.Add(subscription);
         foreach (Option option in (Option[])[.. options, type, by, timeout])

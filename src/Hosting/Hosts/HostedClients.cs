@@ -6,6 +6,15 @@ internal sealed class HostedCommandClient(NodeLifecycle lifecycle) : ICommandCli
     /// <inheritdoc/>
     public async Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken) =>
         await lifecycle.Node.SendAsync(command, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>The same to one aggregate type, whose commands another one may decide too.</summary>
+    public ICommandClient To(AggregateDefinition aggregate) => new OfAggregate(lifecycle, aggregate);
+
+    private sealed class OfAggregate(NodeLifecycle lifecycle, AggregateDefinition aggregate) : ICommandClient
+    {
+        public async Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken) =>
+            await lifecycle.PartOf(aggregate).Commands.SendAsync(command, cancellationToken).ConfigureAwait(false);
+    }
 }
 
 /// <summary>Reads aggregates of one type by the node of this host as soon as it serves. Thread-safe.</summary>

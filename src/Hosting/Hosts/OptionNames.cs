@@ -1,4 +1,7 @@
 using System.Collections.Frozen;
+using System.Reflection;
+using KafkaEventSourcing.Processing;
+using Microsoft.Extensions.Configuration;
 
 namespace KafkaEventSourcing.Hosting.Hosts;
 
@@ -19,6 +22,29 @@ internal static class OptionNames
     /// Whether <paramref name="field"/> is a property; those of a section within, as <c>Processing:MaxBatchCommands</c>, are too.
     /// </summary>
     public static bool IsProperty(string field) => Properties.Contains(field.Split(':')[0]);
+
+    /// <summary>
+    /// Keys below <paramref name="section"/> that no property has: one that is misspelt would be taken as left out, and topics that were
+    /// made with another number of partitions keep it.
+    /// </summary>
+    public static IEnumerable<InvalidInputException> Unknown(IConfiguration section) =>
+        Unknown(section, "", typeof(KafkaEventSourcingOptions));
+
+    private static IEnumerable<InvalidInputException> Unknown(IConfiguration section, string path, Type type)
+    {
+        PropertyInfo[] properties = [.. type.GetProperties().Where(p => p.Name != "EqualityContract")];
+        foreach (IConfigurationSection child in section.GetChildren())
+        {
+            string key = path + child.Key;
+            if (Array.Find(properties, p => p.Name.Equals(child.Key, StringComparison.OrdinalIgnoreCase)) is not { } property)
+                yield return new InvalidInputException(key, $"{key} is not an option; there are "
+                    + $"{string.Join(", ", properties.Select(p => p.Name).Order(StringComparer.Ordinal))}.");
+            else if (property.PropertyType == typeof(ProcessingOptions) || property.PropertyType == typeof(StateStoreOptions)
+                || property.PropertyType == typeof(ReadModelOptions))
+                foreach (InvalidInputException within in Unknown(child, $"{property.Name}:", property.PropertyType))
+                    yield return within;
+        }
+    }
 
     /// <summary>What is wrong, under the <paramref name="name"/> that its reader knows.</summary>
     public static InvalidInputException Renamed(InvalidInputException wrong, string name) =>

@@ -11,6 +11,8 @@ internal static class OptionRules
     private const int MaxPartitions = 10_000;
     private const int MaxStandbys = 100;
     private const int MaxNodeIdLength = 128;
+    private static readonly TimeSpan LongestTime = TimeSpan.FromDays(1);
+    private static readonly TimeSpan LongestSession = TimeSpan.FromHours(1); // librdkafka takes no longer one
 
     /// <summary>What is wrong with <paramref name="options"/>, in the order of the properties; none: nothing.</summary>
     /// <param name="options">The options.</param>
@@ -18,7 +20,9 @@ internal static class OptionRules
     public static IEnumerable<InvalidInputException> Failures(
         KafkaEventSourcingOptions options, ApplicationDefinition? application = null) =>
     [
-        .. Values(options), .. Thrown(options.Addresses.Validate), .. Thrown(() => _ = options.Secret),
+        .. Values(options), .. TooLong("", options), .. TooLong($"{nameof(options.Processing)}:", options.Processing),
+        .. TooLong($"{nameof(options.ReadModels)}:", options.ReadModels),
+        .. Thrown(options.Addresses.Validate), .. Thrown(() => _ = options.Secret),
         .. Thrown(() => Within(nameof(options.Processing), options.Processing.Validate)),
         .. Thrown(() => Within(nameof(options.StateStores), options.StateStores.Validate)),
         .. Thrown(() => Within(nameof(options.ReadModels), options.ReadModels.Validate)),
@@ -82,9 +86,10 @@ internal static class OptionRules
             && (id.Length is 0 or > MaxNodeIdLength || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')))
             yield return Wrong(nameof(options.NodeId),
                 $"is '{id}'; it must have 1 to {MaxNodeIdLength} letters, digits, dots, hyphens and underscores.");
-        if (options.SessionTimeout < TimeSpan.FromSeconds(1))
+        if (options.SessionTimeout < TimeSpan.FromSeconds(1)
+            || (options.SessionTimeout > LongestSession && options.SessionTimeout <= LongestTime))
             yield return Wrong(nameof(options.SessionTimeout),
-                $"is {options.SessionTimeout.TotalSeconds:0.#} s; it must be at least 1, and what the brokers allow.");
+                $"is {options.SessionTimeout.TotalSeconds:0.#} s; it must be from 1 to 3,600, and what the brokers allow.");
         if (options.MaxWaitingBytes is < 1)
             yield return NotPositive(nameof(options.MaxWaitingBytes), options.MaxWaitingBytes);
         if (options.Standbys is < 0 or > MaxStandbys)
@@ -105,6 +110,12 @@ internal static class OptionRules
         if (options.TokenTimeout <= TimeSpan.Zero)
             yield return NotPositive(nameof(options.TokenTimeout), options.TokenTimeout);
     }
+
+    // A number alone is one of days: whoever means seconds waits for a month, or for longer than a timer can.
+    private static IEnumerable<InvalidInputException> TooLong(string section, object options) =>
+        options.GetType().GetProperties().Where(p => p.PropertyType == typeof(TimeSpan)).Select(p =>
+            (p.Name, Value: (TimeSpan)p.GetValue(options)!)).Where(t => t.Value > LongestTime).Select(t =>
+                Wrong($"{section}{t.Name}", $"is {t.Value}; it must be at most a day. A number alone is one of days: 30 s are 00:00:30."));
 
     private static IEnumerable<InvalidInputException> Thrown(Action check)
     {

@@ -10,14 +10,16 @@ internal static class SubscriptionOverrides
     /// <exception cref="InvalidInputException">One is unusable, or of no option; the message names it.</exception>
     public static SubscriptionDefinition Over(SubscriptionDefinition subscription, KafkaEventSourcingOptions options)
     {
-        if (!options.Subscriptions.TryGetValue(subscription.Name, out Dictionary<string, string>? values))
+        if (!options.Subscriptions.TryGetValue(subscription.Name, out Dictionary<string, string>? values) || values is null)
             return subscription;
         string section = $"{nameof(options.Subscriptions)}:{subscription.Name}";
         SubscriptionOptions merged = subscription.Options with { };
         try
         {
-            new ConfigurationBuilder().AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value))).Build().Bind(
-                merged, binder => binder.ErrorOnUnknownConfiguration = true);
+            IEnumerable<KeyValuePair<string, string?>> given = values.Where(v => v.Value is not null).Select(v =>
+                KeyValuePair.Create(v.Key, (string?)v.Value));
+            new ConfigurationBuilder().AddInMemoryCollection(given).Build().Bind(merged,
+                binder => binder.ErrorOnUnknownConfiguration = true);
         }
         catch (InvalidOperationException unreadable)
         {
