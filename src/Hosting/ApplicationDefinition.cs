@@ -15,6 +15,7 @@ public sealed class ApplicationDefinition
     {
         (Name, Summary, Aggregates, Projections, Subscriptions, Examples) = (name, summary, aggregates, projections,
             subscriptions, examples);
+        CheckAggregates();
         foreach (ProjectionDefinition projection in projections)
         {
             _ = AggregatesOf(projection);
@@ -65,6 +66,19 @@ public sealed class ApplicationDefinition
 
     /// <summary>Adds what handlers of subscriptions take to a container; null: nothing.</summary>
     internal Action<IServiceCollection>? ConfigureServices { get; init; }
+
+    private void CheckAggregates()
+    {
+        if (Aggregates.GroupBy(a => a.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new InvalidOperationException($"Two aggregate types of the application '{Name}' are named '{twice.Key}'.");
+        // A process names the type of a command, and not who decides it.
+        if (Aggregates.Any(a => a.Reacts)
+            && Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Select(c => (Command: c, a.Name))).GroupBy(c => c.Command)
+                .FirstOrDefault(g => g.Count() > 1) is { } shared)
+            throw new InvalidOperationException($"The application '{Name}' has a process, and the aggregate types "
+                + $"{string.Join(" and ", shared.Select(c => $"'{c.Name}'"))} decide {shared.Key.Name}: where a process would send it is "
+                + $"not known. Give each a command type of its own.");
+    }
 
     /// <summary>The aggregate types whose events <paramref name="projection"/> reads, in the order of the application.</summary>
     /// <exception cref="InvalidOperationException">It reads an event that none of them has.</exception>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.Nodes;
 using KafkaEventSourcing.Processing;
@@ -16,9 +17,14 @@ internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory o
 
     private Func<CommandEnvelope, Task<CommandResult>>? _elsewhere;
 
+    // Other ids than those of W3C do not make a traceparent.
+    private static string? CurrentParent => Activity.Current is { IdFormat: ActivityIdFormat.W3C } current ? current.Id : null;
+
     /// <inheritdoc/>
     public Task<CommandResult> SendAsync(CommandEnvelope command, CancellationToken cancellationToken)
     {
+        if (cancellationToken.IsCancellationRequested)
+            return Task.FromCanceled<CommandResult>(cancellationToken); // nobody wants it any more
         try
         {
             return processor.TrySend(command, _elsewhere ??= given => SendElsewhere(given, CancellationToken.None), cancellationToken,
@@ -37,7 +43,7 @@ internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory o
         command = command with
         {
             Time = command.Time ?? time.GetUtcNow(),
-            TraceParent = command.TraceParent ?? System.Diagnostics.Activity.Current?.Id,
+            TraceParent = command.TraceParent ?? CurrentParent,
             TraceState = Tracing.StateOf(command),
         };
         int partition = processor.PartitionOf(command.AggregateId);

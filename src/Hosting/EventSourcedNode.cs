@@ -21,9 +21,10 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private readonly CachedSchemaRegistryClient _registry;
     private readonly MongoProjectionStore? _readModels;
     private readonly TimeProvider _timeProvider;
-    private readonly Dictionary<Type, AggregateNode> _byCommand = [];
+    private readonly Dictionary<Type, AggregateNode?> _byCommand = []; // null: several decide it
     private readonly CancellationTokenSource _stop = new();
     private int _disposed;
+    private volatile bool _hasEnded;
     private ReadModelStart? _readModelStart;
     private BrokerProbe? _broker;
     private ServerProbe? _registryProbe;
@@ -66,6 +67,9 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>After what silence of a node its partitions go to others.</summary>
     internal TimeSpan SessionTimeout { get; private init; }
 
+    /// <summary>Whether it hands its partitions over, or has: nothing can be sent or read by it any more.</summary>
+    internal bool HasEnded => _hasEnded;
+
     /// <summary>Null: the application has no read model.</summary>
     internal MongoProjectionStore? ReadModelStore => _readModels;
 
@@ -83,7 +87,20 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
 
     // services: what handlers of subscriptions are made with; null: those of the application alone.
     // entering: is told what the start waits for, as text that may change while it waits.
-    internal static async Task<EventSourcedNode> Start(
+    internal static Task<EventSourcedNode> Start(
+        ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggers,
+        IServiceProvider? services, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
+    {
+        Task<EventSourcedNode> Begin() => Task.Run(() => StartAlone(application, addresses, options, loggers, services, timeProvider,
+            entering, cancellationToken), CancellationToken.None);
+        if (ExecutionContext.IsFlowSuppressed())
+            return Begin();
+        // The loops of a node outlive whoever starts it: its activity, and what else is ambient there, is not theirs.
+        using (ExecutionContext.SuppressFlow())
+            return Begin();
+    }
+
+    private static async Task<EventSourcedNode> StartAlone(
         ApplicationDefinition application, ServerAddresses addresses, KafkaEventSourcingOptions options, ILoggerFactory loggers,
         IServiceProvider? services, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
@@ -167,12 +184,17 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     }
 
     /// <summary>The part that decides commands of <paramref name="commandType"/>.</summary>
-    /// <exception cref="InvalidInputException">No aggregate of the application does.</exception>
-    public AggregateNode AggregateOf(Type commandType) =>
-        _byCommand.TryGetValue(commandType, out AggregateNode? aggregate)
-            ? aggregate
-            : throw new InvalidInputException("command",
-                $"The application '{Application.Name}' has no aggregate that decides {commandType.Name}.");
+    /// <exception cref="InvalidInputException">No aggregate type of the application does, or several do.</exception>
+    public AggregateNode AggregateOf(Type commandType)
+    {
+        ArgumentNullException.ThrowIfNull(commandType);
+        if (_byCommand.TryGetValue(commandType, out AggregateNode? aggregate) && aggregate is not null)
+            return aggregate;
+        string[] names = [.. Application.Aggregates.Where(a => a.Accepts(commandType)).Select(a => $"'{a.Name}'")];
+        throw new InvalidInputException("command", names.Length == 0
+            ? $"The application '{Application.Name}' has no aggregate that decides {commandType.Name}."
+            : $"The aggregate types {string.Join(" and ", names)} decide {commandType.Name}: send it by the client of one of them.");
+    }
 
     /// <summary>Completes once all read models include every event that is committed at the time of the call.</summary>
     public async Task WaitForReadModelsAsync(CancellationToken cancellationToken = default)
@@ -213,6 +235,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             await _registryProbe.DisposeAsync().ConfigureAwait(false);
         // before what their handlers may use
         await Task.WhenAll(Subscriptions.Select(s => s.DisposeAsync().AsTask())).ConfigureAwait(false);
+        _hasEnded = true;
         if (_ownServices is not null)
             await _ownServices.DisposeAsync().ConfigureAwait(false);
         foreach (AggregateNode aggregate in Aggregates)
@@ -243,7 +266,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
                 cancellationToken).ConfigureAwait(false);
             started.Add(part);
             foreach (Type command in aggregate.CommandTypes.Where(aggregate.Accepts))
-                _byCommand.Add(command, part);
+                _byCommand[command] = _byCommand.ContainsKey(command) ? null : part;
         }
 
         // A handler may send a command or read: while the node restores it would fail at each event, and park it.

@@ -11,6 +11,7 @@ internal sealed class NodeLifecycle(ApplicationDefinition application)
     private volatile Func<string> _phase = () => "starting";
     private volatile EventSourcedNode? _node;
     private volatile bool _draining;
+    private volatile bool _hasEnded;
     private IReadOnlyList<NodeCheck> _serverChecks = [];
 
     /// <summary>What runs, or will.</summary>
@@ -23,9 +24,11 @@ internal sealed class NodeLifecycle(ApplicationDefinition application)
     public string Phase => _draining ? "ending" : _node is not null ? "serving" : _phase();
 
     /// <summary>The node.</summary>
-    /// <exception cref="AggregateUnavailableException">It does not serve yet; the message says what it waits for.</exception>
-    public EventSourcedNode Node =>
-        _node ?? throw new AggregateUnavailableException(-1, $"The node is starting and does not serve yet: {_phase()}. Try again.");
+    /// <exception cref="AggregateUnavailableException">It does not serve yet, and the message says what it waits for, or not any
+    /// more.</exception>
+    public EventSourcedNode Node => _hasEnded || _node is { HasEnded: true }
+        ? throw new AggregateUnavailableException(-1, "The node has ended, and with it what it served.")
+        : _node ?? throw new AggregateUnavailableException(-1, $"The node is starting and does not serve yet: {_phase()}. Try again.");
 
     /// <summary>A lifecycle of a node that serves already.</summary>
     public static NodeLifecycle Of(EventSourcedNode node)
@@ -47,6 +50,9 @@ internal sealed class NodeLifecycle(ApplicationDefinition application)
 
     /// <summary>The node is not ready from now on, and serves whoever comes still.</summary>
     public void Drain() => _draining = true;
+
+    /// <summary>The node has ended, or will not start any more: whoever comes now is refused.</summary>
+    public void End() => _hasEnded = true;
 
     /// <summary>The part of <paramref name="aggregate"/>.</summary>
     /// <exception cref="AggregateUnavailableException">The node does not serve yet.</exception>

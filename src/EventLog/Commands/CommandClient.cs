@@ -199,7 +199,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         if (command.CorrelationId is { } correlation)
             headers.Add(CloudEventHeaders.CorrelationId, Encoding.UTF8.GetBytes(correlation));
         using Activity? sending = Tracing.IsOn ? StartSending(command) : null;
-        if ((sending?.Id ?? command.TraceParent ?? Activity.Current?.Id) is { } trace)
+        if ((Tracing.ParentOf(sending) ?? command.TraceParent ?? Tracing.ParentOf(Activity.Current)) is { } trace)
             headers.Add(CloudEventHeaders.TraceParent, Encoding.UTF8.GetBytes(trace));
         if ((sending is null ? Tracing.StateOf(command) : sending.TraceStateString) is { } traceState)
             headers.Add(CloudEventHeaders.TraceState, Encoding.UTF8.GetBytes(traceState));

@@ -35,6 +35,12 @@ public static class Tracing
             : default;
 
     /// <summary>
+    /// The <c>traceparent</c> of <paramref name="activity"/>; null: there is none, or its ids are not those of W3C, as in an application
+    /// with hierarchical ones.
+    /// </summary>
+    internal static string? ParentOf(Activity? activity) => activity?.IdFormat == ActivityIdFormat.W3C ? activity.Id : null;
+
+    /// <summary>
     /// The <c>tracestate</c> of <paramref name="command"/>: its own, or that of the current activity, whose context it has then.
     /// </summary>
     public static string? StateOf(CommandEnvelope command)

@@ -94,7 +94,7 @@ internal static class CommandEndpoints
         {
             ExpectedVersion = expected,
             CorrelationId = correlation,
-            TraceParent = Activity.Current?.Id,
+            TraceParent = Activity.Current is { IdFormat: ActivityIdFormat.W3C } request ? request.Id : null,
             TraceState = Activity.Current?.TraceStateString,
         };
         return Answer(context, await commands().SendAsync(envelope, context.RequestAborted).ConfigureAwait(false));

@@ -149,6 +149,7 @@ internal sealed class NodeHost(
         }
         finally
         {
+            lifecycle.End();
             _serves.TrySetCanceled(CancellationToken.None);
             _introduced.TrySetCanceled(CancellationToken.None);
         }

@@ -108,7 +108,7 @@ internal sealed class IncomingCommand
         Digest = digest,
         Time = envelope.Time ?? now,
         CorrelationId = HandedOn("correlationId", envelope.CorrelationId),
-        TraceParent = HandedOn("traceParent", envelope.TraceParent ?? Activity.Current?.Id),
+        TraceParent = HandedOn("traceParent", envelope.TraceParent ?? Tracing.ParentOf(Activity.Current)),
         _trace = TraceOf(Tracing.StateOf(envelope) is { } state ? Encoding.UTF8.GetBytes(state) : null),
         Caller = new DirectCaller(envelope, elsewhere),
     };
@@ -129,9 +129,9 @@ internal sealed class IncomingCommand
     /// </summary>
     public void Trace(Activity? deciding)
     {
-        if (deciding?.Id is not { } id)
+        if (Tracing.ParentOf(deciding) is not { } id)
             return;
-        _trace = new TracePart(deciding.TraceStateString is { } state ? Bounded(Encoding.UTF8.GetBytes(state)) : null,
+        _trace = new TracePart(deciding!.TraceStateString is { } state ? Bounded(Encoding.UTF8.GetBytes(state)) : null,
             new DecisionTrace(Sender, deciding.Context));
         TraceParent = Encoding.UTF8.GetBytes(id);
     }
