@@ -73,6 +73,21 @@ public sealed class TracingTests(BankFixture bank) : IDisposable
             (ActivityKind.Consumer, trace, "accounts"));
     }
 
+    // All that the node did for as long as it ran was a part of its start: of a test, or of a request that started it.
+    [Fact]
+    public async Task Node_that_is_started_within_an_activity_does_not_work_within_it()
+    {
+        EventSourcedNode started;
+        using (Span starting = _test.StartActivity("start")!)
+            started = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
+        await using EventSourcedNode node = started;
+        await node.Aggregates[0].CommandTopic.SendAsync(Movement.Open("a"), Cancellation);
+        await node.WaitForReadModelsAsync(Cancellation);
+
+        _spans.Single($"receive {node.Aggregates[0].Topics.Commands}").ParentSpanId.ShouldBe(default);
+        _spans.Single($"append {node.Aggregates[0].Topics.Events}").ParentSpanId.ShouldBe(default);
+    }
+
     [Fact]
     public async Task Command_of_HTTP_is_decided_within_the_trace_of_its_request_whichever_node_it_reaches()
     {

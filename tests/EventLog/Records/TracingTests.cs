@@ -37,4 +37,15 @@ public sealed class TracingTests
         if (isContext)
             (context.SpanId.ToHexString(), context.TraceState, context.IsRemote).ShouldBe(("b7ad6b7169203331", state, true));
     }
+
+    // An application with hierarchical ids had them written as the traceparent of its commands and events.
+    [Fact]
+    public void ParentOf_is_none_for_ids_that_are_not_of_W3C()
+    {
+        Tracing.ParentOf(null).ShouldBeNull();
+        using Activity old = new Activity("old").SetIdFormat(ActivityIdFormat.Hierarchical).Start();
+        Tracing.ParentOf(old).ShouldBeNull();
+        using Activity current = new Activity("new").SetIdFormat(ActivityIdFormat.W3C).Start();
+        Tracing.ParentOf(current).ShouldBe(current.Id);
+    }
 }
