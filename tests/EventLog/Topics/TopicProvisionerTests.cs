@@ -1,4 +1,8 @@
+using System.Collections;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Net;
+using System.Text;
 using KafkaEventSourcing.Embedded.Kafka;
 using KafkaEventSourcing.Testing;
 
@@ -107,21 +111,17 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
     [Fact]
     public async Task Cluster_whose_controller_is_dead_is_asked_again_by_a_new_client()
     {
-        int clients = 0;
-        await using var controller = new TcpProxy(TimeProvider.System);
+        // A client comes by the bootstrap address, and then asks where metadata sends it: there the first one is never answered, however
+        // often it connects.
+        await using var controller = new TcpProxy(TimeProvider.System, NumberedClients.NameOf);
         await using EmbeddedKafka kafka = await EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { AdvertisedPort = controller.Port },
             cancellationToken: Cancellation);
         controller.Target = IPEndPoint.Parse(kafka.BootstrapServers);
-        controller.Line().Stall();
-        // A client comes by the bootstrap address once, and then asks where metadata sends it.
-        await using var bootstrap = new TcpProxy(TimeProvider.System, _ =>
+        controller.Line(NumberedClients.First).Stall();
+        using var provisioner = new TopicProvisioner(new KafkaConnection
         {
-            if (Interlocked.Increment(ref clients) == 2)
-                controller.Line().Mend();
-            return "";
-        })
-        { Target = controller.Target };
-        using var provisioner = new TopicProvisioner(new KafkaConnection { BootstrapServers = $"127.0.0.1:{bootstrap.Port}" });
+            BootstrapServers = kafka.BootstrapServers, Settings = new NumberedClients(),
+        });
         await provisioner.ApplyAsync(new TopicPlan([new TopicSpecification { Name = "late", Partitions = 1 }], [], []), Cancellation);
         (await provisioner.PlanAsync(Declare("late", 1), Cancellation)).IsEmpty.ShouldBeTrue();
     }
@@ -155,6 +155,40 @@ public sealed class TopicProvisionerTests(ServersFixture fixture) : IClassFixtur
         message.ShouldContain(told);
         // "Property 'partitons' not found on type 'KafkaEventSourcing.EventLog.TopicDeclaration+FileTopic'"
         message.ShouldNotContain(nameof(KafkaEventSourcing));
+    }
+
+    /// <summary>Settings that give each client that is made with them a name of its own.</summary>
+    private sealed class NumberedClients : IReadOnlyDictionary<string, string>
+    {
+        private int _clients;
+
+        public static string First => Name(1);
+
+        public int Count => 1;
+
+        public IEnumerable<string> Keys => this.Select(s => s.Key);
+
+        public IEnumerable<string> Values => this.Select(s => s.Value);
+
+        public string this[string key] => this.First(s => s.Key == key).Value;
+
+        // From the header of its first request: length, API, version and number, then its name with its length.
+        public static string? NameOf(ReadOnlySpan<byte> first) =>
+            first.Length < 14 + First.Length ? null : Encoding.ASCII.GetString(first.Slice(14, First.Length));
+
+        public IEnumerator<KeyValuePair<string, string>> GetEnumerator()
+        {
+            yield return new("client.id", Name(Interlocked.Increment(ref _clients)));
+        }
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+        public bool ContainsKey(string key) => Keys.Contains(key);
+
+        public bool TryGetValue(string key, [MaybeNullWhen(false)] out string value) =>
+            (value = this.FirstOrDefault(s => s.Key == key).Value) is not null;
+
+        private static string Name(int client) => string.Create(CultureInfo.InvariantCulture, $"client-{client:D3}");
     }
 
     private static TopicDeclaration Declare(string name, int partitions, params (string Name, string Value)[] configs) =>
