@@ -86,11 +86,7 @@ internal sealed class CommandRouter(CommandProcessor processor, OwnerDirectory o
         }
         catch (TimeoutException late) when (resolver.Left == TimeSpan.Zero)
         {
-            throw Late(command, late);
+            throw UnknownOutcome.After(command.CommandId.Value, timeout, late);
         }
     }
-
-    private TimeoutException Late(CommandEnvelope command, TimeoutException late) =>
-        new($"No answer to the command {command.CommandId} within {timeout.TotalSeconds:0.#} s. The outcome is not known: send it again "
-            + $"under the same id to learn it.", late);
 }

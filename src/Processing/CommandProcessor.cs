@@ -293,11 +293,6 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
     /// <summary>What a partition is doing on this node; null: it is not here.</summary>
     public PartitionStatus? StatusOf(int partition) => _membership.TryFind(partition, out PartitionTask? task) ? task.Status : null;
 
-    /// <summary>That a caller has got no answer in time.</summary>
-    internal static TimeoutException Late(CommandId command, TimeSpan limit) =>
-        new($"No answer to the command {command} within {limit.TotalSeconds:0.#} s. The outcome is not known: send it again under the "
-            + $"same id to learn it.");
-
     private void EndLateCallers(TimeSpan limit)
     {
         foreach (PartitionTask task in _membership.Tasks.Concat(_membership.Ending))

@@ -325,11 +325,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         foreach (((string Aggregate, string Command) key, PendingCommand pending) in _pending)
         {
             if (_time.GetElapsedTime(pending.Sent) > _options.Timeout && _pending.TryRemove(key, out _))
-            {
-                pending.Outcome.TrySetException(new TimeoutException(
-                    $"No answer to the command {key.Command} within {_options.Timeout.TotalSeconds:0.#} s. The outcome is not known: send "
-                        + $"it again under the same id to learn it."));
-            }
+                pending.Outcome.TrySetException(UnknownOutcome.After(key.Command, _options.Timeout));
         }
     }
 

@@ -69,7 +69,7 @@ internal sealed class CommandIntake(PartitionContext context, CommandQueue queue
     {
         foreach (IncomingCommand late in queue.WaitingSince(Stopwatch.GetTimestamp() - (long)(limit.TotalSeconds * Stopwatch.Frequency)))
         {
-            late.Caller!.TrySetException(CommandProcessor.Late(late.CommandId, limit));
+            late.Caller!.TrySetException(UnknownOutcome.After(late.CommandId.Value, limit));
             late.Caller.Completed();
         }
     }
@@ -84,8 +84,7 @@ internal sealed class CommandIntake(PartitionContext context, CommandQueue queue
         {
             command.Caller?.GiveUp(new AggregateUnavailableException(
                 place.Partition,
-                $"Partition {place.Partition} has left this node while the command {command.CommandId} waited. The outcome is not known: "
-                    + $"send it again under the same id to learn it."));
+                $"Partition {place.Partition} has left this node while the command {command.CommandId} waited. {UnknownOutcome.Advice}"));
         }
     }
 
