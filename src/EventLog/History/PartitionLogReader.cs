@@ -141,11 +141,15 @@ internal sealed class PartitionLogReader : IDisposable
     public long SettledEnd(TopicPartition partition, CancellationToken cancellationToken)
     {
         _consumer.Assign(new TopicPartitionOffset(partition, Bounds(partition, cancellationToken).High));
+        long reached = -1;
         while (true)
         {
-            ConsumeResult<byte[], byte[]> record = _consumer.Consume(cancellationToken);
-            if (record.IsPartitionEOF && record.Offset >= _consumer.GetWatermarkOffsets(partition).High)
-                return record.Offset.Value;
+            ConsumeResult<byte[], byte[]>? record = _consumer.Consume(PollInterval);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (record is not null)
+                reached = record.IsPartitionEOF ? record.Offset.Value : -1;
+            if (reached >= 0 && KnownEnd(partition) is >= 0 and var end && reached >= end)
+                return reached;
         }
     }
 
@@ -162,15 +166,25 @@ internal sealed class PartitionLogReader : IDisposable
             ? fromOffset
             : Math.Clamp(fromOffset, committed.Low.Value, Math.Max(committed.Low.Value, committed.High.Value));
         _consumer.Assign(new TopicPartitionOffset(source, next));
-        long end = -1;
+        long end = -1; // not known
+        long reached = -1; // where the end of what is committed was met
         bool isOpen = false;
         long? quietSince = null;
         while (true)
         {
             ConsumeResult<byte[], byte[]>? record = _consumer.Consume(PollInterval);
             cancellationToken.ThrowIfCancellationRequested();
+            if (end < 0 && (record is not null || reached >= 0))
+            {
+                // of the answer that this record, or this end, came with, or of a later one
+                end = KnownEnd(source);
+                isOpen = end >= 0 && reached >= 0;
+            }
+
             if (record is null)
             {
+                if (end >= 0 && reached >= end)
+                    yield break;
                 TimeSpan quiet = TimeProvider.System.GetElapsedTime(quietSince ??= TimeProvider.System.GetTimestamp());
                 if (isOpen && quiet > OpenPatience)
                     yield break;
@@ -179,18 +193,15 @@ internal sealed class PartitionLogReader : IDisposable
                 continue;
             }
 
-            // of the answer that this record, or this end, came with, or of a later one
-            if (end < 0)
-                end = _consumer.GetWatermarkOffsets(source).High.Value;
-            if (record.Offset.Value >= end)
+            if (end >= 0 && record.Offset.Value >= end)
                 yield break;
             if (record.IsPartitionEOF)
             {
-                isOpen = true;
+                (reached, isOpen) = (record.Offset.Value, end >= 0);
                 continue;
             }
 
-            (isOpen, quietSince) = (false, null);
+            (reached, isOpen, quietSince) = (-1, false, null);
             next = record.Offset.Value + 1;
             if (record.Offset.Value >= fromOffset)
                 yield return record;
@@ -236,6 +247,9 @@ internal sealed class PartitionLogReader : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _consumer.Dispose();
+
+    // The end of all records, as the last answer said it; negative while none has. A partition whose end is not known is not an empty one.
+    private long KnownEnd(TopicPartition partition) => _consumer.GetWatermarkOffsets(partition).High.Value;
 
     private KafkaException Silent(TopicPartition source, long next) => new(new Error(
         ErrorCode.Local_TimedOut,

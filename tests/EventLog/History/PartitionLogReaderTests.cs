@@ -129,6 +129,25 @@ public sealed class PartitionLogReaderTests : IAsyncLifetime
             "events, partition 1, cannot be read from offset 0 on: neither a record nor its end has come within 0.5 s.");
     }
 
+    // An end that is not known yet is a negative number, and every record is behind that.
+    [Fact]
+    public async Task Partition_whose_end_is_not_known_yet_does_not_look_empty()
+    {
+        using var cluster = new MockCluster(brokers: 1);
+        cluster.CreateTopic("events", partitions: 1, replicas: 1);
+        using (IProducer<Null, string> producer = new ProducerBuilder<Null, string>(cluster.Connection.Producer()).Build())
+        {
+            for (int i = 0; i < 3; i++)
+                await Produce(producer, "events", "some");
+        }
+
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(cluster.Connection, "test");
+        var partition = new TopicPartition("events", 0);
+        (await Task.Run(() => reader.Read(partition, 0, Cancellation).Select(r => r.Offset.Value).ToArray(), Cancellation))
+            .ShouldBe([0L, 1L, 2L]);
+        (await Task.Run(() => reader.SettledEnd(partition, Cancellation), Cancellation)).ShouldBe(3);
+    }
+
     private static Task Produce(IProducer<Null, string> producer, string topic, string value) =>
         producer.ProduceAsync(new TopicPartition(topic, 0), new Message<Null, string> { Value = value }, Cancellation);
 
