@@ -9,6 +9,7 @@ internal sealed class AlterPartitionReassignmentsHandler(Broker broker)
 {
     public AlterPartitionReassignmentsResponse Handle(AlterPartitionReassignmentsRequest request) => new()
     {
+        AllowReplicationFactorChange = request.AllowReplicationFactorChange,
         Responses = request.Topics.ConvertAll(topic => new AlterPartitionReassignmentsResponse.TopicItem
         {
             Name = topic.Name,

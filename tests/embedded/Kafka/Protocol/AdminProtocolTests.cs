@@ -48,6 +48,29 @@ public sealed class AdminProtocolTests : RawBrokerTests
             Move(impossible).ShouldBe(ErrorCode.LogDirNotFound);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void A_reassignment_to_the_one_broker_is_done_and_to_others_refused_in_every_version(short version)
+    {
+        Create("t");
+        AlterPartitionReassignmentsResponse Assign(params int[] replicas) =>
+            Client.Ask<AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse>(
+                new AlterPartitionReassignmentsRequest
+                {
+                    AllowReplicationFactorChange = version == 0,
+                    Topics = [new AlterPartitionReassignmentsRequest.TopicItem
+                    {
+                        Name = "t",
+                        Partitions = [new AlterPartitionReassignmentsRequest.TopicItem.PartitionItem { Replicas = [.. replicas] }],
+                    }],
+                }, version, AlterPartitionReassignmentsResponse.Read);
+        AlterPartitionReassignmentsResponse done = Assign(1);
+        (done.AllowReplicationFactorChange, (ErrorCode)done.Responses.Single().Partitions.Single().ErrorCode).ShouldBe(
+            (version == 0, ErrorCode.None));
+        ((ErrorCode)Assign(1, 2).Responses.Single().Partitions.Single().ErrorCode).ShouldBe(ErrorCode.InvalidReplicaAssignment);
+    }
+
     [Fact]
     public void Offsets_are_committed_and_fetched_by_topic_id()
     {

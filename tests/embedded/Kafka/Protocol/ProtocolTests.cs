@@ -24,6 +24,25 @@ public sealed class ProtocolTests : RawBrokerTests
         versions.ApiKeys.Single(a => a.ApiKey == 18).MaxVersion.ShouldBe((short)4);
     }
 
+    // A client that is told the release of the broker sends that release's versions without asking. ListOffsets 11 says 4.2, and
+    // AlterPartitionReassignments ended in version 0: such a client lost its connection.
+    [Fact]
+    public void ApiVersions_offers_of_each_API_for_clients_the_newest_version_of_Apache_Kafka_4_2()
+    {
+        const short WriteTxnMarkers = 27; // brokers send it to each other
+        (short Key, short Newest)[] kafka =
+        [
+            (0, 13), (1, 18), (2, 11), (3, 13), (8, 10), (9, 10), (10, 6), (11, 9), (12, 4), (13, 5), (14, 5), (15, 6), (16, 5), (17, 1),
+            (18, 4), (19, 7), (20, 6), (21, 2), (22, 5), (23, 4), (24, 5), (25, 4), (26, 5), (28, 5), (29, 3), (30, 3), (31, 3),
+            (32, 4), (33, 2), (34, 2), (35, 4), (36, 2), (37, 3), (38, 3), (39, 2), (40, 2), (41, 3), (42, 2), (43, 2), (44, 1), (45, 1),
+            (46, 0), (47, 0), (48, 1), (49, 1), (50, 0), (51, 0), (55, 2), (57, 2), (60, 2), (61, 0), (64, 0), (65, 0), (66, 2), (68, 1),
+            (69, 1), (74, 1), (75, 0),
+        ];
+        ApiVersionsResponse versions = _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(
+            new ApiVersionsRequest { ClientSoftwareName = "x", ClientSoftwareVersion = "1" }, 4, ApiVersionsResponse.Read);
+        versions.ApiKeys.Where(a => a.ApiKey != WriteTxnMarkers).Select(a => (a.ApiKey, a.MaxVersion)).Order().ShouldBe(kafka);
+    }
+
     [Fact]
     public void ApiVersions_tells_the_features()
     {
