@@ -38,7 +38,7 @@ public sealed class ProtocolTests : RawBrokerTests
             (46, 0), (47, 0), (48, 1), (49, 1), (50, 0), (51, 0), (55, 2), (57, 2), (60, 2), (61, 0), (64, 0), (65, 0), (66, 2), (68, 1),
             (69, 1), (74, 1), (75, 0),
         ];
-        ApiVersionsResponse versions = _client.Ask<ApiVersionsRequest, ApiVersionsResponse>(
+        ApiVersionsResponse versions = Client.Ask<ApiVersionsRequest, ApiVersionsResponse>(
             new ApiVersionsRequest { ClientSoftwareName = "x", ClientSoftwareVersion = "1" }, 4, ApiVersionsResponse.Read);
         versions.ApiKeys.Where(a => a.ApiKey != WriteTxnMarkers).Select(a => (a.ApiKey, a.MaxVersion)).Order().ShouldBe(kafka);
     }
