@@ -15,10 +15,18 @@ public sealed class JsonBodyTests
     [InlineData("""{"amount":1,"Amount":2}""", "$.Amount", "amount' and as 'Amount'")]
     [InlineData("""{"amount":1,"inner":{"when":"2026-01-31","WHEN":"2026-01-31"}}""", "$.inner.WHEN", "is given twice")]
     [InlineData("""{"amount":1,"tags":{"a":1,"a":2}}""", "$.tags.a", "tags.a is given twice")]
+    [InlineData("""{"amount":1,"\u0061mount":2}""", "$.amount", "amount is given twice; give it once.")]
+    [InlineData("""{"amount":1,"kind":"Red","kind":"Red"}""", "$.kind", "kind is given twice")]
+    [InlineData("""{"amount":1,"lines":[{"when":"2026-01-31"},{"when":"2026-01-31","when":"2026-01-31"}]}""", "$.lines[1].when",
+        "is given twice")]
+    [InlineData("""{"amount":1,"lines":[],"Lines":[]}""", "$.Lines", "is given twice, as 'lines' and as 'Lines'")]
+    [InlineData("""{"amount":1,"byName":{"a":{"when":"2026-01-31"},"a":{"when":"2026-01-31"}}}""", "$.byName.a", "is given twice")]
+    [InlineData("""{"amount":1,"byName":{"a":{"when":"2026-01-31","When":"2026-01-31"}}}""", "$.byName.a.When", "is given twice")]
     [InlineData("""{"amount":"five"}""", "$.amount", "amount must be a whole number of 64 bits.")]
     [InlineData("""{"amount":1.5}""", "$.amount", "amount must be a whole number of 64 bits.")]
     [InlineData("""{}""", "$.amount", "amount is missing; it must be a whole number of 64 bits.")]
-    [InlineData("""{"amount":1,"colour":"red"}""", "$.colour", "colour is not a field here; there are amount, inner, kind, tags, name.")]
+    [InlineData("""{"amount":1,"colour":"red"}""", "$.colour",
+        "colour is not a field here; there are amount, inner, kind, tags, name, lines, byName.")]
     [InlineData("""{"amount":1,"kind":"Blue"}""", "$.kind", "kind must be one of Red, Green.")]
     [InlineData("""{"amount":1,"name":null}""", "$.name", "name is null; it must be a text.")]
     [InlineData("""{"amount":1,"inner":[]}""", "$.inner", "inner must be an object.")]
@@ -112,6 +120,10 @@ public sealed class JsonBodyTests
         public Dictionary<string, int>? Tags { get; init; }
 
         public string Name { get; init; } = "";
+
+        public IReadOnlyList<Inner>? Lines { get; init; }
+
+        public IReadOnlyDictionary<string, Inner>? ByName { get; init; }
     }
 
     internal sealed record Inner

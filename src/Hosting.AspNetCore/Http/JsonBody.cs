@@ -36,13 +36,12 @@ internal static class JsonBody
             json = json[ByteOrderMark.Length..];
         try
         {
-            return JsonSerializer.Deserialize(json.Span, type, JsonFormat.Options) is { } value
-                ? JsonMistake.Find(json, type, duplicatesOnly: true) is { } twice ? throw twice : value
-                : throw new InvalidInputException("$", "The body is null; it must be a JSON object.");
+            return JsonSerializer.Deserialize(json.Span, type, JsonFormat.Options)
+                ?? throw new InvalidInputException("$", "The body is null; it must be a JSON object.");
         }
         catch (Exception mistaken) when (mistaken is JsonException or InvalidOperationException or NotSupportedException)
         {
-            throw JsonMistake.Find(json, type, duplicatesOnly: false)
+            throw JsonMistake.Find(json, type)
                 ?? new InvalidInputException(mistaken is JsonException { Path: { Length: > 0 } path } ? path : "$",
                     "The body is not what the command takes; /docs shows what it is.", mistaken);
         }

@@ -12,16 +12,13 @@ internal static class JsonMistake
 {
     private const int MaxNamed = 20;
 
-    /// <summary>
-    /// The first mistake of <paramref name="json"/>; null: none was found. <paramref name="duplicatesOnly"/>: for a body that the
-    /// serializer has taken, which overlooks keys of maps that differ in case only.
-    /// </summary>
-    public static InvalidInputException? Find(ReadOnlyMemory<byte> json, Type type, bool duplicatesOnly)
+    /// <summary>The first mistake of <paramref name="json"/>; null: none was found.</summary>
+    public static InvalidInputException? Find(ReadOnlyMemory<byte> json, Type type)
     {
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = JsonFormat.Options.MaxDepth });
-            return Find(document.RootElement, type, "$", duplicatesOnly);
+            return Find(document.RootElement, type, "$");
         }
         catch (JsonException malformed)
         {
@@ -37,24 +34,22 @@ internal static class JsonMistake
         }
     }
 
-    private static InvalidInputException? Find(JsonElement value, Type type, string path, bool duplicatesOnly)
+    private static InvalidInputException? Find(JsonElement value, Type type, string path)
     {
         JsonTypeInfo info = JsonFormat.Options.GetTypeInfo(type);
         return info.Kind switch
         {
-            JsonTypeInfoKind.Object when value.ValueKind == JsonValueKind.Object => FindInObject(value, info, path, duplicatesOnly),
-            JsonTypeInfoKind.Dictionary when value.ValueKind == JsonValueKind.Object =>
-                FindInMap(value, info.ElementType!, path, duplicatesOnly),
-            JsonTypeInfoKind.Enumerable when value.ValueKind == JsonValueKind.Array =>
-                FindInArray(value, info.ElementType!, path, duplicatesOnly),
+            JsonTypeInfoKind.Object when value.ValueKind == JsonValueKind.Object => FindInObject(value, info, path),
+            JsonTypeInfoKind.Dictionary when value.ValueKind == JsonValueKind.Object => FindInMap(value, info.ElementType!, path),
+            JsonTypeInfoKind.Enumerable when value.ValueKind == JsonValueKind.Array => FindInArray(value, info.ElementType!, path),
             JsonTypeInfoKind.Object or JsonTypeInfoKind.Dictionary when value.ValueKind != JsonValueKind.Null =>
                 Wrong(path, "must be an object"),
             JsonTypeInfoKind.Enumerable when value.ValueKind != JsonValueKind.Null => Wrong(path, "must be an array"),
-            _ => duplicatesOnly || IsTaken(value, type) ? null : Wrong(path, $"must be {Described(type)}"),
+            _ => IsTaken(value, type) ? null : Wrong(path, $"must be {Described(type)}"),
         };
     }
 
-    private static InvalidInputException? FindInObject(JsonElement value, JsonTypeInfo info, string path, bool duplicatesOnly)
+    private static InvalidInputException? FindInObject(JsonElement value, JsonTypeInfo info, string path)
     {
         var seen = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (JsonProperty given in value.EnumerateObject())
@@ -64,26 +59,22 @@ internal static class JsonMistake
                 return Twice(place, seen[given.Name], given.Name);
             JsonPropertyInfo? field = info.Properties.FirstOrDefault(p => p.Name.Equals(given.Name, StringComparison.OrdinalIgnoreCase));
             if (field is null)
-                return duplicatesOnly
-                    ? null
-                    : Wrong(place, info.Properties.Count == 0
-                        ? "is not a field here; there are none"
-                        : $"is not a field here; there are {string.Join(", ", info.Properties.Take(MaxNamed).Select(p => p.Name))}");
-            if (given.Value.ValueKind == JsonValueKind.Null
-                && !duplicatesOnly
-                && !(field.IsSetNullable && IsTaken(given.Value, field.PropertyType)))
+                return Wrong(place, info.Properties.Count == 0
+                    ? "is not a field here; there are none"
+                    : $"is not a field here; there are {string.Join(", ", info.Properties.Take(MaxNamed).Select(p => p.Name))}");
+            if (given.Value.ValueKind == JsonValueKind.Null && !(field.IsSetNullable && IsTaken(given.Value, field.PropertyType)))
                 return Wrong(place, $"is null; it must be {Described(field.PropertyType)}");
-            if (given.Value.ValueKind != JsonValueKind.Null && Find(given.Value, field.PropertyType, place, duplicatesOnly) is { } inside)
+            if (given.Value.ValueKind != JsonValueKind.Null && Find(given.Value, field.PropertyType, place) is { } inside)
                 return inside;
         }
 
-        return !duplicatesOnly && info.Properties.FirstOrDefault(p => p.IsRequired && !seen.ContainsKey(p.Name)) is { } missing
+        return info.Properties.FirstOrDefault(p => p.IsRequired && !seen.ContainsKey(p.Name)) is { } missing
             ? Wrong($"{path}.{missing.Name}", $"is missing; it must be {Described(missing.PropertyType)}")
             : null;
     }
 
     // The keys of a map are data: those that differ in case only are two.
-    private static InvalidInputException? FindInMap(JsonElement value, Type elementType, string path, bool duplicatesOnly)
+    private static InvalidInputException? FindInMap(JsonElement value, Type elementType, string path)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (JsonProperty given in value.EnumerateObject())
@@ -91,19 +82,19 @@ internal static class JsonMistake
             string place = $"{path}.{given.Name}";
             if (!seen.Add(given.Name))
                 return Twice(place, given.Name, given.Name);
-            if (Find(given.Value, elementType, place, duplicatesOnly) is { } inside)
+            if (Find(given.Value, elementType, place) is { } inside)
                 return inside;
         }
 
         return null;
     }
 
-    private static InvalidInputException? FindInArray(JsonElement value, Type elementType, string path, bool duplicatesOnly)
+    private static InvalidInputException? FindInArray(JsonElement value, Type elementType, string path)
     {
         int index = 0;
         foreach (JsonElement element in value.EnumerateArray())
         {
-            if (Find(element, elementType, string.Create(CultureInfo.InvariantCulture, $"{path}[{index++}]"), duplicatesOnly) is { } inside)
+            if (Find(element, elementType, string.Create(CultureInfo.InvariantCulture, $"{path}[{index++}]")) is { } inside)
                 return inside;
         }
 
