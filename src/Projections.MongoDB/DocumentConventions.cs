@@ -6,8 +6,9 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
 /// How documents of read models look to analysts: field names in camel case, enums by name, values in the BSON type that sorts as they
-/// compare (<see cref="StoredTypes"/>), unknown fields ignored (a later version may have added them). It holds for the types of registered
-/// projections only; other types of the process stay as they are.
+/// compare (<see cref="StoredTypes"/>), unknown fields ignored (a later version may have added them), missing ones as the type declares
+/// them (<see cref="DeclaredDefaults"/>). It holds for the types of registered projections only; other types of the process stay as they
+/// are.
 /// </summary>
 internal static class DocumentConventions
 {
@@ -27,6 +28,7 @@ internal static class DocumentConventions
                     new EnumRepresentationConvention(BsonType.String),
                     new StoredTypes(),
                     new IgnoreExtraElementsConvention(true),
+                    new DeclaredDefaults(),
                 };
                 ConventionRegistry.Register("KafkaEventSourcing read models", conventions, DocumentTypes.ContainsKey);
                 _registered = true;
