@@ -6,18 +6,21 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
 /// What is read for a field that a document does not have, as it was written before its type had the field: what the type declares, the
-/// default of the constructor's parameter or the initialiser of the property. The driver has that for types that it fills property by
-/// property; for those that it makes by a constructor, such as positional records, it has 0 or null. An attribute of the driver on the
-/// property goes first.
+/// default of the constructor's parameter or the initialiser of the property. The driver has that for types with a constructor without
+/// parameters; of others, such as positional records, it fills an object whose constructor has not run, so that there is 0 or null. An
+/// attribute of the driver on the property goes first.
 /// </summary>
 internal sealed class DeclaredDefaults : ConventionBase, IPostProcessingConvention
 {
     public void PostProcess(BsonClassMap classMap)
     {
-        if (classMap.CreatorMaps.Select(c => c.MemberInfo).OfType<ConstructorInfo>().MaxBy(c => c.GetParameters().Length)
-            is not { } constructor
-            || constructor.GetParameters() is not { Length: > 0 } parameters)
+        Type type = classMap.ClassType;
+        if (type.IsAbstract
+            || type.IsValueType
+            || type.GetConstructor(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic, []) is not null
+            || type.GetConstructors().MaxBy(c => c.GetParameters().Length) is not { } constructor)
             return;
+        ParameterInfo[] parameters = constructor.GetParameters();
         object?[] arguments = [.. parameters.Select(DefaultOf)];
         foreach (BsonMemberMap member in classMap.DeclaredMemberMaps.Where(m => !m.IsDefaultValueSpecified))
         {
