@@ -54,7 +54,8 @@ public sealed partial class MemoryTests : IAsyncDisposable
             long peak = Status("VmHWM");
             long files = Status("RssFile");
             TestContext.Current.TestOutputHelper!.WriteLine(
-                $"{Commands} commands of {Characters:N0} bytes; at most {peak} MiB resident, {files} MiB of them files, heap limit {heap} MiB");
+                $"{Commands} commands of {Characters:N0} bytes; at most {peak} MiB resident, {files} MiB of them files, "
+                    + $"heap limit {heap} MiB");
             (peak - files).ShouldBeLessThan(heap + BesideTheHeap);
         }
 

@@ -3,7 +3,7 @@ using KafkaEventSourcing.Embedded.Kafka.Protocol;
 
 namespace KafkaEventSourcing.Embedded.Kafka.Tests.Protocol;
 
-/// <summary>Requests that name topics by their ids, quotas, the quorum.</summary>
+/// <summary>Requests that name topics by their ids, the quorum.</summary>
 public sealed class AdminProtocolTests : RawBrokerTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -329,32 +329,6 @@ public sealed class AdminProtocolTests : RawBrokerTests
         $"{quorum.Nodes.Single().Listeners.Single().Host}:{quorum.Nodes[0].Listeners[0].Port}".ShouldBe(Kafka.BootstrapServers);
     }
 
-    // Quotas were kept and told, and throttled nobody: who set one believed that it held.
-    [Fact]
-    public void Quotas_that_nobody_enforces_are_refused_and_none_are_described()
-    {
-        Quota([("user", "u")], ("producer_byte_rate", 1000.5)).ShouldBe(
-            (ErrorCode.InvalidRequest, "producer_byte_rate cannot be a fractional value."));
-        Quota([("user", "u")], ("speed", 1)).ShouldBe((ErrorCode.InvalidRequest, "Invalid configuration key speed"));
-        Quota([("ip", "127.0.0.1"), ("user", "u")], ("connection_creation_rate", 1)).Error.ShouldBe(ErrorCode.InvalidRequest);
-        Quota([("user", "u")], ("producer_byte_rate", 1000), ("request_percentage", 12.5))
-            .ShouldBe((ErrorCode.UnsupportedVersion,
-                "Quota producer_byte_rate is not set: the embedded Kafka throttles no client. Use Apache Kafka where quotas must hold."));
-        Quota([("ip", "127.0.0.1")], ("connection_creation_rate", 1)).Error.ShouldBe(ErrorCode.UnsupportedVersion);
-        Quota([("client-id", "c"), ("user", null)], ("consumer_byte_rate", 3000)).Error.ShouldBe(ErrorCode.UnsupportedVersion);
-        Client.Ask<AlterClientQuotasRequest, AlterClientQuotasResponse>(
-            new AlterClientQuotasRequest
-            {
-                Entries = [new AlterClientQuotasRequest.Entry
-                {
-                    Entity = [new() { EntityType = "user", EntityName = null }],
-                    Ops = [new() { Key = "consumer_byte_rate", Remove = true }],
-                }],
-            }, 1, AlterClientQuotasResponse.Read).Entries[0].ErrorCode.ShouldBe((short)0);
-        Find(strict: false, ("user", 2, null)).ShouldBeEmpty();
-        Find(strict: true, ("user", 0, "u")).ShouldBeEmpty();
-    }
-
     // Every append made the broker read again all that a waiting reader would get, and throw it away.
     [Fact]
     public async Task Fetch_that_waits_for_more_bytes_is_answered_when_the_last_of_them_are_there()
@@ -390,32 +364,4 @@ public sealed class AdminProtocolTests : RawBrokerTests
         Produce();
         (await waiting.WaitAsync(Patience, Cancellation)).Responses[0].Partitions[0].Records!.Value.Length.ShouldBe(3 * batch.Length);
     }
-
-    private (ErrorCode Error, string? Message) Quota((string Type, string? Name)[] entity, params (string Key, double Value)[] values)
-    {
-        AlterClientQuotasResponse.Entry entry = Client.Ask<AlterClientQuotasRequest, AlterClientQuotasResponse>(
-            new AlterClientQuotasRequest
-            {
-                Entries =
-                [
-                    new AlterClientQuotasRequest.Entry
-                    {
-                        Entity = [.. entity.Select(e =>
-                            new AlterClientQuotasRequest.Entry.EntityPart { EntityType = e.Type, EntityName = e.Name })],
-                        Ops = [.. values.Select(v => new AlterClientQuotasRequest.Entry.Operation { Key = v.Key, Value = v.Value })],
-                    },
-                ],
-            }, 1, AlterClientQuotasResponse.Read).Entries[0];
-        return ((ErrorCode)entry.ErrorCode, entry.ErrorMessage);
-    }
-
-    private List<string> Find(bool strict, params (string Type, sbyte MatchType, string? Match)[] components) =>
-        Client.Ask<DescribeClientQuotasRequest, DescribeClientQuotasResponse>(
-        new DescribeClientQuotasRequest
-        {
-            Strict = strict,
-            Components = [.. components.Select(c =>
-                new DescribeClientQuotasRequest.Component { EntityType = c.Type, MatchType = c.MatchType, Match = c.Match })],
-        }, 1, DescribeClientQuotasResponse.Read)
-        .Entries!.ConvertAll(e => string.Join(',', e.Values.Select(v => FormattableString.Invariant($"{v.Key}={v.Value}"))));
 }
