@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro.Messages;
 using KafkaEventSourcing.Avro.Schemas;
@@ -141,6 +142,37 @@ public sealed class AvroMessageSerde
                 + "a GUID of sixteen."
             : $"The header {WireFormat.ValueSchemaIdHeader} has {schemaId.Length} bytes; it must be a zero byte and a schema id of four "
                 + $"bytes, or a one and a GUID of sixteen.");
+    }
+
+    /// <summary>
+    /// How values of the schema of <paramref name="message"/> are read; the schema is looked up in the registry each time, and the call
+    /// blocks.
+    /// </summary>
+    /// <param name="message">The value of a record.</param>
+    /// <param name="schemaId">The value of the record's header <see cref="WireFormat.ValueSchemaIdHeader"/>; empty when it has none.</param>
+    /// <exception cref="HttpRequestException">The registry cannot be reached.</exception>
+    public SchemaReading ReadingOf(ReadOnlySpan<byte> message, ReadOnlySpan<byte> schemaId = default)
+    {
+        ReadOnlySpan<byte> name = schemaId.IsEmpty ? message : schemaId;
+        return WireFormat.TryReadSchemaId(name, out int id)
+            ? ReadingOf(id.ToString(CultureInfo.InvariantCulture), () => _schemas.Find(id))
+            : WireFormat.TryReadSchemaGuid(name, out Guid guid)
+            ? ReadingOf(guid.ToString(), () => _schemas.Find(guid))
+            : new SchemaReading("-", "(unknown)", null, false, [], ["The value is not in Confluent's Avro wire format."]);
+    }
+
+    private SchemaReading ReadingOf(string schema, Func<Task<AvroSchema>> find)
+    {
+        try
+        {
+            AvroSchema writer = find().GetAwaiter().GetResult();
+            return SchemaReading.Of(schema, writer,
+                writer is RecordSchema record && TryFind(record, out AvroRecordType? type) ? type.Parsed : null);
+        }
+        catch (UndecodableMessageException unknown)
+        {
+            return new SchemaReading(schema, "(unknown)", null, false, [], [unknown.Message]);
+        }
     }
 
     private static IAvroRecord Decode(Decoder decoder, ReadOnlySpan<byte> value)

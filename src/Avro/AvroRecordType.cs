@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using KafkaEventSourcing.Avro.Schemas;
 
@@ -88,6 +91,27 @@ public sealed class AvroRecordType
     /// <summary>Reads a value that was written with this very schema.</summary>
     /// <exception cref="AvroDecodeException">The bytes are not such a value, or more than one.</exception>
     public IAvroRecord Read(ReadOnlySpan<byte> data) => Read(data, _read);
+
+    /// <summary>
+    /// <paramref name="value"/>, of this type, as one line of JSON for people to read: fields as the schema names them, days and times in
+    /// RFC 3339, bytes in base64, unions as what they hold.
+    /// </summary>
+    public string ToJson(IAvroRecord value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        var bytes = new ArrayBufferWriter<byte>();
+        var writer = new AvroWriter(bytes);
+        value.WriteTo(ref writer);
+        writer.Flush();
+        var text = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(text, AvroJson.Options))
+        {
+            var reader = new AvroReader(bytes.WrittenSpan);
+            AvroJson.Write(json, ref reader, Parsed);
+        }
+
+        return Encoding.UTF8.GetString(text.WrittenSpan);
+    }
 
     /// <summary>What reads values that <paramref name="writer"/> wrote; the generated code itself when the bytes are the same.</summary>
     /// <exception cref="SchemaMismatchException">No value of it is one of this type.</exception>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using KafkaEventSourcing.Cli;
 using KafkaEventSourcing.Cli.DeadLetters;
+using KafkaEventSourcing.Cli.Schemas;
 using KafkaEventSourcing.Cli.Subscriptions;
 using KafkaEventSourcing.Cli.Topics;
 using KafkaEventSourcing.Hosting.CommandLine;
@@ -8,6 +9,7 @@ using KafkaEventSourcing.Hosting.CommandLine;
 var root = new RootCommand("kes: everything about an event store that needs no domain code.");
 root.Subcommands.Add(UpCommand.Create());
 root.Subcommands.Add(TopicsCommand.Create());
+root.Subcommands.Add(SchemasCommand.Create());
 root.Subcommands.Add(DeadLettersCommand.Create());
 root.Subcommands.Add(SubscriptionsCommand.Create());
 return await CommandLineRunner.RunAsync(root, args);

@@ -3,7 +3,7 @@ using System.CommandLine;
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
 /// <summary>
-/// The command line of an application: <c>run</c>, <c>verify</c>, and its own commands. Not thread-safe; used once at start-up.
+/// The command line of an application: <c>run</c>, <c>verify</c>, <c>schemas</c>, and its own commands. Not thread-safe; used once at start-up.
 /// </summary>
 public sealed class ApplicationCommandLine
 {
@@ -32,6 +32,7 @@ public sealed class ApplicationCommandLine
             root.Subcommands.Add(command(starter));
         root.Subcommands.Add(RunCommand.Create(starter));
         root.Subcommands.Add(VerifyCommand.Create(starter));
+        root.Subcommands.Add(SchemaCheckCommand.Create(starter));
         return CommandLineRunner.RunAsync(root, args);
     }
 }

@@ -57,6 +57,18 @@ public sealed class NodeStarter
         }
     }
 
+    /// <summary>Starts the servers that none are named for, without a node, as <paramref name="result"/> says.</summary>
+    /// <inheritdoc cref="StartAsync"/>
+    internal async Task<IServers> StartServersAsync(ParseResult result, string dataDirectory, ILoggerFactory loggers,
+        CancellationToken cancellationToken)
+    {
+        var options = new KafkaEventSourcingOptions();
+        Configure(options, result, dataDirectory);
+        Check(options);
+        return await NodeHandle.StartServers(Application, Embedded, options, EmbeddedOptions.ValuesOf(result), loggers,
+            cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>
     /// Sets what the configuration says (<c>appsettings.json</c> of the current folder, then variables such as
     /// <c>KafkaEventSourcing__Partitions</c>), and over it what <paramref name="result"/> says.

@@ -250,9 +250,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private async Task StartParts(KafkaEventSourcingOptions options, ILoggerFactory loggers, IServiceProvider? services,
         TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
-        AvroRecordType[] types = [.. Application.Aggregates.SelectMany(a =>
-            a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
-        var serde = AvroMessageSerde.Create(_registry, types);
+        var serde = AvroMessageSerde.Create(_registry, RecordTypesOf(Application));
         _readModelStart = new ReadModelStart(_readModels, Application.Projections, loggers.CreateLogger<ReadModelStart>(), timeProvider,
             _stop.Token);
         var started = new List<AggregateNode>();
@@ -321,6 +319,11 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     }
 
     private static async Task Watch(Task[] parts) => await (await Task.WhenAny(parts).ConfigureAwait(false)).ConfigureAwait(false);
+
+    /// <summary>The message and state types of <paramref name="application"/>, the engine's own left out.</summary>
+    internal static IReadOnlyList<AvroRecordType> RecordTypesOf(ApplicationDefinition application) =>
+        [.. application.Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes).Append(a.StateType)).Distinct()
+            .Select(RecordTypeOf)];
 
     internal static AvroRecordType RecordTypeOf(Type type)
     {

@@ -37,18 +37,8 @@ public sealed class NodeHandle : IAsyncDisposable
         IServiceProvider? services, TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
         entering(() => "starting the servers that no option names");
-        IServers servers = options.Addresses.AreComplete(application.NeedsMongoDB) || embedded is null
-            ? new ExternalServers(options.Addresses, application.NeedsMongoDB)
-            : await embedded.StartAsync(
-                new ServersRequest
-                {
-                    Addresses = options.Addresses,
-                    DataDirectory = options.DataDirectoryOf(application.Name),
-                    MongoDB = application.NeedsMongoDB,
-                    ReplicationFactor = options.ReplicationFactor,
-                    Settings = embeddedSettings ?? new Dictionary<string, int>(),
-                },
-                loggers, cancellationToken).ConfigureAwait(false);
+        IServers servers = await StartServers(application, embedded, options, embeddedSettings, loggers, cancellationToken)
+            .ConfigureAwait(false);
         try
         {
             EventSourcedNode node = await EventSourcedNode.Start(application, servers.Addresses, options, loggers, services, timeProvider,
@@ -61,6 +51,23 @@ public sealed class NodeHandle : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>The servers that <paramref name="options"/> name, and those started that they do not name.</summary>
+    internal static async Task<IServers> StartServers(ApplicationDefinition application, IEmbeddedServers? embedded,
+        KafkaEventSourcingOptions options, IReadOnlyDictionary<string, int>? embeddedSettings, ILoggerFactory loggers,
+        CancellationToken cancellationToken) =>
+        options.Addresses.AreComplete(application.NeedsMongoDB) || embedded is null
+            ? new ExternalServers(options.Addresses, application.NeedsMongoDB)
+            : await embedded.StartAsync(
+                new ServersRequest
+                {
+                    Addresses = options.Addresses,
+                    DataDirectory = options.DataDirectoryOf(application.Name),
+                    MongoDB = application.NeedsMongoDB,
+                    ReplicationFactor = options.ReplicationFactor,
+                    Settings = embeddedSettings ?? new Dictionary<string, int>(),
+                },
+                loggers, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -20,8 +20,12 @@ internal sealed class ClusterOptions
     {
         command.Options.Add(_servers.Kafka);
         command.Options.Add(_servers.KafkaSettings);
-        if (!withRegistry)
-            return;
+        if (withRegistry)
+            AddRegistryTo(command);
+    }
+
+    public void AddRegistryTo(Command command)
+    {
         command.Options.Add(_servers.Registry);
         command.Options.Add(_servers.RegistrySettings);
     }

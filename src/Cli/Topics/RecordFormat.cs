@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting;
 

@@ -2,10 +2,9 @@ using System.Globalization;
 using System.Numerics;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Schemas;
 
-namespace KafkaEventSourcing.Cli.Topics;
+namespace KafkaEventSourcing.Avro;
 
 /// <summary>
 /// An Avro value of any schema as JSON for people to read: days and times in RFC 3339, bytes in base64, unions as what they hold.

@@ -1,0 +1,81 @@
+using System.Globalization;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Hosting.Verification;
+
+namespace KafkaEventSourcing.Hosting.CommandLine;
+
+/// <summary>The report of <c>schemas check</c> for people.</summary>
+internal static class SchemaCheckText
+{
+    public static void Write(SchemaCheckReport report, TextWriter output)
+    {
+        foreach (IGrouping<string, SchemaUse> topic in report.Uses.GroupBy(u => u.Topic))
+        {
+            output.WriteLine(topic.Key);
+            int width = topic.Max(u => u.Reading.WriterType.Length);
+            foreach (SchemaUse use in topic)
+                WriteUse(use, width, output);
+        }
+
+        foreach (AggregateCheck check in report.Aggregates)
+            WriteAggregate(check, output);
+        foreach (ReadModelCheck check in report.ReadModels)
+        {
+            output.WriteLine(check.NotCompared is { } why
+                ? $"read model {check.Name}: not compared, {why}."
+                : string.Create(CultureInfo.InvariantCulture,
+                    $"read model {check.Name}: {check.Compared:N0} documents compared, {check.Changed:N0} would be others."));
+            WriteSome(check.Changes, check.Changed, output);
+        }
+
+        output.WriteLine(report.IsReadable
+            ? "Everything that was read can be read by this code."
+            : "This code cannot read everything: do not deploy it on this log.");
+    }
+
+    private static void WriteUse(SchemaUse use, int width, TextWriter output)
+    {
+        SchemaReading reading = use.Reading;
+        string how = use.Failures == use.Records && use.Failures > 0 ? "CANNOT BE READ"
+            : reading.ReadAs is null ? "read"
+            : reading.IsOwn ? "as it is"
+            : reading.ReadAs == reading.WriterType ? "converted"
+            : $"read as {reading.ReadAs}";
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"  {reading.WriterType.PadRight(width)}  schema {reading.Schema,-6} {use.Records,12:N0}  {how}"));
+        foreach (string difference in reading.Differences)
+            output.WriteLine($"      {difference}");
+        if (use.Failures == 0)
+        {
+            foreach (string problem in reading.Problems)
+                output.WriteLine($"      a value could be one that cannot be read: {problem}");
+        }
+
+        if (use.FirstFailure is { } failure)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"      {use.Failures:N0} cannot be read, the first at {failure.Partition}@{failure.Offset}: {failure.Why}"));
+    }
+
+    private static void WriteAggregate(AggregateCheck check, TextWriter output)
+    {
+        string other = check.OtherStateSchema == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
+            $" {check.OtherStateSchema:N0} snapshots are of another schema of the state: nodes fold all events anew.");
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{check.Aggregate}: {check.Events:N0} events of {check.Aggregates:N0} aggregates folded, {check.Compared:N0} states compared, "
+                + $"{check.Changed:N0} become others.") + other);
+        WriteSome(check.Changes, check.Changed, output);
+        foreach (string field in check.Shape)
+            output.WriteLine($"  of the state, {field}");
+        if (check.UnfoldableCount > 0)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {check.UnfoldableCount:N0} events cannot be folded:"));
+        WriteSome(check.Unfoldable, check.UnfoldableCount, output);
+    }
+
+    private static void WriteSome(IReadOnlyList<string> lines, long all, TextWriter output)
+    {
+        foreach (string line in lines)
+            output.WriteLine($"  {line}");
+        if (all > lines.Count)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  and {all - lines.Count:N0} more"));
+    }
+}

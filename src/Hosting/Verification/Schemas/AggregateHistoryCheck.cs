@@ -1,0 +1,266 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Processing;
+using KafkaEventSourcing.Projections;
+
+namespace KafkaEventSourcing.Hosting.Verification;
+
+/// <summary>
+/// Reads events, snapshots and waiting commands of one aggregate type by this code, folds the events, and compares the states with those
+/// that the code before kept. It joins no group and writes nothing. For one call.
+/// </summary>
+internal sealed class AggregateHistoryCheck
+{
+    private const int BatchEvents = 5_000;
+    private const int Slices = 10;
+
+    private readonly AggregateDefinition _definition;
+    private readonly TopicFamily _topics;
+    private readonly KafkaConnection _kafka;
+    private readonly AvroMessageSerde _serde;
+    private readonly AvroRecordType _stateType;
+    private readonly SchemaUses _uses;
+    private readonly SchemaCheckOptions _options;
+    private readonly Action _count;
+    private readonly AggregateCheck _found;
+    private readonly Dictionary<AggregateId, (long Version, object State)> _folded = [];
+    private readonly HashSet<AggregateId> _unknown = []; // of which an event cannot be read: its state is not one of this code
+
+    public AggregateHistoryCheck(string application, AggregateDefinition definition, KafkaConnection kafka, AvroMessageSerde serde,
+        SchemaUses uses, SchemaCheckOptions options, Action count)
+    {
+        (_definition, _kafka, _serde, _uses, _options, _count) = (definition, kafka, serde, uses, options, count);
+        _topics = new TopicFamily(application, definition.Name);
+        _stateType = serde.TypeOf(definition.StateType);
+        _found = new AggregateCheck(definition.Name);
+    }
+
+    /// <summary>The last offset of an event, by partition; of partitions that have one.</summary>
+    public Dictionary<int, long> LastOffsets { get; } = [];
+
+    /// <summary>Reads a sample of the events, and all snapshots and waiting commands.</summary>
+    public async Task SampleAsync(int records, IReadOnlyDictionary<int, long> waiting, CancellationToken cancellationToken)
+    {
+        foreach (int partition in Partitions(_topics.Events))
+            await Task.Run(() => SampleEvents(partition, records, cancellationToken), cancellationToken).ConfigureAwait(false);
+        await Task.Run(() => ReadSnapshots(new StateBaseline(), cancellationToken), cancellationToken).ConfigureAwait(false);
+        await Task.Run(() => ReadCommands(waiting, cancellationToken), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads everything, and folds the events, into <paramref name="readModels"/> too.</summary>
+    public async Task<AggregateCheck> RunAsync(IReadOnlyList<ProjectionEngine> readModels, IReadOnlyDictionary<int, long> waiting,
+        CancellationToken cancellationToken)
+    {
+        StateBaseline baseline = _options.Before is { } lines ? StateBaseline.Read(lines, _definition.Name) : new StateBaseline();
+        await Task.Run(() => ReadSnapshots(_options.Before is null ? baseline : new StateBaseline(), cancellationToken),
+            cancellationToken).ConfigureAwait(false);
+        var codec = new EventCodec(_serde, Partitions(_topics.Events).Count);
+        foreach (int partition in Partitions(_topics.Events))
+            await FoldPartition(partition, codec, baseline, readModels, cancellationToken).ConfigureAwait(false);
+        await Task.Run(() => ReadCommands(waiting, cancellationToken), cancellationToken).ConfigureAwait(false);
+        _found.Aggregates = _folded.Count;
+        _found.Compared = baseline.Compared;
+        _found.Shape = baseline.Shape;
+        if (_options.Keep is { } keep)
+        {
+            foreach ((AggregateId id, (long version, object state)) in _folded.Where(f => !_unknown.Contains(f.Key)))
+                keep(StateBaseline.Line(_definition.Name, id, version, Json(state)));
+        }
+
+        return _found;
+    }
+
+    private async Task FoldPartition(int partition, EventCodec codec, StateBaseline baseline, IReadOnlyList<ProjectionEngine> readModels,
+        CancellationToken cancellationToken)
+    {
+        IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() =>
+            new DiscardedEvents(_kafka, _topics).Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var batch = new List<RecordedEvent>(BatchEvents);
+        long from = 0;
+        await foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.ReadAsync(_kafka, $"{_topics.Application}-schemas",
+            new TopicPartition(_topics.Events, partition), 0, cancellationToken).ConfigureAwait(false))
+        {
+            LastOffsets[partition] = record.Offset.Value;
+            if (Take(record, codec, discarded, baseline) is { } recorded)
+                batch.Add(recorded);
+            if (batch.Count == BatchEvents)
+                await Project().ConfigureAwait(false);
+        }
+
+        if (batch.Count > 0)
+            await Project().ConfigureAwait(false);
+
+        async Task Project()
+        {
+            foreach (ProjectionEngine engine in readModels)
+                await engine.ProjectAsync(partition, from, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
+            from = batch[^1].Offset + 1;
+            batch = new List<RecordedEvent>(BatchEvents);
+        }
+    }
+
+    // Null: it does nothing, or cannot be read.
+    private RecordedEvent? Take(ConsumeResult<byte[], byte[]> record, EventCodec codec,
+        IReadOnlyDictionary<long, DeadLetterResolution> discarded, StateBaseline baseline)
+    {
+        _count();
+        if (discarded.ContainsKey(record.Offset.Value))
+        {
+            PassOver(record, codec);
+            return null;
+        }
+
+        _found.Events++;
+        RecordedEvent recorded;
+        try
+        {
+            recorded = DecodeEvent(record, codec);
+        }
+        catch (InvalidDataException unreadable)
+        {
+            _uses.Add(record, unreadable.Message);
+            if (codec.TryReadHead(record, out EventHead head))
+                _unknown.Add(head.AggregateId);
+            PassOver(record, codec);
+            return null;
+        }
+
+        _uses.Add(record, null);
+        Fold(recorded, baseline);
+        return recorded;
+    }
+
+    // An event that another aggregate type has can be decoded and is none of this one's all the same.
+    private RecordedEvent DecodeEvent(ConsumeResult<byte[], byte[]> record, EventCodec codec)
+    {
+        RecordedEvent recorded = codec.Decode(record);
+        return _definition.EventTypes.Contains(recorded.Payload.GetType())
+            ? recorded
+            : throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be read: "
+                + $"the {_definition.Name} does not evolve {recorded.Payload.GetType().Name}.");
+    }
+
+    private void Fold(RecordedEvent recorded, StateBaseline baseline)
+    {
+        AggregateId id = recorded.AggregateId;
+        object before = _folded.TryGetValue(id, out (long Version, object State) present) ? present.State : _definition.InitialState;
+        try
+        {
+            _folded[id] = (recorded.Version, _definition.Evolve(before, recorded.Payload));
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            _unknown.Add(id);
+            _folded[id] = (recorded.Version, before);
+            _found.AddUnfoldable($"{id}: the event at {recorded.Partition}@{recorded.Offset}, version {recorded.Version}: "
+                + $"{failure.Message}");
+        }
+
+        if (!_unknown.Contains(id)
+            && baseline.Compare(id, recorded.Version, () => Json(_folded[id].State)) is { } difference)
+            _found.AddChange(id, recorded.Version, difference);
+    }
+
+    // It has its version and does nothing.
+    private void PassOver(ConsumeResult<byte[], byte[]> record, EventCodec codec)
+    {
+        if (!codec.TryReadHead(record, out EventHead head))
+            return;
+        object before = _folded.TryGetValue(head.AggregateId, out (long Version, object State) present)
+            ? present.State
+            : _definition.InitialState;
+        _folded[head.AggregateId] = (head.Version, before);
+    }
+
+    private void SampleEvents(int partition, int records, CancellationToken cancellationToken)
+    {
+        var source = new TopicPartition(_topics.Events, partition);
+        var codec = new EventCodec(_serde, Partitions(_topics.Events).Count);
+        using PartitionLogReader reader = PartitionLogReader.ToEnd(_kafka, $"{_topics.Application}-schemas");
+        WatermarkOffsets bounds = reader.Bounds(source, cancellationToken);
+        long span = bounds.High.Value - bounds.Low.Value;
+        int slices = span <= records ? 1 : Math.Min(Slices, records);
+        for (int slice = 0; slice < slices; slice++)
+        {
+            // the last slice ends with the last record
+            long from = bounds.Low.Value + (slices == 1 ? 0 : slice * (span - (records / slices)) / (slices - 1));
+            foreach (ConsumeResult<byte[], byte[]> record in reader.Read(source, from, cancellationToken)
+                .Take(slices == 1 ? records : records / slices))
+            {
+                _count();
+                _uses.Add(record, Problem(() => DecodeEvent(record, codec)));
+            }
+        }
+    }
+
+    private void ReadSnapshots(StateBaseline baseline, CancellationToken cancellationToken)
+    {
+        foreach (int partition in Partitions(_topics.Snapshots))
+        {
+            foreach ((string id, AggregateSnapshot snapshot) in SnapshotScan.Read(_kafka,
+                new TopicPartition(_topics.Snapshots, partition), Decode, cancellationToken))
+            {
+                if (snapshot.StateSchema != _stateType.Fingerprint)
+                    _found.OtherStateSchema++;
+                else if (AggregateId.TryParse(id, out AggregateId aggregate, out _))
+                    baseline.Put(aggregate, snapshot.Version, Json(_stateType.Read(snapshot.State)));
+            }
+        }
+
+        IAvroRecord? Decode(ConsumeResult<byte[], byte[]> record)
+        {
+            _count();
+            IAvroRecord? value = null;
+            _uses.Add(record, Problem(() => value = _serde.Decode(record.Message.Value)));
+            return value;
+        }
+    }
+
+    private void ReadCommands(IReadOnlyDictionary<int, long> waiting, CancellationToken cancellationToken)
+    {
+        foreach (int partition in Partitions(_topics.Commands))
+        {
+            foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(_kafka, $"{_topics.Application}-schemas",
+                new TopicPartition(_topics.Commands, partition), waiting.GetValueOrDefault(partition), cancellationToken))
+            {
+                _count();
+                if (record.Message.Value is not null)
+                    _uses.Add(record, Problem(() => DecodeCommand(record)));
+            }
+        }
+    }
+
+    private void DecodeCommand(ConsumeResult<byte[], byte[]> record)
+    {
+        IAvroRecord command = _serde.Decode(record.Message.Value,
+            CloudEventHeaders.Find(record.Message.Headers, WireFormat.ValueSchemaIdHeader));
+        if (!_definition.CommandTypes.Contains(command.GetType()) && command is not CommandAnswered and not Avro.Messages.TimerElapsed)
+            throw new InvalidDataException($"The {_definition.Name} does not decide {command.GetType().Name}.");
+    }
+
+    private static string? Problem(Action read)
+    {
+        try
+        {
+            read();
+            return null;
+        }
+        catch (Exception unreadable) when (unreadable is UndecodableMessageException or InvalidDataException)
+        {
+            return unreadable.Message;
+        }
+    }
+
+    private string Json(object state) => _stateType.ToJson((IAvroRecord)state);
+
+    private IReadOnlyList<int> Partitions(string topic)
+    {
+        using IAdminClient admin = new AdminClientBuilder(_kafka.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { })
+            .Build();
+        return TopicPartitions.Of(admin, topic, MetadataTimeout);
+    }
+
+    private static TimeSpan MetadataTimeout { get; } = TimeSpan.FromSeconds(15);
+}

@@ -1,0 +1,32 @@
+using KafkaEventSourcing.Avro;
+
+namespace KafkaEventSourcing.Hosting.Verification;
+
+/// <summary>What was found of the records of one topic that one writer's schema has written.</summary>
+internal sealed class SchemaUse(string topic, SchemaReading reading)
+{
+    public string Topic => topic;
+
+    public SchemaReading Reading => reading;
+
+    /// <summary>How many records there are, those that cannot be read among them.</summary>
+    public long Records { get; private set; }
+
+    /// <summary>How many of them cannot be read.</summary>
+    public long Failures { get; private set; }
+
+    /// <summary>Where the first of them that cannot be read is; null: all can.</summary>
+    public RecordFailure? FirstFailure { get; private set; }
+
+    public void Add() => Records++;
+
+    public void AddFailure(int partition, long offset, string why)
+    {
+        Records++;
+        Failures++;
+        FirstFailure ??= new RecordFailure(partition, offset, why);
+    }
+}
+
+/// <summary>A record that cannot be read, and why.</summary>
+internal sealed record RecordFailure(int Partition, long Offset, string Why);

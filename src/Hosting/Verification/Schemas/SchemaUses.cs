@@ -1,0 +1,44 @@
+using System.Globalization;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Hosting.Verification;
+
+/// <summary>The records of topics, by topic and writer's schema. Not thread-safe.</summary>
+internal sealed class SchemaUses(AvroMessageSerde serde)
+{
+    // where a value names no schema that could be found
+    private const string None = "-";
+
+    private readonly Dictionary<(string Topic, string Schema), SchemaUse> _uses = [];
+
+    /// <summary>All of them, by topic, type and schema.</summary>
+    public IReadOnlyList<SchemaUse> All => [.. _uses.Values.OrderBy(u => u.Topic, StringComparer.Ordinal)
+        .ThenBy(u => u.Reading.WriterType, StringComparer.Ordinal).ThenBy(u => u.Reading.Schema.Length)
+        .ThenBy(u => u.Reading.Schema, StringComparer.Ordinal)];
+
+    /// <summary>Counts a record that could be read; <paramref name="why"/> tells why not.</summary>
+    public void Add(ConsumeResult<byte[], byte[]> record, string? why)
+    {
+        SchemaUse use = Find(record);
+        if (why is null)
+            use.Add();
+        else
+            use.AddFailure(record.Partition.Value, record.Offset.Value, why);
+    }
+
+    private SchemaUse Find(ConsumeResult<byte[], byte[]> record)
+    {
+        byte[]? header = CloudEventHeaders.Find(record.Message.Headers, WireFormat.ValueSchemaIdHeader);
+        ReadOnlySpan<byte> name = header ?? record.Message.Value;
+        string schema = WireFormat.TryReadSchemaId(name, out int id) ? id.ToString(CultureInfo.InvariantCulture)
+            : WireFormat.TryReadSchemaGuid(name, out Guid guid) ? guid.ToString()
+            : None;
+        if (_uses.TryGetValue((record.Topic, schema), out SchemaUse? known))
+            return known;
+        var use = new SchemaUse(record.Topic, serde.ReadingOf(record.Message.Value, header));
+        _uses.Add((record.Topic, schema), use);
+        return use;
+    }
+}

@@ -1,0 +1,57 @@
+using System.Text;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Processing;
+
+/// <summary>Reads the newest snapshots of a partition as they are, into memory, without a store. The call blocks.</summary>
+internal static class SnapshotScan
+{
+    /// <summary>The newest snapshot of each aggregate whose snapshot is whole, by aggregate id.</summary>
+    /// <param name="connection">The cluster.</param>
+    /// <param name="partition">The partition of a snapshots topic.</param>
+    /// <param name="decode">Decodes the value of a record; null: it cannot be read, and is passed over.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="KafkaException">The cluster does not answer.</exception>
+    public static IReadOnlyDictionary<string, AggregateSnapshot> Read(KafkaConnection connection, TopicPartition partition,
+        Func<ConsumeResult<byte[], byte[]>, IAvroRecord?> decode, CancellationToken cancellationToken)
+    {
+        var first = new Dictionary<string, AggregateSnapshot>();
+        var parts = new Dictionary<string, Dictionary<int, AggregateSnapshot>>();
+        foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(connection, "snapshots", partition, 0, cancellationToken))
+        {
+            byte[] key = record.Message.Key ?? [];
+            bool isPart = SnapshotParts.TryReadKey(key, out byte[] aggregate, out int number);
+            if (!isPart && key is [0, ..])
+            {
+                decode(record); // a barrier or a position
+                continue;
+            }
+
+            string id = Encoding.UTF8.GetString(isPart ? aggregate : key);
+            AggregateSnapshot? snapshot = record.Message.Value is null ? null : decode(record) as AggregateSnapshot;
+            if (isPart && snapshot is not null)
+                PartsOf(id)[number] = snapshot;
+            else if (isPart)
+                PartsOf(id).Remove(number);
+            else if (snapshot is not null)
+                first[id] = snapshot;
+            else
+                first.Remove(id);
+        }
+
+        return first.Where(s => IsWhole(s.Key, s.Value)).ToDictionary(s => s.Key, s => SnapshotParts.Join(s.Value, s.Key, PartsOf(s.Key)));
+
+        Dictionary<int, AggregateSnapshot> PartsOf(string id)
+        {
+            if (!parts.TryGetValue(id, out Dictionary<int, AggregateSnapshot>? known))
+                parts.Add(id, known = []);
+            return known;
+        }
+
+        bool IsWhole(string id, AggregateSnapshot snapshot) =>
+            Enumerable.Range(1, snapshot.Parts).All(p => PartsOf(id).GetValueOrDefault(p)?.Version == snapshot.Version);
+    }
+}
