@@ -22,6 +22,8 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
 
     private static readonly string[] Types = ["AVRO"];
 
+    private static readonly string[] Contexts = ["."]; // the default one: there are no others
+
     private readonly WebApplication _web;
     private readonly SchemaStore _store;
 
@@ -45,8 +47,14 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         builder.WebHost.UseKestrelCore().UseKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Listen(IPAddress.Parse(options.Host), options.Port);
+            kestrel.Listen(IPAddress.Parse(options.Host), options.Port, listen =>
+            {
+                if (options.Certificate is { } certificate)
+                    listen.UseHttps(certificate);
+            });
         });
+        if (options.Certificate is not null)
+            builder.WebHost.UseKestrelHttpsConfiguration();
         if (loggerFactory is not null)
             builder.Services.AddSingleton<ILoggerFactory>(new WarningsOnly(loggerFactory));
         builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();
@@ -54,6 +62,8 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         builder.Services.AddRouting();
         WebApplication web = builder.Build();
         web.Use(Answer);
+        if (options.Users.Count > 0)
+            web.Use(new BasicAuthentication(options.Users).Check);
         web.UseRouting();
         Map(web, store);
         try
@@ -150,6 +160,7 @@ public sealed class EmbeddedSchemaRegistry : IAsyncDisposable
         On("DELETE", "/subjects/{subject}/versions/{version}",
             async c => await store.DeleteVersion(Value(c, "subject"), Value(c, "version"), Flag(c, "permanent")).ConfigureAwait(false));
 
+        Get("/contexts", _ => Contexts);
         Get("/schemas/types", _ => Types);
         Get("/schemas/ids/{id}", c => ById(store.OfId(Id(c))[0]));
         routes.MapGet("/schemas/ids/{id}/schema", (HttpContext c) => Results.Text(store.OfId(Id(c))[0].Schema, ContentType));

@@ -1,3 +1,5 @@
+using System.Security.Cryptography.X509Certificates;
+
 namespace KafkaEventSourcing.Embedded.SchemaRegistry;
 
 /// <summary>How an embedded registry runs.</summary>
@@ -23,4 +25,13 @@ public sealed record EmbeddedSchemaRegistryOptions
 
     /// <summary>The port; 0, the default, takes a free one.</summary>
     public int Port { get; init; }
+
+    /// <summary>
+    /// Who may ask, by name, with the password of each; by HTTP's Basic authentication (RFC 7617), as Confluent's
+    /// <c>schema.registry.basic.auth.user.info</c> sends it. Empty, the default: everybody.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Users { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The certificate, with its private key, of a registry that speaks HTTPS alone; null, the default: it speaks HTTP.</summary>
+    public X509Certificate2? Certificate { get; init; }
 }

@@ -284,6 +284,26 @@ public sealed class RegistryTests(RegistryTests.Broker broker) : IClassFixture<R
         (await Register("s", V1, HttpStatusCode.UnprocessableEntity))["error_code"]!.GetValue<int>().ShouldBe(42205);
     }
 
+    [Fact]
+    public async Task Schema_of_another_kind_is_refused_by_its_name()
+    {
+        HttpResponseMessage answer = await _http.PostAsJsonAsync("/subjects/s/versions",
+            new { schema = """{"type":"object"}""", schemaType = "JSON" }, Cancellation);
+        answer.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity);
+        (await answer.Content.ReadAsStringAsync(Cancellation)).ShouldContain("The schema type JSON is not supported; AVRO is.");
+    }
+
+    [Fact]
+    public async Task Versions_of_an_id_and_contexts_are_told()
+    {
+        int id = (await Register("s", V1, HttpStatusCode.OK))["id"]!.GetValue<int>();
+        await Register("s", WithDefault, HttpStatusCode.OK);
+        await Register("t", V1, HttpStatusCode.OK);
+        JsonArray versions = (await _http.GetFromJsonAsync<JsonArray>($"/schemas/ids/{id}/versions", Cancellation))!;
+        versions.Select(v => $"{v!["subject"]} {v["version"]}").ShouldBe(["s 1", "t 1"], ignoreOrder: true);
+        (await _http.GetFromJsonAsync<string[]>("/contexts", Cancellation)).ShouldBe(["."]);
+    }
+
     private async Task Start()
     {
         _registry = await EmbeddedSchemaRegistry.StartAsync(new EmbeddedSchemaRegistryOptions
