@@ -22,6 +22,12 @@ public abstract class AggregateDefinition
     /// <summary>The event types that it evolves by.</summary>
     public abstract IReadOnlyCollection<Type> EventTypes { get; }
 
+    /// <summary>The event types that are only read, as what they are upcast to.</summary>
+    public abstract IReadOnlyCollection<Type> UpcastTypes { get; }
+
+    /// <summary>The full names of the Avro schemas of events that are passed over: their types are withdrawn.</summary>
+    public abstract IReadOnlyCollection<string> IgnoredTypes { get; }
+
     /// <summary>The state of an aggregate without events.</summary>
     public abstract object InitialState { get; }
 
@@ -32,6 +38,13 @@ public abstract class AggregateDefinition
     /// <summary>The state after <paramref name="event"/>: pure.</summary>
     /// <exception cref="UnknownMessageTypeException">The aggregate does not declare the event's type.</exception>
     public abstract object Evolve(object state, object @event);
+
+    /// <summary>
+    /// What <paramref name="event"/>, as it was written, is read as, in order: events that the aggregate evolves by. Null: it is upcast to
+    /// nothing else, and read as it is; none: it is passed over. Pure.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">What an upcast gives is not an event of the aggregate.</exception>
+    public abstract IReadOnlyList<object>? Upcast(object @event, in UpcastContext context);
 
     /// <summary>Whether it is a process: some of its events cause commands or set timers.</summary>
     public abstract bool Reacts { get; }
@@ -72,15 +85,19 @@ public sealed class AggregateDefinition<TState> : AggregateDefinition
     private readonly FrozenDictionary<Type, Decider<TState>> _deciders;
     private readonly FrozenDictionary<Type, Evolver<TState>> _evolvers;
     private readonly FrozenDictionary<Type, Reactor<TState>> _reactors;
+    private readonly Upcasters _upcasters;
+    private readonly Func<Type, bool> _evolves;
 
     internal AggregateDefinition(string name, TState initialState, Dictionary<Type, Decider<TState>> deciders,
-        Dictionary<Type, Evolver<TState>> evolvers, Dictionary<Type, Reactor<TState>> reactors)
+        Dictionary<Type, Evolver<TState>> evolvers, Dictionary<Type, Reactor<TState>> reactors, Upcasters upcasters)
         : base(name, typeof(TState))
     {
         InitialState = initialState;
         _deciders = deciders.ToFrozenDictionary();
         _evolvers = evolvers.ToFrozenDictionary();
         _reactors = reactors.ToFrozenDictionary();
+        _upcasters = upcasters;
+        _evolves = _evolvers.ContainsKey;
     }
 
     /// <inheritdoc/>
@@ -88,6 +105,12 @@ public sealed class AggregateDefinition<TState> : AggregateDefinition
 
     /// <inheritdoc/>
     public override IReadOnlyCollection<Type> EventTypes => _evolvers.Keys;
+
+    /// <inheritdoc/>
+    public override IReadOnlyCollection<Type> UpcastTypes => _upcasters.Types;
+
+    /// <inheritdoc/>
+    public override IReadOnlyCollection<string> IgnoredTypes => _upcasters.Ignored;
 
     /// <inheritdoc/>
     public override bool Reacts => _reactors.Count > 0;
@@ -105,7 +128,11 @@ public sealed class AggregateDefinition<TState> : AggregateDefinition
     public override TState Evolve(object state, object @event) =>
         _evolvers.TryGetValue(@event.GetType(), out Evolver<TState>? evolve)
             ? evolve((TState)state, @event)
-            : throw new UnknownMessageTypeException(Name, "event", @event.GetType(), EventTypes);
+            : throw NotEvolved(@event.GetType());
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<object>? Upcast(object @event, in UpcastContext context) =>
+        _upcasters.Apply(@event, context, _evolves);
 
     /// <inheritdoc/>
     public override Reaction React(object state, object @event) =>
@@ -121,6 +148,14 @@ public sealed class AggregateDefinition<TState> : AggregateDefinition
             : throw new ArgumentException($"The state of '{view.AggregateId}' is a {view.State.GetType().Name}; that of the aggregate "
                 + $"'{Name}' is a {typeof(TState).Name}.", nameof(view));
     }
+
+    private UnknownMessageTypeException NotEvolved(Type type) =>
+        UpcastTypes.Contains(type)
+            ? new UnknownMessageTypeException(type,
+                $"The aggregate '{Name}' only reads {type.FullName}, and upcasts it to {_upcasters.Describe(type)}: decide that.")
+            : _upcasters.Ignores(type)
+            ? new UnknownMessageTypeException(type, $"The aggregate '{Name}' ignores {type.FullName}: it is withdrawn, and not decided.")
+            : new UnknownMessageTypeException(Name, "event", type, EventTypes);
 }
 
 internal delegate Decision Decider<TState>(TState state, object command, in CommandContext context);

@@ -1,12 +1,17 @@
 namespace KafkaEventSourcing;
 
-/// <summary>A committed event as it is in the log.</summary>
+/// <summary>
+/// A committed event, of a type that the code of today has: as it is in the log, or as what is in the log is upcast to.
+/// </summary>
 public sealed class RecordedEvent
 {
     /// <summary>The aggregate that the event belongs to.</summary>
     public required AggregateId AggregateId { get; init; }
 
-    /// <summary>The aggregate's version after this event: 1, 2, 3 … without gap.</summary>
+    /// <summary>
+    /// The aggregate's version after this event: 1, 2, 3 … without gap in the log. What is passed over, or upcast to no event, is not seen,
+    /// and events that one is upcast to have one version.
+    /// </summary>
     public required long Version { get; init; }
 
     /// <summary>The event, of a type that the aggregate declares.</summary>
@@ -17,6 +22,15 @@ public sealed class RecordedEvent
 
     /// <summary>The offset in the partition. Offsets ascend; transaction markers leave gaps.</summary>
     public required long Offset { get; init; }
+
+    /// <summary>
+    /// Which of the events that one event of the log is upcast to, from 0 on. Aggregate type, aggregate id, version and part name an event
+    /// for good.
+    /// </summary>
+    public int Part { get; init; }
+
+    /// <summary>How many events the event of the log is upcast to; 1 for nearly all.</summary>
+    public int Parts { get; init; } = 1;
 
     /// <summary>When the command that caused the event was created, UTC.</summary>
     public required DateTimeOffset Time { get; init; }

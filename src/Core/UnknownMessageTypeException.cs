@@ -8,6 +8,9 @@ public sealed class UnknownMessageTypeException : Exception
             + $"knows {string.Join(", ", known.Select(t => t.Name).Order(StringComparer.Ordinal))}.") =>
         MessageType = type;
 
+    internal UnknownMessageTypeException(Type type, string message)
+        : base(message) => MessageType = type;
+
     /// <summary>The type that is not declared.</summary>
     public Type MessageType { get; }
 }
