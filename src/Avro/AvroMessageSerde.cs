@@ -26,6 +26,7 @@ public sealed class AvroMessageSerde
     private readonly ConcurrentDictionary<Guid, Decoder> _byGuid = [];
     private readonly ConcurrentDictionary<int, UndecodableMessageException> _undecodable = [];
     private readonly ConcurrentDictionary<Guid, UndecodableMessageException> _undecodableGuids = [];
+    private readonly ConcurrentDictionary<int, string> _typeNames = [];
 
     private AvroMessageSerde(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types)
     {
@@ -173,6 +174,23 @@ public sealed class AvroMessageSerde
         {
             return new SchemaReading(schema, "(unknown)", null, false, [], [unknown.Message]);
         }
+    }
+
+    /// <summary>
+    /// The full name of the type that <paramref name="message"/> was written as, whether it can be decoded here or not; null: it does not
+    /// begin with the id of a schema. An id that was not seen before is looked up in the registry, which blocks the calling thread once per
+    /// id.
+    /// </summary>
+    /// <exception cref="UndecodableMessageException">The registry does not have the schema, or it is not one of Avro.</exception>
+    /// <exception cref="HttpRequestException">The registry cannot be reached; trying again may help.</exception>
+    public string? TypeNameOf(ReadOnlySpan<byte> message)
+    {
+        if (!WireFormat.TryReadSchemaId(message, out int id))
+            return null;
+        if (_typeNames.TryGetValue(id, out string? known))
+            return known;
+        AvroSchema writer = _schemas.Find(id).GetAwaiter().GetResult();
+        return _typeNames.GetOrAdd(id, (writer as NamedSchema)?.FullName ?? writer.ToString()!);
     }
 
     private static IAvroRecord Decode(Decoder decoder, ReadOnlySpan<byte> value)

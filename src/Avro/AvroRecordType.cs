@@ -36,6 +36,9 @@ public sealed class AvroRecordType
     /// <summary>The record's name with its namespace.</summary>
     public string FullName { get; }
 
+    /// <summary>Full names that it had: what was written as one of them is read as it.</summary>
+    public IReadOnlyList<string> Aliases => Parsed.Aliases;
+
     /// <summary>
     /// Sixteen hexadecimal digits that change with what a value of the schema is: not with its documentation or its aliases.
     /// </summary>

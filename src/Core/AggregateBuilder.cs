@@ -72,8 +72,8 @@ public sealed class AggregateBuilder<TState>
 
     /// <summary>
     /// Declares that events of <typeparamref name="TOld"/>, which nobody decides any more, are read as <typeparamref name="TNew"/>: by the
-    /// fold, read models, subscriptions, histories and <c>verify</c> alike. <typeparamref name="TNew"/> may be upcast in its turn. Pure; the
-    /// log keeps what was written. With the type in the lambda, both are inferred:
+    /// fold, read models, subscriptions, histories and <c>verify</c> alike. <typeparamref name="TNew"/> may be upcast in its turn. Pure;
+    /// the log keeps what was written. With the type in the lambda, both are inferred:
     /// <c>.Upcasts((OpenedV1 old) =&gt; new Opened { … })</c>.
     /// </summary>
     /// <exception cref="InvalidOperationException">The type is upcast already.</exception>
@@ -96,8 +96,8 @@ public sealed class AggregateBuilder<TState>
     }
 
     /// <summary>
-    /// The same where the type of the new event is known only when it is made. That the aggregate evolves by it is checked then, in place of
-    /// at <see cref="Build"/>.
+    /// The same where the type of the new event is known only when it is made. That the aggregate evolves by it is checked then, not by
+    /// <see cref="Build"/>.
     /// </summary>
     /// <inheritdoc cref="Upcasts{TOld, TNew}(Func{TOld, TNew})" path="/exception"/>
     public AggregateBuilder<TState> Upcasts<TOld>(Func<TOld, object> upcast)
@@ -132,7 +132,8 @@ public sealed class AggregateBuilder<TState>
         if (!eventType.Split('.').All(part =>
             part.Length > 0 && !char.IsAsciiDigit(part[0]) && part.All(c => char.IsAsciiLetterOrDigit(c) || c == '_')))
             throw new InvalidInputException("eventType",
-                $"The aggregate '{_name}' ignores '{eventType}', which is not the full name of an Avro schema, such as Bank.AccountRenamed.");
+                $"The aggregate '{_name}' ignores '{eventType}', which is not the full name of an Avro schema, such "
+                    + "as Bank.AccountRenamed.");
         if (!_ignored.Add(eventType))
             throw new InvalidOperationException($"The aggregate '{_name}' already ignores {eventType}.");
         return this;
@@ -155,8 +156,8 @@ public sealed class AggregateBuilder<TState>
         if (_reactors.Keys.FirstOrDefault(t => !_evolvers.ContainsKey(t)) is { } stranger)
             throw new InvalidOperationException(
                 _upcasters.ContainsKey(stranger)
-                    ? $"The aggregate '{_name}' reacts to {stranger.Name}, which it upcasts to {upcasters.Describe(stranger)}: nobody decides "
-                        + $"it any more, and what it caused was sent when it was decided. React to what is decided now."
+                    ? $"The aggregate '{_name}' reacts to {stranger.Name}, which it upcasts to {upcasters.Describe(stranger)}: nobody "
+                        + $"decides it any more, and what it caused was sent when it was decided. React to what is decided now."
                     : $"The aggregate '{_name}' reacts to {stranger.Name}, which it does not evolve by: call {nameof(Evolves)} for it.");
         return new AggregateDefinition<TState>(_name, _initialState, _deciders, _evolvers, _reactors, upcasters);
     }

@@ -6,8 +6,8 @@ namespace KafkaEventSourcing;
 internal delegate object? Upcaster(object old, in UpcastContext context);
 
 /// <summary>
-/// The events of one aggregate type that are only read: those that are upcast, and those that are withdrawn. Chains are followed until every
-/// event is of a type that the aggregate evolves by. Immutable and thread-safe.
+/// The events of one aggregate type that are only read: those that are upcast, and those that are withdrawn. Chains are followed until
+/// every event is of a type that the aggregate evolves by. Immutable and thread-safe.
 /// </summary>
 internal sealed class Upcasters
 {
@@ -64,8 +64,8 @@ internal sealed class Upcasters
         switch (upcast(old, context))
         {
             case null:
-                throw new InvalidOperationException($"The aggregate '{_aggregate}' upcasts {chain} to null: give the new event, several, or "
-                    + "an empty list where there is none.");
+                throw new InvalidOperationException($"The aggregate '{_aggregate}' upcasts {chain} to null: give the new event, several, "
+                    + "or an empty list where there is none.");
             case IEnumerable<object?> several:
                 foreach (object? one in several)
                     Add(one, context, evolves, current, chain);

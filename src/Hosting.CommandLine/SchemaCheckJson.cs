@@ -20,6 +20,8 @@ internal static class SchemaCheckJson
                 u.Reading.ReadAs,
                 u.Reading.IsOwn,
                 u.Records,
+                u.Upcast,
+                u.Ignored,
                 u.Failures,
                 u.FirstFailure,
                 u.Reading.Differences,

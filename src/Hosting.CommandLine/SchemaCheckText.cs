@@ -37,7 +37,8 @@ internal static class SchemaCheckText
     {
         SchemaReading reading = use.Reading;
         string how = use.Failures == use.Records && use.Failures > 0 ? "CANNOT BE READ"
-            : reading.ReadAs is null ? "read"
+            : use.Ignored == use.Records ? "ignored"
+            : use.Upcast > 0 ? "upcast"
             : reading.IsOwn ? "as it is"
             : reading.ReadAs == reading.WriterType ? "converted"
             : $"read as {reading.ReadAs}";
@@ -45,7 +46,7 @@ internal static class SchemaCheckText
             $"  {reading.WriterType.PadRight(width)}  schema {reading.Schema,-6} {use.Records,12:N0}  {how}"));
         foreach (string difference in reading.Differences)
             output.WriteLine($"      {difference}");
-        if (use.Failures == 0)
+        if (use.Failures == 0 && use.Ignored == 0)
         {
             foreach (string problem in reading.Problems)
                 output.WriteLine($"      a value could be one that cannot be read: {problem}");

@@ -126,13 +126,13 @@ public sealed class AggregateNode : IAsyncDisposable
                 kafka, topics, serde, definition.CommandTypes.Where(definition.Accepts),
                 new CommandClientOptions { Timeout = options.CommandTimeout, MaxCommandBytes = options.Processing.MaxCommandBytes },
                 timeProvider, loggers, cancellationToken).ConfigureAwait(false);
-            history = new HistoryReader(kafka, topics, serde);
+            history = new HistoryReader(kafka, topics, serde, definition);
             ProjectionEngineOptions projecting = options.ReadModels.Over(
                 new ProjectionEngineOptions { CachedBytes = NodeMemory.CachedBytes(application.Aggregates.Count) });
             var feed = new ProjectionFeed(
                 definition.Name, application.SharedReadModels(),
                 sharing.ToDictionary(a => a.Name, IEventLogExtents (a) =>
-                    new HistoryReader(kafka, new TopicFamily(application.Name, a.Name), serde)));
+                    new HistoryReader(kafka, new TopicFamily(application.Name, a.Name), serde, a)));
             engine = projections.Count == 0
                 ? null
                 : new ProjectionEngine(projections, readModels!, projecting, loggers.CreateLogger<ProjectionEngine>(), history,
@@ -238,7 +238,7 @@ public sealed class AggregateNode : IAsyncDisposable
                 MaxWaitingBytes = NodeMemory.WaitingBytes(1),
                 SessionTimeout = options.SessionTimeout,
             });
-            _events = new EventSubscription(kafka, topics, serde, subscription, time, loggers);
+            _events = new EventSubscription(kafka, topics, serde, subscription, time, loggers, Definition);
             engine.Behind += _events.Restart;
             _projecting = Project(_events, engine, readModelsReady);
             parts.Add(_projecting);

@@ -1,3 +1,4 @@
+using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Projections;
 using KafkaEventSourcing.Projections.MongoDB;
@@ -78,6 +79,20 @@ public sealed class ApplicationDefinition
             throw new InvalidOperationException($"The application '{Name}' has a process, and the aggregate types "
                 + $"{string.Join(" and ", shared.Select(c => $"'{c.Name}'"))} decide {shared.Key.Name}: where a process would send it is "
                 + $"not known. Give each a command type of its own.");
+        foreach (AggregateDefinition aggregate in Aggregates.Where(a => a.IgnoredTypes.Count > 0))
+            CheckIgnored(aggregate);
+    }
+
+    // What has the name, or had it, would be passed over and not read.
+    private static void CheckIgnored(AggregateDefinition aggregate)
+    {
+        foreach (AvroRecordType type in aggregate.EventTypes.Concat(aggregate.UpcastTypes).Select(EventSourcedNode.RecordTypeOf))
+        {
+            if (aggregate.IgnoredTypes.FirstOrDefault(ignored => ignored == type.FullName || type.Aliases.Contains(ignored)) is { } both)
+                throw new InvalidOperationException($"The aggregate '{aggregate.Name}' ignores {both}, and reads events of that name as "
+                    + $"{type.FullName}, {(both == type.FullName ? "whose name it is" : "which has it as an alias")}: take one of the two "
+                    + "away.");
+        }
     }
 
     /// <summary>The aggregate types whose events <paramref name="projection"/> reads, in the order of the application.</summary>
@@ -85,8 +100,10 @@ public sealed class ApplicationDefinition
     internal IReadOnlyList<AggregateDefinition> AggregatesOf(ProjectionDefinition projection)
     {
         if (projection.EventTypes.FirstOrDefault(t => !Aggregates.Any(a => a.EventTypes.Contains(t))) is { } stranger)
-            throw new InvalidOperationException($"The projection '{projection.Name}' reads {stranger.Name}, which is an event of no "
-                + $"aggregate type of the application '{Name}'.");
+            throw new InvalidOperationException($"The projection '{projection.Name}' reads {stranger.Name}, which "
+                + (Aggregates.FirstOrDefault(a => a.UpcastTypes.Contains(stranger)) is { } upcasting
+                    ? $"'{upcasting.Name}' upcasts: no reader sees it. Read what it is upcast to."
+                    : $"is an event of no aggregate type of the application '{Name}'."));
         return [.. Aggregates.Where(a => projection.EventTypes.Any(a.EventTypes.Contains))];
     }
 

@@ -10,8 +10,8 @@ public sealed record EventContext
     public required string AggregateType { get; init; }
 
     /// <summary>
-    /// The event as it is in the log: its aggregate, version, time and place. Aggregate type, aggregate id and version name an event for
-    /// good: a handler tells by them that it has seen one before.
+    /// The event, with its aggregate, version, time and place. Aggregate type, aggregate id, version and <see cref="RecordedEvent.Part"/>
+    /// name an event for good: a handler tells by them that it has seen one before.
     /// </summary>
     public required RecordedEvent Event { get; init; }
 

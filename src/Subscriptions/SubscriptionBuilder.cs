@@ -87,8 +87,10 @@ public sealed class SubscriptionBuilder
         if (_handlers.Count == 0)
             throw new InvalidOperationException($"The subscription '{_name}' handles no event: call {nameof(On)}.");
         if (_handlers.Keys.FirstOrDefault(t => !_aggregates.Exists(a => a.EventTypes.Contains(t))) is { } stranger)
-            throw new InvalidOperationException($"The subscription '{_name}' handles {stranger.Name}, which is not an event "
-                + $"of {string.Join(", ", _aggregates.Select(a => $"'{a.Name}'"))}.");
+            throw new InvalidOperationException($"The subscription '{_name}' handles {stranger.Name}, which "
+                + (_aggregates.Find(a => a.UpcastTypes.Contains(stranger)) is { } upcasting
+                    ? $"'{upcasting.Name}' upcasts: no reader sees it. Handle what it is upcast to."
+                    : $"is not an event of {string.Join(", ", _aggregates.Select(a => $"'{a.Name}'"))}."));
         return new SubscriptionDefinition(_name, [.. _aggregates], _start, _options, _handlers);
     }
 

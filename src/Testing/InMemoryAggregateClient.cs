@@ -13,6 +13,7 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
     private readonly TimeProvider _timeProvider;
     private readonly Dictionary<AggregateId, Entry> _entries = [];
     private readonly List<RecordedEvent> _events = [];
+    private long _nextOffset;
 
     /// <summary>Starts without aggregates.</summary>
     /// <param name="definition">The aggregate type.</param>
@@ -33,14 +34,20 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
         }
     }
 
-    /// <summary>Lets <paramref name="events"/> have happened to an aggregate.</summary>
+    /// <summary>Lets <paramref name="events"/> have happened to an aggregate; old ones are upcast.</summary>
     /// <exception cref="UnknownMessageTypeException">The aggregate does not evolve by one of them.</exception>
+    /// <exception cref="InvalidOperationException">What one of them is upcast to is not an event of the aggregate.</exception>
     public void Given(AggregateId aggregateId, params IReadOnlyList<object> events)
     {
         ArgumentNullException.ThrowIfNull(events);
         lock (_lock)
-            Append(EntryOf(aggregateId), CommandId.New(_timeProvider), _timeProvider.GetUtcNow(), null, events,
-                events.Aggregate(EntryOf(aggregateId).State, Evolve));
+        {
+            Entry entry = EntryOf(aggregateId);
+            DateTimeOffset time = _timeProvider.GetUtcNow();
+            IReadOnlyList<object>[] current = [.. events.Select((happened, i) =>
+                CurrentEvents.Of(_definition, happened, new UpcastContext(aggregateId, entry.Version + i + 1, time)))];
+            Append(entry, CommandId.New(_timeProvider), time, null, current, current.SelectMany(e => e).Aggregate(entry.State, Evolve));
+        }
     }
 
     /// <inheritdoc/>
@@ -94,7 +101,7 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
                     + $"this {_definition.Name}.");
         lock (_lock)
         {
-            if (atLeast.Offset >= _events.Count)
+            if (atLeast.Offset >= _nextOffset)
                 throw new AggregateUnavailableException(0, $"There is no event at {atLeast}.");
         }
 
@@ -131,7 +138,7 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
 
         if (decision.Rejection is { } rejection)
             return new CommandResult.Rejected(commandId, entry.Id, entry.Version, rejection);
-        Append(entry, commandId, time, options.CorrelationId, decision.Events, state);
+        Append(entry, commandId, time, options.CorrelationId, [.. decision.Events.Select(IReadOnlyList<object> (e) => [e])], state);
         return new CommandResult.Accepted(commandId, entry.Id, entry.Version, entry.Token);
     }
 
@@ -153,24 +160,28 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
                 new Dictionary<string, string> { ["differs"] = difference }));
     }
 
-    private void Append(Entry entry, CommandId commandId, DateTimeOffset time, string? correlationId, IReadOnlyList<object> events,
-        TState state)
+    // Each event with what it is read as.
+    private void Append(Entry entry, CommandId commandId, DateTimeOffset time, string? correlationId,
+        IReadOnlyList<IReadOnlyList<object>> events, TState state)
     {
-        foreach (object happened in events)
+        foreach (IReadOnlyList<object> parts in events)
         {
             entry.Version++;
-            entry.Token = new ConsistencyToken(0, _events.Count);
-            _events.Add(new RecordedEvent
+            entry.Token = new ConsistencyToken(0, _nextOffset);
+            _events.AddRange(parts.Select((payload, part) => new RecordedEvent
             {
                 AggregateId = entry.Id,
                 Version = entry.Version,
-                Payload = happened,
+                Payload = payload,
+                Part = part,
+                Parts = parts.Count,
                 Partition = 0,
-                Offset = _events.Count,
+                Offset = _nextOffset,
                 Time = time,
                 CommandId = commandId,
                 CorrelationId = correlationId ?? commandId.Value,
-            });
+            }));
+            _nextOffset++;
         }
 
         entry.State = state;

@@ -33,12 +33,25 @@ public sealed class Scenario<TState>
     /// <summary>Sets the aggregate's id and the time of the command. Defaults: <c>scenario</c>, and noon of 1 January 2026 UTC.</summary>
     public Scenario<TState> In(AggregateId id, DateTimeOffset time) => new(_definition, _state, _version, id, time);
 
-    /// <summary>Adds events that have happened, in order.</summary>
+    /// <summary>Adds events that have happened, in order; old ones are upcast.</summary>
     /// <exception cref="UnknownMessageTypeException">The aggregate does not evolve by one of them.</exception>
+    /// <exception cref="InvalidOperationException">What one of them is upcast to is not an event of the aggregate.</exception>
     public Scenario<TState> Given(params IReadOnlyList<object> events)
     {
         ArgumentNullException.ThrowIfNull(events);
-        return new Scenario<TState>(_definition, events.Aggregate(_state, Evolve), _version + events.Count, _id, _time);
+        (TState state, long version) = (_state, _version);
+        foreach (object happened in events)
+            state = CurrentEvents.Of(_definition, happened, new UpcastContext(_id, ++version, _time)).Aggregate(state, Evolve);
+        return new Scenario<TState>(_definition, state, version, _id, _time);
+    }
+
+    /// <summary>Reads an event of before, as the next of the aggregate, by all upcasts that there are for it.</summary>
+    /// <exception cref="UnknownMessageTypeException">The aggregate does not have its type.</exception>
+    /// <exception cref="InvalidOperationException">What it is upcast to is not an event of the aggregate.</exception>
+    public UpcastOutcome Upcast(object old)
+    {
+        ArgumentNullException.ThrowIfNull(old);
+        return new UpcastOutcome(CurrentEvents.Of(_definition, old, new UpcastContext(_id, _version + 1, _time)));
     }
 
     /// <summary>Decides a command.</summary>

@@ -29,7 +29,7 @@ public sealed class ScenarioOutcome<TState>
     {
         ArgumentNullException.ThrowIfNull(events);
         if (_decision.IsRejected || !_decision.Events.SequenceEqual(events))
-            throw new ScenarioException($"Expected {Told(events)}{Environment.NewLine}but got {Told(_decision)}");
+            throw new ScenarioException($"Expected {ScenarioText.Of(events)}{Environment.NewLine}but got {Told(_decision)}");
         return this;
     }
 
@@ -38,7 +38,8 @@ public sealed class ScenarioOutcome<TState>
     {
         ArgumentNullException.ThrowIfNull(commands);
         if (!Sent.SequenceEqual(commands))
-            throw new ScenarioException($"Expected to send {Told(commands)}{Environment.NewLine}but sent {Told(Sent)}");
+            throw new ScenarioException(
+                $"Expected to send {ScenarioText.Of(commands)}{Environment.NewLine}but sent {ScenarioText.Of(Sent)}");
         return this;
     }
 
@@ -47,7 +48,8 @@ public sealed class ScenarioOutcome<TState>
     {
         ArgumentNullException.ThrowIfNull(timers);
         if (!Timers.SequenceEqual(timers))
-            throw new ScenarioException($"Expected the timers {Told(timers)}{Environment.NewLine}but got {Told(Timers)}");
+            throw new ScenarioException(
+                $"Expected the timers {ScenarioText.Of(timers)}{Environment.NewLine}but got {ScenarioText.Of(Timers)}");
         return this;
     }
 
@@ -74,8 +76,5 @@ public sealed class ScenarioOutcome<TState>
     private static string Told(in Decision decision) => decision.Rejection is { } rejection
         ? $"the rejection '{rejection.Code}': {rejection.Message} "
             + $"({string.Join(", ", rejection.Details.Select(d => $"{d.Key} = {d.Value}"))})"
-        : Told(decision.Events);
-
-    private static string Told(IReadOnlyList<object> events) =>
-        events.Count == 0 ? "no event" : string.Concat(events.Select(e => $"{Environment.NewLine}  {e}"));
+        : ScenarioText.Of(decision.Events);
 }

@@ -89,8 +89,8 @@ public class UpcastTests
         Should.Throw<InvalidOperationException>(() => Define()
             .Upcasts((PaidV1 old) => new PaidV2(old.Euros, "EUR"))
             .Upcasts((PaidV2 old) => new Moved(old.Amount))
-            .Build()).Message.ShouldBe("The aggregate 'wallet' upcasts PaidV1 to PaidV2 to Moved, which it does not evolve by: call Evolves "
-                + "for it, or upcast it further.");
+            .Build()).Message.ShouldBe("The aggregate 'wallet' upcasts PaidV1 to PaidV2 to Moved, which it does not evolve by: call "
+                + "Evolves for it, or upcast it further.");
 
     [Fact]
     public void Build_with_a_type_that_is_upcast_and_evolved_by_is_refused() =>

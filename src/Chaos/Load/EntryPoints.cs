@@ -30,8 +30,8 @@ internal sealed class EntryPoints : IAsyncDisposable
         try
         {
             var serde = AvroMessageSerde.Create(registry,
-                domain.Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes)).Distinct().Select(
-                    EventSourcedNode.RecordTypeOf));
+                domain.Aggregates.SelectMany(a => a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes).Concat(a.UpcastTypes)).Distinct()
+                    .Select(EventSourcedNode.RecordTypeOf));
             foreach (AggregateDefinition aggregate in domain.Aggregates)
             {
                 var topics = new TopicFamily(application, aggregate.Name);
@@ -39,7 +39,7 @@ internal sealed class EntryPoints : IAsyncDisposable
                     servers.KafkaConnection, topics, serde, aggregate.CommandTypes.Where(aggregate.Accepts),
                     new CommandClientOptions { Timeout = CallTimeout }, time, NullLoggerFactory.Instance,
                     cancellationToken).ConfigureAwait(false);
-                entryPoints._logs[aggregate.Name] = new HistoryReader(servers.KafkaConnection, topics, serde);
+                entryPoints._logs[aggregate.Name] = new HistoryReader(servers.KafkaConnection, topics, serde, aggregate);
             }
 
             return entryPoints;

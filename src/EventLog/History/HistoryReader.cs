@@ -16,12 +16,18 @@ public sealed class HistoryReader : IEventLogExtents
     private readonly KafkaConnection _connection;
     private readonly TopicFamily _topics;
     private readonly AvroMessageSerde _serde;
+    private readonly AggregateDefinition? _definition;
     private readonly DiscardedEvents _discarded;
 
     /// <summary>A reader of the events of <paramref name="topics"/>.</summary>
-    public HistoryReader(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde)
+    /// <param name="connection">The cluster.</param>
+    /// <param name="topics">The topics of the aggregate type.</param>
+    /// <param name="serde">Decodes the events.</param>
+    /// <param name="definition">The aggregate type, which says what old events are read as; null: they are read as they are in the
+    /// log.</param>
+    public HistoryReader(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, AggregateDefinition? definition = null)
     {
-        (_connection, _topics, _serde) = (connection, topics, serde);
+        (_connection, _topics, _serde, _definition) = (connection, topics, serde, definition);
         _discarded = new DiscardedEvents(connection, topics);
     }
 
@@ -72,8 +78,8 @@ public sealed class HistoryReader : IEventLogExtents
     /// <summary>The events of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in offset order.</summary>
     /// <param name="partition">The partition.</param>
     /// <param name="fromOffset">Where to begin.</param>
-    /// <param name="passedOver">Called with records that were discarded, and of those that cannot be read, which are passed over too; null:
-    /// these are thrown.</param>
+    /// <param name="passedOver">Called with records that were discarded, with those that are read as no event, and with those that cannot
+    /// be read, which are passed over too; null: these are thrown.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="InvalidDataException">A record is not an event, or cannot be read, and nobody learns of it.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
@@ -81,13 +87,17 @@ public sealed class HistoryReader : IEventLogExtents
         [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         int partitions = (await EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Count;
-        var codec = new EventCodec(_serde, partitions);
+        var codec = new EventCodec(_serde, _definition, partitions);
         IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken),
             cancellationToken).ConfigureAwait(false);
         await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
         {
-            if (Decode(record, codec, discarded, passedOver) is { } recorded)
-                yield return recorded;
+            if (Decode(record, codec, discarded, passedOver) is not { } stored)
+                continue;
+            if (stored.Count == 0)
+                passedOver?.Invoke(PassedOverEvent.From(record, stored.Head));
+            for (int part = 0; part < stored.Count; part++)
+                yield return stored[part];
         }
     }
 
@@ -108,18 +118,20 @@ public sealed class HistoryReader : IEventLogExtents
         byte[] key = Encoding.UTF8.GetBytes(aggregateId.Value);
         int partitions = (await EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Count;
         int partition = Murmur2.Partition(key, partitions);
-        var codec = new EventCodec(_serde, partitions);
+        var codec = new EventCodec(_serde, _definition, partitions);
         IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken),
             cancellationToken).ConfigureAwait(false);
         await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
         {
-            if (IsKey(record, key) && Decode(record, codec, discarded, null) is { } recorded)
-                yield return recorded;
+            if (!IsKey(record, key) || Decode(record, codec, discarded, null) is not { } stored)
+                continue;
+            for (int part = 0; part < stored.Count; part++)
+                yield return stored[part];
         }
     }
 
     // Null: it is passed over.
-    private static RecordedEvent? Decode(ConsumeResult<byte[], byte[]> record, EventCodec codec,
+    private static StoredEvent? Decode(ConsumeResult<byte[], byte[]> record, EventCodec codec,
         IReadOnlyDictionary<long, DeadLetterResolution> discarded, Action<PassedOverEvent>? passedOver)
     {
         if (discarded.Count > 0 && discarded.TryGetValue(record.Offset.Value, out DeadLetterResolution? resolution))

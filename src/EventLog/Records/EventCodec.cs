@@ -5,46 +5,94 @@ using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.EventLog;
 
-/// <summary>Reads events as they are in the log. Thread-safe.</summary>
+/// <summary>
+/// Reads events of one log as the code of today has them: the one place where old events are upcast, and events of withdrawn types passed
+/// over, for whoever reads. Thread-safe.
+/// </summary>
 public sealed class EventCodec
 {
     private readonly AvroMessageSerde _serde;
     private readonly int? _partitions;
+    private readonly AggregateDefinition? _upcasting; // null: what is in the log is current
+    private readonly IReadOnlyCollection<string>? _ignored;
 
     /// <summary>
-    /// Decodes with <paramref name="serde"/>; with <paramref name="partitions"/>, the number of the topic's, a record on another partition
-    /// than that of its key is not an event of its partition.
+    /// Decodes the events of <paramref name="definition"/> with <paramref name="serde"/>, and upcasts them; null: as they are in the log.
+    /// With <paramref name="partitions"/>, the number of the topic's, a record on another partition than that of its key is not an event of
+    /// its partition.
     /// </summary>
-    public EventCodec(AvroMessageSerde serde, int? partitions = null) => (_serde, _partitions) = (serde, partitions);
+    public EventCodec(AvroMessageSerde serde, AggregateDefinition? definition = null, int? partitions = null)
+    {
+        (_serde, _partitions) = (serde, partitions);
+        _upcasting = definition is { UpcastTypes.Count: > 0 } ? definition : null;
+        if (definition is { IgnoredTypes.Count: > 0 })
+            (_upcasting, _ignored) = (definition, definition.IgnoredTypes);
+    }
 
     /// <summary>The event in <paramref name="record"/>.</summary>
-    /// <exception cref="InvalidDataException">It is not an event that this library wrote (<see cref="ForeignRecordException"/> within), or
-    /// its value cannot be read; the message says where it stands and what is wrong.</exception>
+    /// <exception cref="InvalidDataException">It is not an event that this library wrote (<see cref="ForeignRecordException"/> within), its
+    /// value cannot be read, or it cannot be upcast; the message says where it stands and what is wrong.</exception>
     /// <exception cref="HttpRequestException">The Schema Registry, which knows the schema of its value, cannot be reached.</exception>
-    public RecordedEvent Decode(ConsumeResult<byte[], byte[]> record)
+    public StoredEvent Decode(ConsumeResult<byte[], byte[]> record)
     {
         EventHead head = ReadHead(record);
         try
         {
-            return new RecordedEvent
+            if (_ignored is not null && _serde.TypeNameOf(record.Message.Value) is { } type && _ignored.Contains(type))
             {
-                AggregateId = head.AggregateId,
-                Version = head.Version,
-                Payload = _serde.Decode(record.Message.Value),
-                Partition = record.Partition.Value,
-                Offset = record.Offset.Value,
-                Time = head.Time,
-                CommandId = head.CommandId,
-                Bytes = record.Message.Value?.Length ?? 0,
-                CorrelationId = head.CorrelationId,
-                TraceParent = Traced(record, CloudEventHeaders.TraceParent),
-                TraceState = Traced(record, CloudEventHeaders.TraceState),
-            };
+                EventTelemetry.Ignored(_upcasting!.Name, type);
+                return new StoredEvent(head, null);
+            }
+
+            object payload = _serde.Decode(record.Message.Value);
+            return _upcasting is not null && Upcast(payload, head, record) is { } events
+                ? new StoredEvent(head, PartsOf(events, head, record))
+                : new StoredEvent(head, RecordedAs(payload, 0, 1, head, record));
         }
         catch (UndecodableMessageException unreadable)
         {
             throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be "
                 + $"read: {unreadable.Message}", unreadable);
+        }
+    }
+
+    private static RecordedEvent RecordedAs(object payload, int part, int parts, in EventHead head, ConsumeResult<byte[], byte[]> record) =>
+        new()
+        {
+            AggregateId = head.AggregateId,
+            Version = head.Version,
+            Payload = payload,
+            Part = part,
+            Parts = parts,
+            Partition = record.Partition.Value,
+            Offset = record.Offset.Value,
+            Time = head.Time,
+            CommandId = head.CommandId,
+            Bytes = record.Message.Value?.Length ?? 0,
+            CorrelationId = head.CorrelationId,
+            TraceParent = Traced(record, CloudEventHeaders.TraceParent),
+            TraceState = Traced(record, CloudEventHeaders.TraceState),
+        };
+
+    private static RecordedEvent[] PartsOf(IReadOnlyList<object> events, in EventHead head, ConsumeResult<byte[], byte[]> record)
+    {
+        var parts = new RecordedEvent[events.Count];
+        for (int part = 0; part < parts.Length; part++)
+            parts[part] = RecordedAs(events[part], part, parts.Length, head, record);
+        return parts;
+    }
+
+    // What it runs is the application's: whatever it throws is said with the place of the event.
+    private IReadOnlyList<object>? Upcast(object payload, in EventHead head, ConsumeResult<byte[], byte[]> record)
+    {
+        try
+        {
+            return _upcasting!.Upcast(payload, new UpcastContext(head.AggregateId, head.Version, head.Time));
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value}, "
+                + $"{payload.GetType().Name} of {head.AggregateId}, cannot be upcast: {failure.Message}", failure);
         }
     }
 

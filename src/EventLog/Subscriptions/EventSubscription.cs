@@ -25,16 +25,24 @@ public sealed partial class EventSubscription
     private CancellationTokenSource? _wake; // ends the consumer's wait; null while the subscription does not run
 
     /// <summary>A subscription to the events of <paramref name="topics"/>.</summary>
+    /// <param name="connection">The cluster.</param>
+    /// <param name="topics">The topics of the aggregate type.</param>
+    /// <param name="serde">Decodes the events.</param>
+    /// <param name="options">How to read.</param>
+    /// <param name="timeProvider">The clock.</param>
+    /// <param name="loggerFactory">Where it logs.</param>
+    /// <param name="definition">The aggregate type, which says what old events are read as; null: they are read as they are in the
+    /// log.</param>
     /// <exception cref="InvalidInputException">An option is out of range.</exception>
     public EventSubscription(KafkaConnection connection, TopicFamily topics, AvroMessageSerde serde, EventSubscriptionOptions options,
-        TimeProvider timeProvider, ILoggerFactory loggerFactory)
+        TimeProvider timeProvider, ILoggerFactory loggerFactory, AggregateDefinition? definition = null)
     {
         ArgumentNullException.ThrowIfNull(loggerFactory);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         (_connection, _topics) = (connection, topics);
         Stops = new StalledPartitions(options.GroupId);
-        _context = new SubscriptionContext(serde, options, new DiscardedEvents(connection, topics), Stops, timeProvider,
+        _context = new SubscriptionContext(serde, definition, options, new DiscardedEvents(connection, topics), Stops, timeProvider,
             loggerFactory.CreateLogger<EventSubscription>(), null);
     }
 

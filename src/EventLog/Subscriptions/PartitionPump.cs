@@ -40,7 +40,7 @@ internal sealed partial class PartitionPump : IDisposable
         Action<Exception> fault, CancellationToken cancellationToken)
     {
         (_context, _consumer, _partition, _handle, _restart, _codec) = (context, consumer, partition, handle, restart,
-            new EventCodec(context.Serde, partitions));
+            new EventCodec(context.Serde, context.Definition, partitions));
         _from = start;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         // A handler whose position is kept gives its partition up when it is asked to; the read models' are fenced by their checkpoints,
@@ -129,16 +129,15 @@ internal sealed partial class PartitionPump : IDisposable
                     if (bytes == 0)
                         Interlocked.Exchange(ref _oldest, record.Message.Timestamp.UnixTimestampMs);
                     bytes += SizeOf(record);
-                    if (!TryDecode(record, out RecordedEvent? recorded))
+                    if (!TryDecode(record, out StoredEvent stored))
                     {
                         // What is before it need not wait for it.
                         await Deliver(events, record.Offset.Value, cancellationToken).ConfigureAwait(false);
                         events = [];
-                        recorded = await DecodeAgain(record).ConfigureAwait(false);
+                        stored = await DecodeAgain(record).ConfigureAwait(false);
                     }
 
-                    if (recorded is not null)
-                        events.Add(recorded);
+                    stored.AddTo(events);
                     next = record.Offset.Value + 1;
                 }
 
@@ -162,14 +161,15 @@ internal sealed partial class PartitionPump : IDisposable
         }
     }
 
-    private bool TryDecode(ConsumeResult<byte[], byte[]> record, out RecordedEvent? recorded)
+    // No event: it was discarded, or is read as none.
+    private bool TryDecode(ConsumeResult<byte[], byte[]> record, out StoredEvent stored)
     {
-        recorded = null;
+        stored = default;
         if (IsDiscarded(record))
             return true;
         try
         {
-            recorded = _codec.Decode(record);
+            stored = _codec.Decode(record);
             return true;
         }
         catch (Exception wrong) when (wrong is InvalidDataException or HttpRequestException)
@@ -178,16 +178,15 @@ internal sealed partial class PartitionPump : IDisposable
         }
     }
 
-    // Null: it was discarded.
-    private async Task<RecordedEvent?> DecodeAgain(ConsumeResult<byte[], byte[]> record)
+    private async Task<StoredEvent> DecodeAgain(ConsumeResult<byte[], byte[]> record)
     {
         for (int attempt = 0; ; attempt++)
         {
             try
             {
-                RecordedEvent recorded = _codec.Decode(record);
+                StoredEvent stored = _codec.Decode(record);
                 _context.Stops.Clear(_partition.Partition.Value);
-                return recorded;
+                return stored;
             }
             catch (HttpRequestException away)
             {
@@ -198,7 +197,7 @@ internal sealed partial class PartitionPump : IDisposable
                 if (await TryLoadDiscarded().ConfigureAwait(false) && IsDiscarded(record))
                 {
                     _context.Stops.Clear(_partition.Partition.Value);
-                    return null;
+                    return default;
                 }
 
                 Stand(unreadable.Message, unreadable);
@@ -228,6 +227,7 @@ internal sealed partial class PartitionPump : IDisposable
     // partition stands still right there.
     private async Task Deliver(IReadOnlyList<RecordedEvent> events, long next, CancellationToken cancellationToken)
     {
+        int half = Middle(events);
         for (int attempt = 0; ; attempt++)
         {
             try
@@ -248,16 +248,15 @@ internal sealed partial class PartitionPump : IDisposable
             }
             catch (Exception refused) when (!cancellationToken.IsCancellationRequested)
             {
-                if (events.Count <= 1)
+                if (half == 0)
                     Stand(events.Count == 0
                         ? refused.Message
                         : $"The event {_partition.Topic} {_partition.Partition.Value}@{events[0].Offset} of {events[0].AggregateId} is "
                             + $"not taken: {refused.Message}", refused);
             }
 
-            if (events.Count > 1)
+            if (half > 0)
             {
-                int half = events.Count / 2;
                 await Deliver([.. events.Take(half)], events[half].Offset, cancellationToken).ConfigureAwait(false);
                 await Deliver([.. events.Skip(half)], next, cancellationToken).ConfigureAwait(false);
                 return;
@@ -265,6 +264,20 @@ internal sealed partial class PartitionPump : IDisposable
 
             await Task.Delay(DelayOf(attempt), _context.Time, _closing.Token).ConfigureAwait(false);
         }
+    }
+
+    // Where the events can be cut in two halves, of about one size: never between those that one event of the log is upcast to, which are
+    // taken together. 0: nowhere.
+    private static int Middle(IReadOnlyList<RecordedEvent> events)
+    {
+        int middle = events.Count / 2;
+        while (middle > 0 && middle < events.Count && events[middle].Part > 0)
+            middle++;
+        if (middle < events.Count)
+            return middle;
+        for (middle = events.Count / 2; middle > 0 && events[middle].Part > 0;)
+            middle--;
+        return middle;
     }
 
     private void Stand(string message, Exception failure)
@@ -300,8 +313,8 @@ internal sealed partial class PartitionPump : IDisposable
 }
 
 /// <summary>What the pumps of one subscription share.</summary>
-internal sealed record SubscriptionContext(AvroMessageSerde Serde, EventSubscriptionOptions Options, DiscardedEvents Discarded,
-    StalledPartitions Stops, TimeProvider Time, ILogger Logger, IPositionKeeper? Keeper)
+internal sealed record SubscriptionContext(AvroMessageSerde Serde, AggregateDefinition? Definition, EventSubscriptionOptions Options,
+    DiscardedEvents Discarded, StalledPartitions Stops, TimeProvider Time, ILogger Logger, IPositionKeeper? Keeper)
 {
     private const long MinShare = 256 * 1024;
 

@@ -127,27 +127,26 @@ public sealed class Verifier
         {
             foreach (int partition in (await aggregate.History.EndOffsetsAsync(cancellationToken).ConfigureAwait(false)).Keys.Order())
             {
-                long from = 0;
-                await foreach (RecordedEvent[] batch in aggregate.History.ReadPartitionAsync(partition, 0, static _ => { },
-                    cancellationToken).Chunk(BatchEvents).WithCancellation(cancellationToken).ConfigureAwait(false))
-                {
-                    await engine.ProjectAsync(partition, from, batch, batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
-                    from = batch[^1].Offset + 1;
-                }
+                await Project(aggregate.History.ReadPartitionAsync(partition, 0, static _ => { }, cancellationToken), partition, engine,
+                    static _ => { }, cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
-    private async Task FoldPartition(int partition, ProjectionEngine engine, CancellationToken cancellationToken)
+    private Task FoldPartition(int partition, ProjectionEngine engine, CancellationToken cancellationToken) =>
+        Project(_aggregate.History.ReadPartitionAsync(partition, 0, PassOver, cancellationToken), partition, engine, Fold,
+            cancellationToken);
+
+    private static async Task Project(IAsyncEnumerable<RecordedEvent> events, int partition, ProjectionEngine engine,
+        Action<RecordedEvent> seen, CancellationToken cancellationToken)
     {
         var batch = new List<RecordedEvent>(BatchEvents);
         long from = 0;
-        await foreach (RecordedEvent recorded in _aggregate.History
-            .ReadPartitionAsync(partition, 0, PassOver, cancellationToken).ConfigureAwait(false))
+        await foreach (RecordedEvent recorded in events.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
-            Fold(recorded);
+            seen(recorded);
             batch.Add(recorded);
-            if (batch.Count == BatchEvents)
+            if (batch.Count >= BatchEvents && recorded.Part == recorded.Parts - 1) // what an event is upcast to is in one batch
             {
                 await engine.ProjectAsync(partition, from, batch, recorded.Offset + 1, cancellationToken).ConfigureAwait(false);
                 from = recorded.Offset + 1;
@@ -161,13 +160,15 @@ public sealed class Verifier
 
     private void Fold(RecordedEvent recorded)
     {
-        Interlocked.Increment(ref _events);
+        if (recorded.Part == 0)
+            Interlocked.Increment(ref _events);
         (long version, object state) = _folded.TryGetValue(recorded.AggregateId, out (long, object) present)
             ? present
             : (0, _aggregate.Definition.InitialState);
-        if (recorded.Version != version + 1)
+        long due = recorded.Part == 0 ? version + 1 : version;
+        if (recorded.Version != due)
             Differ($"{_aggregate.Definition.Name} {recorded.AggregateId}: the event at {recorded.Partition}@{recorded.Offset} has "
-                + $"version {recorded.Version}, {version + 1} was due.");
+                + $"version {recorded.Version}, {due} was due.");
         _folded[recorded.AggregateId] = (recorded.Version, Evolve(recorded, state));
     }
 
@@ -186,12 +187,13 @@ public sealed class Verifier
         }
     }
 
-    // What was discarded has its version and does nothing.
+    // What was discarded, or is read as no event, has its version and does nothing.
     private void PassOver(PassedOverEvent passed)
     {
         if (!passed.IsDiscarded)
-        {
             Interlocked.Increment(ref _events);
+        if (!passed.IsDiscarded && !passed.IsEmpty)
+        {
             _unknown.Add(passed.AggregateId);
             Differ(passed.Message);
         }

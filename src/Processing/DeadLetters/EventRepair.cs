@@ -33,8 +33,8 @@ internal sealed class EventRepair(KafkaConnection connection, EventFolder folder
 
             try
             {
-                if (folder.Decode(record, cancellationToken) is var recorded && recorded.Version > version)
-                    folder.Fold(recorded, record.Message.Headers);
+                if (folder.Decode(record, cancellationToken) is var stored && stored.Head.Version > version)
+                    folder.Fold(stored, record);
             }
             catch (InvalidDataException next) when (discarded.Count > 0)
             {
@@ -67,8 +67,8 @@ internal sealed class EventRepair(KafkaConnection connection, EventFolder folder
 
             try
             {
-                if (folder.Decode(record, cancellationToken) is var recorded && recorded.Version > folder.EntryOf(id).Version)
-                    folder.Fold(recorded, record.Message.Headers);
+                if (folder.Decode(record, cancellationToken) is var stored && stored.Head.Version > folder.EntryOf(id).Version)
+                    folder.Fold(stored, record);
             }
             catch (InvalidDataException next)
             {
@@ -93,12 +93,12 @@ internal sealed class EventRepair(KafkaConnection connection, EventFolder folder
     {
         try
         {
-            RecordedEvent recorded = folder.Decode(record, cancellationToken);
-            AggregateEntry entry = folder.EntryOf(recorded.AggregateId);
-            if (recorded.Version > entry.Version + 1)
+            StoredEvent stored = folder.Decode(record, cancellationToken);
+            AggregateEntry entry = folder.EntryOf(stored.Head.AggregateId);
+            if (stored.Head.Version > entry.Version + 1)
                 return false;
-            if (recorded.Version == entry.Version + 1)
-                folder.Evolve(entry.State, recorded);
+            if (stored.Head.Version == entry.Version + 1)
+                folder.Evolve(entry.State, stored);
             return true;
         }
         catch (InvalidDataException)

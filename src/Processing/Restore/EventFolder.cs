@@ -17,7 +17,7 @@ internal sealed class EventFolder
     private readonly TopicPartition _partition;
     private readonly int _partitions;
     private readonly EventCodec _codec;
-    private readonly Func<ConsumeResult<byte[], byte[]>, RecordedEvent> _decode;
+    private readonly Func<ConsumeResult<byte[], byte[]>, StoredEvent> _decode;
     private readonly StateCheck _states = new();
     private readonly SchemaRegistryRetry _registry;
     private readonly AggregateDefinition _definition;
@@ -37,7 +37,7 @@ internal sealed class EventFolder
         _partition = new TopicPartition(context.Topics.Events, partition);
         _eventTypes = [.. context.Definition.EventTypes];
         _partitions = context.Partitions;
-        _codec = new EventCodec(context.Serde, context.Partitions);
+        _codec = new EventCodec(context.Serde, context.Definition, context.Partitions);
         _decode = DecodeOwn;
     }
 
@@ -86,18 +86,18 @@ internal sealed class EventFolder
 
     /// <summary>The event that <paramref name="record"/> is, as soon as the registry has told its schema.</summary>
     /// <exception cref="InvalidDataException">It cannot be read, or is not an event of this aggregate.</exception>
-    public RecordedEvent Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken) =>
+    public StoredEvent Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken) =>
         _registry.Read(record, _decode, cancellationToken);
 
     // An event of a type that another aggregate has can be decoded and is none of this one's all the same.
-    private RecordedEvent DecodeOwn(ConsumeResult<byte[], byte[]> record)
+    private StoredEvent DecodeOwn(ConsumeResult<byte[], byte[]> record)
     {
-        RecordedEvent recorded = _codec.Decode(record);
-        if (_eventTypes.Contains(recorded.Payload.GetType()))
-            return recorded;
-        string message = $"The {_definition.Name} does not evolve {recorded.Payload.GetType().Name}.";
-        throw new InvalidDataException($"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} cannot be read: {message}",
-            new UndecodableMessageException(UndecodableReason.UnknownType, message));
+        StoredEvent stored = _codec.Decode(record);
+        if (stored.Count != 1 || _eventTypes.Contains(stored[0].Payload.GetType())) // several are what it is upcast to
+            return stored;
+        string message = $"The {_definition.Name} does not evolve {stored[0].Payload.GetType().Name}.";
+        throw new InvalidDataException($"The event {_partition.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be "
+            + $"read: {message}", new UndecodableMessageException(UndecodableReason.UnknownType, message));
     }
 
     /// <summary>An aggregate's events lie on its own partition; what is here would be a second history of it.</summary>
@@ -128,26 +128,34 @@ internal sealed class EventFolder
                 record.Message.Headers);
     }
 
-    /// <summary>Folds an event.</summary>
+    /// <summary>Folds the event in <paramref name="record"/>.</summary>
     /// <exception cref="InvalidDataException">It cannot be folded, or is not the one that is due.</exception>
-    public void Fold(RecordedEvent recorded, Headers headers)
+    public void Fold(in StoredEvent stored, ConsumeResult<byte[], byte[]> record)
     {
-        Change change = ChangeOf(recorded.AggregateId);
+        EventHead head = stored.Head;
+        Change change = ChangeOf(head.AggregateId);
         AggregateEntry entry = change.Entry;
-        if (recorded.Version != entry.Version + 1)
+        if (head.Version != entry.Version + 1)
         {
             throw new InvalidDataException(
-                $"The event {_partition.Topic} {recorded.Partition}@{recorded.Offset} of {recorded.AggregateId} has "
-                    + $"version {recorded.Version}; {entry.Version + 1} was due. Another writer has appended to this topic.");
+                $"The event {_partition.Topic} {record.Partition.Value}@{record.Offset.Value} of {head.AggregateId} has "
+                    + $"version {head.Version}; {entry.Version + 1} was due. Another writer has appended to this topic.");
         }
 
-        entry.State = Evolve(entry.State, recorded);
-        Advance(change, new LastEvent(recorded.CommandId, recorded.Version, recorded.Partition, recorded.Offset), headers);
+        entry.State = Evolve(entry.State, stored);
+        Advance(change, new LastEvent(head.CommandId, head.Version, record.Partition.Value, record.Offset.Value), record.Message.Headers);
     }
 
-    /// <summary>What an event makes of <paramref name="state"/>.</summary>
+    /// <summary>What an event makes of <paramref name="state"/>: all that it is read as, or nothing of it.</summary>
     /// <exception cref="InvalidDataException">It cannot be folded.</exception>
-    public object Evolve(object state, RecordedEvent recorded)
+    public object Evolve(object state, in StoredEvent stored)
+    {
+        for (int part = 0; part < stored.Count; part++)
+            state = Evolve(state, stored[part]);
+        return state;
+    }
+
+    private object Evolve(object state, RecordedEvent recorded)
     {
         try
         {

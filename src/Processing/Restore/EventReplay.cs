@@ -27,7 +27,7 @@ internal sealed class EventReplay(KafkaConnection connection, EventFolder folder
             folder.ThrowIfMisplaced(record);
             try
             {
-                folder.Fold(folder.Decode(record, cancellationToken), record.Message.Headers);
+                folder.Fold(folder.Decode(record, cancellationToken), record);
             }
             catch (InvalidDataException unfoldable)
             {
@@ -61,7 +61,7 @@ internal sealed class EventReplay(KafkaConnection connection, EventFolder folder
         void Fold(ConsumeResult<byte[], byte[]> record)
         {
             folder.ThrowIfMisplaced(record);
-            folder.Fold(folder.Decode(record, cancellationToken), record.Message.Headers);
+            folder.Fold(folder.Decode(record, cancellationToken), record);
         }
     }
 }

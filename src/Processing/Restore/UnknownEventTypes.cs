@@ -9,7 +9,8 @@ namespace KafkaEventSourcing.Processing;
 
 /// <summary>
 /// Compares the event types that the registry has for an events topic with those of the code, before a node serves: with a warm store
-/// nothing else would notice that a type was renamed or removed, until a restore parks every aggregate that has such an event.
+/// nothing else would notice that a type was renamed or removed, until a restore parks every aggregate that has such an event. Types that
+/// the code upcasts it has; those that it ignores are said once.
 /// </summary>
 internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFamily topics, KafkaConnection connection,
     AggregateDefinition definition, ILogger logger)
@@ -24,7 +25,8 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
         IReadOnlyList<UnknownMessageType> unknown;
         try
         {
-            unknown = await serde.FindUnknownTypesAsync(topics.Events, definition.EventTypes, cancellationToken).ConfigureAwait(false);
+            unknown = await serde.FindUnknownTypesAsync(topics.Events, [.. definition.EventTypes, .. definition.UpcastTypes],
+                cancellationToken).ConfigureAwait(false);
         }
         catch (SchemaRegistryException refused)
         {
@@ -32,6 +34,10 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
             return;
         }
 
+        ILookup<bool, UnknownMessageType> byWithdrawn = unknown.ToLookup(u => definition.IgnoredTypes.Contains(u.FullName));
+        if (byWithdrawn[true].Any())
+            LogWithdrawn(logger, definition.Name, topics.Events, string.Join(", ", byWithdrawn[true].Select(u => u.FullName)));
+        unknown = [.. byWithdrawn[false]];
         if (unknown.Count == 0)
             return;
         if (ignore)
@@ -48,7 +54,9 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
         {
             throw new LogRefusedException(
                 $"{topics.Events} has events that the {definition.Name} of this program does not evolve: {string.Join("; ", inLog)}. Was "
-                    + $"a type renamed or removed? Give it back (a renamed one keeps its old name in 'aliases'), "
+                    + $"a type renamed or removed? Give it back (a renamed one keeps its old name in 'aliases'; "
+                    + $"{nameof(AggregateBuilder<object>.Upcasts)} reads its events as others, "
+                    + $"{nameof(AggregateBuilder<object>.Ignores)} passes them over), "
                 + "or start with --ignore-unknown-events: then aggregates that have such events are parked when they are restored, and "
                 + "read models stand still at them, until code that has the types is started "
                 + "or an operator gives the events up with 'kes dead-letters discard'.");
@@ -69,6 +77,10 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
         Message = "The Schema Registry does not tell its subjects: whether {Topic} has events of types that this program does not have "
             + "cannot be compared")]
     private static partial void LogNotCompared(ILogger logger, Exception refused, string topic);
+
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "The {Aggregate} ignores types of events that {Topic} may have: {Types}. They are passed over")]
+    private static partial void LogWithdrawn(ILogger logger, string aggregate, string topic, string types);
 
     [LoggerMessage(Level = LogLevel.Warning,
         Message = "Types of events that are registered for {Topic} are not in this program, and it was told to go on: {Types}. Aggregates "

@@ -32,7 +32,7 @@ internal abstract class ProjectionFold
 
     /// <summary>
     /// Folds <paramref name="events"/> on top of what is stored, as far as they touch no more than so many documents; loads missing
-    /// documents first.
+    /// documents first. Of an event that is upcast to several it takes all, or none: a checkpoint cannot be between them.
     /// </summary>
     /// <returns>The changes, and how many of the events are in them.</returns>
     public abstract Task<(DocumentChanges Changes, int Taken)> Fold(
@@ -79,11 +79,15 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
     {
         var documents = new List<KeyValuePair<string, TDocument?>>(Math.Min(events.Count, maxDocuments));
         int taken = 0;
-        for (; taken < events.Count && documents.Count < maxDocuments; taken++)
+        int begun = -1; // the first of those that one event of the log is upcast to, of which one is taken
+        for (; taken < events.Count; taken++)
         {
             RecordedEvent recorded = events[taken];
             if (!projection.TryGetHandler(recorded.Payload.GetType(), out ProjectionHandler<TDocument> handler))
                 continue;
+            if (documents.Count >= maxDocuments && IsNext(recorded, ref taken, begun))
+                break;
+            begun = taken - recorded.Part;
             _folding = recorded;
             TDocument document = handler.Create!(recorded);
             documents.Add(new(projection.IdOf(document), document));
@@ -96,6 +100,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
     {
         var documents = new List<KeyValuePair<string, TDocument?>>();
         int taken = 0;
+        int begun = -1;
         for (; taken < events.Count; taken++)
         {
             RecordedEvent recorded = events[taken];
@@ -105,8 +110,9 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             _folding = recorded;
             TDocument delta = handler.Create!(recorded);
             string key = projection.IdOf(delta);
-            if (documents.Count >= maxDocuments && !_position.ContainsKey(key))
+            if (documents.Count >= maxDocuments && !_position.ContainsKey(key) && IsNext(recorded, ref taken, begun))
                 break;
+            begun = taken - recorded.Part;
             if (_position.TryGetValue(key, out int at))
             {
                 documents[at] = new(key, projection.Plus!(documents[at].Value!, delta));
@@ -129,6 +135,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         _documents.Clear();
         List<string>? missing = null;
         int taken = 0;
+        int begun = -1;
         for (; taken < events.Count; taken++)
         {
             RecordedEvent recorded = events[taken];
@@ -139,7 +146,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
             string key = handler.Key(recorded);
             if (!_position.TryGetValue(key, out int at))
             {
-                if (_documents.Count >= maxDocuments)
+                if (_documents.Count >= maxDocuments && IsNext(recorded, ref taken, begun))
                     break;
                 at = _documents.Count;
                 _position.Add(key, at);
@@ -148,6 +155,7 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
                 _documents.Add(new FoldedDocument { Key = key, Before = stored, Now = stored.Document });
             }
 
+            begun = taken - recorded.Part;
             _work.Add((at, handler, recorded));
         }
 
@@ -166,6 +174,17 @@ internal sealed class ProjectionFold<TDocument>(ProjectionDefinition<TDocument> 
         _folding = null;
         long version = BinaryPrimitives.ReadInt64LittleEndian(RandomNumberGenerator.GetBytes(sizeof(long)));
         return (Changes(version), taken);
+    }
+
+    // Where there are documents enough: whether the event is for the next transaction, with all that belongs to it. Of one that is begun
+    // the rest is taken, however many documents it touches.
+    private static bool IsNext(RecordedEvent recorded, ref int taken, int begun)
+    {
+        int first = taken - recorded.Part;
+        if (first == begun)
+            return false;
+        taken = first;
+        return true;
     }
 
     private async Task LoadMissing(List<string> keys, IProjectionStore store, CancellationToken cancellationToken)

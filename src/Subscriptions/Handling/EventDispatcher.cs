@@ -18,10 +18,10 @@ internal sealed partial class EventDispatcher(SubscriptionDefinition subscriptio
     {
         SubscriptionPartition partition = ledger.Find(batch.Partition)
             ?? throw new OperationCanceledException("The partition has gone.", cancellationToken);
-        foreach (long offset in partition.Taken.Keys.Where(o => o < batch.FromOffset))
-            partition.Taken.TryRemove(offset, out _);
-        bool IsLeft(RecordedEvent recorded) => subscription.Handles(recorded) && !partition.Taken.ContainsKey(recorded.Offset)
-            && !partition.IsSkipped(recorded.Offset);
+        foreach ((long Offset, int Part) taken in partition.Taken.Keys.Where(t => t.Offset < batch.FromOffset))
+            partition.Taken.TryRemove(taken, out _);
+        bool IsLeft(RecordedEvent recorded) => subscription.Handles(recorded)
+            && !partition.Taken.ContainsKey((recorded.Offset, recorded.Part)) && !partition.IsSkipped(recorded.Offset);
         IEnumerable<IGrouping<AggregateId, RecordedEvent>> aggregates = batch.Events.Where(IsLeft).GroupBy(e => e.AggregateId);
         var failures = new ConcurrentQueue<(long Offset, Exception Failure)>();
         try
@@ -54,23 +54,32 @@ internal sealed partial class EventDispatcher(SubscriptionDefinition subscriptio
     private async ValueTask HandleInOrder(SubscriptionPartition partition, IGrouping<AggregateId, RecordedEvent> aggregate,
         ConcurrentQueue<(long Offset, Exception Failure)> failures, CancellationToken cancellationToken)
     {
+        long kept = -1; // what an event is upcast to waits together: whoever unparks the aggregate handles all of it
         foreach (RecordedEvent recorded in aggregate)
         {
-            if (!partition.Keeps(recorded))
+            if (recorded.Offset != kept && !partition.Keeps(recorded))
             {
                 HandlingFailure? failure = await handling.Handle(recorded, cancellationToken).ConfigureAwait(false);
                 if (failure is null)
                 {
                     await Unpark(partition, recorded.AggregateId, cancellationToken).ConfigureAwait(false);
                 }
-                else if (!await TryPark(partition, recorded, failure, cancellationToken).ConfigureAwait(false))
+                else if (await TryPark(partition, recorded, failure, cancellationToken).ConfigureAwait(false))
+                {
+                    kept = recorded.Offset;
+                }
+                else
                 {
                     failures.Enqueue((recorded.Offset, failure.Exception));
                     return; // its later events wait for this one; other aggregates go on
                 }
             }
+            else
+            {
+                kept = recorded.Offset;
+            }
 
-            partition.Taken[recorded.Offset] = true;
+            partition.Taken[(recorded.Offset, recorded.Part)] = true;
         }
     }
 

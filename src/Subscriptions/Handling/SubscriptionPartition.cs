@@ -39,8 +39,8 @@ internal sealed class SubscriptionPartition : IDisposable
     /// <summary>Ends when nothing is done for the partition any more.</summary>
     public Task Work { get; set; } = Task.CompletedTask;
 
-    /// <summary>Offsets behind the position that were handled or are kept, at most of one batch.</summary>
-    public ConcurrentDictionary<long, bool> Taken { get; } = [];
+    /// <summary>Events behind the position that were handled or are kept, at most of one batch.</summary>
+    public ConcurrentDictionary<(long Offset, int Part), bool> Taken { get; } = [];
 
     /// <summary>The position that is in the log.</summary>
     public LedgerMark Written { get; set; }

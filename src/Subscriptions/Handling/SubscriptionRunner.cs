@@ -70,12 +70,12 @@ public sealed class SubscriptionRunner : IAsyncDisposable
                 SessionTimeout = definition.Options.SessionTimeout,
                 StopTimeout = definition.Options.StopTimeout,
             };
-            var events = new EventSubscription(connection, topics, serde, options, timeProvider, loggerFactory);
+            var events = new EventSubscription(connection, topics, serde, options, timeProvider, loggerFactory, aggregate);
             var handling = new EventHandling(definition, aggregate.Name, options.GroupId, serde, services, timeProvider,
                 loggerFactory.CreateLogger<EventHandling>());
             SubscriptionLedger? ledger = null;
-            var resolver = new ParkedResolver(definition, handling, new HistoryReader(connection, topics, serde), options.GroupId,
-                timeProvider, loggerFactory.CreateLogger<ParkedResolver>()) { Ledger = () => ledger! };
+            var resolver = new ParkedResolver(definition, handling, new HistoryReader(connection, topics, serde, aggregate),
+                options.GroupId, timeProvider, loggerFactory.CreateLogger<ParkedResolver>()) { Ledger = () => ledger! };
             ledger = new SubscriptionLedger(connection, options.GroupId, topics, definition.Name, timeProvider,
                 loggerFactory.CreateLogger<SubscriptionLedger>()) { Work = resolver.Run };
             var dispatcher = new EventDispatcher(definition, handling, ledger, options.GroupId,

@@ -11,15 +11,15 @@ internal sealed class AggregateHistory
     private readonly Dictionary<CommandId, Effect> _effects = [];
     private readonly List<Operation> _operations = [];
     private readonly List<Finding> _findings = [];
-    private readonly object[] _states; // after so many events
-    private readonly int[] _writesAt; // how many writes led to a version; -1: it is inside one
+    private readonly List<object> _states = []; // by version
+    private readonly List<int> _writesAt = []; // how many writes led to a version; -1: it is inside one
+    private readonly List<RecordedEvent?> _byVersion = []; // null: of an event that is passed over
 
     public AggregateHistory(AggregateId id, AggregateDefinition definition, HistoryCheckerOptions options,
         IReadOnlyList<RecordedEvent> events, IReadOnlyList<RecordedCall> calls)
     {
         (_id, _definition, _options, _events, _calls) = (id, definition, options, events, calls);
-        _states = new object[events.Count + 1];
-        _writesAt = new int[events.Count + 1];
+        Add(definition.InitialState, 0, null);
     }
 
     /// <summary>The aggregate at the end; null: its events give none.</summary>
@@ -31,7 +31,7 @@ internal sealed class AggregateHistory
         if (!FoldEvents())
             return _findings[0];
         if (_events.Count > 0)
-            Final = new FinalState(_id, _events.Count, _states[^1], _events);
+            Final = new FinalState(_id, LastVersion, _states[^1], _events);
 
         foreach (IGrouping<CommandId, RecordedCall> sendings in _calls.Where(c => c.Command is not null).GroupBy(c => c.Command!.CommandId))
             CheckCommand(new Sendings(sendings));
@@ -45,34 +45,57 @@ internal sealed class AggregateHistory
         return _findings.MinBy(f => f.Moment);
     }
 
+    private long LastVersion => _states.Count - 1;
+
     private bool FoldEvents()
     {
-        _states[0] = _definition.InitialState;
-        for (int i = 0; i < _events.Count; i++)
+        RecordedEvent? before = null;
+        int writes = 0;
+        foreach (RecordedEvent recorded in _events)
         {
-            RecordedEvent recorded = _events[i];
-            if (recorded.Version != i + 1)
+            if (recorded.Part > 0 && before is not null && (recorded.Version, recorded.Offset) == (before.Version, before.Offset))
+            {
+                _states[^1] = _definition.Evolve(_states[^1], recorded.Payload); // what one event is upcast to has one version
+                continue;
+            }
+
+            if (recorded.Version != LastVersion + 1 && !MayBePassedOver(recorded, before))
                 return Broken(HistoryRule.GaplessVersions, recorded,
-                    $"the event at {recorded.Partition}@{recorded.Offset} has version {recorded.Version}; {i + 1} was due");
-            if (i > 0 && (recorded.Partition != _events[i - 1].Partition || recorded.Offset <= _events[i - 1].Offset))
+                    $"the event at {recorded.Partition}@{recorded.Offset} has version {recorded.Version}; {LastVersion + 1} was due");
+            if (before is not null && (recorded.Partition != before.Partition || recorded.Offset <= before.Offset))
                 return Broken(HistoryRule.GaplessVersions, recorded,
-                    $"the event at {recorded.Partition}@{recorded.Offset} does not stand behind version {i} "
-                        + $"at {_events[i - 1].Partition}@{_events[i - 1].Offset}");
-            bool continues = i > 0 && _events[i - 1].CommandId == recorded.CommandId;
-            if (!continues && !_effects.TryAdd(recorded.CommandId, new Effect(_effects.Count + 1, recorded.Version)))
+                    $"the event at {recorded.Partition}@{recorded.Offset} does not stand behind version {before.Version} "
+                        + $"at {before.Partition}@{before.Offset}");
+            bool continues = before is not null && before.CommandId == recorded.CommandId;
+            while (LastVersion + 1 < recorded.Version)
+                Add(_states[^1], continues ? writes : ++writes, null);
+            if (!continues && !_effects.TryAdd(recorded.CommandId, new Effect(++writes, recorded.Version)))
                 return Broken(HistoryRule.OneEffect, recorded,
                     $"the command {recorded.CommandId} took effect at version {_effects[recorded.CommandId].Last} and again at "
                         + $"version {recorded.Version}");
             Effect effect = _effects[recorded.CommandId];
+            for (long inside = effect.Last; continues && inside < recorded.Version; inside++)
+                _writesAt[(int)inside] = -1;
             effect.Last = recorded.Version;
-            if (continues)
-                _writesAt[i] = -1;
-            _writesAt[i + 1] = effect.Number;
-            _states[i + 1] = _definition.Evolve(_states[i], recorded.Payload);
+            Add(_definition.Evolve(_states[^1], recorded.Payload), effect.Number, recorded);
+            before = recorded;
         }
 
         return true;
     }
+
+    private void Add(object state, int writes, RecordedEvent? recorded)
+    {
+        _states.Add(state);
+        _writesAt.Add(writes);
+        _byVersion.Add(recorded);
+    }
+
+    // Old events may be read as none; each of them has an offset.
+    private bool MayBePassedOver(RecordedEvent recorded, RecordedEvent? before) =>
+        (_definition.IgnoredTypes.Count > 0 || _definition.UpcastTypes.Count > 0)
+            && recorded.Version > LastVersion + 1
+            && recorded.Version - (LastVersion + 1) < recorded.Offset - (before?.Offset ?? -1);
 
     private bool Broken(HistoryRule rule, RecordedEvent recorded, string message)
     {
@@ -212,18 +235,18 @@ internal sealed class AggregateHistory
         if (!WasCurrent(version) || (seen.View is not null && version == 0))
         {
             Find(HistoryRule.AnswerAsLogged, call,
-                $"{read} shows version {version}, which was never the current one; the log ends with version {_events.Count}", version);
+                $"{read} shows version {version}, which was never the current one; the log ends with version {LastVersion}", version);
             return;
         }
 
         if (seen.View is { } view)
         {
-            if (view.Token != TokenOf(version))
+            if (view.Token != TokenOf(version) && _byVersion[(int)version] is not null)
                 Find(HistoryRule.AnswerAsLogged, call,
                     $"{read} shows version {version} at {view.Token}; it stands at {TokenOf(version)}", version);
-            if (!_states[version].Equals(view.State))
+            if (!_states[(int)version].Equals(view.State))
                 Find(HistoryRule.StateIsFold, call,
-                    $"{read} shows version {version} as {view.State}; its events give {_states[version]}", version);
+                    $"{read} shows version {version} as {view.State}; its events give {_states[(int)version]}", version);
         }
 
         // An eventual read may show the past: it says only that this much had been written before it ended.
@@ -243,12 +266,12 @@ internal sealed class AggregateHistory
 
     private bool Decides(CommandEnvelope command, Effect effect)
     {
-        if (Decide(command, effect.First - 1, _events[(int)effect.First - 1].Time) is not { IsRejected: false } decision
+        if (Decide(command, effect.First - 1, _byVersion[(int)effect.First]!.Time) is not { IsRejected: false } decision
             || decision.Count != effect.Last - effect.First + 1)
             return false;
         for (int i = 0; i < decision.Count; i++)
         {
-            if (!decision[i].Equals(_events[(int)effect.First - 1 + i].Payload))
+            if (!decision[i].Equals(_byVersion[(int)effect.First + i]?.Payload))
                 return false;
         }
 
@@ -260,7 +283,7 @@ internal sealed class AggregateHistory
     {
         try
         {
-            return _definition.Decide(_states[version], command.Payload, new CommandContext(_id, command.CommandId, time, version));
+            return _definition.Decide(_states[(int)version], command.Payload, new CommandContext(_id, command.CommandId, time, version));
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
@@ -268,12 +291,12 @@ internal sealed class AggregateHistory
         }
     }
 
-    private bool WasCurrent(long version) => version >= 0 && version <= _events.Count && _writesAt[version] >= 0;
+    private bool WasCurrent(long version) => version >= 0 && version <= LastVersion && _writesAt[(int)version] >= 0;
 
-    private long PlaceOf(long version) => (2L * _writesAt[version]) + 1;
+    private long PlaceOf(long version) => (2L * _writesAt[(int)version]) + 1;
 
     private ConsistencyToken TokenOf(long version) =>
-        version == 0 ? default : new ConsistencyToken(_events[(int)version - 1].Partition, _events[(int)version - 1].Offset);
+        _byVersion[(int)version] is { } recorded ? new ConsistencyToken(recorded.Partition, recorded.Offset) : default;
 
     private bool Find(HistoryRule rule, RecordedCall call, string message, params IReadOnlyList<long> versions)
     {

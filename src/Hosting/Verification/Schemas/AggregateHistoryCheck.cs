@@ -56,7 +56,7 @@ internal sealed class AggregateHistoryCheck
         StateBaseline baseline = _options.Before is { } lines ? StateBaseline.Read(lines, _definition.Name) : new StateBaseline();
         await Task.Run(() => ReadSnapshots(_options.Before is null ? baseline : new StateBaseline(), cancellationToken),
             cancellationToken).ConfigureAwait(false);
-        var codec = new EventCodec(_serde, Partitions(_topics.Events).Count);
+        var codec = new EventCodec(_serde, _definition, Partitions(_topics.Events).Count);
         foreach (int partition in Partitions(_topics.Events))
             await FoldPartition(partition, codec, baseline, readModels, cancellationToken).ConfigureAwait(false);
         await Task.Run(() => ReadCommands(waiting, cancellationToken), cancellationToken).ConfigureAwait(false);
@@ -83,9 +83,8 @@ internal sealed class AggregateHistoryCheck
             new TopicPartition(_topics.Events, partition), 0, cancellationToken).ConfigureAwait(false))
         {
             LastOffsets[partition] = record.Offset.Value;
-            if (Take(record, codec, discarded, baseline) is { } recorded)
-                batch.Add(recorded);
-            if (batch.Count == BatchEvents)
+            Take(record, codec, discarded, baseline)?.AddTo(batch);
+            if (batch.Count >= BatchEvents)
                 await Project().ConfigureAwait(false);
         }
 
@@ -101,8 +100,8 @@ internal sealed class AggregateHistoryCheck
         }
     }
 
-    // Null: it does nothing, or cannot be read.
-    private RecordedEvent? Take(ConsumeResult<byte[], byte[]> record, EventCodec codec,
+    // Null: it was discarded, or cannot be read.
+    private StoredEvent? Take(ConsumeResult<byte[], byte[]> record, EventCodec codec,
         IReadOnlyDictionary<long, DeadLetterResolution> discarded, StateBaseline baseline)
     {
         _count();
@@ -113,10 +112,10 @@ internal sealed class AggregateHistoryCheck
         }
 
         _found.Events++;
-        RecordedEvent recorded;
+        StoredEvent stored;
         try
         {
-            recorded = DecodeEvent(record, codec);
+            stored = DecodeEvent(record, codec);
         }
         catch (InvalidDataException unreadable)
         {
@@ -127,40 +126,46 @@ internal sealed class AggregateHistoryCheck
             return null;
         }
 
-        _uses.Add(record, null);
-        Fold(recorded, baseline);
-        return recorded;
+        _uses.Add(record, stored);
+        Fold(record, stored, baseline);
+        return stored;
     }
 
     // An event that another aggregate type has can be decoded and is none of this one's all the same.
-    private RecordedEvent DecodeEvent(ConsumeResult<byte[], byte[]> record, EventCodec codec)
+    private StoredEvent DecodeEvent(ConsumeResult<byte[], byte[]> record, EventCodec codec)
     {
-        RecordedEvent recorded = codec.Decode(record);
-        return _definition.EventTypes.Contains(recorded.Payload.GetType())
-            ? recorded
-            : throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be read: "
-                + $"the {_definition.Name} does not evolve {recorded.Payload.GetType().Name}.");
+        StoredEvent stored = codec.Decode(record);
+        for (int part = 0; part < stored.Count; part++)
+        {
+            if (!_definition.EventTypes.Contains(stored[part].Payload.GetType()))
+                throw new InvalidDataException($"The event {record.Topic} {record.Partition.Value}@{record.Offset.Value} cannot be read: "
+                    + $"the {_definition.Name} does not evolve {stored[part].Payload.GetType().Name}.");
+        }
+
+        return stored;
     }
 
-    private void Fold(RecordedEvent recorded, StateBaseline baseline)
+    private void Fold(ConsumeResult<byte[], byte[]> record, in StoredEvent stored, StateBaseline baseline)
     {
-        AggregateId id = recorded.AggregateId;
+        (AggregateId id, long version) = (stored.Head.AggregateId, stored.Head.Version);
         object before = _folded.TryGetValue(id, out (long Version, object State) present) ? present.State : _definition.InitialState;
+        object state = before;
         try
         {
-            _folded[id] = (recorded.Version, _definition.Evolve(before, recorded.Payload));
+            for (int part = 0; part < stored.Count; part++)
+                state = _definition.Evolve(state, stored[part].Payload);
         }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
             _unknown.Add(id);
-            _folded[id] = (recorded.Version, before);
-            _found.AddUnfoldable($"{id}: the event at {recorded.Partition}@{recorded.Offset}, version {recorded.Version}: "
+            state = before;
+            _found.AddUnfoldable($"{id}: the event at {record.Partition.Value}@{record.Offset.Value}, version {version}: "
                 + $"{failure.Message}");
         }
 
-        if (!_unknown.Contains(id)
-            && baseline.Compare(id, recorded.Version, () => Json(_folded[id].State)) is { } difference)
-            _found.AddChange(id, recorded.Version, difference);
+        _folded[id] = (version, state);
+        if (!_unknown.Contains(id) && baseline.Compare(id, version, () => Json(state)) is { } difference)
+            _found.AddChange(id, version, difference);
     }
 
     // It has its version and does nothing.
@@ -177,7 +182,7 @@ internal sealed class AggregateHistoryCheck
     private void SampleEvents(int partition, int records, CancellationToken cancellationToken)
     {
         var source = new TopicPartition(_topics.Events, partition);
-        var codec = new EventCodec(_serde, Partitions(_topics.Events).Count);
+        var codec = new EventCodec(_serde, _definition, Partitions(_topics.Events).Count);
         using PartitionLogReader reader = PartitionLogReader.ToEnd(_kafka, $"{_topics.Application}-schemas");
         WatermarkOffsets bounds = reader.Bounds(source, cancellationToken);
         long span = bounds.High.Value - bounds.Low.Value;
@@ -190,7 +195,11 @@ internal sealed class AggregateHistoryCheck
                 .Take(slices == 1 ? records : records / slices))
             {
                 _count();
-                _uses.Add(record, Problem(() => DecodeEvent(record, codec)));
+                StoredEvent stored = default;
+                if (Problem(() => stored = DecodeEvent(record, codec)) is { } problem)
+                    _uses.Add(record, problem);
+                else
+                    _uses.Add(record, stored);
             }
         }
     }

@@ -18,7 +18,25 @@ internal sealed class SchemaUse(string topic, SchemaReading reading)
     /// <summary>Where the first of them that cannot be read is; null: all can.</summary>
     public RecordFailure? FirstFailure { get; private set; }
 
+    /// <summary>How many of them are read as events of other types, as which they are upcast.</summary>
+    public long Upcast { get; private set; }
+
+    /// <summary>How many of them are passed over: their type is withdrawn, or they are upcast to no event.</summary>
+    public long Ignored { get; private set; }
+
     public void Add() => Records++;
+
+    public void AddUpcast()
+    {
+        Records++;
+        Upcast++;
+    }
+
+    public void AddIgnored()
+    {
+        Records++;
+        Ignored++;
+    }
 
     public void AddFailure(int partition, long offset, string why)
     {

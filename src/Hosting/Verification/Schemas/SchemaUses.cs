@@ -28,6 +28,18 @@ internal sealed class SchemaUses(AvroMessageSerde serde)
             use.AddFailure(record.Partition.Value, record.Offset.Value, why);
     }
 
+    /// <summary>Counts an event that could be read.</summary>
+    public void Add(ConsumeResult<byte[], byte[]> record, in StoredEvent stored)
+    {
+        SchemaUse use = Find(record);
+        if (stored.Count == 0)
+            use.AddIgnored();
+        else if (stored.Count > 1 || serde.TypeOf(stored[0].Payload.GetType()).FullName != use.Reading.ReadAs)
+            use.AddUpcast();
+        else
+            use.Add();
+    }
+
     private SchemaUse Find(ConsumeResult<byte[], byte[]> record)
     {
         byte[]? header = CloudEventHeaders.Find(record.Message.Headers, WireFormat.ValueSchemaIdHeader);
