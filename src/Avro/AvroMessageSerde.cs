@@ -150,7 +150,8 @@ public sealed class AvroMessageSerde
     /// blocks.
     /// </summary>
     /// <param name="message">The value of a record.</param>
-    /// <param name="schemaId">The value of the record's header <see cref="WireFormat.ValueSchemaIdHeader"/>; empty when it has none.</param>
+    /// <param name="schemaId">The value of the record's header <see cref="WireFormat.ValueSchemaIdHeader"/>; empty when it has
+    /// none.</param>
     /// <exception cref="HttpRequestException">The registry cannot be reached.</exception>
     public SchemaReading ReadingOf(ReadOnlySpan<byte> message, ReadOnlySpan<byte> schemaId = default)
     {

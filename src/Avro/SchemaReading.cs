@@ -22,8 +22,10 @@ public sealed class SchemaReading
     /// <summary>Whether the bytes are those of the type's own schema.</summary>
     public bool IsOwn { get; }
 
-    /// <summary>What is done to a value on the way, a line each: fields that take their default, were renamed, are passed over or converted;
-    /// with their paths.</summary>
+    /// <summary>
+    /// What is done to a value on the way, a line each: fields that take their default, were renamed, are passed over or converted; with
+    /// their paths.
+    /// </summary>
     public IReadOnlyList<string> Differences { get; }
 
     /// <summary>Why some or all values cannot be read, each with its path; empty when all can.</summary>

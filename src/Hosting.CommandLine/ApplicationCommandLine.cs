@@ -3,7 +3,8 @@ using System.CommandLine;
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
 /// <summary>
-/// The command line of an application: <c>run</c>, <c>verify</c>, <c>schemas</c>, and its own commands. Not thread-safe; used once at start-up.
+/// The command line of an application: <c>run</c>, <c>verify</c>, <c>schemas</c>, and its own commands. Not thread-safe; used once at
+/// start-up.
 /// </summary>
 public sealed class ApplicationCommandLine
 {

@@ -7,12 +7,12 @@ using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Hosting.CommandLine;
 
-/// <summary><c>schemas check</c>: can this code read what stands in the log, and does it make the same of it?</summary>
+/// <summary><c>schemas check</c>: can this code read what is in the log, and does it make the same of it?</summary>
 internal static class SchemaCheckCommand
 {
     public static Command Create(NodeStarter starter)
     {
-        var command = new Command("schemas", "ask whether this code can read what stands in the log, before it is deployed");
+        var command = new Command("schemas", "ask whether this code can read what is in the log, before it is deployed");
         command.Subcommands.Add(CreateCheck(starter));
         return command;
     }

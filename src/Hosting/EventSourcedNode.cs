@@ -323,7 +323,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     /// <summary>The message and state types of <paramref name="application"/>, the engine's own left out.</summary>
     internal static IReadOnlyList<AvroRecordType> RecordTypesOf(ApplicationDefinition application) =>
         [.. application.Aggregates.SelectMany(a =>
-            a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes).Concat(a.UpcastTypes).Append(a.StateType)).Distinct().Select(RecordTypeOf)];
+            a.CommandTypes.Where(a.Accepts).Concat(a.EventTypes).Concat(a.UpcastTypes).Append(a.StateType)).Distinct().Select(
+                RecordTypeOf)];
 
     internal static AvroRecordType RecordTypeOf(Type type)
     {

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Integration.Tests;
 
-/// <summary>What code is told of a log before it is deployed on it.</summary>
+/// <summary>What code learns about a log before it is deployed on it.</summary>
 public sealed class SchemaCheckTests(BankFixture bank)
 {
     private readonly string _name = Testing.TestServers.UniqueName("schemas");
@@ -48,7 +48,8 @@ public sealed class SchemaCheckTests(BankFixture bank)
         report.ReadModels.Single(r => r.Name == "totals").ShouldSatisfyAllConditions(
             r => r.NotCompared.ShouldBeNull(),
             r => (r.Compared, r.Changed).ShouldBe((2, 0)));
-        report.ReadModels.Single(r => r.Name == "journal").NotCompared.ShouldNotBeNull().ShouldContain("does not have the events of wallet");
+        report.ReadModels.Single(r => r.Name == "journal").NotCompared.ShouldNotBeNull().ShouldContain(
+            "does not have the events of wallet");
         (await Subjects()).ShouldBe(subjects);
         Groups().ShouldBe(groups);
     }

@@ -10,7 +10,7 @@ using KafkaEventSourcing.Hosting.CommandLine;
 
 namespace KafkaEventSourcing.Cli.Schemas;
 
-/// <summary><c>kes schemas check SCHEMAS</c>: do the schemas of files read what stands in topics?</summary>
+/// <summary><c>kes schemas check SCHEMAS</c>: do the schemas of files read what is in topics?</summary>
 internal static class CheckCommand
 {
     public static Command Create()
@@ -22,7 +22,8 @@ internal static class CheckCommand
             Description = "a topic to read; may be repeated. Default: every topic of events, '….events'",
             HelpName = "topic",
         };
-        var command = new Command("check", "read every record of topics as the schemas of files would, and say what cannot be read and what "
+        var command = new Command(
+            "check", "read every record of topics as the schemas of files would, and say what cannot be read and what "
             + "is converted. It joins no group, and writes and registers nothing. 'schemas check' of an application does more: it folds. "
             + "Exit code 1: something cannot be read");
         command.Arguments.Add(schemas);

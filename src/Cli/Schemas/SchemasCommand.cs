@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace KafkaEventSourcing.Cli.Schemas;
 
-/// <summary><c>kes schemas</c>: the schemas of a registry, and whether those of files read what stands in topics.</summary>
+/// <summary><c>kes schemas</c>: the schemas of a registry, and whether those of files read what is in topics.</summary>
 internal static class SchemasCommand
 {
     public static Command Create()

@@ -9,7 +9,7 @@ using KafkaEventSourcing.Projections.MongoDB;
 namespace KafkaEventSourcing.Hosting.Verification;
 
 /// <summary>
-/// Reads what stands in an application's topics by the code that is about to be deployed: every event, snapshot and waiting command. Nodes
+/// Reads what is in an application's topics by the code that is about to be deployed: every event, snapshot and waiting command. Nodes
 /// may run meanwhile: it joins no group, and writes and registers nothing. All aggregates' states must fit in memory.
 /// </summary>
 internal sealed class SchemaCheck
