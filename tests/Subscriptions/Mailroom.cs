@@ -19,15 +19,16 @@ internal sealed class Mailroom : IDisposable
     private readonly TopicProvisioner _provisioner;
     private int _nodes;
 
-    public Mailroom(TestServers servers, int partitions = 1)
+    public Mailroom(TestServers servers, int partitions = 1, string? name = null)
     {
         (_servers, Partitions) = (servers, partitions);
+        Name = name ?? TestServers.UniqueName("bank");
         Topics = new TopicFamily(Name, "account") { Subscriptions = ["mailer"] };
         _admin = new AdminClientBuilder(servers.Addresses.KafkaConnection.Admin()).Build();
         _provisioner = new TopicProvisioner(servers.Addresses.KafkaConnection);
     }
 
-    public string Name { get; } = TestServers.UniqueName("bank");
+    public string Name { get; }
 
     public int Partitions { get; }
 

@@ -107,7 +107,7 @@ internal sealed class EventRepair(KafkaConnection connection, EventFolder folder
         }
     }
 
-    /// <summary>Whether an event's value can be read, whatever folding it does.</summary>
+    /// <summary>Whether an event's value can be read, whatever upcasting or folding it does.</summary>
     public bool CanRead(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken)
     {
         try
@@ -115,9 +115,9 @@ internal sealed class EventRepair(KafkaConnection connection, EventFolder folder
             folder.Decode(record, cancellationToken);
             return true;
         }
-        catch (InvalidDataException)
+        catch (InvalidDataException failure)
         {
-            return false;
+            return ParkingCauses.From(failure) == ParkingCauses.Unfoldable;
         }
     }
 

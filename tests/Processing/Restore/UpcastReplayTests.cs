@@ -46,8 +46,12 @@ public sealed class UpcastReplayTests(ProcessingFixture fixture) : IClassFixture
         Write(("b", new Add { By = 1, Times = -1 }), ("b", new Added { By = 5 }));
         using StateStore store = Open(context);
         ParkedAggregates parked = Parked(context);
-        Replay(context, store).Run(2, (_, _, _) => { }, Cancellation);
+        var records = new List<ConsumeResult<byte[], byte[]>>();
+        Replay(context, store).Run(2, (record, _, _) => records.Add(record), Cancellation);
         store.Read(AggregateId.Parse("b"), 0).ShouldBeNull();
+        // It can be read, and is history: an operator must not discard it.
+        new EventRepair(fixture.Kafka, Folder(context, store, parked), parked, (_, _, _) => { }).CanRead(records[0], Cancellation)
+            .ShouldBeTrue();
 
         PartitionContext mended = context with { Definition = Counters(fails: false) };
         EventFolder folder = Folder(mended, store, parked);
