@@ -92,17 +92,14 @@ public sealed partial class DeadLetterTests : IAsyncDisposable
         discard.Output.ShouldContain("a: 1 resolved, 0 left.");
 
         await Post("a", "credit", Credit(5), HttpStatusCode.OK);
-        ProgramRun resolved = await Kes("dead-letters", "list", "--resolved");
-        resolved.Output.ShouldContain("discarded by Ada: a test of the teller's");
-        (await Kes("dead-letters", "list")).Output.ShouldContain("No dead letters.");
-        ProgramRun nothing = await Kes("dead-letters", "retry", "bank.account", "--all");
-        nothing.ExitCode.ShouldBe(1);
-        nothing.Output.ShouldContain("No such letter waits");
-        ProgramRun misspelt = await Kes("dead-letters", "list", "bank.acount");
-        (misspelt.ExitCode, misspelt.Output.Contains("bank.account", StringComparison.Ordinal)).ShouldBe((1, true), misspelt.Output);
-        ProgramRun absent = await Kes("dead-letters", "show", "bank.account", "0@99");
-        (absent.ExitCode, absent.Output.Contains("There is no dead letter 0@99", StringComparison.Ordinal)).ShouldBe((1, true),
-            absent.Output);
+        ProgramRun[] after = await Task.WhenAll(
+            Kes("dead-letters", "list", "--resolved"), Kes("dead-letters", "list"), Kes("dead-letters", "retry", "bank.account", "--all"),
+            Kes("dead-letters", "list", "bank.acount"), Kes("dead-letters", "show", "bank.account", "0@99"));
+        foreach ((ProgramRun run, int exitCode, string told) in after.Zip(
+            [0, 0, 1, 1, 1],
+            (string[])["discarded by Ada: a test of the teller's", "No dead letters.", "No such letter waits", "bank.account",
+                "There is no dead letter 0@99"]))
+            (run.ExitCode, run.Output.Contains(told, StringComparison.Ordinal)).ShouldBe((exitCode, true), run.Output);
     }
 
     // It is told before anybody is asked: no server is there.

@@ -5,6 +5,8 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using System.Text.Json.Nodes;
 using Banking.Domain;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Embedded;
 using KafkaEventSourcing.Hosting.Verification;
@@ -15,6 +17,7 @@ using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -94,6 +97,38 @@ public sealed class ExistingApplicationTests : IDisposable
         await node.WaitForReadModelsAsync(Cancellation);
         VerificationReport report = await new Verifier(node, node.Aggregates[0]).RunAsync(Cancellation);
         (report.IsConsistent, report.Aggregates, report.Documents).ShouldBe((true, 1, 0));
+        await app.StopAsync(Cancellation);
+    }
+
+    // A broker in the process of the node refused all that was written, and the node was ready.
+    [Fact]
+    public async Task Embedded_Kafka_that_cannot_write_makes_the_application_not_ready_until_it_can()
+    {
+        WebApplicationBuilder builder = NewApplication(new() { ["WaitForStart"] = "true" });
+        Add(builder).UseEmbeddedServers();
+        await using WebApplication app = builder.Build();
+        await app.StartAsync(Cancellation);
+        EventSourcedNode node = app.Services.GetRequiredService<INodeAccessor>().Current!;
+        var health = app.Services.GetRequiredService<HealthCheckService>();
+        (await health.CheckHealthAsync(Cancellation)).Status.ShouldBe(HealthStatus.Healthy);
+
+        // In the way of the log of a new topic, and of the file that the broker tries each second.
+        string logs = Path.Combine(_folder, "kafka", "logs");
+        await File.WriteAllTextAsync(Path.Combine(logs, "blocked-0"), "", Cancellation);
+        DirectoryInfo tried = Directory.CreateDirectory(Path.Combine(logs, ".writable.tmp"));
+        using IAdminClient admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = node.Addresses.Kafka }).Build();
+        (await Should.ThrowAsync<CreateTopicsException>(admin.CreateTopicsAsync(
+            [new TopicSpecification { Name = "blocked", NumPartitions = 1, ReplicationFactor = 1 }]))).Results[0].Error.Code.ShouldBe(
+            ErrorCode.KafkaStorageError);
+        HealthReport report = await health.CheckHealthAsync(Cancellation);
+        report.Status.ShouldBe(HealthStatus.Unhealthy);
+        report.Entries.Values.Select(e => e.Description).ShouldContain(d =>
+            d!.Contains("kafka-storage: The embedded Kafka cannot write: ", StringComparison.Ordinal));
+
+        tried.Delete();
+        using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+        while ((await health.CheckHealthAsync(Cancellation)).Status != HealthStatus.Healthy)
+            await look.WaitForNextTickAsync(Cancellation);
         await app.StopAsync(Cancellation);
     }
 

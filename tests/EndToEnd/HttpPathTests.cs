@@ -6,7 +6,8 @@ using System.Text.Json.Nodes;
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
 /// <summary>Paths and methods of the HTTP interface of <c>bank run</c>, from outside.</summary>
-public sealed class HttpPathTests(RunningBank bank) : IClassFixture<RunningBank>
+[Collection(nameof(RunningBankCollection))]
+public sealed class HttpPathTests(RunningBank bank)
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 

@@ -10,7 +10,8 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
 /// <summary>The HTTP interface of <c>bank run</c>, from outside.</summary>
-public sealed partial class HttpTests(RunningBank bank) : IClassFixture<RunningBank>
+[Collection(nameof(RunningBankCollection))]
+public sealed partial class HttpTests(RunningBank bank)
 {
     private static int s_accounts;
 

@@ -9,7 +9,6 @@ namespace KafkaEventSourcing.EndToEnd.Tests;
 /// <summary>
 /// The library of the samples is as short as it says, and a program that works outside of this repository, from packages alone.
 /// </summary>
-[Collection(nameof(PackagesCollection))]
 public sealed partial class LibraryTests(PackageFeed feed)
 {
     private const string Project = """

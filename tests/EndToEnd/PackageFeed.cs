@@ -1,16 +1,26 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using KafkaEventSourcing.EndToEnd.Tests;
 using KafkaEventSourcing.Testing;
+
+[assembly: AssemblyFixture(typeof(PackageFeed))]
 
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
 /// <summary>
 /// The packages of this repository, made of what is built, in a folder outside of it. Programs below that folder get ours from there and
-/// all others as the user's own configuration has it; nothing of ours reaches the folder of packages that the user's programs share.
+/// all others as the user's own configuration has it; nothing of ours reaches the folder of packages that the user's programs share. They
+/// are made once for all tests, when the first one asks for them. Thread-safe.
 /// </summary>
-public sealed partial class PackageFeed : IAsyncLifetime
+public sealed partial class PackageFeed : IAsyncDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("kes-packages-").FullName;
+    private readonly Lazy<Task> _made;
+
+    public PackageFeed() => _made = new Lazy<Task>(() => Task.Run(Make));
+
+    /// <summary>Completes when the packages are there.</summary>
+    public Task Made => _made.Value;
 
     public string Packages => Path.Combine(_root, "feed");
 
@@ -19,9 +29,27 @@ public sealed partial class PackageFeed : IAsyncLifetime
 
     private Dictionary<string, string> Environment => new() { ["NUGET_PACKAGES"] = Restored, ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1" };
 
-    public async ValueTask InitializeAsync()
+    /// <summary>A new folder that restores from this feed.</summary>
+    public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(_root, name)).FullName;
+
+    /// <summary>Runs <c>dotnet</c> on something below a folder of this feed; it must end well.</summary>
+    public async Task<ProgramRun> Dotnet(CancellationToken cancellation, params string[] arguments)
     {
-        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        await Made.WaitAsync(cancellation);
+        return await Succeed(Environment, cancellation, arguments);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_made.IsValueCreated)
+            await Made.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Directory.Delete(_root, recursive: true);
+    }
+
+    // Whoever asks first may be cancelled, and the others need them still.
+    private async Task Make()
+    {
+        CancellationToken cancellation = CancellationToken.None;
         await Succeed(null, cancellation, "pack", Path.Combine(Programs.Root, "KafkaEventSourcing.sln"), "-c", "Release", "--no-build",
             "-o", Packages);
 
@@ -39,19 +67,6 @@ public sealed partial class PackageFeed : IAsyncLifetime
                 sources.Select(s => new XElement("packageSource", new XAttribute("key", s), Pattern("*")))));
         await File.WriteAllTextAsync(Path.Combine(_root, "nuget.config"), configuration.ToString(), cancellation);
     }
-
-    public ValueTask DisposeAsync()
-    {
-        Directory.Delete(_root, recursive: true);
-        return ValueTask.CompletedTask;
-    }
-
-    /// <summary>A new folder that restores from this feed.</summary>
-    public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(_root, name)).FullName;
-
-    /// <summary>Runs <c>dotnet</c> on something below a folder of this feed; it must end well.</summary>
-    public Task<ProgramRun> Dotnet(CancellationToken cancellation, params string[] arguments) =>
-        Succeed(Environment, cancellation, arguments);
 
     private static async Task<ProgramRun> Succeed(
         Dictionary<string, string>? environment, CancellationToken cancellation, params string[] arguments)

@@ -5,8 +5,7 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
 /// <summary>What users install: the packages by themselves, the tool, and the template.</summary>
-[Collection(nameof(PackagesCollection))]
-public sealed class PackageTests(PackageFeed feed)
+public sealed class PackageTests(PackageFeed feed) : IAsyncLifetime
 {
     // What each library is installed with; nothing else may be packed, so that no test or generator is published by mistake.
     private static readonly string[] Names =
@@ -20,6 +19,10 @@ public sealed class PackageTests(PackageFeed feed)
         "KafkaEventSourcing.Subscriptions", "KafkaEventSourcing.Templates",
         "KafkaEventSourcing.Testing", "KafkaEventSourcing.Testing.Servers",
     ];
+
+    public async ValueTask InitializeAsync() => await feed.Made;
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     [Fact]
     public void Packages_have_a_readme_a_license_a_description_and_tags()
@@ -120,7 +123,3 @@ public sealed class PackageTests(PackageFeed feed)
         NuspecDocument(package).Root!.Elements().Single().Elements().Where(e => !e.HasElements).ToDictionary(e => e.Name.LocalName,
             e => e.Value);
 }
-
-/// <summary>The tests that use the packages: they are made once.</summary>
-[CollectionDefinition(nameof(PackagesCollection))]
-public sealed class PackagesCollection : ICollectionFixture<PackageFeed>;

@@ -3,13 +3,14 @@ using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
-/// <summary>One bank for all tests of a class; each uses an account of its own.</summary>
+/// <summary>One bank for all tests of the HTTP interface; each uses an account of its own.</summary>
 public sealed partial class RunningBank : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("kes-http-").FullName;
     private ProgramRun? _program;
 
-    public HttpClient Http { get; } = new();
+    // A bank on a busy machine says only after more than a second, .NET's default, whether it takes a body.
+    public HttpClient Http { get; } = new(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) });
 
     public async ValueTask InitializeAsync()
     {
@@ -27,3 +28,7 @@ public sealed partial class RunningBank : IAsyncLifetime
     [GeneratedRegex(@"serves at (http://\S+)")]
     private static partial Regex ServesAt();
 }
+
+/// <summary>The tests that use the bank: it is started once.</summary>
+[CollectionDefinition(nameof(RunningBankCollection))]
+public sealed class RunningBankCollection : ICollectionFixture<RunningBank>;

@@ -7,7 +7,6 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.EndToEnd.Tests;
 
 /// <summary>The tutorial's files, taken from its text, are a program that works outside of this repository, from packages alone.</summary>
-[Collection(nameof(PackagesCollection))]
 public sealed partial class TutorialTests(PackageFeed feed)
 {
     private readonly string _folder = feed.NewFolder(Path.Combine(Guid.CreateVersion7().ToString("N"), "Stock"));

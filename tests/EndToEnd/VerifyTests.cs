@@ -25,7 +25,7 @@ public sealed partial class VerifyTests : IDisposable
         ProgramRun verify = await ProgramRun.FinishAsync("dotnet",
         [
             Programs.Bank, "verify", "--kafka", servers.Groups[1].Value, "--registry", servers.Groups[2].Value, "--mongodb",
-            servers.Groups[3].Value, "--session-timeout", "6", "--data", Path.Combine(_folder, "two"),
+            servers.Groups[3].Value, "--session-timeout", "1", "--data", Path.Combine(_folder, "two"),
         ], null, Cancellation);
         verify.ExitCode.ShouldBe(1, verify.Output);
         verify.Output.ShouldContain(

@@ -7,7 +7,6 @@ namespace KafkaEventSourcing.EndToEnd.Tests;
 /// A program that is not a web application, on the package <c>KafkaEventSourcing.Hosting</c> alone: it brought ASP.NET, a command line
 /// and a beta exporter to whoever only wanted a node.
 /// </summary>
-[Collection(nameof(PackagesCollection))]
 public sealed class WorkerTests(PackageFeed feed)
 {
     private const string Project = """
