@@ -8,7 +8,7 @@ namespace KafkaEventSourcing.Upgrade.After;
 
 /// <summary>
 /// The same parcels later. A price is in cents since its second version, and has a currency since its third; to move is to leave and to
-/// arrive; a weight has another namespace, another field, and is a measure now; a check that found nothing is no event; the names of
+/// arrive; a weight has another namespace, another field, and is a measure now; a check that found nothing is read as none; the names of
 /// parcels are withdrawn, and so is their type.
 /// </summary>
 public static class ParcelAfter
