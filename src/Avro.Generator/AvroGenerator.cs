@@ -42,14 +42,20 @@ public sealed class AvroGenerator : IIncrementalGenerator
         bool usable = true;
         foreach (SchemaFile file in files.OrderBy(f => f.Path, StringComparer.Ordinal))
             usable &= Try(context, file, () => schemas.Declare(file));
+        if (!usable)
+            return;
         foreach (NamedType type in schemas.Types)
             usable &= Try(context, type.File, () => schemas.Complete(type));
+        if (!usable)
+            return;
+        foreach (NamedType type in schemas.Types)
+            usable &= Try(context, type.File, () => schemas.Check(type));
         if (!usable)
             return;
 
         // Names of sources differ by more than case.
         var sources = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);
-        foreach (NamedType type in schemas.Types)
+        foreach (NamedType type in schemas.Types.Where(t => t.Kind != NamedKind.Fixed))
         {
             sources[type.FullName] = sources.TryGetValue(type.FullName, out int before) ? before + 1 : 1;
             string name = before == 0 ? $"{type.FullName}.g.cs" : $"{type.FullName}.{before + 1}.g.cs";

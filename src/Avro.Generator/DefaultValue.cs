@@ -1,59 +1,68 @@
-using System.Globalization;
+using System.Collections.Generic;
 using System.Linq;
+using Microsoft.CodeAnalysis.CSharp;
 
 namespace KafkaEventSourcing.Avro.Generator;
 
-/// <summary>Which values the default of a field may have: those that its type holds, in Avro and in C#.</summary>
+/// <summary>The defaults of fields: whether they are values of the field's type, in Avro and in C#, and their C#.</summary>
 internal static class DefaultValue
 {
-    // Year 1 to 9999, which are the times that C# has.
-    private const long FirstDay = -719_162;
-    private const long LastDay = 2_932_896;
-    private const long MillisPerDay = 86_400_000;
-    private const long MicrosPerDay = 86_400_000_000;
+    // As deep as values may be nested.
+    private const int MaxDepth = 64;
 
-    public static bool Fits(JsonNode value, AvroType type) => type.Kind switch
+    /// <summary>Whether <paramref name="value"/> is a value of <paramref name="type"/>; of a union, of its first branch.</summary>
+    public static bool Fits(JsonNode value, AvroType type, int depth = 0) => type.Kind switch
     {
-        AvroKind.Boolean => value.Kind == JsonKind.Boolean,
-        AvroKind.Int => IsWhole(value, int.MinValue, int.MaxValue),
-        AvroKind.Long => IsWhole(value, long.MinValue, long.MaxValue),
-        AvroKind.Date => IsWhole(value, FirstDay, LastDay),
-        AvroKind.TimestampMillis => IsWhole(value, FirstDay * MillisPerDay, (LastDay + 1) * MillisPerDay - 1),
-        AvroKind.TimestampMicros => IsWhole(value, FirstDay * MicrosPerDay, (LastDay + 1) * MicrosPerDay - 1),
-        AvroKind.Float => IsNumber(value, float.MaxValue),
-        AvroKind.Double => IsNumber(value, double.MaxValue),
-        AvroKind.Text => value.Kind == JsonKind.Text && IsUnicode(value.Raw),
-        AvroKind.Bytes => value.Kind == JsonKind.Text && value.Raw.All(c => c <= byte.MaxValue),
-        AvroKind.Array => value.Kind == JsonKind.Array,
-        AvroKind.Map => value.Kind == JsonKind.Object,
-        AvroKind.Nullable => type.NullFirst ? value.Kind == JsonKind.Null : Fits(value, type.Inner!),
-        _ => type.Named!.IsEnum
-            ? value.Kind == JsonKind.Text && type.Named.Node["symbols"]!.Items.Any(s => s.Raw == value.Raw)
-            : value.Kind == JsonKind.Object,
+        AvroKind.Scalar => type.Scalar!.Fits(value),
+        AvroKind.Array => value.Kind == JsonKind.Array && value.Items.All(item => Fits(item, type.Inner!, depth)),
+        AvroKind.Map => value.Kind == JsonKind.Object
+            && value.Members.All(m => Scalars.IsUnicode(m.Key) && Fits(m.Value, type.Inner!, depth)),
+        AvroKind.Nullable => type.NullFirst ? value.Kind == JsonKind.Null : Fits(value, type.Inner!, depth),
+        AvroKind.Union => type.NullBranch == 0 ? value.Kind == JsonKind.Null : Fits(value, type.Branches[0].Type, depth),
+        AvroKind.Enum => value.Kind == JsonKind.Text && type.Named!.Symbols.Contains(value.Raw),
+        _ => value.Kind == JsonKind.Object
+            && depth < MaxDepth
+            && type.Named!.Fields.All(field => (value[field.Name] ?? field.Default) is { } given && Fits(given, field.Type, depth + 1)),
     };
 
-    private static bool IsWhole(JsonNode value, long least, long most) =>
-        value.Kind == JsonKind.Number
-            && long.TryParse(value.Raw, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
-            && number >= least
-            && number <= most;
-
-    private static bool IsNumber(JsonNode value, double most) =>
-        value.Kind == JsonKind.Number
-            && double.TryParse(value.Raw, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
-            && number >= -most
-            && number <= most;
-
-    private static bool IsUnicode(string text)
+    /// <summary>The expression of a default that fits.</summary>
+    public static string Expression(JsonNode value, AvroType type) => type.Kind switch
     {
-        for (int i = 0; i < text.Length; i++)
-        {
-            if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
-                i++;
-            else if (char.IsSurrogate(text[i]))
-                return false;
-        }
+        _ when value.Kind == JsonKind.Null => $"default({type.CSharp})",
+        AvroKind.Scalar => type.Scalar!.Default(value),
+        // A list and a dictionary, as Apache.Avro fills them when it reads.
+        AvroKind.Array => $"new global::System.Collections.Generic.List<{type.Inner!.CSharp}>"
+            + (value.Items.Count == 0 ? "()" : $" {{ {string.Join(", ", value.Items.Select(item => Expression(item, type.Inner)))} }}"),
+        AvroKind.Map => $"new global::System.Collections.Generic.Dictionary<string, {type.Inner!.CSharp}>"
+            + (value.Members.Count == 0
+                ? "()"
+                : $" {{ {string.Join(", ", value.Members.Select(m => $"[{Literal(m.Key)}] = {Expression(m.Value, type.Inner)}"))} }}"),
+        AvroKind.Nullable => Expression(value, type.Inner!),
+        AvroKind.Union => $"new {type.UnionName}.{type.Branches[0].Name}({Expression(value, type.Branches[0].Type)})",
+        AvroKind.Enum => $"{type.CSharp}.{Identifier.Of(value.Raw)}",
+        _ => Record(value, type.Named!),
+    };
 
-        return true;
+    /// <summary>The records that the default of a field makes: with each, the defaults of its own fields are made.</summary>
+    public static IEnumerable<NamedType> Made(JsonNode value, AvroType type) => type.Kind switch
+    {
+        AvroKind.Array => value.Items.SelectMany(item => Made(item, type.Inner!)),
+        AvroKind.Map => value.Members.SelectMany(m => Made(m.Value, type.Inner!)),
+        AvroKind.Nullable when value.Kind != JsonKind.Null => Made(value, type.Inner!),
+        AvroKind.Union when value.Kind != JsonKind.Null => Made(value, type.Branches[0].Type),
+        AvroKind.Record => type.Named!.Fields.Where(f => value[f.Name] is not null).SelectMany(f => Made(value[f.Name]!, f.Type)).Prepend(
+            type.Named),
+        _ => [],
+    };
+
+    // What is not given is what the type makes of itself.
+    private static string Record(JsonNode value, NamedType type)
+    {
+        IReadOnlyList<string> properties = Identifier.Properties(type);
+        IEnumerable<string> given = type.Fields.Select((field, i) => (field, i)).Where(f => value[f.field.Name] is not null)
+            .Select(f => $"{properties[f.i]} = {Expression(value[f.field.Name]!, f.field.Type)}");
+        return $"new {type.ClrPath} {{ {string.Join(", ", given)} }}";
     }
+
+    private static string Literal(string text) => SymbolDisplay.FormatLiteral(text, quote: true);
 }

@@ -159,7 +159,7 @@ internal sealed class JsonParser
             case 't':
                 return '\t';
             case 'u' when _at + 4 <= _text.Length
-                && ushort.TryParse(_text.Substring(_at, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out ushort code):
+                && ushort.TryParse(_text.Substring(_at, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ushort code):
                 _at += 4;
                 return (char)code;
             default:
@@ -179,15 +179,39 @@ internal sealed class JsonParser
     private JsonNode Number()
     {
         int start = _at;
-        while (_at < _text.Length && (_text[_at] is >= '0' and <= '9' or '-' or '+' or '.' or 'e' or 'E'))
+        if (At('-'))
             _at++;
-        string raw = _text.Substring(start, _at - start);
-        if (!double.TryParse(raw, NumberStyles.Float, CultureInfo.InvariantCulture, out _))
+        bool isNumber = At('0') ? _at++ >= 0 : Digits();
+        if (isNumber && At('.'))
+        {
+            _at++;
+            isNumber = Digits();
+        }
+
+        if (isNumber && (At('e') || At('E')))
+        {
+            _at++;
+            if (At('+') || At('-'))
+                _at++;
+            isNumber = Digits();
+        }
+
+        if (!isNumber)
         {
             _at = start;
             throw Broken($"A value is expected, not '{_text[start]}'.");
         }
 
-        return new JsonNode(JsonKind.Number, start, raw);
+        return new JsonNode(JsonKind.Number, start, _text.Substring(start, _at - start));
+    }
+
+    private bool At(char c) => _at < _text.Length && _text[_at] == c;
+
+    private bool Digits()
+    {
+        int start = _at;
+        while (_at < _text.Length && _text[_at] is >= '0' and <= '9')
+            _at++;
+        return _at > start;
     }
 }

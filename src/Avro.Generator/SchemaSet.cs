@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
-using System.Text;
 
 namespace KafkaEventSourcing.Avro.Generator;
 
@@ -10,6 +9,7 @@ namespace KafkaEventSourcing.Avro.Generator;
 internal sealed class SchemaSet
 {
     private readonly Dictionary<string, NamedType> _types = new();
+    private HashSet<string>? _namespaces;
 
     public IEnumerable<NamedType> Types => _types.Values;
 
@@ -17,29 +17,65 @@ internal sealed class SchemaSet
     public void Declare(SchemaFile file)
     {
         JsonNode root = JsonParser.Parse(file.Text);
-        if (root.Kind != JsonKind.Object || root.TextOf("type") is not ("record" or "enum"))
+        if (root.Kind != JsonKind.Object || root.TextOf("type") is not ("record" or "enum" or "fixed"))
             throw new SchemaException("KESAVRO002", root.Position,
-                "A schema file holds one record or enum: an object with \"type\": \"record\" or \"enum\".");
+                "A schema file holds one record, enum or fixed: an object with \"type\": \"record\", \"enum\" or \"fixed\".");
         Declare(root, file, "");
     }
 
     /// <summary>Second round: what they are made of.</summary>
     public void Complete(NamedType type)
     {
-        if (type.IsEnum)
+        if (type.Kind == NamedKind.Enum)
             CompleteEnum(type);
-        else
+        else if (type.Kind == NamedKind.Record)
             CompleteRecord(type);
     }
 
-    /// <summary>
-    /// The schema of <paramref name="type"/> as one text: named types stand where they are used first, by name afterwards.
-    /// </summary>
-    public string Text(NamedType type)
+    /// <summary>Third round: what names unions and checks defaults, which may be of types that other files complete.</summary>
+    public void Check(NamedType type)
     {
-        var output = new StringBuilder();
-        Write(output, type.Node, type.Namespace, new HashSet<string>(), inType: true);
-        return output.ToString();
+        if (type.Kind != NamedKind.Fixed && (_namespaces ??= Namespaces()).Contains(type.FullName))
+            throw new SchemaException("KESAVRO003", type.Node.Position,
+                $"The type {type.FullName} has the name of a namespace of other types, which C# does not allow.");
+        if (type.ClrName != type.Name && _types.ContainsKey($"{type.Namespace}.{type.ClrName}"))
+            throw new SchemaException("KESAVRO003", type.Node.Position,
+                $"The type {type.FullName} becomes {type.ClrName} in C#, which another type is called.");
+        Identifier.NameUnions(type);
+        foreach (AvroField field in type.Fields)
+        {
+            if (field.Default is not { } value)
+                continue;
+            if (!DefaultValue.Fits(value, field.Type))
+                throw new SchemaException("KESAVRO005", value.Position,
+                    $"The default of the field {field.Name} does not fit its type; of a union it must fit the first branch.");
+            if (MakesItself(type, field))
+                throw new SchemaException("KESAVRO006", value.Position,
+                    $"The default of the field {field.Name} has a {type.Name} in it, which would have that default again, without end.");
+        }
+    }
+
+    /// <summary>The type that is called <paramref name="name"/> in the namespace <paramref name="space"/>.</summary>
+    /// <exception cref="SchemaException">There is none.</exception>
+    public NamedType Find(JsonNode node, string name, string space)
+    {
+        if (_types.TryGetValue(name.Contains(".") ? name : $"{space}.{name}", out NamedType? type))
+            return type;
+        throw new SchemaException("KESAVRO004", node.Position,
+            $"The type '{name}' is not known: it is not a type of Avro, and no schema file of the project defines it.");
+    }
+
+    /// <summary>The full name of a definition in the namespace <paramref name="space"/>.</summary>
+    public static string FullName(JsonNode node, string space)
+    {
+        string name = node.TextOf("name")
+            ?? throw new SchemaException("KESAVRO002", node.Position, "A record, an enum and a fixed need a \"name\".");
+        if (name.Contains("."))
+            return Checked(name, node);
+        space = node.TextOf("namespace") ?? space;
+        if (space.Length == 0)
+            throw new SchemaException("KESAVRO002", node.Position, $"The type {name} needs a \"namespace\": it becomes the C# namespace.");
+        return Checked($"{space}.{name}", node);
     }
 
     private void Declare(JsonNode node, SchemaFile file, string space)
@@ -57,16 +93,22 @@ internal sealed class SchemaSet
         }
 
         string? kind = node.TextOf("type");
-        if (kind is "record" or "enum")
+        if (kind is "record" or "enum" or "fixed")
         {
             string fullName = FullName(node, space);
-            var type = new NamedType(fullName, node, file, kind == "enum");
+            var type = new NamedType(kind == "record" ? NamedKind.Record : kind == "enum" ? NamedKind.Enum : NamedKind.Fixed, fullName,
+                node, file);
             if (_types.TryGetValue(fullName, out NamedType? other))
                 throw new SchemaException("KESAVRO003", node.Position,
                     $"The type {fullName} is defined twice; the other is in {other.File.Path}. Define it once, in a file of its own if "
                         + $"several use it, and write "
                         + $"\"{fullName}\" as the type elsewhere: the files of a project know each other's types.");
             _types.Add(fullName, type);
+            CheckAliases(node);
+            if (type.Kind == NamedKind.Fixed)
+                type.Scalar = Scalars.Fixed(node, fullName, SizeOf(node, fullName));
+            else
+                ReservedNames.Check(type);
             foreach (JsonNode field in node["fields"]?.Items ?? new List<JsonNode>())
             {
                 if (field["type"] is { } fieldType)
@@ -81,17 +123,6 @@ internal sealed class SchemaSet
             if (node[inner] is { } child)
                 Declare(child, file, space);
         }
-    }
-
-    private static string FullName(JsonNode node, string space)
-    {
-        string name = node.TextOf("name") ?? throw new SchemaException("KESAVRO002", node.Position, "A record or enum needs a \"name\".");
-        if (name.Contains("."))
-            return Checked(name, node);
-        space = node.TextOf("namespace") ?? space;
-        if (space.Length == 0)
-            throw new SchemaException("KESAVRO002", node.Position, $"The type {name} needs a \"namespace\": it becomes the C# namespace.");
-        return Checked($"{space}.{name}", node);
     }
 
     private static string Checked(string fullName, JsonNode node) =>
@@ -112,6 +143,9 @@ internal sealed class SchemaSet
             if (symbol.Kind != JsonKind.Text || !IsName(symbol.Raw))
                 throw new SchemaException("KESAVRO004", symbol.Position,
                     $"'{symbol.Raw}' is not a symbol: letters, digits and underscores, no digit first.");
+            if (symbol.Raw == "value__")
+                throw new SchemaException("KESAVRO006", symbol.Position,
+                    "The symbol value__ cannot be generated: each enum of .NET has it.");
             if (type.Symbols.Contains(symbol.Raw))
                 throw new SchemaException("KESAVRO003", symbol.Position, $"The symbol {symbol.Raw} is given twice.");
             type.Symbols.Add(symbol.Raw);
@@ -119,7 +153,8 @@ internal sealed class SchemaSet
 
         if (type.Symbols.Count == 0)
             throw new SchemaException("KESAVRO002", type.Node.Position, $"The enum {type.FullName} needs \"symbols\".");
-        if (type.Node["default"] is { } fallback && !type.Symbols.Contains(fallback.Raw))
+        if (type.Node["default"] is { } fallback
+            && (fallback.Kind != JsonKind.Text || !type.Symbols.Contains(fallback.Raw)))
             throw new SchemaException("KESAVRO005", fallback.Position, $"The default '{fallback.Raw}' is not a symbol of {type.FullName}.");
     }
 
@@ -137,10 +172,8 @@ internal sealed class SchemaSet
                 throw new SchemaException("KESAVRO003", field.Position, $"The field {name} is given twice.");
             JsonNode typeNode = field["type"]
                 ?? throw new SchemaException("KESAVRO002", field.Position, $"The field {name} needs a \"type\".");
-            AvroType fieldType = Resolve(typeNode, type.Namespace);
-            if (field["default"] is { } fallback)
-                CheckDefault(fallback, fieldType, name);
-            type.Fields.Add(new AvroField(name, fieldType, field.TextOf("doc"), field["default"] is not null));
+            CheckAliases(field);
+            type.Fields.Add(new AvroField(name, Resolve(typeNode, type.Namespace), field.TextOf("doc"), field["default"]));
         }
     }
 
@@ -149,7 +182,9 @@ internal sealed class SchemaSet
         switch (node.Kind)
         {
             case JsonKind.Text:
-                return Primitive(node.Raw) ?? new AvroType(AvroKind.Named, named: Find(node, node.Raw, space));
+                return node.Raw == "null"
+                    ? throw new SchemaException("KESAVRO006", node.Position, "The type null has no value to generate; unions have it.")
+                    : Scalars.Primitive(node.Raw) is { } primitive ? AvroType.Of(primitive) : AvroType.Of(Find(node, node.Raw, space));
             case JsonKind.Array:
                 return ResolveUnion(node, space);
             case JsonKind.Object:
@@ -161,12 +196,37 @@ internal sealed class SchemaSet
 
     private AvroType ResolveUnion(JsonNode node, string space)
     {
-        int nulls = node.Items.Count(i => i is { Kind: JsonKind.Text, Raw: "null" });
-        if (node.Items.Count != 2 || nulls != 1)
-            throw new SchemaException("KESAVRO006", node.Position, "Of unions only those of null and one other type can be generated.");
-        bool nullFirst = node.Items[0] is { Kind: JsonKind.Text, Raw: "null" };
-        return new AvroType(AvroKind.Nullable, Resolve(node.Items[nullFirst ? 1 : 0], space), nullFirst: nullFirst);
+        int nullBranch = -1;
+        var branches = new List<UnionBranch>();
+        for (int i = 0; i < node.Items.Count; i++)
+        {
+            JsonNode item = node.Items[i];
+            bool isNull = item is { Kind: JsonKind.Text, Raw: "null" } || IsNull(item);
+            AvroType? type = isNull ? null : Resolve(item, space);
+            if (item.Kind == JsonKind.Array || type is { Kind: AvroKind.Nullable or AvroKind.Union })
+                throw new SchemaException("KESAVRO004", item.Position, "A union contains a union.");
+            if (isNull ? nullBranch >= 0 : branches.Any(b => b.Type.AvroName == type!.AvroName))
+                throw new SchemaException("KESAVRO003", item.Position, $"A union contains {type?.AvroName ?? "null"} twice.");
+            if (isNull)
+                nullBranch = i;
+            else
+                branches.Add(new UnionBranch(i, type!));
+        }
+
+        if (branches.Count == 0)
+            throw new SchemaException("KESAVRO006", node.Position, "A union without a type besides null cannot be generated.");
+        return branches.Count == 1 && nullBranch >= 0
+            ? AvroType.Nullable(branches[0].Type, nullBranch == 0)
+            : AvroType.Union(branches, node.Items.Count, nullBranch);
     }
+
+    // Also as {"type": "null"}.
+    private static bool IsNull(JsonNode node) => node["type"] switch
+    {
+        { Kind: JsonKind.Text } name => name.Raw == "null",
+        { Kind: JsonKind.Object } inner => IsNull(inner),
+        _ => false,
+    };
 
     private AvroType ResolveObject(JsonNode node, string space)
     {
@@ -175,154 +235,71 @@ internal sealed class SchemaSet
             return Resolve(kind, space);
         switch (kind.Raw)
         {
-            case "record" or "enum":
-                return new AvroType(AvroKind.Named, named: _types[FullName(node, space)]);
+            case "record" or "enum" or "fixed":
+                return AvroType.Of(_types[FullName(node, space)]);
             case "array":
-                return new AvroType(AvroKind.Array,
+                return AvroType.Array(
                     Resolve(node["items"] ?? throw new SchemaException("KESAVRO002", node.Position, "An array needs \"items\"."), space));
             case "map":
-                return new AvroType(AvroKind.Map,
+                return AvroType.Map(
                     Resolve(node["values"] ?? throw new SchemaException("KESAVRO002", node.Position, "A map needs \"values\"."), space));
-            case "fixed":
-                throw new SchemaException("KESAVRO006", node.Position, "The type fixed cannot be generated; use bytes.");
         }
 
         // A logical type that does not fit its type is to be ignored (Avro specification, "Logical Types"), as are unknown ones.
-        return (kind.Raw, node.TextOf("logicalType")) switch
+        return Scalars.Logical(node, kind.Raw) is { } logical ? AvroType.Of(logical) : Resolve(kind, space);
+    }
+
+    private HashSet<string> Namespaces()
+    {
+        var all = new HashSet<string>();
+        foreach (NamedType type in _types.Values.Where(t => t.Kind != NamedKind.Fixed))
         {
-            ("int", "date") => new AvroType(AvroKind.Date),
-            ("long", "timestamp-millis") => new AvroType(AvroKind.TimestampMillis),
-            ("long", "timestamp-micros") => new AvroType(AvroKind.TimestampMicros),
-            (_, "decimal" or "uuid" or "time-millis" or "time-micros" or "duration" or "local-timestamp-millis"
-                or "local-timestamp-micros") =>
-                throw new SchemaException("KESAVRO006", node.Position,
-                    $"The logical type {node.TextOf("logicalType")} cannot be generated; use its underlying type."),
-            _ => Resolve(kind, space),
-        };
+            for (string space = type.Namespace; all.Add(space) && space.Contains(".");)
+                space = space.Substring(0, space.LastIndexOf('.'));
+        }
+
+        return all;
     }
 
-    private static AvroType? Primitive(string name) => name switch
+    private static void CheckAliases(JsonNode node)
     {
-        "boolean" => new AvroType(AvroKind.Boolean),
-        "int" => new AvroType(AvroKind.Int),
-        "long" => new AvroType(AvroKind.Long),
-        "float" => new AvroType(AvroKind.Float),
-        "double" => new AvroType(AvroKind.Double),
-        "string" => new AvroType(AvroKind.Text),
-        "bytes" => new AvroType(AvroKind.Bytes),
-        _ => null,
-    };
-
-    private NamedType Find(JsonNode node, string name, string space)
-    {
-        if (_types.TryGetValue(name.Contains(".") ? name : $"{space}.{name}", out NamedType? type))
-            return type;
-        throw new SchemaException("KESAVRO004", node.Position,
-            $"The type '{name}' is not known: it is not a type of Avro, and no schema file of the project defines it.");
-    }
-
-    private static void CheckDefault(JsonNode value, AvroType type, string field)
-    {
-        if (!DefaultValue.Fits(value, type))
-            throw new SchemaException("KESAVRO005", value.Position,
-                $"The default of the field {field} does not fit its type; of a union it must fit the first branch.");
-    }
-
-    private void Write(StringBuilder output, JsonNode node, string space, HashSet<string> written, bool inType)
-    {
-        switch (node.Kind)
+        if (node["aliases"] is not { } aliases)
+            return;
+        if (aliases.Kind != JsonKind.Array)
+            throw new SchemaException("KESAVRO002", aliases.Position, "The \"aliases\" are not an array of names.");
+        foreach (JsonNode alias in aliases.Items)
         {
-            case JsonKind.Text when inType
-                && Primitive(node.Raw) is null
-                && node.Raw is not ("null" or "record" or "enum" or "array" or "map" or "fixed"):
-                NamedType named = Find(node, node.Raw, space);
-                if (written.Contains(named.FullName))
-                    JsonNode.WriteText(output, named.FullName);
-                else
-                    Write(output, named.Node, named.Namespace, written, inType: true);
-                return;
-            case JsonKind.Text:
-                JsonNode.WriteText(output, node.Raw);
-                return;
-            case JsonKind.Array:
-                output.Append('[');
-                for (int i = 0; i < node.Items.Count; i++)
-                {
-                    if (i > 0)
-                        output.Append(',');
-                    Write(output, node.Items[i], space, written, inType);
-                }
-
-                output.Append(']');
-                return;
-            case JsonKind.Object:
-                WriteObject(output, node, space, written, inType);
-                return;
-            default:
-                output.Append(node.Raw);
-                return;
+            if (alias.Kind != JsonKind.Text || !alias.Raw.Split('.').All(IsName))
+                throw new SchemaException("KESAVRO002", alias.Position, $"The alias '{alias.Raw}' is not a name.");
         }
     }
 
-    private void WriteObject(StringBuilder output, JsonNode node, string space, HashSet<string> written, bool inType)
+    private static int SizeOf(JsonNode node, string fullName)
     {
-        string? fullName = null;
-        if (inType && node.TextOf("type") is "record" or "enum")
-        {
-            fullName = FullName(node, space);
-            written.Add(fullName);
-            space = fullName.Substring(0, fullName.LastIndexOf('.'));
-        }
+        JsonNode size = node["size"] ?? throw new SchemaException("KESAVRO002", node.Position, $"The fixed {fullName} needs a \"size\".");
+        return size.Kind == JsonKind.Number
+            && int.TryParse(size.Raw, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int bytes)
+            && bytes >= 0
+            ? bytes
+            : throw new SchemaException("KESAVRO002", size.Position, $"The size of the fixed {fullName} is not a number of bytes.");
+    }
 
-        output.Append('{');
-        bool first = true;
-        foreach (KeyValuePair<string, JsonNode> member in node.Members)
+    // New ones are made with each, whatever the default says of its fields.
+    private static bool MakesItself(NamedType type, AvroField field)
+    {
+        var open = new Stack<NamedType>(DefaultValue.Made(field.Default!, field.Type));
+        var seen = new HashSet<NamedType>();
+        while (open.Count > 0)
         {
-            if (fullName is not null && member.Key == "namespace")
+            NamedType made = open.Pop();
+            if (made == type)
+                return true;
+            if (!seen.Add(made))
                 continue;
-            if (!first)
-                output.Append(',');
-            first = false;
-            JsonNode.WriteText(output, member.Key);
-            output.Append(':');
-            if (fullName is not null && member.Key == "name")
-            {
-                JsonNode.WriteText(output, fullName.Substring(fullName.LastIndexOf('.') + 1));
-                output.Append(",\"namespace\":");
-                JsonNode.WriteText(output, space);
-            }
-            else if (fullName is not null && member.Key == "fields")
-            {
-                WriteFields(output, member.Value, space, written);
-            }
-            else
-            {
-                Write(output, member.Value, space, written, inType && member.Key is "type" or "items" or "values");
-            }
+            foreach (NamedType next in made.Fields.Where(f => f.HasDefault).SelectMany(f => DefaultValue.Made(f.Default!, f.Type)))
+                open.Push(next);
         }
 
-        output.Append('}');
-    }
-
-    private void WriteFields(StringBuilder output, JsonNode fields, string space, HashSet<string> written)
-    {
-        output.Append('[');
-        for (int i = 0; i < fields.Items.Count; i++)
-        {
-            output.Append(i > 0 ? ",{" : "{");
-            for (int m = 0; m < fields.Items[i].Members.Count; m++)
-            {
-                KeyValuePair<string, JsonNode> member = fields.Items[i].Members[m];
-                if (m > 0)
-                    output.Append(',');
-                JsonNode.WriteText(output, member.Key);
-                output.Append(':');
-                Write(output, member.Value, space, written, member.Key == "type");
-            }
-
-            output.Append('}');
-        }
-
-        output.Append(']');
+        return false;
     }
 }

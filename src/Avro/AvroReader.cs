@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.Avro;
 /// Reads Avro's binary encoding (Avro specification 1.12, "Binary Encoding"). Lengths are checked against what is left before anything is
 /// allocated, so that garbage costs nothing. Not thread-safe; a <c>ref struct</c>, so it lives on the stack.
 /// </summary>
-public ref struct AvroReader
+public ref partial struct AvroReader
 {
     private readonly ReadOnlySpan<byte> _data;
     private int _at;

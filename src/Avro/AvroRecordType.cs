@@ -12,6 +12,8 @@ internal delegate IAvroRecord AvroRead(ref AvroReader reader);
 /// <summary>A generated type, with its schema. Immutable and thread-safe.</summary>
 public sealed class AvroRecordType
 {
+    private static readonly JsonSerializerOptions Deep = new() { MaxDepth = SchemaParser.MaxDepth };
+
     private readonly AvroRead _read;
     private readonly Lazy<global::Avro.RecordSchema> _apache;
 
@@ -21,7 +23,8 @@ public sealed class AvroRecordType
         Parsed = (RecordSchema)SchemaParser.Parse(schemaJson);
         FullName = Parsed.FullName;
         Fingerprint = SchemaFingerprint.Of(Parsed);
-        _apache = new Lazy<global::Avro.RecordSchema>(() => (global::Avro.RecordSchema)ForApache(schemaJson));
+        _apache = new Lazy<global::Avro.RecordSchema>(() => (global::Avro.RecordSchema?)ForApache(schemaJson)
+            ?? throw new NotSupportedException($"Apache Avro does not read the schema of {FullName}."));
     }
 
     /// <summary>The generated type.</summary>
@@ -31,6 +34,7 @@ public sealed class AvroRecordType
     public string SchemaJson { get; }
 
     /// <summary>The schema as Apache Avro has it, for others' serializers; what we read and write does not pass through it.</summary>
+    /// <exception cref="NotSupportedException">Apache Avro does not read it.</exception>
     public global::Avro.RecordSchema Schema => _apache.Value;
 
     /// <summary>The record's name with its namespace.</summary>
@@ -55,33 +59,36 @@ public sealed class AvroRecordType
     /// <summary>The schema as Apache Avro has it; used by generated code.</summary>
     /// <remarks>
     /// Apache Avro refuses logical types that it does not know or that do not fit; the specification has them ignored, and so they are left
-    /// out for it.
+    /// out for it. So are those that its writers cannot write: what is a fixed (the writer of specific records refuses what their own
+    /// conversion makes of a decimal), and local timestamps, which it moves by the machine's time zone. Null: Apache Avro does not read the
+    /// schema, as one of many types in one another; others' serializers cannot be used then.
     /// </remarks>
     public static global::Avro.Schema ForApache(string schemaJson)
     {
+        JsonNode schema = JsonNode.Parse(schemaJson, documentOptions: new JsonDocumentOptions { MaxDepth = SchemaParser.MaxDepth })!;
+        foreach (JsonObject typed in Objects(schema).Where(o => o.ContainsKey("logicalType") && !IsTaken(o)).ToArray())
+            typed.Remove("logicalType");
         try
         {
-            return global::Avro.Schema.Parse(schemaJson);
+            return global::Avro.Schema.Parse(schema.ToJsonString(Deep));
         }
-        catch (global::Avro.AvroException)
+        catch (Exception refused) when (refused is global::Avro.AvroException || refused.GetType().Namespace == "Newtonsoft.Json")
         {
-            JsonNode schema = JsonNode.Parse(schemaJson)!;
-            foreach (JsonObject typed in Objects(schema).Where(o => o.ContainsKey("logicalType") && !IsTaken(o)).ToArray())
-                typed.Remove("logicalType");
-            return global::Avro.Schema.Parse(schema.ToJsonString());
+            return null!;
         }
 
-        static bool IsTaken(JsonObject typed)
-        {
-            try
-            {
-                return global::Avro.Schema.Parse(typed.ToJsonString()) is not null;
-            }
-            catch (global::Avro.AvroException)
-            {
-                return false;
-            }
-        }
+        static bool IsTaken(JsonObject typed) =>
+            (typed["type"], typed["logicalType"]) is (JsonValue type, JsonValue logical)
+                && type.TryGetValue(out string? kind)
+                && logical.TryGetValue(out string? meaning)
+                && (kind, meaning) switch
+                {
+                    ("int", "date" or "time-millis") => true,
+                    ("long", "time-micros" or "timestamp-millis" or "timestamp-micros") => true,
+                    ("string", "uuid") => true,
+                    ("bytes", "decimal") => SchemaParser.Parse(typed.ToJsonString()).Logical is not null,
+                    _ => false,
+                };
 
         static IEnumerable<JsonObject> Objects(JsonNode? node) => node switch
         {

@@ -1,7 +1,7 @@
 namespace KafkaEventSourcing.Avro;
 
 /// <summary>Avro's logical types of time (Avro specification 1.12, "Logical Types"); used by generated code.</summary>
-public static class AvroTime
+public static partial class AvroTime
 {
     private static readonly int Epoch = DateOnly.FromDateTime(DateTime.UnixEpoch).DayNumber;
 

@@ -9,7 +9,7 @@ namespace KafkaEventSourcing.Avro;
 /// Writes Avro's binary encoding (Avro specification 1.12, "Binary Encoding") into a buffer that is reused. Call <see cref="Flush"/> when
 /// done. Not thread-safe; a <c>ref struct</c>, so it lives on the stack.
 /// </summary>
-public ref struct AvroWriter
+public ref partial struct AvroWriter
 {
     private const int MaxVarint = 10;
     private const int MinRequest = 256;

@@ -118,7 +118,10 @@ internal sealed class ResolvedReader
             switch (resolution)
             {
                 case PrimitiveResolution primitive:
-                    Do(Expression.Assign(target, Primitive(primitive, target.Type)));
+                    Do(Expression.Assign(target, ScalarCode.Primitive(reader, primitive, target.Type)));
+                    break;
+                case FixedResolution bytes:
+                    Do(Expression.Assign(target, ScalarCode.Fixed(reader, bytes, target.Type)));
                     break;
                 case EnumResolution symbols:
                     ReadEnum(symbols, target);
@@ -219,6 +222,14 @@ internal sealed class ResolvedReader
                 return;
             }
 
+            if (AvroUnion.BranchesOf(target.Type).FirstOrDefault(b => b.Index == branch.Branch) is { } generated)
+            {
+                ParameterExpression held = Local(generated.ValueType);
+                Read(branch.Value, held);
+                Do(Expression.Assign(target, Expression.New(generated.Constructor, held)));
+                return;
+            }
+
             Type inner = Nullable.GetUnderlyingType(target.Type) ?? target.Type;
             if (inner == target.Type)
             {
@@ -243,33 +254,6 @@ internal sealed class ResolvedReader
             SwitchCase[] cases = [.. union.Branches.Select((branch, i) =>
                 Expression.SwitchCase(Within(() => Read(branch, target)), Expression.Constant(i)))];
             Do(Expression.Switch(typeof(void), index, null, null, cases));
-        }
-
-        private Expression Primitive(PrimitiveResolution primitive, Type target)
-        {
-            LogicalKind? meaning = primitive.Reader.Logical?.Kind;
-            if (primitive.Reader.Kind is SchemaKind.String)
-                return Reading(nameof(AvroReader.ReadString));
-            if (primitive.Reader.Kind is SchemaKind.Bytes)
-                return Reading(nameof(AvroReader.ReadBytes));
-            Expression value = primitive.Writer.Kind switch
-            {
-                SchemaKind.Boolean => Reading(nameof(AvroReader.ReadBoolean)),
-                SchemaKind.Int => Reading(nameof(AvroReader.ReadInt)),
-                SchemaKind.Long => Reading(nameof(AvroReader.ReadLong)),
-                SchemaKind.Float => Reading(nameof(AvroReader.ReadFloat)),
-                SchemaKind.Double => Reading(nameof(AvroReader.ReadDouble)),
-                _ => throw new InvalidOperationException($"{target} cannot hold {primitive.Reader}."),
-            };
-            if (target == typeof(DateOnly))
-                return Expression.Call(typeof(AvroTime), nameof(AvroTime.FromDays), null, value);
-            if (target != typeof(DateTimeOffset))
-                return value.Type == target ? value : Expression.Convert(value, target);
-            if (primitive.IsConverted)
-                meaning = primitive.Writer.Logical!.Value.Kind;
-            string from = meaning is LogicalKind.TimestampMillis ? nameof(AvroTime.FromMillis) : nameof(AvroTime.FromMicros);
-            return Expression.Call(typeof(AvroTime), from, null,
-                value.Type == typeof(long) ? value : Expression.Convert(value, typeof(long)));
         }
 
         // What the action adds, as one statement.

@@ -27,6 +27,7 @@ public sealed class GeneratedCodeTests
     [InlineData("cased,casedValue,Cased,CasedValue", "CasedValue2,CasedValueValue,Cased,CasedValue")]
     [InlineData("_f0,_f1,schemaJson,writeTo", "_f0Value,_f1Value,SchemaJsonValue,WriteToValue")]
     [InlineData("names", "NamesValue")]
+    [InlineData("ID,Id,id", "ID,IdValue,IdValue2")] // all three are id in JSON
     public void Fields_whose_names_collide_have_properties_of_their_own(string fields, string properties)
     {
         string[] names = fields.Split(',');
@@ -34,6 +35,25 @@ public sealed class GeneratedCodeTests
             $$"""{"type":"record","name":"Names","namespace":"T.G","fields":[{{string.Join(',', names.Select(n => $$"""{"name":"{{n}}","type":"int"}"""))}}]}""";
         IAvroRecord read = Of(schema)["T.G.Names"].Read([.. Enumerable.Range(1, names.Length).Select(i => (byte)(2 * i))]);
         properties.Split(',').Select(p => ValueOf(read, p)).ShouldBe(Enumerable.Range(1, names.Length).Cast<object?>());
+    }
+
+    // It was defined twice in the text of the schema, and the type failed when it was used.
+    [Fact]
+    public void Type_that_is_named_before_it_is_defined_is_defined_once()
+    {
+        AvroRecordType type = Of(
+            """{"type":"record","name":"Later","namespace":"T.G","fields":[{"name":"a","type":"LaterPart"},{"name":"b","type":{"type":"record","name":"LaterPart","fields":[{"name":"v","type":"int"}]}}]}""")["T.G.Later"];
+        ValueOf((IAvroRecord)ValueOf(type.Read([2, 4]), "B")!, "V").ShouldBe(2);
+    }
+
+    [Fact]
+    public void Record_that_has_the_name_of_a_member_is_called_a_record()
+    {
+        AvroRecordType type = Of(
+            """{"type":"record","name":"Equals","namespace":"T.G","fields":[{"name":"next","type":["null","Equals"],"default":null}]}""")["T.G.Equals"];
+        type.Type.Name.ShouldBe("EqualsRecord");
+        type.FullName.ShouldBe("T.G.Equals");
+        type.Read([2, 0]).ShouldBe(type.Read([2, 0]));
     }
 
     [Fact]

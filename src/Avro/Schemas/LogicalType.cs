@@ -71,18 +71,21 @@ internal readonly record struct LogicalType(LogicalKind Kind, int Precision = 0,
             return null;
         if (from.Kind == LogicalKind.Decimal && to.Kind == LogicalKind.Decimal)
         {
-            if (from.Scale != to.Scale)
-                return $"{writer} has another scale than {reader}";
-            return from.Precision <= to.Precision ? null : $"{writer} has more digits than {reader}";
+            return from.Scale > to.Scale ? $"{writer} has more digits behind the point than {reader}"
+                : from.Precision - from.Scale > to.Precision - to.Scale ? $"{writer} has more digits before the point than {reader}"
+                : null;
         }
 
-        return (from.Kind, to.Kind) switch
-        {
-            (LogicalKind.TimestampMillis, LogicalKind.TimestampMicros) => null,
-            (LogicalKind.TimestampMicros, LogicalKind.TimestampMillis) => $"{writer} is finer than {reader}",
-            _ => $"{writer} means something else than {reader}",
-        };
+        (string family, int unit) = UnitOf(from.Kind);
+        (string otherFamily, int otherUnit) = UnitOf(to.Kind);
+        return family.Length == 0 || family != otherFamily ? $"{writer} means something else than {reader}"
+            : unit > otherUnit ? $"{writer} is finer than {reader}"
+            : null;
     }
+
+    /// <summary>Whether both types say what the value means, in different units.</summary>
+    public static bool IsConverted(AvroSchema writer, AvroSchema reader) =>
+        writer.Logical is { } from && reader.Logical is { } to && (from.Kind != to.Kind || from.Scale != to.Scale);
 
     public override string ToString() => Kind switch
     {
@@ -98,6 +101,20 @@ internal readonly record struct LogicalType(LogicalKind Kind, int Precision = 0,
         LogicalKind.Uuid => "uuid",
         LogicalKind.Duration => "duration",
         _ => $"decimal of {Precision} digits, scale {Scale}",
+    };
+
+    // What times of one kind count in, the finer the higher.
+    private static (string Family, int Unit) UnitOf(LogicalKind kind) => kind switch
+    {
+        LogicalKind.TimeMillis => ("time", 3),
+        LogicalKind.TimeMicros => ("time", 6),
+        LogicalKind.TimestampMillis => ("timestamp", 3),
+        LogicalKind.TimestampMicros => ("timestamp", 6),
+        LogicalKind.TimestampNanos => ("timestamp", 9),
+        LogicalKind.LocalTimestampMillis => ("local", 3),
+        LogicalKind.LocalTimestampMicros => ("local", 6),
+        LogicalKind.LocalTimestampNanos => ("local", 9),
+        _ => ("", 0),
     };
 
     private static LogicalType? ReadDecimal(JsonElement schema, int most)

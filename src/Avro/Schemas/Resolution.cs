@@ -14,7 +14,7 @@ internal abstract record Resolution
     private static bool Keeps(Resolution resolution, HashSet<RecordResolution> open) => resolution switch
     {
         PrimitiveResolution p => p.Writer.Kind == p.Reader.Kind && !p.IsConverted,
-        FixedResolution => true,
+        FixedResolution f => !f.IsConverted,
         EnumResolution e => e.Symbols.Count == e.Reader.Symbols.Count && e.Symbols.Select((symbol, i) => symbol == i).All(same => same),
         ArrayResolution array => Keeps(array.Items, open),
         MapResolution map => Keeps(map.Values, open),
@@ -40,11 +40,15 @@ internal sealed record Unreadable(string Why) : Resolution
 internal sealed record PrimitiveResolution(AvroSchema Writer, AvroSchema Reader) : Resolution
 {
     /// <summary>Whether both say what the value means, in different units.</summary>
-    public bool IsConverted => Writer.Logical is { } from && Reader.Logical is { } to && from.Kind != to.Kind;
+    public bool IsConverted => LogicalType.IsConverted(Writer, Reader);
 }
 
-/// <summary>A fixed as itself.</summary>
-internal sealed record FixedResolution(FixedSchema Writer, FixedSchema Reader) : Resolution;
+/// <summary>A fixed as itself, or as a decimal with more digits behind the point.</summary>
+internal sealed record FixedResolution(FixedSchema Writer, FixedSchema Reader) : Resolution
+{
+    /// <summary>Whether both say what the value means, in different units.</summary>
+    public bool IsConverted => LogicalType.IsConverted(Writer, Reader);
+}
 
 /// <summary>
 /// An enum; <paramref name="Symbols"/> has the reader's index for each of the writer's, -1 for those that the reader does not take.

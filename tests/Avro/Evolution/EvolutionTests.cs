@@ -105,6 +105,11 @@ public sealed class EvolutionTests
     [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""",
         """{"type":"bytes","logicalType":"decimal","precision":9,"scale":3}""")]
     [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""",
+        """{"type":"bytes","logicalType":"decimal","precision":12,"scale":1}""")]
+    [InlineData("""{"type":"long","logicalType":"timestamp-nanos"}""", """{"type":"long","logicalType":"timestamp-millis"}""")]
+    [InlineData("""{"type":"long","logicalType":"local-timestamp-micros"}""", """{"type":"long","logicalType":"local-timestamp-millis"}""")]
+    [InlineData("""{"type":"int","logicalType":"time-millis"}""", """{"type":"long","logicalType":"timestamp-micros"}""")]
+    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""",
         """{"type":"bytes","logicalType":"decimal","precision":8,"scale":2}""")]
     [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""", "\"string\"")]
     [InlineData("\"string\"", """{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""")]
@@ -123,6 +128,13 @@ public sealed class EvolutionTests
     [InlineData("""{"type":"fixed","name":"U","size":16}""", """{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}""")]
     [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""",
         """{"type":"bytes","logicalType":"decimal","precision":12,"scale":2}""")]
+    [InlineData("""{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}""",
+        """{"type":"bytes","logicalType":"decimal","precision":12,"scale":5}""")]
+    [InlineData("""{"type":"fixed","name":"F","size":8,"logicalType":"decimal","precision":9,"scale":2}""",
+        """{"type":"fixed","name":"F","size":8,"logicalType":"decimal","precision":18,"scale":11}""")]
+    [InlineData("""{"type":"int","logicalType":"time-millis"}""", """{"type":"long","logicalType":"time-micros"}""")]
+    [InlineData("""{"type":"long","logicalType":"timestamp-millis"}""", """{"type":"long","logicalType":"timestamp-nanos"}""")]
+    [InlineData("""{"type":"long","logicalType":"local-timestamp-micros"}""", """{"type":"long","logicalType":"local-timestamp-nanos"}""")]
     [InlineData("""{"type":"bytes","logicalType":"decimal"}""", "\"bytes\"")]
     [InlineData("""{"type":"string","logicalType":"date"}""", "\"string\"")]
     [InlineData("""{"type":"long","logicalType":"of-our-own"}""", """{"type":"long","logicalType":"timestamp-millis"}""")]

@@ -27,7 +27,7 @@ internal sealed class GeneratedTypes
 
     public AvroRecordType this[string fullName] =>
         (AvroRecordType)typeof(AvroRecordType).GetMethod(nameof(AvroRecordType.Of))!.MakeGenericMethod(
-            _assembly.GetType(fullName, throwOnError: true)!).Invoke(null, null)!;
+            _assembly.GetType(fullName) ?? _assembly.GetType(fullName + "Record", throwOnError: true)!).Invoke(null, null)!;
 
     /// <summary>Reads what <paramref name="writer"/> wrote as the type of <paramref name="reader"/>, which is a record.</summary>
     public static IAvroRecord Read(string writer, string reader, params byte[] value)
@@ -57,7 +57,7 @@ internal sealed class GeneratedTypes
         return new GeneratedTypes(new AssemblyLoadContext(null).LoadFromStream(code));
     }
 
-    private sealed class SchemaText(string path, string text) : AdditionalText
+    internal sealed class SchemaText(string path, string text) : AdditionalText
     {
         public override string Path => path;
 

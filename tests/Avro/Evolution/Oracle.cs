@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text;
 using static KafkaEventSourcing.Avro.Tests.Evolution.Shape;
 
@@ -6,7 +7,8 @@ namespace KafkaEventSourcing.Avro.Tests.Evolution;
 /// <summary>
 /// What a reader must make of a value, by the words of the specification and of docs/schema-evolution.md. Values: null, bool, int, long,
 /// float, double, string and byte[] as they are; the index of a symbol; lists; dictionaries; a record's values in their order; a writer's
-/// union as branch and value. A reader's dates and times are DateOnly and DateTimeOffset.
+/// union as branch and value, and so is a reader's that is more than a type and null. A reader's logical types are what the documentation
+/// says of them.
 /// </summary>
 internal static class Oracle
 {
@@ -55,7 +57,12 @@ internal static class Oracle
         }
 
         if (reader is Either either)
-            return Branch(writer, either) is >= 0 and int i ? Value(writer, either.Branches[i], value) : throw new RefusedException();
+        {
+            int branch = Branch(writer, either);
+            object? held = branch >= 0 ? Value(writer, either.Branches[branch], value) : throw new RefusedException();
+            return either.IsGeneral && held is not null ? new Chosen(branch, held) : held;
+        }
+
         if (!Fits(writer, reader))
             throw new RefusedException();
         return (writer, reader) switch
@@ -67,19 +74,27 @@ internal static class Oracle
                 ? Value(ShapeOf(w, source), ShapeOf(r, field), ((object?[])value!)[w.Fields.ToList().IndexOf(source)])
                 : field.Default is not null ? field.Initial : throw new RefusedException()).ToArray(),
             (Plain w, Plain r) => Number(w, r, value),
+            (Raw w, Raw r) => Meant((byte[])value!, w.Logical, r.Logical),
             _ => value,
         };
     }
 
     private static object? Number(Plain writer, Plain reader, object? value)
     {
-        if (reader.Logical == "date")
+        string? meaning = reader.Logical?.Name;
+        string? unit = writer.Logical?.Name is "of-our-own" or null ? meaning : writer.Logical.Name;
+        if (meaning == "date")
             return Days(Convert.ToInt64(value));
-        if (reader.Logical is "timestamp-millis" or "timestamp-micros")
-        {
-            string unit = writer.Logical is "timestamp-millis" or "timestamp-micros" ? writer.Logical : reader.Logical;
-            return Instant(Convert.ToInt64(value), unit == "timestamp-millis" ? 1_000 : 1);
-        }
+        if (meaning is "time-millis" or "time-micros")
+            return TimeOfDay(Convert.ToInt64(value), TicksOf(unit!));
+        if (meaning is "timestamp-millis" or "timestamp-micros" or "timestamp-nanos")
+            return Instant(Convert.ToInt64(value), unit!, meaning);
+        if (meaning is "local-timestamp-millis" or "local-timestamp-micros" or "local-timestamp-nanos")
+            return Instant(Convert.ToInt64(value), unit!, meaning).DateTime;
+        if (meaning == "uuid")
+            return Guid.TryParseExact(value as string ?? Latin((byte[])value!), "D", out Guid id) ? id : throw new RefusedException();
+        if (meaning == "decimal")
+            return Decimal((byte[])value!, writer.Logical, reader.Logical!);
 
         return (reader.Type, value) switch
         {
@@ -100,12 +115,42 @@ internal static class Oracle
         ? new DateOnly(1970, 1, 1).AddDays((int)days)
         : throw new RefusedException();
 
-    private static DateTimeOffset Instant(long units, int microsPerUnit)
+    private static object Meant(byte[] bytes, Meaning? from, Meaning? to) => to?.Name switch
     {
-        Int128 micros = (Int128)units * microsPerUnit;
-        return micros >= -62_135_596_800_000_000 && micros <= 253_402_300_799_999_999
-            ? DateTimeOffset.UnixEpoch.AddTicks((long)micros * 10)
+        "uuid" => new Guid(bytes, bigEndian: true),
+        "duration" => new AvroDuration(BitConverter.ToUInt32(bytes, 0), BitConverter.ToUInt32(bytes, 4), BitConverter.ToUInt32(bytes, 8)),
+        "decimal" => Decimal(bytes, from, to),
+        _ => bytes,
+    };
+
+    private static object Decimal(byte[] bytes, Meaning? from, Meaning to)
+    {
+        Meaning written = from?.Name == "decimal" ? from : to;
+        var unscaled = new BigInteger(bytes, isBigEndian: true);
+        if (bytes.Length == 0 || BigInteger.Abs(unscaled) >= BigInteger.Pow(10, written.Precision))
+            throw new RefusedException();
+        var number = new AvroDecimal(unscaled * BigInteger.Pow(10, to.Scale - written.Scale), to.Scale);
+        return to.Precision <= 28 ? (object)number.ToDecimal() : number;
+    }
+
+    private static string Latin(byte[] bytes) => Encoding.Latin1.GetString(bytes);
+
+    // In ticks of 100 nanoseconds; of nanoseconds, one has the hundredth part.
+    private static decimal TicksOf(string unit) =>
+        unit.EndsWith("millis", StringComparison.Ordinal) ? 10_000 : unit.EndsWith("micros", StringComparison.Ordinal) ? 10 : 0.01m;
+
+    private static TimeOnly TimeOfDay(long units, decimal ticksPerUnit) =>
+        units * ticksPerUnit is >= 0 and < TimeSpan.TicksPerDay and decimal ticks
+            ? new TimeOnly((long)ticks)
             : throw new RefusedException();
+
+    private static DateTimeOffset Instant(long units, string unit, string meaning)
+    {
+        decimal ticks = decimal.Floor(units * TicksOf(unit));
+        bool isNanos = meaning.EndsWith("nanos", StringComparison.Ordinal);
+        decimal first = isNanos ? long.MinValue / 100 : -621_355_968_000_000_000m;
+        decimal last = isNanos ? long.MaxValue / 100 : 2_534_023_007_999_999_999m;
+        return ticks >= first && ticks <= last ? DateTimeOffset.UnixEpoch.AddTicks((long)ticks) : throw new RefusedException();
     }
 
     private static int Symbol(string written, Symbols reader)
@@ -136,20 +181,37 @@ internal static class Oracle
         return promoted;
     }
 
-    private static bool Fits(Shape writer, Shape reader) =>
-        writer is Plain from && reader is Plain to
-            ? (from.Type == to.Type || Promotes(from.Type, to.Type)) && MeansTheSame(from.Logical, to.Logical)
-            : writer.GetType() == reader.GetType() && IsNamed(writer, reader) && (writer is not Raw w || w.Size == ((Raw)reader).Size);
+    private static bool Fits(Shape writer, Shape reader) => (writer, reader) switch
+    {
+        (Plain { Logical.Name: "decimal" }, Plain { Type: "string" }) => false,
+        (Plain { Type: "string" }, Plain { Logical.Name: "decimal" }) => false,
+        (Plain from, Plain to) => (from.Type == to.Type || Promotes(from.Type, to.Type)) && MeansTheSame(from.Logical, to.Logical),
+        (Raw from, Raw to) => IsNamed(from, to) && from.Size == to.Size && MeansTheSame(from.Logical, to.Logical),
+        _ => writer.GetType() == reader.GetType() && IsNamed(writer, reader),
+    };
 
     private static bool IsNamed(Shape writer, Shape reader) =>
         writer is not Named w || reader is not Named r || w.Name == r.Name || r.Aliases.Any(a => a[(a.LastIndexOf('.') + 1)..] == w.Name);
 
-    private static bool MeansTheSame(string? from, string? to) =>
-        from is null or "of-our-own" || to is null || from == to || (from, to) == ("timestamp-millis", "timestamp-micros");
+    // Without loss, or not at all.
+    private static bool MeansTheSame(Meaning? from, Meaning? to)
+    {
+        if (from is null || from.Name == "of-our-own" || to is null || from == to)
+            return true;
+        if (from.Name == "decimal" && to.Name == "decimal")
+            return from.Scale <= to.Scale && from.Precision - from.Scale <= to.Precision - to.Scale;
+        string[] unit = ["millis", "micros", "nanos"];
+        (string kind, int fine) = (from.Name[..(from.Name.LastIndexOf('-') + 1)], Array.FindIndex(unit, from.Name.EndsWith));
+        (string otherKind, int otherFine) = (to.Name[..(to.Name.LastIndexOf('-') + 1)], Array.FindIndex(unit, to.Name.EndsWith));
+        return fine >= 0 && kind == otherKind && fine <= otherFine;
+    }
 
     private static bool Promotes(string from, string to) => (from, to) is
         ("int", "long" or "float" or "double") or ("long", "float" or "double") or ("float", "double") or ("string", "bytes")
             or ("bytes", "string");
+
+    /// <summary>The branch of a union that the reader has, and its value.</summary>
+    internal sealed record Chosen(int Branch, object Value);
 
     internal readonly record struct Answer(object? Value, bool IsRefused = false);
 

@@ -9,10 +9,16 @@ internal abstract record Shape
 
     internal abstract StringBuilder Write(StringBuilder json, HashSet<string> defined);
 
-    internal sealed record Plain(string Type, string? Logical = null) : Shape
+    /// <summary>What values mean besides their type; precision and scale are of decimals.</summary>
+    internal sealed record Meaning(string Name, int Precision = 0, int Scale = 0)
+    {
+        public string Json => $"\"logicalType\":\"{Name}\"" + (Name == "decimal" ? $",\"precision\":{Precision},\"scale\":{Scale}" : "");
+    }
+
+    internal sealed record Plain(string Type, Meaning? Logical = null) : Shape
     {
         internal override StringBuilder Write(StringBuilder json, HashSet<string> defined) =>
-            Logical is null ? json.Append($"\"{Type}\"") : json.Append($$"""{"type":"{{Type}}","logicalType":"{{Logical}}"}""");
+            Logical is null ? json.Append($"\"{Type}\"") : json.Append($$"""{"type":"{{Type}}",{{Logical.Json}}}""");
     }
 
     internal sealed record Many(Shape Items) : Shape
@@ -29,6 +35,9 @@ internal abstract record Shape
 
     internal sealed record Either(IReadOnlyList<Shape> Branches) : Shape
     {
+        /// <summary>Whether it is more than a type that may be null.</summary>
+        public bool IsGeneral => Branches.Count != 2 || Branches.Count(b => b is Plain { Type: "null" }) != 1;
+
         internal override StringBuilder Write(StringBuilder json, HashSet<string> defined)
         {
             json.Append('[');
@@ -63,10 +72,10 @@ internal abstract record Shape
                 Fallback is null ? "" : $",\"default\":\"{Fallback}\"");
     }
 
-    internal sealed record Raw(string Space, string Name, int Size) : Named(Space, Name, [])
+    internal sealed record Raw(string Space, string Name, int Size, Meaning? Logical = null) : Named(Space, Name, [])
     {
         protected override StringBuilder WriteRest(StringBuilder json, HashSet<string> defined) =>
-            json.Append($"\"type\":\"fixed\",\"size\":{Size}");
+            json.Append($"\"type\":\"fixed\",\"size\":{Size}").Append(Logical is null ? "" : "," + Logical.Json);
     }
 
     internal sealed record Group(string Space, string Name, IReadOnlyList<string> Aliases, IReadOnlyList<Field> Fields)

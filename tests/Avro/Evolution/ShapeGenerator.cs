@@ -5,17 +5,39 @@ namespace KafkaEventSourcing.Avro.Tests.Evolution;
 /// <summary>Makes schemas that the generator takes, and schemas that may have been there before them.</summary>
 internal sealed class ShapeGenerator(Random random, string space)
 {
-    private static readonly (string Type, string? Logical, string Default, object Initial)[] Plains =
+    private static readonly (string Type, Meaning? Logical, string Default, object Initial)[] Plains =
     [
         ("boolean", null, "true", true), ("int", null, "-7", -7), ("long", null, "9007199254740993", 9007199254740993L),
         ("float", null, "0.5", 0.5f), ("double", null, "0.1", 0.1),
         ("string", null, "\"2024-01-01T00:00:00+02:00\"", "2024-01-01T00:00:00+02:00"), ("bytes", null, "\"\\u00ff\"", new byte[] { 255 }),
-        ("int", "date", "3", new DateOnly(1970, 1, 4)), ("long", "timestamp-millis", "5", DateTimeOffset.UnixEpoch.AddMilliseconds(5)),
-        ("long", "timestamp-micros", "6", DateTimeOffset.UnixEpoch.AddMicroseconds(6)),
+        ("int", new("date"), "3", new DateOnly(1970, 1, 4)),
+        ("long", new("timestamp-millis"), "5", DateTimeOffset.UnixEpoch.AddMilliseconds(5)),
+        ("long", new("timestamp-micros"), "6", DateTimeOffset.UnixEpoch.AddMicroseconds(6)),
+        ("long", new("timestamp-nanos"), "700", DateTimeOffset.UnixEpoch.AddTicks(7)),
+        ("long", new("local-timestamp-millis"), "5", DateTime.UnixEpoch.AddMilliseconds(5)),
+        ("long", new("local-timestamp-micros"), "6", DateTime.UnixEpoch.AddMicroseconds(6)),
+        ("long", new("local-timestamp-nanos"), "-700", DateTime.UnixEpoch.AddTicks(-7)),
+        ("int", new("time-millis"), "8", new TimeOnly(0, 0, 0, 8)), ("long", new("time-micros"), "9", new TimeOnly(90)),
+        ("string", new("uuid"), "\"019C0000-0000-7000-8000-00000000000a\"", new Guid("019c0000-0000-7000-8000-00000000000a")),
+        ("bytes", new("decimal", 9, 2), "\"\\u00ff\\u0085\"", -1.23m),
+        ("bytes", new("decimal", 28, 10), "\"\\u0000\"", 0.0000000000m),
+        ("bytes", new("decimal", 34, 6), "\"{\"", new AvroDecimal(123, 6)),
+    ];
+
+    private static readonly (int Size, Meaning? Logical, string Default, object Initial)[] Raws =
+    [
+        (3, null, "\"\\u0000\\u00ffa\"", new byte[] { 0, 255, 97 }), (0, null, "\"\"", Array.Empty<byte>()),
+        (16, new("uuid"), "\"0123456789abcdef\"", new Guid("30313233-3435-3637-3839-616263646566")),
+        (12, new("duration"), "\"\\u0001\\u0000\\u0000\\u0000\\u0002\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0080\"",
+            new AvroDuration(1, 2, 0x80000000)),
+        (5, new("decimal", 11, 3), "\"\\u00ff\\u00ff\\u00ff\\u00ff\\u0085\"", -0.123m),
+        (16, new("decimal", 38, 0),
+            "\"\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000{\"",
+            new AvroDecimal(123, 0)),
     ];
 
     private static readonly string?[] Logicals = [null, null, "timestamp-millis", "timestamp-micros", "timestamp-nanos",
-        "local-timestamp-millis", "time-micros", "of-our-own"];
+        "local-timestamp-millis", "local-timestamp-micros", "local-timestamp-nanos", "time-micros", "of-our-own"];
 
     private int _names;
 
@@ -47,11 +69,16 @@ internal sealed class ShapeGenerator(Random random, string space)
     // A type that the generator takes, and a default of it if there is one.
     private (Shape Shape, string? Default, object? Initial) Type(int depth)
     {
-        switch (random.Next(depth < 2 ? 10 : 5))
+        switch (random.Next(depth < 2 ? 12 : 6) - 1)
         {
+            case -1:
+                (int size, Meaning? meaning, string bytes, object value) = Raws[random.Next(Raws.Length)];
+                return (new Raw(space, $"F{_names++}", size, meaning), bytes, value);
             case < 4:
-                (string type, string? logical, string json, object initial) = Plains[random.Next(Plains.Length)];
+                (string type, Meaning? logical, string json, object initial) = Plains[random.Next(Plains.Length)];
                 return (new Plain(type, logical), json, initial);
+            case 10:
+                return Union(depth);
             case 4:
                 Symbols symbols = Enum();
                 return (symbols, $"\"{symbols.All[0]}\"", 0);
@@ -72,6 +99,25 @@ internal sealed class ShapeGenerator(Random random, string space)
         }
     }
 
+    private (Shape Shape, string? Default, object? Initial) Union(int depth)
+    {
+        var branches = new List<(Shape Shape, string? Default, object? Initial)>();
+        for (int i = random.Next(1, 5); i > 0; i--)
+        {
+            (Shape Shape, string? Default, object? Initial) branch = Type(depth + 1);
+            if (branch.Shape is not Either && branches.All(b => KeyOf(b.Shape) != KeyOf(branch.Shape)))
+                branches.Add(branch);
+        }
+
+        if (Chance(0.4) || branches.Count == 0)
+            branches.Insert(random.Next(branches.Count + 1), (new Plain("null"), "null", null));
+        if (branches.All(b => b.Shape is Plain { Type: "null" }))
+            branches.Add((new Plain("string"), null, null));
+        var union = new Either([.. branches.Select(b => b.Shape)]);
+        return (union, branches[0].Default,
+            branches[0].Initial is { } first && union.IsGeneral ? new Oracle.Chosen(0, first) : branches[0].Initial);
+    }
+
     private Symbols Enum()
     {
         string name = $"E{_names++}";
@@ -89,8 +135,19 @@ internal sealed class ShapeGenerator(Random random, string space)
         Either either => ChangedUnion(either),
         Symbols symbols => ChangedEnum(symbols),
         Group group => ChangedRecord(group),
+        Raw raw when Chance(0.3) => raw with { Logical = Chance(0.5) ? null : Decimal(Digits(raw.Size)) },
         _ => shape,
     };
+
+    private Meaning? Decimal(int most)
+    {
+        if (most == 0)
+            return null;
+        int precision = random.Next(1, most + 1);
+        return new Meaning("decimal", precision, random.Next(Math.Min(precision, 12) + 1));
+    }
+
+    private static int Digits(int size) => size == 0 ? 0 : (int)Math.Floor((8.0 * size - 1) * Math.Log10(2));
 
     private Shape ChangedPlain(Plain plain)
     {
@@ -101,12 +158,19 @@ internal sealed class ShapeGenerator(Random random, string space)
             "long" => ["int", "long"],
             "float" => ["int", "long"],
             "double" => ["int", "long", "float"],
-            "string" => ["bytes"],
-            "bytes" => ["string"],
+            "string" => ["bytes", "string"],
+            "bytes" => ["string", "bytes"],
             _ => [plain.Type],
         };
         string type = narrower[random.Next(narrower.Length)];
-        string? logical = type is "long" ? Logicals[random.Next(Logicals.Length)] : type is "int" && Chance(0.5) ? "date" : null;
+        Meaning? logical = type switch
+        {
+            "long" => Logicals[random.Next(Logicals.Length)] is { } name ? new Meaning(name) : null,
+            "int" when Chance(0.5) => new Meaning(Chance(0.5) ? "date" : "time-millis"),
+            "string" when Chance(0.4) => new Meaning("uuid"),
+            "bytes" when Chance(0.6) => Decimal(36),
+            _ => null,
+        };
         Shape changed = new Plain(type, logical);
         return Chance(0.15) ? new Either([changed]) : changed;
     }

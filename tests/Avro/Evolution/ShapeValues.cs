@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text;
 using static KafkaEventSourcing.Avro.Tests.Evolution.Shape;
 
@@ -22,9 +23,19 @@ internal static class ShapeValues
     {
         switch (shape)
         {
+            case Plain { Logical: { Name: "decimal" } digits }:
+                return [.. Numbers(digits, random).Select(n => (object?)n.ToByteArray(isBigEndian: true))];
+            case Plain { Logical.Name: "uuid" }:
+                return [Guid(random)];
+            case Plain { Type: "string" } text:
+                return [Plainly(text, random), Guid(random)];
+            case Plain { Logical: not null, Type: "long" or "int" } time:
+                return [.. Times(time, random)];
             case Plain plain:
                 return [Plainly(plain, random)];
             case Raw raw:
+                if (raw.Logical is { Name: "decimal" } number)
+                    return [.. Numbers(number, random).Select(n => (object?)Sized(n, raw.Size))];
                 byte[] bytes = new byte[raw.Size];
                 random.NextBytes(bytes);
                 return [bytes];
@@ -56,20 +67,48 @@ internal static class ShapeValues
         return values;
     }
 
-    private static object? Plainly(Plain plain, Random random) => (plain.Type, plain.Logical) switch
+    private static object? Plainly(Plain plain, Random random) => plain.Type switch
     {
-        ("null", _) => null,
-        ("boolean", _) => random.Next(2) == 1,
-        ("int", "date") => random.Next(-700_000, 2_900_000),
-        ("int", _) => random.Next(3) switch { 0 => random.Next(-100, 100), 1 => int.MinValue, _ => random.Next() },
-        ("long", null) => random.Next(3) switch { 0 => random.Next(-100, 100), 1 => random.NextInt64(), _ =>
+        "null" => null,
+        "boolean" => random.Next(2) == 1,
+        "int" => random.Next(3) switch { 0 => random.Next(-100, 100), 1 => int.MinValue, _ => random.Next() },
+        "long" => random.Next(3) switch { 0 => random.Next(-100, 100), 1 => random.NextInt64(), _ =>
             random.NextInt64(2_000_000_000_000_000) },
-        ("long", _) => random.NextInt64(-50_000_000_000_000, 200_000_000_000_000),
-        ("float", _) => random.NextSingle() * 1e10f,
-        ("double", _) => random.NextDouble() * 1e300,
-        ("string", _) => random.Next(3) switch { 0 => "", 1 => "2024-01-01T00:00:00Z", _ => $"ä𝄞{random.Next()}" },
-        _ => random.Next(2) == 0 ? Encoding.UTF8.GetBytes($"ö{random.Next()}") : [0xff, (byte)random.Next(256)],
+        "float" => random.NextSingle() * 1e10f,
+        "double" => random.NextDouble() * 1e300,
+        "string" => random.Next(3) switch { 0 => "", 1 => "2024-01-01T00:00:00Z", _ => $"ä𝄞{random.Next()}" },
+        _ => random.Next(3) switch { 0 => Encoding.UTF8.GetBytes($"ö{random.Next()}"), 1 => [], _ => [0xff, (byte)random.Next(256)] },
     };
+
+    private static IEnumerable<object?> Times(Plain time, Random random) => (time.Type, time.Logical!.Name) switch
+    {
+        ("int", "time-millis") => [random.Next(86_400_000), 86_399_999],
+        ("int", _) => [random.Next(-700_000, 2_900_000)],
+        (_, "time-micros") => [random.NextInt64(86_400_000_000), 86_399_999_999],
+        (_, "timestamp-nanos" or "local-timestamp-nanos") => [random.NextInt64(), -random.NextInt64(), -1L, 199L, long.MinValue],
+        _ => [random.NextInt64(-50_000_000_000_000, 200_000_000_000_000)],
+    };
+
+    private static string Guid(Random random)
+    {
+        byte[] bytes = new byte[16];
+        random.NextBytes(bytes);
+        return new Guid(bytes).ToString();
+    }
+
+    private static IEnumerable<BigInteger> Numbers(Shape.Meaning decimals, Random random)
+    {
+        BigInteger end = BigInteger.Pow(10, decimals.Precision);
+        byte[] bytes = new byte[20];
+        random.NextBytes(bytes);
+        return [new BigInteger(bytes) % end, end - 1, 1 - end, 0];
+    }
+
+    private static byte[] Sized(BigInteger number, int size)
+    {
+        byte[] bytes = number.ToByteArray(isBigEndian: true);
+        return [.. Enumerable.Repeat(number.Sign < 0 ? (byte)0xff : (byte)0, size - bytes.Length), .. bytes];
+    }
 
     private static void Encode(Shape shape, object? value, Random random, List<byte> bytes)
     {
