@@ -2,6 +2,7 @@ using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Hosting.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -19,6 +20,7 @@ public static class KafkaEventSourcingEndpointExtensions
     /// </summary>
     /// <param name="app">The web application itself, no group of it: other nodes look for their paths at its root.</param>
     /// <param name="prefix">What the paths of the group begin with, such as <c>/bank</c>.</param>
+    /// <exception cref="ArgumentException">The prefix has a parameter that the paths below it have: <c>{id}</c>.</exception>
     /// <exception cref="InvalidOperationException">No application was added, or <paramref name="app"/> is a group.</exception>
     /// <exception cref="OptionsValidationException">An option is unusable; the message names it.</exception>
     public static RouteGroupBuilder MapKafkaEventSourcing(this IEndpointRouteBuilder app, string prefix = "")
@@ -27,6 +29,9 @@ public static class KafkaEventSourcingEndpointExtensions
         if (app is RouteGroupBuilder)
             throw new InvalidOperationException(
                 $"{nameof(MapKafkaEventSourcing)} is called on a group; call it on the web application and give the path as its argument.");
+        if (RoutePatternFactory.Parse(prefix).GetParameter("id") is not null)
+            throw new ArgumentException($"The prefix '{prefix}' has the parameter 'id', which the paths below it have too: give it another "
+                + "name.", nameof(prefix));
         NodeLifecycle lifecycle = app.ServiceProvider.GetService<NodeLifecycle>()
             ?? throw new InvalidOperationException(
                 $"There is no application to map: call "
@@ -39,8 +44,11 @@ public static class KafkaEventSourcingEndpointExtensions
         var requests = new GuestRequests(lifecycle, http, log);
         RouteGroupBuilder group = app.MapGroup(prefix);
         requests.Surround(group);
-        HttpInterface.MapApplication(group, lifecycle, http, timeProvider);
+        // what a policy of the application caches for all its endpoints would be an old answer to a strong read
+        group.CacheOutput(policy => policy.NoCache());
         NodeHost host = app.ServiceProvider.GetRequiredService<NodeHost>();
+        HttpInterface.MapApplication(group, lifecycle, http, timeProvider, isAgain: host.IsMapped);
+        host.IsMapped = true;
         if (options.NodeSecret is not null && host.ReachableAt is null) // else it is mapped already, below another prefix
         {
             RouteGroupBuilder nodes = app.MapGroup("");

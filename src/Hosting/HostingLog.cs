@@ -25,4 +25,9 @@ internal static partial class HostingLog
         Message = "The partitions could not be handed over within {Seconds} s; the node ends as if it had been killed, and nothing is "
             + "lost")]
     public static partial void NotHandedOver(this ILogger logger, double seconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Somebody has waited for the node for {Seconds} s, and the host has not come as far "
+        + "as to start it: it starts when the other services of the host have. A hosted service that waits in its own StartAsync waits for "
+        + "ever: wait in a BackgroundService, or set WaitForStart and register the service behind the application")]
+    public static partial void NotBegun(this ILogger logger, double seconds);
 }

@@ -269,7 +269,7 @@ public sealed partial class HttpTests(RunningBank bank)
             "set-overdraft-limit"])
         {
             JsonNode content = commands.Single(o =>
-                o["operationId"]!.GetValue<string>() == $"account-{command}")["requestBody"]!["content"]!["application/json"]!;
+                o["operationId"]!.GetValue<string>() == $"command.account.{command}")["requestBody"]!["content"]!["application/json"]!;
             // The example {} is left out of the document; a command that has fields is refused without them.
             HttpResponseMessage answer = await Post(command, content["example"]?.AsObject() ?? []);
             JsonObject outcome = await Json(answer);

@@ -111,6 +111,22 @@ public sealed class OptionSectionsTests
         Should.Throw<OptionsValidationException>(() => OptionsOf(new ConfigurationBuilder().AddInMemoryCollection(
             [KeyValuePair.Create($"Bank:{key}", (string?)"12")]))).Failures.First().ShouldStartWith(told);
 
+    // It was taken as left out: a secured cluster was spoken to in plain text, and a drain was none.
+    [Theory]
+    [InlineData("\"KafkaSettings\": \"security.protocol=SSL\"", "Bank:KafkaSettings is 'security.protocol=SSL'; it is a section")]
+    [InlineData("\"Partitions\": [4]", "Bank:Partitions is a section or a list; it takes one value.")]
+    [InlineData("\"Partitions\": { \"a\": 1 }", "Bank:Partitions is a section or a list; it takes one value.")]
+    [InlineData("\"Kafka\": [\"a:1\", \"b:2\"]", "Bank:Kafka is a section or a list; it takes one value.")]
+    [InlineData("\"Processing\": 5", "Bank:Processing is '5'; it is a section, with options of its own.")]
+    [InlineData("\"Drain\": null", "Bank:Drain is null; leave it out to have its default.")]
+    [InlineData("\"Processing\": { \"MaxBatchCommands\": [1] }", "Bank:Processing:MaxBatchCommands is a section or a list")]
+    public void Value_of_another_shape_than_its_option_is_named(string json, string told)
+    {
+        using var stream = new MemoryStream(System.Text.Encoding.UTF8.GetBytes($"{{ \"Bank\": {{ {json} }} }}"));
+        Should.Throw<OptionsValidationException>(() => OptionsOf(new ConfigurationBuilder().AddJsonStream(stream))).Failures.First()
+            .ShouldStartWith(told);
+    }
+
     // They ended the start with a NullReferenceException.
     [Fact]
     public void Null_in_JSON_says_nothing()

@@ -7,10 +7,10 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// <summary><c>GET /{aggregate}/{id}</c>: the state now, from the partition's owner.</summary>
 internal static class AggregateEndpoints
 {
-    public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples) =>
-        routes.MapGet($"/{aggregate.Name}/{{id}}", (string id, string? consistency, string? token, HttpContext context) =>
-            Read(context, lifecycle.PartOf(aggregate), id, consistency, token))
-            .WithName($"{aggregate.Name}-read")
+    public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples,
+        OperationNames names) =>
+        names.Read(routes.MapGet($"/{aggregate.Name}/{{id}}", (string id, string? consistency, string? token, HttpContext context) =>
+            Read(context, lifecycle.PartOf(aggregate), id, consistency, token)), aggregate.Name)
             .WithTags(aggregate.Name)
             .WithSummary("Read the state now")
             .WithDescription("A strong read, the default, includes every event that was committed before it. consistency=eventual: a "

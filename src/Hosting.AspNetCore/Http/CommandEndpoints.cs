@@ -14,20 +14,19 @@ internal static class CommandEndpoints
     private const string CorrelationIdHeader = "X-Correlation-Id";
 
     public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples,
-        HttpOptions options, TimeProvider time)
+        OperationNames names, HttpOptions options, TimeProvider time)
     {
         foreach (Type command in aggregate.CommandTypes.Where(aggregate.Accepts).OrderBy(t => t.Name, StringComparer.Ordinal))
         {
             string name = Names.InUrl(command);
-            routes.MapPost($"/{aggregate.Name}/{{id}}/{name}", (
+            names.Command(routes.MapPost($"/{aggregate.Name}/{{id}}/{name}", (
                     string id,
                     [FromHeader(Name = IdempotencyKey)] string? idempotencyKey,
                     [FromHeader(Name = ExpectedVersionHeader)] string? expectedVersion,
                     [FromHeader(Name = CorrelationIdHeader)] string? correlationId,
                     HttpContext context) =>
                     Send(context, () => lifecycle.PartOf(aggregate).Commands, command, id, (idempotencyKey, expectedVersion, correlationId),
-                        options, time))
-                .WithName($"{aggregate.Name}-{name}")
+                        options, time)), aggregate.Name, name)
                 .WithTags(aggregate.Name)
                 .WithSummary($"Decide {command.Name}")
                 .WithDescription("The header Idempotency-Key is the command id: sent again, it gives the first outcome and changes "

@@ -10,6 +10,10 @@ namespace KafkaEventSourcing.Hosting.Http;
 /// </summary>
 internal sealed class GuestRequests(NodeLifecycle lifecycle, HttpOptions options, RequestLog log)
 {
+    // of the answer that did not come
+    private static readonly string[] OfBody = ["Content-Type", "Content-Length", "Content-Encoding", "ETag", "Last-Modified",
+        ReadModelEndpoints.TokenHeader];
+
     private readonly BodiesInFlight _bodies = new(options.MaxBodyBytesInFlight);
 
     /// <summary>Puts it around the endpoints of <paramref name="group"/>.</summary>
@@ -35,7 +39,11 @@ internal sealed class GuestRequests(NodeLifecycle lifecycle, HttpOptions options
         }
         catch (Exception fault) when (!context.Response.HasStarted)
         {
-            context.Response.Clear();
+            // What the application has set, as headers of security, is its own and stays.
+            if (context.Response.Body.CanSeek)
+                context.Response.Body.SetLength(0);
+            foreach (string ofBody in OfBody)
+                context.Response.Headers.Remove(ofBody);
             if (lifecycle.IsDraining)
                 context.Response.Headers.Connection = "close";
             await HttpInterface.Answer(context, fault, log, options).ConfigureAwait(false);

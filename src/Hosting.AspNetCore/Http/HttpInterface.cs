@@ -91,14 +91,21 @@ public static class HttpInterface
     }
 
     /// <summary>Maps what users of the application call: commands, reads of aggregates, read models.</summary>
-    internal static void MapApplication(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, HttpOptions options, TimeProvider time)
+    /// <param name="routes">Where.</param>
+    /// <param name="lifecycle">The node.</param>
+    /// <param name="options">The limits.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="isAgain">Whether it is mapped there already, below another path.</param>
+    internal static void MapApplication(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, HttpOptions options, TimeProvider time,
+        bool isAgain = false)
     {
+        var names = new OperationNames(isAgain);
         var examples = new Examples(lifecycle.Application);
         foreach (AggregateDefinition aggregate in lifecycle.Application.Aggregates)
         {
-            CommandEndpoints.Map(routes, lifecycle, aggregate, examples, options, time);
-            AggregateEndpoints.Map(routes, lifecycle, aggregate, examples);
-            ReadModelEndpoints.Map(routes, lifecycle, aggregate, examples, options, time);
+            CommandEndpoints.Map(routes, lifecycle, aggregate, examples, names, options, time);
+            AggregateEndpoints.Map(routes, lifecycle, aggregate, examples, names);
+            ReadModelEndpoints.Map(routes, lifecycle, aggregate, examples, names, options, time);
         }
     }
 

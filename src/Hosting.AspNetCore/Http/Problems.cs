@@ -12,7 +12,7 @@ internal static class Problems
         var extensions = new Dictionary<string, object?> { ["code"] = code };
         foreach ((string name, object? value) in more ?? [])
             extensions[name] = value;
-        return Results.Problem(detail, statusCode: status, extensions: extensions);
+        return new ProblemResult(status, detail, extensions);
     }
 
     public static IResult Invalid(string field, string detail) =>
@@ -40,7 +40,7 @@ internal static class Problems
             $"{context.Request.Path} does not take {context.Request.Method}; "
                 + $"send {string.Join(" or ", context.Response.Headers.Allow.ToArray())}."),
         StatusCodes.Status415UnsupportedMediaType => NotJson(context),
-        int status => Results.Problem(statusCode: status),
+        int status => new ProblemResult(status, null, []),
     };
 
     public static IResult Unavailable(HttpContext context, string detail)

@@ -30,7 +30,7 @@ internal static class ReadModelEndpoints
     private static readonly JsonWriterSettings Json = new() { OutputMode = JsonOutputMode.RelaxedExtendedJson };
 
     public static void Map(IEndpointRouteBuilder routes, NodeLifecycle lifecycle, AggregateDefinition aggregate, Examples examples,
-        HttpOptions options, TimeProvider time)
+        OperationNames names, HttpOptions options, TimeProvider time)
     {
         foreach (ProjectionDefinition projection in lifecycle.Application.Projections.Where(p =>
             lifecycle.Application.AggregatesOf(p)[0] == aggregate))
@@ -39,7 +39,7 @@ internal static class ReadModelEndpoints
             var shape = new DocumentShape(Examples.ShapeOf(projection));
             var filters = new ServedFilters(lifecycle.Application.Indexes.Where(i => i.Projection == projection.Name), shape);
             IMongoCollection<RawBsonDocument> Collection() => lifecycle.Node.ReadModels.GetCollection<RawBsonDocument>(projection.Name);
-            routes.MapGet($"/models/{projection.Name}", async (HttpContext context) =>
+            names.List(routes.MapGet($"/models/{projection.Name}", async (HttpContext context) =>
                 {
                     PageQuery query = PageQuery.Of(context.Request.Query, filters, shape);
                     await WaitForTokens(context, lifecycle, projection, aggregates, options, time).ConfigureAwait(false);
@@ -49,8 +49,8 @@ internal static class ReadModelEndpoints
                             token).ConfigureAwait(false);
                         return Results.Empty;
                     }).ConfigureAwait(false);
-                })
-                .WithName($"{projection.Name}-list").WithTags("models").WithSummary($"Pages of {projection.Name}")
+                }), projection.Name)
+                .WithTags("models").WithSummary($"Pages of {projection.Name}")
                 .WithDescription($"Documents that equal all filters given, in the order of the index that has them; without filters in "
                     + $"that of their ids. Filters that can be given together: {filters.Possible}. "
                     + "A page ends early when its documents are large.")
@@ -63,7 +63,7 @@ internal static class ReadModelEndpoints
                     operation.Answers(PageOf([examples.DocumentOf(projection)], next: null), PageQuery.SchemaOf(shape));
                     return Task.CompletedTask;
                 });
-            routes.MapGet($"/models/{projection.Name}/{{**id}}", async (HttpContext context, string id) =>
+            names.Document(routes.MapGet($"/models/{projection.Name}/{{**id}}", async (HttpContext context, string id) =>
                 {
                     if (context.Request.Query.Keys.FirstOrDefault(k => k != TokenParameter) is { } unknown)
                         throw new InvalidInputException(unknown,
@@ -75,8 +75,8 @@ internal static class ReadModelEndpoints
                             ? Results.Text(found.ToJson(Json), "application/json", Encoding.UTF8)
                             : Problems.Of(StatusCodes.Status404NotFound, "not-found", $"There is no document '{id}' in {projection.Name}."))
                             .ConfigureAwait(false);
-                })
-                .WithName($"{projection.Name}-one").WithTags("models").WithSummary($"One document of {projection.Name}")
+                }), projection.Name)
+                .WithTags("models").WithSummary($"One document of {projection.Name}")
                 .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(
                     StatusCodes.Status503ServiceUnavailable).ProducesProblem(StatusCodes.Status504GatewayTimeout)
                 .AddOpenApiOperationTransformer((operation, _, _) =>

@@ -20,6 +20,8 @@ internal sealed class NodeHost(
     private static readonly TimeSpan LongestUnwind = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestHandOver = TimeSpan.FromSeconds(20);
 
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(5);
+
     private readonly ILogger _logger = loggerFactory.CreateLogger("KafkaEventSourcing.Hosting");
     private readonly TaskCompletionSource<EventSourcedNode> _serves = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<EventSourcedNode> _introduced = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -27,6 +29,8 @@ internal sealed class NodeHost(
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenSource _hurry = new();
     private Task _running = Task.CompletedTask;
+    private int _warns;
+    private volatile bool _begun;
     private volatile bool _asked;
 
     /// <inheritdoc/>
@@ -37,6 +41,9 @@ internal sealed class NodeHost(
     /// </summary>
     public Func<Uri?>? ReachableAt { get; set; }
 
+    /// <summary>Whether its HTTP interface is mapped onto the host's web application.</summary>
+    public bool IsMapped { get; set; }
+
     /// <summary>
     /// Completes with the node when it serves and the others have been told where it is; it fails or is cancelled where that does not come.
     /// </summary>
@@ -46,7 +53,12 @@ internal sealed class NodeHost(
     public Exception? Fault { get; private set; }
 
     /// <inheritdoc/>
-    public Task<EventSourcedNode> WaitForNodeAsync(CancellationToken cancellationToken) => _serves.Task.WaitAsync(cancellationToken);
+    public Task<EventSourcedNode> WaitForNodeAsync(CancellationToken cancellationToken)
+    {
+        if (!_begun && !_serves.Task.IsCompleted && Interlocked.Exchange(ref _warns, 1) == 0)
+            _ = WarnWhenNotBegun();
+        return _serves.Task.WaitAsync(cancellationToken);
+    }
 
     /// <summary>Whoever asks the node to end does not want it to wait for load balancers.</summary>
     public void SkipDrain() => _hurry.Cancel();
@@ -54,9 +66,11 @@ internal sealed class NodeHost(
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        if (_asked)
+            throw new InvalidOperationException("The node of a host is for one run, and has ended: build another host to start one again.");
         if (!options.Value.WaitForStart)
             return;
-        _running = Task.Run(Run, CancellationToken.None);
+        Begin();
         await _serves.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -64,7 +78,7 @@ internal sealed class NodeHost(
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         if (!options.Value.WaitForStart)
-            _running = Task.Run(Run, CancellationToken.None);
+            Begin();
         return Task.CompletedTask;
     }
 
@@ -116,6 +130,20 @@ internal sealed class NodeHost(
 
     /// <inheritdoc/>
     public void Dispose() => _ = End(); // whoever cannot wait is not waited for
+
+    private void Begin()
+    {
+        _begun = true;
+        _running = Task.Run(Run, CancellationToken.None);
+    }
+
+    // A service that waits for the node in its own StartAsync keeps the host from coming as far as to start it, and nothing would say so.
+    private async Task WarnWhenNotBegun()
+    {
+        await Task.WhenAny(Task.Delay(LongestSilence, timeProvider, _stop.Token), _serves.Task).ConfigureAwait(false);
+        if (!_begun && !_stop.IsCancellationRequested)
+            _logger.NotBegun(LongestSilence.TotalSeconds);
+    }
 
     private async Task End()
     {

@@ -32,6 +32,12 @@ internal static class OptionNames
 
     private static IEnumerable<InvalidInputException> Unknown(IConfiguration section, string path, Type type)
     {
+        if (section is IConfigurationSection { Value: { Length: > 0 } text })
+        {
+            yield return Misshapen(path.TrimEnd(':'), $"is '{text}'; it is a section, with options of its own");
+            yield break;
+        }
+
         PropertyInfo[] properties = [.. type.GetProperties().Where(p => p.Name != "EqualityContract")];
         foreach (IConfigurationSection child in section.GetChildren())
         {
@@ -43,8 +49,26 @@ internal static class OptionNames
                 || property.PropertyType == typeof(ReadModelOptions))
                 foreach (InvalidInputException within in Unknown(child, $"{property.Name}:", property.PropertyType))
                     yield return within;
+            else if (ShapeProblem(child, property.PropertyType) is { } problem)
+                yield return Misshapen(key, problem);
         }
     }
+
+    // What has not the shape of its option is taken as left out by the binder.
+    private static string? ShapeProblem(IConfigurationSection child, Type type)
+    {
+        bool isSection = typeof(System.Collections.IEnumerable).IsAssignableFrom(type) && type != typeof(string);
+        if (isSection)
+            return child.Value is { Length: > 0 } text ? $"is '{text}'; it is a section, of names and their values" : null;
+        if (child.GetChildren().Any())
+            return "is a section or a list; it takes one value";
+        return child.Value is null && type.IsValueType && Nullable.GetUnderlyingType(type) is null
+            ? "is null; leave it out to have its default"
+            : null;
+    }
+
+    private static InvalidInputException Misshapen(string key, string problem) =>
+        key.Length > 0 ? new InvalidInputException(key, $"{key} {problem}.") : new InvalidInputException("", $"It {problem}.");
 
     /// <summary>What is wrong, under the <paramref name="name"/> that its reader knows.</summary>
     public static InvalidInputException Renamed(InvalidInputException wrong, string name) =>

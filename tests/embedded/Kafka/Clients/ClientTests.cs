@@ -297,7 +297,7 @@ public sealed class ClientTests : IAsyncLifetime
             EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { Port = port }))).Message.ShouldContain($"Port {port}");
         (await Should.ThrowAsync<IOException>(() =>
             EmbeddedKafka.StartAsync(new EmbeddedKafkaOptions { DataDirectory = _kafka.DataDirectory }))).Message.ShouldContain(
-                "in use by another process");
+                "is in use, by another process or another broker of this one");
     }
 
     private static IAdminClient Admin(EmbeddedKafka kafka) =>
