@@ -266,9 +266,11 @@ internal sealed partial class PartitionPump : IDisposable
         }
     }
 
-    // Where the events can be cut in two halves, of about one size: never between those that one event of the log is upcast to, which are
-    // taken together. 0: nowhere.
-    private static int Middle(IReadOnlyList<RecordedEvent> events)
+    /// <summary>
+    /// Where events can be cut in two halves, of about one size: never between those that one event of the log is upcast to, which are
+    /// taken together. 0: nowhere.
+    /// </summary>
+    internal static int Middle(IReadOnlyList<RecordedEvent> events)
     {
         int middle = events.Count / 2;
         while (middle > 0 && middle < events.Count && events[middle].Part > 0)
