@@ -39,9 +39,9 @@ internal static class SchemaCheckText
         string how = use.Failures == use.Records && use.Failures > 0 ? "CANNOT BE READ"
             : use.Ignored == use.Records ? "ignored"
             : use.Upcast > 0 ? "upcast"
+            : reading.ReadAs != reading.WriterType ? $"read as {reading.ReadAs}"
             : reading.IsOwn ? "as it is"
-            : reading.ReadAs == reading.WriterType ? "converted"
-            : $"read as {reading.ReadAs}";
+            : "converted";
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"  {reading.WriterType.PadRight(width)}  schema {reading.Schema,-6} {use.Records,12:N0}  {how}"));
         foreach (string difference in reading.Differences)

@@ -1,0 +1,25 @@
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.Hosting.CommandLine;
+using KafkaEventSourcing.Hosting.Verification;
+
+namespace KafkaEventSourcing.Hosting.Tests.CommandLine;
+
+/// <summary>What <c>schemas check</c> tells people of one schema.</summary>
+public sealed class SchemaCheckTextTests
+{
+    [Theory]
+    [InlineData("Bank.Opened", true, "as it is")]
+    [InlineData("Bank.Opened", false, "converted")]
+    [InlineData("Bank.Registered", false, "read as Bank.Registered")]
+    [InlineData("Bank.Registered", true, "read as Bank.Registered")] // A type that was only renamed, its bytes the same, was told "as it is".
+    public void Schema_is_told_with_how_its_records_are_read(string readAs, bool sameBytes, string how)
+    {
+        var use = new SchemaUse("bank.account.events", new SchemaReading("7", "Bank.Opened", readAs, sameBytes, [], []));
+        use.Add();
+        var told = new StringWriter();
+
+        SchemaCheckText.Write(new SchemaCheckReport([use], [], []), told);
+
+        told.ToString().ReplaceLineEndings("\n").Split('\n')[1].ShouldEndWith($" 1  {how}");
+    }
+}
