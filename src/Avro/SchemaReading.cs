@@ -49,6 +49,9 @@ public sealed class SchemaReading
             case PrimitiveResolution value when value.Writer.Kind != value.Reader.Kind || value.IsConverted:
                 differences.Add($"{path} is converted from {value.Writer} to {value.Reader}");
                 break;
+            case FixedResolution { IsConverted: true } value:
+                differences.Add($"{path} is converted from {value.Writer.Logical} to {value.Reader.Logical}");
+                break;
             case EnumResolution symbols:
                 string[] replaced = [.. symbols.Writer.Symbols.Where((symbol, i) =>
                     symbols.Symbols[i] >= 0 && symbols.Reader.Symbols[symbols.Symbols[i]] != symbol)];

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Reflection;
 using System.Text.Json;
+using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.Hosting;
 
@@ -14,7 +15,7 @@ internal static class SampleValue
     private static readonly Dictionary<Type, object> Plain = new object[]
     {
         true, (byte)1, (sbyte)1, (short)1, (ushort)1, 1, 1U, 1L, 1UL, 1.5F, 1.5, 1.5M, 'a', Day, new DateTimeOffset(Day),
-        DateOnly.FromDateTime(Day), new TimeOnly(12, 30), TimeSpan.FromMinutes(1),
+        DateOnly.FromDateTime(Day), new TimeOnly(12, 30), TimeSpan.FromMinutes(1), (AvroDecimal)1.5M, new AvroDuration(1, 2, 3),
         new Guid("019c0000-0000-7000-8000-000000000001"), new Uri("https://example.org/"), new byte[] { 1, 2, 3 },
     }.ToDictionary(v => v.GetType());
 
@@ -72,6 +73,8 @@ internal static class SampleValue
     // Records made by their constructor, then what can be set besides; "required" binds compilers only.
     private static object? ObjectOf(Type type, int depth)
     {
+        if (AvroUnion.BranchesOf(type) is [var branch, ..])
+            return Of(branch.Type, branch.ValueType.Name, depth);
         if (type.IsAbstract || type.GetConstructors().OrderBy(c => c.GetParameters().Length).FirstOrDefault() is not { } constructor)
             return null;
         object made = constructor.Invoke([.. constructor.GetParameters().Select(p => Of(p.ParameterType, p.Name!, depth + 1))]);

@@ -46,6 +46,7 @@ public static class HttpInterface
         builder.Services.AddProblemDetails();
         builder.Services.ConfigureHttpJsonOptions(json => JsonFormat.Apply(json.SerializerOptions));
         builder.Services.AddOpenApi(openApi => openApi.AddSchemaTransformer(SingleNameEnums.Describe)
+            .AddSchemaTransformer(ExactValues.Describe)
             .AddDocumentTransformer((document, context, _) =>
             {
                 ApplicationDefinition application = context.ApplicationServices.GetRequiredService<NodeLifecycle>().Application;

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace KafkaEventSourcing.Hosting.Http;
 
-/// <summary>JSON as the HTTP interface speaks it: camel case, enums by name, unknown fields refused.</summary>
+/// <summary>JSON as the HTTP interface speaks it: camel case, enums by name, decimals as text, unknown fields refused.</summary>
 internal static class JsonFormat
 {
     // What a message may hold (AvroLimits.MaxDepth), with what stands around it.
@@ -21,6 +21,7 @@ internal static class JsonFormat
         options.AllowDuplicateProperties = false;
         options.NumberHandling = JsonNumberHandling.Strict;
         options.Converters.Add(new SingleNameEnums());
+        ExactValues.Add(options.Converters);
         options.TypeInfoResolver = new DefaultJsonTypeInfoResolver();
         options.MaxDepth = MaxDepth;
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.Hosting.Http;
 
@@ -45,6 +46,7 @@ internal static class JsonMistake
             JsonTypeInfoKind.Object or JsonTypeInfoKind.Dictionary when value.ValueKind != JsonValueKind.Null =>
                 Wrong(path, "must be an object"),
             JsonTypeInfoKind.Enumerable when value.ValueKind != JsonValueKind.Null => Wrong(path, "must be an array"),
+            _ when AvroUnion.BranchesOf(type) is { Count: > 0 } branches => FindInUnion(value, type, branches, path),
             _ => IsTaken(value, type) ? null : Wrong(path, $"must be {Described(type)}"),
         };
     }
@@ -71,6 +73,19 @@ internal static class JsonMistake
         return info.Properties.FirstOrDefault(p => p.IsRequired && !seen.ContainsKey(p.Name)) is { } missing
             ? Wrong($"{path}.{missing.Name}", $"is missing; it must be {Described(missing.PropertyType)}")
             : null;
+    }
+
+    private static InvalidInputException? FindInUnion(JsonElement value, Type type, IReadOnlyList<AvroBranch> branches, string path)
+    {
+        JsonProperty[] given = value.ValueKind == JsonValueKind.Object ? [.. value.EnumerateObject().Take(2)] : [];
+        if (given.Length != 1 || branches.FirstOrDefault(b => b.Name == given[0].Name) is not { } branch)
+            return Wrong(path,
+                $"must be an object with one field, one of {string.Join(", ", branches.Take(MaxNamed).Select(b => b.Name))}");
+        string place = $"{path}.{branch.Name}";
+        if (given[0].Value.ValueKind == JsonValueKind.Null)
+            return Wrong(place, $"is null; it must be {Described(branch.ValueType)}");
+        return Find(given[0].Value, branch.ValueType, place)
+            ?? (IsTaken(value, type) ? null : Wrong(place, $"must be {Described(branch.ValueType)}"));
     }
 
     // The keys of a map are data: those that differ in case only are two.
@@ -123,10 +138,12 @@ internal static class JsonMistake
             _ when type == typeof(bool) => "true or false",
             _ when type == typeof(int) => "a whole number of 32 bits",
             _ when type == typeof(long) => "a whole number of 64 bits",
-            _ when type == typeof(float) || type == typeof(double) || type == typeof(decimal) => "a number",
+            _ when type == typeof(float) || type == typeof(double) => "a number",
+            _ when type == typeof(decimal) || type == typeof(AvroDecimal) => "a decimal number, as text or a number",
             _ when type == typeof(string) => "a text",
             _ when type == typeof(DateOnly) => "a day such as 2026-01-31",
-            _ when type == typeof(DateTime) || type == typeof(DateTimeOffset) => "a time such as 2026-01-31T12:00:00Z",
+            _ when type == typeof(DateTime) => "a time without an offset such as 2026-01-31T12:00:00",
+            _ when type == typeof(DateTimeOffset) => "a time such as 2026-01-31T12:00:00Z",
             _ when type == typeof(TimeOnly) || type == typeof(TimeSpan) => "a time of day such as 12:00:00",
             _ when type == typeof(Guid) => "a UUID",
             _ when type == typeof(byte[]) => "bytes in base64",
