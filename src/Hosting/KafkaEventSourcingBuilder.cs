@@ -102,8 +102,10 @@ public sealed class KafkaEventSourcingBuilder
     /// <summary>What is wrong with <paramref name="options"/> of this application.</summary>
     internal IEnumerable<InvalidInputException> FailuresOf(KafkaEventSourcingOptions options)
     {
+        if (Bound is not null && OptionNames.Unknown(Bound).ToArray() is { Length: > 0 } unknown)
+            return unknown; // nothing was bound
         InvalidInputException? missing = Embedded is null ? OptionRules.Missing(options.Addresses, Definition.NeedsMongoDB) : null;
-        return [.. Bound is null ? [] : OptionNames.Unknown(Bound), .. OptionRules.Failures(options, Definition),
+        return [.. OptionRules.Failures(options, Definition),
             .. missing is null ? (InvalidInputException[])[] : [missing]];
     }
 

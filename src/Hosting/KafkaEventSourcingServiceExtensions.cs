@@ -35,7 +35,12 @@ public static class KafkaEventSourcingServiceExtensions
         ArgumentNullException.ThrowIfNull(configuration);
         var section = configuration as IConfigurationSection;
         KafkaEventSourcingBuilder builder = Add(services, name, section?.Path ?? KafkaEventSourcingOptions.SectionName, section);
-        services.Configure<KafkaEventSourcingOptions>(configuration);
+        services.Configure<KafkaEventSourcingOptions>(options =>
+        {
+            // What has not the shape of its option is named when the options are checked; the binder would fail at it without its key.
+            if (section is null || !OptionNames.Unknown(section).Any())
+                configuration.Bind(options);
+        });
         return builder;
     }
 
