@@ -14,14 +14,14 @@ internal static class DefaultValue
     public static bool Fits(JsonNode value, AvroType type, int depth = 0) => type.Kind switch
     {
         AvroKind.Scalar => type.Scalar!.Fits(value),
-        AvroKind.Array => value.Kind == JsonKind.Array && value.Items.All(item => Fits(item, type.Inner!, depth)),
+        AvroKind.Array or AvroKind.Map or AvroKind.Record when depth >= MaxDepth => false,
+        AvroKind.Array => value.Kind == JsonKind.Array && value.Items.All(item => Fits(item, type.Inner!, depth + 1)),
         AvroKind.Map => value.Kind == JsonKind.Object
-            && value.Members.All(m => Scalars.IsUnicode(m.Key) && Fits(m.Value, type.Inner!, depth)),
+            && value.Members.All(m => Scalars.IsUnicode(m.Key) && Fits(m.Value, type.Inner!, depth + 1)),
         AvroKind.Nullable => type.NullFirst ? value.Kind == JsonKind.Null : Fits(value, type.Inner!, depth),
         AvroKind.Union => type.NullBranch == 0 ? value.Kind == JsonKind.Null : Fits(value, type.Branches[0].Type, depth),
         AvroKind.Enum => value.Kind == JsonKind.Text && type.Named!.Symbols.Contains(value.Raw),
         _ => value.Kind == JsonKind.Object
-            && depth < MaxDepth
             && type.Named!.Fields.All(field => (value[field.Name] ?? field.Default) is { } given && Fits(given, field.Type, depth + 1)),
     };
 

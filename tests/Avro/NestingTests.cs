@@ -48,6 +48,37 @@ public sealed class NestingTests
     }
 
     [Fact]
+    public void Value_that_is_nested_by_a_union_is_refused()
+    {
+        const string Union =
+            """{"type":"record","name":"Deeper","namespace":"T.Deep","fields":[{"name":"next","type":["string","Deeper",{"type":"array","items":"Deeper"}]}]}""";
+        byte[] value = [.. Enumerable.Repeat((byte)2, 200_000), 0, 0];
+        Refused(Union, Union, value);
+        Refused(Union.Replace("[\"string\"", "[\"bytes\"", StringComparison.Ordinal), Union, value);
+    }
+
+    // The registry called it compatible, and each value that lacked the field was unreadable.
+    [Theory]
+    [InlineData(64, null)]
+    [InlineData(65, "nested too deep")]
+    public void Default_that_is_nested_too_deep_is_refused(int depth, string? problem)
+    {
+        string type = string.Concat(Enumerable.Repeat("{\"type\":\"array\",\"items\":", depth)) + "\"int\"" + new string('}', depth);
+        string value = new string('[', depth) + new string(']', depth);
+        string reader = $$"""{"type":"record","name":"D","fields":[{"name":"v","type":{{type}},"default":{{value}} }]}""";
+        string? found = SchemaResolver.Problems(SchemaParser.Parse(reader),
+            SchemaParser.Parse("""{"type":"record","name":"D","fields":[]}""")).SingleOrDefault();
+        if (problem is null)
+            found.ShouldBeNull();
+        else
+            found!.ShouldContain(problem);
+    }
+
+    [Fact]
+    public void Default_that_is_nested_200_000_deep_is_refused() => Should.Throw<SchemaParseException>(() => SchemaParser.Parse(
+        $$"""{"type":"record","name":"D","fields":[{"name":"v","type":"int","default":{{new string('[', 200_000)}}{{new string(']', 200_000)}} }]}"""));
+
+    [Fact]
     public void Schema_that_is_nested_too_deep_is_refused()
     {
         string deep = string.Concat(Enumerable.Repeat("{\"type\":\"array\",\"items\":", 10_000)) + "\"int\"" + new string('}', 10_000);

@@ -5,7 +5,9 @@ namespace KafkaEventSourcing.Avro.Schemas;
 /// <summary>The values that a field's default may be (Avro specification 1.12, "Complex Types", "Records").</summary>
 internal static class SchemaDefault
 {
+    // As deep as readers take a value (AvroLimits.MaxDepth), in records, arrays and maps.
     private const int MaxDepth = 64;
+    private const string TooDeep = "it is nested too deep";
 
     /// <summary>Why <paramref name="value"/> is not a value of <paramref name="schema"/>; null when it is one.</summary>
     public static string? Problem(AvroSchema schema, JsonElement value) => Problem(schema, value, 0);
@@ -20,11 +22,12 @@ internal static class SchemaDefault
     private static string? Problem(AvroSchema schema, JsonElement value, int depth) => schema switch
     {
         UnionSchema union => BranchOf(union, value, depth) >= 0 ? null : Unfit(schema, value),
+        ArraySchema or MapSchema or RecordSchema when depth >= MaxDepth => TooDeep,
         ArraySchema array => value.ValueKind == JsonValueKind.Array
-            ? First(value.EnumerateArray().Select(item => Problem(array.Items, item, depth)))
+            ? First(value.EnumerateArray().Select(item => Problem(array.Items, item, depth + 1)))
             : Unfit(schema, value),
         MapSchema map => value.ValueKind == JsonValueKind.Object
-            ? First(value.EnumerateObject().Select(p => Problem(map.Values, p.Value, depth)))
+            ? First(value.EnumerateObject().Select(p => Problem(map.Values, p.Value, depth + 1)))
             : Unfit(schema, value),
         RecordSchema record => value.ValueKind == JsonValueKind.Object
             ? First(record.Fields.Select(field => FieldProblem(field, value, depth + 1)))
@@ -49,8 +52,7 @@ internal static class SchemaDefault
 
     // The default of a field may leave out a field of its own type, and so on without end.
     private static string? FieldProblem(SchemaField field, JsonElement record, int depth) =>
-        depth > MaxDepth ? "it is nested too deep"
-        : OfField(field, record) is { } value ? Problem(field.Schema, value, depth)
+        OfField(field, record) is { } value ? Problem(field.Schema, value, depth)
         : $"it has no {field.Name}";
 
     private static bool IsPrimitive(SchemaKind kind, JsonElement value) => kind switch
