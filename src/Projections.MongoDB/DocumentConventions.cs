@@ -40,10 +40,9 @@ internal static class DocumentConventions
 
     private static void Add(Type type)
     {
-        if (type.IsPrimitive
-            || type.IsEnum
-            || type.Namespace is null
-            || type.Namespace.StartsWith("System", StringComparison.Ordinal) && !type.IsGenericType)
+        bool isOfTheSystem = type.Namespace is { } space
+            && (space == "System" || space.StartsWith("System.", StringComparison.Ordinal));
+        if (type.IsPrimitive || type.IsEnum || (isOfTheSystem && !type.IsGenericType && !type.HasElementType))
             return;
         if (type.IsGenericType || type.HasElementType)
         {
@@ -51,7 +50,7 @@ internal static class DocumentConventions
                 Add(part);
         }
 
-        if (type.Namespace.StartsWith("System", StringComparison.Ordinal) || !DocumentTypes.TryAdd(type, true))
+        if (isOfTheSystem || !DocumentTypes.TryAdd(type, true))
             return;
         foreach (System.Reflection.PropertyInfo property in type.GetProperties())
             Add(property.PropertyType);

@@ -8,8 +8,9 @@ namespace KafkaEventSourcing.Projections.MongoDB;
 
 /// <summary>
 /// How .NET values are stored where the driver has no default, or one that does not sort as the values compare: a Guid as UUID (binary 4),
-/// a DateTimeOffset as the instant in UTC, a TimeSpan in ticks, a decimal as Decimal128, unsigned numbers in a type that holds all of them;
-/// keys of dictionaries as text. In nullables, collections and dictionaries too. An attribute of the driver on the property goes first.
+/// a DateTimeOffset as the instant in UTC, a DateTime without a zone as it is, a TimeSpan in ticks, a decimal as Decimal128, unsigned
+/// numbers in a type that holds all of them; keys of dictionaries as text. In nullables, collections and dictionaries too. An attribute of
+/// the driver on the property goes first.
 /// </summary>
 internal sealed class StoredTypes : ConventionBase, IMemberMapConvention
 {
@@ -25,6 +26,7 @@ internal sealed class StoredTypes : ConventionBase, IMemberMapConvention
     {
         GuidSerializer { Representation: BsonType.Binary, GuidRepresentation: GuidRepresentation.Unspecified } =>
             GuidSerializer.StandardInstance,
+        DateTimeSerializer { Kind: DateTimeKind.Utc, DateOnly: false, Representation: BsonType.DateTime } => new ClockTimeSerializer(),
         DateTimeOffsetSerializer => new DateTimeOffsetSerializer(BsonType.DateTime),
         TimeSpanSerializer => new TimeSpanSerializer(BsonType.Int64, TimeSpanUnits.Ticks),
         TimeOnlySerializer => new TimeOnlySerializer(BsonType.Int64, TimeOnlyUnits.Ticks),

@@ -49,6 +49,11 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         await ShouldSort("amount", d => d.Amount);
         await ShouldSort("small", d => d.Small);
         await ShouldSort("large", d => d.Large);
+        await ShouldSort("maybeDay", d => d.MaybeDay);
+        await ShouldSort("maybeTime", d => d.MaybeTime);
+        await ShouldSort("maybeSpan", d => d.MaybeSpan);
+        await ShouldSort("maybeAmount", d => d.MaybeAmount);
+        await ShouldSort("local", d => d.Local);
 
         async Task ShouldSort<TValue>(string field, Func<Rich, TValue> value)
         {
@@ -74,8 +79,33 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         [
             "_id String", "key Binary", "maybe Binary", "day DateTime", "time Int64", "span Int64", "at DateTime", "amount Decimal128",
             "small Int64", "large Decimal128", "weekday String", "link String",
-            "inner Document", "keys Array", "byKey Document", "byNumber Document", "byWeekday Document",
+            "inner Document", "keys Array", "byKey Document", "byNumber Document", "byWeekday Document", "maybeDay DateTime",
+            "maybeTime Int64", "maybeSpan Int64", "maybeAmount Decimal128", "maybeWeekday String", "local DateTime",
         ]);
+    }
+
+    // The driver takes it for a time of the machine's zone: nodes in other zones stored another one.
+    [Fact]
+    public void Time_without_a_zone_is_stored_as_it_is()
+    {
+        var local = new DateTime(2026, 7, 1, 12, 0, 0);
+        ReadModelDocuments.ToBson(Rich.Projection([]), Sample(1, new Random(1)) with { Local = local })["local"].ToUniversalTime().ShouldBe(
+            DateTime.SpecifyKind(local, DateTimeKind.Utc));
+    }
+
+    // What has no namespace kept the driver's own ways: names in upper case, enums as numbers, a Guid that could not be stored.
+    [Fact]
+    public void Document_without_a_namespace_is_stored_as_others_are()
+    {
+        ProjectionDefinition projection = ProjectionDefinition.Define<DocumentWithoutNamespace>("bare").Inserts<Added>((_, _) => null!)
+            .Index(d => d.Part.Key).Build();
+        var document = new DocumentWithoutNamespace("1", DayOfWeek.Friday, new PartWithoutNamespace(Guid.Empty), [new(Guid.Empty)]);
+        ReadModelDocuments.Check(projection, document);
+        BsonDocument stored = ReadModelDocuments.ToBson(projection, document);
+        stored.Select(e => $"{e.Name} {e.Value.BsonType}").ShouldBe(["_id String", "weekday String", "part Document", "parts Array"]);
+        stored["part"]["key"].AsBsonBinaryData.SubType.ShouldBe(BsonBinarySubType.UuidStandard);
+        stored["parts"][0]["key"].AsBsonBinaryData.SubType.ShouldBe(BsonBinarySubType.UuidStandard);
+        MongoIndex.Of(projection).ShouldHaveSingleItem().Fields.ShouldBe(["part.key"]);
     }
 
     [Fact]
@@ -131,6 +161,12 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         ByKey = new() { [Guid.CreateVersion7()] = 1 },
         ByNumber = new() { [7] = 1m },
         ByWeekday = new() { [DayOfWeek.Monday] = Guid.CreateVersion7() },
+        MaybeDay = i % 4 == 2 ? null : new DateOnly(1960 + random.Next(100), 1 + random.Next(12), 1),
+        MaybeTime = i % 4 == 2 ? null : new TimeOnly(random.NextInt64(TimeSpan.TicksPerDay)),
+        MaybeSpan = i % 4 == 2 ? null : TimeSpan.FromTicks(random.NextInt64(-TimeSpan.TicksPerDay, TimeSpan.TicksPerDay)),
+        MaybeAmount = i % 4 == 2 ? null : random.Next(-100_000, 100_000) / 100m,
+        MaybeWeekday = DayOfWeek.Friday,
+        Local = new DateTime(2026, 3, 1 + random.Next(31), random.Next(24), 0, 0),
     };
 
     public sealed record Inner(int Number, Guid Id);
@@ -170,6 +206,18 @@ public sealed class DocumentTypeTests : IAsyncLifetime
         public Dictionary<int, decimal> ByNumber { get; init; } = [];
 
         public Dictionary<DayOfWeek, Guid> ByWeekday { get; init; } = [];
+
+        public DateOnly? MaybeDay { get; init; }
+
+        public TimeOnly? MaybeTime { get; init; }
+
+        public TimeSpan? MaybeSpan { get; init; }
+
+        public decimal? MaybeAmount { get; init; }
+
+        public DayOfWeek? MaybeWeekday { get; init; }
+
+        public DateTime Local { get; init; }
 
         public static ProjectionDefinition<Rich> Projection(Rich[] documents) => ProjectionDefinition.Define<Rich>("rich")
             .Inserts<Added>((a, _) => documents[a.By]).Build();
