@@ -49,35 +49,11 @@ internal static class Stages
     }
 
     /// <summary>Values of the schema of today beside values of an earlier one, which had a field more.</summary>
-    public static async Task Decode(Load load, CancellationToken cancellationToken)
+    public static Task Decode(Load load, CancellationToken cancellationToken)
     {
-        const string EventTopic = "bench.account.events";
-        await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
         AvroRecordType type = AvroRecordType.Of<AccountCredited>();
-        AvroMessageSerde serde = AvroMessageSerde.Create(servers.Registry, [type]);
-        string earlier = type.SchemaJson.Replace("\"fields\":[", "\"fields\":[{\"name\":\"Gone\",\"type\":\"string\"},",
-            StringComparison.Ordinal);
-        int earlierId = await servers.Registry.RegisterSchemaAsync($"{EventTopic}-{type.FullName}",
-            new Confluent.SchemaRegistry.Schema(earlier, Confluent.SchemaRegistry.SchemaType.Avro)).ConfigureAwait(false);
-        TopicEncoder encoder = await serde.PrepareAsync(EventTopic, [typeof(AccountCredited)], cancellationToken).ConfigureAwait(false);
         byte[][] plain = [.. load.Movements(20_000).Movements().Select(m => m.Payload).OfType<Credit>().Select(c => Bytes(type, c))];
-        byte[][] now = [.. plain.Select(value => Framed(encoder, (IAvroRecord)type.Read(value)))];
-        byte[][] before = [.. plain.Select(value => Framed(earlierId, [2, (byte)'x', .. value]))];
-        var current = new Sample("decode: the schema of today", "msg/s");
-        var old = new Sample("decode: an earlier schema", "msg/s");
-        for (int run = 0; run <= load.Runs; run++)
-        {
-            foreach ((Sample sample, byte[][] messages) in ((Sample, byte[][])[])[(current, now), (old, before)])
-            {
-                long started = Stopwatch.GetTimestamp();
-                for (int i = 0; i < Messages; i++)
-                    serde.Decode(messages[i % messages.Length]);
-                Record(sample, run, started);
-            }
-        }
-
-        current.Print();
-        old.Print(current, "today's");
+        return DecodeStage.Run(load, plain, cancellationToken);
     }
 
     public static Task Decide(Load load, CancellationToken cancellationToken)
@@ -132,14 +108,14 @@ internal static class Stages
         return buffer.WrittenSpan.ToArray();
     }
 
-    private static byte[] Framed(TopicEncoder encoder, IAvroRecord value)
+    internal static byte[] Framed(TopicEncoder encoder, IAvroRecord value)
     {
         var buffer = new ArrayBufferWriter<byte>();
         encoder.Encode(value, buffer);
         return buffer.WrittenSpan.ToArray();
     }
 
-    private static byte[] Framed(int schemaId, byte[] value)
+    internal static byte[] Framed(int schemaId, byte[] value)
     {
         var buffer = new ArrayBufferWriter<byte>();
         WireFormat.WriteHeader(buffer, schemaId);
