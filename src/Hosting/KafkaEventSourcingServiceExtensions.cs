@@ -37,7 +37,7 @@ public static class KafkaEventSourcingServiceExtensions
         KafkaEventSourcingBuilder builder = Add(services, name, section?.Path ?? KafkaEventSourcingOptions.SectionName, section);
         services.Configure<KafkaEventSourcingOptions>(options =>
         {
-            // What has not the shape of its option is named when the options are checked; the binder would fail at it without its key.
+            // What has another shape than its option is named when the options are checked; the binder would fail at it without its key.
             if (section is null || !OptionNames.Unknown(section).Any())
                 configuration.Bind(options);
         });

@@ -54,7 +54,7 @@ internal static class OptionNames
         }
     }
 
-    // What has not the shape of its option is taken as left out by the binder.
+    // What has another shape than its option is taken as left out by the binder.
     private static string? ShapeProblem(IConfigurationSection child, Type type)
     {
         bool isSection = typeof(System.Collections.IEnumerable).IsAssignableFrom(type) && type != typeof(string);

@@ -165,7 +165,8 @@ public sealed partial class EmbeddedKafka : IAsyncDisposable
         }
         catch (IOException inUse)
         {
-            throw new IOException($"The Kafka data folder {directory} is in use, by another process or another broker of this one: end that one, or name another folder.",
+            throw new IOException($"The Kafka data folder {directory} is in use, by another process or another broker of this one: end "
+                + $"that one, or name another folder.",
                 inUse);
         }
     }
