@@ -19,6 +19,7 @@ internal sealed class MockCluster : IDisposable
 
     private readonly IntPtr _client;
     private readonly IntPtr _cluster;
+    private readonly int _brokers;
 
     static MockCluster() => NativeLibrary.SetDllImportResolver(typeof(MockCluster).Assembly, static (name, assembly, path) =>
     {
@@ -30,6 +31,7 @@ internal sealed class MockCluster : IDisposable
 
     public MockCluster(int brokers)
     {
+        _brokers = brokers;
         byte[] error = new byte[TextBytes];
         IntPtr conf = rd_kafka_conf_new();
         _ = rd_kafka_conf_set(conf, Text("log_level"), Text("0"), error, error.Length); // it has no brokers to reach, and says so
@@ -51,6 +53,17 @@ internal sealed class MockCluster : IDisposable
     /// <summary>The next <paramref name="count"/> requests of this kind are answered with <paramref name="error"/>.</summary>
     public void Refuse(short request, ErrorCode error, int count) =>
         rd_kafka_mock_push_request_errors_array(_cluster, request, (nuint)count, [.. Enumerable.Repeat((int)error, count)]);
+
+    /// <summary>The next request of this kind to each broker is answered after <paramref name="delay"/>.</summary>
+    public void Delay(short request, TimeSpan delay)
+    {
+        for (int broker = 1; broker <= _brokers; broker++)
+        {
+            if (rd_kafka_mock_broker_push_request_error_rtts(_cluster, broker, request, 1, 0, (int)delay.TotalMilliseconds) is var error
+                && error != (int)ErrorCode.NoError)
+                throw new KafkaException((ErrorCode)error);
+        }
+    }
 
     /// <summary>From now on they are answered.</summary>
     public void Mend(short request) => rd_kafka_mock_clear_request_errors(_cluster, request);
@@ -93,5 +106,10 @@ internal sealed class MockCluster : IDisposable
 
     [DllImport(Library)]
     private static extern void rd_kafka_mock_clear_request_errors(IntPtr cluster, short request);
+
+    // The library's is variadic: a count of pairs, and the pairs.
+    [DllImport(Library)]
+    private static extern int rd_kafka_mock_broker_push_request_error_rtts(
+        IntPtr cluster, int broker, short request, nuint count, int error, int milliseconds);
 #pragma warning restore IDE1006
 }

@@ -82,6 +82,9 @@ public static class PartitionOffsets
                     {
                         IsolationLevel = IsolationLevel.ReadUncommitted, RequestTimeout = left.Attempt,
                     }).ConfigureAwait(false);
+                // librdkafka gives a broker's partitions so, and no error, when that broker does not answer in time.
+                if (listed.ResultInfos.Exists(r => r.TopicPartitionOffsetError.Offset == Offset.Unset))
+                    throw new KafkaException(new Error(ErrorCode.Local_TimedOut));
                 return listed.ResultInfos.ToDictionary(r => r.TopicPartitionOffsetError.Partition.Value,
                     r => r.TopicPartitionOffsetError.Offset.Value);
             }

@@ -43,13 +43,19 @@ internal sealed class BrokerProbe : IAsyncDisposable
     }
 
 #pragma warning disable RS0030 // whether the first answer is a good one is what is asked
-    private Task Ask() => _admin.ListOffsetsAsync(
-        _aggregates().SelectMany(a =>
-            a.Processor.Partitions.Keys.DefaultIfEmpty(0).Select(p =>
-                new TopicPartitionOffsetSpec
-                {
-                    TopicPartition = new TopicPartition(a.Topics.Events, p), OffsetSpec = OffsetSpec.Latest(),
-                })),
-        new ListOffsetsOptions { RequestTimeout = _timeout });
+    private async Task Ask()
+    {
+        ListOffsetsResult answer = await _admin.ListOffsetsAsync(
+            _aggregates().SelectMany(a =>
+                a.Processor.Partitions.Keys.DefaultIfEmpty(0).Select(p =>
+                    new TopicPartitionOffsetSpec
+                    {
+                        TopicPartition = new TopicPartition(a.Topics.Events, p), OffsetSpec = OffsetSpec.Latest(),
+                    })),
+            new ListOffsetsOptions { RequestTimeout = _timeout }).ConfigureAwait(false);
+        // librdkafka gives a broker's partitions so, and no error, when that broker does not answer in time.
+        if (answer.ResultInfos.Exists(r => r.TopicPartitionOffsetError.Offset == Offset.Unset))
+            throw new KafkaException(new Error(ErrorCode.Local_TimedOut));
+    }
 #pragma warning restore RS0030
 }

@@ -76,6 +76,19 @@ public sealed class PartitionOffsetsTests : IDisposable
             TimeProvider.System).Dispose(), Cancellation);
     }
 
+    // A broker that was late gave offset -1001 and no error: a node took it for a log that has lost its events, and halted its partitions.
+    [Fact]
+    public async Task List_that_is_not_answered_in_time_is_an_error()
+    {
+        _cluster.Delay(MockCluster.ListOffsets, TimeSpan.FromMinutes(1));
+        using IAdminClient admin = new AdminClientBuilder(_cluster.Connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler(
+            (_, _) => { }).Build();
+        KafkaException told = await Should.ThrowAsync<KafkaException>(PartitionOffsets.ListAsync(admin,
+            [new TopicPartition(_topics.Events, 0), new TopicPartition(_topics.Events, 1)], OffsetSpec.Latest(), TimeSpan.FromSeconds(2),
+            Cancellation));
+        told.Error.Code.ShouldBe(ErrorCode.Local_TimedOut);
+    }
+
     [Fact]
     public async Task Query_that_is_refused_to_the_end_names_partition_leader_and_reason()
     {
