@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.Avro.Tests.Evolution;
 
 /// <summary>
 /// What the registry calls compatible is read with the right value, and what is not is refused: for made-up schemas of now and of before,
-/// by types that the generator made. KES_SCHEMA_PAIRS is how many pairs, 3,000 when it is not set; KES_SCHEMA_SEED is where to begin.
+/// by types that the generator made. KES_SCHEMA_PAIRS is how many pairs, 2,000 when it is not set; KES_SCHEMA_SEED is where to begin.
 /// </summary>
 public sealed class CompatibilityPropertyTests(ITestOutputHelper output)
 {
@@ -17,7 +17,7 @@ public sealed class CompatibilityPropertyTests(ITestOutputHelper output)
     [Fact]
     public void Compatible_schemas_are_read_with_the_right_values_and_others_are_refused()
     {
-        int pairs = Number("KES_SCHEMA_PAIRS", 3_000);
+        int pairs = Number("KES_SCHEMA_PAIRS", 2_000);
         int seed = Number("KES_SCHEMA_SEED", 1);
         int compatible = 0, values = 0, refused = 0;
         for (int done = 0; done < pairs; seed++)

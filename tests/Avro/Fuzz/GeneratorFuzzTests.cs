@@ -14,7 +14,7 @@ namespace KafkaEventSourcing.Avro.Tests.Fuzz;
 
 /// <summary>
 /// Every schema is either refused with an error of the generator's at its file, or becomes types that compile, whose values are read as
-/// they were written: in Avro, in JSON, and by Apache Avro's writer. KES_FUZZ_SCHEMAS is how many schemas, 200 when it is not set;
+/// they were written: in Avro, in JSON, and by Apache Avro's writer. KES_FUZZ_SCHEMAS is how many schemas, 100 when it is not set;
 /// KES_SCHEMA_SEED is where to begin.
 /// </summary>
 public sealed class GeneratorFuzzTests(ITestOutputHelper output)
@@ -30,7 +30,7 @@ public sealed class GeneratorFuzzTests(ITestOutputHelper output)
     [Fact]
     public void Schema_is_refused_at_its_file_or_its_values_are_read_as_they_were_written()
     {
-        int schemas = Number("KES_FUZZ_SCHEMAS", 200);
+        int schemas = Number("KES_FUZZ_SCHEMAS", 100);
         int seed = Number("KES_SCHEMA_SEED", 1);
         int refused = 0, taken = 0, values = 0;
         for (int done = 0; done < schemas; seed++)
