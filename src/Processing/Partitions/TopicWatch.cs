@@ -80,37 +80,50 @@ internal sealed partial class TopicWatch : IAsyncDisposable
         TopicIdentities now = TopicIdentities.From(_context.Topics, ids);
         foreach ((PartitionTask task, TopicIdentities topics, _) in watched)
         {
-            try
-            {
-                topics.Check(now, _context.Topics, task.Partition, "the state");
-                if (topics.Snapshots.Differs(now.Snapshots))
-                    task.LoseSnapshots(now.Snapshots);
-            }
-            catch (UnexpectedLogException another)
-            {
+            if (AnotherLog(task, topics, now) is { } another)
                 task.Halt(another);
-            }
+            else if (topics.Snapshots.Differs(now.Snapshots))
+                task.LoseSnapshots(now.Snapshots);
         }
 
         if (ids.ContainsKey(_context.Topics.Events))
-            await LookAtEnds(admin, watched).ConfigureAwait(false);
+            await LookAtEnds(admin, names, watched).ConfigureAwait(false);
         if (Array.Exists(watched, w => w.Topics.Commands.Differs(now.Commands)))
             _joinAgain(new KafkaException(new Error(ErrorCode.UnknownTopicOrPart,
                 $"The topic {_context.Topics.Commands} was deleted and made again.")));
     }
 
-    private async Task LookAtEnds(IAdminClient admin, (PartitionTask Task, TopicIdentities Topics, long Next)[] watched)
+    // Null: it is the log that the task left.
+    private UnexpectedLogException? AnotherLog(PartitionTask task, TopicIdentities topics, TopicIdentities now)
+    {
+        try
+        {
+            topics.Check(now, _context.Topics, task.Partition, "the state");
+            return null;
+        }
+        catch (UnexpectedLogException another)
+        {
+            return another;
+        }
+    }
+
+    private async Task LookAtEnds(IAdminClient admin, string[] names, (PartitionTask Task, TopicIdentities Topics, long Next)[] watched)
     {
         string topic = _context.Topics.Events;
         IReadOnlyDictionary<int, long> byPartition = await PartitionOffsets.ListAsync(
             admin, [.. watched.Select(w => new TopicPartition(topic, w.Task.Partition))], OffsetSpec.Latest(), RequestTimeout,
             _stop.Token).ConfigureAwait(false);
-        foreach ((PartitionTask task, _, long next) in watched)
-        {
-            if (byPartition.TryGetValue(task.Partition, out long end) && _cut.HasLost(task.Partition, next, end))
-                task.Halt(new UnexpectedLogException(topic,
-                    $"The topic {topic} ends at offset {end} in partition {task.Partition}, and had {next} before: it has lost events."));
-        }
+        (PartitionTask Task, TopicIdentities Topics, long Next)[] lost = [.. watched.Where(w =>
+            byPartition.TryGetValue(w.Task.Partition, out long end) && _cut.HasLost(w.Task.Partition, w.Next, end))];
+        if (lost.Length == 0)
+            return;
+        // One that was made again between the two looks has lost its events too, and is told as what it is.
+        TopicIdentities now = TopicIdentities.From(_context.Topics,
+            await TopicIds.OfAsync(admin, names, TimeSpan.Zero, _stop.Token).ConfigureAwait(false));
+        foreach ((PartitionTask task, TopicIdentities topics, long next) in lost)
+            task.Halt(AnotherLog(task, topics, now) ?? new UnexpectedLogException(topic,
+                $"The topic {topic} ends at offset {byPartition[task.Partition]} in partition {task.Partition}, and had {next} before: it "
+                    + "has lost events."));
     }
 
     [LoggerMessage(Level = LogLevel.Warning,
