@@ -23,15 +23,17 @@ internal sealed class AggregateHistoryCheck
     private readonly AvroRecordType _stateType;
     private readonly SchemaUses _uses;
     private readonly SchemaCheckOptions _options;
+    private readonly Func<string, IReadOnlyList<int>> _partitionsOf;
     private readonly Action _count;
     private readonly AggregateCheck _found;
     private readonly Dictionary<AggregateId, (long Version, object State)> _folded = [];
     private readonly HashSet<AggregateId> _unknown = []; // of which an event cannot be read: its state is not one of this code
 
     public AggregateHistoryCheck(string application, AggregateDefinition definition, KafkaConnection kafka, AvroMessageSerde serde,
-        SchemaUses uses, SchemaCheckOptions options, Action count)
+        SchemaUses uses, SchemaCheckOptions options, Func<string, IReadOnlyList<int>> partitionsOf, Action count)
     {
-        (_definition, _kafka, _serde, _uses, _options, _count) = (definition, kafka, serde, uses, options, count);
+        (_definition, _kafka, _serde, _uses, _options) = (definition, kafka, serde, uses, options);
+        (_partitionsOf, _count) = (partitionsOf, count);
         _topics = new TopicFamily(application, definition.Name);
         _stateType = serde.TypeOf(definition.StateType);
         _found = new AggregateCheck(definition.Name);
@@ -43,8 +45,10 @@ internal sealed class AggregateHistoryCheck
     /// <summary>Reads a sample of the events, and all snapshots and waiting commands.</summary>
     public async Task SampleAsync(int records, IReadOnlyDictionary<int, long> waiting, CancellationToken cancellationToken)
     {
-        foreach (int partition in Partitions(_topics.Events))
-            await Task.Run(() => SampleEvents(partition, records, cancellationToken), cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<int> partitions = _partitionsOf(_topics.Events);
+        var codec = new EventCodec(_serde, _definition, partitions.Count);
+        foreach (int partition in partitions)
+            await Task.Run(() => SampleEvents(partition, codec, records, cancellationToken), cancellationToken).ConfigureAwait(false);
         await Task.Run(() => ReadSnapshots(new StateBaseline(), cancellationToken), cancellationToken).ConfigureAwait(false);
         await Task.Run(() => ReadCommands(waiting, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
@@ -56,8 +60,9 @@ internal sealed class AggregateHistoryCheck
         StateBaseline baseline = _options.Before is { } lines ? StateBaseline.Read(lines, _definition.Name) : new StateBaseline();
         await Task.Run(() => ReadSnapshots(_options.Before is null ? baseline : new StateBaseline(), cancellationToken),
             cancellationToken).ConfigureAwait(false);
-        var codec = new EventCodec(_serde, _definition, Partitions(_topics.Events).Count);
-        foreach (int partition in Partitions(_topics.Events))
+        IReadOnlyList<int> partitions = _partitionsOf(_topics.Events);
+        var codec = new EventCodec(_serde, _definition, partitions.Count);
+        foreach (int partition in partitions)
             await FoldPartition(partition, codec, baseline, readModels, cancellationToken).ConfigureAwait(false);
         await Task.Run(() => ReadCommands(waiting, cancellationToken), cancellationToken).ConfigureAwait(false);
         _found.Aggregates = _folded.Count;
@@ -179,10 +184,9 @@ internal sealed class AggregateHistoryCheck
         _folded[head.AggregateId] = (head.Version, before);
     }
 
-    private void SampleEvents(int partition, int records, CancellationToken cancellationToken)
+    private void SampleEvents(int partition, EventCodec codec, int records, CancellationToken cancellationToken)
     {
         var source = new TopicPartition(_topics.Events, partition);
-        var codec = new EventCodec(_serde, _definition, Partitions(_topics.Events).Count);
         using PartitionLogReader reader = PartitionLogReader.ToEnd(_kafka, $"{_topics.Application}-schemas");
         WatermarkOffsets bounds = reader.Bounds(source, cancellationToken);
         long span = bounds.High.Value - bounds.Low.Value;
@@ -206,7 +210,7 @@ internal sealed class AggregateHistoryCheck
 
     private void ReadSnapshots(StateBaseline baseline, CancellationToken cancellationToken)
     {
-        foreach (int partition in Partitions(_topics.Snapshots))
+        foreach (int partition in _partitionsOf(_topics.Snapshots))
         {
             foreach ((string id, AggregateSnapshot snapshot) in SnapshotScan.Read(_kafka,
                 new TopicPartition(_topics.Snapshots, partition), Decode, cancellationToken))
@@ -229,7 +233,7 @@ internal sealed class AggregateHistoryCheck
 
     private void ReadCommands(IReadOnlyDictionary<int, long> waiting, CancellationToken cancellationToken)
     {
-        foreach (int partition in Partitions(_topics.Commands))
+        foreach (int partition in _partitionsOf(_topics.Commands))
         {
             foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(_kafka, $"{_topics.Application}-schemas",
                 new TopicPartition(_topics.Commands, partition), waiting.GetValueOrDefault(partition), cancellationToken))
@@ -263,13 +267,4 @@ internal sealed class AggregateHistoryCheck
     }
 
     private string Json(object state) => _stateType.ToJson((IAvroRecord)state);
-
-    private IReadOnlyList<int> Partitions(string topic)
-    {
-        using IAdminClient admin = new AdminClientBuilder(_kafka.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { })
-            .Build();
-        return TopicPartitions.Of(admin, topic, MetadataTimeout);
-    }
-
-    private static TimeSpan MetadataTimeout { get; } = TimeSpan.FromSeconds(15);
 }

@@ -51,7 +51,7 @@ internal sealed class SchemaCheck
         var checks = new List<(AggregateDefinition Definition, AggregateHistoryCheck Check)>();
         foreach (AggregateDefinition aggregate in aggregates)
             checks.Add((aggregate, new AggregateHistoryCheck(_application.Name, aggregate, _kafka, _serde, uses, options,
-                () => Interlocked.Increment(ref _records))));
+                topic => TopicPartitions.Of(admin, topic, RequestTimeout), () => Interlocked.Increment(ref _records))));
         if (options.Sample is { } sample)
         {
             foreach ((AggregateDefinition aggregate, AggregateHistoryCheck check) in checks)
