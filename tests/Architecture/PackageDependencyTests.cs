@@ -14,7 +14,7 @@ public sealed class PackageDependencyTests
     private static readonly string[] Containers = ["Testing.Servers", "Chaos"];
     private static readonly string[] Documents = ["Projections.MongoDB", "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine",
         "Hosting.Embedded", "Testing.Servers", "Cli", "Chaos"];
-    private static readonly string[] Stores = ["Processing", "Embedded.MongoDB", .. Documents.Except(["Projections.MongoDB"])];
+    private static readonly string[] Stores = ["Processing", "Streamiz", "Embedded.MongoDB", .. Documents.Except(["Projections.MongoDB"])];
     private static readonly string[] Web = ["Embedded.SchemaRegistry", "Hosting.Embedded", "Testing.Servers", .. Http];
 
     // By the beginning of a package's name, who may bring it.
@@ -30,6 +30,7 @@ public sealed class PackageDependencyTests
         ["Docker."] = Containers,
         ["MongoDB.Driver"] = Documents,
         ["RocksDB"] = Stores,
+        ["Streamiz."] = ["Streamiz"],
         ["Confluent.SchemaRegistry.Serdes"] = [],
     };
 

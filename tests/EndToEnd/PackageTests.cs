@@ -16,7 +16,7 @@ public sealed class PackageTests(PackageFeed feed) : IAsyncLifetime
         "KafkaEventSourcing.Hosting.AspNetCore",
         "KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.Embedded",
         "KafkaEventSourcing.Processing", "KafkaEventSourcing.Projections", "KafkaEventSourcing.Projections.MongoDB",
-        "KafkaEventSourcing.Subscriptions", "KafkaEventSourcing.Templates",
+        "KafkaEventSourcing.Streamiz", "KafkaEventSourcing.Subscriptions", "KafkaEventSourcing.Templates",
         "KafkaEventSourcing.Testing", "KafkaEventSourcing.Testing.Servers",
     ];
 
