@@ -137,7 +137,7 @@ change_12() { # allow null
   must=("Banking.Domain.AccountOpened +schema [0-9]+ +$accounts  upcast")
 }
 
-refused_1() { # add a field without a default
+refused_1() { # add a field without a default, to a type that is only upcast by now
   edit "$schemas/AccountCredited.avsc" 's/^  "fields": \[/&\n    {"name": "Channel", "type": "string", "doc": "How it was ordered."},/'
   unreadable=Banking.Domain.AccountCredited
   must=("$unreadable +schema [0-9]+ +$credits  CANNOT BE READ" "$credits cannot be read, the first at [0-9]+@[0-9]+: ")

@@ -76,8 +76,9 @@ public sealed class AvroMessageSerde
     }
 
     /// <summary>
-    /// The types that the registry has for <paramref name="topic"/> (subjects <c>topic-record</c>), and whose values cannot be decoded as
-    /// one of <paramref name="known"/>: they were renamed or removed.
+    /// The types that the registry has for <paramref name="topic"/> (subjects <c>topic-record</c>), and of which some schema has values that
+    /// cannot be decoded as one of <paramref name="known"/>: they were renamed or removed, or an old schema of theirs does not resolve any
+    /// more. Every version of every subject is asked for, also of the types that are known.
     /// </summary>
     /// <exception cref="SchemaRegistryException">The registry does not tell its subjects.</exception>
     /// <exception cref="HttpRequestException">The registry cannot be reached.</exception>
@@ -85,21 +86,21 @@ public sealed class AvroMessageSerde
         string topic, IReadOnlyCollection<Type> known, CancellationToken cancellationToken = default)
     {
         string prefix = topic + "-";
-        HashSet<string> names = [.. known.Select(t => TypeOf(t).FullName)];
         var unknown = new List<UnknownMessageType>();
         foreach (string subject in (await _registry.GetAllSubjectsAsync().ConfigureAwait(false)).Where(s =>
-            s.StartsWith(prefix, StringComparison.Ordinal) && !names.Contains(s[prefix.Length..])).Order(StringComparer.Ordinal))
+            s.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
-            var ids = new List<int>();
+            var reasons = new SortedDictionary<int, string>();
             foreach (int version in await _registry.GetSubjectVersionsAsync(subject).ConfigureAwait(false))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                ids.Add((await _registry.GetRegisteredSchemaAsync(subject, version).ConfigureAwait(false)).Id);
+                int id = (await _registry.GetRegisteredSchemaAsync(subject, version).ConfigureAwait(false)).Id;
+                if (WhyUnknown(id, known) is { } why)
+                    reasons[id] = why;
             }
 
-            ids = [.. ids.Distinct().Where(id => !IsKnown(id, known))];
-            if (ids.Count > 0)
-                unknown.Add(new UnknownMessageType(subject[prefix.Length..], ids));
+            if (reasons.Count > 0)
+                unknown.Add(new UnknownMessageType(subject[prefix.Length..], [.. reasons.Keys]) { Reasons = reasons });
         }
 
         return unknown;
@@ -212,15 +213,17 @@ public sealed class AvroMessageSerde
         }
     }
 
-    private bool IsKnown(int id, IReadOnlyCollection<Type> known)
+    // Null: its values are decoded as one of them.
+    private string? WhyUnknown(int id, IReadOnlyCollection<Type> known)
     {
         try
         {
-            return known.Contains((_decoders.TryGetValue(id, out Decoder? decoder) ? decoder : Learn(id)).Decodes);
+            Decoder decoder = _decoders.TryGetValue(id, out Decoder? learned) ? learned : Learn(id);
+            return known.Contains(decoder.Decodes) ? null : $"The schema {id} is read as {decoder.FullName}, which is not expected there.";
         }
-        catch (UndecodableMessageException)
+        catch (UndecodableMessageException undecodable)
         {
-            return false;
+            return undecodable.Message;
         }
     }
 

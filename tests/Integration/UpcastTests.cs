@@ -1,4 +1,6 @@
 using System.Threading.Channels;
+using Confluent.SchemaRegistry;
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Verification;
 using KafkaEventSourcing.Upgrade.After;
@@ -97,6 +99,30 @@ public sealed class UpcastTests(BankFixture bank)
         (b.Version, ParcelAfter.Parts(b.State).Cents).ShouldBe((2, 500));
         await after.WaitForReadModelsAsync(Cancellation);
         (await new Verifier(after, after.Aggregates[0]).RunAsync(Cancellation)).Differences.ShouldBeEmpty();
+    }
+
+    // Of a type that the code has, no schema of before was looked at: the node served, and parked each aggregate that had such an event.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Start_of_code_that_cannot_read_an_old_schema_of_a_type_that_it_has_is_refused_with_type_schema_and_reason(bool evolved)
+    {
+        string data = Path.Combine(bank.Servers.Folder, _name);
+        await using (EventSourcedNode before = await Start(ParcelBefore.Application(_name), data))
+            await Accepted(before, ParcelBefore.Handle("a", "post", 5), ParcelBefore.Handle("a", "rename", text: "gift"),
+                ParcelBefore.Handle("b", "rename", text: "x"));
+        string subject = $"{_name}.parcel.events-Upgrade.First.Renamed";
+        using var registry = new CachedSchemaRegistryClient(bank.Servers.Addresses.RegistryConfig());
+        int id = (await registry.GetLatestSchemaAsync(subject)).Id;
+        await registry.UpdateCompatibilityAsync(Compatibility.None, subject); // else an evolved type is refused by the registry
+
+        LogRefusedException refused = await Should.ThrowAsync<LogRefusedException>(Start(ParcelAfter.Demanding(_name, evolved), data));
+        refused.Message.ShouldContain("Upgrade.First.Renamed, 2 of them, the first at ");
+        refused.Message.ShouldContain($"The schema {id} cannot be read as Upgrade.First.Renamed: ");
+        refused.Message.ShouldContain("the field By is not in the writer's schema and has no default");
+        using var log = new NodeLog();
+        await using EventSourcedNode told = await Start(ParcelAfter.Demanding(_name, evolved), data, log, ignoreUnknown: true);
+        log.Lines("LogIgnored").Single().ShouldContain($"The schema {id} cannot be read as Upgrade.First.Renamed");
     }
 
     // What is ignored by the name that a type of today has as an alias was passed over in place of read as that type.

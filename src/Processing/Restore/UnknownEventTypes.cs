@@ -8,16 +8,16 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Compares the event types that the registry has for an events topic with those of the code, before a node serves: with a warm store
-/// nothing else would notice that a type was renamed or removed, until a restore parks every aggregate that has such an event. Types that
-/// the code upcasts it has; those that it ignores are said once.
+/// Compares the event types that the registry has for an events topic, in every version, with those of the code, before a node serves: with
+/// a warm store nothing else would notice that a type was renamed or removed, or that an old schema of it does not resolve any more, until a
+/// restore parks every aggregate that has such an event. Types that the code upcasts it has; those that it ignores are said once.
 /// </summary>
 internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFamily topics, KafkaConnection connection,
     AggregateDefinition definition, ILogger logger)
 {
     /// <summary>
-    /// Throws when the log has events of types that the code does not have; told to <paramref name="ignore"/> them it warns instead. The
-    /// log is read only when there is such a type.
+    /// Throws when the log has events of types that the code does not have, or of schemas that it does not read; told to
+    /// <paramref name="ignore"/> them it warns instead. The log is read only when there is such a type.
     /// </summary>
     /// <exception cref="LogRefusedException">It has; the message names types, counts and first offsets.</exception>
     public async Task Check(bool ignore, CancellationToken cancellationToken)
@@ -42,7 +42,8 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
             return;
         if (ignore)
         {
-            LogIgnored(logger, topics.Events, string.Join(", ", unknown.Select(u => u.FullName)));
+            LogIgnored(logger, topics.Events, string.Join(", ", unknown.Select(u => u.FullName)),
+                string.Join(" ", unknown.SelectMany(u => u.Reasons.Values)));
             return;
         }
 
@@ -54,7 +55,8 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
         {
             throw new LogRefusedException(
                 $"{topics.Events} has events that the {definition.Name} of this program does not evolve: {string.Join("; ", inLog)}. Was "
-                    + $"a type renamed or removed? Give it back (a renamed one keeps its old name in 'aliases'; "
+                    + $"a type renamed or removed, or a field added without a default? Give it back (a renamed one keeps its old "
+                    + $"name in 'aliases', a new field gets a default; "
                     + $"{nameof(AggregateBuilder<object>.Upcasts)} reads its events as others, "
                     + $"{nameof(AggregateBuilder<object>.Ignores)} passes them over), "
                 + "or start with --ignore-unknown-events: then aggregates that have such events are parked when they are restored, and "
@@ -65,12 +67,13 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
 
     private static string? Describe(UnknownMessageType type, IReadOnlyDictionary<int, (long Count, TopicPartitionOffset First)> found)
     {
-        (long Count, TopicPartitionOffset First)[] own = [.. type.SchemaIds.Where(found.ContainsKey).Select(id => found[id])];
-        if (own.Length == 0)
+        int[] ids = [.. type.SchemaIds.Where(found.ContainsKey)];
+        if (ids.Length == 0)
             return null;
-        TopicPartitionOffset first = own.MinBy(o => (o.First.Partition.Value, o.First.Offset.Value)).First;
+        TopicPartitionOffset first = ids.Select(id => found[id].First).MinBy(f => (f.Partition.Value, f.Offset.Value))!;
         return string.Create(CultureInfo.InvariantCulture,
-            $"{type.FullName}, {own.Sum(o => o.Count):N0} of them, the first at {first.Partition.Value}@{first.Offset.Value}");
+            $"{type.FullName}, {ids.Sum(id => found[id].Count):N0} of them, the first at {first.Partition.Value}@{first.Offset.Value} (")
+            + string.Join(" ", ids.Select(id => type.Reasons[id])) + ")";
     }
 
     [LoggerMessage(Level = LogLevel.Warning,
@@ -83,7 +86,7 @@ internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFam
     private static partial void LogWithdrawn(ILogger logger, string aggregate, string topic, string types);
 
     [LoggerMessage(Level = LogLevel.Warning,
-        Message = "Types of events that are registered for {Topic} are not in this program, and it was told to go on: {Types}. Aggregates "
-            + "that have such events are parked when they are restored")]
-    private static partial void LogIgnored(ILogger logger, string topic, string types);
+        Message = "Types of events that are registered for {Topic} are not in this program, or not in each schema, and it was told to go "
+            + "on: {Types}. Aggregates that have such events are parked when they are restored. {Reasons}")]
+    private static partial void LogIgnored(ILogger logger, string topic, string types, string reasons);
 }

@@ -67,6 +67,23 @@ public static class ParcelAfter
             .Build())
         .Build();
 
+    /// <summary>
+    /// The application with a type whose new field has no default, as what it is upcast to, or as it is if it is
+    /// <paramref name="evolved"/>.
+    /// </summary>
+    public static ApplicationDefinition Demanding(string name, bool evolved)
+    {
+        AggregateBuilder<Parcel> parcel = AggregateDefinition.Define("parcel", new Parcel { Cents = 0, Place = "", Grams = 0, Steps = 0 })
+            .Decides<HandleParcel>((_, _) => Decision.Nothing)
+            .Evolves<Posted>((parcel, posted) => parcel with { Cents = posted.Cents })
+            .Upcasts((global::Upgrade.First.Posted old) => new Posted { Cents = old.Euros * 100, Currency = "EUR" });
+        return EventSourcedApplication.Named(name, "Parcels, with names that somebody gave.")
+            .With((evolved
+                ? parcel.Evolves<global::Upgrade.First.Renamed>((state, _) => state)
+                : parcel.Upcasts<global::Upgrade.First.Renamed>(_ => [])).Build())
+            .Build();
+    }
+
     /// <summary>The application with <paramref name="type"/> ignored, and a weight upcast.</summary>
     public static ApplicationDefinition Ignoring(string type) => EventSourcedApplication.Named("parcels", "Parcels, some ignored.")
         .With(AggregateDefinition.Define("parcel", new Parcel { Cents = 0, Place = "", Grams = 0, Steps = 0 })
