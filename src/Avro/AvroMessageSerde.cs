@@ -17,8 +17,8 @@ public sealed class AvroMessageSerde
 {
     private const int MaxUndecodableIds = 10_000;
 
-    private readonly ISchemaRegistryClient _registry;
-    private readonly RegisteredSchemas _schemas;
+    private readonly ISchemaRegistryClient? _registry; // null: it reads only
+    private readonly IWriterSchemas _schemas;
     private readonly FrozenDictionary<Type, AvroRecordType> _byType;
     private readonly FrozenDictionary<string, AvroRecordType> _byName;
     private readonly ILookup<string, AvroRecordType> _byAlias;
@@ -28,10 +28,9 @@ public sealed class AvroMessageSerde
     private readonly ConcurrentDictionary<Guid, UndecodableMessageException> _undecodableGuids = [];
     private readonly ConcurrentDictionary<int, string> _typeNames = [];
 
-    private AvroMessageSerde(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types)
+    private AvroMessageSerde(ISchemaRegistryClient? registry, IWriterSchemas schemas, IEnumerable<AvroRecordType> types)
     {
-        _registry = registry;
-        _schemas = new RegisteredSchemas(registry);
+        (_registry, _schemas) = (registry, schemas);
         _byType = types.DistinctBy(t => t.Type).ToFrozenDictionary(t => t.Type);
         _byName = _byType.Values.ToFrozenDictionary(t => t.FullName);
         _byAlias = _byType.Values.SelectMany(t => t.Parsed.Aliases.Distinct().Select(alias => (alias, Type: t)))
@@ -43,9 +42,18 @@ public sealed class AvroMessageSerde
     /// A serde of <paramref name="types"/>, with schema ids from <paramref name="registry"/>; it knows the engine's own messages besides.
     /// </summary>
     public static AvroMessageSerde Create(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types) =>
-        new(registry, types.Concat([AvroRecordType.Of<CommandReply>(), AvroRecordType.Of<AggregateSnapshot>(),
+        new(registry, new RegisteredSchemas(registry), WithOwn(types));
+
+    /// <summary>A serde that only reads, with schemas from <paramref name="schemas"/>.</summary>
+    internal static AvroMessageSerde Reading(IWriterSchemas schemas, IEnumerable<AvroRecordType> types) =>
+        new(null, schemas, WithOwn(types));
+
+    private static IEnumerable<AvroRecordType> WithOwn(IEnumerable<AvroRecordType> types) =>
+        types.Concat([AvroRecordType.Of<CommandReply>(), AvroRecordType.Of<AggregateSnapshot>(),
             AvroRecordType.Of<SnapshotBarrier>(), AvroRecordType.Of<PartitionPosition>(), AvroRecordType.Of<PartitionOwner>(),
-            AvroRecordType.Of<CommandAnswered>(), AvroRecordType.Of<Messages.TimerElapsed>()]));
+            AvroRecordType.Of<CommandAnswered>(), AvroRecordType.Of<Messages.TimerElapsed>()]);
+
+    private ISchemaRegistryClient Registry => _registry ?? throw new InvalidOperationException("A serde that only reads has no registry.");
 
     /// <summary>The type that <paramref name="type"/> was declared as.</summary>
     /// <exception cref="InvalidOperationException">It was not declared.</exception>
@@ -76,9 +84,9 @@ public sealed class AvroMessageSerde
     }
 
     /// <summary>
-    /// The types that the registry has for <paramref name="topic"/> (subjects <c>topic-record</c>), and of which some schema has values that
-    /// cannot be decoded as one of <paramref name="known"/>: they were renamed or removed, or an old schema of theirs does not resolve any
-    /// more. Every version of every subject is asked for, also of the types that are known.
+    /// The types that the registry has for <paramref name="topic"/> (subjects <c>topic-record</c>) and that have a schema whose values
+    /// cannot be decoded as one of <paramref name="known"/>: they were renamed or removed, or an old schema of theirs does not resolve.
+    /// Every version of every subject is asked for, also of the types that are known.
     /// </summary>
     /// <exception cref="SchemaRegistryException">The registry does not tell its subjects.</exception>
     /// <exception cref="HttpRequestException">The registry cannot be reached.</exception>
@@ -87,14 +95,14 @@ public sealed class AvroMessageSerde
     {
         string prefix = topic + "-";
         var unknown = new List<UnknownMessageType>();
-        foreach (string subject in (await _registry.GetAllSubjectsAsync().ConfigureAwait(false)).Where(s =>
+        foreach (string subject in (await Registry.GetAllSubjectsAsync().ConfigureAwait(false)).Where(s =>
             s.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
             var reasons = new SortedDictionary<int, string>();
-            foreach (int version in await _registry.GetSubjectVersionsAsync(subject).ConfigureAwait(false))
+            foreach (int version in await Registry.GetSubjectVersionsAsync(subject).ConfigureAwait(false))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                int id = (await _registry.GetRegisteredSchemaAsync(subject, version).ConfigureAwait(false)).Id;
+                int id = (await Registry.GetRegisteredSchemaAsync(subject, version).ConfigureAwait(false)).Id;
                 if (WhyUnknown(id, known) is { } why)
                     reasons[id] = why;
             }
@@ -110,7 +118,7 @@ public sealed class AvroMessageSerde
     {
         try
         {
-            return await _registry.RegisterSchemaAsync(subject, new Schema(record.SchemaJson, SchemaType.Avro)).ConfigureAwait(false);
+            return await Registry.RegisterSchemaAsync(subject, new Schema(record.SchemaJson, SchemaType.Avro)).ConfigureAwait(false);
         }
         catch (SchemaRegistryException refused) when (refused.Status is System.Net.HttpStatusCode.Conflict
             or System.Net.HttpStatusCode.UnprocessableEntity)

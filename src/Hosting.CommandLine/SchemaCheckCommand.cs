@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Confluent.SchemaRegistry;
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.Verification;
 using KafkaEventSourcing.Projections.MongoDB;
 using Microsoft.Extensions.Logging;
@@ -19,6 +20,11 @@ internal static class SchemaCheckCommand
 
     private static Command CreateCheck(NodeStarter starter)
     {
+        var exported = new Option<FileInfo?>("--file")
+        {
+            Description = "read a file of 'kes topics export' in place of servers, which are not asked; read models are not compared",
+            HelpName = "file",
+        };
         var sample = new Option<int?>("--sample")
         {
             Description = "read so many events of each partition, spread over it, and fold nothing; default: all",
@@ -40,6 +46,7 @@ internal static class SchemaCheckCommand
             + "is converted, and which states and documents become others. It joins no group, and writes and registers nothing; nodes may "
             + "run meanwhile where the servers are not embedded. Exit code 1: something cannot be read");
         starter.AddOptions(command);
+        command.Options.Add(exported);
         command.Options.Add(sample);
         command.Options.Add(save);
         command.Options.Add(before);
@@ -48,19 +55,25 @@ internal static class SchemaCheckCommand
         {
             if (result.GetResult(sample) is not null && (result.GetResult(save) is not null || result.GetResult(before) is not null))
                 result.AddError("--sample folds nothing: there is no state for --save or --before.");
+            if (result.GetResult(exported) is { Implicit: false }
+                && ServersOf(starter).FirstOrDefault(o => result.GetResult(o) is { Implicit: false }) is { } server)
+                result.AddError($"--file is read without servers: leave {server.Name} out.");
         });
         command.SetAction(async (result, cancellationToken) =>
         {
-            string[]? lines = result.GetValue(before) is { } file
-                ? await ReadLines(file, cancellationToken).ConfigureAwait(false)
+            string[]? lines = result.GetValue(before) is { } earlier
+                ? await ReadLines(earlier, cancellationToken).ConfigureAwait(false)
                 : null;
             using StreamWriter? keeper = result.GetValue(save) is { } kept ? Open(kept) : null;
-            SchemaCheckReport report = await Check(starter, result, new SchemaCheckOptions
+            var options = new SchemaCheckOptions
             {
                 Sample = result.GetValue(sample),
                 Before = lines,
                 Keep = keeper is null ? null : keeper.WriteLine,
-            }, cancellationToken).ConfigureAwait(false);
+            };
+            SchemaCheckReport report = result.GetValue(exported) is { } file
+                ? await CheckFile(starter, file, options, cancellationToken).ConfigureAwait(false)
+                : await CheckServers(starter, result, options, cancellationToken).ConfigureAwait(false);
             if (result.GetValue(json))
                 Console.WriteLine(SchemaCheckJson.Of(report));
             else
@@ -70,7 +83,30 @@ internal static class SchemaCheckCommand
         return command;
     }
 
-    private static async Task<SchemaCheckReport> Check(NodeStarter starter, ParseResult result, SchemaCheckOptions options,
+    private static IEnumerable<Option> ServersOf(NodeStarter starter) => [starter.Options.Kafka, starter.Options.KafkaSettings,
+        starter.Options.Registry, starter.Options.RegistrySettings, starter.Options.MongoDB, starter.Options.Data];
+
+    private static async Task<SchemaCheckReport> CheckFile(NodeStarter starter, FileInfo file, SchemaCheckOptions options,
+        CancellationToken cancellationToken)
+    {
+        ApplicationDefinition application = starter.Application;
+        using ExportedRecords source = ExportedRecords.Open(file.FullName);
+        if (!application.Aggregates.Any(a => source.Topics.Contains(new TopicFamily(application.Name, a.Name).Events)))
+            throw new InvalidInputException("--file", $"{file.FullName} has no events of {application.Name}; it has "
+                + $"{string.Join(", ", source.Topics)}. 'kes topics export {application.Name}.{application.Aggregates[0].Name}' writes "
+                + "them.");
+        SchemaCheckReport report = await Check(new SchemaCheck(application, source, stored: null), options, starter.Time,
+            cancellationToken).ConfigureAwait(false);
+        return options.Sample is null
+            ? report with
+            {
+                ReadModels = [.. application.Projections.Select(p =>
+                    new ReadModelCheck(p.Name, 0, 0, [], "a file does not have its documents"))],
+            }
+            : report;
+    }
+
+    private static async Task<SchemaCheckReport> CheckServers(NodeStarter starter, ParseResult result, SchemaCheckOptions options,
         CancellationToken cancellationToken)
     {
         ApplicationDefinition application = starter.Application;
@@ -86,13 +122,19 @@ internal static class SchemaCheckCommand
                 ? new MongoProjectionStore(new MongoProjectionOptions { ConnectionString = mongo, Database = application.Name },
                     starter.Time, loggers.CreateLogger<MongoProjectionStore>())
                 : null;
-            var check = new SchemaCheck(application, addresses.KafkaConnection, registry, stored);
-            SchemaCheckReport report = null!;
-            await Progress.ShowAsync("checking", "records", null, () => check.Records,
-                async () => report = await check.RunAsync(options, cancellationToken).ConfigureAwait(false), starter.Time)
+            using var source = new TopicRecords(addresses.KafkaConnection, $"{application.Name}-schemas", registry);
+            return await Check(new SchemaCheck(application, source, stored), options, starter.Time, cancellationToken)
                 .ConfigureAwait(false);
-            return report;
         }
+    }
+
+    private static async Task<SchemaCheckReport> Check(SchemaCheck check, SchemaCheckOptions options, TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        SchemaCheckReport report = null!;
+        await Progress.ShowAsync("checking", "records", null, () => check.Records,
+            async () => report = await check.RunAsync(options, cancellationToken).ConfigureAwait(false), time).ConfigureAwait(false);
+        return report;
     }
 
     private static async Task<string[]> ReadLines(FileInfo file, CancellationToken cancellationToken)

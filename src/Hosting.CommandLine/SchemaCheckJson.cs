@@ -29,6 +29,7 @@ internal static class SchemaCheckJson
             }),
             report.Aggregates,
             report.ReadModels,
+            report.Unread,
         },
         Options);
 }

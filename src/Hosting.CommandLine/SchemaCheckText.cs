@@ -7,7 +7,11 @@ namespace KafkaEventSourcing.Hosting.CommandLine;
 /// <summary>The report of <c>schemas check</c> for people.</summary>
 internal static class SchemaCheckText
 {
-    public static void Write(SchemaCheckReport report, TextWriter output)
+    private const string CodeReads = "Everything that was read can be read by this code.";
+    private const string CodeDoesNotRead = "This code cannot read everything: do not deploy it on this log.";
+
+    /// <summary>Writes the report; the last line is <paramref name="readable"/> or <paramref name="unreadable"/>.</summary>
+    public static void Write(SchemaCheckReport report, TextWriter output, string readable = CodeReads, string unreadable = CodeDoesNotRead)
     {
         foreach (IGrouping<string, SchemaUse> topic in report.Uses.GroupBy(u => u.Topic))
         {
@@ -28,9 +32,9 @@ internal static class SchemaCheckText
             WriteSome(check.Changes, check.Changed, output);
         }
 
-        output.WriteLine(report.IsReadable
-            ? "Everything that was read can be read by this code."
-            : "This code cannot read everything: do not deploy it on this log.");
+        foreach (string aggregate in report.Unread)
+            output.WriteLine($"{aggregate}: there is no topic of its events; nothing of it was read.");
+        output.WriteLine(report.IsReadable ? readable : unreadable);
     }
 
     private static void WriteUse(SchemaUse use, int width, TextWriter output)

@@ -1,6 +1,7 @@
 using Banking.Domain;
 using Confluent.Kafka;
 using Confluent.SchemaRegistry;
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Verification;
 using KafkaEventSourcing.Projections;
@@ -129,6 +130,74 @@ public sealed class SchemaCheckTests(BankFixture bank)
         sums.Changes[0].ShouldContain("sum is 300 instead of 302");
     }
 
+    [Fact]
+    public async Task Exported_file_is_checked_as_the_topics_are_without_a_server()
+    {
+        await using (EventSourcedNode before = await Start(ParcelBefore.Application(_name)))
+        {
+            foreach (string parcel in (string[])["a", "b", "c"])
+                await Accepted(before, ParcelBefore.Handle(parcel, "post", 5), ParcelBefore.Handle(parcel, "move", text: "Prague"),
+                    ParcelBefore.Handle(parcel, "rename", text: "gift"), ParcelBefore.Handle(parcel, "weigh", 300),
+                    ParcelBefore.Handle(parcel, "check", 1));
+        }
+
+        await using (EventSourcedNode after = await Start(ParcelAfter.Application(_name, _ => { })))
+            await Accepted(after, ParcelAfter.Handle("a", "post", 7), ParcelAfter.Handle("d", "move", text: "Brno"));
+        using var registry = new CachedSchemaRegistryClient(bank.Servers.Addresses.RegistryConfig());
+        await Produce("commands", "b", [0, 0, 0, 0, 0]); // waits, of a schema that the registry does not have
+        await Produce("events", "foreign", [1, 2, 3]);
+        string file = Path.Combine(bank.Servers.Folder, $"{_name}.avro");
+        var family = new TopicFamily(_name, "parcel");
+        using (var topics = new TopicRecords(bank.Servers.Addresses.KafkaConnection, "schemas", registry))
+        {
+            var export = new RecordExport(bank.Servers.Addresses.KafkaConnection, registry, TimeProvider.System);
+            await Task.Run(() => export.Run(RecordExport.TopicsOf(family, topics.Topics), file, overwrite: false, Cancellation));
+        }
+
+        string[] groups = Groups();
+        using ExportedRecords source = ExportedRecords.Open(file);
+        source.Topics.ShouldBe([family.Snapshots, family.DeadLetters, family.Events, family.Commands]);
+        source.Contents.Schemas.Where(s => s.Schema is not null).ShouldAllBe(s => s.Guid != null);
+        foreach (ApplicationDefinition application in (ApplicationDefinition[])[ParcelBefore.Application(_name),
+            ParcelAfter.Application(_name, _ => { }), ParcelAfter.Without(_name), ParcelAfter.Demanding(_name, evolved: false)])
+        {
+            List<string> kept = [];
+            await Check(application, new SchemaCheckOptions { Keep = kept.Add });
+            foreach (SchemaCheckOptions options in (SchemaCheckOptions[])[new(), new() { Sample = 3 }, new() { Before = kept }])
+            {
+                List<string> live = [], offline = [];
+                SchemaCheckReport report = await Check(application, options with { Keep = live.Add });
+                report.IsReadable.ShouldBeFalse();
+                SchemaCheckReport filed = await new SchemaCheck(application, source, stored: null)
+                    .RunAsync(options with { Keep = offline.Add }, Cancellation);
+                Told(filed).ShouldBe(Told(report));
+                offline.ShouldBe(live);
+            }
+        }
+
+        SchemaCheckReport last = await new SchemaCheck(ParcelAfter.Application(_name, _ => { }), source, stored: null)
+            .RunAsync(new SchemaCheckOptions(), Cancellation);
+        last.Uses.Sum(u => u.Upcast).ShouldBe(12);
+        last.Uses.Sum(u => u.Ignored).ShouldBe(3);
+        last.Uses.Single(u => u.Topic == family.Commands).Failures.ShouldBe(1);
+        last.Uses.Where(u => u.Topic == family.Events).Sum(u => u.Failures).ShouldBe(1);
+        last.Uses.ShouldContain(u => u.Topic == family.Snapshots);
+        Groups().ShouldBe(groups);
+        (await new SchemaCheck(WalletBefore.Application(_name), source, stored: null).RunAsync(new SchemaCheckOptions(), Cancellation))
+            .Unread.ShouldBe(["wallet"]);
+
+        async Task Produce(string topic, string key, byte[] value)
+        {
+            using IProducer<byte[], byte[]> producer =
+                new ProducerBuilder<byte[], byte[]>(bank.Servers.Addresses.KafkaConnection.Producer()).Build();
+            await producer.ProduceAsync(new TopicPartition($"{_name}.parcel.{topic}", DeadLetterDesk.PartitionOf(key)),
+                new Message<byte[], byte[]> { Key = System.Text.Encoding.UTF8.GetBytes(key), Value = value }, Cancellation);
+        }
+    }
+
+    // Without the read models, which a file does not have.
+    private static string Told(SchemaCheckReport report) => System.Text.Json.JsonSerializer.Serialize(report with { ReadModels = [] });
+
     // Accounts that are credited only.
     private static ApplicationDefinition Credits(string name, long bonus) => EventSourcedApplication.Named(name, "Credits of a test.")
         .With(AggregateDefinition.Define("account", Account.Definition.InitialState)
@@ -156,7 +225,8 @@ public sealed class SchemaCheckTests(BankFixture bank)
         using var stored = new MongoProjectionStore(
             new MongoProjectionOptions { ConnectionString = addresses.MongoDB!, Database = application.Name }, TimeProvider.System,
             NullLogger<MongoProjectionStore>.Instance);
-        return await new SchemaCheck(application, addresses.KafkaConnection, registry, stored).RunAsync(options, Cancellation);
+        using var source = new TopicRecords(addresses.KafkaConnection, "schemas", registry);
+        return await new SchemaCheck(application, source, stored).RunAsync(options, Cancellation);
     }
 
     private async Task<string[]> Subjects()
@@ -177,8 +247,11 @@ public sealed class SchemaCheckTests(BankFixture bank)
             .Where(g => g.StartsWith(_name, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     }
 
-    private static async Task Accepted(EventSourcedNode node, CommandEnvelope command) =>
-        (await node.SendAsync(command, Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+    private static async Task Accepted(EventSourcedNode node, params CommandEnvelope[] commands)
+    {
+        foreach (CommandEnvelope command in commands)
+            (await node.SendAsync(command, Cancellation)).ShouldBeOfType<CommandResult.Accepted>();
+    }
 
     private Task<EventSourcedNode> Start(ApplicationDefinition application) => EventSourcedNode.StartAsync(
         application, bank.Servers.Addresses,

@@ -105,7 +105,7 @@ public sealed class UpcastTests(BankFixture bank)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Start_of_code_that_cannot_read_an_old_schema_of_a_type_that_it_has_is_refused_with_type_schema_and_reason(bool evolved)
+    public async Task Start_of_code_that_cannot_read_an_old_schema_of_a_type_that_it_has_is_refused_with_both_and_the_reason(bool evolved)
     {
         string data = Path.Combine(bank.Servers.Folder, _name);
         await using (EventSourcedNode before = await Start(ParcelBefore.Application(_name), data))

@@ -1,136 +1,107 @@
 using System.CommandLine;
-using System.Globalization;
 using Confluent.Kafka;
 using Confluent.SchemaRegistry;
-using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Schemas;
 using KafkaEventSourcing.Cli.Topics;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.CommandLine;
+using KafkaEventSourcing.Hosting.Verification;
 
 namespace KafkaEventSourcing.Cli.Schemas;
 
 /// <summary><c>kes schemas check SCHEMAS</c>: do the schemas of files read what is in topics?</summary>
 internal static class CheckCommand
 {
+    private const string EventsSuffix = ".events";
+
     public static Command Create()
     {
         var servers = new ClusterOptions();
         var schemas = new Argument<string>("schemas") { Description = "the schemas that shall read: an .avsc file, or a folder of them" };
         var topics = new Option<string[]>("--topic")
         {
-            Description = "a topic to read; may be repeated. Default: every topic of events, '….events'",
+            Description = $"a topic to read; may be repeated. Default: every topic of events, '…{EventsSuffix}'",
             HelpName = "topic",
         };
+        var exported = new Option<FileInfo?>("--file")
+        {
+            Description = "read a file of 'kes topics export' in place of a cluster and a registry, which are not asked",
+            HelpName = "file",
+        };
+        var json = new Option<bool>("--json") { Description = "print the report as JSON" };
         var command = new Command(
             "check", "read every record of topics as the schemas of files would, and say what cannot be read and what "
             + "is converted. It joins no group, and writes and registers nothing. 'schemas check' of an application does more: it folds. "
             + "Exit code 1: something cannot be read");
         command.Arguments.Add(schemas);
         command.Options.Add(topics);
+        command.Options.Add(exported);
+        command.Options.Add(json);
         servers.AddTo(command, withRegistry: true);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(exported) is { Implicit: false } && servers.GivenOf(result) is { } server)
+                result.AddError($"--file is read without servers: leave {server} out.");
+        });
         command.SetAction(async (result, cancellationToken) =>
         {
             IReadOnlyList<RecordSchema> readers = SchemaFiles.Read(result.GetValue(schemas)!);
-            KafkaConnection kafka = servers.KafkaOf(result);
-            using IAdminClient admin = ClusterOptions.Admin(kafka);
-            List<TopicMetadata> all = ClusterOptions.Topics(admin, kafka);
             string[] named = result.GetValue(topics) ?? [];
-            TopicMetadata[] read = named.Length == 0
-                ? [.. all.Where(t => t.Topic.EndsWith(".events", StringComparison.Ordinal))]
-                : [.. named.Select(name => ClusterOptions.Topic(admin, kafka, name))];
-            if (read.Length == 0)
-                throw new CommandFailedException($"There is no topic of events at {kafka.BootstrapServers}: name topics with --topic.");
-            using var registry = new CachedSchemaRegistryClient(servers.RegistryOf(result));
-            bool isReadable = true;
-            foreach (TopicMetadata topic in read)
-                isReadable &= await Task.Run(() => Check(topic, kafka, new RegisteredSchemas(registry), readers, cancellationToken),
-                    cancellationToken).ConfigureAwait(false);
-            Console.WriteLine(isReadable ? "Everything that was read can be read by these schemas."
-                : "These schemas do not read everything.");
-            return isReadable ? ExitCodes.Done : ExitCodes.Failed;
+            SchemaCheckReport report;
+            if (result.GetValue(exported) is { } file)
+            {
+                using ExportedRecords source = ExportedRecords.Open(file.FullName);
+                report = await Check(source, readers, named, file.FullName, cancellationToken).ConfigureAwait(false);
+            }
+            else
+            {
+                KafkaConnection kafka = servers.KafkaOf(result);
+                using var registry = new CachedSchemaRegistryClient(servers.RegistryOf(result));
+                CheckTopics(kafka, named);
+                using var source = new TopicRecords(kafka, "kes-schemas", registry);
+                report = await Check(source, readers, named, kafka.BootstrapServers, cancellationToken).ConfigureAwait(false);
+            }
+
+            if (result.GetValue(json))
+                Console.WriteLine(SchemaCheckJson.Of(report));
+            else
+                SchemaCheckText.Write(report, Console.Out, "Everything that was read can be read by these schemas.",
+                    "These schemas do not read everything.");
+            return report.IsReadable ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;
     }
 
-    private static bool Check(TopicMetadata topic, KafkaConnection kafka, RegisteredSchemas schemas, IReadOnlyList<RecordSchema> readers,
-        CancellationToken cancellationToken)
+    private static void CheckTopics(KafkaConnection kafka, string[] named)
     {
-        Console.WriteLine(topic.Topic);
-        var found = new Dictionary<SchemaName, SchemaFinding>();
-        foreach (int partition in topic.Partitions.Select(p => p.PartitionId).Order())
-        {
-            foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(kafka, "kes-schemas",
-                new TopicPartition(topic.Topic, partition), 0, cancellationToken))
-            {
-                if (record.Message.Value is null)
-                    continue;
-                byte[]? header = CloudEventHeaders.Find(record.Message.Headers, WireFormat.ValueSchemaIdHeader);
-                SchemaName.TryRead(header ?? record.Message.Value, out SchemaName name, out int length);
-                if (!found.TryGetValue(name, out SchemaFinding? finding))
-                    found.Add(name, finding = SchemaFinding.Of(name, schemas, readers));
-                finding.Take(record, header is null ? length : 0);
-            }
-        }
-
-        foreach (SchemaFinding finding in found.Values.OrderBy(f => f.Reading.WriterType, StringComparer.Ordinal)
-            .ThenBy(f => f.Reading.Schema, StringComparer.Ordinal))
-            finding.Write(Console.Out);
-        return found.Values.All(f => f.Failures == 0);
+        using IAdminClient admin = ClusterOptions.Admin(kafka);
+        ClusterOptions.Topics(admin, kafka); // or says that no broker answers
+        foreach (string topic in named)
+            ClusterOptions.Topic(admin, kafka, topic);
     }
 
-    private sealed class SchemaFinding(SchemaReading reading, Resolution? resolution)
+    private static Task<SchemaCheckReport> Check(IRecordSource source, IReadOnlyList<RecordSchema> schemas, string[] named, string place,
+        CancellationToken cancellationToken) => Task.Run(() =>
     {
-        private string? _first;
-        private long _records;
-
-        public SchemaReading Reading => reading;
-
-        public long Failures { get; private set; }
-
-        public static SchemaFinding Of(SchemaName name, RegisteredSchemas schemas, IReadOnlyList<RecordSchema> readers)
+        string[] topics = named.Length > 0
+            ? named
+            : [.. source.Topics.Where(t => t.EndsWith(EventsSuffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        if (topics.Length == 0)
+            throw new CommandFailedException($"There is no topic of events at {place}: name topics with --topic.");
+        var readers = new FileReaders(source.Schemas, schemas);
+        var uses = new SchemaUses(readers.ReadingOf);
+        foreach (string topic in topics)
         {
-            try
+            foreach (int partition in source.PartitionsOf(topic))
             {
-                AvroSchema writer = (name.Guid is { } guid ? schemas.Find(guid) : schemas.Find(name.Id)).GetAwaiter().GetResult();
-                string? type = (writer as RecordSchema)?.FullName;
-                RecordSchema? reader = readers.FirstOrDefault(r => r.FullName == type)
-                    ?? readers.FirstOrDefault(r => type is not null && r.Aliases.Contains(type));
-                return new SchemaFinding(SchemaReading.Of(name.ToString(), writer, reader),
-                    reader is null ? null : SchemaResolver.Resolve(reader, writer).Resolution);
-            }
-            catch (UndecodableMessageException unknown)
-            {
-                return new SchemaFinding(new SchemaReading(name.ToString(), "(unknown)", null, false, [], [unknown.Message]), null);
+                foreach (ConsumeResult<byte[], byte[]> record in source.Read(new TopicPartition(topic, partition), 0, cancellationToken))
+                {
+                    if (record.Message.Value is not null)
+                        uses.Add(record, readers.Problem(record));
+                }
             }
         }
 
-        public void Take(ConsumeResult<byte[], byte[]> record, int start)
-        {
-            _records++;
-            try
-            {
-                if (resolution is null)
-                    throw new SchemaMismatchException(reading.Problems[0]);
-                ResolvedWalk.Walk(record.Message.Value.AsSpan(start), resolution);
-            }
-            catch (Exception unreadable) when (unreadable is SchemaMismatchException or AvroDecodeException)
-            {
-                Failures++;
-                _first ??= string.Create(CultureInfo.InvariantCulture,
-                    $"{record.Partition.Value}@{record.Offset.Value}: {unreadable.Message}");
-            }
-        }
-
-        public void Write(TextWriter output)
-        {
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"  {reading.WriterType}  schema {reading.Schema}  {_records:N0} records  ")
-                + (Failures == _records ? "CANNOT BE READ" : reading.IsOwn ? "as they are" : "converted"));
-            foreach (string difference in reading.Differences)
-                output.WriteLine($"      {difference}");
-            if (_first is not null)
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"      {Failures:N0} cannot be read, the first at {_first}"));
-        }
-    }
+        return new SchemaCheckReport(uses.All, [], []);
+    }, cancellationToken);
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Confluent.Kafka;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.EventLog;
@@ -29,6 +30,12 @@ internal sealed class ClusterOptions
         command.Options.Add(_servers.Registry);
         command.Options.Add(_servers.RegistrySettings);
     }
+
+    /// <summary>The first of the options that the command line itself gives; null: none.</summary>
+    public string? GivenOf(SymbolResult result) => new Option[]
+    {
+        _servers.Kafka, _servers.KafkaSettings, _servers.Registry, _servers.RegistrySettings,
+    }.FirstOrDefault(o => result.GetResult(o) is { Implicit: false })?.Name;
 
     public KafkaConnection KafkaOf(ParseResult result)
     {

@@ -5,11 +5,14 @@ namespace KafkaEventSourcing.EventLog;
 /// <summary>Reads a dead-letters topic up to its end at the time of the call. The calls block. Thread-safe.</summary>
 public sealed class DeadLetterReader
 {
-    private readonly KafkaConnection _connection;
+    private readonly Func<TopicPartition, long, CancellationToken, IEnumerable<ConsumeResult<byte[], byte[]>>> _read;
     private readonly string _topic;
 
     /// <summary>A reader of <paramref name="topic"/>.</summary>
-    public DeadLetterReader(KafkaConnection connection, string topic) => (_connection, _topic) = (connection, topic);
+    public DeadLetterReader(KafkaConnection connection, string topic) => (_read, _topic) =
+        ((partition, from, cancellation) => PartitionLogReader.Read(connection, "dead-letters", partition, from, cancellation), topic);
+
+    internal DeadLetterReader(IRecordSource source, string topic) => (_read, _topic) = (source.Read, topic);
 
     /// <summary>
     /// The letters of <paramref name="partition"/> from <paramref name="fromOffset"/> on, in order; with those that are resolved if
@@ -76,5 +79,5 @@ public sealed class DeadLetterReader
     }
 
     private IEnumerable<ConsumeResult<byte[], byte[]>> Records(int partition, long fromOffset, CancellationToken cancellationToken) =>
-        PartitionLogReader.Read(_connection, "dead-letters", new TopicPartition(_topic, partition), fromOffset, cancellationToken);
+        _read(new TopicPartition(_topic, partition), fromOffset, cancellationToken);
 }

@@ -7,9 +7,17 @@ namespace KafkaEventSourcing.EventLog;
 /// reader passes over them, also one whose code could read them: what an event did is the same for all, or nothing. The calls block.
 /// Thread-safe.
 /// </summary>
-public sealed class DiscardedEvents(KafkaConnection connection, TopicFamily topics)
+public sealed class DiscardedEvents
 {
-    private readonly DeadLetterReader _letters = new(connection, topics.DeadLetters);
+    private readonly DeadLetterReader _letters;
+    private readonly TopicFamily _topics;
+
+    /// <summary>Those of the events of <paramref name="topics"/>.</summary>
+    public DiscardedEvents(KafkaConnection connection, TopicFamily topics) =>
+        (_letters, _topics) = (new DeadLetterReader(connection, topics.DeadLetters), topics);
+
+    internal DiscardedEvents(IRecordSource source, TopicFamily topics) =>
+        (_letters, _topics) = (new DeadLetterReader(source, topics.DeadLetters), topics);
 
     /// <summary>
     /// Those of <paramref name="partition"/> with who has discarded them and why, by offset; all letters of the partition are read.
@@ -22,7 +30,7 @@ public sealed class DiscardedEvents(KafkaConnection connection, TopicFamily topi
         {
             foreach (DeadLetter letter in _letters.Read(partition, 0, withResolved: true, static _ => { }, cancellationToken))
             {
-                if (letter.OriginTopic == topics.Events && letter.Resolution is { IsDiscarded: true } resolution)
+                if (letter.OriginTopic == _topics.Events && letter.Resolution is { IsDiscarded: true } resolution)
                     discarded[letter.OriginOffset] = resolution;
             }
         }

@@ -95,16 +95,23 @@ internal sealed class PartitionLogReader : IDisposable
 
     /// <summary>The same, on a thread of its own, which is a bounded number of records ahead.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public static async IAsyncEnumerable<ConsumeResult<byte[], byte[]>> ReadAsync(
-        KafkaConnection connection, string name, TopicPartition source, long fromOffset,
+    public static IAsyncEnumerable<ConsumeResult<byte[], byte[]>> ReadAsync(
+        KafkaConnection connection, string name, TopicPartition source, long fromOffset, CancellationToken cancellationToken) =>
+        AheadAsync(stop => Read(connection, name, source, fromOffset, stop), cancellationToken);
+
+    /// <summary>
+    /// What <paramref name="read"/> gives, read on a thread of its own, which is a bounded number of records ahead.
+    /// </summary>
+    public static async IAsyncEnumerable<ConsumeResult<byte[], byte[]>> AheadAsync(
+        Func<CancellationToken, IEnumerable<ConsumeResult<byte[], byte[]>>> read,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var records = Channel.CreateBounded<ConsumeResult<byte[], byte[]>>(
             new BoundedChannelOptions(MaxWaitingRecords) { SingleReader = true, SingleWriter = true });
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task reading = Task.Factory.StartNew(
-            () => Pump(Read(connection, name, source, fromOffset, stop.Token), records.Writer, stop.Token), CancellationToken.None,
-            TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Pump(read(stop.Token), records.Writer, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
         try
         {
             await foreach (ConsumeResult<byte[], byte[]> record in records.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))

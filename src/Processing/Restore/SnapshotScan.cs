@@ -6,21 +6,18 @@ using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Processing;
 
-/// <summary>Reads the newest snapshots of a partition as they are, into memory, without a store. The call blocks.</summary>
+/// <summary>Reads the newest snapshots of a partition as they are, into memory, without a store.</summary>
 internal static class SnapshotScan
 {
     /// <summary>The newest snapshot of each aggregate whose snapshot is whole, by aggregate id.</summary>
-    /// <param name="connection">The cluster.</param>
-    /// <param name="partition">The partition of a snapshots topic.</param>
+    /// <param name="records">The records of a partition of a snapshots topic, in order.</param>
     /// <param name="decode">Decodes the value of a record; null: it cannot be read, and is passed over.</param>
-    /// <param name="cancellationToken">Ends the reading.</param>
-    /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public static IReadOnlyDictionary<string, AggregateSnapshot> Read(KafkaConnection connection, TopicPartition partition,
-        Func<ConsumeResult<byte[], byte[]>, IAvroRecord?> decode, CancellationToken cancellationToken)
+    public static IReadOnlyDictionary<string, AggregateSnapshot> Read(IEnumerable<ConsumeResult<byte[], byte[]>> records,
+        Func<ConsumeResult<byte[], byte[]>, IAvroRecord?> decode)
     {
         var first = new Dictionary<string, AggregateSnapshot>();
         var parts = new Dictionary<string, Dictionary<int, AggregateSnapshot>>();
-        foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(connection, "snapshots", partition, 0, cancellationToken))
+        foreach (ConsumeResult<byte[], byte[]> record in records)
         {
             byte[] key = record.Message.Key ?? [];
             bool isPart = SnapshotParts.TryReadKey(key, out byte[] aggregate, out int number);

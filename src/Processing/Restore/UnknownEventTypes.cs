@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Compares the event types that the registry has for an events topic, in every version, with those of the code, before a node serves: with
-/// a warm store nothing else would notice that a type was renamed or removed, or that an old schema of it does not resolve any more, until a
+/// Compares the event types that the registry has for an events topic, in every version, with those of the code, before a node serves:
+/// with a warm store nothing else would notice that a type was renamed or removed, or that an old schema of it does not resolve, until a
 /// restore parks every aggregate that has such an event. Types that the code upcasts it has; those that it ignores are said once.
 /// </summary>
 internal sealed partial class UnknownEventTypes(AvroMessageSerde serde, TopicFamily topics, KafkaConnection connection,

@@ -18,23 +18,20 @@ internal sealed class AggregateHistoryCheck
 
     private readonly AggregateDefinition _definition;
     private readonly TopicFamily _topics;
-    private readonly KafkaConnection _kafka;
+    private readonly IRecordSource _source;
     private readonly AvroMessageSerde _serde;
     private readonly AvroRecordType _stateType;
     private readonly SchemaUses _uses;
     private readonly SchemaCheckOptions _options;
-    private readonly Func<string, IReadOnlyList<int>> _partitionsOf;
     private readonly Action _count;
     private readonly AggregateCheck _found;
     private readonly Dictionary<AggregateId, (long Version, object State)> _folded = [];
     private readonly HashSet<AggregateId> _unknown = []; // of which an event cannot be read: its state is not one of this code
 
-    public AggregateHistoryCheck(string application, AggregateDefinition definition, KafkaConnection kafka, AvroMessageSerde serde,
-        SchemaUses uses, SchemaCheckOptions options, Func<string, IReadOnlyList<int>> partitionsOf, Action count)
+    public AggregateHistoryCheck(TopicFamily topics, AggregateDefinition definition, IRecordSource source, AvroMessageSerde serde,
+        SchemaUses uses, SchemaCheckOptions options, Action count)
     {
-        (_definition, _kafka, _serde, _uses, _options) = (definition, kafka, serde, uses, options);
-        (_partitionsOf, _count) = (partitionsOf, count);
-        _topics = new TopicFamily(application, definition.Name);
+        (_topics, _definition, _source, _serde, _uses, _options, _count) = (topics, definition, source, serde, uses, options, count);
         _stateType = serde.TypeOf(definition.StateType);
         _found = new AggregateCheck(definition.Name);
     }
@@ -45,7 +42,7 @@ internal sealed class AggregateHistoryCheck
     /// <summary>Reads a sample of the events, and all snapshots and waiting commands.</summary>
     public async Task SampleAsync(int records, IReadOnlyDictionary<int, long> waiting, CancellationToken cancellationToken)
     {
-        IReadOnlyList<int> partitions = _partitionsOf(_topics.Events);
+        IReadOnlyList<int> partitions = _source.PartitionsOf(_topics.Events);
         var codec = new EventCodec(_serde, _definition, partitions.Count);
         foreach (int partition in partitions)
             await Task.Run(() => SampleEvents(partition, codec, records, cancellationToken), cancellationToken).ConfigureAwait(false);
@@ -60,7 +57,7 @@ internal sealed class AggregateHistoryCheck
         StateBaseline baseline = _options.Before is { } lines ? StateBaseline.Read(lines, _definition.Name) : new StateBaseline();
         await Task.Run(() => ReadSnapshots(_options.Before is null ? baseline : new StateBaseline(), cancellationToken),
             cancellationToken).ConfigureAwait(false);
-        IReadOnlyList<int> partitions = _partitionsOf(_topics.Events);
+        IReadOnlyList<int> partitions = _source.PartitionsOf(_topics.Events);
         var codec = new EventCodec(_serde, _definition, partitions.Count);
         foreach (int partition in partitions)
             await FoldPartition(partition, codec, baseline, readModels, cancellationToken).ConfigureAwait(false);
@@ -81,11 +78,11 @@ internal sealed class AggregateHistoryCheck
         CancellationToken cancellationToken)
     {
         IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() =>
-            new DiscardedEvents(_kafka, _topics).Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
+            new DiscardedEvents(_source, _topics).Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
         var batch = new List<RecordedEvent>(BatchEvents);
         long from = 0;
-        await foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.ReadAsync(_kafka, $"{_topics.Application}-schemas",
-            new TopicPartition(_topics.Events, partition), 0, cancellationToken).ConfigureAwait(false))
+        await foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.AheadAsync(
+            stop => _source.Read(new TopicPartition(_topics.Events, partition), 0, stop), cancellationToken).ConfigureAwait(false))
         {
             LastOffsets[partition] = record.Offset.Value;
             Take(record, codec, discarded, baseline)?.AddTo(batch);
@@ -131,7 +128,7 @@ internal sealed class AggregateHistoryCheck
             return null;
         }
 
-        _uses.Add(record, stored);
+        _uses.Add(record, stored, _serde);
         Fold(record, stored, baseline);
         return stored;
     }
@@ -187,15 +184,14 @@ internal sealed class AggregateHistoryCheck
     private void SampleEvents(int partition, EventCodec codec, int records, CancellationToken cancellationToken)
     {
         var source = new TopicPartition(_topics.Events, partition);
-        using PartitionLogReader reader = PartitionLogReader.ToEnd(_kafka, $"{_topics.Application}-schemas");
-        WatermarkOffsets bounds = reader.Bounds(source, cancellationToken);
+        WatermarkOffsets bounds = _source.BoundsOf(source, cancellationToken);
         long span = bounds.High.Value - bounds.Low.Value;
         int slices = span <= records ? 1 : Math.Min(Slices, records);
         for (int slice = 0; slice < slices; slice++)
         {
             // the last slice ends with the last record
             long from = bounds.Low.Value + (slices == 1 ? 0 : slice * (span - (records / slices)) / (slices - 1));
-            foreach (ConsumeResult<byte[], byte[]> record in reader.Read(source, from, cancellationToken)
+            foreach (ConsumeResult<byte[], byte[]> record in _source.Read(source, from, cancellationToken)
                 .Take(slices == 1 ? records : records / slices))
             {
                 _count();
@@ -203,17 +199,17 @@ internal sealed class AggregateHistoryCheck
                 if (Problem(() => stored = DecodeEvent(record, codec)) is { } problem)
                     _uses.Add(record, problem);
                 else
-                    _uses.Add(record, stored);
+                    _uses.Add(record, stored, _serde);
             }
         }
     }
 
     private void ReadSnapshots(StateBaseline baseline, CancellationToken cancellationToken)
     {
-        foreach (int partition in _partitionsOf(_topics.Snapshots))
+        foreach (int partition in _source.PartitionsOf(_topics.Snapshots))
         {
-            foreach ((string id, AggregateSnapshot snapshot) in SnapshotScan.Read(_kafka,
-                new TopicPartition(_topics.Snapshots, partition), Decode, cancellationToken))
+            foreach ((string id, AggregateSnapshot snapshot) in SnapshotScan.Read(
+                _source.Read(new TopicPartition(_topics.Snapshots, partition), 0, cancellationToken), Decode))
             {
                 if (snapshot.StateSchema != _stateType.Fingerprint)
                     _found.OtherStateSchema++;
@@ -233,10 +229,10 @@ internal sealed class AggregateHistoryCheck
 
     private void ReadCommands(IReadOnlyDictionary<int, long> waiting, CancellationToken cancellationToken)
     {
-        foreach (int partition in _partitionsOf(_topics.Commands))
+        foreach (int partition in _source.PartitionsOf(_topics.Commands))
         {
-            foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(_kafka, $"{_topics.Application}-schemas",
-                new TopicPartition(_topics.Commands, partition), waiting.GetValueOrDefault(partition), cancellationToken))
+            foreach (ConsumeResult<byte[], byte[]> record in _source.Read(new TopicPartition(_topics.Commands, partition),
+                waiting.GetValueOrDefault(partition), cancellationToken))
             {
                 _count();
                 if (record.Message.Value is not null)

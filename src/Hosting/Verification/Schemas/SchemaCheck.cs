@@ -1,6 +1,4 @@
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
-using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Projections;
@@ -14,24 +12,20 @@ namespace KafkaEventSourcing.Hosting.Verification;
 /// </summary>
 internal sealed class SchemaCheck
 {
-    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(15);
-
     private readonly ApplicationDefinition _application;
-    private readonly KafkaConnection _kafka;
+    private readonly IRecordSource _source;
     private readonly MongoProjectionStore? _stored;
     private readonly AvroMessageSerde _serde;
     private long _records;
 
-    /// <summary>Checks <paramref name="application"/> on its servers.</summary>
+    /// <summary>Checks <paramref name="application"/>.</summary>
     /// <param name="application">The code.</param>
-    /// <param name="kafka">The cluster.</param>
-    /// <param name="registry">The schemas of what stands there.</param>
+    /// <param name="source">Where the records are; it stays the caller's.</param>
     /// <param name="stored">The read models; null: they are not compared.</param>
-    public SchemaCheck(ApplicationDefinition application, KafkaConnection kafka, ISchemaRegistryClient registry,
-        MongoProjectionStore? stored)
+    public SchemaCheck(ApplicationDefinition application, IRecordSource source, MongoProjectionStore? stored)
     {
-        (_application, _kafka, _stored) = (application, kafka, stored);
-        _serde = AvroMessageSerde.Create(registry, EventSourcedNode.RecordTypesOf(application));
+        (_application, _source, _stored) = (application, source, stored);
+        _serde = AvroMessageSerde.Reading(source.Schemas, EventSourcedNode.RecordTypesOf(application));
     }
 
     /// <summary>Records read so far.</summary>
@@ -40,39 +34,36 @@ internal sealed class SchemaCheck
     /// <summary>Reads, folds and compares. For one call.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     /// <exception cref="HttpRequestException">The registry does not answer.</exception>
+    /// <exception cref="InvalidInputException">The file does not have a topic that is needed.</exception>
     public async Task<SchemaCheckReport> RunAsync(SchemaCheckOptions options, CancellationToken cancellationToken = default)
     {
-        using IAdminClient admin = new AdminClientBuilder(_kafka.Admin()).SetLogHandler((_, _) => { })
-            .SetErrorHandler((_, _) => { }).Build();
-        HashSet<string> there = [.. admin.GetMetadata(RequestTimeout).Topics.Select(t => t.Topic)];
-        AggregateDefinition[] aggregates = [.. _application.Aggregates.Where(a =>
-            there.Contains(new TopicFamily(_application.Name, a.Name).Events))];
-        var uses = new SchemaUses(_serde);
-        var checks = new List<(AggregateDefinition Definition, AggregateHistoryCheck Check)>();
-        foreach (AggregateDefinition aggregate in aggregates)
-            checks.Add((aggregate, new AggregateHistoryCheck(_application.Name, aggregate, _kafka, _serde, uses, options,
-                topic => TopicPartitions.Of(admin, topic, RequestTimeout), () => Interlocked.Increment(ref _records))));
+        HashSet<string> there = [.. _source.Topics];
+        ILookup<bool, AggregateDefinition> aggregates = _application.Aggregates.ToLookup(a => there.Contains(Topics(a).Events));
+        string[] unread = [.. aggregates[false].Select(a => a.Name)];
+        var uses = new SchemaUses(_serde.ReadingOf);
+        (AggregateDefinition Definition, AggregateHistoryCheck Check)[] checks = [.. aggregates[true].Select(a => (a,
+            new AggregateHistoryCheck(Topics(a), a, _source, _serde, uses, options, () => Interlocked.Increment(ref _records))))];
         if (options.Sample is { } sample)
         {
             foreach ((AggregateDefinition aggregate, AggregateHistoryCheck check) in checks)
-                await check.SampleAsync(sample, Waiting(admin, aggregate), cancellationToken).ConfigureAwait(false);
-            return new SchemaCheckReport(uses.All, [], []);
+                await check.SampleAsync(sample, Waiting(aggregate), cancellationToken).ConfigureAwait(false);
+            return new SchemaCheckReport(uses.All, [], []) { Unread = unread };
         }
 
         ReadModelFold[] folds = _stored is null
             ? []
-            : [.. _application.Projections.Where(p => _application.AggregatesOf(p).All(aggregates.Contains))
+            : [.. _application.Projections.Where(p => _application.AggregatesOf(p).All(aggregates[true].Contains))
                 .Select(p => new ReadModelFold(_application, p, _stored))];
         foreach (ReadModelFold fold in folds)
-            await fold.BeginAsync(checks.Select(c => (c.Definition, Partitions(admin, c.Definition))), cancellationToken)
-                .ConfigureAwait(false);
+            await fold.BeginAsync(checks.Select(c => (c.Definition, _source.PartitionsOf(Topics(c.Definition).Events).ToArray())),
+                cancellationToken).ConfigureAwait(false);
         var found = new List<AggregateCheck>();
         foreach ((AggregateDefinition aggregate, AggregateHistoryCheck check) in checks)
         {
             ProjectionEngine[] engines = [.. folds.Select(f => f.EngineOf(aggregate)).OfType<ProjectionEngine>()];
             try
             {
-                found.Add(await check.RunAsync(engines, Waiting(admin, aggregate), cancellationToken).ConfigureAwait(false));
+                found.Add(await check.RunAsync(engines, Waiting(aggregate), cancellationToken).ConfigureAwait(false));
             }
             finally
             {
@@ -85,30 +76,12 @@ internal sealed class SchemaCheck
         foreach (ReadModelFold fold in folds)
             readModels.Add(await fold.FinishAsync(checks.ToDictionary(c => c.Definition, c => c.Check.LastOffsets), cancellationToken)
                 .ConfigureAwait(false));
-        return new SchemaCheckReport(uses.All, found, readModels);
+        return new SchemaCheckReport(uses.All, found, readModels) { Unread = unread };
     }
 
-    private int[] Partitions(IAdminClient admin, AggregateDefinition aggregate) =>
-        [.. TopicPartitions.Of(admin, new TopicFamily(_application.Name, aggregate.Name).Events, RequestTimeout)];
+    private TopicFamily Topics(AggregateDefinition aggregate) => new(_application.Name, aggregate.Name);
 
     // From where on commands are not decided, as the group's offsets say; the first where it has none.
-    private Dictionary<int, long> Waiting(IAdminClient admin, AggregateDefinition aggregate)
-    {
-        var topics = new TopicFamily(_application.Name, aggregate.Name);
-        TopicPartition[] partitions = [.. TopicPartitions.Of(admin, topics.Commands, RequestTimeout)
-            .Select(p => new TopicPartition(topics.Commands, p))];
-        try
-        {
-            List<ListConsumerGroupOffsetsResult> offsets = admin.ListConsumerGroupOffsetsAsync(
-                [new ConsumerGroupTopicPartitions($"{_application.Name}-{aggregate.Name}", [.. partitions])],
-                new ListConsumerGroupOffsetsOptions { RequestTimeout = RequestTimeout }).GetAwaiter().GetResult();
-            return offsets[0].Partitions.Where(p => p.Error.Code == ErrorCode.NoError && p.Offset.Value >= 0)
-                .ToDictionary(p => p.Partition.Value, p => p.Offset.Value);
-        }
-        catch (ListConsumerGroupOffsetsException none) when (none.Results.All(r => r.Error.Code is ErrorCode.GroupIdNotFound
-            or ErrorCode.NoError))
-        {
-            return [];
-        }
-    }
+    private IReadOnlyDictionary<int, long> Waiting(AggregateDefinition aggregate) =>
+        _source.PositionsOf($"{_application.Name}-{aggregate.Name}", Topics(aggregate).Commands);
 }

@@ -7,6 +7,9 @@ namespace KafkaEventSourcing.Hosting.Verification;
 internal sealed record SchemaCheckReport(
     IReadOnlyList<SchemaUse> Uses, IReadOnlyList<AggregateCheck> Aggregates, IReadOnlyList<ReadModelCheck> ReadModels)
 {
+    /// <summary>The aggregate types of which there are no events where was looked. Default: none.</summary>
+    public IReadOnlyList<string> Unread { get; init; } = [];
+
     /// <summary>Whether every record can be read and folded.</summary>
     public bool IsReadable => Uses.All(u => u.Failures == 0) && Aggregates.All(a => a.Unfoldable.Count == 0);
 }

@@ -6,8 +6,12 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Hosting.Verification;
 
 /// <summary>The records of topics, by topic and writer's schema. Not thread-safe.</summary>
-internal sealed class SchemaUses(AvroMessageSerde serde)
+/// <param name="readingOf">How a value is read whose schema is named by the value, or by a header that comes second.</param>
+internal sealed class SchemaUses(SchemaUses.ReadingOf readingOf)
 {
+    /// <summary>How values of the schema of a message are read.</summary>
+    public delegate SchemaReading ReadingOf(ReadOnlySpan<byte> message, ReadOnlySpan<byte> schemaId);
+
     // where a value names no schema that could be found
     private const string None = "-";
 
@@ -28,8 +32,8 @@ internal sealed class SchemaUses(AvroMessageSerde serde)
             use.AddFailure(record.Partition.Value, record.Offset.Value, why);
     }
 
-    /// <summary>Counts an event that could be read.</summary>
-    public void Add(ConsumeResult<byte[], byte[]> record, in StoredEvent stored)
+    /// <summary>Counts an event that could be read, by <paramref name="serde"/>.</summary>
+    public void Add(ConsumeResult<byte[], byte[]> record, in StoredEvent stored, AvroMessageSerde serde)
     {
         SchemaUse use = Find(record);
         if (stored.Count == 0)
@@ -49,7 +53,7 @@ internal sealed class SchemaUses(AvroMessageSerde serde)
             : None;
         if (_uses.TryGetValue((record.Topic, schema), out SchemaUse? known))
             return known;
-        var use = new SchemaUse(record.Topic, serde.ReadingOf(record.Message.Value, header));
+        var use = new SchemaUse(record.Topic, readingOf(record.Message.Value, header));
         _uses.Add((record.Topic, schema), use);
         return use;
     }
