@@ -1,0 +1,131 @@
+using KafkaEventSourcing.EventLog;
+using Streamiz.Kafka.Net.Processors.Public;
+using Streamiz.Kafka.Net.State;
+
+namespace KafkaEventSourcing.Streamiz;
+
+/// <summary>
+/// Folds events into the snapshots of one task, guarded by version: an event that comes again, after a crash or an aborted transaction,
+/// changes no state. Its state is written again all the same: the transaction that wrote it to the changelog may be the one that was
+/// aborted, and the store was not rolled back with it.
+/// </summary>
+internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, SnapshotChange>
+{
+    /// <summary>The key of the mark that says up to which event aggregates were dropped. No aggregate id starts with a zero byte.</summary>
+    internal static readonly byte[] DroppedKey = [0, .. "dropped"u8];
+
+    private readonly SnapshotPart? _part;
+    private readonly StreamEnvironment? _environment;
+    private IKeyValueStore<byte[], Snapshot?>? _store;
+    private ProcessorContext<string, SnapshotChange>? _context;
+
+    /// <summary>Streamiz makes one of these, and never uses it.</summary>
+    public SnapshotFold()
+    {
+    }
+
+    /// <summary>Folds <paramref name="part"/>.</summary>
+    public SnapshotFold(SnapshotPart part, StreamEnvironment environment) => (_part, _environment) = (part, environment);
+
+    /// <inheritdoc/>
+    public void Init(ProcessorContext<string, SnapshotChange> context)
+    {
+        _context = context;
+        _store = (IKeyValueStore<byte[], Snapshot?>)context.GetStateStore(_part!.Store);
+    }
+
+    /// <inheritdoc/>
+    public Record<string, SnapshotChange>? Process(Record<string, SourceRecord> record)
+    {
+        SourceRecord source = record.Value;
+        Snapshot? before = _store!.Get(source.Key);
+        if (before is null ? IsOfDropped(source) : source.Head.Version <= before.Version)
+        {
+            _environment!.Telemetry.SkippedRepeat(_part!.Store);
+            if (before is null)
+                return null;
+            _store.Put(source.Key, before);
+            return Change(record, new SnapshotChange(source, before, before));
+        }
+
+        if (source.Head.Version != (before?.Version ?? 0) + 1)
+            throw Gap(source, before);
+        Snapshot after = Fold(source, before);
+        if (_part!.DropWhen?.Invoke(after.State!) != true)
+        {
+            _store.Put(source.Key, after);
+            return Change(record, new SnapshotChange(source, before, after));
+        }
+
+        // The mark first: without it, what comes again of the aggregate would be a gap.
+        _store.Put(DroppedKey, new Snapshot
+        {
+            Version = 0, Partition = source.Partition, Offset = source.Offset, Time = source.Head.Time, Commands = [], State = null,
+        });
+        _store.Delete(source.Key);
+        return Change(record, new SnapshotChange(source, before, null));
+    }
+
+    /// <inheritdoc/>
+    public void Close()
+    {
+        // The store is Streamiz'.
+    }
+
+    private static Record<string, SnapshotChange> Change(Record<string, SourceRecord> record, SnapshotChange change) =>
+        Record<string, SnapshotChange>.Create(record.Key, change, record.Headers);
+
+    private bool IsOfDropped(SourceRecord source) =>
+        _part!.DropWhen is not null && _store!.Get(DroppedKey) is { } mark && source.Offset <= mark.Offset;
+
+    private Snapshot Fold(SourceRecord source, Snapshot? before)
+    {
+        object state = before?.State ?? _part!.Aggregate.InitialState;
+        for (int part = 0; part < source.Stored.Count; part++)
+            state = _part!.Aggregate.Evolve(state, source.Stored[part].Payload);
+        return new Snapshot
+        {
+            Version = source.Head.Version,
+            Partition = source.Partition,
+            Offset = source.Offset,
+            Time = source.Head.Time,
+            Commands = CommandsAfter(before?.Commands ?? [], source),
+            State = state,
+        };
+    }
+
+    // Several events of one command are one entry, as of its last event.
+    private IReadOnlyList<SnapshotCommand> CommandsAfter(IReadOnlyList<SnapshotCommand> before, SourceRecord source)
+    {
+        int limit = _part!.Options.RecentCommands;
+        if (limit == 0)
+            return [];
+        var last = new SnapshotCommand(source.Head.CommandId.Value, source.Head.Version, source.Offset);
+        int kept = before.Count > 0 && before[^1].Id == last.Id ? before.Count - 1 : before.Count;
+        int first = Math.Max(0, kept + 1 - limit);
+        var after = new SnapshotCommand[kept - first + 1];
+        for (int i = first; i < kept; i++)
+            after[i - first] = before[i];
+        after[^1] = last;
+        return after;
+    }
+
+    private StreamStateException Gap(SourceRecord source, Snapshot? before)
+    {
+        string place = $"{_context!.Topic} {source.Partition}@{source.Offset}";
+        long begin = _environment!.BeginOf(_context.Topic, source.Partition);
+        string what = $"The event {place} is version {source.Head.Version} of the aggregate '{source.Head.AggregateId}', and "
+            + (before is null ? $"{_part!.Store} has none of its events" : $"{_part!.Store} has its events up to version {before.Version}");
+        return new StreamStateException(begin > 0 && before is null
+            ? $"{what}: the topic begins at offset {begin}, those before it were deleted. A fold begins with the first event; streams "
+                + $"that are to have it must read it before it is archived."
+            : $"{what}: events between are missing, or the store is of another log. Look at the topic; when it is whole, reset the streams "
+                + $"'{_environment.Definition}', so that they fold again.");
+    }
+}
+
+/// <summary>What an event has done to a snapshot.</summary>
+/// <param name="Source">The event.</param>
+/// <param name="Before">The snapshot before it; null: there was none.</param>
+/// <param name="After">The snapshot after it, the same object when the event had come before; null: it was dropped.</param>
+internal sealed record SnapshotChange(SourceRecord Source, Snapshot? Before, Snapshot? After);

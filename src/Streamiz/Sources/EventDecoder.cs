@@ -1,0 +1,70 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.EventLog;
+using Streamiz.Kafka.Net.Processors.Public;
+
+namespace KafkaEventSourcing.Streamiz;
+
+/// <summary>
+/// Decodes each record of an events topic once and hands it to all branches; when they have taken it, its offset is noted. Records that an
+/// operator has discarded are passed over, as by every reader. Of one task.
+/// </summary>
+internal sealed class EventDecoder : ITransformer<string, byte[], string, SourceRecord>
+{
+    private readonly SourceReading? _reading;
+    private readonly ConsumeResult<byte[], byte[]> _result = new() { Message = new Message<byte[], byte[]>() }; // one for all records
+    private ProcessorContext<string, SourceRecord>? _context;
+    private IReadOnlyDictionary<long, DeadLetterResolution>? _discarded;
+
+    /// <summary>Streamiz makes one of these, and never uses it.</summary>
+    public EventDecoder()
+    {
+    }
+
+    /// <summary>Decodes by <paramref name="reading"/>.</summary>
+    public EventDecoder(SourceReading reading) => _reading = reading;
+
+    /// <inheritdoc/>
+    public void Init(ProcessorContext<string, SourceRecord> context) => _context = context;
+
+    /// <inheritdoc/>
+    public Record<string, SourceRecord>? Process(Record<string, byte[]> record)
+    {
+        SourceReading reading = _reading!;
+        TopicPartitionOffset place = record.TopicPartitionOffset;
+        if (TryDecode(reading, record, out StoredEvent stored))
+            _context!.Forward(record.Key,
+                new SourceRecord(reading.Aggregate, stored, _result.Message.Key, record.Value, record.Headers, place));
+        reading.Progress.Advance(place.Partition.Value, place.Offset.Value + 1);
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Close()
+    {
+        // Streamiz closes a task's processors twice; there is nothing to release.
+    }
+
+    private bool TryDecode(SourceReading reading, Record<string, byte[]> record, out StoredEvent stored)
+    {
+        (_result.TopicPartitionOffset, _result.Message.Key, _result.Message.Value, _result.Message.Headers) =
+            (record.TopicPartitionOffset, record.Key is null ? null! : KeySerDes.BytesOf(record.Key), record.Value, record.Headers);
+        try
+        {
+            stored = reading.Codec.Decode(_result);
+            return true;
+        }
+        catch (InvalidDataException) when (IsDiscarded(reading, record.TopicPartitionOffset))
+        {
+            stored = default;
+            return false;
+        }
+    }
+
+    // The letters are read when the first record cannot be: a restart after the back-off reads them again, and sees what was discarded
+    // since.
+    private bool IsDiscarded(SourceReading reading, TopicPartitionOffset place)
+    {
+        _discarded ??= reading.Discarded(place.Partition.Value);
+        return _discarded.ContainsKey(place.Offset.Value);
+    }
+}

@@ -1,0 +1,43 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.EventLog;
+
+namespace KafkaEventSourcing.Streamiz;
+
+/// <summary>
+/// One record of an events topic: as it is in the log, and the event or events that the code of today reads it as. It is decoded once,
+/// however many branches read it.
+/// </summary>
+public sealed class SourceRecord
+{
+    internal SourceRecord(AggregateDefinition source, in StoredEvent stored, byte[] key, byte[] value, Headers headers,
+        TopicPartitionOffset place)
+    {
+        (Source, Stored, Key, Value, Headers) = (source, stored, key, value, headers);
+        (Partition, Offset) = (place.Partition.Value, place.Offset.Value);
+    }
+
+    /// <summary>The aggregate type that it is of.</summary>
+    public AggregateDefinition Source { get; }
+
+    /// <summary>What it is read as: one event nearly always; none where its type is withdrawn, several where it is upcast to
+    /// them.</summary>
+    public StoredEvent Stored { get; }
+
+    /// <summary>What its key and headers say.</summary>
+    public EventHead Head => Stored.Head;
+
+    /// <summary>The key's bytes.</summary>
+    public byte[] Key { get; }
+
+    /// <summary>The value's bytes, in Confluent's wire format.</summary>
+    public byte[] Value { get; }
+
+    /// <summary>The headers.</summary>
+    public Headers Headers { get; }
+
+    /// <summary>The partition of the events topic.</summary>
+    public int Partition { get; }
+
+    /// <summary>The offset in the partition.</summary>
+    public long Offset { get; }
+}

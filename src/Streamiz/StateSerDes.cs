@@ -1,0 +1,37 @@
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using Streamiz.Kafka.Net.SerDes;
+
+namespace KafkaEventSourcing.Streamiz;
+
+/// <summary>What a store keeps, in Confluent's wire format and one schema. Thread-safe.</summary>
+internal sealed class StateSerDes<T>(StreamSchema schema) : AbstractSerDes<T>
+    where T : class, IAvroRecord<T>
+{
+    [ThreadStatic]
+    private static PooledBuffer? _buffer;
+
+    /// <inheritdoc/>
+    public override byte[]? Serialize(T? data, SerializationContext context)
+    {
+        if (data is null)
+            return null;
+        PooledBuffer buffer = _buffer ??= new PooledBuffer();
+        buffer.Clear();
+        WireFormat.WriteHeader(buffer, schema.Id);
+        var writer = new AvroWriter(buffer);
+        data.WriteTo(ref writer);
+        writer.Flush();
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="StreamStateException">The bytes were written with another schema, or are none of ours.</exception>
+    public override T Deserialize(byte[]? data, SerializationContext context)
+    {
+        if (data is null)
+            return null!;
+        var reader = new AvroReader(schema.Check(data));
+        return T.ReadFrom(ref reader);
+    }
+}

@@ -1,0 +1,111 @@
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
+using Streamiz.Kafka.Net;
+using Streamiz.Kafka.Net.Processors.Public;
+using Streamiz.Kafka.Net.SerDes;
+using Streamiz.Kafka.Net.State;
+using Streamiz.Kafka.Net.Stream;
+
+namespace KafkaEventSourcing.Streamiz;
+
+/// <summary>
+/// Makes Streamiz' topology of a definition. Branches that write are placed before folds, whatever order the definition has: an aggregation
+/// of Streamiz changes the time that branches behind it see. Names of nodes and stores do not depend on what else is in the definition.
+/// </summary>
+internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEnvironment environment, Func<string, int?> partitionsOf)
+{
+    private static readonly KeySerDes Keys = KeySerDes.Instance;
+
+    private readonly StreamBuilder _builder = new();
+    private readonly Dictionary<AggregateDefinition, IKStream<string, SourceRecord>> _sources = [];
+    private readonly Dictionary<AggregateDefinition, IKStream<string, SnapshotChange>> _snapshots = [];
+
+    /// <summary>The topology; a new one for each start.</summary>
+    public Topology Build()
+    {
+        foreach (AggregateDefinition source in definition.Sources)
+            _sources[source] = Read(environment.Sources[source]);
+        foreach (EventTypesPart part in definition.EventTypes)
+            Split(part);
+        var amounts = definition.Totals.ToDictionary(p => p, Select);
+        foreach (SnapshotPart part in definition.Snapshots)
+            _snapshots[part.Aggregate] = Fold(part);
+        foreach (TotalsPart part in definition.Totals)
+            AddUp(part, amounts[part]);
+        foreach (JoinPart part in definition.Joins)
+            Join(part);
+        var sources = new EventSources(definition, environment, _sources, _snapshots);
+        foreach (Action<StreamBuilder, EventSources> build in definition.Topologies)
+            build(_builder, sources);
+        return _builder.Build();
+    }
+
+    private IKStream<string, SourceRecord> Read(SourceReading reading) =>
+        _builder.Stream(reading.Topic, Keys, new ByteArraySerDes(), $"read-{reading.Aggregate.Name}").TransformValues(
+            TransformerBuilder.New<string, byte[], string, SourceRecord>().Transformer<EventDecoder>(reading).Build(),
+            $"decode-{reading.Aggregate.Name}");
+
+    private void Split(EventTypesPart part)
+    {
+        var route = new TypedEventRoute();
+        _sources[part.Aggregate].TransformValues(
+            TransformerBuilder.New<string, SourceRecord, string, TypedEvent>()
+                .Transformer<EventTypeSplit>(part, new EventTypeTopics(environment.Serde, environment.Encoders)).Build(),
+            $"split-{part.Aggregate.Name}").To(route, route, Keys, new TypedEventSerDes(), $"write-{part.Aggregate.Name}-types");
+    }
+
+    private IKStream<string, SnapshotChange> Fold(SnapshotPart part) => _sources[part.Aggregate].TransformValues(
+        TransformerBuilder.New<string, SourceRecord, string, SnapshotChange>().Transformer<SnapshotFold>(part, environment)
+            .StateStore(Store(part.Store, new SnapshotSerDes(new SnapshotFormat(part.Aggregate), environment.Schemas[part.Store]))).Build(),
+        $"fold-{part.Store}");
+
+    // Those of several aggregate types come together in the internal topic.
+    private IKStream<string, TotalAmount> Select(TotalsPart part) => part.Sources.Select(s => _sources[s].Transform(
+            TransformerBuilder.New<string, SourceRecord, string, TotalAmount>().Transformer<TotalSelect>(part).Build(),
+            $"select-{part.Store}-{s.Name}"))
+        .Aggregate((all, more) => all.Merge(more, $"merge-{part.Store}-{Guid.CreateVersion7():N}"));
+
+    private void AddUp(TotalsPart part, IKStream<string, TotalAmount> amounts) => amounts
+        .Repartition(Repartitioned(part.Store, new AvroSerDes<TotalAmount>(environment.Serde, environment.Encoders)))
+        .TransformValues(
+            TransformerBuilder.New<string, TotalAmount, string, RunningTotal>().Transformer<TotalFold>(part, environment)
+                .StateStore(Store(part.Store, new StateSerDes<RunningTotal>(environment.Schemas[part.Store]))).Build(),
+            $"fold-{part.Store}");
+
+    private void Join(JoinPart part)
+    {
+        var requests = new AvroSerDes<JoinRequest>(environment.Serde, environment.Encoders);
+        _builder.AddStateStore(Store(part.Requests, requests));
+        string[] stores = [part.Requests, SnapshotPart.StoreOf(part.Right)];
+        IKStream<string, JoinResult> ofLeft = _snapshots[part.Left]
+            .Transform(TransformerBuilder.New<string, SnapshotChange, string, JoinRequest>().Transformer<JoinLeft>(part).Build(),
+                $"ask-{part.Name}")
+            .Repartition(Repartitioned(part.Requests, requests))
+            .Transform(TransformerBuilder.New<string, JoinRequest, string, JoinResult>().Transformer<JoinArrival>(part).Build(),
+                $"join-{part.Name}-left", stores);
+        IKStream<string, JoinResult> ofRight = _snapshots[part.Right].Transform(
+            TransformerBuilder.New<string, SnapshotChange, string, JoinResult>().Transformer<JoinRight>(part).Build(),
+            $"join-{part.Name}-right", stores);
+        string topic = definition.TopicOf(part);
+        var results = new JoinResultSerDes(environment.Encoders[topic]);
+        ofLeft.To(topic, Partition, Keys, results, $"write-{part.Name}-left");
+        ofRight.To(topic, Partition, Keys, results, $"write-{part.Name}-right");
+    }
+
+    private Repartitioned<string, T> Repartitioned<T>(string name, ISerDes<T> values)
+    {
+        Repartitioned<string, T> repartitioned = global::Streamiz.Kafka.Net.Stream.Repartitioned<string, T>.With(Keys, values)
+            .WithName(name).WithStreamPartitioner(Partition);
+        return partitionsOf(definition.RepartitionOf(name)) is { } partitions
+            ? repartitioned.WithNumberOfPartitions(partitions)
+            : repartitioned;
+    }
+
+    // As everywhere: a key is where Kafka's murmur2 says.
+    private static Confluent.Kafka.Partition Partition<T>(string topic, string key, T value, Confluent.Kafka.Partition source, int count) =>
+        Murmur2.Partition(KeySerDes.BytesOf(key), count);
+
+    private static IStoreBuilder Store<T>(string name, ISerDes<T> values) =>
+        Stores.KeyValueStoreBuilder(Stores.PersistentKeyValueStore(name), new ByteArraySerDes(), values)
+            .WithLoggingEnabled(new Dictionary<string, string> { ["cleanup.policy"] = "compact" }).WithCachingDisabled();
+}

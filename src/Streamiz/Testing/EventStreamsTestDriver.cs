@@ -1,0 +1,178 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
+using Microsoft.Extensions.Logging.Abstractions;
+using Streamiz.Kafka.Net;
+using Streamiz.Kafka.Net.Mock;
+using Streamiz.Kafka.Net.SerDes;
+
+namespace KafkaEventSourcing.Streamiz;
+
+/// <summary>
+/// Runs a definition in a test, in this thread and without servers, by Streamiz' <see cref="TopologyTestDriver"/>: what is given is
+/// processed when the call returns. Its stores are in a temporary folder, which disposing deletes. Not thread-safe.
+/// </summary>
+public sealed class EventStreamsTestDriver : IDisposable
+{
+    private const string Application = "test";
+
+    private readonly EventStreamsDefinition _definition;
+    private readonly StreamEnvironment _environment;
+    private readonly TopologyTestDriver _driver;
+    private readonly string _folder;
+    private readonly Dictionary<AggregateDefinition, TestInputTopic<byte[], byte[]>> _inputs = [];
+    private readonly Dictionary<AggregateDefinition, TopicEncoder> _encoders = [];
+    private readonly Dictionary<string, TestOutputTopic<byte[], byte[]>> _outputs = [];
+    private readonly Dictionary<(AggregateDefinition, string), List<GivenEvent>> _given = [];
+    private int _commands;
+
+    private EventStreamsTestDriver(EventStreamsDefinition definition, StreamEnvironment environment, string folder)
+    {
+        (_definition, _environment, _folder) = (definition, environment, folder);
+        var connection = new KafkaConnection { BootstrapServers = "in-memory:9092" };
+        StreamConfig config = StreamSettings.Of(definition, new EventStreamsOptions(), connection, folder, NullLoggerFactory.Instance);
+        _driver = new TopologyTestDriver(new StreamTopology(definition, environment, static _ => null).Build(), config);
+        foreach (AggregateDefinition source in definition.Sources)
+            _inputs[source] = _driver.CreateInputTopic(environment.Sources[source].Topic, new ByteArraySerDes(), new ByteArraySerDes());
+    }
+
+    /// <summary>Starts <paramref name="definition"/> with empty stores.</summary>
+    public static EventStreamsTestDriver Start(EventStreamsDefinition definition)
+    {
+        ArgumentNullException.ThrowIfNull(definition);
+        string folder = Directory.CreateTempSubdirectory("kes-streams-").FullName;
+        try
+        {
+            // The registry is in memory: nothing is waited for.
+            StreamEnvironment environment = StreamEnvironment.PrepareAsync(definition, Application, MemoryRegistry.Create(),
+                static _ => null, static (_, _) => new Dictionary<long, DeadLetterResolution>(), static (_, _) => 0,
+                new StreamTelemetry(definition.Name), CancellationToken.None).GetAwaiter().GetResult();
+            return new EventStreamsTestDriver(definition, environment, folder);
+        }
+        catch
+        {
+            Directory.Delete(folder, recursive: true);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Gives the next events of an aggregate, each of a command of its own, at <paramref name="time"/>.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The definition does not read the aggregate type.</exception>
+    public EventStreamsTestDriver Given(AggregateDefinition aggregate, string id, DateTimeOffset time, params ReadOnlySpan<object> events)
+    {
+        List<GivenEvent> given = GivenOf(aggregate, id);
+        foreach (object @event in events)
+        {
+            var next = new GivenEvent(@event, given.Count + 1, time, CommandId.Parse(string.Create(CultureInfo.InvariantCulture,
+                $"command-{++_commands}")));
+            given.Add(next);
+            Pipe(aggregate, id, next);
+        }
+
+        return this;
+    }
+
+    /// <summary>
+    /// Gives an event once more that was given before, as after a crash: with its version, under another offset.
+    /// </summary>
+    public EventStreamsTestDriver GivenAgain(AggregateDefinition aggregate, string id, long version)
+    {
+        Pipe(aggregate, id, GivenOf(aggregate, id)[(int)version - 1]);
+        return this;
+    }
+
+    /// <summary>Leaves out the next event of an aggregate, as a log that has lost it.</summary>
+    public EventStreamsTestDriver Lost(AggregateDefinition aggregate, string id, object @event, DateTimeOffset time)
+    {
+        List<GivenEvent> given = GivenOf(aggregate, id);
+        given.Add(new GivenEvent(@event, given.Count + 1, time, CommandId.Parse($"command-{++_commands}")));
+        return this;
+    }
+
+    /// <summary>The snapshot of an aggregate; null: there is none.</summary>
+    public StreamSnapshot<TState>? SnapshotOf<TState>(AggregateDefinition<TState> aggregate, string id)
+        where TState : class
+    {
+        ArgumentNullException.ThrowIfNull(aggregate);
+        Snapshot? snapshot = _driver.GetKeyValueStore<byte[], Snapshot?>(SnapshotPart.StoreOf(aggregate)).Get(Encoding.UTF8.GetBytes(id));
+        return snapshot is null ? null : SnapshotViews.Of<TState>(AggregateId.Parse(id), snapshot);
+    }
+
+    /// <summary>The total of <paramref name="key"/> in the window that begins on <paramref name="firstDay"/>; null: there is
+    /// none.</summary>
+    public RunningTotal? TotalOf(string totals, string key, DateOnly firstDay) =>
+        _driver.GetKeyValueStore<byte[], RunningTotal?>(totals).Get(KeySerDes.BytesOf(TotalKey.Of(key, firstDay)));
+
+    /// <summary>How many events came again and were skipped, by the store that knew them.</summary>
+    public long SkippedRepeatsOf(string store) => _environment.Telemetry.SkippedRepeatsOf(store);
+
+    /// <summary>What was written to <paramref name="topic"/> since the last call.</summary>
+    public IReadOnlyList<ConsumeResult<byte[], byte[]>> ReadAll(string topic)
+    {
+        // Without a time: Streamiz' mock gives up within one that is short, on a machine that is busy, with records left.
+        if (!_outputs.TryGetValue(topic, out TestOutputTopic<byte[], byte[]>? output))
+            _outputs.Add(topic, output = _driver.CreateOutputTopic(topic, TimeSpan.Zero, new ByteArraySerDes(),
+                new ByteArraySerDes()));
+        return [.. output.ReadKeyValueList()];
+    }
+
+    /// <summary>The value of a record that was read, decoded; null: it is a tombstone.</summary>
+    public T? Decode<T>(byte[]? value)
+        where T : class => value is null ? null : (T)(object)_environment.Serde.Decode(value);
+
+    /// <summary>This library's serdes of an Avro type, for what a topology of the test's own needs.</summary>
+    public ISerDes<T> SerDesOf<T>()
+        where T : class, IAvroRecord<T> => new AvroSerDes<T>(_environment.Serde, _environment.Encoders);
+
+    /// <summary>Streamiz' driver, for what a topology of the test's own needs.</summary>
+    public TopologyTestDriver Driver => _driver;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _driver.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private List<GivenEvent> GivenOf(AggregateDefinition aggregate, string id)
+    {
+        ArgumentNullException.ThrowIfNull(aggregate);
+        if (!_inputs.ContainsKey(aggregate))
+            throw new InvalidOperationException($"The event streams '{_definition.Name}' do not read '{aggregate.Name}'.");
+        if (!_given.TryGetValue((aggregate, id), out List<GivenEvent>? given))
+            _given.Add((aggregate, id), given = []);
+        return given;
+    }
+
+    private void Pipe(AggregateDefinition aggregate, string id, GivenEvent given)
+    {
+        if (!_encoders.TryGetValue(aggregate, out TopicEncoder? encoder))
+            _encoders.Add(aggregate, encoder = _environment.Serde.PrepareAsync(_environment.Sources[aggregate].Topic,
+                [.. aggregate.EventTypes, .. aggregate.UpcastTypes]).GetAwaiter().GetResult());
+        var value = new ArrayBufferWriter<byte>();
+        encoder.Encode((IAvroRecord)given.Event, value);
+        string type = _environment.Serde.TypeOf(given.Event.GetType()).FullName;
+        byte[] command = Encoding.UTF8.GetBytes(given.Command.Value);
+        var headers = new Headers
+        {
+            { CloudEventHeaders.SpecVersion, CloudEventHeaders.SpecVersion10 },
+            { CloudEventHeaders.Id, Encoding.UTF8.GetBytes($"{id}-{given.Version}") },
+            { CloudEventHeaders.Source, Encoding.UTF8.GetBytes($"/{Application}/{aggregate.Name}") },
+            { CloudEventHeaders.Type, Encoding.UTF8.GetBytes(type) },
+            { CloudEventHeaders.Subject, Encoding.UTF8.GetBytes(id) },
+            { CloudEventHeaders.Time, CloudEventHeaders.Encode(given.Time) },
+            { CloudEventHeaders.Sequence, CloudEventHeaders.Encode(given.Version) },
+            { CloudEventHeaders.CorrelationId, command },
+            { CloudEventHeaders.CausationId, command },
+        };
+        _inputs[aggregate].PipeInput(new TestRecord<byte[], byte[]>(Encoding.UTF8.GetBytes(id), value.WrittenSpan.ToArray(),
+            given.Time.UtcDateTime, headers));
+    }
+
+    private sealed record GivenEvent(object Event, long Version, DateTimeOffset Time, CommandId Command);
+}
