@@ -84,14 +84,19 @@ internal sealed class RecordExport(KafkaConnection connection, ISchemaRegistryCl
 
     private void Note(ConsumeResult<byte[], byte[]> record)
     {
-        byte[]? name = CloudEventHeaders.Find(record.Message.Headers, WireFormat.ValueSchemaIdHeader) ?? record.Message.Value;
-        if (WireFormat.TryReadSchemaId(name, out int id))
-            _ids.Add(id);
-        else if (WireFormat.TryReadSchemaGuid(name, out Guid guid))
-            _guids.Add(guid);
+        byte[]? header = CloudEventHeaders.Find(record.Message.Headers, WireFormat.ValueSchemaIdHeader);
+        Note(header ?? record.Message.Value);
         // an event is read by what its value begins with, whatever its header says
-        if (WireFormat.TryReadSchemaId(record.Message.Value, out int inValue))
-            _ids.Add(inValue);
+        if (header is not null && record.Topic.EndsWith(EventsSuffix, StringComparison.Ordinal))
+            Note(record.Message.Value);
+    }
+
+    private void Note(ReadOnlySpan<byte> named)
+    {
+        if (WireFormat.TryReadSchemaId(named, out int id))
+            _ids.Add(id);
+        else if (WireFormat.TryReadSchemaGuid(named, out Guid guid))
+            _guids.Add(guid);
     }
 
     private async Task<ExportedSchema[]> SchemasOf(IReadOnlyList<string> topics)
