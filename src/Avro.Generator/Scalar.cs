@@ -41,6 +41,9 @@ internal sealed class Scalar
     /// <summary>The condition that an object is such a value in Apache.Avro's form; null: that it is of the C# type.</summary>
     public Func<string, string>? IsBoxed { get; set; }
 
+    /// <summary>The same, but for Apache.Avro a plain number; null: it is one by itself, or never one.</summary>
+    public Scalar? AsNumber { get; set; }
+
     /// <summary>Whether a default is a value, in Avro and in C#.</summary>
     public Func<JsonNode, bool> Fits { get; set; } = _ => false;
 

@@ -84,10 +84,10 @@ internal static class Scalars
         ("long", "timestamp-micros") => AsInstant(Units("long", Instant, "FromMicros", "ToMicros", "WholeMicros", FirstDay * MicrosPerDay,
             (LastDay + 1) * MicrosPerDay - 1)),
         ("long", "timestamp-nanos") => Nanos(Instant, "FromNanos", "ToNanos", "Utc"),
-        ("long", "local-timestamp-millis") => AsLong(Units("long", Clock, "FromLocalMillis", "ToLocalMillis", "WholeLocalMillis",
-            FirstDay * MillisPerDay, (LastDay + 1) * MillisPerDay - 1), "FromLocalMillis", "ToLocalMillis"),
-        ("long", "local-timestamp-micros") => AsLong(Units("long", Clock, "FromLocalMicros", "ToLocalMicros", "WholeLocalMicros",
-            FirstDay * MicrosPerDay, (LastDay + 1) * MicrosPerDay - 1), "FromLocalMicros", "ToLocalMicros"),
+        ("long", "local-timestamp-millis") => AsPlain(Units("long", Clock, "FromLocalMillis", "ToLocalMillis", "WholeLocalMillis",
+            FirstDay * MillisPerDay, (LastDay + 1) * MillisPerDay - 1), "FromLocalMillis", "ToLocalMillis", "long"),
+        ("long", "local-timestamp-micros") => AsPlain(Units("long", Clock, "FromLocalMicros", "ToLocalMicros", "WholeLocalMicros",
+            FirstDay * MicrosPerDay, (LastDay + 1) * MicrosPerDay - 1), "FromLocalMicros", "ToLocalMicros", "long"),
         ("long", "local-timestamp-nanos") => Nanos(Clock, "FromLocalNanos", "ToLocalNanos", "Local"),
         ("string", "uuid") => new Scalar("string", "global::System.Guid", "reader.ReadUuid()", (value, _) => $"writer.WriteUuid({value})")
         {
@@ -135,12 +135,18 @@ internal static class Scalars
     {
         string suffix = avro == "long" ? "L" : "";
         string method = avro == "long" ? "Long" : "Int";
-        return new Scalar(avro, csharp, $"{Time}{from}(reader.Read{method}())", (value, _) => $"writer.Write{method}({Time}{to}({value}))")
-        {
-            Kept = whole is null ? null : value => $"{Time}{whole}({value})",
-            Fits = value => IsWhole(value, least, most),
-            Default = value => $"{Time}{from}({value.Raw}{suffix})",
-        };
+        Scalar time = Made();
+        if (avro == "int")
+            time.AsNumber = AsPlain(Made(), from, to, "int");
+        return time;
+
+        Scalar Made() =>
+            new(avro, csharp, $"{Time}{from}(reader.Read{method}())", (value, _) => $"writer.Write{method}({Time}{to}({value}))")
+            {
+                Kept = whole is null ? null : value => $"{Time}{whole}({value})",
+                Fits = value => IsWhole(value, least, most),
+                Default = value => $"{Time}{from}({value.Raw}{suffix})",
+            };
     }
 
     private static Scalar AsClock(Scalar time, Func<string, string> boxed, Func<string, string> unboxed)
@@ -179,11 +185,11 @@ internal static class Scalars
         };
 
     // Apache.Avro has the plain number.
-    private static Scalar AsLong(Scalar time, string from, string to)
+    private static Scalar AsPlain(Scalar time, string from, string to, string number)
     {
         time.Boxed = (value, _) => $"(object){Time}{to}({value})";
-        time.Unboxed = value => $"{Time}{from}((long){value})";
-        time.IsBoxed = value => $"{value} is long";
+        time.Unboxed = value => $"{Time}{from}(({number}){value})";
+        time.IsBoxed = value => $"{value} is {number}";
         return time;
     }
 

@@ -213,6 +213,10 @@ internal sealed class SchemaSet
                 branches.Add(new UnionBranch(i, type!));
         }
 
+        // Apache.Avro has one type for days and instants, and one for times of day: there the int is a plain number beside a long.
+        int day = branches.FindIndex(b => b.Type.Scalar?.AsNumber is not null);
+        if (day >= 0 && branches.Any(b => b.Type.Scalar is { AvroName: "long", Boxed: not null }))
+            branches[day] = new UnionBranch(branches[day].Index, AvroType.Of(branches[day].Type.Scalar!.AsNumber!));
         if (branches.Count == 0)
             throw new SchemaException("KESAVRO006", node.Position, "A union without a type besides null cannot be generated.");
         return branches.Count == 1 && nullBranch >= 0

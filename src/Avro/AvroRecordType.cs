@@ -60,13 +60,23 @@ public sealed class AvroRecordType
     /// <remarks>
     /// Apache Avro refuses logical types that it does not know or that do not fit; the specification has them ignored, and so they are left
     /// out for it. So are those that its writers cannot write: what is a fixed (the writer of specific records refuses what their own
-    /// conversion makes of a decimal), and local timestamps, which it moves by the machine's time zone. Null: Apache Avro does not read the
+    /// conversion makes of a decimal), local timestamps, which it moves by the machine's time zone, and an int in a union that has a long with a
+    /// logical type too, as it would write a day as the instant. Null: Apache Avro does not read the
     /// schema, as one of many types in one another; others' serializers cannot be used then.
     /// </remarks>
     public static global::Avro.Schema ForApache(string schemaJson)
     {
         JsonNode schema = JsonNode.Parse(schemaJson, documentOptions: new JsonDocumentOptions { MaxDepth = SchemaParser.MaxDepth })!;
-        foreach (JsonObject typed in Objects(schema).Where(o => o.ContainsKey("logicalType") && !IsTaken(o)).ToArray())
+        foreach (JsonArray union in Nodes(schema).OfType<JsonArray>().Where(a => a.Parent is not JsonObject || a.GetPropertyName() != "fields"))
+        {
+            JsonObject[] logical = [.. union.Select(Unwrapped).OfType<JsonObject>().Where(HasLogical)];
+            if (Of("int") is { } day && Of("long") is not null)
+                day.Remove("logicalType");
+
+            JsonObject? Of(string kind) => logical.FirstOrDefault(o => (string?)o["type"] == kind);
+        }
+
+        foreach (JsonObject typed in Nodes(schema).OfType<JsonObject>().Where(o => o.ContainsKey("logicalType") && !IsTaken(o)).ToArray())
             typed.Remove("logicalType");
         try
         {
@@ -90,10 +100,20 @@ public sealed class AvroRecordType
                     _ => false,
                 };
 
-        static IEnumerable<JsonObject> Objects(JsonNode? node) => node switch
+        static bool HasLogical(JsonObject typed) =>
+            typed["type"] is JsonValue type
+                && type.TryGetValue(out string? kind)
+                && kind is "int" or "long"
+                && SchemaParser.Parse(typed.ToJsonString()).Logical is not null;
+
+        static JsonNode? Unwrapped(JsonNode? node) => node is JsonObject { Count: > 0 } typed && typed["type"] is JsonObject inner
+            ? Unwrapped(inner)
+            : node;
+
+        static IEnumerable<JsonNode> Nodes(JsonNode? node) => node switch
         {
-            JsonObject inner => inner.SelectMany(member => Objects(member.Value)).Prepend(inner),
-            JsonArray items => items.SelectMany(Objects),
+            JsonObject inner => inner.SelectMany(member => Nodes(member.Value)).Prepend(inner),
+            JsonArray items => items.SelectMany(Nodes).Prepend(items),
             _ => [],
         };
     }

@@ -64,6 +64,29 @@ public sealed class UnionTests
     public void Null_is_refused_where_the_union_has_none() =>
         Should.Throw<AvroEncodeException>(() => Encode(Card with { Means = null! })).Field.ShouldBe("Payment.means");
 
+    // Apache's writer wrote a day as the instant of its midnight: it had one type for both, and the first branch took it.
+    [Theory]
+    [InlineData("timestamp-millis", "date", "0288A302")]
+    [InlineData("timestamp-micros", "date", "0288A302")]
+    [InlineData("timestamp-micros", "date", "0088A302")]
+    [InlineData("time-micros", "time-millis", "0288A302")]
+    [InlineData("time-micros", "time-millis", "0080E2CFAA03")] // 446.4 s
+    [InlineData("timestamp-nanos", "date", "0288A302")]
+    public void Days_and_instants_in_a_union_keep_their_branches_in_Apaches_writer(string longer, string shorter, string encoded)
+    {
+        byte[] bytes = [.. Convert.FromHexString(encoded), 6, 8]; // then a day and a time that are in no union
+        AvroRecordType type = GeneratedTypes.Of(
+            $$$$"""{"type":"record","name":"When","namespace":"T.U","fields":[{"name":"at","type":[{"type":"long","logicalType":"{{{{longer}}}}"},{"type":{"type":"int","logicalType":"{{{{shorter}}}}"}},"null"]},{"name":"day","type":{"type":"int","logicalType":"date"},"default":0},{"name":"time","type":{"type":"long","logicalType":"time-micros"},"default":0}]}""")["T.U.When"];
+        IAvroRecord value = type.Read(bytes);
+        using var stream = new MemoryStream();
+        new global::Avro.Specific.SpecificDefaultWriter(type.Schema).Write(value, new global::Avro.IO.BinaryEncoder(stream));
+        stream.ToArray().ShouldBe(bytes);
+        var put = (global::Avro.Specific.ISpecificRecord)Activator.CreateInstance(type.Type)!;
+        for (int i = 0; i < type.Parsed.Fields.Count; i++)
+            put.Put(i, ((global::Avro.Specific.ISpecificRecord)value).Get(i));
+        put.ShouldBe(value);
+    }
+
     [Fact]
     public void Branches_have_names_of_their_own()
     {
