@@ -124,6 +124,9 @@ internal sealed class NamedType
 
     public SchemaFile File { get; }
 
+    /// <summary>Of a record: whether its values take no byte; null: not known yet.</summary>
+    public bool? IsEmpty { get; set; }
+
     /// <summary>Of an enum.</summary>
     public List<string> Symbols { get; } = new();
 

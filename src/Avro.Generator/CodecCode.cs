@@ -71,7 +71,7 @@ internal sealed class CodecCode
                 string made = $"global::System.Collections.Generic.{(map ? $"Dictionary<string, {inner}>" : $"List<{inner}>")}";
                 _code.Append($"{indent}{made} {target} = new {made}();\n");
                 _code.Append($"{indent}reader.Enter();\n");
-                string count = map || !MayBeEmpty(type.Inner) ? "reader.ReadBlockCount()" : "reader.ReadEmptyCount()";
+                string count = map || !IsEmpty(type.Inner) ? "reader.ReadBlockCount()" : "reader.ReadEmptyCount()";
                 _code.Append($"{indent}for (int {target}n = {count}; {target}n != 0; {target}n = {count})\n{indent}{{\n");
                 _code.Append($"{indent}    for (int {target}i = 0; {target}i < {target}n; {target}i++)\n{indent}    {{\n");
                 if (map)
@@ -100,15 +100,20 @@ internal sealed class CodecCode
         _code.Append($"{indent}}}\n");
     }
 
-    // Whether a value may take no byte: a record whose fields take none. One that contains itself has no value at all.
-    private static bool MayBeEmpty(AvroType type) => MayBeEmpty(type, new HashSet<NamedType>());
-
-    private static bool MayBeEmpty(AvroType type, HashSet<NamedType> open) => type.Kind switch
+    // Whether values take no byte: those of a record whose fields take none. One that contains itself has no value at all.
+    private static bool IsEmpty(AvroType type)
     {
-        AvroKind.Scalar => type.Scalar!.IsEmpty,
-        AvroKind.Record => open.Add(type.Named!) && type.Named!.Fields.All(f => MayBeEmpty(f.Type, open)),
-        _ => false,
-    };
+        if (type.Kind != AvroKind.Record)
+            return type.Kind == AvroKind.Scalar && type.Scalar!.IsEmpty;
+        NamedType record = type.Named!;
+        if (record.IsEmpty is null)
+        {
+            record.IsEmpty = false;
+            record.IsEmpty = record.Fields.All(f => IsEmpty(f.Type));
+        }
+
+        return record.IsEmpty.Value;
+    }
 
     private static string ReadExpression(AvroType type) => type.Kind switch
     {
@@ -170,7 +175,7 @@ internal sealed class CodecCode
         bool isArray = type.Kind == AvroKind.Array;
         _code.Append($"{indent}{type.CSharp} {items} = {value} ?? throw {Writer}.Null({place});\n{indent}int {count} = {items}.Count;\n");
         _code.Append($"{indent}writer.Enter({place});\n{indent}if ({count} != 0)\n{indent}{{\n{indent}    "
-            + $"writer.WriteCount({count}, {(isArray && MayBeEmpty(type.Inner!) ? "true" : "false")}, {place});\n");
+            + $"writer.WriteCount({count}, {(isArray && IsEmpty(type.Inner!) ? "true" : "false")}, {place});\n");
         if (isArray)
             WriteItems(type.Inner!, items, count, place, indent + "    ");
         else

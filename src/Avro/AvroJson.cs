@@ -42,7 +42,7 @@ internal static class AvroJson
             case ArraySchema array:
                 reader.Enter();
                 json.WriteStartArray();
-                bool mayBeEmpty = AvroSkip.MayBeEmpty(array.Items);
+                bool mayBeEmpty = array.Items.IsEmpty;
                 for (int count = Next(ref reader, mayBeEmpty); count != 0; count = Next(ref reader, mayBeEmpty))
                 {
                     for (; count > 0; count--)

@@ -47,31 +47,22 @@ internal static class AvroSkip
                 $"the enum {symbols.Reader.FullName} lacks {symbols.Writer.Symbols[written]} and has no default");
     }
 
-    /// <summary>Whether values may take no byte at all.</summary>
-    public static bool MayBeEmpty(Resolution resolution) => resolution switch
+    /// <summary>Whether what was written takes no byte.</summary>
+    public static bool IsEmpty(Resolution resolution) => resolution switch
     {
-        PrimitiveResolution primitive => primitive.Writer.Kind == SchemaKind.Null,
-        FixedResolution bytes => bytes.Writer.Size == 0,
-        RecordResolution record => MayBeEmpty(record.Writer, []),
-        BranchResolution branch => MayBeEmpty(branch.Value),
+        PrimitiveResolution primitive => primitive.Writer.IsEmpty,
+        FixedResolution bytes => bytes.Writer.IsEmpty,
+        RecordResolution record => record.Writer.IsEmpty,
+        BranchResolution branch => IsEmpty(branch.Value),
         _ => false,
-    };
-
-    /// <summary>Whether values may take no byte at all.</summary>
-    public static bool MayBeEmpty(AvroSchema schema) => MayBeEmpty(schema, []);
-
-    // A record that contains itself without a union between has no value at all.
-    private static bool MayBeEmpty(AvroSchema schema, HashSet<RecordSchema> open) => schema switch
-    {
-        FixedSchema bytes => bytes.Size == 0,
-        RecordSchema record => open.Add(record) && record.Fields.All(field => MayBeEmpty(field.Schema, open)),
-        _ => schema.Kind == SchemaKind.Null,
     };
 
     private static void SkipComposite(ref AvroReader reader, AvroSchema schema)
     {
         switch (schema)
         {
+            case RecordSchema { IsEmpty: true }:
+                break; // a few types in one another, each twice in the next, have more fields than can be counted, and no byte
             case RecordSchema record:
                 reader.Enter();
                 foreach (SchemaField field in record.Fields)
@@ -98,7 +89,7 @@ internal static class AvroSkip
 
     private static void SkipBlocks(ref AvroReader reader, AvroSchema item, bool isMap)
     {
-        bool mayBeEmpty = !isMap && MayBeEmpty(item);
+        bool mayBeEmpty = !isMap && item.IsEmpty;
         reader.Enter();
         for (int count = Next(ref reader); count != 0; count = Next(ref reader))
         {

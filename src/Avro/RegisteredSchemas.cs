@@ -65,8 +65,7 @@ internal sealed class RegisteredSchemas(ISchemaRegistryClient registry) : IWrite
         }
         catch (SchemaParseException unusable)
         {
-            throw new UndecodableMessageException(UndecodableReason.IncompatibleSchema,
-                $"The {name} cannot be read: {unusable.Message}", unusable);
+            throw Unreadable(name, unusable);
         }
     }
 
@@ -80,13 +79,17 @@ internal sealed class RegisteredSchemas(ISchemaRegistryClient registry) : IWrite
         {
             Schema schema = await registered().ConfigureAwait(false);
             var texts = new List<string>();
-            await ReadReferences(schema, texts, []).ConfigureAwait(false);
+            await ReadReferences(schema, texts, [], 0).ConfigureAwait(false);
             texts.Add(schema.SchemaString);
             return texts;
         }
         catch (SchemaRegistryException unknown) when (unknown.ErrorCode is SubjectNotFound or VersionNotFound or SchemaNotFound)
         {
             throw Missing(name, unknown);
+        }
+        catch (SchemaParseException unusable)
+        {
+            throw Unreadable(name, unusable);
         }
         catch (Exception away) when (away is HttpRequestException or SchemaRegistryException or TimeoutException
             or OperationCanceledException)
@@ -97,16 +100,21 @@ internal sealed class RegisteredSchemas(ISchemaRegistryClient registry) : IWrite
         }
     }
 
+    private static UndecodableMessageException Unreadable(string name, SchemaParseException unusable) =>
+        new(UndecodableReason.IncompatibleSchema, $"The {name} cannot be read: {unusable.Message}", unusable);
+
     // Those that a schema refers to come first; several may refer to one.
-    private async Task ReadReferences(Schema schema, List<string> texts, HashSet<(string, int)> read)
+    private async Task ReadReferences(Schema schema, List<string> texts, HashSet<(string, int)> read, int nested)
     {
+        if (nested > SchemaParser.MaxDepth)
+            throw new SchemaParseException($"Its references are nested deeper than {SchemaParser.MaxDepth}.");
         foreach (SchemaReference reference in schema.References ?? [])
         {
             if (!read.Add((reference.Subject, reference.Version)))
                 continue;
             RegisteredSchema referenced = await registry.GetRegisteredSchemaAsync(reference.Subject, reference.Version,
                 ignoreDeletedSchemas: false).ConfigureAwait(false);
-            await ReadReferences(referenced.Schema, texts, read).ConfigureAwait(false);
+            await ReadReferences(referenced.Schema, texts, read, nested + 1).ConfigureAwait(false);
             texts.Add(referenced.SchemaString);
         }
     }

@@ -16,7 +16,8 @@ internal sealed class ResolvedReader
 {
     private static readonly Type ReaderRef = typeof(AvroReader).MakeByRefType();
 
-    private readonly Dictionary<(RecordResolution, Type), object> _records = [];
+    private readonly Dictionary<(RecordResolution, Type), RecordCode> _records = [];
+    private readonly Lock _making = new();
 
     private ResolvedReader()
     {
@@ -26,32 +27,59 @@ internal sealed class ResolvedReader
     /// <exception cref="InvalidOperationException">The type was not made by this library's generator.</exception>
     public static AvroRead Compile(RecordResolution resolution, Type type)
     {
-        var compiler = new ResolvedReader();
+        RecordCode code = new ResolvedReader().RecordOf(resolution, type);
+        code.Make();
         ParameterExpression reader = Expression.Parameter(ReaderRef, "reader");
-        Expression read = Expression.Invoke(Expression.Field(Expression.Constant(compiler.RecordOf(resolution, type)),
-            nameof(RecordCode<object>.Read)), reader);
+        Expression read = Expression.Invoke(Expression.Field(Expression.Constant(code), nameof(RecordCode<>.Read)), reader);
         return Expression.Lambda<AvroRead>(read, reader).Compile();
     }
 
     // The code of a record, in a cell of its own: it is called before it is made when the record contains itself.
-    private object RecordOf(RecordResolution resolution, Type type)
+    private RecordCode RecordOf(RecordResolution resolution, Type type)
     {
-        if (_records.TryGetValue((resolution, type), out object? known))
+        if (_records.TryGetValue((resolution, type), out RecordCode? known))
             return known;
-        object code = Activator.CreateInstance(typeof(RecordCode<>).MakeGenericType(type))!;
+        var code = (RecordCode)Activator.CreateInstance(typeof(RecordCode<>).MakeGenericType(type), this, resolution)!;
         _records.Add((resolution, type), code);
-        ParameterExpression reader = Expression.Parameter(ReaderRef, "reader");
-        var body = new ReadBody(this, reader);
-        ParameterExpression value = body.Local(type);
-        body.ReadRecord(resolution, value);
-        LambdaExpression lambda = Expression.Lambda(typeof(ResolvedRead<>).MakeGenericType(type), body.Returning(value), reader);
-        code.GetType().GetField(nameof(RecordCode<object>.Read))!.SetValue(code, lambda.Compile());
         return code;
     }
 
-    private sealed class RecordCode<T>
+    private ResolvedRead<T> Make<T>(RecordResolution resolution)
     {
-        public ResolvedRead<T> Read = null!;
+        lock (_making)
+        {
+            ParameterExpression reader = Expression.Parameter(ReaderRef, "reader");
+            var body = new ReadBody(this, reader);
+            ParameterExpression value = body.Local(typeof(T));
+            body.ReadRecord(resolution, value);
+            return Expression.Lambda<ResolvedRead<T>>(body.Returning(value), reader).Compile();
+        }
+    }
+
+    private abstract class RecordCode
+    {
+        public abstract void Make();
+    }
+
+    // Made when a value first has such a record: a schema may have more types in one another than values of it can have.
+    private sealed class RecordCode<T> : RecordCode
+    {
+        private readonly ResolvedReader _compiler;
+        private readonly RecordResolution _resolution;
+
+        public ResolvedRead<T> Read;
+
+        public RecordCode(ResolvedReader compiler, RecordResolution resolution)
+        {
+            (_compiler, _resolution) = (compiler, resolution);
+            Read = (ref AvroReader reader) =>
+            {
+                Make();
+                return Read!(ref reader);
+            };
+        }
+
+        public override void Make() => Read = _compiler.Make<T>(_resolution);
     }
 
     /// <summary>The statements of one method.</summary>
@@ -132,7 +160,7 @@ internal sealed class ResolvedReader
                 case RecordResolution record:
                     Do(Expression.Assign(target,
                         Expression.Invoke(Expression.Field(Expression.Constant(compiler.RecordOf(record, target.Type)),
-                            nameof(RecordCode<object>.Read)), reader)));
+                            nameof(RecordCode<>.Read)), reader)));
                     break;
                 case ArrayResolution array:
                     ReadArray(array, target);
@@ -194,7 +222,7 @@ internal sealed class ResolvedReader
         {
             ParameterExpression left = Local(typeof(int));
             LabelTarget end = Expression.Label();
-            MethodCallExpression count = items is not null && AvroSkip.MayBeEmpty(items)
+            MethodCallExpression count = items is not null && AvroSkip.IsEmpty(items)
                 ? Reading(nameof(AvroReader.ReadEmptyCount))
                 : Reading(nameof(AvroReader.ReadBlockCount));
             Call(nameof(AvroReader.Enter));

@@ -66,7 +66,7 @@ internal static class ResolvedWalk
 
     private static void WalkBlocks(ref AvroReader reader, Resolution item, bool isMap)
     {
-        bool mayBeEmpty = !isMap && AvroSkip.MayBeEmpty(item);
+        bool mayBeEmpty = !isMap && AvroSkip.IsEmpty(item);
         reader.Enter();
         for (int count = Next(ref reader); count != 0; count = Next(ref reader))
         {

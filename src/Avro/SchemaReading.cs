@@ -38,70 +38,90 @@ public sealed class SchemaReading
             return new SchemaReading(schema, name, null, false, [], [$"{name} is not declared here"]);
         (Resolution resolution, IReadOnlyList<string> problems) = SchemaResolver.Resolve(reader, writer);
         var differences = new List<string>();
-        Describe(resolution, "", differences, []);
+        new Description(differences).Add(resolution);
         return new SchemaReading(schema, name, reader.FullName, resolution.IsIdentity && problems.Count == 0, differences, problems);
     }
 
-    private static void Describe(Resolution? resolution, string path, List<string> differences, HashSet<RecordResolution> open)
+    /// <summary>What is done to values, record by record; those that are far within others come last.</summary>
+    private sealed class Description(List<string> differences)
     {
-        switch (resolution)
-        {
-            case PrimitiveResolution value when value.Writer.Kind != value.Reader.Kind || value.IsConverted:
-                differences.Add($"{path} is converted from {value.Writer} to {value.Reader}");
-                break;
-            case FixedResolution { IsConverted: true } value:
-                differences.Add($"{path} is converted from {value.Writer.Logical} to {value.Reader.Logical}");
-                break;
-            case EnumResolution symbols:
-                string[] replaced = [.. symbols.Writer.Symbols.Where((symbol, i) =>
-                    symbols.Symbols[i] >= 0 && symbols.Reader.Symbols[symbols.Symbols[i]] != symbol)];
-                if (replaced.Length > 0)
-                    differences.Add($"{path}: {string.Join(", ", replaced)} {(replaced.Length == 1 ? "is" : "are")} read as "
-                        + $"{symbols.Reader.Default}");
-                break;
-            case ArrayResolution array:
-                Describe(array.Items, path + "[]", differences, open);
-                break;
-            case MapResolution map:
-                Describe(map.Values, path + "{}", differences, open);
-                break;
-            case UnionResolution union:
-                foreach (Resolution branch in union.Branches)
-                    Describe(branch, path, differences, open);
-                break;
-            case BranchResolution branch:
-                Describe(branch.Value, path, differences, open);
-                break;
-            case RecordResolution record when open.Add(record):
-                DescribeFields(record, path, differences, open);
-                break;
-        }
-    }
+        private const int MostNested = 100;
+        private const int LongestPath = 500;
 
-    private static void DescribeFields(RecordResolution record, string path, List<string> differences, HashSet<RecordResolution> open)
-    {
-        string prefix = path.Length == 0 ? "" : path + ".";
-        if (record.Writer.FullName != record.Reader.FullName)
-            differences.Add($"{(path.Length == 0 ? "the record" : path)} was called {record.Writer.FullName}");
-        foreach (int place in record.Defaults)
+        private readonly HashSet<RecordResolution> _known = [];
+        private readonly Queue<(RecordResolution Record, string Path)> _waiting = [];
+
+        public void Add(Resolution resolution)
         {
-            SchemaField field = record.Reader.Fields[place];
-            if (field.Default is { } value)
-                differences.Add($"{prefix}{field.Name} takes its default, {value.GetRawText()}");
+            Add(resolution, "", 0);
+            while (_waiting.TryDequeue(out (RecordResolution Record, string Path) next))
+                AddFields(next.Record, next.Path, 0);
         }
 
-        foreach (FieldStep step in record.Steps)
+        private void Add(Resolution? resolution, string path, int nested)
         {
-            if (step.Field < 0)
+            switch (resolution)
             {
-                differences.Add($"{prefix}{step.Written.Name} is passed over");
-                continue;
+                case PrimitiveResolution value when value.Writer.Kind != value.Reader.Kind || value.IsConverted:
+                    differences.Add($"{path} is converted from {value.Writer} to {value.Reader}");
+                    break;
+                case FixedResolution { IsConverted: true } value:
+                    differences.Add($"{path} is converted from {value.Writer.Logical} to {value.Reader.Logical}");
+                    break;
+                case EnumResolution symbols:
+                    string[] replaced = [.. symbols.Writer.Symbols.Where((symbol, i) =>
+                        symbols.Symbols[i] >= 0 && symbols.Reader.Symbols[symbols.Symbols[i]] != symbol)];
+                    if (replaced.Length > 0)
+                        differences.Add($"{path}: {string.Join(", ", replaced)} {(replaced.Length == 1 ? "is" : "are")} read as "
+                            + $"{symbols.Reader.Default}");
+                    break;
+                case ArrayResolution array:
+                    Add(array.Items, path + "[]", nested + 1);
+                    break;
+                case MapResolution map:
+                    Add(map.Values, path + "{}", nested + 1);
+                    break;
+                case UnionResolution union:
+                    foreach (Resolution branch in union.Branches)
+                        Add(branch, path, nested + 1);
+                    break;
+                case BranchResolution branch:
+                    Add(branch.Value, path, nested + 1);
+                    break;
+                case RecordResolution record when _known.Add(record):
+                    if (nested < MostNested)
+                        AddFields(record, path, nested);
+                    else
+                        _waiting.Enqueue((record, path.Length <= LongestPath ? path : "…" + path[^LongestPath..]));
+                    break;
+            }
+        }
+
+        private void AddFields(RecordResolution record, string path, int nested)
+        {
+            string prefix = path.Length == 0 ? "" : path + ".";
+            if (record.Writer.FullName != record.Reader.FullName)
+                differences.Add($"{(path.Length == 0 ? "the record" : path)} was called {record.Writer.FullName}");
+            foreach (int place in record.Defaults)
+            {
+                SchemaField field = record.Reader.Fields[place];
+                if (field.Default is { } value)
+                    differences.Add($"{prefix}{field.Name} takes its default, {value.GetRawText()}");
             }
 
-            string name = record.Reader.Fields[step.Field].Name;
-            if (name != step.Written.Name)
-                differences.Add($"{prefix}{name} was called {step.Written.Name}");
-            Describe(step.Value, prefix + name, differences, open);
+            foreach (FieldStep step in record.Steps)
+            {
+                if (step.Field < 0)
+                {
+                    differences.Add($"{prefix}{step.Written.Name} is passed over");
+                    continue;
+                }
+
+                string name = record.Reader.Fields[step.Field].Name;
+                if (name != step.Written.Name)
+                    differences.Add($"{prefix}{name} was called {step.Written.Name}");
+                Add(step.Value, prefix + name, nested + 1);
+            }
         }
     }
 }

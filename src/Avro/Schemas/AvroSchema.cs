@@ -17,6 +17,9 @@ internal abstract class AvroSchema(SchemaKind kind, LogicalType? logical = null)
     /// </summary>
     public LogicalType? Logical => logical;
 
+    /// <summary>Whether its values take no byte. A record that contains itself without a union between has no value at all.</summary>
+    public virtual bool IsEmpty => kind == SchemaKind.Null;
+
     /// <summary>The type as messages name it.</summary>
     public override string ToString() => logical is { } meaning ? $"{NameOf(kind)} ({meaning})" : NameOf(kind);
 
@@ -80,8 +83,18 @@ internal abstract class NamedSchema(SchemaKind kind, string fullName, IReadOnlyL
 
 internal sealed class RecordSchema(string fullName, IReadOnlyList<string> aliases) : NamedSchema(SchemaKind.Record, fullName, aliases)
 {
+    private bool _isEmpty; // not before it has its fields
+
     /// <summary>The fields in the order of the encoding. Set by the parser, as a field may be of the record itself.</summary>
-    public IReadOnlyList<SchemaField> Fields { get; internal set; } = [];
+    public IReadOnlyList<SchemaField> Fields { get; private set; } = [];
+
+    public override bool IsEmpty => _isEmpty;
+
+    internal void Fill(IReadOnlyList<SchemaField> fields)
+    {
+        Fields = fields;
+        _isEmpty = fields.All(field => field.Schema.IsEmpty);
+    }
 }
 
 internal sealed class EnumSchema(string fullName, IReadOnlyList<string> aliases, IReadOnlyList<string> symbols, string? fallback)
@@ -109,6 +122,8 @@ internal sealed class FixedSchema(string fullName, IReadOnlyList<string> aliases
 {
     /// <summary>The length in bytes.</summary>
     public int Size => size;
+
+    public override bool IsEmpty => size == 0;
 }
 
 /// <summary>

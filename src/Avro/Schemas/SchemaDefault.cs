@@ -9,41 +9,76 @@ internal static class SchemaDefault
     private const int MaxDepth = 64;
     private const string TooDeep = "it is nested too deep";
 
+    // The default of a record makes those of its fields, and so on: a few types can make more values than there is room for.
+    private const int MaxValues = 100_000;
+    private const string TooMany = "it has too many values";
+
     /// <summary>Why <paramref name="value"/> is not a value of <paramref name="schema"/>; null when it is one.</summary>
-    public static string? Problem(AvroSchema schema, JsonElement value) => Problem(schema, value, 0);
+    public static string? Problem(AvroSchema schema, JsonElement value)
+    {
+        int values = 0;
+        return Problem(schema, value, 0, ref values);
+    }
 
     /// <summary>The branch whose value the default of a union is: the first that it fits; -1 when it fits none.</summary>
-    public static int BranchOf(UnionSchema union, JsonElement value) => BranchOf(union, value, 0);
+    public static int BranchOf(UnionSchema union, JsonElement value)
+    {
+        int values = 0;
+        return BranchOf(union, value, 0, ref values);
+    }
 
     /// <summary>The value of a field in the default of its record: its own default stands for one that is not given.</summary>
     public static JsonElement? OfField(SchemaField field, JsonElement record) =>
         record.TryGetProperty(field.Name, out JsonElement given) ? given : field.Default;
 
-    private static string? Problem(AvroSchema schema, JsonElement value, int depth) => schema switch
+    private static string? Problem(AvroSchema schema, JsonElement value, int depth, ref int values)
     {
-        UnionSchema union => BranchOf(union, value, depth) >= 0 ? null : Unfit(schema, value),
-        ArraySchema or MapSchema or RecordSchema when depth >= MaxDepth => TooDeep,
-        ArraySchema array => value.ValueKind == JsonValueKind.Array
-            ? First(value.EnumerateArray().Select(item => Problem(array.Items, item, depth + 1)))
-            : Unfit(schema, value),
-        MapSchema map => value.ValueKind == JsonValueKind.Object
-            ? First(value.EnumerateObject().Select(p => Problem(map.Values, p.Value, depth + 1)))
-            : Unfit(schema, value),
-        RecordSchema record => value.ValueKind == JsonValueKind.Object
-            ? First(record.Fields.Select(field => FieldProblem(field, value, depth + 1)))
-            : Unfit(schema, value),
-        EnumSchema symbols => value.ValueKind == JsonValueKind.String && IsText(value) && symbols.IndexOf(value.GetString()!) >= 0
-            ? null
-            : Unfit(schema, value),
-        FixedSchema bytes => IsBytes(value) && value.GetString()!.Length == bytes.Size ? null : Unfit(schema, value),
-        _ => IsPrimitive(schema.Kind, value) ? null : Unfit(schema, value),
-    };
-
-    private static int BranchOf(UnionSchema union, JsonElement value, int depth)
-    {
-        for (int i = 0; i < union.Branches.Count; i++)
+        if (++values > MaxValues)
+            return TooMany;
+        switch (schema)
         {
-            if (Problem(union.Branches[i], value, depth) is null)
+            case UnionSchema union:
+                return BranchOf(union, value, depth, ref values) >= 0 ? null : values > MaxValues ? TooMany : Unfit(schema, value);
+            case ArraySchema or MapSchema or RecordSchema when depth >= MaxDepth:
+                return TooDeep;
+            case ArraySchema array when value.ValueKind == JsonValueKind.Array:
+                foreach (JsonElement item in value.EnumerateArray())
+                {
+                    if (Problem(array.Items, item, depth + 1, ref values) is { } problem)
+                        return problem;
+                }
+
+                return null;
+            case MapSchema map when value.ValueKind == JsonValueKind.Object:
+                foreach (JsonProperty entry in value.EnumerateObject())
+                {
+                    if (Problem(map.Values, entry.Value, depth + 1, ref values) is { } problem)
+                        return problem;
+                }
+
+                return null;
+            case RecordSchema record when value.ValueKind == JsonValueKind.Object:
+                foreach (SchemaField field in record.Fields)
+                {
+                    if (FieldProblem(field, value, depth + 1, ref values) is { } problem)
+                        return problem;
+                }
+
+                return null;
+            case EnumSchema symbols when value.ValueKind == JsonValueKind.String && IsText(value) && symbols.IndexOf(value.GetString()!) >= 0:
+            case FixedSchema bytes when IsBytes(value) && value.GetString()!.Length == bytes.Size:
+            case PrimitiveSchema when IsPrimitive(schema.Kind, value):
+                return null;
+            default:
+                return Unfit(schema, value);
+        }
+    }
+
+    private static int BranchOf(UnionSchema union, JsonElement value, int depth, ref int values)
+    {
+        for (int i = 0; i < union.Branches.Count && values <= MaxValues; i++)
+        {
+            if (Problem(union.Branches[i], value, depth, ref values) is null)
                 return i;
         }
 
@@ -51,8 +86,8 @@ internal static class SchemaDefault
     }
 
     // The default of a field may leave out a field of its own type, and so on without end.
-    private static string? FieldProblem(SchemaField field, JsonElement record, int depth) =>
-        OfField(field, record) is { } value ? Problem(field.Schema, value, depth)
+    private static string? FieldProblem(SchemaField field, JsonElement record, int depth, ref int values) =>
+        OfField(field, record) is { } value ? Problem(field.Schema, value, depth, ref values)
         : $"it has no {field.Name}";
 
     private static bool IsPrimitive(SchemaKind kind, JsonElement value) => kind switch
@@ -83,8 +118,6 @@ internal static class SchemaDefault
             return false;
         }
     }
-
-    private static string? First(IEnumerable<string?> problems) => problems.FirstOrDefault(p => p is not null);
 
     private static string Unfit(AvroSchema schema, JsonElement value)
     {

@@ -111,7 +111,7 @@ internal sealed class SchemaParser
             fields.Add(field);
         }
 
-        record.Fields = fields;
+        record.Fill(fields);
         return record;
     }
 

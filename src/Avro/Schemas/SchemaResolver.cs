@@ -11,7 +11,12 @@ namespace KafkaEventSourcing.Avro.Schemas;
 /// </remarks>
 internal sealed class SchemaResolver
 {
+    // A schema may name types within types as often as it has room for: from here on they wait for their turn instead of the stack.
+    private const int MostNested = 100;
+    private const int LongestPath = 500;
+
     private readonly Dictionary<(RecordSchema, RecordSchema), RecordResolution> _records = [];
+    private readonly Queue<(RecordResolution Record, string Path)> _waiting = [];
     private readonly List<string> _problems = [];
 
     private SchemaResolver()
@@ -25,7 +30,10 @@ internal sealed class SchemaResolver
     public static (Resolution Resolution, IReadOnlyList<string> Problems) Resolve(AvroSchema reader, AvroSchema writer)
     {
         var resolver = new SchemaResolver();
-        Resolution resolution = resolver.Resolve(reader, writer, "");
+        Resolution resolution = resolver.Resolve(reader, writer, "", 0);
+        while (resolver._waiting.TryDequeue(out (RecordResolution Record, string Path) next))
+            resolver.ResolveFields(next.Record, next.Path, 0);
+        RecordResolution.Settle(resolver._records.Values);
         return (resolution, resolver._problems);
     }
 
@@ -34,15 +42,15 @@ internal sealed class SchemaResolver
     /// </summary>
     public static IReadOnlyList<string> Problems(AvroSchema reader, AvroSchema writer) => Resolve(reader, writer).Problems;
 
-    private Resolution Resolve(AvroSchema reader, AvroSchema writer, string path)
+    private Resolution Resolve(AvroSchema reader, AvroSchema writer, string path, int nested)
     {
         if (writer is UnionSchema written)
-            return new UnionResolution([.. written.Branches.Select(branch => Resolve(reader, branch, path))]);
+            return new UnionResolution([.. written.Branches.Select(branch => Resolve(reader, branch, path, nested + 1))]);
         if (reader is UnionSchema union)
         {
             int branch = BranchFor(union, writer);
             return branch >= 0
-                ? new BranchResolution(union, branch, Resolve(union.Branches[branch], writer, path))
+                ? new BranchResolution(union, branch, Resolve(union.Branches[branch], writer, path, nested + 1))
                 : Refused(path, $"no branch of the reader's union {union} takes {writer}");
         }
 
@@ -59,11 +67,11 @@ internal sealed class SchemaResolver
             return Refused(path, conflict);
         return (reader, writer) switch
         {
-            (ArraySchema r, ArraySchema w) => new ArrayResolution(Resolve(r.Items, w.Items, path + "/items")),
-            (MapSchema r, MapSchema w) => new MapResolution(Resolve(r.Values, w.Values, path + "/values")),
+            (ArraySchema r, ArraySchema w) => new ArrayResolution(Resolve(r.Items, w.Items, path + "/items", nested + 1)),
+            (MapSchema r, MapSchema w) => new MapResolution(Resolve(r.Values, w.Values, path + "/values", nested + 1)),
             (FixedSchema r, FixedSchema w) => new FixedResolution(w, r),
             (EnumSchema r, EnumSchema w) => ResolveEnum(r, w, path),
-            (RecordSchema r, RecordSchema w) => ResolveRecord(r, w, path),
+            (RecordSchema r, RecordSchema w) => ResolveRecord(r, w, path, nested),
             _ => new PrimitiveResolution(writer, reader),
         };
     }
@@ -78,12 +86,22 @@ internal sealed class SchemaResolver
         return new EnumResolution(writer, reader, symbols);
     }
 
-    private Resolution ResolveRecord(RecordSchema reader, RecordSchema writer, string path)
+    private RecordResolution ResolveRecord(RecordSchema reader, RecordSchema writer, string path, int nested)
     {
         if (_records.TryGetValue((reader, writer), out RecordResolution? known))
             return known;
         var resolution = new RecordResolution(writer, reader);
         _records.Add((reader, writer), resolution);
+        if (nested < MostNested)
+            ResolveFields(resolution, path, nested);
+        else
+            _waiting.Enqueue((resolution, path.Length <= LongestPath ? path : "…" + path[^LongestPath..]));
+        return resolution;
+    }
+
+    private void ResolveFields(RecordResolution record, string path, int nested)
+    {
+        (RecordSchema writer, RecordSchema reader) = (record.Writer, record.Reader);
         var lost = new List<string>();
         int[] takers = TakersOf(reader, writer, lost);
         int[] absent = [.. Enumerable.Range(0, reader.Fields.Count).Except(takers)];
@@ -95,18 +113,11 @@ internal sealed class SchemaResolver
         for (int i = 0; i < takers.Length; i++)
         {
             int taker = takers[i];
-            Resolution? value = taker < 0
-                ? null
-                : Resolve(reader.Fields[taker].Schema, writer.Fields[i].Schema, $"{path}/{reader.Fields[taker].Name}");
-            steps[i] = new FieldStep(writer.Fields[i], taker, value);
-            if (value?.Problem is { } unreadable)
-                lost.Add(unreadable);
+            steps[i] = new FieldStep(writer.Fields[i], taker, taker < 0 ? null
+                : Resolve(reader.Fields[taker].Schema, writer.Fields[i].Schema, $"{path}/{reader.Fields[taker].Name}", nested + 1));
         }
 
-        resolution.Steps = steps;
-        resolution.Defaults = absent;
-        resolution.Lost = lost.Count > 0 ? string.Join("; ", lost) : null;
-        return resolution;
+        record.Fill(steps, absent, lost);
     }
 
     private static string? AbsenceProblem(SchemaField field)

@@ -266,7 +266,7 @@ internal sealed class SchemaStore : IAsyncDisposable
         try
         {
             var parser = new SchemaParser();
-            ParseReferences(request.References, parser, []);
+            ParseReferences(request.References, parser, [], 0);
             return parser.Read(request.Schema);
         }
         catch (SchemaParseException invalid)
@@ -276,8 +276,11 @@ internal sealed class SchemaStore : IAsyncDisposable
     }
 
     // Several schemas may refer to one: it is read once.
-    private void ParseReferences(List<SchemaReference>? references, SchemaParser parser, HashSet<(string Subject, int Version)> read)
+    private void ParseReferences(
+        List<SchemaReference>? references, SchemaParser parser, HashSet<(string Subject, int Version)> read, int nested)
     {
+        if (nested > SchemaParser.MaxDepth)
+            throw RegistryException.InvalidSchema($"its references are nested deeper than {SchemaParser.MaxDepth}");
         foreach (SchemaReference reference in references ?? [])
         {
             if (!read.Add((reference.Subject, reference.Version)))
@@ -294,7 +297,7 @@ internal sealed class SchemaStore : IAsyncDisposable
                     $"No schema reference found for subject \"{reference.Subject}\" and version {reference.Version}");
             }
 
-            ParseReferences(used.References, parser, read);
+            ParseReferences(used.References, parser, read, nested + 1);
             parser.Read(used.Schema);
         }
     }
