@@ -60,14 +60,15 @@ public sealed class AvroRecordType
     /// <remarks>
     /// Apache Avro refuses logical types that it does not know or that do not fit; the specification has them ignored, and so they are left
     /// out for it. So are those that its writers cannot write: what is a fixed (the writer of specific records refuses what their own
-    /// conversion makes of a decimal), local timestamps, which it moves by the machine's time zone, and an int in a union that has a long with a
-    /// logical type too, as it would write a day as the instant. Null: Apache Avro does not read the
+    /// conversion makes of a decimal), local timestamps, which it moves by the machine's time zone, and an int in a union that has a long
+    /// with a logical type too, as it would write a day as the instant. Null: Apache Avro does not read the
     /// schema, as one of many types in one another; others' serializers cannot be used then.
     /// </remarks>
     public static global::Avro.Schema ForApache(string schemaJson)
     {
         JsonNode schema = JsonNode.Parse(schemaJson, documentOptions: new JsonDocumentOptions { MaxDepth = SchemaParser.MaxDepth })!;
-        foreach (JsonArray union in Nodes(schema).OfType<JsonArray>().Where(a => a.Parent is not JsonObject || a.GetPropertyName() != "fields"))
+        foreach (JsonArray union in Nodes(schema).OfType<JsonArray>().Where(a =>
+            a.Parent is not JsonObject || a.GetPropertyName() != "fields"))
         {
             JsonObject[] logical = [.. union.Select(Unwrapped).OfType<JsonObject>().Where(HasLogical)];
             if (Of("int") is { } day && Of("long") is not null)
