@@ -41,7 +41,8 @@ internal sealed record FixedResolution(FixedSchema Writer, FixedSchema Reader) :
 /// </summary>
 internal sealed record EnumResolution(EnumSchema Writer, EnumSchema Reader, IReadOnlyList<int> Symbols) : Resolution
 {
-    public override bool IsIdentity => Symbols.Count == Reader.Symbols.Count && Symbols.Select((symbol, i) => symbol == i).All(same => same);
+    public override bool IsIdentity =>
+        Symbols.Count == Reader.Symbols.Count && Symbols.Select((symbol, i) => symbol == i).All(same => same);
 }
 
 internal sealed record ArrayResolution(Resolution Items) : Resolution

@@ -65,7 +65,9 @@ internal static class SchemaDefault
                 }
 
                 return null;
-            case EnumSchema symbols when value.ValueKind == JsonValueKind.String && IsText(value) && symbols.IndexOf(value.GetString()!) >= 0:
+            case EnumSchema symbols when value.ValueKind == JsonValueKind.String
+                && IsText(value)
+                && symbols.IndexOf(value.GetString()!) >= 0:
             case FixedSchema bytes when IsBytes(value) && value.GetString()!.Length == bytes.Size:
             case PrimitiveSchema when IsPrimitive(schema.Kind, value):
                 return null;
