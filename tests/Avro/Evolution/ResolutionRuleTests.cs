@@ -41,6 +41,24 @@ public sealed class ResolutionRuleTests
     private const string Renamed = """{"type":"record","name":"S","aliases":["R"],"fields":[{"name":"c","aliases":["a"],"type":"int"}]}""";
     private const string RenamedWithoutAlias = """{"type":"record","name":"S","fields":[{"name":"a","type":"int"}]}""";
 
+    private const string Endless =
+        """{"type":"record","name":"Chain","fields":[{"name":"head","type":"int"},{"name":"tail","type":"Chain"}]}""";
+    private const string EndlessLong =
+        """{"type":"record","name":"Chain","fields":[{"name":"head","type":"long"},{"name":"tail","type":"Chain"}]}""";
+    private const string OtherFixed = """{"type":"fixed","name":"Y","size":4}""";
+    private const string EnumElsewhere = """{"type":"enum","name":"E","namespace":"one","symbols":["A","B"]}""";
+    private const string EnumMoved = """{"type":"enum","name":"E","namespace":"two","symbols":["A","B"]}""";
+    private const string EnumFieldAbc = """{"type":"record","name":"R","fields":[{"name":"e","type":""" + EnumAbc + "}]}";
+    private const string EnumFieldAbDefaultOfField =
+        """{"type":"record","name":"R","fields":[{"name":"e","default":"A","type":""" + EnumAb + "}]}";
+    private const string EnumFieldAbDefaultOfEnum = """{"type":"record","name":"R","fields":[{"name":"e","type":""" + EnumAbDefault + "}]}";
+    private const string InnerHere =
+        """{"type":"record","name":"R","fields":[{"name":"i","type":["null",{"type":"array","items":{"type":"record","name":"I","namespace":"one","fields":[]}}]}]}""";
+    private const string InnerElsewhere =
+        """{"type":"record","name":"R","fields":[{"name":"i","type":["null",{"type":"array","items":{"type":"record","name":"I","namespace":"two","fields":[]}}]}]}""";
+    private const string FixedField4 = """{"type":"record","name":"R","fields":[{"name":"f","type":""" + Fixed4 + "}]}";
+    private const string FixedField8 = """{"type":"record","name":"R","fields":[{"name":"f","type":""" + Fixed8 + "}]}";
+
     [Fact]
     public void Primitive_is_read_as_itself_and_as_what_it_is_promoted_to()
     {
@@ -91,6 +109,21 @@ public sealed class ResolutionRuleTests
     [InlineData(List, LongList, true)]
     [InlineData(LongList, List, false)]
     [InlineData(List, TextList, false)]
+    [InlineData(Endless, EndlessLong, true)]
+    [InlineData(EndlessLong, Endless, false)]
+    [InlineData(Fixed4, OtherFixed, false)]
+    [InlineData(EnumAb, EnumElsewhere, true)]
+    [InlineData(EnumElsewhere, EnumAb, true)]
+    [InlineData(EnumElsewhere, EnumMoved, true)]
+    [InlineData(EnumAbc, EnumMoved, false)]
+    [InlineData(EnumFieldAbc, EnumFieldAbDefaultOfField, false)] // the default of a field is for a field that is missing
+    [InlineData(EnumFieldAbc, EnumFieldAbDefaultOfEnum, true)]
+    [InlineData(Empty, EnumFieldAbDefaultOfEnum, false)] // the default of an enum is for a symbol that is missing
+    [InlineData(Empty, EnumFieldAbDefaultOfField, true)]
+    [InlineData(InnerHere, InnerElsewhere, true)]
+    [InlineData(FixedField4, FixedField8, false)]
+    [InlineData(OneInt, "\"int\"", false)]
+    [InlineData("\"int\"", OneInt, false)]
     public void Type_is_read_as_one_of_its_kind(string writer, string reader, bool isCompatible) =>
         IsCompatible(writer, reader).ShouldBe(isCompatible);
 

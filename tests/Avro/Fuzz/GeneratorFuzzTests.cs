@@ -37,13 +37,17 @@ public sealed class GeneratorFuzzTests(ITestOutputHelper output)
         {
             var random = new Random(seed);
             var good = new List<string>();
+            var names = new HashSet<string>();
             for (int i = 0; i < Math.Min(SchemasPerAssembly, schemas - done); i++)
             {
                 string schema = new RandomSchema(random, $"T{i}").Make();
                 if (IsRefused(schema, $"seed {seed}\n{schema}"))
                     refused++;
-                else
+                else if (!names.Overlaps(NamesOf(SchemaParser.Parse(schema), []))) // a spoiled namespace may be that of another file
+                {
                     good.Add(schema);
+                    names.UnionWith(NamesOf(SchemaParser.Parse(schema), []));
+                }
             }
 
             done += SchemasPerAssembly;
@@ -133,6 +137,16 @@ public sealed class GeneratorFuzzTests(ITestOutputHelper output)
         MapSchema map => IsToldApartByApache(map.Values, seen),
         RecordSchema record => !seen.Add(record) || record.Fields.All(f => IsToldApartByApache(f.Schema, seen)),
         _ => true,
+    };
+
+    private static IEnumerable<string> NamesOf(AvroSchema schema, HashSet<NamedSchema> seen) => schema switch
+    {
+        RecordSchema record when seen.Add(record) => record.Fields.SelectMany(f => NamesOf(f.Schema, seen)).Prepend(record.FullName),
+        NamedSchema named => [named.FullName],
+        ArraySchema array => NamesOf(array.Items, seen),
+        MapSchema map => NamesOf(map.Values, seen),
+        UnionSchema union => union.Branches.SelectMany(b => NamesOf(b, seen)),
+        _ => [],
     };
 
     private static IEnumerable<string> RecordsOf(AvroSchema schema, HashSet<RecordSchema> seen) => schema switch
