@@ -12,7 +12,12 @@ namespace KafkaEventSourcing.Streamiz;
 /// Makes Streamiz' topology of a definition. Branches that write are placed before folds, whatever order the definition has: an aggregation
 /// of Streamiz changes the time that branches behind it see. Names of nodes and stores do not depend on what else is in the definition.
 /// </summary>
-internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEnvironment environment, Func<string, int?> partitionsOf)
+/// <param name="definition">The definition.</param>
+/// <param name="environment">What processors share.</param>
+/// <param name="partitionsOf">How many partitions an internal topic has; null: Streamiz says it.</param>
+/// <param name="tables">How stores are kept; null: each change is written at once, as tests want it.</param>
+internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEnvironment environment, Func<string, int?> partitionsOf,
+    StateTables? tables = null)
 {
     private static readonly KeySerDes Keys = KeySerDes.Instance;
 
@@ -56,7 +61,7 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
 
     private IKStream<string, SnapshotChange> Fold(SnapshotPart part) => _sources[part.Aggregate].TransformValues(
         TransformerBuilder.New<string, SourceRecord, string, SnapshotChange>().Transformer<SnapshotFold>(part, environment)
-            .StateStore(Store(part.Store, new SnapshotSerDes(new SnapshotFormat(part.Aggregate), environment.Schemas[part.Store]))).Build(),
+            .StateStore(Table(part.Store, new SnapshotSerDes(new SnapshotFormat(part.Aggregate), environment.Schemas[part.Store]))).Build(),
         $"fold-{part.Store}");
 
     // Those of several aggregate types come together in the internal topic.
@@ -65,11 +70,10 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
             $"select-{part.Store}-{s.Name}"))
         .Aggregate((all, more) => all.Merge(more, $"merge-{part.Store}-{Guid.CreateVersion7():N}"));
 
-    private void AddUp(TotalsPart part, IKStream<string, TotalAmount> amounts) => amounts
-        .Repartition(Repartitioned(part.Store, new AvroSerDes<TotalAmount>(environment.Serde, environment.Encoders)))
+    private void AddUp(TotalsPart part, IKStream<string, TotalAmount> amounts) => Over(part.Store, amounts)
         .TransformValues(
             TransformerBuilder.New<string, TotalAmount, string, RunningTotal>().Transformer<TotalFold>(part, environment)
-                .StateStore(Store(part.Store, new StateSerDes<RunningTotal>(environment.Schemas[part.Store]))).Build(),
+                .StateStore(Table(part.Store, new StateSerDes<RunningTotal>(environment.Schemas[part.Store]))).Build(),
             $"fold-{part.Store}");
 
     private void Join(JoinPart part)
@@ -77,10 +81,9 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
         var requests = new AvroSerDes<JoinRequest>(environment.Serde, environment.Encoders);
         _builder.AddStateStore(Store(part.Requests, requests));
         string[] stores = [part.Requests, SnapshotPart.StoreOf(part.Right)];
-        IKStream<string, JoinResult> ofLeft = _snapshots[part.Left]
-            .Transform(TransformerBuilder.New<string, SnapshotChange, string, JoinRequest>().Transformer<JoinLeft>(part).Build(),
-                $"ask-{part.Name}")
-            .Repartition(Repartitioned(part.Requests, requests))
+        IKStream<string, JoinResult> ofLeft = Over(part.Requests, _snapshots[part.Left]
+                .Transform(TransformerBuilder.New<string, SnapshotChange, string, JoinRequest>().Transformer<JoinLeft>(part).Build(),
+                    $"ask-{part.Name}"))
             .Transform(TransformerBuilder.New<string, JoinRequest, string, JoinResult>().Transformer<JoinArrival>(part).Build(),
                 $"join-{part.Name}-left", stores);
         IKStream<string, JoinResult> ofRight = _snapshots[part.Right].Transform(
@@ -92,19 +95,30 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
         ofRight.To(topic, Partition, Keys, results, $"write-{part.Name}-right");
     }
 
-    private Repartitioned<string, T> Repartitioned<T>(string name, ISerDes<T> values)
+    // Over an internal topic to the partition of the key. What Streamiz reads of it are bytes, so that they can come together.
+    private IKStream<string, T> Over<T>(string name, IKStream<string, T> stream)
+        where T : class
     {
-        Repartitioned<string, T> repartitioned = global::Streamiz.Kafka.Net.Stream.Repartitioned<string, T>.With(Keys, values)
+        string topic = definition.RepartitionOf(name);
+        var values = new AvroSerDes<T>(environment.Serde, environment.Encoders);
+        var context = new Confluent.Kafka.SerializationContext(Confluent.Kafka.MessageComponentType.Value, topic);
+        Repartitioned<string, byte[]> repartitioned = Repartitioned<string, byte[]>.With(Keys, new ByteArraySerDes())
             .WithName(name).WithStreamPartitioner(Partition);
-        return partitionsOf(definition.RepartitionOf(name)) is { } partitions
-            ? repartitioned.WithNumberOfPartitions(partitions)
-            : repartitioned;
+        if (partitionsOf(topic) is { } partitions)
+            repartitioned = repartitioned.WithNumberOfPartitions(partitions);
+        return stream.MapValues((value, _) => values.Serialize(value, context)!, $"pack-{name}").Repartition(repartitioned)
+            .TransformValues(TransformerBuilder.New<string, byte[], string, T>().Transformer<Unpacking<T>>(values).Build(),
+                $"unpack-{name}");
     }
 
     // As everywhere: a key is where Kafka's murmur2 says.
     private static Confluent.Kafka.Partition Partition<T>(string topic, string key, T value, Confluent.Kafka.Partition source, int count) =>
         Murmur2.Partition(KeySerDes.BytesOf(key), count);
 
+    private StateTableBuilder<T> Table<T>(string name, ISerDes<T> values)
+        where T : class => new(name, values, tables?.CacheBytes ?? 0, tables?.Checkpoints);
+
+    // Ranges are asked of it at each event, for which a table is not made.
     private static IStoreBuilder Store<T>(string name, ISerDes<T> values) =>
         Stores.KeyValueStoreBuilder(Stores.PersistentKeyValueStore(name), new ByteArraySerDes(), values)
             .WithLoggingEnabled(new Dictionary<string, string> { ["cleanup.policy"] = "compact" }).WithCachingDisabled();

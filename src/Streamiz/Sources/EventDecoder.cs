@@ -6,7 +6,8 @@ namespace KafkaEventSourcing.Streamiz;
 
 /// <summary>
 /// Decodes each record of an events topic once and hands it to all branches; when they have taken it, its offset is noted. Records that an
-/// operator has discarded are passed over, as by every reader. Of one task.
+/// operator has discarded are passed over, as by every reader. They come in <see cref="RecordBatch"/>es, or one by one as in a test; each
+/// event goes on with its own headers and time. Of one task.
 /// </summary>
 internal sealed class EventDecoder : ITransformer<string, byte[], string, SourceRecord>
 {
@@ -29,12 +30,21 @@ internal sealed class EventDecoder : ITransformer<string, byte[], string, Source
     /// <inheritdoc/>
     public Record<string, SourceRecord>? Process(Record<string, byte[]> record)
     {
-        SourceReading reading = _reading!;
-        TopicPartitionOffset place = record.TopicPartitionOffset;
-        if (TryDecode(reading, record, out StoredEvent stored))
-            _context!.Forward(record.Key,
-                new SourceRecord(reading.Aggregate, stored, _result.Message.Key, record.Value, record.Headers, place));
-        reading.Progress.Advance(place.Partition.Value, place.Offset.Value + 1);
+        if (record.Headers is not RecordBatch batch)
+        {
+            (_result.TopicPartitionOffset, _result.Message.Key, _result.Message.Value, _result.Message.Headers) =
+                (record.TopicPartitionOffset, record.Key is null ? null! : KeySerDes.BytesOf(record.Key), record.Value, record.Headers);
+            Hand(record.Key!, _result);
+            return null;
+        }
+
+        foreach (ConsumeResult<byte[], byte[]> single in batch.Records)
+        {
+            _context!.SetHeaders(single.Message.Headers);
+            _context.ChangeTimestamp(single.Message.Timestamp.UnixTimestampMs);
+            Hand(KeySerDes.Instance.Deserialize(single.Message.Key, default), single);
+        }
+
         return null;
     }
 
@@ -44,13 +54,19 @@ internal sealed class EventDecoder : ITransformer<string, byte[], string, Source
         // Streamiz closes a task's processors twice; there is nothing to release.
     }
 
-    private bool TryDecode(SourceReading reading, Record<string, byte[]> record, out StoredEvent stored)
+    private void Hand(string key, ConsumeResult<byte[], byte[]> record)
     {
-        (_result.TopicPartitionOffset, _result.Message.Key, _result.Message.Value, _result.Message.Headers) =
-            (record.TopicPartitionOffset, record.Key is null ? null! : KeySerDes.BytesOf(record.Key), record.Value, record.Headers);
+        SourceReading reading = _reading!;
+        if (TryDecode(reading, record, out StoredEvent stored))
+            _context!.Forward(key, new SourceRecord(reading.Aggregate, stored, record));
+        reading.Progress.Advance(record.Partition.Value, record.Offset.Value + 1);
+    }
+
+    private bool TryDecode(SourceReading reading, ConsumeResult<byte[], byte[]> record, out StoredEvent stored)
+    {
         try
         {
-            stored = reading.Codec.Decode(_result);
+            stored = reading.Codec.Decode(record);
             return true;
         }
         catch (InvalidDataException) when (IsDiscarded(reading, record.TopicPartitionOffset))

@@ -9,11 +9,11 @@ namespace KafkaEventSourcing.Streamiz;
 /// </summary>
 public sealed class SourceRecord
 {
-    internal SourceRecord(AggregateDefinition source, in StoredEvent stored, byte[] key, byte[] value, Headers headers,
-        TopicPartitionOffset place)
+    internal SourceRecord(AggregateDefinition source, in StoredEvent stored, ConsumeResult<byte[], byte[]> record)
     {
-        (Source, Stored, Key, Value, Headers) = (source, stored, key, value, headers);
-        (Partition, Offset) = (place.Partition.Value, place.Offset.Value);
+        (Source, Stored) = (source, stored);
+        (Key, Value, Headers) = (record.Message.Key, record.Message.Value, record.Message.Headers);
+        (Partition, Offset) = (record.Partition.Value, record.Offset.Value);
     }
 
     /// <summary>The aggregate type that it is of.</summary>

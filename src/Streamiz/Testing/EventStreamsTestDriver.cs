@@ -29,18 +29,20 @@ public sealed class EventStreamsTestDriver : IDisposable
     private readonly Dictionary<(AggregateDefinition, string), List<GivenEvent>> _given = [];
     private int _commands;
 
-    private EventStreamsTestDriver(EventStreamsDefinition definition, StreamEnvironment environment, string folder)
+    private EventStreamsTestDriver(EventStreamsDefinition definition, StreamEnvironment environment, string folder, StateTables? tables)
     {
         (_definition, _environment, _folder) = (definition, environment, folder);
         var connection = new KafkaConnection { BootstrapServers = "in-memory:9092" };
         StreamConfig config = StreamSettings.Of(definition, new EventStreamsOptions(), connection, folder, NullLoggerFactory.Instance);
-        _driver = new TopologyTestDriver(new StreamTopology(definition, environment, static _ => null).Build(), config);
+        _driver = new TopologyTestDriver(new StreamTopology(definition, environment, static _ => null, tables).Build(), config);
         foreach (AggregateDefinition source in definition.Sources)
             _inputs[source] = _driver.CreateInputTopic(environment.Sources[source].Topic, new ByteArraySerDes(), new ByteArraySerDes());
     }
 
     /// <summary>Starts <paramref name="definition"/> with empty stores.</summary>
-    public static EventStreamsTestDriver Start(EventStreamsDefinition definition)
+    public static EventStreamsTestDriver Start(EventStreamsDefinition definition) => Start(definition, null);
+
+    internal static EventStreamsTestDriver Start(EventStreamsDefinition definition, StateTables? tables)
     {
         ArgumentNullException.ThrowIfNull(definition);
         string folder = Directory.CreateTempSubdirectory("kes-streams-").FullName;
@@ -50,7 +52,7 @@ public sealed class EventStreamsTestDriver : IDisposable
             StreamEnvironment environment = StreamEnvironment.PrepareAsync(definition, Application, MemoryRegistry.Create(),
                 static _ => null, static (_, _) => new Dictionary<long, DeadLetterResolution>(), static (_, _) => 0,
                 new StreamTelemetry(definition.Name), CancellationToken.None).GetAwaiter().GetResult();
-            return new EventStreamsTestDriver(definition, environment, folder);
+            return new EventStreamsTestDriver(definition, environment, folder, tables);
         }
         catch
         {
@@ -85,6 +87,10 @@ public sealed class EventStreamsTestDriver : IDisposable
         Pipe(aggregate, id, GivenOf(aggregate, id)[(int)version - 1]);
         return this;
     }
+
+    // A record as it is, such as several that come as one.
+    internal void Given(AggregateDefinition aggregate, Message<byte[], byte[]> record) => _inputs[aggregate].PipeInput(
+        new TestRecord<byte[], byte[]>(record.Key, record.Value, record.Timestamp.UtcDateTime, record.Headers));
 
     /// <summary>Leaves out the next event of an aggregate, as a log that has lost it.</summary>
     public EventStreamsTestDriver Lost(AggregateDefinition aggregate, string id, object @event, DateTimeOffset time)

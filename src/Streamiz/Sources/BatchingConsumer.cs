@@ -1,0 +1,261 @@
+using Confluent.Kafka;
+
+namespace KafkaEventSourcing.Streamiz;
+
+/// <summary>
+/// A consumer that gives what is there of some topics in <see cref="RecordBatch"/>es, and waits for nothing that is not there yet. Records
+/// of other topics come one by one. Of one thread, as every consumer of Streamiz.
+/// </summary>
+internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
+{
+    private readonly IReadOnlySet<string> _batched;
+    private readonly int _maxRecords;
+    private readonly int _maxBytes;
+    private readonly Queue<ConsumeResult<byte[], byte[]>> _ready = new();
+    private readonly Dictionary<TopicPartition, RecordBatch> _open = [];
+    private IConsumer<byte[], byte[]>? _inner;
+    private ConsumeException? _failure;
+
+    /// <summary>Gives records of <paramref name="batched"/> together: at most so many, and about so many bytes, in all batches.</summary>
+    public BatchingConsumer(IReadOnlySet<string> batched, int maxRecords, int maxBytes) =>
+        (_batched, _maxRecords, _maxBytes) = (batched, maxRecords, maxBytes);
+
+    private IConsumer<byte[], byte[]> Inner => _inner ?? throw new InvalidOperationException("The consumer has not been built yet.");
+
+    /// <summary>Reads by <paramref name="inner"/> from now on.</summary>
+    public BatchingConsumer ReadBy(IConsumer<byte[], byte[]> inner)
+    {
+        _inner = inner;
+        return this;
+    }
+
+    /// <summary>
+    /// Drops what was read of <paramref name="partitions"/> and not given: they belong to others now, or are read again from what is
+    /// committed.
+    /// </summary>
+    public void Drop(IEnumerable<TopicPartition> partitions)
+    {
+        HashSet<TopicPartition> gone = [.. partitions];
+        foreach (TopicPartition partition in gone)
+            _open.Remove(partition);
+        for (int left = _ready.Count; left > 0; left--)
+        {
+            ConsumeResult<byte[], byte[]> record = _ready.Dequeue();
+            if (!gone.Contains(record.TopicPartition))
+                _ready.Enqueue(record);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ConsumeResult<byte[], byte[]>? Consume(TimeSpan timeout)
+    {
+        if (_ready.TryDequeue(out ConsumeResult<byte[], byte[]>? ready))
+            return ready;
+        if (_failure is { } failure)
+        {
+            _failure = null;
+            throw failure;
+        }
+
+        ConsumeResult<byte[], byte[]>? record = Inner.Consume(timeout);
+        if (record is null || record.Message is null || !_batched.Contains(record.Topic))
+            return record;
+        Collect(record);
+        foreach (RecordBatch batch in _open.Values)
+            _ready.Enqueue(batch.Pack());
+        _open.Clear();
+        // None: what was read belonged to partitions that were taken away meanwhile.
+        return _ready.TryDequeue(out ready) ? ready : null;
+    }
+
+    /// <inheritdoc/>
+    public ConsumeResult<byte[], byte[]> Consume(int millisecondsTimeout) => Consume(TimeSpan.FromMilliseconds(millisecondsTimeout))!;
+
+    /// <inheritdoc/>
+    public ConsumeResult<byte[], byte[]> Consume(CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException("Streamiz reads with a time-out.");
+
+    // A fault that comes behind records is thrown when they were given, as without batches.
+    private void Collect(ConsumeResult<byte[], byte[]> first)
+    {
+        TopicPartition at = first.TopicPartition;
+        RecordBatch batch = Open(at);
+        ConsumeResult<byte[], byte[]>? record = first;
+        int bytes = 0;
+        for (int count = 1; record is not null; count++)
+        {
+            if (record.Partition != at.Partition || record.Topic != at.Topic)
+            {
+                if (record.Message is null || !_batched.Contains(record.Topic))
+                {
+                    _ready.Enqueue(record);
+                    return;
+                }
+
+                at = record.TopicPartition;
+            }
+
+            // Not kept over a call: a rebalance within it may have dropped the batch.
+            if (!_open.TryGetValue(at, out batch!))
+                batch = Open(at);
+            batch.Add(record);
+            bytes += record.Message.Value?.Length ?? 0;
+            if (count >= _maxRecords || bytes >= _maxBytes)
+                return;
+            try
+            {
+                record = Inner.Consume(TimeSpan.Zero);
+            }
+            catch (ConsumeException failure)
+            {
+                _failure = failure;
+                return;
+            }
+        }
+    }
+
+    private RecordBatch Open(TopicPartition partition)
+    {
+        var batch = new RecordBatch();
+        _open[partition] = batch;
+        return batch;
+    }
+
+    /// <inheritdoc/>
+    public string MemberId => Inner.MemberId;
+
+    /// <inheritdoc/>
+    public List<TopicPartition> Assignment => Inner.Assignment;
+
+    /// <inheritdoc/>
+    public List<string> Subscription => Inner.Subscription;
+
+    /// <inheritdoc/>
+    public IConsumerGroupMetadata ConsumerGroupMetadata => Inner.ConsumerGroupMetadata;
+
+    /// <inheritdoc/>
+    public Handle Handle => Inner.Handle;
+
+    /// <inheritdoc/>
+    public string Name => Inner.Name;
+
+    /// <inheritdoc/>
+    public void Subscribe(IEnumerable<string> topics) => Inner.Subscribe(topics);
+
+    /// <inheritdoc/>
+    public void Subscribe(string topic) => Inner.Subscribe(topic);
+
+    /// <inheritdoc/>
+    public void Unsubscribe()
+    {
+        Forget();
+        Inner.Unsubscribe();
+    }
+
+    /// <inheritdoc/>
+    public void Assign(TopicPartition partition) => Inner.Assign(partition);
+
+    /// <inheritdoc/>
+    public void Assign(TopicPartitionOffset partition) => Inner.Assign(partition);
+
+    /// <inheritdoc/>
+    public void Assign(IEnumerable<TopicPartitionOffset> partitions) => Inner.Assign(partitions);
+
+    /// <inheritdoc/>
+    public void Assign(IEnumerable<TopicPartition> partitions) => Inner.Assign(partitions);
+
+    /// <inheritdoc/>
+    public void IncrementalAssign(IEnumerable<TopicPartitionOffset> partitions) => Inner.IncrementalAssign(partitions);
+
+    /// <inheritdoc/>
+    public void IncrementalAssign(IEnumerable<TopicPartition> partitions) => Inner.IncrementalAssign(partitions);
+
+    /// <inheritdoc/>
+    public void IncrementalUnassign(IEnumerable<TopicPartition> partitions)
+    {
+        TopicPartition[] gone = [.. partitions];
+        Drop(gone);
+        Inner.IncrementalUnassign(gone);
+    }
+
+    /// <inheritdoc/>
+    public void Unassign()
+    {
+        Forget();
+        Inner.Unassign();
+    }
+
+    /// <inheritdoc/>
+    public void StoreOffset(ConsumeResult<byte[], byte[]> result) => Inner.StoreOffset(result);
+
+    /// <inheritdoc/>
+    public void StoreOffset(TopicPartitionOffset offset) => Inner.StoreOffset(offset);
+
+    /// <inheritdoc/>
+    public List<TopicPartitionOffset> Commit() => Inner.Commit();
+
+    /// <inheritdoc/>
+    public void Commit(IEnumerable<TopicPartitionOffset> offsets) => Inner.Commit(offsets);
+
+    /// <inheritdoc/>
+    public void Commit(ConsumeResult<byte[], byte[]> result) => Inner.Commit(result);
+
+    /// <inheritdoc/>
+    public void Seek(TopicPartitionOffset tpo)
+    {
+        Drop([tpo.TopicPartition]);
+        Inner.Seek(tpo);
+    }
+
+    /// <inheritdoc/>
+    public void Pause(IEnumerable<TopicPartition> partitions) => Inner.Pause(partitions);
+
+    /// <inheritdoc/>
+    public void Resume(IEnumerable<TopicPartition> partitions) => Inner.Resume(partitions);
+
+    /// <inheritdoc/>
+    public List<TopicPartitionOffset> Committed(TimeSpan timeout) => Inner.Committed(timeout);
+
+    /// <inheritdoc/>
+    public List<TopicPartitionOffset> Committed(IEnumerable<TopicPartition> partitions, TimeSpan timeout) =>
+        Inner.Committed(partitions, timeout);
+
+    /// <inheritdoc/>
+    public Offset Position(TopicPartition partition) => Inner.Position(partition);
+
+#pragma warning disable RS0030 // whether they are asked again is for Streamiz to say, which asks here
+    /// <inheritdoc/>
+    public List<TopicPartitionOffset> OffsetsForTimes(IEnumerable<TopicPartitionTimestamp> timestampsToSearch, TimeSpan timeout) =>
+        Inner.OffsetsForTimes(timestampsToSearch, timeout);
+
+    /// <inheritdoc/>
+    public WatermarkOffsets GetWatermarkOffsets(TopicPartition topicPartition) => Inner.GetWatermarkOffsets(topicPartition);
+
+    /// <inheritdoc/>
+    public WatermarkOffsets QueryWatermarkOffsets(TopicPartition topicPartition, TimeSpan timeout) =>
+        Inner.QueryWatermarkOffsets(topicPartition, timeout);
+#pragma warning restore RS0030
+
+    /// <inheritdoc/>
+    public int AddBrokers(string brokers) => Inner.AddBrokers(brokers);
+
+    /// <inheritdoc/>
+    public void SetSaslCredentials(string username, string password) => Inner.SetSaslCredentials(username, password);
+
+    /// <inheritdoc/>
+    public void Close()
+    {
+        Forget();
+        Inner.Close();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Inner.Dispose();
+
+    private void Forget()
+    {
+        _ready.Clear();
+        _open.Clear();
+        _failure = null;
+    }
+}
