@@ -1,3 +1,4 @@
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.Hosts;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -89,11 +90,15 @@ public static class KafkaEventSourcingServiceExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddOptions<KafkaEventSourcingOptions>().ValidateOnStart();
         services.AddSingleton<IValidateOptions<KafkaEventSourcingOptions>, OptionsValidator>();
-        services.AddSingleton(s => new NodeLifecycle(s.GetRequiredService<KafkaEventSourcingBuilder>().Definition));
+        services.AddSingleton(s => new NodeLifecycle(s.GetRequiredService<KafkaEventSourcingBuilder>().Definition)
+        {
+            Parts = s.GetServices<IApplicationPart>,
+        });
         services.AddSingleton<NodeHost>();
         services.AddSingleton<IHostedService>(s => s.GetRequiredService<NodeHost>());
         services.TryAddSingleton<INodeAccessor>(s => s.GetRequiredService<NodeHost>());
         services.TryAddSingleton<ICommandClient, HostedCommandClient>();
+        services.TryAddSingleton<IApplicationHost, HostedApplication>();
         services.AddHealthChecks().AddCheck<NodeHealthCheck>(HealthCheckName, HealthStatus.Unhealthy, ["ready"]).AddCheck<NodeLiveCheck>(
             LiveHealthCheckName, HealthStatus.Unhealthy, ["live"]);
         return builder;

@@ -1,3 +1,4 @@
+using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.Health;
 
 namespace KafkaEventSourcing.Hosting;
@@ -13,6 +14,9 @@ internal sealed class NodeLifecycle(ApplicationDefinition application)
     private volatile bool _draining;
     private volatile bool _hasEnded;
     private IReadOnlyList<NodeCheck> _serverChecks = [];
+
+    /// <summary>What runs beside the node and is seen with it; asked for each report.</summary>
+    public Func<IEnumerable<IApplicationPart>> Parts { get; init; } = static () => [];
 
     /// <summary>What runs, or will.</summary>
     public ApplicationDefinition Application { get; } = application;
@@ -62,6 +66,8 @@ internal sealed class NodeLifecycle(ApplicationDefinition application)
     public HealthReport Report()
     {
         EventSourcedNode? node = _node;
-        return HealthReport.Of(Phase, node is not null && !_draining, node is null ? [] : node.Checks.Concat(_serverChecks));
+        return HealthReport.Of(Phase, node is not null && !_draining,
+            node is null ? [] : node.Checks.Concat(_serverChecks).Concat(Parts().Select(p => new NodeCheck(p.Name, () =>
+                p.Trouble is { } trouble ? CheckResult.Degraded(trouble) : CheckResult.Ok))));
     }
 }

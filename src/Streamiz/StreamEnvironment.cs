@@ -19,6 +19,12 @@ internal sealed class StreamEnvironment
     /// <summary>What is counted.</summary>
     public required StreamTelemetry Telemetry { get; init; }
 
+    /// <summary>What is on its way to totals, by the name of the totals.</summary>
+    public required IReadOnlyDictionary<string, TotalFlow> Flows { get; init; }
+
+    /// <summary>Which partitions and stores this process has.</summary>
+    public required StreamAssignment Assignment { get; init; }
+
     /// <summary>The first offset of a partition of a topic, for messages; 0: it is not known.</summary>
     public required Func<string, int, long> BeginOf { get; init; }
 
@@ -57,21 +63,26 @@ internal sealed class StreamEnvironment
         var encoders = new Dictionary<string, TopicEncoder>();
         foreach ((string topic, Type type) in definition.WrittenTypes)
             encoders[topic] = await serde.PrepareAsync(topic, [type], cancellationToken).ConfigureAwait(false);
+        Dictionary<AggregateDefinition, SourceReading> sources = definition.Sources.ToDictionary(s => s, s =>
+        {
+            var topics = new TopicFamily(application, s.Name);
+            return new SourceReading(s, topics.Events, new EventCodec(serde, s, partitionsOf(s)), p => discarded(topics, p),
+                new SourceProgress());
+        });
+        var flows = definition.Totals.ToDictionary(t => t.Name, _ => new TotalFlow());
         return new StreamEnvironment
         {
             Definition = definition.Name,
+            Flows = flows,
+            Assignment = new StreamAssignment(sources.Values.Select(s => (s.Topic, s.Progress))
+                .Concat(flows.Select(f => (definition.RepartitionOf(f.Key), f.Value.Progress))).ToDictionary()),
             Serde = serde,
             Registry = registry,
             Telemetry = telemetry,
             BeginOf = beginOf,
             Schemas = schemas,
             Encoders = encoders,
-            Sources = definition.Sources.ToDictionary(s => s, s =>
-            {
-                var topics = new TopicFamily(application, s.Name);
-                return new SourceReading(s, topics.Events, new EventCodec(serde, s, partitionsOf(s)), p => discarded(topics, p),
-                    new SourceProgress());
-            }),
+            Sources = sources,
         };
     }
 }

@@ -66,7 +66,9 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
 
     // Those of several aggregate types come together in the internal topic.
     private IKStream<string, TotalAmount> Select(TotalsPart part) => part.Sources.Select(s => _sources[s].Transform(
-            TransformerBuilder.New<string, SourceRecord, string, TotalAmount>().Transformer<TotalSelect>(part).Build(),
+            TransformerBuilder.New<string, SourceRecord, string, TotalAmount>()
+                .Transformer<TotalSelect>(part, environment.Flows[part.Name], partitionsOf(definition.RepartitionOf(part.Store)) ?? 0)
+                .Build(),
             $"select-{part.Store}-{s.Name}"))
         .Aggregate((all, more) => all.Merge(more, $"merge-{part.Store}-{Guid.CreateVersion7():N}"));
 

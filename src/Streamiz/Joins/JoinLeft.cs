@@ -27,7 +27,7 @@ internal sealed class JoinLeft : ITransformer<string, SnapshotChange, string, Jo
     public Record<string, JoinRequest>? Process(Record<string, SnapshotChange> record)
     {
         SnapshotChange change = record.Value;
-        Snapshot after = change.After!; // builders refuse a left side that drops
+        Snapshot after = change.After!; // the builder refuses a left side that drops
         string? to = _part!.On(after.State!);
         string? before = change.Before is null ? null : _part.On(change.Before.State!);
         if (before is not null && before != to)

@@ -32,6 +32,7 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
     {
         _context = context;
         _store = (IKeyValueStore<byte[], Snapshot?>)context.GetStateStore(_part!.Store);
+        _environment!.Assignment.Opened(_part.Store, context.Id.Partition, _store);
     }
 
     /// <inheritdoc/>
@@ -43,8 +44,9 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
         {
             _environment!.Telemetry.SkippedRepeat(_part!.Store);
             if (before is null)
-                return null;
-            _store.Put(source.Key, before);
+                Drop(source.Key, _store.Get(DroppedKey)!);
+            else
+                _store.Put(source.Key, before);
             return Change(record, new SnapshotChange(source, before, before));
         }
 
@@ -57,23 +59,29 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
             return Change(record, new SnapshotChange(source, before, after));
         }
 
-        // The mark first: without it, what comes again of the aggregate would be a gap.
-        _store.Put(DroppedKey, new Snapshot
+        Drop(source.Key, new Snapshot
         {
             Version = 0, Partition = source.Partition, Offset = source.Offset, Time = source.Head.Time, Commands = [], State = null,
         });
-        _store.Delete(source.Key);
         return Change(record, new SnapshotChange(source, before, null));
     }
 
     /// <inheritdoc/>
     public void Close()
     {
-        // The store is Streamiz'.
+        if (_context is not null) // Streamiz closes also what it has not begun, and what it has closed
+            _environment!.Assignment.Closing(_part!.Store, _context.Id.Partition);
     }
 
     private static Record<string, SnapshotChange> Change(Record<string, SourceRecord> record, SnapshotChange change) =>
         Record<string, SnapshotChange>.Create(record.Key, change, record.Headers);
+
+    // The mark first: without it, what comes again of the aggregate would be a gap.
+    private void Drop(byte[] key, Snapshot mark)
+    {
+        _store!.Put(DroppedKey, mark);
+        _store.Delete(key);
+    }
 
     private bool IsOfDropped(SourceRecord source) =>
         _part!.DropWhen is not null && _store!.Get(DroppedKey) is { } mark && source.Offset <= mark.Offset;
@@ -126,6 +134,6 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
 
 /// <summary>What an event has done to a snapshot.</summary>
 /// <param name="Source">The event.</param>
-/// <param name="Before">The snapshot before it; null: there was none.</param>
+/// <param name="Before">The snapshot before it; null: there was none, or it is dropped.</param>
 /// <param name="After">The snapshot after it, the same object when the event had come before; null: it was dropped.</param>
 internal sealed record SnapshotChange(SourceRecord Source, Snapshot? Before, Snapshot? After);

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Streamiz.Kafka.Net;
 using Streamiz.Kafka.Net.Mock;
 using Streamiz.Kafka.Net.SerDes;
+using Streamiz.Kafka.Net.State;
 
 namespace KafkaEventSourcing.Streamiz;
 
@@ -138,6 +139,17 @@ public sealed class EventStreamsTestDriver : IDisposable
     /// <summary>Streamiz' driver, for what a topology of the test's own needs.</summary>
     public TopologyTestDriver Driver => _driver;
 
+    /// <summary>As if an aggregate had been dropped at <paramref name="offset"/>.</summary>
+    internal void MarkDropped(AggregateDefinition aggregate, long offset) =>
+        ((IKeyValueStore<byte[], Snapshot?>)_driver.GetKeyValueStore<byte[], Snapshot?>(
+            SnapshotPart.StoreOf(aggregate))).Put(SnapshotFold.DroppedKey, new Snapshot
+            {
+                Version = 0, Partition = 0, Offset = offset, Time = DateTimeOffset.UnixEpoch, Commands = [], State = null,
+            });
+
+    /// <summary>The folder of the stores.</summary>
+    internal string Folder => _folder;
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -162,20 +174,7 @@ public sealed class EventStreamsTestDriver : IDisposable
                 [.. aggregate.EventTypes, .. aggregate.UpcastTypes]).GetAwaiter().GetResult());
         var value = new ArrayBufferWriter<byte>();
         encoder.Encode((IAvroRecord)given.Event, value);
-        string type = _environment.Serde.TypeOf(given.Event.GetType()).FullName;
-        byte[] command = Encoding.UTF8.GetBytes(given.Command.Value);
-        var headers = new Headers
-        {
-            { CloudEventHeaders.SpecVersion, CloudEventHeaders.SpecVersion10 },
-            { CloudEventHeaders.Id, Encoding.UTF8.GetBytes($"{id}-{given.Version}") },
-            { CloudEventHeaders.Source, Encoding.UTF8.GetBytes($"/{Application}/{aggregate.Name}") },
-            { CloudEventHeaders.Type, Encoding.UTF8.GetBytes(type) },
-            { CloudEventHeaders.Subject, Encoding.UTF8.GetBytes(id) },
-            { CloudEventHeaders.Time, CloudEventHeaders.Encode(given.Time) },
-            { CloudEventHeaders.Sequence, CloudEventHeaders.Encode(given.Version) },
-            { CloudEventHeaders.CorrelationId, command },
-            { CloudEventHeaders.CausationId, command },
-        };
+        Headers headers = EventHeaders.Of(aggregate, id, given.Version, given.Time, given.Command, given.Event);
         _inputs[aggregate].PipeInput(new TestRecord<byte[], byte[]>(Encoding.UTF8.GetBytes(id), value.WrittenSpan.ToArray(),
             given.Time.UtcDateTime, headers));
     }

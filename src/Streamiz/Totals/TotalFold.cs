@@ -12,6 +12,7 @@ internal sealed class TotalFold : ITransformer<string, TotalAmount, string, Runn
     private readonly TotalsPart? _part;
     private readonly StreamEnvironment? _environment;
     private IKeyValueStore<byte[], RunningTotal?>? _store;
+    private int _partition;
 
     /// <summary>Streamiz makes one of these, and never uses it.</summary>
     public TotalFold()
@@ -22,8 +23,12 @@ internal sealed class TotalFold : ITransformer<string, TotalAmount, string, Runn
     public TotalFold(TotalsPart part, StreamEnvironment environment) => (_part, _environment) = (part, environment);
 
     /// <inheritdoc/>
-    public void Init(ProcessorContext<string, RunningTotal> context) =>
+    public void Init(ProcessorContext<string, RunningTotal> context)
+    {
+        _partition = context.Id.Partition;
         _store = (IKeyValueStore<byte[], RunningTotal?>)context.GetStateStore(_part!.Store);
+        _environment!.Assignment.Opened(_part.Store, _partition, _store);
+    }
 
     /// <inheritdoc/>
     public Record<string, RunningTotal> Process(Record<string, TotalAmount> record)
@@ -35,13 +40,16 @@ internal sealed class TotalFold : ITransformer<string, TotalAmount, string, Runn
         if (ReferenceEquals(before, after))
             _environment!.Telemetry.SkippedRepeat(_part!.Store);
         _store.Put(key, after);
+        _environment!.Flows[_part!.Name].Folded(amount.Aggregate, amount.Partition, amount.Offset, _partition,
+            record.TopicPartitionOffset.Offset.Value + 1);
         return Record<string, RunningTotal>.Create(record.Key, after, record.Headers);
     }
 
     /// <inheritdoc/>
     public void Close()
     {
-        // The store is Streamiz'.
+        if (_store is not null) // Streamiz closes also what it has not begun, and what it has closed
+            _environment!.Assignment.Closing(_part!.Store, _partition);
     }
 
     private static bool IsIn(RunningTotal total, TotalAmount amount) =>

@@ -1,3 +1,4 @@
+using KafkaEventSourcing.EventLog;
 using Streamiz.Kafka.Net.Processors.Public;
 
 namespace KafkaEventSourcing.Streamiz;
@@ -6,6 +7,8 @@ namespace KafkaEventSourcing.Streamiz;
 internal sealed class TotalSelect : ITransformer<string, SourceRecord, string, TotalAmount>
 {
     private readonly TotalsPart? _part;
+    private readonly TotalFlow? _flow;
+    private readonly int _targets;
     private ProcessorContext<string, TotalAmount>? _context;
 
     /// <summary>Streamiz makes one of these, and never uses it.</summary>
@@ -13,8 +16,10 @@ internal sealed class TotalSelect : ITransformer<string, SourceRecord, string, T
     {
     }
 
-    /// <summary>Selects for <paramref name="part"/>.</summary>
-    public TotalSelect(TotalsPart part) => _part = part;
+    /// <summary>
+    /// Selects for <paramref name="part"/>, to an internal topic of <paramref name="targets"/> partitions; 0: it is not known.
+    /// </summary>
+    public TotalSelect(TotalsPart part, TotalFlow flow, int targets) => (_part, _flow, _targets) = (part, flow, targets);
 
     /// <inheritdoc/>
     public void Init(ProcessorContext<string, TotalAmount> context) => _context = context;
@@ -33,7 +38,10 @@ internal sealed class TotalSelect : ITransformer<string, SourceRecord, string, T
                 throw new InvalidOperationException($"The totals '{_part.Name}' got no key for {recorded.Payload.GetType().Name} of "
                     + $"'{recorded.AggregateId}', version {recorded.Version}: give null for what adds nothing.");
             DateOnly firstDay = entry.Day is { } day ? _part.Calendar.FirstDayOf(day) : _part.Calendar.FirstDayOf(entry.Time!.Value);
-            _context!.Forward(TotalKey.Of(entry.Key, firstDay), new TotalAmount
+            string key = TotalKey.Of(entry.Key, firstDay);
+            if (_targets > 0)
+                _flow!.Sent(source.Source.Name, source.Partition, source.Offset, Murmur2.Partition(KeySerDes.BytesOf(key), _targets));
+            _context!.Forward(key, new TotalAmount
             {
                 Aggregate = source.Source.Name, Partition = source.Partition, Offset = source.Offset, Part = part, Amount = entry.Amount,
             });
