@@ -203,6 +203,11 @@ public sealed class AvroMessageSerde
         return _typeNames.GetOrAdd(id, (writer as NamedSchema)?.FullName ?? writer.ToString()!);
     }
 
+    /// <summary>The schema of an id; it is looked up in the registry each time, and the call blocks.</summary>
+    /// <exception cref="UndecodableMessageException">The registry does not have it, or it is not one of Avro.</exception>
+    /// <exception cref="HttpRequestException">The registry cannot be reached; trying again may help.</exception>
+    internal AvroSchema SchemaOf(int id) => _schemas.Find(id).GetAwaiter().GetResult();
+
     private static IAvroRecord Decode(Decoder decoder, ReadOnlySpan<byte> value)
     {
         try

@@ -99,6 +99,7 @@ public sealed class AggregateNode : IAsyncDisposable
             {
                 StateDirectory = Path.Combine(options.DataDirectoryOf(application.Name), "state", definition.Name),
                 BarrierEvents = options.BarrierEvents,
+                StreamSnapshots = options.StreamSnapshots.TryGetValue(definition.Name, out string? snapshots) ? snapshots : null,
                 Standbys = options.Standbys,
                 NodeId = options.NodeId,
                 SessionTimeout = options.SessionTimeout,

@@ -58,6 +58,14 @@ public sealed class KafkaEventSourcingOptions
     /// <summary>After how many events of a partition a snapshot barrier is written. Default 50,000.</summary>
     public int BarrierEvents { get; set; } = 50_000;
 
+    /// <summary>
+    /// The aggregate types that are restored from the snapshots of event streams instead of from barriers, each with the compacted topic
+    /// that the streams keep them in. The streams must run exactly once, drop no aggregates, and remember as many commands as the nodes
+    /// (<see cref="ProcessingOptions.RecentCommands"/>); a partition whose snapshots cannot be used is folded from its events. None by
+    /// default.
+    /// </summary>
+    public IDictionary<string, string> StreamSnapshots { get; } = new Dictionary<string, string>();
+
     /// <summary>How long start-up may take until every partition serves. Default 5 min.</summary>
     public TimeSpan StartTimeout { get; set; } = TimeSpan.FromMinutes(5);
 

@@ -42,6 +42,13 @@ public sealed record CommandProcessorOptions
     /// </summary>
     public long BarrierBytes { get; init; } = 64 * 1024 * 1024;
 
+    /// <summary>
+    /// The compacted topic in which event streams keep snapshots of this aggregate type, exactly once. Given, a partition is restored from
+    /// it and the events behind, and writes no snapshots: its barriers only say how far it has come. Null, the default: barriers have
+    /// snapshots.
+    /// </summary>
+    public string? StreamSnapshots { get; init; }
+
     /// <summary>How many other nodes keep a warm copy of each partition's state. Default 0.</summary>
     public int Standbys { get; init; }
 
@@ -113,6 +120,9 @@ public sealed record CommandProcessorOptions
         Check(CachedBytes, nameof(CachedBytes));
         Check(MaxWaitingBytes, nameof(MaxWaitingBytes));
         StateStores.Validate();
+        if (StreamSnapshots is { } topic && string.IsNullOrWhiteSpace(topic))
+            throw new InvalidInputException(nameof(StreamSnapshots),
+                $"{nameof(StreamSnapshots)} is empty; it must be the name of a topic, or be left out.");
         if (Standbys < 0)
             throw new InvalidInputException(nameof(Standbys), $"{nameof(Standbys)} is {Standbys}; it must not be negative.");
         if (SessionTimeout < TimeSpan.FromSeconds(1))

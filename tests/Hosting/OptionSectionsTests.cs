@@ -22,7 +22,7 @@ public sealed class OptionSectionsTests
     private static readonly Dictionary<Type, string[]> OfTheNode = new()
     {
         [typeof(CommandProcessorOptions)] = ["StateDirectory", "MaxWaitingBytes", "BarrierEvents", "Standbys", "NodeId", "SessionTimeout",
-            "AnswerTimeout", "IgnoreUnknownEvents", "StateStores"],
+            "AnswerTimeout", "IgnoreUnknownEvents", "StateStores", "StreamSnapshots"],
         [typeof(ProjectionEngineOptions)] = [],
         [typeof(EventSubscriptionOptions)] = ["GroupId", "SessionTimeout", "StopTimeout"],
         [typeof(MongoProjectionOptions)] = ["ConnectionString", "Database", "Indexes"],

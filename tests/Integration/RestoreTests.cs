@@ -124,6 +124,36 @@ public sealed class RestoreTests(BankFixture bank)
     }
 
     [Fact]
+    public async Task Node_whose_snapshots_streams_keep_writes_none_and_comes_back_without_streams_too()
+    {
+        ApplicationDefinition application = BankFixture.NewBank();
+        var options = new KafkaEventSourcingOptions
+        {
+            DataDirectory = Path.Combine(bank.Servers.Folder, application.Name),
+            Partitions = 1,
+            BarrierEvents = 100,
+            StreamSnapshots = { ["account"] = "nobody-keeps-them" },
+        };
+        Dictionary<AggregateId, AggregateView> before;
+        await using (EventSourcedNode node = await Start(application, options))
+        {
+            await Post(node);
+            before = await Views(node);
+        }
+
+        List<string> keys = [.. PartitionKeys($"{application.Name}.account.snapshots")];
+        keys.ShouldAllBe(k => k == "\0position");
+        keys.Count.ShouldBeGreaterThan(1);
+
+        Directory.Delete(options.DataDirectory, recursive: true);
+        await using EventSourcedNode restarted = await Start(application, options);
+        (await Views(restarted)).ShouldBe(before, ignoreOrder: true);
+        using var again = new CommandFeed(restarted, new CommandFeedOptions());
+        await again.SendAsync(Commands(), Cancellation);
+        (again.Accepted, again.Duplicates).ShouldBe((0, Accounts + Movements));
+    }
+
+    [Fact]
     public async Task Verify_finds_a_read_model_that_was_changed_by_hand()
     {
         await using EventSourcedNode node = await bank.Servers.StartNodeAsync(BankFixture.NewBank(), null, Cancellation);
@@ -174,6 +204,15 @@ public sealed class RestoreTests(BankFixture bank)
             if (record.Message.Key == aggregateId)
                 return record.Message.Value;
         }
+    }
+
+    private IEnumerable<string> PartitionKeys(string topic)
+    {
+        var config = new ConsumerConfig { BootstrapServers = bank.Servers.Addresses.Kafka, GroupId = topic, EnablePartitionEof = true };
+        using IConsumer<string, byte[]> consumer = new ConsumerBuilder<string, byte[]>(config).Build();
+        consumer.Assign(new TopicPartitionOffset(topic, 0, Offset.Beginning));
+        while (consumer.Consume(Cancellation) is { IsPartitionEOF: false } record)
+            yield return record.Message.Key;
     }
 
     private Task<EventSourcedNode> Start(ApplicationDefinition application, KafkaEventSourcingOptions options) =>

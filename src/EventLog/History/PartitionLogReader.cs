@@ -26,6 +26,7 @@ internal sealed class PartitionLogReader : IDisposable
 
     private readonly IConsumer<byte[], byte[]> _consumer;
     private readonly bool _isExact;
+    private bool _waitsForOpen = true;
 
     private PartitionLogReader(ConsumerConfig config, bool isExact, ILogger? logger)
     {
@@ -57,10 +58,12 @@ internal sealed class PartitionLogReader : IDisposable
     /// <param name="isExact">Whether an offset that the partition does not have (any more) is an error; else what is there is read.</param>
     /// <param name="silence">What <see cref="Silence"/> is; null: the default.</param>
     /// <param name="patience">What <see cref="Patience"/> is; null: the default.</param>
+    /// <param name="waitsForOpen">Whether what is open is waited for; else the end is before the first open transaction, as for a reader to
+    /// whom nothing of it was answered.</param>
     public static PartitionLogReader ToEnd(KafkaConnection connection, string name, bool isExact = false, TimeSpan? silence = null,
-        TimeSpan? patience = null)
+        TimeSpan? patience = null, bool waitsForOpen = true)
     {
-        var reader = new PartitionLogReader(connection.BoundedReader(name), isExact, null);
+        var reader = new PartitionLogReader(connection.BoundedReader(name), isExact, null) { _waitsForOpen = waitsForOpen };
         (reader.Silence, reader.Patience) = (silence ?? reader.Silence, patience ?? reader.Patience);
         return reader;
     }
@@ -204,6 +207,8 @@ internal sealed class PartitionLogReader : IDisposable
                 yield break;
             if (record.IsPartitionEOF)
             {
+                if (!_waitsForOpen && record.Offset >= committed.High)
+                    yield break;
                 (reached, isOpen) = (record.Offset.Value, end >= 0);
                 continue;
             }

@@ -26,6 +26,7 @@ internal static class OptionRules
         .. Thrown(() => Within(nameof(options.Processing), options.Processing.Validate)),
         .. Thrown(() => Within(nameof(options.StateStores), options.StateStores.Validate)),
         .. Thrown(() => Within(nameof(options.ReadModels), options.ReadModels.Validate)),
+        .. StreamSnapshots(options, application),
         .. application is null ? [] : Thrown(() => SubscriptionOverrides.Check(application, options)),
     ];
 
@@ -109,6 +110,19 @@ internal static class OptionRules
             yield return NotPositive(nameof(options.MaxBodyBytesInFlight), options.MaxBodyBytesInFlight);
         if (options.TokenTimeout <= TimeSpan.Zero)
             yield return NotPositive(nameof(options.TokenTimeout), options.TokenTimeout);
+    }
+
+    private static IEnumerable<InvalidInputException> StreamSnapshots(KafkaEventSourcingOptions options, ApplicationDefinition? application)
+    {
+        foreach ((string aggregate, string topic) in options.StreamSnapshots)
+        {
+            string property = $"{nameof(options.StreamSnapshots)}:{aggregate}";
+            if (application is not null && application.Aggregates.All(a => a.Name != aggregate))
+                yield return Wrong(property, $"names no aggregate type; there are {
+                    string.Join(", ", application.Aggregates.Select(a => a.Name).Order(StringComparer.Ordinal))}.");
+            else if (string.IsNullOrWhiteSpace(topic))
+                yield return Wrong(property, $"is empty; it must be the name of the topic of the snapshots.");
+        }
     }
 
     // A number alone is one of days: whoever means seconds waits for a month, or for longer than a timer can.

@@ -87,6 +87,9 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     public static CommandDigest Find(Headers headers) =>
         CloudEventHeaders.Find(headers, Header) is { } value && TryParse(value, out CommandDigest digest) ? digest : default;
 
+    /// <summary>The digest that <see cref="Write"/> wrote; <c>default</c> where <paramref name="text"/> is something else.</summary>
+    public static CommandDigest Parse(ReadOnlySpan<byte> text) => TryParse(text, out CommandDigest digest) ? digest : default;
+
     /// <summary>Writes it in Avro's primitives.</summary>
     public void WriteTo(ref AvroWriter writer)
     {

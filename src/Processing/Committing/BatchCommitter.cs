@@ -90,12 +90,16 @@ internal sealed partial class BatchCommitter
 
     /// <summary>
     /// Writes all aggregates that changed since the last barrier, a marker, and what <paramref name="inTheSameTransaction"/> writes. False:
-    /// it was aborted, and the next batch tries again.
+    /// it was aborted, and the next batch tries again. Where event streams keep the snapshots it writes how far it has come, and nothing
+    /// else of its own.
     /// </summary>
     public bool TryWriteBarrier(Action? inTheSameTransaction = null)
     {
-        List<AggregateId> changed = _store.Changed();
+        bool hasSnapshots = _context.Options.StreamSnapshots is null;
+        // those of streams count as changed for as long as there are streams: who does without again writes all of them
+        List<AggregateId> changed = hasSnapshots ? _store.Changed() : [];
         TransactionWriter writer = _transactions.Writer;
+        PartitionPosition position = _place.KeptTopics.At(_place.Input.Next, _nextEventOffset);
         try
         {
             writer.Begin();
@@ -106,14 +110,25 @@ internal sealed partial class BatchCommitter
                 _aggregates.Trim(); // all of them together may be more than memory
             }
 
-            writer.WriteBarrier(new SnapshotBarrier
+            if (!hasSnapshots)
             {
-                NextEventOffset = _nextEventOffset,
-                Aggregates = changed.Count,
-                Time = _context.Time.GetUtcNow(),
-                TotalAggregates = _store.Aggregates,
-                Position = _place.KeptTopics.At(_place.Input.Next, _nextEventOffset),
-            });
+                writer.WritePosition(position);
+                // one of before would bring back the state before an event that is folded or discarded in this transaction
+                if (inTheSameTransaction is not null)
+                    writer.WithdrawBarrier();
+            }
+            else
+            {
+                writer.WriteBarrier(new SnapshotBarrier
+                {
+                    NextEventOffset = _nextEventOffset,
+                    Aggregates = changed.Count,
+                    Time = _context.Time.GetUtcNow(),
+                    TotalAggregates = _store.Aggregates,
+                    Position = position,
+                });
+            }
+
             inTheSameTransaction?.Invoke();
             _transactions.Commit();
         }

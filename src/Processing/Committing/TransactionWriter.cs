@@ -172,6 +172,9 @@ internal sealed class TransactionWriter : IDisposable
     public void WriteBarrier(SnapshotBarrier barrier) =>
         Produce(_snapshots, SnapshotReader.BarrierKey, Encode(_encoders.Snapshots, barrier), TypeOnly(barrier));
 
+    /// <summary>Deletes the marker: the snapshots before it are of no use any more.</summary>
+    public void WithdrawBarrier() => Produce(_snapshots, SnapshotReader.BarrierKey, null, []);
+
     public void WritePosition(PartitionPosition position) =>
         Produce(_snapshots, SnapshotReader.PositionKey, Encode(_encoders.Snapshots, position), TypeOnly(position));
 

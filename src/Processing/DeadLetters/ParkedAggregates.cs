@@ -48,6 +48,9 @@ internal sealed class ParkedAggregates
     /// <summary>Whether the state of any aggregate ends before an event.</summary>
     public bool HasBroken => _parked.Values.Any(p => p.BrokenAt >= 0);
 
+    /// <summary>Whether any event of an aggregate was ever put aside, and waits, was folded later, or was discarded.</summary>
+    public bool HasHadEvents => HasBroken || _mended.Count > 0;
+
     /// <summary>How many records wait, those without an aggregate included.</summary>
     public long Records => Interlocked.Read(ref _records) + Interlocked.Read(ref _unkeyed);
 

@@ -206,32 +206,46 @@ internal sealed partial class PartitionTask : IDisposable
         _resolver.Load();
         ProcessingTelemetry.Watch(_parked);
         PartitionPosition? recorded = new PositionReader(_context, _partition, _registry).Read(_stop.Token);
-        (_store, long end, bool isWithoutBase) = new StoreOpening(_context, _partition, _registry).Open(_parked, topics, recorded,
-            _stop.Token);
-        var aggregates = new AggregateCache(_store, _context.Definition, _context.CachedBytes);
         long replaying = Stopwatch.GetTimestamp();
-        long events = new EventReplay(_context.Connection, new EventFolder(_context, _partition, _registry, _store, aggregates, _parked))
-            .Run(end, _resolver.Park, _stop.Token);
-        _reads = new StoreReads(_store, _partition);
+        (OpenedStore opened, AggregateCache aggregates, long events) = StoreRestore.Run(_context,
+            new StoreOpening(_context, _partition, _registry), _parked, topics, recorded, Use, Replay, _stop.Token);
+        (long end, bool isWithoutBase) = (opened.End, opened.IsWithoutBase);
+        StateStore state = opened.Store;
+        _reads = new StoreReads(state, _partition);
         Reads.Open(_reads, _parked);
         if (_context.Definition.Reacts)
             _timers = ProcessTimers.Open(_context, _partition, _queue.Wake, _stop.Token);
         var outbox = new ProcessEffects(_context.Definition, _context.Topics, _partition, _context.Serde, _context.Encoders, _timers,
             _context.Time, _context.Options.MaxCommandBytes);
-        _decider = new BatchDecider(_context.Definition, _partition, _store, aggregates, _context.Encoders.Events,
+        _decider = new BatchDecider(_context.Definition, _partition, state, aggregates, _context.Encoders.Events,
             _context.Options.MaxEventBytes, _parked, outbox);
         _committer = new BatchCommitter(
-            _context, _transactions!, _place, Reads.Fence, _queue, _store, aggregates, _decider, outbox, _tracing, end,
+            _context, _transactions!, _place, Reads.Fence, _queue, state, aggregates, _decider, outbox, _tracing, end,
             isWithoutBase ? _context.Options.BarrierEvents : events, _stop.Token);
         _waiting = new WaitingCommands(_decider, _committer, _tracing, _context.Options.MaxBatchBytes);
-        _resolver.Begin(_store, aggregates, _decider, _committer);
+        _resolver.Begin(state, aggregates, _decider, _committer);
         ProcessingTelemetry.Watch(_context.Topics, _partition,
-            new PartitionFigures(() => (_store.Aggregates, _committer.EventsSinceBarrier), () => _queue.Bytes));
-        _place.GoOn(recorded, _store, end, _transactions!, offset => _context.Reposition(this, offset), _stop.Token);
+            new PartitionFigures(() => (state.Aggregates, _committer.EventsSinceBarrier), () => _queue.Bytes));
+        _place.GoOn(recorded, state, end, _transactions!, offset => _context.Reposition(this, offset), _stop.Token);
         _resolver.FoldWhatCanBeReadNow();
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
         ProcessingTelemetry.Restored(_context.Topics, events, Stopwatch.GetElapsedTime(started));
         LogRestored(_context.Definition.Name, _partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+
+        void Use(StateStore? store)
+        {
+            if (store is null)
+                _store!.Dispose();
+            _store = store;
+        }
+
+        (OpenedStore, AggregateCache, long) Replay(OpenedStore store)
+        {
+            replaying = Stopwatch.GetTimestamp();
+            var cache = new AggregateCache(store.Store, _context.Definition, _context.CachedBytes);
+            return (store, cache, new EventReplay(_context.Connection, new EventFolder(_context, _partition, _registry, store.Store, cache,
+                _parked)).Run(store.End, _resolver.Park, _stop.Token));
+        }
     }
 
     private void Serve()
@@ -344,7 +358,8 @@ internal sealed partial class PartitionTask : IDisposable
         try
         {
             if (_committer.EventsSinceBarrier >= _context.Options.HandOverBarrierEvents
-                && _store!.Changed().Count * ChangesPerSnapshot <= _committer.EventsSinceBarrier)
+                && (_context.Options.StreamSnapshots is not null
+                    || _store!.Changed().Count * ChangesPerSnapshot <= _committer.EventsSinceBarrier))
                 _committer.TryWriteBarrier();
             Publish(OwnerStatus.Released);
         }

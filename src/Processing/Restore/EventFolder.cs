@@ -60,14 +60,22 @@ internal sealed class EventFolder
         // another partition's mark says nothing of this one
         if (InputMark.TryRead(record.Message.Headers, out InputMark mark) && !IsMisplaced(record, out _, out _))
             _store.PutInput(mark);
-        if (_parked.IsPassedOver(record.Offset.Value))
+        bool isCovered = IsCovered(record);
+        if (!isCovered && _parked.IsPassedOver(record.Offset.Value))
             PassOver(record);
-        else if (!_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
+        else if (!isCovered && !_parked.HoldsEvent(record.Message.Key, record.Offset.Value))
             fold(record);
         bool isMuch = (_bytes += record.Message.Value?.Length ?? 0) >= WriteEveryBytes;
         if (++_events % WriteEvery == 0 || isMuch)
             Write(record.Offset.Value + 1);
     }
+
+    // Snapshots of event streams may be ahead of the place where the replay begins, each as far as its own last event.
+    private bool IsCovered(ConsumeResult<byte[], byte[]> record) => _store.Cover is { } cover
+        && record.Offset.Value < cover.Ahead
+        && (record.Offset.Value < cover.Before
+            || (_codec.TryReadHead(record, out EventHead head) && EntryOf(head.AggregateId) is var entry
+                && head.Version <= entry.Version && record.Offset.Value <= entry.EventOffset));
 
     /// <summary>Writes what changed, up to the event before <paramref name="checkpoint"/>.</summary>
     public void Write(long checkpoint)
@@ -126,6 +134,19 @@ internal sealed class EventFolder
         if (_codec.TryReadHead(record, out EventHead head) && head.Version == EntryOf(head.AggregateId).Version + 1)
             Advance(ChangeOf(head.AggregateId), new LastEvent(head.CommandId, head.Version, record.Partition.Value, record.Offset.Value),
                 record.Message.Headers);
+    }
+
+    /// <summary>
+    /// Looks whether the snapshots that the store was filled with from event streams, if it was, have what is before an event.
+    /// </summary>
+    /// <exception cref="IncompleteSnapshotsException">They do not.</exception>
+    public void ThrowIfSnapshotsAreShort(in StoredEvent stored)
+    {
+        EventHead head = stored.Head;
+        if (_store.Cover is not null && EntryOf(head.AggregateId).Version is var known && head.Version > known + 1)
+            throw new IncompleteSnapshotsException(
+                $"{_partition} has version {head.Version} of {head.AggregateId}, and the snapshots of event streams know it up to "
+                    + $"{known}.");
     }
 
     /// <summary>Folds the event in <paramref name="record"/>.</summary>

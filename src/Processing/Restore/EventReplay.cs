@@ -10,6 +10,7 @@ internal sealed class EventReplay(KafkaConnection connection, EventFolder folder
     /// Folds the events from the store's checkpoint to <paramref name="end"/> and returns how many there were. One that cannot be folded is
     /// given to <paramref name="park"/> with cause and message, and later ones of its aggregate are passed over.
     /// </summary>
+    /// <exception cref="IncompleteSnapshotsException">The store was filled from event streams, which did not have all.</exception>
     public long Run(long end, Action<ConsumeResult<byte[], byte[]>, string, string> park, CancellationToken cancellationToken)
     {
         if (folder.Store.Checkpoint >= end)
@@ -27,7 +28,9 @@ internal sealed class EventReplay(KafkaConnection connection, EventFolder folder
             folder.ThrowIfMisplaced(record);
             try
             {
-                folder.Fold(folder.Decode(record, cancellationToken), record);
+                StoredEvent stored = folder.Decode(record, cancellationToken);
+                folder.ThrowIfSnapshotsAreShort(stored);
+                folder.Fold(stored, record);
             }
             catch (InvalidDataException unfoldable)
             {
@@ -41,6 +44,7 @@ internal sealed class EventReplay(KafkaConnection connection, EventFolder folder
     /// <paramref name="caughtUp"/> gets the number of events so far each time the end is reached and stored.
     /// </summary>
     /// <exception cref="InvalidDataException">An event cannot be read or folded, or a version is missing.</exception>
+    /// <exception cref="IncompleteSnapshotsException">The store was filled from event streams, which did not have all.</exception>
     public void Follow(Action<long> caughtUp, CancellationToken cancellationToken)
     {
         using PartitionLogReader reader = PartitionLogReader.Tailing(connection, "standby", isExact: true, withEnds: true);
@@ -61,7 +65,9 @@ internal sealed class EventReplay(KafkaConnection connection, EventFolder folder
         void Fold(ConsumeResult<byte[], byte[]> record)
         {
             folder.ThrowIfMisplaced(record);
-            folder.Fold(folder.Decode(record, cancellationToken), record);
+            StoredEvent stored = folder.Decode(record, cancellationToken);
+            folder.ThrowIfSnapshotsAreShort(stored);
+            folder.Fold(stored, record);
         }
     }
 }

@@ -95,6 +95,12 @@ internal sealed class SnapshotReader
 
         void Forget(byte[] key)
         {
+            if (key.AsSpan().SequenceEqual(BarrierKey))
+            {
+                newest = null; // it was withdrawn
+                return;
+            }
+
             if (SnapshotParts.TryReadKey(key, out byte[] aggregate, out int part))
             {
                 PartsOf(Encoding.UTF8.GetString(aggregate)).Remove(part);

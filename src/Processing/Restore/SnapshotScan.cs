@@ -23,7 +23,8 @@ internal static class SnapshotScan
             bool isPart = SnapshotParts.TryReadKey(key, out byte[] aggregate, out int number);
             if (!isPart && key is [0, ..])
             {
-                decode(record); // a barrier or a position
+                if (record.Message.Value is not null) // a barrier that was withdrawn
+                    decode(record); // a barrier or a position
                 continue;
             }
 

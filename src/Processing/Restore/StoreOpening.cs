@@ -21,11 +21,12 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
     /// <param name="topics">The topics as they are now.</param>
     /// <param name="recorded">The newest position of the snapshots topic; null: there is none.</param>
     /// <param name="cancellationToken">Ends the load.</param>
+    /// <param name="withStreams">Whether snapshots of event streams may be used, where the options name them.</param>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
     /// <exception cref="UnexpectedLogException">The log is not the one that store or snapshots were made from, or its first events are gone
     /// and nothing covers them.</exception>
     public OpenedStore Open(ParkedAggregates parked, TopicIdentities topics, PartitionPosition? recorded,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, bool withStreams = true)
     {
         (long start, long end) = Bounds(cancellationToken); // behind what was recorded, as it is read later
         StateStore store = OpenStore();
@@ -51,7 +52,7 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
                 Empty();
             }
 
-            if (store.Checkpoint == 0 && end > 0 && !TryLoadBarrier(store, ref end, cancellationToken))
+            if (store.Checkpoint == 0 && end > 0 && !TryFillFromStreams() && !TryLoadBarrier(store, ref end, cancellationToken))
                 Empty(); // it may have a part of them
             if (store.Checkpoint < start)
             {
@@ -83,6 +84,30 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
                 throw new UnexpectedLogException(_events.Topic,
                     $"The topic {_events.Topic} ends at offset {end} in partition {partition}, and {what} has seen it up to {reached}: it "
                         + $"has lost events, or is another topic of the same name.");
+        }
+
+        // Of an aggregate that was parked by an event the streams may know more than this node could fold, or less than was discarded here.
+        bool TryFillFromStreams()
+        {
+            if (!withStreams || context.Options.StreamSnapshots is null)
+                return false;
+            if (parked.HasHadEvents)
+            {
+                LogParkedEvents(context.Logger, context.Options.StreamSnapshots, partition);
+                return false;
+            }
+
+            if (new StreamRestore(context, partition, registry).TryFill(store, topics, recorded, Measure, cancellationToken))
+                return true;
+            Empty();
+            return false;
+        }
+
+        // The owner of a copy goes on meanwhile.
+        (long Start, long End) Measure()
+        {
+            (start, end) = Bounds(cancellationToken);
+            return (start, end);
         }
 
         void Empty()
@@ -151,6 +176,12 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
         Message = "The topic {Topic} does not have the snapshots of {Missing} aggregates of partition {Partition}: it was made again, or "
             + "records were deleted from it. The aggregates are folded from their events")]
     private static partial void LogSnapshotsMissing(ILogger logger, string topic, int partition, long missing);
+
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "The snapshots of event streams in {Topic} are not used for partition {Partition}: events of it were put aside for an "
+            + "operator, and what came of them is in the dead letters. The aggregates are restored from a barrier, or folded from their "
+            + "events")]
+    private static partial void LogParkedEvents(ILogger logger, string topic, int partition);
 
     [LoggerMessage(Level = LogLevel.Information,
         Message = "The state store of partition {Partition} is at offset {Checkpoint}, and its log begins at {Start} by now: it is filled "

@@ -37,7 +37,7 @@ internal sealed partial class StandbyTask : IDisposable
     public bool IsWarm => _reads is not null && !Completion.IsCompleted;
 
     /// <summary>The first offset that the copy has not folded; -1: it is not warm.</summary>
-    public long NextOffset => IsWarm ? _store!.Checkpoint : -1;
+    public long NextOffset => IsWarm && _store is { } store ? store.Checkpoint : -1;
 
     /// <summary>An eventual read.</summary>
     /// <exception cref="AggregateUnavailableException">The copy is not warm, or not here any more, or does not have this aggregate's events
@@ -60,25 +60,14 @@ internal sealed partial class StandbyTask : IDisposable
 
     private bool Run()
     {
+        var registry = new SchemaRegistryRetry(_context.Logger, _partition);
         try
         {
-            var registry = new SchemaRegistryRetry(_context.Logger, _partition);
             // the owner logs foreign records
             _parked.Load(new DeadLetterReader(_context.Connection, _context.Topics.DeadLetters), static _ => { }, _stop.Token);
             TopicIdentities topics = TopicIdentities.Ask(_context, _stop.Token);
             PartitionPosition? recorded = new PositionReader(_context, _partition, registry).Read(_stop.Token);
-            _store = new StoreOpening(_context, _partition, registry).Open(_parked, topics, recorded, _stop.Token).Store;
-            var aggregates = new AggregateCache(_store, _context.Definition, _context.CachedBytes);
-            var replay = new EventReplay(_context.Connection, new EventFolder(_context, _partition, registry, _store, aggregates, _parked));
-            var reads = new StoreReads(_store, _partition);
-            long started = Stopwatch.GetTimestamp();
-            replay.Follow(
-                events =>
-                {
-                    if (_reads is null)
-                        ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(started));
-                    _reads = reads;
-                },
+            StoreRestore.Run(_context, new StoreOpening(_context, _partition, registry), _parked, topics, recorded, Use, Follow,
                 _stop.Token);
             return true;
         }
@@ -93,8 +82,34 @@ internal sealed partial class StandbyTask : IDisposable
         }
         finally
         {
+            Use(null);
+        }
+
+        void Use(StateStore? store)
+        {
+            StoreReads? reads = _reads;
+            _reads = null;
             if (_store is not null)
-                (_reads ?? new StoreReads(_store, _partition)).Close();
+                (reads ?? new StoreReads(_store, _partition)).Close();
+            _store = store;
+        }
+
+        bool Follow(OpenedStore opened)
+        {
+            var aggregates = new AggregateCache(opened.Store, _context.Definition, _context.CachedBytes);
+            var replay = new EventReplay(_context.Connection,
+                new EventFolder(_context, _partition, registry, opened.Store, aggregates, _parked));
+            var reads = new StoreReads(opened.Store, _partition);
+            long started = Stopwatch.GetTimestamp();
+            replay.Follow(
+                events =>
+                {
+                    if (_reads is null)
+                        ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(started));
+                    _reads = reads;
+                },
+                _stop.Token);
+            return true;
         }
     }
 

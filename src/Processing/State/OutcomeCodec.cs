@@ -1,3 +1,4 @@
+using System.Buffers;
 using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.Processing;
@@ -27,6 +28,16 @@ internal static class OutcomeCodec
             WriteWords(ref writer, outcome.Explanation);
         if (remembered.Digest.IsKnown)
             remembered.Digest.WriteTo(ref writer);
+    }
+
+    /// <summary>What <see cref="Write"/> writes, on its own.</summary>
+    public static byte[] Encode(RememberedOutcome remembered)
+    {
+        var encoded = new ArrayBufferWriter<byte>(256);
+        var writer = new AvroWriter(encoded);
+        Write(ref writer, remembered);
+        writer.Flush();
+        return encoded.WrittenSpan.ToArray();
     }
 
     /// <summary>The UTF-8 bytes of the command id alone.</summary>

@@ -56,6 +56,9 @@ internal sealed class StateStore : IDisposable
     /// <summary>The topics that its content is of; null: it does not say.</summary>
     public TopicIdentities? Topics { get; private set; }
 
+    /// <summary>What of the events it was filled with from event streams; null: it was not.</summary>
+    public SnapshotCover? Cover { get; private set; }
+
     /// <summary>
     /// Opens the store in <paramref name="directory"/>; one of another state schema, format or number of remembered commands, or a half
     /// loaded one, is deleted first: the events have all. <paramref name="memory"/> is shared with other stores; null: with all there are.
@@ -82,6 +85,7 @@ internal sealed class StateStore : IDisposable
             store.Input = mark;
         if (store._database.Get(StoreKeys.Topics) is { } topics)
             store.Topics = TopicIdentities.Parse(Encoding.UTF8.GetString(topics));
+        store.Cover = SnapshotCover.Read(store._database.Get(StoreKeys.Cover));
         store.Aggregates = store._database.Get(StoreKeys.Aggregates) is { } count
             ? BinaryPrimitives.ReadInt64BigEndian(count)
             : store.Count();
@@ -90,27 +94,9 @@ internal sealed class StateStore : IDisposable
         StateStore OpenAsIs() => new(memory.Open(directory, maxOpenFiles), definition, stateType, recentLimit);
     }
 
-    /// <summary>
-    /// Whether all aggregates belong to <paramref name="partition"/> of <paramref name="partitions"/>. All keys are looked at once, and
-    /// again when the number has changed: a store of before, or of code that decided commands wherever they lay, may have others.
-    /// </summary>
-    public bool HasOnlyAggregatesOf(int partition, int partitions)
-    {
-        byte[] of = Encoding.UTF8.GetBytes(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{partition}/{partitions}"));
-        if (_database.Get(StoreKeys.Partitions) is { } checkedFor && checkedFor.AsSpan().SequenceEqual(of))
-            return true;
-        using (Iterator all = _database.NewIterator())
-        {
-            for (all.Seek([StoreKeys.State]); all.Valid() && all.GetKeySpan() is var key && key[0] == StoreKeys.State; all.Next())
-            {
-                if (EventLog.Murmur2.Partition(key[1..], partitions) != partition)
-                    return false;
-            }
-        }
-
-        _database.Put(StoreKeys.Partitions, of, writeOptions: _write);
-        return true;
-    }
+    /// <summary>Whether all aggregates belong to <paramref name="partition"/> of <paramref name="partitions"/>.</summary>
+    public bool HasOnlyAggregatesOf(int partition, int partitions) =>
+        StorePartition.HasOnlyAggregatesOf(_database, _write, partition, partitions);
 
     /// <summary>The aggregate as stored; null when it is not.</summary>
     public AggregateEntry? Load(AggregateId id)
@@ -171,10 +157,11 @@ internal sealed class StateStore : IDisposable
 
     /// <summary>
     /// Adds an aggregate to the next write as a snapshot has it, in the place of one that was put before with
-    /// <paramref name="outcomesBefore"/> outcomes, or null when there was none; the next barrier does not have it unless it changes.
+    /// <paramref name="outcomesBefore"/> outcomes, or null when there was none; the next barrier does not have it unless it changes, or
+    /// <paramref name="isChanged"/>.
     /// </summary>
     /// <exception cref="AvroDecodeException">The state is not of the store's schema.</exception>
-    public void PutSnapshot(byte[] id, AggregateSnapshot snapshot, int? outcomesBefore)
+    public void PutSnapshot(byte[] id, AggregateSnapshot snapshot, int? outcomesBefore, bool isChanged = false)
     {
         _stateType.Read(snapshot.State); // what cannot be read must not be taken for a state
         _value.Clear();
@@ -188,6 +175,8 @@ internal sealed class StateStore : IDisposable
         for (int number = 0; number < snapshot.RecentCommands.Count; number++)
             PutOutcome(id, number, snapshot.RecentCommands[number]);
         DeleteOutcomes(id, snapshot.RecentCommands.Count, outcomesBefore ?? 0);
+        if (isChanged)
+            _batch.Put(_keys.Write(StoreKeys.Changed, id), default(ReadOnlySpan<byte>));
         if (outcomesBefore is null)
             Aggregates++;
     }
@@ -222,6 +211,13 @@ internal sealed class StateStore : IDisposable
             return;
         _batch.Put(StoreKeys.Topics, Encoding.UTF8.GetBytes(topics.ToString()));
         Topics = topics;
+    }
+
+    /// <summary>Adds what of the events it is filled with to the next write.</summary>
+    public void PutCover(SnapshotCover cover)
+    {
+        _batch.Put(StoreKeys.Cover, cover.ToBytes());
+        Cover = cover;
     }
 
     /// <summary>The outcome of a command that the aggregate remembers and that is written; false when there is none.</summary>

@@ -40,6 +40,8 @@ internal sealed class StoreKeys
 
     public static byte[] Partitions { get; } = "mpartitions"u8.ToArray();
 
+    public static byte[] Cover { get; } = "mcover"u8.ToArray();
+
     /// <summary>The key of what an aggregate has once.</summary>
     public static byte[] Of(byte prefix, ReadOnlySpan<byte> id) => [prefix, .. id];
 
