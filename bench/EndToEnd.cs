@@ -40,6 +40,8 @@ internal static class EndToEnd
             await using BenchServers servers = await BenchServers.Start(load.Servers, cancellationToken).ConfigureAwait(false);
             ApplicationDefinition bank = Bank(servers, readModels);
             var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(servers.Folder, "node") };
+            if (load.WithoutBarriers)
+                options.StreamSnapshots[Account.Definition.Name] = "kept-elsewhere";
             await using EventSourcedNode node = await EventSourcedNode.StartAsync(bank, servers.Addresses, options,
                 NullLoggerFactory.Instance, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             var feedOptions = new CommandFeedOptions { MaxInFlight = load.InFlight };

@@ -9,5 +9,8 @@ internal sealed record Load(int Commands, int Accounts, int InFlight, int Runs, 
 {
     private const int Seed = 42;
 
+    /// <summary>Whether nodes write no snapshots, as where event streams keep them; the streams run elsewhere, or not at all.</summary>
+    public bool WithoutBarriers { get; init; }
+
     public DemoMovements Movements(int? commands = null) => new(Accounts, commands ?? Commands, Seed);
 }

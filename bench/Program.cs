@@ -30,6 +30,11 @@ var mongo = new Option<string?>("--mongodb")
     Description = "MongoDB to use, a connection string; databases stay behind (default: embedded)",
 };
 
+var withoutBarriers = new Option<bool>("--without-barriers")
+{
+    Description = "nodes of process and end-to-end write no snapshots, as where event streams keep them",
+};
+
 var root = new RootCommand("Figures of this machine, each the median of several runs in one go.")
 {
     commands,
@@ -43,6 +48,7 @@ var root = new RootCommand("Figures of this machine, each the median of several 
     kafkaServers,
     registry,
     mongo,
+    withoutBarriers,
 };
 root.SetAction(async (result, cancellationToken) =>
 {
@@ -51,7 +57,10 @@ root.SetAction(async (result, cancellationToken) =>
         new ServerAddresses
         {
             Kafka = result.GetValue(kafkaServers), Registry = result.GetValue(registry), MongoDB = result.GetValue(mongo),
-        });
+        })
+    {
+        WithoutBarriers = result.GetValue(withoutBarriers),
+    };
     string wanted = result.GetValue(only)!;
     (string Name, Func<Load, CancellationToken, Task> Run)[] stages =
     [
