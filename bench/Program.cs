@@ -16,7 +16,7 @@ var gigabytes = new Option<int>("--gigabytes") { Description = "log of the broke
 var only = new Option<string>("--only")
 {
     Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, end-to-end, topic, doors, reads, "
-        + "moves, restore, broker, restart",
+        + "moves, restore, streams, broker, restart",
     DefaultValueFactory = _ => "",
 };
 
@@ -79,6 +79,7 @@ root.SetAction(async (result, cancellationToken) =>
         ("reads", ReadStage.Run),
         ("moves", MoveStage.Run),
         ("restore", RestoreStage.Run),
+        ("streams", StreamsStage.Run),
         ("broker", BrokerStage.Run),
         ("restart", RestartStage.Run),
     ];

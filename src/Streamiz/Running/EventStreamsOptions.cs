@@ -32,8 +32,8 @@ public sealed record EventStreamsOptions
     /// <summary>The longest wait before a start after a fault; the first is a second, and each is twice as long. Default 1 min.</summary>
     public TimeSpan MaxRestartDelay { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How many records one poll takes. Default 5,000.</summary>
-    public int MaxPollRecords { get; init; } = 5_000;
+    /// <summary>How many records one poll takes. Default 800: more are slower, as they live longer in memory.</summary>
+    public int MaxPollRecords { get; init; } = 800;
 
     /// <summary>How many records of a changelog one poll of a restore takes. Default 20,000.</summary>
     public int MaxPollRestoringRecords { get; init; } = 20_000;
