@@ -4,7 +4,7 @@ using KafkaEventSourcing.Hosting.Http;
 
 namespace KafkaEventSourcing.Hosting.Tests;
 
-/// <summary>Decimals, times without a zone and unions in the JSON of the HTTP interface.</summary>
+/// <summary>Decimals, times, numbers without end and unions in the JSON of the HTTP interface.</summary>
 public sealed class ExactValuesTests
 {
     [Theory]
@@ -45,6 +45,52 @@ public sealed class ExactValuesTests
         JsonSerializer.Serialize(value, JsonFormat.Options).ShouldBe("\"2026-01-31T12:00:00.25\"");
     }
 
+    // .NET gives it the zone of the machine: nodes in two zones made two events of one command.
+    [Theory]
+    [InlineData("\"2026-01-31T12:00:00\"")]
+    [InlineData("\"2026-01-31\"")]
+    [InlineData("\"0001-01-01T00:00:00+14:00\"")]
+    [InlineData("7")]
+    public void Time_without_an_offset_is_refused_where_one_is_wanted(string json) =>
+        Should.Throw<JsonException>(() => JsonSerializer.Deserialize<DateTimeOffset>(json, JsonFormat.Options));
+
+    [Theory]
+    [InlineData("2026-01-31T12:00:00Z", "2026-01-31T12:00:00+00:00")]
+    [InlineData("2026-01-31T12:00:00.25-05:30", "2026-01-31T12:00:00.25-05:30")]
+    public void Time_with_an_offset_is_read_as_it_was_written(string text, string written)
+    {
+        DateTimeOffset? value = JsonSerializer.Deserialize<DateTimeOffset?>($"\"{text}\"", JsonFormat.Options);
+        JsonSerializer.Serialize(value, JsonFormat.Options).Replace("\\u002B", "+", StringComparison.Ordinal).ShouldBe($"\"{written}\"");
+    }
+
+    // It was taken for an infinite one, which the state then could not be answered with.
+    [Fact]
+    public void Number_that_its_type_has_no_room_for_is_refused()
+    {
+        Should.Throw<JsonException>(() => JsonSerializer.Deserialize<double>("1e400", JsonFormat.Options));
+        Should.Throw<JsonException>(() => JsonSerializer.Deserialize<double?>("-1e400", JsonFormat.Options));
+        Should.Throw<JsonException>(() => JsonSerializer.Deserialize<float>("1e39", JsonFormat.Options));
+        Should.Throw<JsonException>(() => JsonSerializer.Deserialize<double>("\"NaN\"", JsonFormat.Options));
+        JsonSerializer.Deserialize<double>("1e308", JsonFormat.Options).ShouldBe(1e308);
+        JsonSerializer.Serialize(0.1, JsonFormat.Options).ShouldBe("0.1");
+        JsonSerializer.Serialize(JsonSerializer.Deserialize<float>("0.1", JsonFormat.Options), JsonFormat.Options).ShouldBe("0.1");
+    }
+
+    [Fact]
+    public void Number_that_JSON_has_none_for_is_written_by_its_name() =>
+        JsonSerializer.Serialize((double[])[double.NaN, double.PositiveInfinity, double.NegativeInfinity], JsonFormat.Options)
+            .ShouldBe("""["NaN","Infinity","-Infinity"]""");
+
+    // What may be null had no fields: 'dur.months is not a field here; there are none'.
+    [Theory]
+    [InlineData("""{"for":{"months":1}}""", "for.days is missing; it must be a whole number from 0 to 4,294,967,295.")]
+    [InlineData("""{"for":{"months":-1,"days":2,"milliseconds":3}}""", "for.months must be a whole number from 0 to 4,294,967,295.")]
+    [InlineData("""{"for":{"months":1,"days":2,"milliseconds":3,"x":4}}""",
+        "for.x is not a field here; there are months, days, milliseconds.")]
+    [InlineData("""{"for":"P1D"}""", "for must be an object.")]
+    public void Mistake_in_a_duration_that_may_be_null_is_told_by_its_field(string json, string says) =>
+        JsonMistake.Find(System.Text.Encoding.UTF8.GetBytes(json), typeof(Wait))!.Message.ShouldBe(says);
+
     [Theory]
     [InlineData("""{"means":{"string":7}}""", "means.string must be a text.")]
     [InlineData("""{"means":{"cash":7}}""", "means must be an object with one field, one of string, T.Card.")]
@@ -75,6 +121,11 @@ public sealed class ExactValuesTests
             [AvroBranch(1, "T.Card")]
             public sealed record Card(HeldCard Value) : MeansUnion;
         }
+    }
+
+    public sealed record Wait
+    {
+        public AvroDuration? For { get; init; }
     }
 
     public sealed record HeldCard

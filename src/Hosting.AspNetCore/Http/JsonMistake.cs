@@ -37,7 +37,9 @@ internal static class JsonMistake
 
     private static InvalidInputException? Find(JsonElement value, Type type, string path)
     {
-        JsonTypeInfo info = JsonFormat.Options.GetTypeInfo(type);
+        // Of what may be null the serializer knows no fields.
+        JsonTypeInfo info = JsonFormat.Options.GetTypeInfo(
+            value.ValueKind == JsonValueKind.Null ? type : Nullable.GetUnderlyingType(type) ?? type);
         return info.Kind switch
         {
             JsonTypeInfoKind.Object when value.ValueKind == JsonValueKind.Object => FindInObject(value, info, path),
@@ -137,13 +139,15 @@ internal static class JsonMistake
             _ when type.IsEnum => $"one of {string.Join(", ", Enum.GetNames(type).Take(MaxNamed))}",
             _ when type == typeof(bool) => "true or false",
             _ when type == typeof(int) => "a whole number of 32 bits",
+            _ when type == typeof(uint) => "a whole number from 0 to 4,294,967,295", // of a duration
             _ when type == typeof(long) => "a whole number of 64 bits",
-            _ when type == typeof(float) || type == typeof(double) => "a number",
+            _ when type == typeof(float) => "a number of at most 3.4E+38",
+            _ when type == typeof(double) => "a number of at most 1.7E+308",
             _ when type == typeof(decimal) || type == typeof(AvroDecimal) => "a decimal number, as text or a number",
             _ when type == typeof(string) => "a text",
             _ when type == typeof(DateOnly) => "a day such as 2026-01-31",
             _ when type == typeof(DateTime) => "a time without an offset such as 2026-01-31T12:00:00",
-            _ when type == typeof(DateTimeOffset) => "a time such as 2026-01-31T12:00:00Z",
+            _ when type == typeof(DateTimeOffset) => "a time with its offset such as 2026-01-31T12:00:00Z",
             _ when type == typeof(TimeOnly) || type == typeof(TimeSpan) => "a time of day such as 12:00:00",
             _ when type == typeof(Guid) => "a UUID",
             _ when type == typeof(byte[]) => "bytes in base64",
