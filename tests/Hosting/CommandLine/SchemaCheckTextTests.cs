@@ -7,6 +7,16 @@ namespace KafkaEventSourcing.Hosting.Tests.CommandLine;
 /// <summary>What <c>schemas check</c> tells people of one schema.</summary>
 public sealed class SchemaCheckTextTests
 {
+    // Another file, such as the exported one, ended the check with a stack trace.
+    [Theory]
+    [InlineData("Obj")]
+    [InlineData("")]
+    [InlineData("[]")]
+    [InlineData("""{"aggregate":"a","id":"1"}""")]
+    public void File_of_states_that_is_none_is_wrong_usage_with_its_line(string line) =>
+        Should.Throw<InvalidInputException>(() => StateBaseline.Read([line], "a")).Message.ShouldStartWith(
+            "Line 1 of the states before is not one that 'schemas check --save' wrote: ");
+
     [Theory]
     [InlineData("Bank.Opened", true, "as it is")]
     [InlineData("Bank.Opened", false, "converted")]

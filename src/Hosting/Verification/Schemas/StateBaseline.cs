@@ -42,7 +42,7 @@ internal sealed class StateBaseline
     }
 
     /// <summary>Reads what <see cref="Line"/> wrote; lines of other aggregate types are passed over.</summary>
-    /// <exception cref="InvalidDataException">A line is not such a one.</exception>
+    /// <exception cref="InvalidInputException">A line is not such a one.</exception>
     public static StateBaseline Read(IEnumerable<string> lines, string aggregate)
     {
         var baseline = new StateBaseline();
@@ -59,8 +59,8 @@ internal sealed class StateBaseline
             catch (Exception wrong) when (wrong is JsonException or InvalidCastException or InvalidOperationException
                 or FormatException or NullReferenceException or ArgumentNullException or InvalidInputException)
             {
-                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                    $"Line {number} is not a state that 'schemas check --save' wrote: {wrong.Message}"), wrong);
+                throw new InvalidInputException("before", string.Create(CultureInfo.InvariantCulture,
+                    $"Line {number} of the states before is not one that 'schemas check --save' wrote: {wrong.Message}"), wrong);
             }
         }
 
