@@ -28,6 +28,12 @@ internal sealed class StreamEnvironment
     /// <summary>The first offset of a partition of a topic, for messages; 0: it is not known.</summary>
     public required Func<string, int, long> BeginOf { get; init; }
 
+    /// <summary>
+    /// By the store of snapshots, the ids of the events topic and of the changelog, which marks name. None: it writes no marks, as where it
+    /// runs at least once: there a snapshot may come behind one of a later event, from a process that was taken for dead.
+    /// </summary>
+    public required IReadOnlyDictionary<string, (string Events, string Snapshots)> SnapshotTopics { get; init; }
+
     /// <summary>How the sources are read.</summary>
     public required IReadOnlyDictionary<AggregateDefinition, SourceReading> Sources { get; init; }
 
@@ -42,7 +48,8 @@ internal sealed class StreamEnvironment
     public static async Task<StreamEnvironment> PrepareAsync(EventStreamsDefinition definition, string application,
         ISchemaRegistryClient registry, Func<AggregateDefinition, int?> partitionsOf,
         Func<TopicFamily, int, IReadOnlyDictionary<long, DeadLetterResolution>> discarded, Func<string, int, long> beginOf,
-        StreamTelemetry telemetry, CancellationToken cancellationToken)
+        StreamTelemetry telemetry, CancellationToken cancellationToken,
+        IReadOnlyDictionary<string, (string Events, string Snapshots)>? snapshotTopics = null)
     {
         var serde = AvroMessageSerde.Create(registry, definition.RecordTypes);
         var schemas = new Dictionary<string, StreamSchema>();
@@ -80,6 +87,7 @@ internal sealed class StreamEnvironment
             Registry = registry,
             Telemetry = telemetry,
             BeginOf = beginOf,
+            SnapshotTopics = snapshotTopics ?? new Dictionary<string, (string Events, string Snapshots)>(),
             Schemas = schemas,
             Encoders = encoders,
             Sources = sources,

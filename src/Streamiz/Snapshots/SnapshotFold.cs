@@ -1,3 +1,4 @@
+using System.Text;
 using KafkaEventSourcing.EventLog;
 using Streamiz.Kafka.Net.Processors.Public;
 using Streamiz.Kafka.Net.State;
@@ -14,10 +15,17 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
     /// <summary>The key of the mark that says up to which event aggregates were dropped. No aggregate id starts with a zero byte.</summary>
     internal static readonly byte[] DroppedKey = [0, .. "dropped"u8];
 
+    /// <summary>The key of the newest <see cref="SnapshotMark"/>.</summary>
+    internal static readonly byte[] MarkKey = [0, .. "mark"u8];
+
+    // What a node that restores folds more than it must.
+    private const int MarkEvery = 1_000;
+
     private readonly SnapshotPart? _part;
     private readonly StreamEnvironment? _environment;
     private IKeyValueStore<byte[], Snapshot?>? _store;
     private ProcessorContext<string, SnapshotChange>? _context;
+    private int _sinceMark = MarkEvery; // the first event has one
 
     /// <summary>Streamiz makes one of these, and never uses it.</summary>
     public SnapshotFold()
@@ -37,6 +45,19 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
 
     /// <inheritdoc/>
     public Record<string, SnapshotChange>? Process(Record<string, SourceRecord> record)
+    {
+        Record<string, SnapshotChange>? change = Take(record);
+        if (_environment!.SnapshotTopics.TryGetValue(_part!.Store, out (string Events, string Snapshots) topics)
+            && ++_sinceMark >= MarkEvery)
+        {
+            _store!.Put(MarkKey, MarkAt(record.Value, topics.Events, topics.Snapshots));
+            _sinceMark = 0;
+        }
+
+        return change;
+    }
+
+    private Record<string, SnapshotChange>? Take(Record<string, SourceRecord> record)
     {
         SourceRecord source = record.Value;
         Snapshot? before = _store!.Get(source.Key);
@@ -108,7 +129,8 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
         int limit = _part!.Options.RecentCommands;
         if (limit == 0)
             return [];
-        var last = new SnapshotCommand(source.Head.CommandId.Value, source.Head.Version, source.Offset);
+        var last = new SnapshotCommand(source.Head.CommandId.Value, source.Head.Version, source.Offset,
+            CloudEventHeaders.Find(source.Headers, SnapshotCommand.Header) is { } digest ? Encoding.UTF8.GetString(digest) : "");
         int kept = before.Count > 0 && before[^1].Id == last.Id ? before.Count - 1 : before.Count;
         int first = Math.Max(0, kept + 1 - limit);
         var after = new SnapshotCommand[kept - first + 1];
@@ -116,6 +138,25 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
             after[i - first] = before[i];
         after[^1] = last;
         return after;
+    }
+
+    // After an abort it goes back with the events that come again, as it has to: what was written with them is not committed.
+    private Snapshot MarkAt(SourceRecord source, string events, string snapshots)
+    {
+        int commands = _part!.Options.RecentCommands;
+        SnapshotMark before = _store!.Get(MarkKey)?.Mark ?? new SnapshotMark(events, snapshots, source.Offset, commands);
+        return new Snapshot
+        {
+            Version = 0,
+            Partition = source.Partition,
+            Offset = source.Offset,
+            Time = source.Head.Time,
+            Commands = [],
+            State = null,
+            Mark = before.Next(events, snapshots, commands) ?? throw new StreamStateException(
+                $"{_part.Store} has the events of another topic than {_context!.Topic}, or was written to another changelog: one of them "
+                    + $"was deleted and made again. Reset the streams '{_environment!.Definition}', so that they fold again."),
+        };
     }
 
     private StreamStateException Gap(SourceRecord source, Snapshot? before)

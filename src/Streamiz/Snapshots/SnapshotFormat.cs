@@ -36,15 +36,26 @@ internal sealed class SnapshotFormat
         if (snapshot.Commands.Count > 0)
         {
             writer.WriteLong(snapshot.Commands.Count);
-            foreach ((string id, long version, long offset) in snapshot.Commands)
+            foreach ((string id, long version, long offset, string digest) in snapshot.Commands)
             {
                 writer.WriteString(id);
                 writer.WriteLong(version);
                 writer.WriteLong(offset);
+                writer.WriteString(digest);
             }
         }
 
         writer.WriteLong(0);
+        if (snapshot.Mark is { } mark)
+        {
+            writer.WriteLong(2);
+            writer.WriteString(mark.EventsTopic);
+            writer.WriteString(mark.SnapshotsTopic);
+            writer.WriteLong(mark.FromOffset);
+            writer.WriteInt(mark.RecentCommands);
+            return;
+        }
+
         if (snapshot.State is not IAvroRecord state)
         {
             writer.WriteLong(0);
@@ -70,13 +81,17 @@ internal sealed class SnapshotFormat
             int at = commands.Length;
             Array.Resize(ref commands, at + count);
             for (; at < commands.Length; at++)
-                commands[at] = new SnapshotCommand(reader.ReadString(), reader.ReadLong(), reader.ReadLong());
+                commands[at] = new SnapshotCommand(reader.ReadString(), reader.ReadLong(), reader.ReadLong(), reader.ReadString());
         }
 
-        object? state = reader.ReadIndex(2) == 0 ? null : _state.Read(data[reader.Position..]);
+        int kind = reader.ReadIndex(3);
+        object? state = kind == 1 ? _state.Read(data[reader.Position..]) : null;
+        SnapshotMark? mark = kind == 2
+            ? new SnapshotMark(reader.ReadString(), reader.ReadString(), reader.ReadLong(), reader.ReadInt())
+            : null;
         return new Snapshot
         {
-            Version = version, Partition = partition, Offset = offset, Time = time, Commands = commands, State = state,
+            Version = version, Partition = partition, Offset = offset, Time = time, Commands = commands, State = state, Mark = mark,
         };
     }
 
@@ -106,12 +121,25 @@ internal sealed class SnapshotFormat
                     ["fields"] = new JsonArray(
                         Field("CommandId", "string", "The command id."),
                         Field("Version", "long", "The aggregate's version after it."),
-                        Field("EventOffset", "long", "The offset of its last event.")),
+                        Field("EventOffset", "long", "The offset of its last event."),
+                        Field("Digest", "string", "What the command was, as a node compares it; empty: it is not known.")),
                 },
             }, "The last commands that led to events, oldest first."),
-            Field("State", new JsonArray("null", RecordTypes.Embedded(state)),
-                "The state; null under a key that begins with a zero byte: aggregates were dropped up to this event.")),
+            Field("State", new JsonArray("null", RecordTypes.Embedded(state), Mark()),
+                "The state. Keys that begin with a zero byte have others: null says that aggregates were dropped up to this event.")),
     }.ToJsonString();
+
+    private static JsonObject Mark() => new()
+    {
+        ["type"] = "record",
+        ["name"] = "SnapshotMark",
+        ["doc"] = "The snapshots before it in its partition have all events up to its own, or later ones.",
+        ["fields"] = new JsonArray(
+            Field("EventsTopic", "string", "The id of the events topic; empty when brokers have no topic ids."),
+            Field("SnapshotsTopic", "string", "The id of this topic, likewise."),
+            Field("FromOffset", "long", "The offset of the first event that was folded."),
+            Field("RecentCommands", "int", "How many commands snapshots remember, at least.")),
+    };
 
     private static JsonObject Field(string name, JsonNode type, string doc) => new() { ["name"] = name, ["type"] = type, ["doc"] = doc };
 }

@@ -43,7 +43,8 @@ public sealed class EventStreamsTestDriver : IDisposable
     /// <summary>Starts <paramref name="definition"/> with empty stores.</summary>
     public static EventStreamsTestDriver Start(EventStreamsDefinition definition) => Start(definition, null);
 
-    internal static EventStreamsTestDriver Start(EventStreamsDefinition definition, StateTables? tables)
+    internal static EventStreamsTestDriver Start(EventStreamsDefinition definition, StateTables? tables,
+        IReadOnlyDictionary<string, (string Events, string Snapshots)>? snapshotTopics = null)
     {
         ArgumentNullException.ThrowIfNull(definition);
         string folder = Directory.CreateTempSubdirectory("kes-streams-").FullName;
@@ -52,7 +53,7 @@ public sealed class EventStreamsTestDriver : IDisposable
             // The registry is in memory: nothing is waited for.
             StreamEnvironment environment = StreamEnvironment.PrepareAsync(definition, Application, MemoryRegistry.Create(),
                 static _ => null, static (_, _) => new Dictionary<long, DeadLetterResolution>(), static (_, _) => 0,
-                new StreamTelemetry(definition.Name), CancellationToken.None).GetAwaiter().GetResult();
+                new StreamTelemetry(definition.Name), CancellationToken.None, snapshotTopics).GetAwaiter().GetResult();
             return new EventStreamsTestDriver(definition, environment, folder, tables);
         }
         catch
