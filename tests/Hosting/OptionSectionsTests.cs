@@ -107,6 +107,7 @@ public sealed class OptionSectionsTests
     [Theory]
     [InlineData("Partitons", "Bank:Partitons is not an option; there are AcceptDataLoss, Advertise, ")]
     [InlineData("Processing:MaxBatchCommand", "Bank:Processing:MaxBatchCommand is not an option; there are BarrierBytes, ")]
+    [InlineData("StreamSnapshots:tall", "Bank:StreamSnapshots:tall names no aggregate type; there are tally.")]
     public void Key_that_no_option_has_is_named(string key, string told) =>
         Should.Throw<OptionsValidationException>(() => OptionsOf(new ConfigurationBuilder().AddInMemoryCollection(
             [KeyValuePair.Create($"Bank:{key}", (string?)"12")]))).Failures.First().ShouldStartWith(told);
