@@ -16,6 +16,8 @@ public sealed class StreamsTests(RunningKes servers) : KesCommands(servers), ICl
         // of other streams, whose name begins with that of these
         await Produce("shop-streams-two-item-snapshots-changelog", 1, ("z", "1"));
         Commit("shop-streams", new("shop.item.events", 0, 1), new("shop.item.events", 1, 1), new("shop-streams-sums-repartition", 0, 1));
+        // A consumer that is called as the application: nothing of it is derived.
+        Commit("shop", new TopicPartitionOffset("shop.item.events", 0, 0));
         Commit("shop-streams-two", new TopicPartitionOffset("shop.item.events", 0, 0));
 
         JsonNode[] listed = [.. (await Lines("streams", "list", "--json")).Select(l => JsonNode.Parse(l)!)];
@@ -31,6 +33,10 @@ public sealed class StreamsTests(RunningKes servers) : KesCommands(servers), ICl
             && l.EndsWith("1             2             1", StringComparison.Ordinal));
         described.ShouldContain(l => l.StartsWith("shop-streams.item.item-added", StringComparison.Ordinal)
             && l.Contains("derived", StringComparison.Ordinal));
+
+        ProgramRun application = await Run("streams", "reset", "shop", "--yes");
+        application.ExitCode.ShouldBe(1, application.Output);
+        application.Output.ShouldContain("There are no streams 'shop' at ");
 
         string[] plan = await Lines("streams", "reset", "shop-streams");
         plan[^1].ShouldBe("Nothing is done yet: give --yes.");

@@ -18,7 +18,8 @@ internal static class DescribeCommand
         var cluster = new ClusterOptions();
         Argument<string> name = StreamTopics.Argument();
         var json = new Option<bool>("--json") { Description = "one JSON object a line" };
-        var command = new Command("describe", "what streams read and how far they are in it, who runs them, and the topics that they write");
+        var command = new Command("describe",
+            "what streams read and how far they are in it, who runs them, and the topics that they write");
         command.Arguments.Add(name);
         command.Options.Add(json);
         cluster.AddTo(command, withRegistry: false);
@@ -116,8 +117,8 @@ internal static class DescribeCommand
     {
         null or { Members.Count: 0 } => "nobody runs them.",
         { State: "Stable" } => string.Create(CultureInfo.InvariantCulture,
-            $"{group.Members.Count} {(group.Members.Count == 1 ? "member" : "members")}, each with its partitions. Whether stores are still "
-                + $"restored is known to each process: its health check and kes_streams_restore_remaining."),
+            $"{group.Members.Count} {(group.Members.Count == 1 ? "member" : "members")}, each with its partitions. Whether stores are "
+                + $"still restored is known to each process: its health check and kes_streams_restore_remaining."),
         _ => $"partitions are being given to members ({group.State}).",
     };
 

@@ -25,8 +25,8 @@ internal static class ResetCommand
         var cluster = new ClusterOptions();
         Argument<string> name = StreamTopics.Argument();
         var yes = new Option<bool>("--yes") { Description = "do it; without it the plan is shown alone" };
-        var command = new Command("reset", "have streams that nobody runs begin again: their positions are set to the first events, and what "
-            + "is in the topics that they write is deleted");
+        var command = new Command("reset", "have streams that nobody runs begin again: their positions are set to the first events, and "
+            + "what is in the topics that they write is deleted");
         command.Arguments.Add(name);
         command.Options.Add(yes);
         cluster.AddTo(command, withRegistry: false);
@@ -58,10 +58,11 @@ internal static class ResetCommand
         StreamTopics streams = StreamTopics.Find(admin, kafka, name)[0];
         if (streams.Group(admin) is { Members.Count: > 0 } group)
             throw new CommandFailedException($"{group.Members.Count} {(group.Members.Count == 1 ? "process runs" : "processes run")} "
-                + $"{name} ({string.Join(", ", group.Members.Select(m => $"{m.ClientId} at {m.ClientHost}"))}): end them first. One that was "
-                + "killed is a member until its session timeout. Nothing is changed.");
+                + $"{name} ({string.Join(", ", group.Members.Select(m => $"{m.ClientId} at {m.ClientHost}"))}): end them first. One that "
+                + "was killed is a member until its session timeout. Nothing is changed.");
         using var positions = new GroupPositions(kafka, name, ClientName);
-        IReadOnlyList<GroupPosition> begins = [.. positions.Of(streams.Sources(positions), cancellationToken).Where(p => p.Next is not null)];
+        IReadOnlyList<GroupPosition> begins =
+            [.. positions.Of(streams.Sources(positions), cancellationToken).Where(p => p.Next is not null)];
         if (begins.FirstOrDefault(p => p.First > 0 && !streams.Of(StreamTopicKind.Repartition).Contains(p.Partition.Topic)) is { } cut)
             throw new CommandFailedException(string.Create(CultureInfo.InvariantCulture,
                 $"{cut.Partition.Topic}, partition {cut.Partition.Partition.Value}, begins at offset {cut.First}: events before it were "
@@ -121,8 +122,8 @@ internal static class ResetCommand
         }
         catch (KafkaException refused)
         {
-            throw new CommandFailedException($"The positions of {streams.Name} are not set, and nothing is deleted: {refused.Error.Reason}. "
-                + "A process that has just started may be a member by now.", refused);
+            throw new CommandFailedException($"The positions of {streams.Name} are not set, and nothing is deleted: "
+                + $"{refused.Error.Reason}. A process that has just started may be a member by now.", refused);
         }
     }
 
@@ -138,12 +139,12 @@ internal static class ResetCommand
         while (ClusterOptions.Topics(admin, kafka).Exists(t => names.Contains(t.Topic)))
         {
             if (TimeProvider.System.GetElapsedTime(started) > Patience)
-                throw new CommandFailedException($"The cluster has taken the deletion of {string.Join(", ", names)} and does not show it. Run "
-                    + "the reset again; what is missing then, the next start of the streams makes.");
+                throw new CommandFailedException($"The cluster has taken the deletion of {string.Join(", ", names)} and does not show it. "
+                    + "Run the reset again; what is missing then, the next start of the streams makes.");
             await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        await admin.CreateTopicsAsync(topics, new CreateTopicsOptions { RequestTimeout = RequestTimeout, OperationTimeout = RequestTimeout })
-            .ConfigureAwait(false);
+        await admin.CreateTopicsAsync(topics,
+            new CreateTopicsOptions { RequestTimeout = RequestTimeout, OperationTimeout = RequestTimeout }).ConfigureAwait(false);
     }
 }

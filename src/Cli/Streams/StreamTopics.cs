@@ -28,6 +28,7 @@ internal sealed record StreamTopics(string Name, IReadOnlyList<(TopicMetadata To
 {
     private const string Changelog = "-changelog";
     private const string Repartition = "-repartition";
+    private const string Events = ".events";
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>The names of the topics of a kind.</summary>
@@ -43,15 +44,19 @@ internal sealed record StreamTopics(string Name, IReadOnlyList<(TopicMetadata To
         List<TopicMetadata> topics = ClusterOptions.Topics(admin, kafka).FindAll(t => !t.Topic.StartsWith('_'));
         string[] groups = [.. admin.ListConsumerGroupsAsync(new() { RequestTimeout = RequestTimeout }).GetAwaiter().GetResult().Valid
             .Select(g => g.GroupId)];
-        HashSet<string> names = name is null ? [.. groups] : [.. groups, name];
+        HashSet<string> there = [.. topics.Select(t => t.Topic)];
+        HashSet<string> applications =
+            [.. there.Where(t => t.EndsWith(Events, StringComparison.Ordinal)).Select(t => t[..t.IndexOf('.', StringComparison.Ordinal)])];
+        HashSet<string> names = [.. (name is null ? groups : [.. groups, name]).Where(n => !applications.Contains(n))];
         // A topic is of the longest name that it begins with: those of bank-streams are not of bank.
-        var owners = topics.Select(t => (Topic: t, Owner: names.Where(n => KindOf(n, t.Topic) is not null).MaxBy(n => n.Length)))
+        var owners = topics.Select(t => (Topic: t, Owner: names.Where(n => KindOf(n, t.Topic, there) is not null).MaxBy(n => n.Length)))
             .Where(t => t.Owner is not null).ToLookup(t => t.Owner!, t => t.Topic);
         List<StreamTopics> found =
         [
-            .. owners.Where(o => name is null || o.Key == name).OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => new StreamTopics(o.Key,
-                [.. o.Select(t => (t, KindOf(o.Key, t.Topic)!.Value))],
-                [.. topics.Select(t => t.Topic).Where(t => t.EndsWith(".events", StringComparison.Ordinal))])),
+            .. owners.Where(o => name is null || o.Key == name).OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => new StreamTopics(
+                o.Key,
+                [.. o.Select(t => (t, KindOf(o.Key, t.Topic, there)!.Value))],
+                [.. there.Where(t => t.EndsWith(Events, StringComparison.Ordinal)).Order(StringComparer.Ordinal)])),
         ];
         if (found.Count > 0 || name is null)
             return found;
@@ -84,11 +89,20 @@ internal sealed record StreamTopics(string Name, IReadOnlyList<(TopicMetadata To
         return [.. Others.Where(committed.Contains), .. Of(StreamTopicKind.Repartition)];
     }
 
-    private static StreamTopicKind? KindOf(string name, string topic) =>
+    private static StreamTopicKind? KindOf(string name, string topic, HashSet<string> there) =>
         !topic.StartsWith(name, StringComparison.Ordinal) || topic.Length < name.Length + 2 ? null
-        : topic[name.Length] == '.' ? StreamTopicKind.Derived
+        : topic[name.Length] == '.' ? IsDerived(name, topic, there) ? StreamTopicKind.Derived : null
         : topic[name.Length] != '-' ? null
         : topic.EndsWith(Changelog, StringComparison.Ordinal) ? StreamTopicKind.Changelog
         : topic.EndsWith(Repartition, StringComparison.Ordinal) ? StreamTopicKind.Repartition
         : null;
+
+    // A reset empties what is derived: what merely begins as the name of a consumer does must never be taken for it. A topic per event type
+    // has an aggregate type in its name, the result of a join its store beside it.
+    private static bool IsDerived(string name, string topic, HashSet<string> there) => topic[(name.Length + 1)..].Split('.') switch
+    {
+        [var aggregate, _] => there.Any(t => t.EndsWith($".{aggregate}{Events}", StringComparison.Ordinal)),
+        [var join] => there.Contains($"{name}-{join}-requests{Changelog}"),
+        _ => false,
+    };
 }
