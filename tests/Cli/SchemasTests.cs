@@ -101,6 +101,11 @@ public sealed class SchemasTests(RunningKes servers) : KesCommands(servers), ICl
         (again.ExitCode, again.Output.Contains("--overwrite", StringComparison.Ordinal)).ShouldBe((2, true));
         (await Run("topics", "export", "s2.nothing", "--out", file, "--overwrite")).Output.ShouldContain(
             "There is no topic and no family 's2.nothing'");
+        // A device was one too: whoever wrote to it as root had put a file in its place.
+        string other = await Write("notes.txt", "mine");
+        ProgramRun kept = await Run("topics", "export", "s2.events", "--out", other, "--overwrite");
+        (kept.ExitCode, kept.Output.Contains("is not an Avro file", StringComparison.Ordinal)).ShouldBe((2, true));
+        (await File.ReadAllTextAsync(other, Cancellation)).ShouldBe("mine");
         var nowhere = new Dictionary<string, string> { ["KES_KAFKA"] = "localhost:1", ["KES_REGISTRY"] = "http://localhost:1" };
         string[] json = ["schemas", "check", good, "--topic", "s2.events", "--json"];
         ProgramRun live = await ProgramRun.FinishAsync("dotnet", [Kes, .. json], Environment, Cancellation);

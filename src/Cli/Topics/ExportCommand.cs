@@ -66,7 +66,23 @@ internal static class ExportCommand
         if (!Directory.Exists(Path.GetDirectoryName(path)))
             throw new InvalidInputException("--out", $"The folder of {path} is not there.");
         if (File.Exists(path) && !replace)
-            throw new InvalidInputException("--out", $"{path} is there already: name another file, or replace it with --overwrite.");
+            throw new InvalidInputException("--out", $"{path} is there already: name another file, or replace an earlier export with "
+                + "--overwrite.");
+        // A device or a pipe has no bytes of its own, and a new file of its name would take its place.
+        if (File.Exists(path) && !IsAvroFile(path))
+            throw new InvalidInputException("--out", $"{path} is not an Avro file: --overwrite replaces nothing else. Name another file.");
+    }
+
+    private static bool IsAvroFile(string path)
+    {
+        try
+        {
+            return ExportedRecords.IsAvroFile(path);
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException($"{path} is there already and cannot be looked at: {unreadable.Message}", unreadable);
+        }
     }
 
     // A name is a topic's, or a family's; none: all families.

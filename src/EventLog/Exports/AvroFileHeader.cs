@@ -24,7 +24,13 @@ internal sealed record AvroFileHeader(IReadOnlyDictionary<string, byte[]> Metada
     /// <summary>The most bytes that precede a block: how many records it has, and how many bytes.</summary>
     public const int MaxBlockHeader = 20;
 
+    /// <summary>How many bytes such a file begins with, whatever is in it.</summary>
+    public const int MagicLength = 4;
+
     private static ReadOnlySpan<byte> Magic => "Obj\u0001"u8;
+
+    /// <summary>Whether <paramref name="file"/> begins as an Avro object container file.</summary>
+    public static bool IsBegin(ReadOnlySpan<byte> file) => file.StartsWith(Magic);
 
     /// <summary>Writes a header.</summary>
     public static void Write(PooledBuffer output, IReadOnlyDictionary<string, byte[]> metadata, ReadOnlySpan<byte> sync)
@@ -47,7 +53,7 @@ internal sealed record AvroFileHeader(IReadOnlyDictionary<string, byte[]> Metada
     /// <exception cref="AvroDecodeException">The header is cut or damaged.</exception>
     public static AvroFileHeader? Read(ReadOnlySpan<byte> file)
     {
-        if (!file.StartsWith(Magic))
+        if (!IsBegin(file))
             return null;
         var reader = new AvroReader(file);
         reader.ReadFixed(Magic.Length);

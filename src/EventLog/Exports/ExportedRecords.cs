@@ -42,6 +42,9 @@ internal sealed class ExportedRecords : IRecordSource
         SafeFileHandle file;
         try
         {
+            // Whoever opens a pipe waits for its writer, and cannot be stopped.
+            if (new FileInfo(path) is { Exists: true, Length: 0 })
+                throw Refused($"{path} is empty, or is a device or a pipe and not a file: 'kes topics export' did not write it.");
             file = File.OpenHandle(path, options: FileOptions.RandomAccess);
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
@@ -58,6 +61,17 @@ internal sealed class ExportedRecords : IRecordSource
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Whether a file that is there begins as one that was exported; devices and pipes do not, and are not opened.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It must not be read.</exception>
+    public static bool IsAvroFile(string path)
+    {
+        if (new FileInfo(path).Length == 0)
+            return false;
+        using SafeFileHandle file = File.OpenHandle(path);
+        return AvroFileHeader.IsBegin(ReadAt(file, 0, AvroFileHeader.MagicLength));
     }
 
     /// <inheritdoc/>

@@ -18,8 +18,8 @@ namespace KafkaEventSourcing.Streamiz;
 /// stores, then the producer, then commits. Under exactly-once all of them are in one transaction. Under at-least-once a crash in the
 /// middle of a flush leaves some keys newer than the committed offsets, and none older, as with every store of Streamiz: whoever folds must
 /// know what it has of a key, by the key's own version or offset.</para>
-/// <para>Where one key tells of others, the order counts. A flush writes values first, then marks, which are keys that begin with a zero
-/// byte, then deletions: when a mark is in the changelog, all that was put before is in it too.</para>
+/// <para>Where one key says something of others, the order counts. A flush writes values first, then marks, which are keys that begin
+/// with a zero byte, then deletions: when a mark is in the changelog, all that was put before is in it too.</para>
 /// <para>After an aborted transaction the database is ahead of the changelog, as with every store of Streamiz. What is put again then is
 /// written again, also when it is the same object.</para>
 /// <para>Values must not change once they were put. One thread writes; reads are thread-safe, and see what is not committed yet.</para>
@@ -201,7 +201,7 @@ internal sealed class StateTable<T> : IKeyValueStore<byte[], T?>
         return Merge(written, changed);
     }
 
-    // What has changed stands in the place of what is written.
+    // What has changed takes the place of what is written.
     private IEnumerable<KeyValuePair<byte[], T?>> Merge(IEnumerable<KeyValuePair<byte[], byte[]>> written,
         SortedList<byte[], T?> changed)
     {

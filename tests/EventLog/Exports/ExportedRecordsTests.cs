@@ -151,6 +151,15 @@ public sealed class ExportedRecordsTests : IDisposable
         ExportedRecords.Open(File).Dispose();
     }
 
+    // A pipe was opened, and the program waited for its writer and did not end.
+    [Fact]
+    public void What_has_no_bytes_of_its_own_is_refused_without_opening_it()
+    {
+        System.IO.File.WriteAllBytes(File, []);
+        Should.Throw<InvalidInputException>(() => ExportedRecords.Open(File)).Message.ShouldContain("is empty, or is a device or a pipe");
+        ExportedRecords.IsAvroFile(File).ShouldBeFalse();
+    }
+
     private static void Thousand(ExportWriter writer)
     {
         var random = new Random(3);
