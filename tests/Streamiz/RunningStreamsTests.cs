@@ -34,7 +34,8 @@ public sealed class RunningStreamsTests(RunningStreamsTests.Fixture fixture) : I
         last = await log.AppendAccountsAsync(accounts: 4, credits: 1);
         await using EventStreamsRunner second = log.Start(definition, exactlyOnce);
         await Verify(second, last, credits: 6);
-        Newest(log, definition.SnapshotTopicOf(Account.Definition)).Count.ShouldBe(4);
+        // exactly once there is a mark besides
+        Newest(log, definition.SnapshotTopicOf(Account.Definition)).Keys.Count(k => k[0] != '\0').ShouldBe(4);
         byte[] bare = Newest(log, definition.ChangelogOf("bare"))["a0"];
         new Int64SerDes().Deserialize(bare, default).ShouldBeGreaterThan(7); // seven events, of which six came twice
     }

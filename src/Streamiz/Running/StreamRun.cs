@@ -140,7 +140,9 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
         Environment = await StreamEnvironment.PrepareAsync(_definition, application, _registry,
             source => _partitions[new TopicFamily(application, source.Name).Events],
             (topics, partition) => new DiscardedEvents(_servers.Kafka, topics).Of(partition, CancellationToken.None), BeginOf, _telemetry,
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken, _options.ExactlyOnce
+                ? await SnapshotTopicIds.AskAsync(_definition, application, _servers.Kafka, cancellationToken).ConfigureAwait(false)
+                : null).ConfigureAwait(false);
         StreamConfig config = StreamSettings.Of(_definition, _options, _servers.Kafka, folder.StatePath, _loggers);
         config.InnerExceptionHandler = fault => Fail(fault, ExceptionHandlerResponse.FAIL);
         config.DeserializationExceptionHandler = (_, _, fault) => Fail(fault, ExceptionHandlerResponse.FAIL);
