@@ -60,6 +60,10 @@ public sealed class EventStreamsDefinition
         return ChangelogOf(SnapshotPart.StoreOf(aggregate));
     }
 
+    /// <summary>The topics between its own steps, which it reads too.</summary>
+    internal IReadOnlyList<string> Repartitions =>
+        [.. Totals.Select(t => RepartitionOf(t.Store)), .. Joins.Select(j => RepartitionOf(j.Requests))];
+
     internal string RepartitionOf(string part) => $"{Name}-{part}-repartition";
 
     internal string TopicOf(JoinPart join) => $"{Name}.{join.Name}";
