@@ -3,6 +3,7 @@ using Banking.Demo;
 using Banking.Domain;
 using Banking.Ledger;
 using Banking.ReadModels;
+using Banking.Streams;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.Embedded;
 
@@ -18,4 +19,6 @@ return await EventSourcedApplication.Named("bank", "A bank on KafkaEventSourcing
     .WithEmbeddedServers()
     .WithCommand(DemoCommand.Create)
     .WithCommand(ImportCommand.Create)
+    .WithCommand(StreamsCommand.Create)
+    .WithVerification(StreamsVerification.VerifyAsync, StreamsVerification.AtLeastOnce)
     .RunAsync(args);

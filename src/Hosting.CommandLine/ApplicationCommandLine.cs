@@ -10,6 +10,7 @@ public sealed class ApplicationCommandLine
 {
     private readonly EventSourcedApplication _application;
     private readonly List<Func<NodeStarter, Command>> _commands = [];
+    private readonly List<Verification> _verifications = [];
 
     internal ApplicationCommandLine(EventSourcedApplication application) => _application = application;
 
@@ -18,6 +19,20 @@ public sealed class ApplicationCommandLine
     {
         ArgumentNullException.ThrowIfNull(command);
         _commands.Add(command);
+        return this;
+    }
+
+    /// <summary>
+    /// Adds what <c>verify</c> compares besides events, state stores and read models. It is called when these have been compared, while the
+    /// node is at rest; what it finds it writes to standard output.
+    /// </summary>
+    /// <param name="verify">Compares, and returns whether all agrees.</param>
+    /// <param name="options">The options that it reads of the command line.</param>
+    public ApplicationCommandLine WithVerification(Func<ParseResult, EventSourcedNode, CancellationToken, Task<bool>> verify,
+        params ReadOnlySpan<Option> options)
+    {
+        ArgumentNullException.ThrowIfNull(verify);
+        _verifications.Add(new Verification(verify, [.. options]));
         return this;
     }
 
@@ -32,8 +47,11 @@ public sealed class ApplicationCommandLine
         foreach (Func<NodeStarter, Command> command in _commands)
             root.Subcommands.Add(command(starter));
         root.Subcommands.Add(RunCommand.Create(starter));
-        root.Subcommands.Add(VerifyCommand.Create(starter));
+        root.Subcommands.Add(VerifyCommand.Create(starter, _verifications));
         root.Subcommands.Add(SchemaCheckCommand.Create(starter));
         return CommandLineRunner.RunAsync(root, args);
     }
 }
+
+/// <summary>What <c>verify</c> compares besides.</summary>
+internal sealed record Verification(Func<ParseResult, EventSourcedNode, CancellationToken, Task<bool>> Verify, IReadOnlyList<Option> Options);

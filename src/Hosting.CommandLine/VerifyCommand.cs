@@ -10,10 +10,12 @@ internal static class VerifyCommand
     // a node that was killed is missed after the session time-out, and what it had comes a moment later
     private static readonly TimeSpan Rebalance = TimeSpan.FromSeconds(10);
 
-    public static Command Create(NodeStarter starter)
+    public static Command Create(NodeStarter starter, IReadOnlyList<Verification> others)
     {
         var command = new Command("verify", "fold all events again and compare with state stores and read models, aggregate by aggregate");
         starter.AddOptions(command);
+        foreach (Option option in others.SelectMany(o => o.Options))
+            command.Options.Add(option);
         command.SetAction(async (result, cancellationToken) =>
         {
             await WaitUntilAlone(starter, result, cancellationToken).ConfigureAwait(false);
@@ -23,6 +25,8 @@ internal static class VerifyCommand
             foreach (AggregateNode aggregate in running.Node.Aggregates)
                 consistent &= await Verify(running.Node, aggregate, running.Node.SessionTimeout + Rebalance, starter.Time,
                     cancellationToken).ConfigureAwait(false);
+            foreach (Verification other in others)
+                consistent &= await other.Verify(result, running.Node, cancellationToken).ConfigureAwait(false);
             return consistent ? ExitCodes.Done : ExitCodes.Failed;
         });
         return command;

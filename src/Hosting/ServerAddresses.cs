@@ -45,7 +45,7 @@ public sealed record ServerAddresses
     /// The settings of the registry's client. A user and a password in the address are sent as basic authentication, and are not part of
     /// the address any more.
     /// </summary>
-    internal SchemaRegistryConfig RegistryConfig()
+    public SchemaRegistryConfig RegistryConfig()
     {
         var config = new SchemaRegistryConfig();
         string[] addresses = (Registry ?? "").Split(',', StringSplitOptions.TrimEntries);

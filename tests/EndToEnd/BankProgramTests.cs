@@ -60,9 +60,11 @@ public sealed partial class BankProgramTests : IDisposable
     }
 
     [Theory]
-    [InlineData("101.50", 0, "5 of 5 expected figures are those of MongoDB.")]
-    [InlineData("101.51", 1, "direction:credit amount: 101.51 expected, MongoDB has 101.50.")]
-    public async Task Import_compares_expected_figures_to_the_cent(string credits, int exitCode, string told)
+    [InlineData("101.50", 0, "5 of 5 expected figures are those of MongoDB.", "5 of 5 expected figures are those of the streams.")]
+    [InlineData("101.51", 1, "direction:credit amount: 101.51 expected, MongoDB has 101.50.",
+        "direction:credit amount: 101.51 expected, the streams have 101.50.")]
+    public async Task Import_compares_expected_figures_to_the_cent_and_verify_finds_the_streams_in_order(string credits, int exitCode,
+        params string[] told)
     {
         string ledger = Path.Combine(_folder, "ledger.csv");
         await File.WriteAllTextAsync(ledger,
@@ -72,9 +74,16 @@ public sealed partial class BankProgramTests : IDisposable
             {"rows":2,"totals":{"direction:credit":{"count":1,"amount":"CREDITS"}},"sampleAccounts":{"a1":{"movements":2,"balance":"-98.50"}}}
             """;
         await File.WriteAllTextAsync(figures, Template.Replace("CREDITS", credits, StringComparison.Ordinal), Cancellation);
-        ProgramRun import = await Bank("import", ledger, "--expected", figures, "--data", Path.Combine(_folder, "data"));
-        import.Output.ShouldContain(told);
+        string data = Path.Combine(_folder, "data");
+        ProgramRun import = await Bank("import", ledger, "--expected", figures, "--data", data, "--streams");
+        foreach (string line in told)
+            import.Output.ShouldContain(line);
         import.ExitCode.ShouldBe(exitCode, import.Output);
+        if (exitCode != 0)
+            return;
+        ProgramRun verify = await Bank("verify", "--data", data);
+        verify.Output.ShouldContain("bank-streams: 1 snapshots, 2 totals, 3 events by type, 0 of them again, 0 joined: all agree.");
+        verify.ExitCode.ShouldBe(0, verify.Output);
     }
 
     [Fact]

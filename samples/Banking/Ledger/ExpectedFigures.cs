@@ -9,7 +9,7 @@ namespace Banking.Ledger;
 /// <summary>
 /// Figures that somebody else computed from a ledger, in JSON: <c>rows</c>, <c>accounts</c>, <c>sumOfFinalBalances</c>; <c>totals</c> by
 /// <c>category:…</c>, <c>direction:…</c> and <c>operation:…</c>, each with <c>count</c> and <c>amount</c>; <c>sampleAccounts</c>, each with
-/// <c>movements</c> and <c>balance</c>. They are compared with the read models to the cent.
+/// <c>movements</c> and <c>balance</c>. They are compared with the read models, and with the topics of the streams, to the cent.
 /// </summary>
 internal sealed class ExpectedFigures
 {
@@ -47,9 +47,15 @@ internal sealed class ExpectedFigures
     public async Task<IReadOnlyList<string>> DifferencesFromMongoDB(EventSourcedNode node, CancellationToken cancellationToken)
     {
         Dictionary<string, string> actual = await Actual(node, cancellationToken).ConfigureAwait(false);
-        return [.. _expected.Where(e => actual.GetValueOrDefault(e.Key) != e.Value).Select(e =>
-            $"{e.Key}: {e.Value} expected, MongoDB has {actual.GetValueOrDefault(e.Key, "nothing")}.")];
+        return DifferencesFrom("MongoDB has", actual);
     }
+
+    /// <summary>The figures that <paramref name="actual"/> has otherwise, in words.</summary>
+    public IReadOnlyList<string> DifferencesFrom(string source, IReadOnlyDictionary<string, string> actual) =>
+    [
+        .. _expected.Where(e => actual.GetValueOrDefault(e.Key) != e.Value).Select(e =>
+            $"{e.Key}: {e.Value} expected, {source} {actual.GetValueOrDefault(e.Key, "nothing")}."),
+    ];
 
     private void Read(JsonElement root)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Banking.Streams;
 using KafkaEventSourcing.Hosting;
 using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Hosting.Load;
@@ -21,6 +22,7 @@ internal static class ImportCommand
         };
         command.Arguments.Add(file);
         command.Options.Add(expected);
+        command.Options.Add(StreamsOfImport.Option);
         starter.AddOptions(command);
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -33,10 +35,11 @@ internal static class ImportCommand
             LedgerCommands commands = Survey(reader);
             await using NodeHandle running = await starter.StartAsync(result, Path.Combine("data", starter.Application.Name),
                 cancellationToken).ConfigureAwait(false);
+            await using var streams = StreamsOfImport.Start(running, result, starter);
             int outcome = await Import(running.Node, reader, commands, starter.Time, cancellationToken).ConfigureAwait(false);
-            return figures is null || await Compare(figures, running.Node, cancellationToken).ConfigureAwait(false)
-                ? outcome
-                : ExitCodes.Failed;
+            bool isAsExpected = figures is null || await Compare(figures, running.Node, cancellationToken).ConfigureAwait(false);
+            isAsExpected &= await StreamsOfImport.CompareAsync(streams, figures, cancellationToken).ConfigureAwait(false);
+            return isAsExpected ? outcome : ExitCodes.Failed;
         });
         return command;
     }
