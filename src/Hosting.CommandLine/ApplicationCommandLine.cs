@@ -54,4 +54,5 @@ public sealed class ApplicationCommandLine
 }
 
 /// <summary>What <c>verify</c> compares besides.</summary>
-internal sealed record Verification(Func<ParseResult, EventSourcedNode, CancellationToken, Task<bool>> Verify, IReadOnlyList<Option> Options);
+internal sealed record Verification(Func<ParseResult, EventSourcedNode, CancellationToken, Task<bool>> Verify,
+    IReadOnlyList<Option> Options);

@@ -37,7 +37,7 @@ public sealed class VerifierTests(RunningStreamsTests.Fixture fixture) : IClassF
         report.Differences.ShouldBeEmpty();
         (report.Snapshots, report.Totals, report.TypedEvents, report.Repeats, report.PartitionsBehind).ShouldBe((3, 1, 9, 0, 0));
 
-        // Events that nobody has read yet are no difference.
+        // Events that nobody has read yet are not a difference.
         await log.AppendAccountsAsync(accounts: 3, credits: 1);
         report = await new EventStreamsVerifier(reader).RunAsync(Cancellation);
         report.Differences.ShouldBeEmpty();

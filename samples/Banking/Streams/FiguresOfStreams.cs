@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Banking.Domain;
 using Banking.Ledger;
 using KafkaEventSourcing.Streamiz;
@@ -24,18 +25,32 @@ internal static class FiguresOfStreams
             figures.AddTotal($"direction:{key.Direction}", total.Count, total.Sum);
         }
 
-        await foreach (RecordedEvent recorded in streams.ReadEventsAsync<AccountCredited>(Account.Definition, cancellationToken)
-            .ConfigureAwait(false))
-            AddMovement(((AccountCredited)recorded.Payload).Operation, ((AccountCredited)recorded.Payload).Amount);
-        await foreach (RecordedEvent recorded in streams.ReadEventsAsync<AccountDebited>(Account.Definition, cancellationToken)
-            .ConfigureAwait(false))
-            AddMovement(((AccountDebited)recorded.Payload).Operation, ((AccountDebited)recorded.Payload).Amount);
+        await foreach (AccountCredited credited in Once<AccountCredited>(streams, cancellationToken).ConfigureAwait(false))
+            AddMovement(credited.Operation, credited.Amount);
+        await foreach (AccountDebited debited in Once<AccountDebited>(streams, cancellationToken).ConfigureAwait(false))
+            AddMovement(debited.Operation, debited.Amount);
         return figures;
 
         void AddMovement(Operation operation, long amount)
         {
             figures.AddRow();
             figures.AddTotal($"operation:{Names.Of(operation)}", 1, amount);
+        }
+    }
+
+    // At-least-once an event may be in its topic again: its aggregate's version says so.
+    private static async IAsyncEnumerable<TEvent> Once<TEvent>(EventStreamsReader streams,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+        where TEvent : class
+    {
+        var last = new Dictionary<AggregateId, long>();
+        await foreach (RecordedEvent recorded in streams.ReadEventsAsync<TEvent>(Account.Definition, cancellationToken)
+            .ConfigureAwait(false))
+        {
+            if (recorded.Version <= last.GetValueOrDefault(recorded.AggregateId))
+                continue;
+            last[recorded.AggregateId] = recorded.Version;
+            yield return (TEvent)recorded.Payload;
         }
     }
 }
