@@ -25,7 +25,7 @@ internal static class StreamSettings
         string stateDirectory, ILoggerFactory loggers, StateTables? tables = null)
     {
         // Without loggers of somebody's it would make a console of its own.
-        var config = new StreamConfig(null, loggers)
+        var config = new StreamConfig(null, new LastingLoggers(loggers))
         {
             ApplicationId = definition.Name,
             BootstrapServers = connection.BootstrapServers,
