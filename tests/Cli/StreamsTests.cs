@@ -20,12 +20,12 @@ public sealed class StreamsTests(RunningKes servers) : KesCommands(servers), ICl
         Commit("shop", new TopicPartitionOffset("shop.item.events", 0, 0));
         Commit("shop-streams-two", new TopicPartitionOffset("shop.item.events", 0, 0));
 
-        JsonNode[] listed = [.. (await Lines("streams", "list", "--json")).Select(l => JsonNode.Parse(l)!)];
+        JsonNode[] listed = await ShopStreams();
         listed.Select(l => (l["streams"]!.GetValue<string>(), l["members"]!.GetValue<int>(), l["lag"]!.GetValue<long>())).ShouldBe(
             [("shop-streams", 0, 1), ("shop-streams-two", 0, 3)]);
         listed[0]["changelogs"]!.ToJsonString().ShouldBe("[\"shop-streams-item-snapshots-changelog\"]");
         listed[0]["derived"]!.ToJsonString().ShouldBe("[\"shop-streams.item.item-added\"]");
-        (await Lines("streams", "list")).Length.ShouldBe(4);
+        (await Lines("streams", "list")).Count(l => l.StartsWith("shop", StringComparison.Ordinal)).ShouldBe(2);
 
         string[] described = await Lines("streams", "describe", "shop-streams");
         described[0].ShouldBe("shop-streams: nobody runs them.");
@@ -52,7 +52,7 @@ public sealed class StreamsTests(RunningKes servers) : KesCommands(servers), ICl
         (await Lines("topics", "describe", "shop-streams.item.item-added")).ShouldContain("retention.ms = -1");
         (await Values("shop.item.events", "--from", "beginning")).Length.ShouldBe(3);
         (await Values("shop-streams-two-item-snapshots-changelog", "--from", "beginning")).ShouldBe(["1"]);
-        listed = [.. (await Lines("streams", "list", "--json")).Select(l => JsonNode.Parse(l)!)];
+        listed = await ShopStreams();
         listed.Select(l => l["lag"]!.GetValue<long>()).ShouldBe([3, 3]);
     }
 
@@ -79,6 +79,11 @@ public sealed class StreamsTests(RunningKes servers) : KesCommands(servers), ICl
         unknown.ExitCode.ShouldBe(1, unknown.Output);
         unknown.Output.ShouldContain("There are no streams 'nowhere' at ");
     }
+
+    // The tests of this class share their servers, and come in any order: streams of others may be there.
+    private async Task<JsonNode[]> ShopStreams() =>
+        [.. (await Lines("streams", "list", "--json")).Select(l => JsonNode.Parse(l)!)
+            .Where(l => l["streams"]!.GetValue<string>().StartsWith("shop", StringComparison.Ordinal))];
 
     private IConsumer<byte[], byte[]> Member(string group, string client) => new ConsumerBuilder<byte[], byte[]>(new ConsumerConfig
     {
