@@ -235,7 +235,7 @@ public sealed class AggregateNode : IAsyncDisposable
         {
             EventSubscriptionOptions subscription = options.ReadModels.Over(new EventSubscriptionOptions
             {
-                GroupId = $"{application}-{topics.Aggregate}-projections",
+                GroupId = topics.ProjectionsGroup,
                 MaxWaitingBytes = NodeMemory.WaitingBytes(1),
                 SessionTimeout = options.SessionTimeout,
             });

@@ -12,9 +12,6 @@ namespace KafkaEventSourcing.Streamiz;
 internal sealed class AvroSerDes<T>(AvroMessageSerde serde, IReadOnlyDictionary<string, TopicEncoder> encoders) : AbstractSerDes<T>
     where T : class
 {
-    [ThreadStatic]
-    private static PooledBuffer? _buffer;
-
     private readonly ConcurrentDictionary<string, TopicEncoder> _encoders = new(encoders);
 
     /// <inheritdoc/>
@@ -22,12 +19,9 @@ internal sealed class AvroSerDes<T>(AvroMessageSerde serde, IReadOnlyDictionary<
     {
         if (data is null)
             return null;
-        PooledBuffer buffer = _buffer ??= new PooledBuffer();
-        buffer.Clear();
         if (!_encoders.TryGetValue(context.Topic, out TopicEncoder? encoder))
             encoder = _encoders[context.Topic] = serde.PrepareAsync(context.Topic, [typeof(T)]).GetAwaiter().GetResult(); // once a topic
-        encoder.Encode((IAvroRecord)(object)data, buffer);
-        return buffer.WrittenSpan.ToArray();
+        return EncodedBytes.Of(encoder, (IAvroRecord)(object)data);
     }
 
     /// <inheritdoc/>

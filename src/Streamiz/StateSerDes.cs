@@ -8,22 +8,10 @@ namespace KafkaEventSourcing.Streamiz;
 internal sealed class StateSerDes<T>(StreamSchema schema) : AbstractSerDes<T>
     where T : class, IAvroRecord<T>
 {
-    [ThreadStatic]
-    private static PooledBuffer? _buffer;
-
     /// <inheritdoc/>
-    public override byte[]? Serialize(T? data, SerializationContext context)
-    {
-        if (data is null)
-            return null;
-        PooledBuffer buffer = _buffer ??= new PooledBuffer();
-        buffer.Clear();
-        WireFormat.WriteHeader(buffer, schema.Id);
-        var writer = new AvroWriter(buffer);
-        data.WriteTo(ref writer);
-        writer.Flush();
-        return buffer.WrittenSpan.ToArray();
-    }
+    public override byte[]? Serialize(T? data, SerializationContext context) => data is null
+        ? null
+        : EncodedBytes.Of(schema.Id, data, static (T value, ref AvroWriter writer) => value.WriteTo(ref writer));
 
     /// <inheritdoc/>
     /// <exception cref="StreamStateException">The bytes were written with another schema, or are none of ours.</exception>

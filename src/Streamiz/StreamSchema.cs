@@ -16,16 +16,23 @@ internal sealed class StreamSchema
     private readonly string _definition;
     private readonly string _fingerprint;
     private readonly ConcurrentDictionary<int, bool> _same = [];
+    private readonly int? _id;
 
-    private StreamSchema(ISchemaRegistryClient registry, string definition, string topic, string schemaJson, int id)
+    private StreamSchema(ISchemaRegistryClient registry, string definition, string topic, string schemaJson, int? id)
     {
-        (_registry, _definition, _topic, Id) = (registry, definition, topic, id);
+        (_registry, _definition, _topic, _id) = (registry, definition, topic, id);
         _fingerprint = SchemaFingerprint.Of(SchemaParser.Parse(schemaJson));
-        _same[id] = true;
+        if (id is { } own)
+            _same[own] = true;
     }
 
     /// <summary>The id.</summary>
-    public int Id { get; }
+    /// <exception cref="InvalidOperationException">It is one for reading.</exception>
+    public int Id => _id ?? throw new InvalidOperationException($"The schema of {_topic} was not registered: it is read only.");
+
+    /// <summary>Of values that are read only: nothing is registered.</summary>
+    public static StreamSchema ForReading(ISchemaRegistryClient registry, string definition, string topic, string schemaJson) =>
+        new(registry, definition, topic, schemaJson, id: null);
 
     /// <summary>Registers <paramref name="schemaJson"/> under the subject <c>topic-record</c>.</summary>
     /// <exception cref="SchemaRefusedException">The registry does not take it.</exception>
@@ -58,8 +65,9 @@ internal sealed class StreamSchema
             same = _same[id] = IsSame(id);
         return same
             ? data[WireFormat.HeaderLength..]
-            : throw new StreamStateException($"{_topic} has values of the schema {id}, and this version keeps them in schema {Id}, which "
-                + $"is another one: reset the streams '{_definition}', so that they are folded again from the events.");
+            : throw new StreamStateException($"{_topic} has values of the schema {id}, and this version keeps them in "
+                + $"{(_id is { } own ? $"schema {own}, which is another one" : "another one")}: reset the streams '{_definition}', so that "
+                + "they are folded again from the events.");
     }
 
     // Once per schema. Its documentation may differ.

@@ -76,7 +76,12 @@ public sealed class UnionTests
     {
         byte[] bytes = [.. Convert.FromHexString(encoded), 6, 8]; // then a day and a time that are in no union
         AvroRecordType type = GeneratedTypes.Of(
-            $$$$"""{"type":"record","name":"When","namespace":"T.U","fields":[{"name":"at","type":[{"type":"long","logicalType":"{{{{longer}}}}"},{"type":{"type":"int","logicalType":"{{{{shorter}}}}"}},"null"]},{"name":"day","type":{"type":"int","logicalType":"date"},"default":0},{"name":"time","type":{"type":"long","logicalType":"time-micros"},"default":0}]}""")["T.U.When"];
+            $$$$"""
+            {"type":"record","name":"When","namespace":"T.U","fields":[{"name":"at","type":[{"type":"long",
+            "logicalType":"{{{{longer}}}}"},{"type":{"type":"int","logicalType":"{{{{shorter}}}}"}},"null"]},{"name":"day",
+            "type":{"type":"int","logicalType":"date"},"default":0},{"name":"time","type":{"type":"long","logicalType":"time-micros"},
+            "default":0}]}
+            """)["T.U.When"];
         IAvroRecord value = type.Read(bytes);
         using var stream = new MemoryStream();
         new global::Avro.Specific.SpecificDefaultWriter(type.Schema).Write(value, new global::Avro.IO.BinaryEncoder(stream));

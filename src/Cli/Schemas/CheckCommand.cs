@@ -12,7 +12,6 @@ namespace KafkaEventSourcing.Cli.Schemas;
 /// <summary><c>kes schemas check SCHEMAS</c>: do the schemas of files read what is in topics?</summary>
 internal static class CheckCommand
 {
-    private const string EventsSuffix = ".events";
 
     public static Command Create()
     {
@@ -20,7 +19,7 @@ internal static class CheckCommand
         var schemas = new Argument<string>("schemas") { Description = "the schemas that shall read: an .avsc file, or a folder of them" };
         var topics = new Option<string[]>("--topic")
         {
-            Description = $"a topic to read; may be repeated. Default: every topic of events, '…{EventsSuffix}'",
+            Description = $"a topic to read; may be repeated. Default: every topic of events, '…{TopicFamily.EventsSuffix}'",
             HelpName = "topic",
         };
         var exported = new Option<FileInfo?>("--file")
@@ -85,7 +84,7 @@ internal static class CheckCommand
     {
         string[] topics = named.Length > 0
             ? named
-            : [.. source.Topics.Where(t => t.EndsWith(EventsSuffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+            : [.. source.Topics.Where(t => t.EndsWith(TopicFamily.EventsSuffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
         if (topics.Length == 0)
             throw new CommandFailedException($"There is no topic of events at {place}: name topics with --topic.");
         var readers = new FileReaders(source.Schemas, schemas);

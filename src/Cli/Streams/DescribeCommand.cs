@@ -11,8 +11,6 @@ namespace KafkaEventSourcing.Cli.Streams;
 /// <summary><c>kes streams describe STREAMS</c>.</summary>
 internal static class DescribeCommand
 {
-    private const string ClientName = "kes-streams";
-
     public static Command Create()
     {
         var cluster = new ClusterOptions();
@@ -28,9 +26,9 @@ internal static class DescribeCommand
             KafkaConnection kafka = cluster.KafkaOf(result);
             using IAdminClient admin = ClusterOptions.Admin(kafka);
             StreamTopics streams = StreamTopics.Find(admin, kafka, result.GetValue(name))[0];
-            using var positions = new GroupPositions(kafka, streams.Name, ClientName);
+            using var positions = new GroupPositions(kafka, streams.Name, StreamTopics.ClientName);
             IReadOnlyList<GroupPosition> read = positions.Of(streams.Sources(positions), cancellationToken);
-            using PartitionLogReader reader = PartitionLogReader.ToEnd(kafka, ClientName);
+            using PartitionLogReader reader = PartitionLogReader.ToEnd(kafka, StreamTopics.ClientName);
             List<Written> written = [.. streams.Topics.OrderBy(t => t.Kind).ThenBy(t => t.Topic.Topic, StringComparer.Ordinal).Select(t =>
                 WrittenOf(reader, t.Topic, t.Kind, cancellationToken))];
             if (result.GetValue(json))
@@ -87,7 +85,7 @@ internal static class DescribeCommand
         Console.WriteLine(new JsonObject
         {
             ["streams"] = streams.Name,
-            ["group"] = group?.State is { Length: > 0 } state ? state : "none",
+            ["group"] = StreamTopics.StateOf(group),
             ["members"] = new JsonArray([.. (group?.Members ?? []).Select(m => JsonValue.Create(m.ClientId))]),
         }.ToJsonString());
         foreach (GroupPosition position in read)

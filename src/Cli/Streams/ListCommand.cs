@@ -11,8 +11,6 @@ namespace KafkaEventSourcing.Cli.Streams;
 /// <summary><c>kes streams list</c>.</summary>
 internal static class ListCommand
 {
-    private const string ClientName = "kes-streams";
-
     public static Command Create()
     {
         var cluster = new ClusterOptions();
@@ -36,10 +34,10 @@ internal static class ListCommand
 
     private static Line LineOf(IAdminClient admin, KafkaConnection kafka, StreamTopics streams, CancellationToken cancellationToken)
     {
-        using var positions = new GroupPositions(kafka, streams.Name, ClientName);
+        using var positions = new GroupPositions(kafka, streams.Name, StreamTopics.ClientName);
         GroupInfo? group = streams.Group(admin);
         IReadOnlyList<GroupPosition> of = positions.Of(streams.Sources(positions), cancellationToken);
-        return new Line(streams, group?.State is { Length: > 0 } state ? state : "none", group?.Members.Count ?? 0, of.Sum(p => p.Lag));
+        return new Line(streams, StreamTopics.StateOf(group), group?.Members.Count ?? 0, of.Sum(p => p.Lag));
     }
 
     private static void Print(List<Line> lines)

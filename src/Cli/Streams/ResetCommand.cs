@@ -15,7 +15,6 @@ namespace KafkaEventSourcing.Cli.Streams;
 /// </summary>
 internal static class ResetCommand
 {
-    private const string ClientName = "kes-streams";
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
@@ -60,7 +59,7 @@ internal static class ResetCommand
             throw new CommandFailedException($"{group.Members.Count} {(group.Members.Count == 1 ? "process runs" : "processes run")} "
                 + $"{name} ({string.Join(", ", group.Members.Select(m => $"{m.ClientId} at {m.ClientHost}"))}): end them first. One that "
                 + "was killed is a member until its session timeout. Nothing is changed.");
-        using var positions = new GroupPositions(kafka, name, ClientName);
+        using var positions = new GroupPositions(kafka, name, StreamTopics.ClientName);
         IReadOnlyList<GroupPosition> begins =
             [.. positions.Of(streams.Sources(positions), cancellationToken).Where(p => p.Next is not null)];
         if (begins.FirstOrDefault(p => p.First > 0 && !streams.Of(StreamTopicKind.Repartition).Contains(p.Partition.Topic)) is { } cut)

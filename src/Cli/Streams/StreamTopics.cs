@@ -26,9 +26,11 @@ internal enum StreamTopicKind
 internal sealed record StreamTopics(string Name, IReadOnlyList<(TopicMetadata Topic, StreamTopicKind Kind)> Topics,
     IReadOnlyList<string> Others)
 {
+    /// <summary>What brokers know these commands as.</summary>
+    public const string ClientName = "kes-streams";
+
     private const string Changelog = "-changelog";
     private const string Repartition = "-repartition";
-    private const string Events = ".events";
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>The names of the topics of a kind.</summary>
@@ -45,8 +47,9 @@ internal sealed record StreamTopics(string Name, IReadOnlyList<(TopicMetadata To
         string[] groups = [.. admin.ListConsumerGroupsAsync(new() { RequestTimeout = RequestTimeout }).GetAwaiter().GetResult().Valid
             .Select(g => g.GroupId)];
         HashSet<string> there = [.. topics.Select(t => t.Topic)];
-        HashSet<string> applications =
-            [.. there.Where(t => t.EndsWith(Events, StringComparison.Ordinal)).Select(t => t[..t.IndexOf('.', StringComparison.Ordinal)])];
+        string[] events =
+            [.. there.Where(t => t.EndsWith(TopicFamily.EventsSuffix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        HashSet<string> applications = [.. events.Select(t => t[..t.IndexOf('.', StringComparison.Ordinal)])];
         HashSet<string> names = [.. (name is null ? groups : [.. groups, name]).Where(n => !applications.Contains(n))];
         // A topic is of the longest name that it begins with: those of bank-streams are not of bank.
         var owners = topics.Select(t => (Topic: t, Owner: names.Where(n => KindOf(n, t.Topic, there) is not null).MaxBy(n => n.Length)))
@@ -56,7 +59,7 @@ internal sealed record StreamTopics(string Name, IReadOnlyList<(TopicMetadata To
             .. owners.Where(o => name is null || o.Key == name).OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => new StreamTopics(
                 o.Key,
                 [.. o.Select(t => (t, KindOf(o.Key, t.Topic, there)!.Value))],
-                [.. there.Where(t => t.EndsWith(Events, StringComparison.Ordinal)).Order(StringComparer.Ordinal)])),
+                events)),
         ];
         if (found.Count > 0 || name is null)
             return found;
@@ -80,6 +83,9 @@ internal sealed record StreamTopics(string Name, IReadOnlyList<(TopicMetadata To
         }
     }
 
+    /// <summary>The state of a group, in Kafka's word.</summary>
+    public static string StateOf(GroupInfo? group) => group?.State is { Length: > 0 } state ? state : "none";
+
     /// <summary>
     /// What they read, as far as a position of theirs says so: topics of events, and their own between two steps.
     /// </summary>
@@ -101,7 +107,7 @@ internal sealed record StreamTopics(string Name, IReadOnlyList<(TopicMetadata To
     // has an aggregate type in its name, the result of a join its store beside it.
     private static bool IsDerived(string name, string topic, HashSet<string> there) => topic[(name.Length + 1)..].Split('.') switch
     {
-        [var aggregate, _] => there.Any(t => t.EndsWith($".{aggregate}{Events}", StringComparison.Ordinal)),
+        [var aggregate, _] => there.Any(t => t.EndsWith($".{aggregate}{TopicFamily.EventsSuffix}", StringComparison.Ordinal)),
         [var join] => there.Contains($"{name}-{join}-requests{Changelog}"),
         _ => false,
     };

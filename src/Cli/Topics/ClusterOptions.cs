@@ -54,7 +54,7 @@ internal sealed class ClusterOptions
     }
 
     public static IAdminClient Admin(KafkaConnection kafka) =>
-        new AdminClientBuilder(kafka.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        kafka.BuildAdmin();
 
     /// <summary>The topics of the cluster.</summary>
     /// <exception cref="CommandFailedException">No broker answers.</exception>

@@ -100,8 +100,8 @@ internal static class TailCommand
     private static IReadOnlyDictionary<(int, long), DeadLetterResolution> DiscardedOf(
         KafkaConnection kafka, string topic, TopicPartition[] partitions, CancellationToken cancellationToken)
     {
-        const string events = ".events";
-        if (!topic.EndsWith(events, StringComparison.Ordinal) || topic[..^events.Length].Split('.') is not [var application, var aggregate])
+        if (!topic.EndsWith(TopicFamily.EventsSuffix, StringComparison.Ordinal)
+            || topic[..^TopicFamily.EventsSuffix.Length].Split('.') is not [var application, var aggregate])
             return new Dictionary<(int, long), DeadLetterResolution>();
         using IAdminClient admin = ClusterOptions.Admin(kafka);
         var family = new TopicFamily(application, aggregate);

@@ -145,8 +145,7 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
 
     private static (int Commands, int Replies) PartitionCounts(KafkaConnection connection, TopicFamily topics)
     {
-        using IAdminClient admin = new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { })
-            .SetErrorHandler((_, _) => { }).Build();
+        using IAdminClient admin = connection.BuildAdmin();
         int Count(string topic)
         {
             try

@@ -20,7 +20,7 @@ internal sealed class ClusterAdmin : IDisposable
     private bool _disposed;
 
     /// <summary>Requests to the cluster behind <paramref name="connection"/>.</summary>
-    public ClusterAdmin(KafkaConnection connection) => (_connection, _admin) = (connection, Build(connection));
+    public ClusterAdmin(KafkaConnection connection) => (_connection, _admin) = (connection, connection.BuildAdmin());
 
     /// <summary>The brokers' metadata of all topics.</summary>
     /// <exception cref="TimeoutException">No broker answers.</exception>
@@ -77,9 +77,6 @@ internal sealed class ClusterAdmin : IDisposable
         }
     }
 
-    private static IAdminClient Build(KafkaConnection connection) =>
-        new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
-
     private IAdminClient Current()
     {
         lock (_lock)
@@ -96,7 +93,7 @@ internal sealed class ClusterAdmin : IDisposable
             if (_disposed || !ReferenceEquals(_admin, failed))
                 return; // another caller has made a new one
             _retired.Add(_admin);
-            _admin = Build(_connection);
+            _admin = _connection.BuildAdmin();
         }
     }
 }

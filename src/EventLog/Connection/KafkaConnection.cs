@@ -76,7 +76,7 @@ public sealed record KafkaConnection
         try
         {
             // Each kind by itself: settings may be right one by one, and not with those that a kind has.
-            new AdminClientBuilder(Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
+            BuildAdmin().Dispose();
             new ConsumerBuilder<byte[], byte[]>(Consumer(CheckOnly)).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { })
                 .Build().Dispose();
             new ProducerBuilder<byte[], byte[]>(Producer()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build().Dispose();
@@ -93,6 +93,10 @@ public sealed record KafkaConnection
     /// <summary>The configuration of an admin client.</summary>
     // as of a producer, librdkafka's default is true: a question for a topic would make it
     public AdminClientConfig Admin() => Apply(new AdminClientConfig { AllowAutoCreateTopics = false });
+
+    /// <summary>An admin client that logs nothing: each of its calls tells what has failed.</summary>
+    internal IAdminClient BuildAdmin() =>
+        new AdminClientBuilder(Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
 
     /// <summary>The configuration of a consumer, read-committed and without auto-commit.</summary>
     public ConsumerConfig Consumer(string groupId) => Apply(new ConsumerConfig

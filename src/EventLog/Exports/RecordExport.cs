@@ -11,8 +11,6 @@ namespace KafkaEventSourcing.EventLog;
 /// </summary>
 internal sealed class RecordExport(KafkaConnection connection, ISchemaRegistryClient registry, TimeProvider time)
 {
-    private const string EventsSuffix = ".events";
-
     private readonly RegisteredSchemas _schemas = new(registry);
     private readonly HashSet<int> _ids = [];
     private readonly HashSet<Guid> _guids = [];
@@ -30,7 +28,7 @@ internal sealed class RecordExport(KafkaConnection connection, ISchemaRegistryCl
 
     /// <summary>The families of which there are events among <paramref name="topics"/>, in order.</summary>
     public static IReadOnlyList<TopicFamily> FamiliesOf(IEnumerable<string> topics) =>
-        [.. topics.Select(t => FamilyOf(t, EventsSuffix)).OfType<TopicFamily>().OrderBy(f => f.Events, StringComparer.Ordinal)];
+        [.. topics.Select(t => FamilyOf(t, TopicFamily.EventsSuffix)).OfType<TopicFamily>().OrderBy(f => f.Events, StringComparer.Ordinal)];
 
     /// <summary>Exports <paramref name="topics"/>, in their order; blocks.</summary>
     /// <param name="topics">The topics.</param>
@@ -69,11 +67,8 @@ internal sealed class RecordExport(KafkaConnection connection, ISchemaRegistryCl
         return writer.Finish(began, positions, SchemasOf(topics).GetAwaiter().GetResult());
     }
 
-    private static ExportedPositions PositionsOf(TopicFamily family, TopicRecords source)
-    {
-        string group = $"{family.Application}-{family.Aggregate}";
-        return new ExportedPositions(group, family.Commands, source.PositionsOf(group, family.Commands));
-    }
+    private static ExportedPositions PositionsOf(TopicFamily family, TopicRecords source) =>
+        new(family.Group, family.Commands, source.PositionsOf(family.Group, family.Commands));
 
     private static TopicFamily? FamilyOf(string topic, string suffix)
     {
@@ -87,7 +82,7 @@ internal sealed class RecordExport(KafkaConnection connection, ISchemaRegistryCl
         byte[]? header = CloudEventHeaders.Find(record.Message.Headers, WireFormat.ValueSchemaIdHeader);
         Note(header ?? record.Message.Value);
         // an event is read by what its value begins with, whatever its header says
-        if (header is not null && record.Topic.EndsWith(EventsSuffix, StringComparison.Ordinal))
+        if (header is not null && record.Topic.EndsWith(TopicFamily.EventsSuffix, StringComparison.Ordinal))
             Note(record.Message.Value);
     }
 

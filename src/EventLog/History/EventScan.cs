@@ -62,8 +62,7 @@ public sealed class EventScan(KafkaConnection connection, TopicFamily topics)
 
     private IReadOnlyList<int> Partitions()
     {
-        using IAdminClient admin = new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { })
-            .SetErrorHandler((_, _) => { }).Build();
+        using IAdminClient admin = connection.BuildAdmin();
         return TopicPartitions.Of(admin, topics.Events, MetadataTimeout);
     }
 

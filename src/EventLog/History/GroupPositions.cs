@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
 
 namespace KafkaEventSourcing.EventLog;
 
@@ -20,31 +19,13 @@ internal sealed class GroupPositions : IDisposable
     {
         _group = group;
         _reader = PartitionLogReader.ToEnd(connection, name);
-        _admin = new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _admin = connection.BuildAdmin();
     }
 
     /// <summary>The offsets that the group would read next in <paramref name="topics"/>, where it has committed any.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
-    public IReadOnlyDictionary<TopicPartition, long> Committed(IEnumerable<string> topics)
-    {
-        List<TopicPartition> partitions = [.. topics.SelectMany(t => TopicPartitions.Of(_admin, t, RequestTimeout).Select(p =>
-            new TopicPartition(t, p)))];
-        if (partitions.Count == 0)
-            return new Dictionary<TopicPartition, long>();
-        try
-        {
-            List<ListConsumerGroupOffsetsResult> offsets = _admin.ListConsumerGroupOffsetsAsync(
-                [new ConsumerGroupTopicPartitions(_group, partitions)],
-                new ListConsumerGroupOffsetsOptions { RequestTimeout = RequestTimeout }).GetAwaiter().GetResult();
-            return offsets[0].Partitions.Where(p => p.Error.Code == ErrorCode.NoError && p.Offset.Value >= 0)
-                .ToDictionary(p => p.TopicPartition, p => p.Offset.Value);
-        }
-        catch (ListConsumerGroupOffsetsException none) when (none.Results.All(r => r.Error.Code is ErrorCode.GroupIdNotFound
-            or ErrorCode.NoError))
-        {
-            return new Dictionary<TopicPartition, long>();
-        }
-    }
+    public IReadOnlyDictionary<TopicPartition, long> Committed(IEnumerable<string> topics) => GroupOffsets.Of(_admin, _group,
+        [.. topics.SelectMany(t => TopicPartitions.Of(_admin, t, RequestTimeout).Select(p => new TopicPartition(t, p)))], RequestTimeout);
 
     /// <summary>How far it has come in each partition of <paramref name="topics"/>, in order.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>

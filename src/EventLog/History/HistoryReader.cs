@@ -40,7 +40,7 @@ public sealed class HistoryReader : IEventLogExtents
         Task.Run<IReadOnlyDictionary<int, long>>(
         async () =>
         {
-            using IAdminClient admin = BuildAdmin();
+            using IAdminClient admin = _connection.BuildAdmin();
             TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p =>
                 new TopicPartition(_topics.Events, p))];
             return await PartitionOffsets.ListAsync(admin, partitions, OffsetSpec.Latest(), MetadataTimeout,
@@ -52,7 +52,7 @@ public sealed class HistoryReader : IEventLogExtents
     public Task<EventLogExtent> ExtentAsync(CancellationToken cancellationToken = default) => Task.Run(
         async () =>
         {
-            using IAdminClient admin = BuildAdmin();
+            using IAdminClient admin = _connection.BuildAdmin();
             TopicPartition[] partitions = [.. TopicPartitions.Of(admin, _topics.Events, MetadataTimeout).Select(p =>
                 new TopicPartition(_topics.Events, p))];
             // The start first: a log that is cut meanwhile must not seem to end before it begins.
@@ -157,7 +157,4 @@ public sealed class HistoryReader : IEventLogExtents
             fromOffset, cancellationToken);
 
     private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
-
-    private IAdminClient BuildAdmin() => new AdminClientBuilder(_connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler(
-        (_, _) => { }).Build();
 }

@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
 
@@ -23,7 +22,7 @@ internal sealed class TopicRecords : IRecordSource
     public TopicRecords(KafkaConnection connection, string name, ISchemaRegistryClient registry)
     {
         (_connection, _name, Schemas) = (connection, name, new RegisteredSchemas(registry));
-        _admin = new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _admin = connection.BuildAdmin();
         _topics = new Lazy<IReadOnlyCollection<string>>(() => [.. _admin.GetMetadata(RequestTimeout).Topics.Select(t => t.Topic)],
             LazyThreadSafetyMode.PublicationOnly);
     }
@@ -52,23 +51,9 @@ internal sealed class TopicRecords : IRecordSource
     }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<int, long> PositionsOf(string group, string topic)
-    {
-        TopicPartition[] partitions = [.. PartitionsOf(topic).Select(p => new TopicPartition(topic, p))];
-        try
-        {
-            List<ListConsumerGroupOffsetsResult> offsets = _admin.ListConsumerGroupOffsetsAsync(
-                [new ConsumerGroupTopicPartitions(group, [.. partitions])],
-                new ListConsumerGroupOffsetsOptions { RequestTimeout = RequestTimeout }).GetAwaiter().GetResult();
-            return offsets[0].Partitions.Where(p => p.Error.Code == ErrorCode.NoError && p.Offset.Value >= 0)
-                .ToDictionary(p => p.Partition.Value, p => p.Offset.Value);
-        }
-        catch (ListConsumerGroupOffsetsException none) when (none.Results.All(r => r.Error.Code is ErrorCode.GroupIdNotFound
-            or ErrorCode.NoError))
-        {
-            return new Dictionary<int, long>();
-        }
-    }
+    public IReadOnlyDictionary<int, long> PositionsOf(string group, string topic) =>
+        GroupOffsets.Of(_admin, group, [.. PartitionsOf(topic).Select(p => new TopicPartition(topic, p))], RequestTimeout)
+            .ToDictionary(p => p.Key.Partition.Value, p => p.Value);
 
     /// <inheritdoc/>
     public IEnumerable<ConsumeResult<byte[], byte[]>> Read(TopicPartition partition, long fromOffset, CancellationToken cancellationToken)

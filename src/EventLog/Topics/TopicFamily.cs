@@ -6,13 +6,14 @@ namespace KafkaEventSourcing.EventLog;
 public sealed record TopicFamily(string Application, string Aggregate)
 {
     internal const string CommandsSuffix = ".commands";
+    internal const string EventsSuffix = ".events";
     internal const string SubscriptionInfix = ".subscription.";
 
     /// <summary>Commands, keyed by aggregate id.</summary>
     public string Commands { get; } = Application + "." + Aggregate + CommandsSuffix;
 
     /// <summary>Events, keyed by aggregate id: the source of truth.</summary>
-    public string Events { get; } = $"{Application}.{Aggregate}.events";
+    public string Events { get; } = Application + "." + Aggregate + EventsSuffix;
 
     /// <summary>Snapshots, keyed by aggregate id; compacted.</summary>
     public string Snapshots { get; } = $"{Application}.{Aggregate}.snapshots";
@@ -31,6 +32,15 @@ public sealed record TopicFamily(string Application, string Aggregate)
 
     /// <summary>The names of the subscriptions to its events; each has a topic of its own. Default: none.</summary>
     public IReadOnlyList<string> Subscriptions { get; init; } = [];
+
+    /// <summary>The consumer group of the nodes.</summary>
+    internal string Group => $"{Application}-{Aggregate}";
+
+    /// <summary>The consumer group of their read models.</summary>
+    internal string ProjectionsGroup => $"{Group}-projections";
+
+    /// <summary>All consumer groups of an application's nodes.</summary>
+    internal IReadOnlyList<string> Groups => [Group, ProjectionsGroup];
 
     /// <summary>
     /// What the subscription <paramref name="name"/> keeps of the events: its positions and its parked aggregates, in the partitions of the

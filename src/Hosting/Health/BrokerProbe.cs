@@ -25,7 +25,7 @@ internal sealed class BrokerProbe : IAsyncDisposable
     public BrokerProbe(KafkaConnection kafka, Func<IReadOnlyList<AggregateNode>> aggregates, TimeSpan timeout, TimeProvider time)
     {
         (_aggregates, _timeout) = (aggregates, timeout);
-        _admin = new AdminClientBuilder(kafka.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _admin = kafka.BuildAdmin();
         _probe = new ServerProbe(_ => Ask(), Interval, time);
     }
 

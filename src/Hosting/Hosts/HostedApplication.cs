@@ -12,9 +12,7 @@ internal sealed class HostedApplication(KafkaEventSourcingBuilder builder, INode
 
     /// <inheritdoc/>
     public IReadOnlyCollection<string> ConsumerGroups =>
-    [
-        .. builder.Definition.Aggregates.SelectMany(a => new[] { $"{builder.Name}-{a.Name}", $"{builder.Name}-{a.Name}-projections" }),
-    ];
+        [.. builder.Definition.Aggregates.SelectMany(a => new TopicFamily(builder.Name, a.Name).Groups)];
 
     /// <inheritdoc/>
     public async Task<ApplicationServers> WaitForServersAsync(CancellationToken cancellationToken)

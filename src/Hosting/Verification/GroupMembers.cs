@@ -24,8 +24,7 @@ internal static class GroupMembers
     public static async Task WaitForNone(ApplicationDefinition application, KafkaConnection kafka, TimeSpan patience, TimeProvider time,
         CancellationToken cancellationToken)
     {
-        using IAdminClient admin = new AdminClientBuilder(kafka.Admin()).SetLogHandler((_, _) => { })
-            .SetErrorHandler((_, _) => { }).Build();
+        using IAdminClient admin = kafka.BuildAdmin();
         long started = time.GetTimestamp();
         using var timer = new PeriodicTimer(Look, time);
         while (await Task.Run(() => Names(application, admin), cancellationToken).ConfigureAwait(false) is { Length: > 0 } nodes)
@@ -44,7 +43,7 @@ internal static class GroupMembers
 
     // Not DescribeConsumerGroups: in librdkafka that request can end the process by a failed assertion.
     private static string[] Names(ApplicationDefinition application, IAdminClient admin) =>
-        [.. application.Aggregates.SelectMany(a => Members(admin, $"{application.Name}-{a.Name}")).Distinct().Order(
+        [.. application.Aggregates.SelectMany(a => Members(admin, new TopicFamily(application.Name, a.Name).Group)).Distinct().Order(
             StringComparer.Ordinal)];
 
     private static IEnumerable<string> Members(IAdminClient admin, string group)

@@ -119,7 +119,7 @@ internal sealed partial class GroupMembership : IAsyncDisposable
     // Until the processor is stopped, or Kafka gives the place of this node's id to another member: then it returns the error.
     private async Task<KafkaException?> BeMember(ProcessorEncoders encoders)
     {
-        ConsumerConfig config = _connection.Consumer($"{_topics.Application}-{_topics.Aggregate}");
+        ConsumerConfig config = _connection.Consumer(_topics.Group);
         config.PartitionAssignmentStrategy = PartitionAssignmentStrategy.CooperativeSticky;
         config.GroupInstanceId = _options.NodeId;
         config.ClientId = _node.Id; // by it the members of the group are known to one another

@@ -127,15 +127,6 @@ internal sealed class StreamSnapshotReader
 
     private static long BytesOf(ConsumeResult<byte[], byte[]> record) =>
         record.Message.Key.Length + record.Message.Value.Length + BytesAround;
-
-    private sealed class KeyComparer : IEqualityComparer<byte[]>
-    {
-        public static KeyComparer Instance { get; } = new();
-
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public int GetHashCode(byte[] obj) => (int)XxHash3.HashToUInt64(obj);
-    }
 }
 
 /// <summary>What a load of snapshots of event streams has put.</summary>

@@ -1,4 +1,3 @@
-using System.Buffers;
 using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.Streamiz;
@@ -10,10 +9,5 @@ internal sealed class EventTypeTopics(AvroMessageSerde serde, IReadOnlyDictionar
     public bool IsWrittenAs(byte[] value, Type type) => serde.TypeNameOf(value) == serde.TypeOf(type).FullName;
 
     /// <summary>The bytes of <paramref name="event"/> for <paramref name="topic"/>.</summary>
-    public byte[] Encode(string topic, IAvroRecord @event)
-    {
-        var output = new ArrayBufferWriter<byte>();
-        encoders[topic].Encode(@event, output);
-        return output.WrittenSpan.ToArray();
-    }
+    public byte[] Encode(string topic, IAvroRecord @event) => EncodedBytes.Of(encoders[topic], @event);
 }

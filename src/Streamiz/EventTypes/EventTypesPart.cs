@@ -1,3 +1,4 @@
+using System.Text.Json;
 using KafkaEventSourcing.Avro;
 
 namespace KafkaEventSourcing.Streamiz;
@@ -21,13 +22,7 @@ internal sealed class EventTypesPart
     /// <summary>The topic of each event type that has one.</summary>
     public IReadOnlyDictionary<Type, string> TopicOf { get; }
 
-    // Of Bank.AccountOpened, account-opened.
-    private static string KebabOf(string fullName)
-    {
-        string name = fullName[(fullName.LastIndexOf('.') + 1)..];
-        return string.Concat(name.Select((c, i) => !char.IsAsciiLetterUpper(c) ? c.ToString()
-            : i > 0 && (char.IsAsciiLetterLower(name[i - 1]) || (i + 1 < name.Length && char.IsAsciiLetterLower(name[i + 1])))
-            ? $"-{char.ToLowerInvariant(c)}"
-            : char.ToLowerInvariant(c).ToString()));
-    }
+    // Of Bank.AccountOpened, account-opened, as in URLs.
+    private static string KebabOf(string fullName) =>
+        JsonNamingPolicy.KebabCaseLower.ConvertName(fullName[(fullName.LastIndexOf('.') + 1)..]);
 }

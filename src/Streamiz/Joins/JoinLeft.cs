@@ -1,4 +1,3 @@
-using System.Buffers;
 using KafkaEventSourcing.Avro;
 using Streamiz.Kafka.Net.Processors.Public;
 
@@ -48,12 +47,6 @@ internal sealed class JoinLeft : ITransformer<string, SnapshotChange, string, Jo
         // There is nothing to release.
     }
 
-    private static byte[] BytesOf(IAvroRecord state)
-    {
-        var output = new ArrayBufferWriter<byte>();
-        var writer = new AvroWriter(output);
-        state.WriteTo(ref writer);
-        writer.Flush();
-        return output.WrittenSpan.ToArray();
-    }
+    private static byte[] BytesOf(IAvroRecord state) =>
+        EncodedBytes.Of(null, state, static (IAvroRecord value, ref AvroWriter writer) => value.WriteTo(ref writer));
 }

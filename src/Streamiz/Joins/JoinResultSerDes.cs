@@ -1,4 +1,3 @@
-using System.Buffers;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using Streamiz.Kafka.Net.SerDes;
@@ -9,14 +8,8 @@ namespace KafkaEventSourcing.Streamiz;
 internal sealed class JoinResultSerDes(TopicEncoder encoder) : AbstractSerDes<JoinResult>
 {
     /// <inheritdoc/>
-    public override byte[]? Serialize(JoinResult data, SerializationContext context)
-    {
-        if (data.Value is null)
-            return null;
-        var output = new ArrayBufferWriter<byte>();
-        encoder.Encode(data.Value, output);
-        return output.WrittenSpan.ToArray();
-    }
+    public override byte[]? Serialize(JoinResult data, SerializationContext context) =>
+        data.Value is null ? null : EncodedBytes.Of(encoder, data.Value);
 
     /// <inheritdoc/>
     public override JoinResult Deserialize(byte[] data, SerializationContext context) => throw new NotSupportedException();

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Confluent.Kafka;
@@ -20,6 +21,7 @@ public sealed class EventStreamsReader : IDisposable
     private readonly CachedSchemaRegistryClient _registry;
     private readonly IAdminClient _admin;
     private readonly AvroMessageSerde _serde;
+    private readonly ConcurrentDictionary<SnapshotPart, (SnapshotFormat Format, StreamSchema Schema)> _formats = [];
 
     /// <summary>Reads what <paramref name="definition"/> has written.</summary>
     /// <param name="definition">The definition.</param>
@@ -34,7 +36,7 @@ public sealed class EventStreamsReader : IDisposable
         (Definition, _application, Kafka) = (definition, application, kafka);
         _registry = new CachedSchemaRegistryClient(registry);
         _serde = AvroMessageSerde.Create(_registry, definition.RecordTypes);
-        _admin = new AdminClientBuilder(kafka.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _admin = kafka.BuildAdmin();
     }
 
     /// <summary>The definition.</summary>
@@ -162,11 +164,15 @@ public sealed class EventStreamsReader : IDisposable
     internal async Task<Dictionary<string, Snapshot>> SnapshotsAsync(SnapshotPart part, int partition, CancellationToken cancellationToken)
     {
         string topic = Definition.ChangelogOf(part.Store);
-        var format = new SnapshotFormat(part.Aggregate);
-        StreamSchema schema = await StreamSchema.RegisterAsync(_registry, Definition.Name, topic, format.FullName, format.SchemaJson,
-            cancellationToken).ConfigureAwait(false);
+        (SnapshotFormat format, StreamSchema schema) = _formats.GetOrAdd(part, FormatOf);
         return (await NewestAsync(topic, partition, cancellationToken).ConfigureAwait(false)).Where(s => s.Key[0] != '\0')
             .ToDictionary(s => s.Key, s => format.Read(schema.Check(s.Value)));
+    }
+
+    private (SnapshotFormat, StreamSchema) FormatOf(SnapshotPart part)
+    {
+        var format = new SnapshotFormat(part.Aggregate);
+        return (format, StreamSchema.ForReading(_registry, Definition.Name, Definition.ChangelogOf(part.Store), format.SchemaJson));
     }
 
     /// <summary>The newest value of each key of a compacted partition.</summary>

@@ -82,8 +82,7 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(loggerFactory);
         options.Validate();
         servers.Kafka.Validate();
-        StreamNames.CheckIsFree(definition.Name, definition.Sources.SelectMany(s =>
-            (string[])[$"{application}-{s.Name}", $"{application}-{s.Name}-projections"]));
+        StreamNames.CheckIsFree(definition.Name, definition.Sources.SelectMany(s => new TopicFamily(application, s.Name).Groups));
         var runner = new EventStreamsRunner(definition, application, servers, options, clientsOf, loggerFactory, timeProvider);
         using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow()) // its threads outlive whoever starts them
             runner.Completion = Task.Run(runner.Run);

@@ -17,7 +17,7 @@ internal sealed class StreamFolder : IDisposable
     private StreamFolder(string path, string instance, FileStream taken) => (_path, Instance, _lock) = (path, instance, taken);
 
     /// <summary>The folder of the stores.</summary>
-    public string StatePath => System.IO.Path.Combine(_path, string.Create(CultureInfo.InvariantCulture, $"{StatePrefix}{_number}"));
+    public string StatePath => Path.Combine(_path, string.Create(CultureInfo.InvariantCulture, $"{StatePrefix}{_number}"));
 
     /// <summary>A name that is the same for as long as the folder is there, and no other folder has.</summary>
     public string Instance { get; }
@@ -26,12 +26,12 @@ internal sealed class StreamFolder : IDisposable
     /// <exception cref="IOException">Another process has it, or it cannot be made.</exception>
     public static StreamFolder Take(string dataDirectory, string definition)
     {
-        string path = System.IO.Path.GetFullPath(System.IO.Path.Combine(dataDirectory, "streams", definition));
+        string path = Path.GetFullPath(Path.Combine(dataDirectory, "streams", definition));
         Directory.CreateDirectory(path);
         FileStream taken;
         try
         {
-            taken = new FileStream(System.IO.Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            taken = new FileStream(Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException held)
         {
@@ -56,7 +56,7 @@ internal sealed class StreamFolder : IDisposable
     /// Stores are made anew, from their topics, in another folder: those of this one cannot be opened, as they are damaged, or still open
     /// in this process.
     /// </summary>
-    public void Renew() => Directory.CreateDirectory(System.IO.Path.Combine(_path,
+    public void Renew() => Directory.CreateDirectory(Path.Combine(_path,
         string.Create(CultureInfo.InvariantCulture, $"{StatePrefix}{++_number}")));
 
     /// <inheritdoc/>
@@ -67,20 +67,20 @@ internal sealed class StreamFolder : IDisposable
     {
         int[] numbers =
         [
-            .. Directory.GetDirectories(_path, StatePrefix + "*").Select(d => System.IO.Path.GetFileName(d)[StatePrefix.Length..])
+            .. Directory.GetDirectories(_path, StatePrefix + "*").Select(d => Path.GetFileName(d)[StatePrefix.Length..])
                 .Select(n => int.TryParse(n, CultureInfo.InvariantCulture, out int number) ? number : -1).Where(n => n >= 0).Order(),
         ];
         if (numbers.Length == 0)
             return;
         _number = numbers[^1];
         foreach (int given in numbers[..^1])
-            Directory.Delete(System.IO.Path.Combine(_path, string.Create(CultureInfo.InvariantCulture, $"{StatePrefix}{given}")),
+            Directory.Delete(Path.Combine(_path, string.Create(CultureInfo.InvariantCulture, $"{StatePrefix}{given}")),
                 recursive: true);
     }
 
     private static string InstanceOf(string path, string definition)
     {
-        string file = System.IO.Path.Combine(path, InstanceName);
+        string file = Path.Combine(path, InstanceName);
         if (File.Exists(file) && File.ReadAllText(file) is { Length: > 0 } known && known.StartsWith(definition, StringComparison.Ordinal))
             return known;
         string instance = $"{definition}-{Guid.CreateVersion7():N}";

@@ -193,8 +193,7 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
     // The sources must be there; what is written is made where it is missing.
     private async Task PrepareTopics(string application, CancellationToken cancellationToken)
     {
-        using (IAdminClient admin = new AdminClientBuilder(_servers.Kafka.Admin()).SetLogHandler((_, _) => { })
-            .SetErrorHandler((_, _) => { }).Build())
+        using (IAdminClient admin = _servers.Kafka.BuildAdmin())
         {
             foreach (AggregateDefinition source in _definition.Sources)
             {

@@ -61,11 +61,12 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
     {
         SourceRecord source = record.Value;
         Snapshot? before = _store!.Get(source.Key);
-        if (before is null ? IsOfDropped(source) : source.Head.Version <= before.Version)
+        Snapshot? dropped = before is null ? MarkOfDropped(source) : null;
+        if (dropped is not null || source.Head.Version <= before?.Version)
         {
             _environment!.Telemetry.SkippedRepeat(_part!.Store);
-            if (before is null)
-                Drop(source.Key, _store.Get(DroppedKey)!);
+            if (dropped is not null)
+                Drop(source.Key, dropped);
             else
                 _store.Put(source.Key, before);
             return Change(record, new SnapshotChange(source, before, before));
@@ -104,8 +105,9 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
         _store.Delete(key);
     }
 
-    private bool IsOfDropped(SourceRecord source) =>
-        _part!.DropWhen is not null && _store!.Get(DroppedKey) is { } mark && source.Offset <= mark.Offset;
+    // Null: no aggregates were dropped up to the event.
+    private Snapshot? MarkOfDropped(SourceRecord source) =>
+        _part!.DropWhen is not null && _store!.Get(DroppedKey) is { } mark && source.Offset <= mark.Offset ? mark : null;
 
     private Snapshot Fold(SourceRecord source, Snapshot? before)
     {

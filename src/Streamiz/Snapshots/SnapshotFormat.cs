@@ -32,7 +32,7 @@ internal sealed class SnapshotFormat
         writer.WriteLong(snapshot.Version);
         writer.WriteInt(snapshot.Partition);
         writer.WriteLong(snapshot.Offset);
-        writer.WriteLong((snapshot.Time.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) / TimeSpan.TicksPerMicrosecond);
+        writer.WriteLong(AvroTime.ToMicros(snapshot.Time));
         if (snapshot.Commands.Count > 0)
         {
             writer.WriteLong(snapshot.Commands.Count);
@@ -74,7 +74,7 @@ internal sealed class SnapshotFormat
         long version = reader.ReadLong();
         int partition = reader.ReadInt();
         long offset = reader.ReadLong();
-        DateTimeOffset time = DateTimeOffset.UnixEpoch.AddTicks(reader.ReadLong() * TimeSpan.TicksPerMicrosecond);
+        DateTimeOffset time = AvroTime.FromMicros(reader.ReadLong());
         SnapshotCommand[] commands = [];
         for (int count = reader.ReadBlockCount(); count > 0; count = reader.ReadBlockCount())
         {

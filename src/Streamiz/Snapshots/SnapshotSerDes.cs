@@ -1,5 +1,4 @@
 using Confluent.Kafka;
-using KafkaEventSourcing.Avro;
 using Streamiz.Kafka.Net.SerDes;
 
 namespace KafkaEventSourcing.Streamiz;
@@ -7,22 +6,9 @@ namespace KafkaEventSourcing.Streamiz;
 /// <summary>Snapshots in Confluent's wire format. Thread-safe.</summary>
 internal sealed class SnapshotSerDes(SnapshotFormat format, StreamSchema schema) : AbstractSerDes<Snapshot>
 {
-    [ThreadStatic]
-    private static PooledBuffer? _buffer;
-
     /// <inheritdoc/>
-    public override byte[]? Serialize(Snapshot? data, SerializationContext context)
-    {
-        if (data is null)
-            return null;
-        PooledBuffer buffer = _buffer ??= new PooledBuffer();
-        buffer.Clear();
-        WireFormat.WriteHeader(buffer, schema.Id);
-        var writer = new AvroWriter(buffer);
-        SnapshotFormat.Write(data, ref writer);
-        writer.Flush();
-        return buffer.WrittenSpan.ToArray();
-    }
+    public override byte[]? Serialize(Snapshot? data, SerializationContext context) =>
+        data is null ? null : EncodedBytes.Of(schema.Id, data, SnapshotFormat.Write);
 
     /// <inheritdoc/>
     /// <exception cref="StreamStateException">The bytes were written with another schema, or are none of ours.</exception>

@@ -17,8 +17,7 @@ internal static class SnapshotTopicIds
             (Events: new TopicFamily(application, p.Aggregate.Name).Events, Snapshots: definition.ChangelogOf(p.Store)));
         if (topics.Count == 0)
             return new Dictionary<string, (string Events, string Snapshots)>();
-        using IAdminClient admin = new AdminClientBuilder(kafka.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { })
-            .Build();
+        using IAdminClient admin = kafka.BuildAdmin();
         IReadOnlyDictionary<string, TopicId> ids = await TopicIds.OfAsync(admin,
             topics.Values.SelectMany(t => new[] { t.Events, t.Snapshots }), Patience, cancellationToken).ConfigureAwait(false);
         return topics.ToDictionary(t => t.Key, t => (IdOf(t.Value.Events), IdOf(t.Value.Snapshots)));

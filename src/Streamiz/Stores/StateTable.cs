@@ -1,4 +1,5 @@
 using Confluent.Kafka;
+using KafkaEventSourcing.EventLog;
 using Streamiz.Kafka.Net;
 using Streamiz.Kafka.Net.Crosscutting;
 using Streamiz.Kafka.Net.Processors;

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
@@ -173,11 +172,9 @@ public sealed class EventStreamsTestDriver : IDisposable
         if (!_encoders.TryGetValue(aggregate, out TopicEncoder? encoder))
             _encoders.Add(aggregate, encoder = _environment.Serde.PrepareAsync(_environment.Sources[aggregate].Topic,
                 [.. aggregate.EventTypes, .. aggregate.UpcastTypes]).GetAwaiter().GetResult());
-        var value = new ArrayBufferWriter<byte>();
-        encoder.Encode((IAvroRecord)given.Event, value);
         Headers headers = EventHeaders.Of(aggregate, id, given.Version, given.Time, given.Command, given.Event);
-        _inputs[aggregate].PipeInput(new TestRecord<byte[], byte[]>(Encoding.UTF8.GetBytes(id), value.WrittenSpan.ToArray(),
-            given.Time.UtcDateTime, headers));
+        _inputs[aggregate].PipeInput(new TestRecord<byte[], byte[]>(Encoding.UTF8.GetBytes(id),
+            EncodedBytes.Of(encoder, (IAvroRecord)given.Event), given.Time.UtcDateTime, headers));
     }
 
     private sealed record GivenEvent(object Event, long Version, DateTimeOffset Time, CommandId Command);

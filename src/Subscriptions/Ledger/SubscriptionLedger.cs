@@ -38,7 +38,7 @@ internal sealed partial class SubscriptionLedger : IPositionKeeper, IAsyncDispos
     {
         (_connection, _group, _events, _ledger, _time, _logger) = (connection, group, topics.Events, topics.Subscription(subscription),
             time, logger);
-        _admin = new AdminClientBuilder(connection.Admin()).SetLogHandler((_, _) => { }).SetErrorHandler((_, _) => { }).Build();
+        _admin = connection.BuildAdmin();
         _writer = new LedgerWriter(connection, group, _events, _ledger, time, logger);
         _requests = new RequestTail(connection, group, _ledger, Ask, logger);
         _running = Task.Run(Run);

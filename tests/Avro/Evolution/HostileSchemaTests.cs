@@ -12,7 +12,10 @@ public sealed class HostileSchemaTests
     private const int Long = 20_000;
 
     private const string Reader =
-        """{"type":"record","name":"Put","namespace":"T.Hostile","fields":[{"name":"root","type":{"type":"record","name":"Node","fields":[{"name":"v","type":"long"},{"name":"next","type":["null","Node"],"default":null}]}}]}""";
+        """
+        {"type":"record","name":"Put","namespace":"T.Hostile","fields":[{"name":"root","type":{"type":"record","name":"Node",
+        "fields":[{"name":"v","type":"long"},{"name":"next","type":["null","Node"],"default":null}]}}]}
+        """;
 
     // The process ended by an overflow of its stack when such a schema was met, and at each start again.
     [Fact]
@@ -78,7 +81,10 @@ public sealed class HostileSchemaTests
 
         static int Count(IAvroRecord record) => ((System.Collections.ICollection)GeneratedTypes.ValueOf(record, "Items")!).Count;
         static string Array(string more) =>
-            $$$$"""{"type":"record","name":"A","namespace":"T.Hostile","fields":[{"name":"items","type":{"type":"array","items":{"type":"record","name":"P","fields":[{"name":"a","type":{"type":"record","name":"Q","fields":[]}},{"name":"b","type":"Q"}]}}}{{{{more}}}}]}""";
+            $$$$"""
+            {"type":"record","name":"A","namespace":"T.Hostile","fields":[{"name":"items","type":{"type":"array","items":{"type":"record",
+            "name":"P","fields":[{"name":"a","type":{"type":"record","name":"Q","fields":[]}},{"name":"b","type":"Q"}]}}}{{{{more}}}}]}
+            """;
     }
 
     private static List<long> Values(IAvroRecord put)
@@ -103,7 +109,9 @@ public sealed class HostileSchemaTests
                 """);
         }
 
-        return $$"""{"type":"record","name":"Put","namespace":"T.Hostile","fields":[{{fields}},{"name":"root","type":"n{{nodes - 1}}.Node"}]}""";
+        return $$"""
+            {"type":"record","name":"Put","namespace":"T.Hostile","fields":[{{fields}},{"name":"root","type":"n{{nodes - 1}}.Node"}]}
+            """;
     }
 
     // Records that each have the one before twice.

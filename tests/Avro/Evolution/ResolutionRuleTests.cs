@@ -53,9 +53,15 @@ public sealed class ResolutionRuleTests
         """{"type":"record","name":"R","fields":[{"name":"e","default":"A","type":""" + EnumAb + "}]}";
     private const string EnumFieldAbDefaultOfEnum = """{"type":"record","name":"R","fields":[{"name":"e","type":""" + EnumAbDefault + "}]}";
     private const string InnerHere =
-        """{"type":"record","name":"R","fields":[{"name":"i","type":["null",{"type":"array","items":{"type":"record","name":"I","namespace":"one","fields":[]}}]}]}""";
+        """
+        {"type":"record","name":"R","fields":[{"name":"i","type":["null",{"type":"array","items":{"type":"record","name":"I",
+        "namespace":"one","fields":[]}}]}]}
+        """;
     private const string InnerElsewhere =
-        """{"type":"record","name":"R","fields":[{"name":"i","type":["null",{"type":"array","items":{"type":"record","name":"I","namespace":"two","fields":[]}}]}]}""";
+        """
+        {"type":"record","name":"R","fields":[{"name":"i","type":["null",{"type":"array","items":{"type":"record","name":"I",
+        "namespace":"two","fields":[]}}]}]}
+        """;
     private const string FixedField4 = """{"type":"record","name":"R","fields":[{"name":"f","type":""" + Fixed4 + "}]}";
     private const string FixedField8 = """{"type":"record","name":"R","fields":[{"name":"f","type":""" + Fixed8 + "}]}";
 

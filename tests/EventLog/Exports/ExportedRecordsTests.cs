@@ -214,6 +214,9 @@ public sealed class ExportedRecordsTests : IDisposable
         writer.BeginTopic("t");
         write(writer);
         writer.Finish(At, [new ExportedPositions("app-t", "t", new Dictionary<int, long> { [0] = 9 })],
-            [new ExportedSchema(7, null, """{"type":"record","name":"E","namespace":"T","fields":[]}"""), new ExportedSchema(8, null, null)]);
+            [
+                new ExportedSchema(7, null, """{"type":"record","name":"E","namespace":"T","fields":[]}"""),
+                new ExportedSchema(8, null, null),
+            ]);
     }
 }

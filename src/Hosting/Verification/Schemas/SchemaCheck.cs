@@ -83,5 +83,5 @@ internal sealed class SchemaCheck
 
     // From where on commands are not decided, as the group's offsets say; the first where it has none.
     private IReadOnlyDictionary<int, long> Waiting(AggregateDefinition aggregate) =>
-        _source.PositionsOf($"{_application.Name}-{aggregate.Name}", Topics(aggregate).Commands);
+        _source.PositionsOf(Topics(aggregate).Group, Topics(aggregate).Commands);
 }

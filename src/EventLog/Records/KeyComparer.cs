@@ -1,4 +1,4 @@
-namespace KafkaEventSourcing.Streamiz;
+namespace KafkaEventSourcing.EventLog;
 
 /// <summary>Keys by their bytes, in the order of RocksDB.</summary>
 internal sealed class KeyComparer : IEqualityComparer<byte[]>, IComparer<byte[]>
