@@ -13,6 +13,7 @@ namespace KafkaEventSourcing.Streamiz;
 /// </summary>
 internal class StreamClients : IKafkaSupplier, IDisposable
 {
+    private const int MaxHeartbeatMs = 1_000;
     private static readonly TimeSpan CommittedTimeout = TimeSpan.FromSeconds(15);
 
     private readonly KafkaConnection _connection;
@@ -39,7 +40,7 @@ internal class StreamClients : IKafkaSupplier, IDisposable
     public IConsumer<byte[], byte[]> GetConsumer(ConsumerConfig config, IConsumerRebalanceListener? rebalanceListener)
     {
         ConsumerConfig ours = Ours(config);
-        ours.SessionTimeoutMs = config.SessionTimeoutMs;
+        SetSession(ours, config.SessionTimeoutMs!.Value);
         ours.MaxPollIntervalMs = config.MaxPollIntervalMs;
         // Partitions of one number go to one process, which has the stores that tasks of several topics share.
         ours.PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range;
@@ -76,7 +77,7 @@ internal class StreamClients : IKafkaSupplier, IDisposable
     public virtual IProducer<byte[], byte[]> GetProducer(ProducerConfig config)
     {
         ProducerConfig ours = _connection.Producer();
-        ours.ClientId = config.ClientId;
+        ours.ClientId ??= config.ClientId;
         ours.Partitioner = Confluent.Kafka.Partitioner.Murmur2Random;
         ours.LingerMs = 5;
         if (config.TransactionalId is { } random)
@@ -107,7 +108,7 @@ internal class StreamClients : IKafkaSupplier, IDisposable
     public IAdminClient GetAdmin(AdminClientConfig config)
     {
         AdminClientConfig ours = _connection.Admin();
-        ours.ClientId = config.ClientId;
+        ours.ClientId ??= config.ClientId;
         return Keep(new AdminClientBuilder(ours).SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
             .SetErrorHandler((_, _) => { }).Build());
     }
@@ -122,6 +123,13 @@ internal class StreamClients : IKafkaSupplier, IDisposable
         foreach (IClient client in _clients)
             End(client);
         GC.SuppressFinalize(this);
+    }
+
+    // Heartbeats are three seconds apart by themselves, however short the session is.
+    internal static void SetSession(ConsumerConfig config, int sessionTimeoutMs)
+    {
+        config.SessionTimeoutMs = sessionTimeoutMs;
+        config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, sessionTimeoutMs / 6);
     }
 
     private static IEnumerable<(string Topic, int Partition, long Lag)> LagsOf(IConsumer<byte[], byte[]> consumer)
@@ -171,7 +179,7 @@ internal class StreamClients : IKafkaSupplier, IDisposable
     private ConsumerConfig Ours(ConsumerConfig config)
     {
         ConsumerConfig ours = _connection.Consumer(config.GroupId);
-        ours.ClientId = config.ClientId;
+        ours.ClientId ??= config.ClientId; // who gives all clients of a program an id by the settings means these too
         return ours;
     }
 
