@@ -11,6 +11,9 @@ namespace KafkaEventSourcing.Chaos;
 /// <summary><c>kes-chaos</c>: an application under fire, and a verdict on what its callers saw.</summary>
 internal static class ChaosCommand
 {
+    // Without a position nothing can be restored from streams: a small run must have some.
+    private const int BarrierEventsWithStreams = 10;
+
     private static readonly ChaosOptions Defaults = new() { Seed = 0 };
 
     public static RootCommand Create()
@@ -38,6 +41,11 @@ internal static class ChaosCommand
         Option<int> partitions = Count("--partitions", "partitions of the topics", Defaults.Partitions);
         Option<int> standbys = Count("--standbys", "warm copies of each partition", Defaults.Standbys);
         Option<TimeSpan> patience = Time("--patience", "how long after the last fault all must be answered and settled", Defaults.Patience);
+        Option<int> streams = Count("--streams",
+            "processes of the application's event streams, whose snapshots the nodes restore from, but for the last node", 0);
+        Option<int> barriers = Count("--barrier-events",
+            "after how many events of a partition a node writes a barrier, or its position; 0: as nodes do by themselves, and with "
+                + $"--streams {BarrierEventsWithStreams}", 0);
         // Without the variables of other commands: a shell that is set up for production must not be enough to put it under fire.
         var kafka = new Option<string?>("--kafka")
         {
@@ -66,7 +74,7 @@ internal static class ChaosCommand
         var plan = new Option<bool>("--plan") { Description = "print the faults of the seed and do nothing" };
         command.Arguments.Add(application);
         foreach (Option option in (Option[])[seed, runs, nodes, duration, session, every, calls, callers, pause, partitions, standbys,
-            patience, kafka, registry, mongo, settings, faults, load, output, plan])
+            patience, streams, barriers, kafka, registry, mongo, settings, faults, load, output, plan])
             command.Options.Add(option);
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -83,13 +91,16 @@ internal static class ChaosCommand
                 Duration = result.GetValue(duration),
                 SessionTimeout = result.GetValue(session),
                 FaultEvery = result.GetValue(every),
-                Faults = KindsOf(result.GetValue(faults) ?? [], servers is not null),
+                Faults = KindsOf(result.GetValue(faults) ?? [], servers is not null, result.GetValue(streams) > 0),
                 Calls = result.GetValue(calls),
                 Callers = result.GetValue(callers),
                 Pause = result.GetValue(pause),
                 Partitions = result.GetValue(partitions),
                 Standbys = Math.Min(result.GetValue(standbys), Math.Max(0, result.GetValue(nodes) - 1)),
                 Patience = result.GetValue(patience),
+                Streams = result.GetValue(streams),
+                BarrierEvents = result.GetValue(barriers) is 0 && result.GetValue(streams) > 0 ? BarrierEventsWithStreams
+                    : result.GetValue(barriers),
             };
             options.Validate();
             if (result.GetValue(runs) < 1)
@@ -111,6 +122,10 @@ internal static class ChaosCommand
             DomainUnderTest domain = named.Length == 0
                 ? DomainUnderTest.Wallets with { Load = workload ?? DomainUnderTest.Wallets.Load }
                 : DomainUnderTest.Of(named, workload);
+            if (options.Streams > 0 && domain.Streams is null)
+                throw new InvalidInputException("--streams",
+                    "--streams: the application has no event streams: no static property of the type EventStreamsDefinition that has "
+                        + "snapshots, whose processes its command 'streams' runs.");
             var trial = new ChaosSession(domain, options, result.GetValue(runs),
                 Path.GetFullPath(result.GetValue(output) ?? Path.Combine("data", "chaos")), result.GetValue(output) is not null,
                 TimeProvider.System);
@@ -130,17 +145,19 @@ internal static class ChaosCommand
             MongoDB = mongo,
         };
 
-    private static FaultKind[] KindsOf(string[] names, bool isOutside)
+    private static FaultKind[] KindsOf(string[] names, bool isOutside, bool withStreams)
     {
         string[] asked = [.. names.SelectMany(n => n.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
         if (asked.FirstOrDefault(n => !Kinds.ContainsKey(n)) is { } unknown)
             throw new InvalidInputException("--faults", $"--faults has '{unknown}'; there are {string.Join(", ", Kinds.Keys)}.");
-        FaultKind[] kinds = asked.Length == 0 ? Enum.GetValues<FaultKind>() : [.. asked.Select(n => Kinds[n]).Distinct()];
+        FaultKind[] kinds = asked.Length > 0 ? [.. asked.Select(n => Kinds[n]).Distinct()]
+            : withStreams ? [.. FaultKinds.WithStreams]
+            : [.. FaultKinds.OfNodes];
         // What this system cannot do is left out of the default, and refused where it was asked for.
         if (asked.Length > 0 && kinds.Contains(FaultKind.FullDisk) && !FileSizeLimit.IsSupported)
             throw new InvalidInputException("--faults", "full-disk is there on 64-bit Linux only.");
         if (asked.Length == 0 && isOutside)
-            kinds = [.. kinds.Where(ChaosOptions.CanBefallNodes)];
+            kinds = [.. kinds.Where(k => k.NeedsNoServers())];
         return FileSizeLimit.IsSupported ? kinds : [.. kinds.Where(k => k != FaultKind.FullDisk)];
     }
 

@@ -34,7 +34,16 @@ internal sealed record ChaosOptions
     public TimeSpan FaultEvery { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>The kinds of faults that may happen.</summary>
-    public IReadOnlyList<FaultKind> Faults { get; init; } = Enum.GetValues<FaultKind>();
+    public IReadOnlyList<FaultKind> Faults { get; init; } = FaultKinds.OfNodes;
+
+    /// <summary>
+    /// Processes of the application's event streams. With them nodes restore from the streams' snapshots, but for the last, which keeps to
+    /// barriers, as in a cluster that is changed from one to the other.
+    /// </summary>
+    public int Streams { get; init; }
+
+    /// <summary>After how many events of a partition a node writes a barrier, or its position; 0: what nodes do by themselves.</summary>
+    public int BarrierEvents { get; init; }
 
     /// <summary>
     /// How many calls are made at least: the load lasts longer than <see cref="Duration"/> where a busy machine makes fewer in it.
@@ -74,19 +83,18 @@ internal sealed record ChaosOptions
         Check("--pause", Pause >= TimeSpan.Zero && Pause <= TimeSpan.FromMinutes(1),
             $"--pause is {Pause.TotalSeconds:0.###} s; it must be from 0 to 1 min.");
         // What is somebody else's, and what leads past a proxy, cannot be spoiled.
-        Check("--faults", Servers is null || Faults.All(CanBefallNodes),
-            "--faults: on servers of your own only nodes and the ways between them have faults: "
-            + $"{string.Join(", ", Enum.GetValues<FaultKind>().Where(CanBefallNodes).Select(Fault.NameOf))}.");
+        Check("--faults", Servers is null || Faults.All(k => k.NeedsNoServers()),
+            "--faults: on servers of your own only nodes and the ways between them have faults, and streams: "
+            + $"{string.Join(", ", Enum.GetValues<FaultKind>().Where(k => k.NeedsNoServers()).Select(Fault.NameOf))}.");
+        Check("--faults", Streams > 0 || !Faults.Any(k => k.IsOfStreams()),
+            "--faults has a kind of event streams, and there are none: say how many with --streams.");
+        Check("--streams", Streams is >= 0 and <= 8, $"--streams is {Streams}; it must be from 0 to 8.");
+        Check("--barrier-events", BarrierEvents >= 0, $"--barrier-events is {BarrierEvents}; it must not be negative.");
         Check("--partitions", Partitions is >= 1 and <= 1_000, $"--partitions is {Partitions}; it must be from 1 to 1,000.");
         Check("--standbys", Standbys >= 0 && Standbys < Math.Max(1, Nodes),
             $"--standbys is {Standbys}; it must be at least 0 and less than the {Nodes} nodes.");
         Check("--patience", Patience >= TimeSpan.FromSeconds(5), $"--patience is {Patience.TotalSeconds:0.#} s; it must be at least 5 s.");
     }
-
-    /// <summary>Whether a kind of fault needs nothing but a node and the other nodes.</summary>
-    public static bool CanBefallNodes(FaultKind kind) => kind is FaultKind.KillNode or FaultKind.WipeNode or FaultKind.EndNode
-        or FaultKind.PauseNode
-        or FaultKind.FreezeNode or FaultKind.CutNodes or FaultKind.StallNodes or FaultKind.FullDisk or FaultKind.JumpClock;
 
     private static void Check(string field, bool holds, string message)
     {

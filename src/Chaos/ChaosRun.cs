@@ -5,6 +5,7 @@ using KafkaEventSourcing.Chaos.Faults;
 using KafkaEventSourcing.Chaos.Load;
 using KafkaEventSourcing.Chaos.Verdict;
 using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Streamiz;
 using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Chaos;
@@ -29,6 +30,7 @@ internal sealed class ChaosRun
     private readonly WorkloadRunner _workload;
     private bool _isReady = true;
     private long _loadEnded;
+    private EventStreamsReport? _streams;
     private readonly FaultInjector _injector;
 
     public ChaosRun(ChaosCluster cluster, DomainUnderTest domain, Workload workload, ChaosOptions options, EntryPoints entryPoints,
@@ -86,6 +88,32 @@ internal sealed class ChaosRun
             return;
         await Settle(cancellationToken).ConfigureAwait(false);
         await _workload.ReadAll(cancellationToken).ConfigureAwait(false);
+        if (_entryPoints.Streams is { } streams)
+            await Compare(streams, cancellationToken).ConfigureAwait(false);
+    }
+
+    // All is at rest: what the streams have made of the events of all runs so far is what the events give, and nothing is there twice.
+    private async Task Compare(EventStreamsReader streams, CancellationToken cancellationToken)
+    {
+        using var late = new CancellationTokenSource(_options.Patience, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        try
+        {
+            await streams.WaitUntilReadAsync(_time, either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            _violations.Add(new ChaosViolation("streams behind",
+                $"{_options.Patience.TotalSeconds:0} s after all was at rest the event streams have not read all events"));
+            return;
+        }
+
+        _streams = await new EventStreamsVerifier(streams).RunAsync(cancellationToken).ConfigureAwait(false);
+        if (!_streams.IsConsistent)
+            _violations.Add(new ChaosViolation("streams",
+                $"{_streams.DifferenceCount} differences, such as {string.Join(Environment.NewLine, _streams.Differences)}"));
+        if (_streams.Repeats > 0)
+            _violations.Add(new ChaosViolation("streams", $"{_streams.Repeats} events are in the topics of their types again"));
     }
 
     // Whatever commands have caused comes to its end: nothing is written any more.
@@ -231,6 +259,8 @@ internal sealed class ChaosRun
             figures.Aggregates += verdict.Aggregates;
         }
 
+        figures.StreamSnapshots += _streams?.Snapshots ?? 0;
+        figures.TypedEvents += _streams?.TypedEvents ?? 0;
         figures.EventualReads += all.Count(c => c.Consistency == ReadConsistency.Eventual && c.Answer is CallAnswer.Seen);
         figures.SentTwice += _workload.SentTwice;
         figures.Took(_workload.CommandLatency, _workload.ReadLatency);

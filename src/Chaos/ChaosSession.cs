@@ -16,7 +16,7 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
     public async Task<bool> Run(Action<string> tell, CancellationToken cancellationToken)
     {
         string folder = Directory.CreateTempSubdirectory("kes-chaos-").FullName;
-        var figures = new ChaosFigures();
+        var figures = new ChaosFigures { WithStreams = options.Streams > 0 };
         bool well = true;
         try
         {
@@ -26,6 +26,7 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
                 JsonNode api = await ApiOf(cluster.Nodes[0].Http!.BaseAddress!, cancellationToken).ConfigureAwait(false);
                 DomainUnderTest present = domain with
                 {
+                    Streams = options.Streams > 0 ? domain.Streams : null,
                     Aggregates = [.. domain.Aggregates.Where(a => api["paths"]![$"/{a.Name}/{{id}}"] is not null)],
                 };
                 Workload workload = domain.Load is { } load
@@ -58,6 +59,18 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
                     figures.FencedWriters += process.FencedWriters;
                     figures.EndedByThemselves += process.EndedByItself;
                     figures.BadEnds += process.BadEnds;
+                    figures.Restores += process.Restores;
+                }
+
+                figures.Restores += cluster.Restored;
+                if (figures.Restores.Short > 0)
+                {
+                    well = false;
+                    figures.Violations++;
+                    string files = Path.Combine(output, "short");
+                    cluster.CopyLogs(files);
+                    tell($"VIOLATION after all runs: nodes found {figures.Restores.Short} times that snapshots of event streams lack "
+                        + $"events that their mark says they have; what the processes printed is in {files}.");
                 }
 
                 if (figures.EndedByThemselves > 0 || figures.BadEnds > 0)

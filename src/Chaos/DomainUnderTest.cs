@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.Loader;
 using KafkaEventSourcing.Chaos.Domain;
+using KafkaEventSourcing.Streamiz;
 using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Chaos;
@@ -20,6 +21,14 @@ internal sealed record DomainUnderTest
     /// <summary>What is sent, as JSON; null: what the API page has as examples.</summary>
     public string? Load { get; init; }
 
+    /// <summary>
+    /// The event streams whose snapshots nodes can restore from, run by the application's command <c>streams</c>; null: there are none.
+    /// </summary>
+    public EventStreamsDefinition? Streams { get; init; }
+
+    /// <summary>The aggregate types that <see cref="Streams"/> have snapshots of.</summary>
+    public IEnumerable<AggregateDefinition> OfStreams => Streams?.Snapshots.Select(s => s.Aggregate) ?? [];
+
     /// <summary>Whether a process has come to its end, by its state; null: the application does not say.</summary>
     public Func<object, bool>? IsSettled { get; init; }
 
@@ -34,6 +43,7 @@ internal sealed record DomainUnderTest
     {
         Command = [.. SelfExecutable.Command, WalletApplication.Argument],
         Aggregates = [Wallet.Definition, Payment.Definition],
+        Streams = WalletApplication.Streams,
         Load = WalletApplication.Load,
         IsSettled = state => Payment.IsSettled((PaymentState)state),
         WhatIsWrong = WalletApplication.WhatIsWrong,
@@ -48,41 +58,40 @@ internal sealed record DomainUnderTest
             ?? throw new InvalidInputException("--",
                 $"No .NET assembly is named in '{string.Join(' ', command)}'. Say how a node is started, such as: -- dotnet "
                     + $"bin/Release/net10.0/Banking.dll run");
-        AggregateDefinition[] aggregates = Find(Path.GetFullPath(assembly));
+        Type[] types = TypesOf(Path.GetFullPath(assembly));
+        AggregateDefinition[] aggregates =
+            [.. Find<AggregateDefinition>(types).DistinctBy(d => d.Name).OrderBy(d => d.Name, StringComparer.Ordinal)];
         if (aggregates.Length == 0)
             throw new InvalidInputException("--",
                 $"There is no static property of the type {nameof(AggregateDefinition)} in {assembly}: without its aggregates a history "
                     + $"cannot be checked.");
-        return new DomainUnderTest { Command = start, Aggregates = aggregates, Load = load };
+        return new DomainUnderTest
+        {
+            Command = start, Aggregates = aggregates, Load = load,
+            Streams = Find<EventStreamsDefinition>(types).FirstOrDefault(s => s.Snapshots.Count > 0),
+        };
     }
 
     private static string AssemblyOf(string word) => word.EndsWith(".dll", StringComparison.OrdinalIgnoreCase) ? word
         : word.EndsWith(".exe", StringComparison.OrdinalIgnoreCase) ? Path.ChangeExtension(word, ".dll")
         : word + ".dll";
 
-    private static AggregateDefinition[] Find(string path)
+    private static Type[] TypesOf(string path)
     {
-        Type[] types;
         try
         {
-            types = new DomainAssemblies(path).LoadFromAssemblyPath(path).GetTypes();
+            return new DomainAssemblies(path).LoadFromAssemblyPath(path).GetTypes();
         }
         catch (Exception unusable) when (unusable is BadImageFormatException or FileLoadException or ReflectionTypeLoadException)
         {
             throw new InvalidInputException("--", $"{path} cannot be loaded: {unusable.Message}", unusable);
         }
-
-        return
-        [
-            .. types.Where(t => !t.ContainsGenericParameters)
-                .SelectMany(t =>
-                    t.GetProperties(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
-                .Where(p => typeof(AggregateDefinition).IsAssignableFrom(p.PropertyType) && p.GetMethod is not null)
-                .Select(p => (AggregateDefinition)p.GetValue(null)!)
-                .DistinctBy(d => d.Name)
-                .OrderBy(d => d.Name, StringComparer.Ordinal),
-        ];
     }
+
+    private static IEnumerable<T> Find<T>(Type[] types) => types.Where(t => !t.ContainsGenericParameters)
+        .SelectMany(t => t.GetProperties(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly))
+        .Where(p => typeof(T).IsAssignableFrom(p.PropertyType) && p.GetMethod is not null)
+        .Select(p => (T)p.GetValue(null)!);
 
     /// <summary>The application's assemblies; those that this program has itself are its own, so that both mean the same types.</summary>
     private sealed class DomainAssemblies(string path) : AssemblyLoadContext("domain")

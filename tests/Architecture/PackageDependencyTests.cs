@@ -30,7 +30,7 @@ public sealed class PackageDependencyTests
         ["Docker."] = Containers,
         ["MongoDB.Driver"] = Documents,
         ["RocksDB"] = Stores,
-        ["Streamiz."] = ["Streamiz"],
+        ["Streamiz."] = ["Streamiz", "Chaos"],
         ["Confluent.SchemaRegistry.Serdes"] = [],
     };
 

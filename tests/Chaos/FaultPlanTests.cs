@@ -38,6 +38,7 @@ public sealed class FaultPlanTests
             plan.ShouldBe(plan.OrderBy(f => f.At));
             plan.ShouldAllBe(f => f.At < TimeSpan.FromMinutes(2));
             plan.ShouldAllBe(f => f.Node == Fault.Servers == (f.Kind == FaultKind.KillServers));
+            plan.ShouldAllBe(f => f.Streams < 0);
             foreach (IGrouping<int, Fault> node in plan.GroupBy(f => f.Node))
                 node.Zip(node.Skip(1)).ShouldAllBe(p => p.Second.At > p.First.Ends);
         }
@@ -47,9 +48,27 @@ public sealed class FaultPlanTests
     public void All_kinds_come_and_paused_nodes_outlast_their_session()
     {
         Fault[] faults = [.. Enumerable.Range(0, 50).SelectMany(s => FaultPlan.Of(Of(s)))];
-        faults.Select(f => f.Kind).Distinct().Order().ShouldBe(Enum.GetValues<FaultKind>().Order());
+        faults.Select(f => f.Kind).Distinct().Order().ShouldBe(FaultKinds.OfNodes.Order());
         faults.Where(f => f.Kind == FaultKind.PauseNode).ShouldAllBe(f => f.Lasts > TimeSpan.FromSeconds(3));
         faults.Where(f => f.Kind == FaultKind.FreezeNode).ShouldAllBe(f => f.Lasts < TimeSpan.FromSeconds(3));
+    }
+
+    [Fact]
+    public void Streams_are_killed_wiped_paused_and_delayed_and_nodes_lose_their_folders_more_often()
+    {
+        Fault[][] plans = [.. Enumerable.Range(0, 50).Select(s =>
+            FaultPlan.Of(Of(s) with { Streams = 2, Faults = FaultKinds.WithStreams }).ToArray())];
+        Fault[] faults = [.. plans.SelectMany(p => p)];
+        faults.Select(f => f.Kind).Distinct().Order().ShouldBe(Enum.GetValues<FaultKind>().Order());
+        faults.Where(f => f.Kind.IsOfStreams()).Select(f => f.Streams).Distinct().Order().ShouldBe([0, 1]);
+        faults.ShouldAllBe(f => f.Streams >= 0 == f.Kind.IsOfStreams());
+        faults.Where(f => f.Kind == FaultKind.PauseStreams).ShouldAllBe(f => f.Lasts > TimeSpan.FromSeconds(3));
+        faults.Where(f => f.Kind == FaultKind.DelayStreams).ShouldAllBe(f => f.Amount > TimeSpan.Zero);
+        faults.Count(f => f.Kind == FaultKind.WipeNode).ShouldBeGreaterThan(3 * faults.Count(f => f.Kind == FaultKind.KillNode));
+        foreach (IGrouping<int, Fault> process in plans.SelectMany(p => p.GroupBy(f => f.Node)))
+            process.Zip(process.Skip(1)).ShouldAllBe(p => p.Second.At > p.First.Ends);
+        new Fault(TimeSpan.Zero, FaultKind.PauseStreams, Fault.OfStreams(1), TimeSpan.Zero, TimeSpan.Zero).ToString()
+            .ShouldContain("pause-streams  streams-2");
     }
 
     [Fact]

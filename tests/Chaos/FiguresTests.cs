@@ -49,6 +49,34 @@ public sealed class FiguresTests
         lines[^1].Split(' ', StringSplitOptions.RemoveEmptyEntries).ShouldBe(["all", "2"]);
     }
 
+    // Without them a run that restores nothing from streams would look like a proof.
+    [Fact]
+    public void What_nodes_log_of_their_restores_is_counted_and_told()
+    {
+        const string log = """
+            info: Partition 2 has 12 aggregates from wallet-streams-wallet-snapshots-changelog, which have all events before offset 96
+            info: Partition 0 has 3 aggregates from wallet-streams-payment-snapshots-changelog, which have all events before offset 7
+            info: Partition 1 has 40 aggregates from the barrier in wallets.wallet.snapshots, which has all events before offset 80
+            warn: The snapshots of event streams in s-wallet-snapshots-changelog, partition 1, cannot be used: its streams have begun with the event at offset 3, and there are events before. The aggregates are restored from a barrier, or folded from their events
+            warn: The snapshots of event streams in s-wallet-snapshots-changelog, partition 3, cannot be used: its streams have begun with the event at offset 5, and there are events before. The aggregates are restored from a barrier, or folded from their events
+            info: Partition 3 of wallets.wallet.events is folded from its first event: there is no state store, and nothing to restore from
+            error: The snapshots of event streams in s-wallet-snapshots-changelog that partition 3 was filled with are not complete: a gap. The aggregates are folded from their events
+            """;
+        RestoreFigures once = RestoreFigures.Of(log);
+        (once.FromStreams, once.Aggregates, once.FromBarriers, once.Folded, once.Short).ShouldBe((2, 15L, 1, 1, 1));
+        once.Unused.ShouldBe(new Dictionary<string, int>
+        {
+            ["its streams have begun with the event at offset N, and there are events before"] = 2,
+        });
+        var figures = new ChaosFigures { WithStreams = true, Restores = once + once };
+        figures.Count([Fault(FaultKind.KillStreams, 0), Fault(FaultKind.WipeNode, 1)]);
+        string[] lines = figures.ToString().Split(Environment.NewLine);
+        foreach ((string what, string times) in (ReadOnlySpan<(string, string)>)[("from streams", "4"), ("from barriers", "2"),
+            ("from all events", "2"), ("faults of streams", "1")])
+            lines.Single(l => l.Contains(what, StringComparison.Ordinal)).ShouldEndWith($" {times}");
+        lines.ShouldContain("    4 times: its streams have begun with the event at offset N, and there are events before");
+    }
+
     [Fact]
     public void Money_that_payments_lost_or_made_is_found()
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using KafkaEventSourcing.Streamiz;
 using KafkaEventSourcing.Subscriptions;
 
 namespace KafkaEventSourcing.FaultyApplication;
@@ -15,7 +16,7 @@ internal static class Warehouse
     /// <summary>The bug of this process: <c>decide</c>, <c>fold</c>, or none.</summary>
     public static string Bug { get; set; } = "";
 
-    public static AggregateDefinition Definition { get; } = AggregateDefinition.Define("goods", new Stock { Total = 0 })
+    public static AggregateDefinition<Stock> Definition { get; } = AggregateDefinition.Define("goods", new Stock { Total = 0 })
         .Decides<Receive>((_, command) => Decision.Accept(new Received { Amount = command.Amount }))
         .Decides<Ship>((state, command) => command.Amount <= (Shows("decide") ? 0 : state.Total)
             ? Decision.Accept(new Shipped { Amount = command.Amount })
@@ -23,6 +24,10 @@ internal static class Warehouse
         .Evolves<Received>((state, received) => Shows("fold") ? state : new Stock { Total = state.Total + received.Amount })
         .Evolves<Shipped>((state, shipped) => new Stock { Total = state.Total - shipped.Amount })
         .Build();
+
+    /// <summary>Snapshots that nodes can restore from.</summary>
+    public static EventStreamsDefinition Streams { get; } =
+        EventStreams.Define("warehouse-streams").From(Definition).Snapshot(Definition).Build();
 
     /// <summary>Says on standard output what it handles, and does not return from the version <paramref name="hangsAt"/> on.</summary>
     public static SubscriptionDefinition Mailer(string hangsAt) => Subscription.Named("mailer").From(Definition)

@@ -1,10 +1,11 @@
-using System.Diagnostics;
+using System.Text.RegularExpressions;
+using KafkaEventSourcing.Chaos.Verdict;
 using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Chaos.Cluster;
 
 /// <summary>Servers and nodes as child processes, in one folder.</summary>
-internal sealed class ChaosCluster : IAsyncDisposable
+internal sealed partial class ChaosCluster : IAsyncDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
@@ -12,25 +13,37 @@ internal sealed class ChaosCluster : IAsyncDisposable
     private readonly string _folder;
     private readonly string _logs;
     private readonly DomainUnderTest _domain;
+    private readonly ChaosOptions _options;
     private readonly TimeProvider _time;
 
     private ChaosCluster(DomainUnderTest domain, ChaosOptions options, string folder, TimeProvider time)
     {
-        (_domain, _folder, _time) = (domain, folder, time);
+        (_domain, _options, _folder, _time) = (domain, options, folder, time);
         _logs = Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName;
         Servers = options.Servers is { } outside
             ? new OutsideServers(outside)
             : new OwnServers(Path.Combine(folder, "servers"), Path.Combine(_logs, "servers.log"), time);
         Nodes = [.. Enumerable.Range(0, options.Nodes).Select(n =>
-            new ChaosNode(n, domain, options, Servers, folder, Path.Combine(_logs, $"node-{n + 1}.log"), time))];
+            new ChaosNode(n, domain, options, Servers, folder, _logs, time))];
+        Streams = [.. Enumerable.Range(0, options.Streams).Select(n =>
+            new ChaosStreams(n, domain, options, Servers, folder, _logs, time))];
     }
 
     public IChaosServers Servers { get; }
 
     public IReadOnlyList<ChaosNode> Nodes { get; }
 
+    /// <summary>The processes of the application's event streams.</summary>
+    public IReadOnlyList<ChaosStreams> Streams { get; }
+
+    /// <summary>The processes of the application.</summary>
+    public IEnumerable<ChaosMember> Members => [.. Nodes, .. Streams];
+
+    /// <summary>What the comparisons at the end have restored.</summary>
+    public RestoreFigures Restored { get; private set; } = RestoreFigures.None;
+
     /// <summary>All child processes.</summary>
-    public IEnumerable<ChildProcess> Processes => [.. Nodes.Select(n => n.Process),
+    public IEnumerable<ChildProcess> Processes => [.. Members.Select(m => m.Process),
         .. Servers.Process is { } servers ? new[] { servers } : []];
 
     /// <summary>Starts them; returns once all nodes are ready.</summary>
@@ -53,7 +66,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until all nodes say that they serve.</summary>
+    /// <summary>Waits until all nodes say that they serve, and event streams that they follow the events.</summary>
     public async Task<bool> BecomesReady(TimeSpan patience, CancellationToken cancellationToken)
     {
         long started = _time.GetTimestamp();
@@ -61,7 +74,7 @@ internal sealed class ChaosCluster : IAsyncDisposable
         while (true)
         {
             bool[] ready = await Task.WhenAll(Nodes.Select(n => n.IsReady(cancellationToken))).ConfigureAwait(false);
-            if (ready.All(r => r))
+            if (ready.All(r => r) && Streams.All(s => s.Process.Serving.IsCompletedSuccessfully))
                 return true;
             if (_time.GetElapsedTime(started) > patience)
                 return false;
@@ -73,26 +86,35 @@ internal sealed class ChaosCluster : IAsyncDisposable
     /// <returns>What is wrong; null: nothing.</returns>
     public async Task<string?> Verify(TimeSpan patience, CancellationToken cancellationToken)
     {
-        foreach (ChaosNode node in Nodes)
+        foreach (ChaosMember member in Members)
         {
-            if (!await node.Process.End(patience, cancellationToken).ConfigureAwait(false))
-                return $"{node.Name} did not end in order when it was asked to.";
+            if (!await member.Process.End(patience, cancellationToken).ConfigureAwait(false))
+                return $"{member.Name} did not end in order when it was asked to.";
         }
 
+        string? wrong = await Verify(Nodes[0].Folder, "verify.log", patience, cancellationToken).ConfigureAwait(false);
+        // With streams once more in a folder that has nothing: all stores are made of their snapshots, and of what events are behind them.
+        return wrong is not null || Streams.Count == 0 ? wrong
+            : await Verify(Path.Combine(_folder, "restored"), "verify-restored.log", patience, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<string?> Verify(string folder, string log, TimeSpan patience, CancellationToken cancellationToken)
+    {
         using var late = new CancellationTokenSource(patience * 2, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         string[] arguments =
         [
-            .. _domain.Command.Skip(1), "verify", "--data", Nodes[0].Folder, .. ServerArguments.Of(Servers.OfChecker),
+            .. _domain.Command.Skip(1), "verify", "--verbose", "--data", folder, .. ServerArguments.Of(Servers.OfChecker),
         ];
+        var environment = new Dictionary<string, string>(ChaosNode.SettingsOf(0, _domain, _options)) { ["DOTNET_EnableDiagnostics"] = "0" };
         try
         {
-            ProgramRun run = await ProgramRun.FinishAsync(_domain.Command[0], arguments,
-                new Dictionary<string, string> { ["DOTNET_EnableDiagnostics"] = "0" }, either.Token).ConfigureAwait(false);
+            ProgramRun run = await ProgramRun.FinishAsync(_domain.Command[0], arguments, environment, either.Token).ConfigureAwait(false);
             await using (run.ConfigureAwait(false))
             {
-                await File.WriteAllTextAsync(Path.Combine(_logs, "verify.log"), run.Output, cancellationToken).ConfigureAwait(false);
-                return run.ExitCode == 0 ? null : $"verify found differences: {run.Output}";
+                await File.WriteAllTextAsync(Path.Combine(_logs, log), run.Output, cancellationToken).ConfigureAwait(false);
+                Restored += RestoreFigures.Of(run.Output);
+                return run.ExitCode == 0 ? null : $"verify found differences: {Informative().Replace(run.Output, "")}";
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -113,9 +135,13 @@ internal sealed class ChaosCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Task.WhenAll(Nodes.Select(n => n.DisposeAsync().AsTask())).ConfigureAwait(false);
+        await Task.WhenAll(Members.Select(m => m.DisposeAsync().AsTask())).ConfigureAwait(false);
         await Servers.DisposeAsync().ConfigureAwait(false);
     }
+
+    // What it logs of an ordinary start is in the file.
+    [GeneratedRegex("^[0-9T:.Z-]+ (info|dbug): .*\\n", RegexOptions.Multiline)]
+    private static partial Regex Informative();
 
     private string Tail()
     {

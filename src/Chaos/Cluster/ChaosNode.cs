@@ -6,20 +6,26 @@ using KafkaEventSourcing.Testing;
 namespace KafkaEventSourcing.Chaos.Cluster;
 
 /// <summary>One node of the application in a process of its own, with a proxy on each way to and from it.</summary>
-internal sealed partial class ChaosNode : IAsyncDisposable
+internal sealed partial class ChaosNode : ChaosMember
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
 
     private readonly TcpProxy _fellows;
     private volatile HttpClient? _http;
+    private readonly IReadOnlyDictionary<string, string> _settings;
     private TimeSpan _clockOffset;
 
-    public ChaosNode(int number, DomainUnderTest domain, ChaosOptions options, IChaosServers servers, string folder, string logFile,
+    public ChaosNode(int number, DomainUnderTest domain, ChaosOptions options, IChaosServers servers, string folder, string logFolder,
         TimeProvider time)
+        : this(NameOf(number), SettingsOf(number, domain, options), domain, options, servers, folder, logFolder, time)
     {
-        Name = string.Create(CultureInfo.InvariantCulture, $"node-{number + 1}");
-        Folder = Path.Combine(folder, Name);
-        Servers = servers.RouteOf(Name);
+    }
+
+    private ChaosNode(string name, IReadOnlyDictionary<string, string> settings, DomainUnderTest domain, ChaosOptions options,
+        IChaosServers servers, string folder, string logFolder, TimeProvider time)
+        : base(name, folder, servers.RouteOf(name))
+    {
+        _settings = settings;
         _fellows = new TcpProxy(time);
         IReadOnlyList<string> command = FileSizeLimit.Ignoring(
         [
@@ -29,21 +35,13 @@ internal sealed partial class ChaosNode : IAsyncDisposable
             options.Partitions.ToString(CultureInfo.InvariantCulture), "--data", Folder,
             .. ServerArguments.Of(Servers.Addresses), "--advertise", $"http://127.0.0.1:{_fellows.Port}",
         ]);
-        Process = new ChildProcess(Name, () => command, Environment, ServesAt(), Served, logFile, time);
+        Process = new ChildProcess(Name, () => command, Environment, ServesAt(), Served, Path.Combine(logFolder, $"{name}.log"), time);
     }
 
-    public string Name { get; }
-
-    /// <summary>Its data.</summary>
-    public string Folder { get; }
-
-    public ChildProcess Process { get; }
+    public override ChildProcess Process { get; }
 
     /// <summary>Its HTTP interface, as callers reach it; null: it has not served yet.</summary>
     public HttpClient? Http => _http;
-
-    /// <summary>Its way to the servers.</summary>
-    public ServerRoute Servers { get; }
 
     /// <summary>The way of the other nodes to this one.</summary>
     public TcpProxyLine Fellows => _fellows.Line();
@@ -71,17 +69,38 @@ internal sealed partial class ChaosNode : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>
+    /// What the node <paramref name="number"/> is configured with, as variables: with event streams all but the last, unless there is one
+    /// alone, restore from their snapshots.
+    /// </summary>
+    public static IReadOnlyDictionary<string, string> SettingsOf(int number, DomainUnderTest domain, ChaosOptions options)
     {
-        await Process.DisposeAsync().ConfigureAwait(false);
-        await Servers.DisposeAsync().ConfigureAwait(false);
+        const string section = "KafkaEventSourcing__";
+        var settings = new Dictionary<string, string>();
+        if (options.BarrierEvents > 0)
+            settings[$"{section}BarrierEvents"] = options.BarrierEvents.ToString(CultureInfo.InvariantCulture);
+        if (options.Streams > 0 && (number < options.Nodes - 1 || options.Nodes == 1))
+        {
+            foreach (AggregateDefinition aggregate in domain.OfStreams)
+                settings[$"{section}StreamSnapshots__{aggregate.Name}"] = domain.Streams!.SnapshotTopicOf(aggregate);
+        }
+
+        return settings;
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync().ConfigureAwait(false);
         await _fellows.DisposeAsync().ConfigureAwait(false);
         _http?.Dispose();
     }
 
+    private static string NameOf(int number) => string.Create(CultureInfo.InvariantCulture, $"node-{number + 1}");
+
     private Dictionary<string, string> Environment()
     {
-        var environment = new Dictionary<string, string>
+        var environment = new Dictionary<string, string>(_settings)
         {
             ["DOTNET_EnableDiagnostics"] = "0", ["DOTNET_gcServer"] = "0", ["KES_DRAIN"] = "0",
         };

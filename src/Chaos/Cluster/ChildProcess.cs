@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using KafkaEventSourcing.Chaos.Verdict;
 using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Chaos.Cluster;
@@ -61,6 +62,9 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     /// <summary>How many lines of its output say that Kafka refused a writer that had been deposed.</summary>
     public int FencedWriters { get; private set; }
+
+    /// <summary>What its output says of what its stores were filled with.</summary>
+    public RestoreFigures Restores { get; private set; } = RestoreFigures.None;
 
     /// <summary>How often it was asked to end and did not do so in order.</summary>
     public int BadEnds { get; private set; }
@@ -242,6 +246,7 @@ internal sealed class ChildProcess : IAsyncDisposable
         WriteLog(run);
         _log.WriteLine($"--- {_time.GetUtcNow():HH:mm:ss.fff} {_name} has ended{(byUs ? "" : " by itself")}");
         FencedWriters += run.Output.Split('\n').Count(l => l.Contains("fenced", StringComparison.OrdinalIgnoreCase));
+        Restores += RestoreFigures.Of(run.Output);
         if (!byUs)
             EndedByItself++;
         if (_serves.Task.IsCompleted)

@@ -1,4 +1,6 @@
 using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Hosting.CommandLine;
+using KafkaEventSourcing.Streamiz;
 using KafkaEventSourcing.Testing;
 
 namespace KafkaEventSourcing.Chaos.Domain;
@@ -24,11 +26,22 @@ internal static class WalletApplication
         }
         """;
 
-    public static EventSourcedApplication Create() => EventSourcedApplication.Named("wallets",
+    /// <summary>Snapshots that nodes can restore from, and topics in which a repeat would show.</summary>
+    public static EventStreamsDefinition Streams { get; } = EventStreams.Define("wallet-streams")
+        .From(Wallet.Definition)
+        .From(Payment.Definition)
+        .Snapshot(Wallet.Definition)
+        .Snapshot(Payment.Definition)
+        .PerEventType(Wallet.Definition)
+        .PerEventType(Payment.Definition)
+        .Build();
+
+    public static ApplicationCommandLine Create() => EventSourcedApplication.Named("wallets",
         "Wallets and payments, to be put under fire by 'kes-chaos'.")
         .With(Wallet.Definition)
         .With(Payment.Definition)
-        .With(WalletDocument.Projection);
+        .With(WalletDocument.Projection)
+        .WithCommand(starter => StreamsCommand.Create(starter, Streams));
 
     /// <summary>
     /// Whether the payments have ended, and no money was made or lost: what is in the wallets and what payments hold is what callers put in

@@ -29,15 +29,17 @@ internal sealed class FaultInjector(ChaosCluster cluster, ChaosOptions options, 
     /// <summary>Takes everything back that may still be wrong.</summary>
     public async Task MendAll(CancellationToken cancellationToken)
     {
-        foreach (ChaosNode node in cluster.Nodes)
+        foreach (ChaosMember member in cluster.Members)
         {
-            node.Servers.Mend();
-            node.Fellows.Mend();
-            await node.Process.Signal("CONT", cancellationToken).ConfigureAwait(false);
+            member.Servers.Mend();
+            await member.Process.Signal("CONT", cancellationToken).ConfigureAwait(false);
             if (FileSizeLimit.IsSupported)
-                node.Process.WithId(FileSizeLimit.Lift);
-            node.Process.Up();
+                member.Process.WithId(FileSizeLimit.Lift);
+            member.Process.Up();
         }
+
+        foreach (ChaosNode node in cluster.Nodes)
+            node.Fellows.Mend();
 
         cluster.Servers.Process?.Up();
     }
@@ -60,37 +62,37 @@ internal sealed class FaultInjector(ChaosCluster cluster, ChaosOptions options, 
             return;
         }
 
-        ChaosNode node = cluster.Nodes[fault.Node];
+        ChaosMember member = MemberOf(fault);
         switch (fault.Kind)
         {
-            case FaultKind.KillNode:
-                await node.Process.Kill(cancellationToken).ConfigureAwait(false);
+            case FaultKind.KillNode or FaultKind.KillStreams:
+                await member.Process.Kill(cancellationToken).ConfigureAwait(false);
                 break;
-            case FaultKind.WipeNode:
-                await node.Process.Kill(cancellationToken).ConfigureAwait(false);
-                if (Directory.Exists(node.Folder))
-                    Directory.Delete(node.Folder, recursive: true);
+            case FaultKind.WipeNode or FaultKind.WipeStreams:
+                await member.Process.Kill(cancellationToken).ConfigureAwait(false);
+                if (Directory.Exists(member.Folder))
+                    Directory.Delete(member.Folder, recursive: true);
                 break;
             case FaultKind.JumpClock:
-                node.SetClock(fault.Amount);
-                await node.Process.Kill(cancellationToken).ConfigureAwait(false);
+                cluster.Nodes[fault.Node].SetClock(fault.Amount);
+                await member.Process.Kill(cancellationToken).ConfigureAwait(false);
                 break;
             case FaultKind.EndNode:
-                await node.Process.End(options.Patience, cancellationToken).ConfigureAwait(false);
+                await member.Process.End(options.Patience, cancellationToken).ConfigureAwait(false);
                 break;
-            case FaultKind.PauseNode or FaultKind.FreezeNode:
-                await node.Process.Signal("STOP", cancellationToken).ConfigureAwait(false);
+            case FaultKind.PauseNode or FaultKind.FreezeNode or FaultKind.PauseStreams:
+                await member.Process.Signal("STOP", cancellationToken).ConfigureAwait(false);
                 break;
             case FaultKind.FullDisk:
-                node.Process.WithId(id => FileSizeLimit.Set(id, FullDiskBytes));
+                member.Process.WithId(id => FileSizeLimit.Set(id, FullDiskBytes));
                 break;
-            case FaultKind.CutKafka or FaultKind.CutMongoDB or FaultKind.CutRegistry or FaultKind.CutNodes:
+            case FaultKind.CutStreams or FaultKind.CutKafka or FaultKind.CutMongoDB or FaultKind.CutRegistry or FaultKind.CutNodes:
                 LineOf(fault).Cut();
                 break;
             case FaultKind.StallKafka or FaultKind.StallMongoDB or FaultKind.StallNodes:
                 LineOf(fault).Stall();
                 break;
-            case FaultKind.DelayKafka:
+            case FaultKind.DelayKafka or FaultKind.DelayStreams:
                 LineOf(fault).Delay(fault.Amount);
                 break;
             default:
@@ -105,14 +107,15 @@ internal sealed class FaultInjector(ChaosCluster cluster, ChaosOptions options, 
             case FaultKind.KillServers:
                 cluster.Servers.Process!.Up();
                 break;
-            case FaultKind.KillNode or FaultKind.WipeNode or FaultKind.EndNode or FaultKind.JumpClock:
-                cluster.Nodes[fault.Node].Process.Up();
+            case FaultKind.KillNode or FaultKind.WipeNode or FaultKind.EndNode or FaultKind.JumpClock or FaultKind.KillStreams
+                or FaultKind.WipeStreams:
+                MemberOf(fault).Process.Up();
                 break;
-            case FaultKind.PauseNode or FaultKind.FreezeNode:
-                await cluster.Nodes[fault.Node].Process.Signal("CONT", cancellationToken).ConfigureAwait(false);
+            case FaultKind.PauseNode or FaultKind.FreezeNode or FaultKind.PauseStreams:
+                await MemberOf(fault).Process.Signal("CONT", cancellationToken).ConfigureAwait(false);
                 break;
             case FaultKind.FullDisk:
-                cluster.Nodes[fault.Node].Process.WithId(FileSizeLimit.Lift);
+                MemberOf(fault).Process.WithId(FileSizeLimit.Lift);
                 break;
             default:
                 LineOf(fault).Mend();
@@ -120,15 +123,18 @@ internal sealed class FaultInjector(ChaosCluster cluster, ChaosOptions options, 
         }
     }
 
+    private ChaosMember MemberOf(Fault fault) =>
+        fault.Streams >= 0 ? cluster.Streams[fault.Streams] : cluster.Nodes[fault.Node];
+
     private TcpProxyLine LineOf(Fault fault)
     {
-        ChaosNode node = cluster.Nodes[fault.Node];
+        ServerRoute servers = MemberOf(fault).Servers;
         return fault.Kind switch
         {
-            FaultKind.CutMongoDB or FaultKind.StallMongoDB => node.Servers.MongoDB!,
-            FaultKind.CutRegistry => node.Servers.Registry!,
-            FaultKind.CutNodes or FaultKind.StallNodes => node.Fellows,
-            _ => node.Servers.Kafka!,
+            FaultKind.CutMongoDB or FaultKind.StallMongoDB => servers.MongoDB!,
+            FaultKind.CutRegistry => servers.Registry!,
+            FaultKind.CutNodes or FaultKind.StallNodes => cluster.Nodes[fault.Node].Fellows,
+            _ => servers.Kafka!,
         };
     }
 }

@@ -52,4 +52,19 @@ internal enum FaultKind
 
     /// <summary><c>kill -9</c> of a node, which starts again with a wrong clock and keeps it.</summary>
     JumpClock,
+
+    /// <summary><c>kill -9</c> of a process of the event streams; it is started again on its data.</summary>
+    KillStreams,
+
+    /// <summary><c>kill -9</c> of a process of the event streams, which loses its data folder too.</summary>
+    WipeStreams,
+
+    /// <summary>SIGSTOP of a process of the event streams for longer than the session time-out, then SIGCONT.</summary>
+    PauseStreams,
+
+    /// <summary>All connections of a process of the event streams to Kafka are reset, and new ones too for a while.</summary>
+    CutStreams,
+
+    /// <summary>Kafka is slow for a process of the event streams: they lag.</summary>
+    DelayStreams,
 }

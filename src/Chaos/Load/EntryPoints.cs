@@ -2,6 +2,7 @@ using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting;
+using KafkaEventSourcing.Streamiz;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace KafkaEventSourcing.Chaos.Load;
@@ -16,6 +17,9 @@ internal sealed class EntryPoints : IAsyncDisposable
     private readonly Dictionary<string, HistoryReader> _logs = [];
 
     private EntryPoints(CachedSchemaRegistryClient registry) => _registry = registry;
+
+    /// <summary>Reads what the event streams write; null: there are none.</summary>
+    public EventStreamsReader? Streams { get; private set; }
 
     public IReadOnlyDictionary<string, CommandClient> Topics => _topics;
 
@@ -42,6 +46,8 @@ internal sealed class EntryPoints : IAsyncDisposable
                 entryPoints._logs[aggregate.Name] = new HistoryReader(servers.KafkaConnection, topics, serde, aggregate);
             }
 
+            if (domain.Streams is { } streams)
+                entryPoints.Streams = new EventStreamsReader(streams, application, servers.KafkaConnection, servers.RegistryConfig());
             return entryPoints;
         }
         catch
@@ -55,6 +61,7 @@ internal sealed class EntryPoints : IAsyncDisposable
     {
         foreach (CommandClient client in _topics.Values)
             await client.DisposeAsync().ConfigureAwait(false);
+        Streams?.Dispose();
         _registry.Dispose();
     }
 }

@@ -46,6 +46,18 @@ internal sealed class ChaosFigures
 
     public int BadEnds { get; set; }
 
+    /// <summary>Whether there were event streams to restore from.</summary>
+    public bool WithStreams { get; init; }
+
+    /// <summary>What state stores were filled with.</summary>
+    public RestoreFigures Restores { get; set; } = RestoreFigures.None;
+
+    /// <summary>Snapshots of event streams that were compared with the fold of the events, over all runs.</summary>
+    public long StreamSnapshots { get; set; }
+
+    /// <summary>Events in topics per event type that were compared with the events, over all runs.</summary>
+    public long TypedEvents { get; set; }
+
     public void Count(IEnumerable<InjectedFault> faults)
     {
         foreach (InjectedFault fault in faults)
@@ -81,6 +93,10 @@ internal sealed class ChaosFigures
         Row("fenced writers", FencedWriters);
         Row("processes that ended by themselves", EndedByThemselves);
         Row("processes that did not end in order", BadEnds);
+        Row("stores restored from barriers", Restores.FromBarriers);
+        Row("stores folded from all events", Restores.Folded);
+        if (WithStreams)
+            Streams();
         Latency("command, p50 / p99 / longest", _commands);
         Latency("strong read, p50 / p99 / longest", _reads);
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture,
@@ -94,6 +110,19 @@ internal sealed class ChaosFigures
 
         text.Append(CultureInfo.InvariantCulture, $"{"all",-16} {_faults.Values.Sum(),8:N0}");
         return text.ToString();
+
+        void Streams()
+        {
+            Row("stores restored from streams", Restores.FromStreams);
+            Row("  snapshots in them", Restores.Aggregates);
+            Row("  their snapshots were short of events", Restores.Short);
+            Row("  their snapshots could not be used", Restores.Unused.Values.Sum());
+            foreach ((string why, int times) in Restores.Unused.OrderByDescending(u => u.Value))
+                text.AppendLine(CultureInfo.InvariantCulture, $"    {times:N0} times: {why}");
+            Row("faults of streams", _faults.Where(f => f.Key.IsOfStreams()).Sum(f => f.Value));
+            Row("snapshots of streams compared", StreamSnapshots);
+            Row("events by type compared", TypedEvents);
+        }
 
         void Row(string name, long figure) => text.AppendLine(CultureInfo.InvariantCulture, $"{name,-38} {figure:N0}");
 

@@ -53,7 +53,11 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
             }
 
             if (store.Checkpoint == 0 && end > 0 && !TryFillFromStreams() && !TryLoadBarrier(store, ref end, cancellationToken))
+            {
                 Empty(); // it may have a part of them
+                LogFolded(context.Logger, partition, _events.Topic);
+            }
+
             if (store.Checkpoint < start)
             {
                 throw new UnexpectedLogException(_events.Topic,
@@ -157,6 +161,7 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
 
             store.Write(barrier.NextEventOffset);
             ProcessingTelemetry.Loaded(barrier.Aggregates, Stopwatch.GetElapsedTime(started));
+            LogLoaded(context.Logger, partition, barrier.Aggregates, context.Topics.Snapshots, barrier.NextEventOffset);
             return true;
         }
         catch (Exception unreadable) when (unreadable is UndecodableMessageException or AvroDecodeException or InvalidDataException
@@ -182,6 +187,15 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
             + "operator, and what came of them is in the dead letters. The aggregates are restored from a barrier, or folded from their "
             + "events")]
     private static partial void LogParkedEvents(ILogger logger, string topic, int partition);
+
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "Partition {Partition} has {Aggregates} aggregates from the barrier in {Topic}, which has all events before offset "
+            + "{Offset}")]
+    private static partial void LogLoaded(ILogger logger, int partition, long aggregates, string topic, long offset);
+
+    [LoggerMessage(Level = LogLevel.Information,
+        Message = "Partition {Partition} of {Topic} is folded from its first event: there is no state store, and nothing to restore from")]
+    private static partial void LogFolded(ILogger logger, int partition, string topic);
 
     [LoggerMessage(Level = LogLevel.Information,
         Message = "The state store of partition {Partition} is at offset {Checkpoint}, and its log begins at {Start} by now: it is filled "
