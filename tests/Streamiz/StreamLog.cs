@@ -47,10 +47,14 @@ internal sealed class StreamLog : IAsyncDisposable
         string application = TestServers.UniqueName("app");
         var topics = new TopicFamily(application, "account");
         using var provisioner = new TopicProvisioner(servers.Addresses.KafkaConnection);
-        var declaration = new TopicDeclaration([new TopicSpecification
-        {
-            Name = topics.Events, Partitions = Partitions, Configs = new Dictionary<string, string> { ["retention.ms"] = "-1" },
-        }]);
+        var declaration = new TopicDeclaration(
+        [
+            new TopicSpecification
+            {
+                Name = topics.Events, Partitions = Partitions, Configs = new Dictionary<string, string> { ["retention.ms"] = "-1" },
+            },
+            new TopicSpecification { Name = topics.DeadLetters, Partitions = Partitions }, // who reads events looks there
+        ]);
         await provisioner.ApplyAsync(await provisioner.PlanAsync(declaration, cancellationToken), cancellationToken);
         using var registry = new CachedSchemaRegistryClient(new SchemaRegistryConfig { Url = servers.Addresses.Registry });
         var serde = AvroMessageSerde.Create(registry, Account.Definition.EventTypes.Select(RecordTypes.Of));
@@ -79,6 +83,31 @@ internal sealed class StreamLog : IAsyncDisposable
                 Headers = EventHeaders.Of(Account.Definition, id, version, at, CommandId.Parse($"{id}-{version}"), @event),
             });
         return new ConsistencyToken(written.Partition.Value, written.Offset.Value);
+    }
+
+    /// <summary>Appends the next event of an account as one that nobody can read, and that an operator has discarded.</summary>
+    public async Task AppendDiscardedAsync(string id)
+    {
+        long version = _versions[id] = _versions.GetValueOrDefault(id) + 1;
+        byte[] key = Encoding.UTF8.GetBytes(id);
+        var place = new TopicPartition(EventsTopic, Murmur2.Partition(key, Partitions));
+        var record = new ConsumeResult<byte[], byte[]>
+        {
+            Message = new Message<byte[], byte[]>
+            {
+                Key = key,
+                Value = [0, 0x7f, 0x7f, 0x7f, 0x7f, 1], // of a schema that no registry has
+                Timestamp = new Timestamp(BankStreams.Noon),
+                Headers = EventHeaders.Of(Account.Definition, id, version, BankStreams.Noon, CommandId.Parse($"{id}-{version}"),
+                    BankStreams.Opened()),
+            },
+        };
+        record.TopicPartitionOffset = (await _producer.ProduceAsync(place, record.Message)).TopicPartitionOffset;
+        var letter = new TopicPartition(new TopicFamily(Application, "account").DeadLetters, place.Partition);
+        DeliveryResult<byte[], byte[]> parked = await _producer.ProduceAsync(letter,
+            DeadLetterFormat.Parked(record, "undecodable", "nobody can read it", queued: false, BankStreams.Noon));
+        await _producer.ProduceAsync(letter,
+            DeadLetterFormat.Discarded(key, parked.Offset.Value, "operator", "lost", BankStreams.Noon, record.Offset.Value));
     }
 
     /// <summary>Appends accounts with a number of credits of 1 each, and returns the places of their last events.</summary>

@@ -54,6 +54,29 @@ public sealed class VerifierTests(RunningStreamsTests.Fixture fixture) : IClassF
             StringComparison.Ordinal));
     }
 
+    /// <summary>Streams stood still at the event behind one that was discarded, and the verifier did not count its version.</summary>
+    [Fact]
+    public async Task Discarded_event_is_passed_with_its_version_and_agrees_with_the_events()
+    {
+        await using StreamLog log = await StreamLog.CreateAsync(fixture.Servers!, Cancellation);
+        await log.AppendAccountsAsync(accounts: 1, credits: 1);
+        await log.AppendDiscardedAsync("a0");
+        ConsistencyToken last = await log.AppendAsync("a0", BankStreams.Credited(1, 2));
+        await log.AppendAsync("a1", BankStreams.Opened());
+        await log.AppendDiscardedAsync("a1"); // and nothing behind it
+        EventStreamsDefinition definition = EventStreams.Define(log.Name).From(Account.Definition).Snapshot(Account.Definition).Build();
+        using var reader = new EventStreamsReader(definition, log.Application, log.Kafka, log.Servers.Registry);
+        await using (EventStreamsRunner streams = log.Start(definition, exactlyOnce: true))
+        {
+            (await streams.ReadSnapshotAsync(Account.Definition, AggregateId.Parse("a0"), last, Cancellation))!.Version.ShouldBe(4);
+            await reader.WaitUntilReadAsync(TimeProvider.System, Cancellation);
+        }
+
+        EventStreamsReport report = await new EventStreamsVerifier(reader).RunAsync(Cancellation);
+        report.Differences.ShouldBeEmpty();
+        report.Snapshots.ShouldBe(2);
+    }
+
     // As somebody might who is not the streams.
     private static void WriteAgain(StreamLog log, string topic, string key, bool tombstone)
     {

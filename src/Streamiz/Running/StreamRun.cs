@@ -137,10 +137,10 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
         CancellationToken cancellationToken)
     {
         await PrepareTopics(application, cancellationToken).ConfigureAwait(false);
+        DiscardedRecords discarded = await DiscardedRecords.AskAsync(_servers.Kafka,
+            [.. _definition.Sources.Select(s => new TopicFamily(application, s.Name))], cancellationToken).ConfigureAwait(false);
         Environment = await StreamEnvironment.PrepareAsync(_definition, application, _registry,
-            source => _partitions[new TopicFamily(application, source.Name).Events],
-            (topics, partition) => new DiscardedEvents(_servers.Kafka, topics).Of(partition, CancellationToken.None), BeginOf, _telemetry,
-            cancellationToken, _options.ExactlyOnce
+            source => _partitions[new TopicFamily(application, source.Name).Events], discarded.Of, BeginOf, _telemetry, cancellationToken, _options.ExactlyOnce
                 ? await SnapshotTopicIds.AskAsync(_definition, application, _servers.Kafka, cancellationToken).ConfigureAwait(false)
                 : null).ConfigureAwait(false);
         StreamConfig config = StreamSettings.Of(_definition, _options, _servers.Kafka, folder.StatePath, _loggers);

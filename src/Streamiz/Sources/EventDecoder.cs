@@ -5,9 +5,10 @@ using Streamiz.Kafka.Net.Processors.Public;
 namespace KafkaEventSourcing.Streamiz;
 
 /// <summary>
-/// Decodes each record of an events topic once and hands it to all branches; when they have taken it, its offset is noted. Records that an
-/// operator has discarded are passed over, as by every reader. They come in <see cref="RecordBatch"/>es, or one by one as in a test; each
-/// event goes on with its own headers and time. Of one task.
+/// Decodes each record of an events topic once and hands it to all branches; when they have taken it, its offset is noted. An event that an
+/// operator has discarded keeps its version and does nothing, as in a node; a record that is not an event is passed over when it is
+/// discarded. They come in <see cref="RecordBatch"/>es, or one by one as in a test; each event goes on with its own headers and time. Of
+/// one task.
 /// </summary>
 internal sealed class EventDecoder : ITransformer<string, byte[], string, SourceRecord>
 {
@@ -57,30 +58,25 @@ internal sealed class EventDecoder : ITransformer<string, byte[], string, Source
     private void Hand(string key, ConsumeResult<byte[], byte[]> record)
     {
         SourceReading reading = _reading!;
-        if (TryDecode(reading, record, out StoredEvent stored))
-            _context!.Forward(key, new SourceRecord(reading.Aggregate, stored, record));
+        if (IsDiscarded(reading, record.TopicPartitionOffset))
+        {
+            // Without a head it is not an event at all, and nobody counts it.
+            if (reading.Codec.TryReadHead(record, out EventHead head))
+                _context!.Forward(key, new SourceRecord(reading.Aggregate, new StoredEvent(head, null), record) { IsDiscarded = true });
+        }
+        else
+        {
+            _context!.Forward(key, new SourceRecord(reading.Aggregate, reading.Codec.Decode(record), record));
+        }
+
         reading.Progress.Advance(record.Partition.Value, record.Offset.Value + 1);
     }
 
-    private bool TryDecode(SourceReading reading, ConsumeResult<byte[], byte[]> record, out StoredEvent stored)
-    {
-        try
-        {
-            stored = reading.Codec.Decode(record);
-            return true;
-        }
-        catch (InvalidDataException) when (IsDiscarded(reading, record.TopicPartitionOffset))
-        {
-            stored = default;
-            return false;
-        }
-    }
-
-    // The letters are read when the first record cannot be: a restart after the back-off reads them again, and sees what was discarded
-    // since.
+    // What is discarded is known from the first record on, also of an event that this code could read: what an event did is the same for
+    // all, or nothing. One that cannot be read or folded and is not discarded yet ends the run; the next one sees what was discarded since.
     private bool IsDiscarded(SourceReading reading, TopicPartitionOffset place)
     {
         _discarded ??= reading.Discarded(place.Partition.Value);
-        return _discarded.ContainsKey(place.Offset.Value);
+        return _discarded.Count > 0 && _discarded.ContainsKey(place.Offset.Value);
     }
 }

@@ -19,9 +19,12 @@ public sealed class SourceRecord
     /// <summary>The aggregate type that it is of.</summary>
     public AggregateDefinition Source { get; }
 
-    /// <summary>What it is read as: one event nearly always; none where its type is withdrawn, several where it is upcast to
-    /// them.</summary>
+    /// <summary>What it is read as: one event nearly always; none where its type is withdrawn or an operator has discarded it, several
+    /// where it is upcast to them.</summary>
     public StoredEvent Stored { get; }
+
+    /// <summary>Whether an operator has discarded it: it does nothing, and keeps its version where it is the one that is due.</summary>
+    public bool IsDiscarded { get; internal init; }
 
     /// <summary>What its key and headers say.</summary>
     public EventHead Head => Stored.Head;

@@ -27,11 +27,14 @@ public sealed class EventStreamsTestDriver : IDisposable
     private readonly Dictionary<AggregateDefinition, TopicEncoder> _encoders = [];
     private readonly Dictionary<string, TestOutputTopic<byte[], byte[]>> _outputs = [];
     private readonly Dictionary<(AggregateDefinition, string), List<GivenEvent>> _given = [];
+    private readonly Dictionary<string, Dictionary<long, DeadLetterResolution>> _discarded;
+    private readonly Dictionary<AggregateDefinition, long> _records = []; // given so far
     private int _commands;
 
-    private EventStreamsTestDriver(EventStreamsDefinition definition, StreamEnvironment environment, string folder, StateTables? tables)
+    private EventStreamsTestDriver(EventStreamsDefinition definition, StreamEnvironment environment, string folder, StateTables? tables,
+        Dictionary<string, Dictionary<long, DeadLetterResolution>> discarded)
     {
-        (_definition, _environment, _folder) = (definition, environment, folder);
+        (_definition, _environment, _folder, _discarded) = (definition, environment, folder, discarded);
         var connection = new KafkaConnection { BootstrapServers = "in-memory:9092" };
         StreamConfig config = StreamSettings.Of(definition, new EventStreamsOptions(), connection, folder, NullLoggerFactory.Instance);
         _driver = new TopologyTestDriver(new StreamTopology(definition, environment, static _ => null, tables).Build(), config);
@@ -49,11 +52,12 @@ public sealed class EventStreamsTestDriver : IDisposable
         string folder = Directory.CreateTempSubdirectory("kes-streams-").FullName;
         try
         {
+            var discarded = definition.Sources.ToDictionary(s => s.Name, _ => new Dictionary<long, DeadLetterResolution>());
             // The registry is in memory: nothing is waited for.
             StreamEnvironment environment = StreamEnvironment.PrepareAsync(definition, Application, MemoryRegistry.Create(),
-                static _ => null, static (_, _) => new Dictionary<long, DeadLetterResolution>(), static (_, _) => 0,
+                static _ => null, (topics, _) => discarded[topics.Aggregate], static (_, _) => 0,
                 new StreamTelemetry(definition.Name), CancellationToken.None, snapshotTopics).GetAwaiter().GetResult();
-            return new EventStreamsTestDriver(definition, environment, folder, tables);
+            return new EventStreamsTestDriver(definition, environment, folder, tables, discarded);
         }
         catch
         {
@@ -89,9 +93,26 @@ public sealed class EventStreamsTestDriver : IDisposable
         return this;
     }
 
+    /// <summary>
+    /// Gives the next event of an aggregate as one that an operator has discarded: it keeps its version, and does nothing.
+    /// </summary>
+    public EventStreamsTestDriver GivenDiscarded(AggregateDefinition aggregate, string id, DateTimeOffset time, object @event)
+    {
+        Discard(aggregate, _records.GetValueOrDefault(aggregate));
+        return Given(aggregate, id, time, @event);
+    }
+
+    // The record at an offset, which may come later.
+    internal void Discard(AggregateDefinition aggregate, long offset) =>
+        _discarded[aggregate.Name][offset] = new DeadLetterResolution(true, null, "test", "test", DateTimeOffset.UnixEpoch, null);
+
     // A record as it is, such as several that come as one.
-    internal void Given(AggregateDefinition aggregate, Message<byte[], byte[]> record) => _inputs[aggregate].PipeInput(
-        new TestRecord<byte[], byte[]>(record.Key, record.Value, record.Timestamp.UtcDateTime, record.Headers));
+    internal void Given(AggregateDefinition aggregate, Message<byte[], byte[]> record)
+    {
+        _records[aggregate] = _records.GetValueOrDefault(aggregate) + 1;
+        _inputs[aggregate].PipeInput(
+            new TestRecord<byte[], byte[]>(record.Key, record.Value, record.Timestamp.UtcDateTime, record.Headers));
+    }
 
     /// <summary>Leaves out the next event of an aggregate, as a log that has lost it.</summary>
     public EventStreamsTestDriver Lost(AggregateDefinition aggregate, string id, object @event, DateTimeOffset time)
@@ -173,8 +194,13 @@ public sealed class EventStreamsTestDriver : IDisposable
             _encoders.Add(aggregate, encoder = _environment.Serde.PrepareAsync(_environment.Sources[aggregate].Topic,
                 [.. aggregate.EventTypes, .. aggregate.UpcastTypes]).GetAwaiter().GetResult());
         Headers headers = EventHeaders.Of(aggregate, id, given.Version, given.Time, given.Command, given.Event);
-        _inputs[aggregate].PipeInput(new TestRecord<byte[], byte[]>(Encoding.UTF8.GetBytes(id),
-            EncodedBytes.Of(encoder, (IAvroRecord)given.Event), given.Time.UtcDateTime, headers));
+        Given(aggregate, new Message<byte[], byte[]>
+        {
+            Key = Encoding.UTF8.GetBytes(id),
+            Value = EncodedBytes.Of(encoder, (IAvroRecord)given.Event),
+            Timestamp = new Timestamp(given.Time),
+            Headers = headers,
+        });
     }
 
     private sealed record GivenEvent(object Event, long Version, DateTimeOffset Time, CommandId Command);

@@ -125,6 +125,8 @@ public sealed class EventStreamsVerifier
                 snapshots.PassOver(passed.AggregateId, passed.Version, passed.Offset, passed.Offset < position.Next);
             else if (!passed.IsDiscarded)
                 _differences.Add(passed.Message);
+            else if (!passed.AggregateId.IsDefault)
+                snapshots.Discard(passed.AggregateId, passed.Version, passed.Offset, passed.Offset < position.Next);
         }
     }
 

@@ -33,6 +33,13 @@ internal sealed class SnapshotComparison(AggregateDefinition aggregate, Snapshot
         Look(id, offset);
     }
 
+    /// <summary>An event that an operator has discarded: the one that is due has its version.</summary>
+    public void Discard(AggregateId id, long version, long offset, bool isRead)
+    {
+        if (version == Before(id).Version + 1)
+            PassOver(id, version, offset, isRead);
+    }
+
     /// <summary>Compares what has not been met.</summary>
     public void Finish()
     {
