@@ -7,6 +7,9 @@ namespace KafkaEventSourcing.Streamiz;
 /// <summary>What is derived from the events of one or several aggregate types. Immutable and thread-safe.</summary>
 public sealed class EventStreamsDefinition
 {
+    /// <summary>What no part may be called: it would be the one of <see cref="ReadTopics"/>.</summary>
+    internal const string ReadTopicsPart = "read-topics";
+
     internal EventStreamsDefinition(string name, IReadOnlyList<AggregateDefinition> sources) => (Name, Sources) = (name, sources);
 
     /// <summary>The name: Kafka's group, Streamiz' <c>application.id</c>, and the first part of the names of its topics.</summary>
@@ -47,7 +50,7 @@ public sealed class EventStreamsDefinition
     [
         .. Snapshots.Select(s => ChangelogOf(s.Store)), .. EventTypes.SelectMany(e => e.TopicOf.Values),
         .. Totals.SelectMany(t => new[] { RepartitionOf(t.Store), ChangelogOf(t.Store) }),
-        .. Joins.SelectMany(j => new[] { RepartitionOf(j.Requests), ChangelogOf(j.Requests), TopicOf(j) }),
+        .. Joins.SelectMany(j => new[] { RepartitionOf(j.Requests), ChangelogOf(j.Requests), TopicOf(j) }), ReadTopics,
     ];
 
     /// <summary>The compacted topic that has what the store <paramref name="store"/> keeps.</summary>
@@ -59,6 +62,9 @@ public sealed class EventStreamsDefinition
         ArgumentNullException.ThrowIfNull(aggregate);
         return ChangelogOf(SnapshotPart.StoreOf(aggregate));
     }
+
+    /// <summary>The compacted topic that says which topics of events were read, by name and id.</summary>
+    internal string ReadTopics => ChangelogOf(ReadTopicsPart);
 
     /// <summary>The topics between its own steps, which it reads too.</summary>
     internal IReadOnlyList<string> Repartitions =>
@@ -97,6 +103,7 @@ public sealed class EventStreamsDefinition
                 Topic(ChangelogOf(j.Requests), partitionsOf(j.Right), compact),
                 Topic(TopicOf(j), partitionsOf(j.Left), compact),
             }),
+            Topic(ReadTopics, 1, compact),
         ]);
     }
 }

@@ -2,11 +2,13 @@ using System.Buffers;
 using System.Text;
 using Banking.Domain;
 using Confluent.Kafka;
+using Confluent.Kafka.Admin;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Testing;
 using Microsoft.Extensions.Logging;
+using TopicSpecification = KafkaEventSourcing.EventLog.TopicSpecification;
 
 namespace KafkaEventSourcing.Streamiz.Tests;
 
@@ -135,6 +137,43 @@ internal sealed class StreamLog : IAsyncDisposable
         return EventStreamsRunner.Start(definition, Application, Servers, options,
             clients ?? ((connection, instance, assignment, logger) => new StreamClients(connection, instance, assignment, logger)),
             TestServers.Loggers, TimeProvider.System);
+    }
+
+    /// <summary>One start of <paramref name="definition"/>, which may fail.</summary>
+    public async Task<StreamRun> StartOnceAsync(EventStreamsDefinition definition, CancellationToken cancellationToken)
+    {
+        using StreamFolder folder = StreamFolder.Take(_folder, definition.Name);
+        return await StreamRun.StartAsync(definition, Application, new EventStreamsOptions(), Servers, folder,
+            static (connection, instance, assignment, logger) => new StreamClients(connection, instance, assignment, logger),
+            TestServers.Loggers, cancellationToken);
+    }
+
+    /// <summary>Deletes the events topic and makes it again; versions begin anew.</summary>
+    public async Task MakeEventsAgainAsync(CancellationToken cancellationToken)
+    {
+        using IAdminClient admin = new AdminClientBuilder(Kafka.Admin()).Build();
+        await admin.DeleteTopicsAsync([EventsTopic], new DeleteTopicsOptions { OperationTimeout = Patience });
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (admin.GetMetadata(Patience).Topics.Exists(t => t.Topic == EventsTopic && !t.Error.IsError))
+            await timer.WaitForNextTickAsync(cancellationToken);
+        await admin.CreateTopicsAsync([new Confluent.Kafka.Admin.TopicSpecification { Name = EventsTopic, NumPartitions = Partitions }],
+            new CreateTopicsOptions { OperationTimeout = Patience });
+        _versions.Clear();
+    }
+
+    /// <summary>Deletes what is before <paramref name="place"/>, as an archive may.</summary>
+    public async Task CutAsync(ConsistencyToken place)
+    {
+        using IAdminClient admin = new AdminClientBuilder(Kafka.Admin()).Build();
+        await admin.DeleteRecordsAsync([new TopicPartitionOffset(EventsTopic, place.Partition, place.Offset)]);
+    }
+
+    /// <summary>Sets the position of streams that do not run.</summary>
+    public async Task SetPositionAsync(EventStreamsDefinition definition, ConsistencyToken place)
+    {
+        using IAdminClient admin = new AdminClientBuilder(Kafka.Admin()).Build();
+        await admin.AlterConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitionOffsets(definition.Name,
+            [new TopicPartitionOffset(EventsTopic, place.Partition, place.Offset)])]);
     }
 
     /// <summary>What readers of what is committed see in a topic.</summary>

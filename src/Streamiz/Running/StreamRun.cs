@@ -137,6 +137,7 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
         CancellationToken cancellationToken)
     {
         await PrepareTopics(application, cancellationToken).ConfigureAwait(false);
+        await new SourceTopics(_definition, application, _servers.Kafka).CheckAsync(cancellationToken).ConfigureAwait(false);
         DiscardedRecords discarded = await DiscardedRecords.AskAsync(_servers.Kafka,
             [.. _definition.Sources.Select(s => new TopicFamily(application, s.Name))], cancellationToken).ConfigureAwait(false);
         Environment = await StreamEnvironment.PrepareAsync(_definition, application, _registry,
