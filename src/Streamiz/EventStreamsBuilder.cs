@@ -156,14 +156,14 @@ public sealed class EventStreamsBuilder
     }
 
     /// <summary>The definition as described so far.</summary>
-    /// <exception cref="InvalidOperationException">It reads or makes nothing.</exception>
+    /// <exception cref="InvalidOperationException">It reads or makes nothing, or two of its parts would have one topic.</exception>
     public EventStreamsDefinition Build()
     {
         if (_sources.Count == 0)
             throw new InvalidOperationException($"The event streams '{_name}' read nothing: call {nameof(From)} at least once.");
         if (_snapshots.Count + _eventTypes.Count + _totals.Count + _topologies.Count == 0)
             throw new InvalidOperationException($"The event streams '{_name}' make nothing of what they read.");
-        return new EventStreamsDefinition(_name, [.. _sources])
+        var definition = new EventStreamsDefinition(_name, [.. _sources])
         {
             Snapshots = [.. _snapshots],
             EventTypes = [.. _eventTypes],
@@ -172,6 +172,10 @@ public sealed class EventStreamsBuilder
             Topologies = [.. _topologies],
             OtherTypes = [.. _otherTypes],
         };
+        if (definition.Topics.GroupBy(t => t).FirstOrDefault(t => t.Count() > 1) is { } twice)
+            throw new InvalidOperationException(
+                $"Two parts of the event streams '{_name}' would write to the topic {twice.Key}: give one of them another name.");
+        return definition;
     }
 
     private void Need(AggregateDefinition aggregate)

@@ -16,7 +16,8 @@ public static class EventStreamsServiceExtensions
     /// where the log is.
     /// </summary>
     /// <exception cref="InvalidInputException">An option is out of range.</exception>
-    /// <exception cref="InvalidOperationException">The host has streams of this name already.</exception>
+    /// <exception cref="InvalidOperationException">The host has streams of this name already, or such that topics of the one could be
+    /// those of the other.</exception>
     public static IServiceCollection AddEventStreams(this IServiceCollection services, EventStreamsDefinition definition,
         EventStreamsOptions? options = null)
     {
@@ -28,6 +29,10 @@ public static class EventStreamsServiceExtensions
             && string.Equals((string?)s.ServiceKey, definition.Name, StringComparison.Ordinal)))
             throw new InvalidOperationException(
                 $"The host has event streams '{definition.Name}' already: two of one name would take partitions from one another.");
+        foreach (EventStreamsDefinition other in services.Where(s => !s.IsKeyedService).Select(s => s.ImplementationInstance)
+            .OfType<EventStreamsDefinition>())
+            StreamNames.CheckAreApart(definition, other);
+        services.AddSingleton(definition);
         services.AddLogging();
         services.TryAddSingleton(TimeProvider.System);
         services.AddKeyedSingleton(definition.Name, (s, _) =>

@@ -55,9 +55,9 @@ public sealed class DiscardedEventTests
         streams.SnapshotOf(Account.Definition, "a")!.Version.ShouldBe(2);
     }
 
-    // What was put aside because it was not due, as a second history of an aggregate, is no event of the first.
+    // What was put aside because it was not due, as a second history of an aggregate, is none of the first.
     [Fact]
-    public void Discarded_event_that_is_not_due_and_record_that_is_no_event_change_nothing()
+    public void Discarded_event_that_is_not_due_and_record_that_is_not_one_change_nothing()
     {
         using EventStreamsTestDriver streams = EventStreamsTestDriver.Start(Snapshots());
         streams.Given(Account.Definition, "a", Noon, Opened());
@@ -93,8 +93,8 @@ public sealed class DiscardedEventTests
         {
             Payer = "a", Receiver = "b", Amount = 1, Currency = "CZK", BookedOn = November, Deadline = Noon.AddDays(1),
         });
-        streams.Given(Account.Definition, "a", Noon, Opened(), Credited(5, 5)).GivenDiscarded(Account.Definition, "a", Noon, Credited(9, 14))
-            .Given(Account.Definition, "a", Noon, Credited(1, 6));
+        streams.Given(Account.Definition, "a", Noon, Opened(), Credited(5, 5))
+            .GivenDiscarded(Account.Definition, "a", Noon, Credited(9, 14)).Given(Account.Definition, "a", Noon, Credited(1, 6));
         streams.ReadAll("bank-streams.payers").Select(r => streams.Decode<TransferState>(r.Message.Value)!.Reason).ShouldBe(
             ["", "0", "5", "5", "6"]);
     }

@@ -6,6 +6,7 @@ using KafkaEventSourcing.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Streamiz.Tests;
 
@@ -49,16 +50,18 @@ public sealed class HostedStreamsTests : IDisposable
         streams.Trouble.ShouldNotBeNull();
     }
 
-    [Fact]
-    public async Task Name_of_a_consumer_group_of_the_application_ends_the_start_of_the_host()
+    [Theory]
+    [InlineData("bank-transfer")]
+    [InlineData("bank")]
+    public async Task Name_of_the_application_or_of_a_consumer_group_of_it_ends_the_start_of_the_host(string name)
     {
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddKafkaEventSourcing("bank", options => options.DataDirectory = _folder).AddAggregate(Account.Definition)
             .AddAggregate(Transfer.Definition).UseEmbeddedServers(new EmbeddedServers());
-        builder.Services.AddEventStreams(EventStreams.Define("bank-transfer").From(Account.Definition).Snapshot(Account.Definition)
+        builder.Services.AddEventStreams(EventStreams.Define(name).From(Account.Definition).Snapshot(Account.Definition)
             .Build());
         using IHost host = builder.Build();
-        (await Should.ThrowAsync<InvalidInputException>(host.StartAsync(Cancellation))).Message.ShouldContain("'bank-transfer'");
+        (await Should.ThrowAsync<InvalidInputException>(host.StartAsync(Cancellation))).Message.ShouldContain($"'{name}'");
     }
 
     [Fact]
@@ -70,6 +73,31 @@ public sealed class HostedStreamsTests : IDisposable
             .Message.ShouldContain("'bank-streams'");
         using ServiceProvider provider = services.BuildServiceProvider();
         Should.Throw<InvalidOperationException>(provider.GetServices<IHostedService>).Message.ShouldContain("AddApplicationServers");
+    }
+
+    /// <summary>Each start logged a stack of fifty lines, and the health said "stand still".</summary>
+    [Fact]
+    public async Task Streams_before_the_topics_are_there_say_in_a_line_what_they_wait_for_and_go_on_when_they_come()
+    {
+        await using TestServers servers = await ServersOrSkip.Start(Cancellation);
+        string application = TestServers.UniqueName("app");
+        var log = new LineLog();
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddSingleton<ILoggerProvider>(log);
+        builder.Services.AddApplicationServers(application, StreamLog.ServersOf(servers, application))
+            .AddEventStreams(BankStreams.Snapshots());
+        using IHost host = builder.Build();
+        await host.StartAsync(Cancellation);
+        var streams = host.Services.GetRequiredService<IEventStreams>();
+        (string line, Exception? stack) = await log.Warning.WaitAsync(Cancellation);
+        line.ShouldStartWith($"Streams bank-streams wait for the topic {application}.account.events, which ");
+        stack.ShouldBeNull();
+        streams.Trouble.ShouldNotBeNull().ShouldStartWith($"bank-streams waits for the topic {application}.account.events, which ");
+
+        await using StreamLog made = await StreamLog.CreateAsync(servers, Cancellation, application);
+        await streams.WaitForRestoreAsync(Cancellation);
+        streams.Trouble.ShouldBeNull();
+        await host.StopAsync(Cancellation);
     }
 
     [Fact]
@@ -85,5 +113,27 @@ public sealed class HostedStreamsTests : IDisposable
         (await host.Services.GetRequiredService<IEventStreams>().ReadSnapshotAsync(Account.Definition, AggregateId.Parse("a"), token,
             Cancellation)).ShouldNotBeNull().Version.ShouldBe(1);
         await host.StopAsync(Cancellation);
+    }
+
+    private sealed class LineLog : ILoggerProvider, ILogger
+    {
+        private readonly TaskCompletionSource<(string, Exception?)> _warning = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<(string Line, Exception? Stack)> Warning => _warning.Task;
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter) => _warning.TrySetResult((formatter(state, exception), exception));
+
+        public void Dispose()
+        {
+            // It holds nothing.
+        }
     }
 }

@@ -53,6 +53,15 @@ public sealed class SourceTopicsTests(RunningStreamsTests.Fixture fixture) : ICl
             $"have read it up to offset {second.Offset}");
     }
 
+    [Fact]
+    public async Task Name_of_an_application_of_the_cluster_is_refused()
+    {
+        await using StreamLog other = await StreamLog.CreateAsync(fixture.Servers!, Cancellation);
+        await using StreamLog log = await StreamLog.CreateAsync(fixture.Servers!, Cancellation);
+        (await Should.ThrowAsync<InvalidInputException>(log.StartOnceAsync(Totals(other.Application), Cancellation))).Message.ShouldContain(
+            other.EventsTopic);
+    }
+
     private static EventStreamsDefinition Totals(string name) => EventStreams.Define(name).From(Account.Definition)
         .Totals("credits", CalendarWindow.Month, "Europe/Prague", totals => totals.Add<AccountCredited>(Account.Definition, credited =>
             new TotalEntry("all", credited.Amount, credited.BookedOn))).Build();

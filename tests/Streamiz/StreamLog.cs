@@ -39,14 +39,18 @@ internal sealed class StreamLog : IAsyncDisposable
 
     public string EventsTopic => new TopicFamily(Application, "account").Events;
 
-    public ApplicationServers Servers => new()
+    public ApplicationServers Servers => ServersOf(_servers, Application);
+
+    public static ApplicationServers ServersOf(TestServers servers, string application) => new()
     {
-        Kafka = Kafka, Registry = new SchemaRegistryConfig { Url = _servers.Addresses.Registry }, DataDirectory = _folder,
+        Kafka = servers.Addresses.KafkaConnection,
+        Registry = new SchemaRegistryConfig { Url = servers.Addresses.Registry },
+        DataDirectory = Path.Combine(servers.Folder, application),
     };
 
-    public static async Task<StreamLog> CreateAsync(TestServers servers, CancellationToken cancellationToken)
+    public static async Task<StreamLog> CreateAsync(TestServers servers, CancellationToken cancellationToken, string? application = null)
     {
-        string application = TestServers.UniqueName("app");
+        application ??= TestServers.UniqueName("app");
         var topics = new TopicFamily(application, "account");
         using var provisioner = new TopicProvisioner(servers.Addresses.KafkaConnection);
         var declaration = new TopicDeclaration(

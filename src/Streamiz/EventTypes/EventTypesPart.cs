@@ -1,5 +1,6 @@
 using System.Text.Json;
 using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
 
 namespace KafkaEventSourcing.Streamiz;
 
@@ -14,6 +15,11 @@ internal sealed class EventTypesPart
             throw new InvalidOperationException(
                 $"The event types {string.Join(" and ", same.Select(t => t.Key.FullName))} of '{aggregate.Name}' would share the topic "
                     + $"{same.Key}: take one of them.");
+        // Whoever looks at a cluster would take it for a topic of an application's own.
+        IReadOnlyList<string> family = new TopicFamily(definition, aggregate.Name).All(isProcess: true);
+        if (TopicOf.FirstOrDefault(t => family.Contains(t.Value)) is { Key: { } type } taken)
+            throw new InvalidOperationException($"The topic {taken.Value} of the event type {type.FullName} would be named as one of an "
+                + "application's own: leave the type out, or rename it.");
     }
 
     /// <summary>The aggregate type.</summary>

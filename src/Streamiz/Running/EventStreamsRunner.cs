@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using Confluent.Kafka;
 using KafkaEventSourcing.EventLog;
 using Microsoft.Extensions.Logging;
 using Polly;
@@ -14,6 +15,7 @@ namespace KafkaEventSourcing.Streamiz;
 public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
 {
     private static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MissingDelay = TimeSpan.FromSeconds(2);
 
     private readonly string _application;
     private readonly EventStreamsOptions _options;
@@ -27,6 +29,7 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
     private readonly Lock _lock = new();
     private TaskCompletionSource<StreamRun> _run = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? _fault;
+    private volatile string? _missing;
     private volatile StreamRun? _current;
     private int _failures;
 
@@ -50,6 +53,8 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
     {
         get
         {
+            if (_missing is { } missing)
+                return $"{Definition.Name} waits for {missing}.";
             if (_fault is { } fault)
                 return $"{Definition.Name} stands still and starts again after a wait: {fault}";
             if (_current is not { } run)
@@ -66,8 +71,8 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
     /// <param name="options">How.</param>
     /// <param name="loggerFactory">Where it logs, and Streamiz.</param>
     /// <param name="timeProvider">The clock of the waits after a fault; Streamiz has its own.</param>
-    /// <exception cref="InvalidInputException">An option is out of range, or the definition has the name of a consumer group of the
-    /// application.</exception>
+    /// <exception cref="InvalidInputException">An option is out of range, or the definition has the name of the application or of one of
+    /// its consumer groups.</exception>
     public static EventStreamsRunner Start(EventStreamsDefinition definition, string application, ApplicationServers servers,
         EventStreamsOptions options, ILoggerFactory loggerFactory, TimeProvider timeProvider) =>
         Start(definition, application, servers, options, static (connection, instance, assignment, logger) =>
@@ -82,7 +87,8 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(loggerFactory);
         options.Validate();
         servers.Kafka.Validate();
-        StreamNames.CheckIsFree(definition.Name, definition.Sources.SelectMany(s => new TopicFamily(application, s.Name).Groups));
+        StreamNames.CheckIsFree(definition.Name, application,
+            definition.Sources.SelectMany(s => new TopicFamily(application, s.Name).Groups));
         var runner = new EventStreamsRunner(definition, application, servers, options, clientsOf, loggerFactory, timeProvider);
         using (ExecutionContext.IsFlowSuppressed() ? default : ExecutionContext.SuppressFlow()) // its threads outlive whoever starts them
             runner.Completion = Task.Run(runner.Run);
@@ -194,11 +200,10 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
             ShouldHandle = static outcome => new(outcome.Outcome.Exception is not (null or OperationCanceledException
                 or InvalidInputException)),
             MaxRetryAttempts = int.MaxValue,
-            DelayGenerator = _ => new(DelayAfter(_failures)),
+            DelayGenerator = retry => new(retry.Outcome.Exception is SourcesMissingException ? MissingDelay : DelayAfter(_failures)),
             OnRetry = retry =>
             {
-                _telemetry.Restarted();
-                LogAgain(_logger, retry.Outcome.Exception!, Definition.Name, retry.RetryDelay.TotalSeconds);
+                Tell(retry.Outcome.Exception!, retry.RetryDelay.TotalSeconds);
                 return default;
             },
         }).Build();
@@ -221,6 +226,19 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
         }
     }
 
+    // What is in words for people needs no stack; a fault of code does.
+    private void Tell(Exception fault, double seconds)
+    {
+        if (fault is SourcesMissingException)
+        {
+            LogMissing(_logger, Definition.Name, fault.Message);
+            return;
+        }
+
+        _telemetry.Restarted();
+        LogAgain(_logger, fault is StreamStateException or KafkaException ? null : fault, Definition.Name, seconds, fault.Message);
+    }
+
     // Each twice as long, of which a quarter is random, so that processes that fail together do not start together.
     private TimeSpan DelayAfter(int failures)
     {
@@ -239,6 +257,7 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
             {
                 _current = run;
                 _fault = null;
+                _missing = null;
                 lock (_lock)
                     _run.TrySetResult(run);
                 LogRuns(_logger, Definition.Name);
@@ -250,10 +269,15 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
                     : new InvalidOperationException($"A thread of Streamiz has failed: {fault.Message}", fault);
             }
         }
+        catch (SourcesMissingException missing)
+        {
+            (_missing, _fault) = (missing.Message, null);
+            throw;
+        }
         catch (Exception failure) when (failure is not OperationCanceledException)
         {
             _failures++;
-            _fault = failure.Message;
+            (_fault, _missing) = (failure.Message, null);
             if (CannotOpen(failure))
             {
                 LogRenewed(_logger, Definition.Name, folder.StatePath);
@@ -324,8 +348,11 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
         Message = "Streams {Streams}: a store in {Folder} cannot be opened or written; all are made anew from their topics")]
     private static partial void LogRenewed(ILogger logger, string streams, string folder);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Streams {Streams} stand still, and start again in {Seconds:F1} s")]
-    private static partial void LogAgain(ILogger logger, Exception fault, string streams, double seconds);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Streams {Streams} wait for {Missing}")]
+    private static partial void LogMissing(ILogger logger, string streams, string missing);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Streams {Streams} stand still, and start again in {Seconds:F1} s: {Message}")]
+    private static partial void LogAgain(ILogger logger, Exception? fault, string streams, double seconds, string message);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Streams {Streams} have ended: no other start would mend it")]
     private static partial void LogEnded(ILogger logger, Exception fault, string streams);

@@ -51,7 +51,7 @@ internal sealed class EventStreamsService : IHostedLifecycleService, IApplicatio
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         // Before anything runs: a name that is taken ends the start of the host.
-        StreamNames.CheckIsFree(Definition.Name, _host.ConsumerGroups);
+        StreamNames.CheckIsFree(Definition.Name, _host.Application, _host.ConsumerGroups);
         return Task.CompletedTask;
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.Kafka;
 using Confluent.SchemaRegistry;
 using KafkaEventSourcing.EventLog;
@@ -14,6 +15,7 @@ namespace KafkaEventSourcing.Streamiz;
 internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
 {
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan SourceTimeout = TimeSpan.FromSeconds(5); // they are asked for again, with a word of it
 
     private readonly EventStreamsDefinition _definition;
     private readonly EventStreamsOptions _options;
@@ -66,6 +68,7 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
     /// <param name="loggers">Where it logs.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     /// <exception cref="InvalidInputException">A topic has another number of partitions than it must have.</exception>
+    /// <exception cref="SourcesMissingException">Topics that are read are not there.</exception>
     public static async Task<StreamRun> StartAsync(EventStreamsDefinition definition, string application, EventStreamsOptions options,
         ApplicationServers servers, StreamFolder folder, StreamClientsFactory clientsOf, ILoggerFactory loggers,
         CancellationToken cancellationToken)
@@ -141,7 +144,8 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
         DiscardedRecords discarded = await DiscardedRecords.AskAsync(_servers.Kafka,
             [.. _definition.Sources.Select(s => new TopicFamily(application, s.Name))], cancellationToken).ConfigureAwait(false);
         Environment = await StreamEnvironment.PrepareAsync(_definition, application, _registry,
-            source => _partitions[new TopicFamily(application, source.Name).Events], discarded.Of, BeginOf, _telemetry, cancellationToken, _options.ExactlyOnce
+            source => _partitions[new TopicFamily(application, source.Name).Events], discarded.Of, BeginOf, _telemetry,
+            cancellationToken, _options.ExactlyOnce
                 ? await SnapshotTopicIds.AskAsync(_definition, application, _servers.Kafka, cancellationToken).ConfigureAwait(false)
                 : null).ConfigureAwait(false);
         StreamConfig config = StreamSettings.Of(_definition, _options, _servers.Kafka, folder.StatePath, _loggers);
@@ -194,16 +198,7 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
     // The sources must be there; what is written is made where it is missing.
     private async Task PrepareTopics(string application, CancellationToken cancellationToken)
     {
-        using (IAdminClient admin = _servers.Kafka.BuildAdmin())
-        {
-            foreach (AggregateDefinition source in _definition.Sources)
-            {
-                string topic = new TopicFamily(application, source.Name).Events;
-                _partitions[topic] = await Task.Run(() => TopicPartitions.Of(admin, topic, MetadataTimeout).Count, cancellationToken)
-                    .ConfigureAwait(false);
-            }
-        }
-
+        await Task.Run(() => CountPartitions(application), cancellationToken).ConfigureAwait(false);
         TopicDeclaration declaration = _definition.Declare(s => _partitions[new TopicFamily(application, s.Name).Events],
             _options.ReplicationFactor);
         foreach (TopicSpecification topic in declaration.Topics)
@@ -213,6 +208,29 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
         foreach ((string topic, string config, string? present, string declared) in plan.Drifted)
             LogDrifted(_logger, _definition.Name, topic, config, present ?? "(nothing)", declared);
         await provisioner.ApplyAsync(new TopicPlan(plan.Missing, [], plan.Refused), cancellationToken).ConfigureAwait(false);
+    }
+
+    private void CountPartitions(string application)
+    {
+        using IAdminClient admin = _servers.Kafka.BuildAdmin();
+        var missing = new List<string>();
+        foreach (AggregateDefinition source in _definition.Sources)
+        {
+            string topic = new TopicFamily(application, source.Name).Events;
+            try
+            {
+                _partitions[topic] = TopicPartitions.Of(admin, topic, missing.Count == 0 ? SourceTimeout : TimeSpan.Zero).Count;
+            }
+            catch (KafkaException none) when (none.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic)
+            {
+                missing.Add(topic);
+            }
+        }
+
+        if (missing.Count > 0)
+            throw new SourcesMissingException(string.Create(CultureInfo.InvariantCulture,
+                $"{(missing.Count == 1 ? "the topic" : "the topics")} {string.Join(", ", missing)}, which "
+                    + $"{_servers.Kafka.BootstrapServers} does not have: the first start of a node of '{application}' makes {(missing.Count == 1 ? "it" : "them")}"));
     }
 
     // For the message of a fault, on Streamiz' thread.

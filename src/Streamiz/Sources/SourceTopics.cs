@@ -19,15 +19,27 @@ internal sealed class SourceTopics(EventStreamsDefinition definition, string app
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     /// <summary>Looks, and remembers topics that are read for the first time. All topics of the definition must be there.</summary>
+    /// <exception cref="InvalidInputException">The definition is called as an application of the cluster.</exception>
     /// <exception cref="StreamStateException">A topic was made again, or does not have what is read next.</exception>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {
         using IAdminClient admin = kafka.BuildAdmin();
+        await CheckName(admin, cancellationToken).ConfigureAwait(false);
         string[] topics = [.. definition.Sources.Select(s => new TopicFamily(application, s.Name).Events)];
         await CheckIds(admin, topics, cancellationToken).ConfigureAwait(false);
         foreach (string topic in topics)
             await CheckBegin(admin, topic, cancellationToken).ConfigureAwait(false);
+    }
+
+    // Of another application of the cluster; of the streams' own one it is known before.
+    private async Task CheckName(IAdminClient admin, CancellationToken cancellationToken)
+    {
+        List<TopicMetadata> there = await Task.Run(() => admin.GetMetadata(Patience).Topics, cancellationToken).ConfigureAwait(false);
+        if (there.Find(t => t.Topic.StartsWith($"{definition.Name}.", StringComparison.Ordinal)
+            && t.Topic.EndsWith(TopicFamily.EventsSuffix, StringComparison.Ordinal)) is { } taken)
+            throw new InvalidInputException("streams", $"The name '{definition.Name}' of event streams is that of an application of this "
+                + $"cluster, which has the topic {taken.Topic}. Give the streams another name.");
     }
 
     private async Task CheckIds(IAdminClient admin, string[] topics, CancellationToken cancellationToken)
