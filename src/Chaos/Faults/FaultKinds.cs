@@ -4,8 +4,8 @@ namespace KafkaEventSourcing.Chaos.Faults;
 internal static class FaultKinds
 {
     // With streams a run is about what nodes restore from: they lose their folders, and the streams have faults, more often than the rest.
-    private const int WeightOfWipes = 6;
-    private const int WeightOfStreams = 2;
+    private const int WeightOfWipes = 7;
+    private const int WeightOfStreams = 3;
 
     private static readonly FaultKind[] Streams =
         [FaultKind.KillStreams, FaultKind.WipeStreams, FaultKind.PauseStreams, FaultKind.CutStreams, FaultKind.DelayStreams];

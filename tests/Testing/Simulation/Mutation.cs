@@ -40,4 +40,15 @@ public enum Mutation
 
     /// <summary>An answer tells the version after the batch, not after the command.</summary>
     WrongVersionAnswered,
+
+    /// <summary>The mark of event streams says that snapshots are there which are not written yet.</summary>
+    MarkBeforeSnapshots,
+
+    /// <summary>
+    /// Event streams write their snapshots and marks outside of transactions: one that was deposed writes older ones behind newer ones.
+    /// </summary>
+    StreamsAtLeastOnce,
+
+    /// <summary>A restore folds events again that a snapshot of event streams has, which is ahead of its mark.</summary>
+    SnapshotsFoldedAgain,
 }

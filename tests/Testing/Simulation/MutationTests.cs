@@ -21,7 +21,14 @@ public sealed class MutationTests
     [Fact]
     public void Simulation_makes_what_the_checker_is_to_judge()
     {
-        HistoryVerdict[] verdicts = [.. Enumerable.Range(1, 20).Select(seed => Simulation.Run(Mutation.None, seed))];
+        int fromStreams = 0;
+        HistoryVerdict[] verdicts = [.. Enumerable.Range(1, 20).Select(seed =>
+        {
+            HistoryVerdict verdict = Simulation.Run(Mutation.None, seed, out int restores);
+            fromStreams += restores;
+            return verdict;
+        })];
+        fromStreams.ShouldBeGreaterThan(60);
         verdicts.Sum(v => v.Commands).ShouldBeGreaterThan(2_000);
         verdicts.ShouldAllBe(v =>
             v.Events > 0 && v.SentAgain > 0 && v.Conflicts > 0 && v.Rejections > 0 && v.UnknownOutcomes > 0 && v.Reads > 0);

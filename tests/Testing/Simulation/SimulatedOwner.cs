@@ -73,7 +73,7 @@ internal sealed class SimulatedOwner(SimulatedBroker broker, SimulatedStore stor
     {
         if (mutation == Mutation.DedupeLostAtRestore)
             store.ForgetOutcomes();
-        store.Replay(broker, remember: mutation != Mutation.DedupeLostAtRestore);
+        store.Replay(broker, remember: mutation != Mutation.DedupeLostAtRestore, again: mutation == Mutation.SnapshotsFoldedAgain);
         _phase = mutation == Mutation.ReplayBeforeFencing ? Phase.Fencing : Phase.Serving;
     }
 

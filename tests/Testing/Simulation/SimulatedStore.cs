@@ -29,23 +29,33 @@ internal sealed class SimulatedStore
             _aggregates[id] = _aggregates[id] with { Outcomes = [] };
     }
 
-    public void Replay(SimulatedBroker broker, bool remember)
+    /// <summary>Folds the events from the checkpoint on.</summary>
+    /// <param name="broker">Has them.</param>
+    /// <param name="remember">Whether their commands are remembered.</param>
+    /// <param name="again">Whether events are folded again that a snapshot of streams has, as it is ahead of its mark.</param>
+    public void Replay(SimulatedBroker broker, bool remember, bool again = false)
     {
         foreach (RecordedEvent recorded in broker.ReadCommitted(Checkpoint))
         {
-            Aggregate aggregate = this[recorded.AggregateId];
-            aggregate = aggregate with
-            {
-                Version = recorded.Version,
-                EventOffset = recorded.Offset,
-                State = Tally.Definition.Evolve(aggregate.State, recorded.Payload),
-            };
-            var outcome = new CommandResult.Accepted(recorded.CommandId, recorded.AggregateId, recorded.Version,
-                new ConsistencyToken(recorded.Partition, recorded.Offset));
-            Put(recorded.AggregateId, remember ? aggregate.Remember(outcome) : aggregate);
+            if (again || recorded.Offset > this[recorded.AggregateId].EventOffset)
+                Fold(recorded, remember);
         }
 
         Checkpoint = broker.EndOffset;
+    }
+
+    public void Fold(RecordedEvent recorded, bool remember)
+    {
+        Aggregate aggregate = this[recorded.AggregateId];
+        aggregate = aggregate with
+        {
+            Version = recorded.Version,
+            EventOffset = recorded.Offset,
+            State = Tally.Definition.Evolve(aggregate.State, recorded.Payload),
+        };
+        var outcome = new CommandResult.Accepted(recorded.CommandId, recorded.AggregateId, recorded.Version,
+            new ConsistencyToken(recorded.Partition, recorded.Offset));
+        Put(recorded.AggregateId, remember ? aggregate.Remember(outcome) : aggregate);
     }
 
     /// <summary>One aggregate; immutable.</summary>

@@ -16,6 +16,7 @@ internal sealed class Simulation
     private readonly Mutation _mutation;
     private readonly Random _random;
     private readonly SimulatedBroker _broker = new();
+    private readonly SimulatedStreams _streams;
     private readonly List<SimulatedOwner> _owners = []; // the last is the newest; those before are paused or do not know yet
     private readonly List<SimulatedReply> _replies = [];
     private readonly List<RecordedCall> _calls = [];
@@ -27,13 +28,21 @@ internal sealed class Simulation
     private long _now;
     private int _commands;
 
-    private Simulation(Mutation mutation, int seed) => (_mutation, _random) = (mutation, new Random(seed));
+    private Simulation(Mutation mutation, int seed)
+    {
+        (_mutation, _random) = (mutation, new Random(seed));
+        _streams = new SimulatedStreams(_broker, mutation, new Random(~seed));
+    }
 
     /// <summary>Runs the simulation of <paramref name="seed"/> and lets the checker judge it.</summary>
-    public static HistoryVerdict Run(Mutation mutation, int seed)
+    public static HistoryVerdict Run(Mutation mutation, int seed) => Run(mutation, seed, out _);
+
+    /// <summary>Tells besides how many owners were restored from the snapshots of event streams.</summary>
+    public static HistoryVerdict Run(Mutation mutation, int seed, out int fromStreams)
     {
         var simulation = new Simulation(mutation, seed);
         simulation.Run();
+        fromStreams = simulation._streams.Restores;
         // A restore from events alone forgets refusals, here as in src/Processing.
         var checker = new HistoryChecker(Tally.Definition,
             new HistoryCheckerOptions { RefusalsAreRemembered = false, TimestampFrequency = 1000 });
@@ -45,6 +54,7 @@ internal sealed class Simulation
         while (_now < Steps)
         {
             _now++;
+            _streams.Step();
             Fail();
             if (_owners.Count == 0)
                 _owners.Add(NewOwner());
@@ -91,9 +101,10 @@ internal sealed class Simulation
         _owners.RemoveAll(o => o.IsDead);
     }
 
-    // From a store of some age, or from events alone.
+    // From a store of some age, from the snapshots of event streams, or from events alone.
     private SimulatedOwner NewOwner() =>
-        new(_broker, _random.Next(2) == 0 ? _persisted.Copy() : new SimulatedStore(), _mutation, _random, _replies.Add);
+        new(_broker, _random.Next(2) == 0 ? _persisted.Copy() : _streams.Restore() ?? new SimulatedStore(), _mutation, _random,
+            _replies.Add);
 
     private static void MoveOwner(SimulatedOwner owner)
     {
