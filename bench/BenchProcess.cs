@@ -18,6 +18,12 @@ internal sealed class BenchProcess : IDisposable
     /// <summary>The hidden command that takes bytes or gives them.</summary>
     public const string LoopbackCommand = "serve-loopback";
 
+    /// <summary>The hidden command that is all servers.</summary>
+    public const string ServersCommand = "serve-servers";
+
+    /// <summary>The hidden command that runs event streams.</summary>
+    public const string StreamsCommand = "serve-streams";
+
     private const int Chunk = 64 * 1024;
 
     private readonly Process _process;
@@ -130,7 +136,8 @@ internal sealed class BenchProcess : IDisposable
         }
     }
 
-    private static void Tell(string address, TimeSpan ready)
+    /// <summary>Says where the process listens, and how long its start took.</summary>
+    public static void Tell(string address, TimeSpan ready)
     {
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{address} {ready.TotalMilliseconds:0.0}"));
         Console.Out.Flush();

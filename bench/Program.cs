@@ -15,7 +15,7 @@ var aggregates = new Option<int>("--aggregates") { Description = "aggregates tha
 var gigabytes = new Option<int>("--gigabytes") { Description = "log of the broker that is restarted, in GB", DefaultValueFactory = _ => 2 };
 var only = new Option<string>("--only")
 {
-    Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, end-to-end, topic, doors, reads, "
+    Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, writers, end-to-end, topic, doors, reads, "
         + "moves, restore, streams, broker, restart",
     DefaultValueFactory = _ => "",
 };
@@ -73,6 +73,7 @@ root.SetAction(async (result, cancellationToken) =>
         ("project", ProjectStage.Run),
         ("process", EndToEnd.Process),
         ("process-topic", EndToEnd.ProcessTopic),
+        ("writers", WriterStage.Run),
         ("end-to-end", EndToEnd.Direct),
         ("topic", EndToEnd.Topic),
         ("doors", DoorStage.Run),
@@ -107,6 +108,16 @@ kafka.SetAction((result, cancellationToken) => BenchProcess.ServeKafka(result.Ge
 var loopback = new Command(BenchProcess.LoopbackCommand) { folder };
 loopback.Hidden = true;
 loopback.SetAction((_, _) => BenchProcess.ServeLoopback());
+foreach ((string name, Func<string, CancellationToken, Task> serve) in (ReadOnlySpan<(string, Func<string, CancellationToken, Task>)>)
+    [(BenchProcess.ServersCommand, WriterStage.Serve), (BenchProcess.StreamsCommand, WriterStage.ServeStreams)])
+{
+    var served = new Argument<string>("place");
+    var command = new Command(name) { served };
+    command.Hidden = true;
+    command.SetAction((result, cancellationToken) => serve(result.GetValue(served)!, cancellationToken));
+    root.Subcommands.Add(command);
+}
+
 root.Subcommands.Add(kafka);
 root.Subcommands.Add(loopback);
 return await root.Parse(args).InvokeAsync().ConfigureAwait(false);
