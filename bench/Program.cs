@@ -15,8 +15,8 @@ var aggregates = new Option<int>("--aggregates") { Description = "aggregates tha
 var gigabytes = new Option<int>("--gigabytes") { Description = "log of the broker that is restarted, in GB", DefaultValueFactory = _ => 2 };
 var only = new Option<string>("--only")
 {
-    Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, writers, end-to-end, topic, doors, reads, "
-        + "moves, restore, streams, broker, restart",
+    Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, writers, "
+        + "end-to-end, topic, doors, reads, moves, restore, streams, broker, restart",
     DefaultValueFactory = _ => "",
 };
 

@@ -36,8 +36,8 @@ internal static class WriterStage
                     string kind = Kinds[(turn + run) % Kinds.Length]; // none is always the first
                     Figures seen = await Measure(load, kind, servers, folder, cancellationToken).ConfigureAwait(false);
                     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                        $"  {(run == 0 ? "warm-up" : $"run {run}")}: {kind}: {seen.Writer:N0} ns of CPU of the node and {seen.All:N0} ns of "
-                            + $"all processes, {seen.Bytes:N0} B allocated a command, p50 {seen.Median:N0} µs, p99 {seen.Tail:N0} µs, "
+                        $"  {(run == 0 ? "warm-up" : $"run {run}")}: {kind}: {seen.Writer:N0} ns of CPU of the node and {seen.All:N0} ns "
+                            + $"of all processes, {seen.Bytes:N0} B allocated a command, p50 {seen.Median:N0} µs, p99 {seen.Tail:N0} µs, "
                             + $"{seen.Rate:N0} cmd/s"));
                     if (run == 0)
                         continue;
