@@ -230,7 +230,8 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
         if (missing.Count > 0)
             throw new SourcesMissingException(string.Create(CultureInfo.InvariantCulture,
                 $"{(missing.Count == 1 ? "the topic" : "the topics")} {string.Join(", ", missing)}, which "
-                    + $"{_servers.Kafka.BootstrapServers} does not have: the first start of a node of '{application}' makes {(missing.Count == 1 ? "it" : "them")}"));
+                    + $"{_servers.Kafka.BootstrapServers} does not have: the first start of a node of '{application}' makes "
+                    + $"{(missing.Count == 1 ? "it" : "them")}"));
     }
 
     // For the message of a fault, on Streamiz' thread.
