@@ -20,9 +20,11 @@ public sealed class RunningStreamsTests(RunningStreamsTests.Fixture fixture) : I
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Stores_and_topics_are_right_after_all_events_come_again_and_a_count_of_Streamiz_is_not(bool exactlyOnce)
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)] // the group's positions have expired: its stores are there, and it begins with the first event
+    public async Task Stores_and_topics_are_right_after_all_events_come_again_and_a_count_of_Streamiz_is_not(bool exactlyOnce,
+        bool withoutPositions)
     {
         await using StreamLog log = await StreamLog.CreateAsync(fixture.Servers!, Cancellation);
         IReadOnlyList<ConsistencyToken> last = await log.AppendAccountsAsync(accounts: 4, credits: 5);
@@ -30,7 +32,10 @@ public sealed class RunningStreamsTests(RunningStreamsTests.Fixture fixture) : I
         await using (EventStreamsRunner first = log.Start(definition, exactlyOnce))
             await Verify(first, last, credits: 5);
 
-        await log.RewindAsync(definition);
+        if (withoutPositions)
+            await log.ForgetPositionsAsync(definition);
+        else
+            await log.RewindAsync(definition);
         last = await log.AppendAccountsAsync(accounts: 4, credits: 1);
         await using EventStreamsRunner second = log.Start(definition, exactlyOnce);
         await Verify(second, last, credits: 6);

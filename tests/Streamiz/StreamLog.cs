@@ -208,6 +208,24 @@ internal sealed class StreamLog : IAsyncDisposable
             [.. Enumerable.Range(0, Partitions).Select(p => new TopicPartitionOffset(EventsTopic, p, 0))])]);
     }
 
+    /// <summary>Has the streams, which must not run, begin without positions, as after they have expired.</summary>
+    public async Task ForgetPositionsAsync(EventStreamsDefinition definition)
+    {
+        using IAdminClient admin = new AdminClientBuilder(Kafka.Admin()).Build();
+        await admin.DeleteGroupsAsync([definition.Name]);
+    }
+
+    /// <summary>What <c>kes streams reset</c> does, but that the next start makes the topics.</summary>
+    public async Task ResetAsync(EventStreamsDefinition definition, CancellationToken cancellationToken)
+    {
+        await RewindAsync(definition);
+        using IAdminClient admin = new AdminClientBuilder(Kafka.Admin()).Build();
+        await admin.DeleteTopicsAsync(definition.Topics, new DeleteTopicsOptions { OperationTimeout = Patience });
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (admin.GetMetadata(Patience).Topics.Exists(t => definition.Topics.Contains(t.Topic) && !t.Error.IsError))
+            await timer.WaitForNextTickAsync(cancellationToken);
+    }
+
     public void DeleteState() => Directory.Delete(Path.Combine(_folder, "streams"), recursive: true);
 
     public ValueTask DisposeAsync()
