@@ -20,12 +20,44 @@ internal sealed class BareTopology(BenchServers servers, string kind, bool exact
 {
     private readonly BenchServers _servers = servers;
     private long _processed;
+    private KafkaStream? _stream;
 
-    protected override int Stores => OwnTopology.Partitions;
+    protected override long Processed() => Interlocked.Read(ref _processed);
 
-    protected override long Processed(KafkaStream stream) => Interlocked.Read(ref _processed);
+    protected override async Task Start(CancellationToken cancellationToken)
+    {
+        _stream = Make();
+        await _stream.StartAsync().ConfigureAwait(false);
+    }
 
-    protected override KafkaStream Make()
+    protected override async Task<Figures> Refill(CancellationToken cancellationToken)
+    {
+        _stream = Make();
+        var restored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        long records = 0;
+        int left = OwnTopology.Partitions;
+        (long, TimeSpan, long)? begin = null;
+        _stream.OnRestoreStartEvent += (_, _, _, _) => begin ??= Figures.Now;
+        _stream.OnRestoreBatchEvent += (_, _, _, count) => Interlocked.Add(ref records, count);
+        _stream.OnRestoreEndEvent += (_, _, _) =>
+        {
+            if (Interlocked.Decrement(ref left) == 0)
+                restored.TrySetResult();
+        };
+        await _stream.StartAsync().ConfigureAwait(false);
+        await restored.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return Figures.Since(begin!.Value, records);
+    }
+
+    protected override async Task End()
+    {
+        if (_stream is { } stream)
+            await Task.Factory.StartNew(stream.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)
+                .ConfigureAwait(false);
+        _stream = null;
+    }
+
+    private KafkaStream Make()
     {
         AvroMessageSerde serde = AvroMessageSerde.Create(_servers.Registry,
             [.. Account.Definition.EventTypes.Append(typeof(AccountState)).Select(OwnTopology.RecordOf)]);

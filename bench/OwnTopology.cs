@@ -1,15 +1,11 @@
+using System.Diagnostics.Metrics;
 using Banking.Domain;
 using Confluent.Kafka;
-using Confluent.Kafka.Admin;
+using Confluent.SchemaRegistry;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Streamiz;
 using Microsoft.Extensions.Logging.Abstractions;
-using Streamiz.Kafka.Net;
-using Streamiz.Kafka.Net.Errors;
-using Streamiz.Kafka.Net.Kafka;
-using Streamiz.Kafka.Net.Metrics;
-using Streamiz.Kafka.Net.State;
 
 namespace KafkaEventSourcing.Bench;
 
@@ -21,30 +17,15 @@ internal sealed class OwnTopology : StreamsUnderTest
 
     private readonly BenchServers _servers;
     private readonly EventStreamsDefinition _definition;
-    private readonly StreamEnvironment _environment;
+    private readonly EventStreamsOptions _options;
     private long _processed;
+    private StreamFolder? _folder;
+    private StreamRun? _run;
 
-    private OwnTopology(BenchServers servers, string kind, bool exactlyOnce, int run,
-        Func<string, Func<long>, EventStreamsDefinition> define, Func<EventStreamsDefinition, StreamEnvironment> prepare)
-        : base(servers, "own", kind, exactlyOnce, run)
-    {
-        _servers = servers;
-        _definition = define(Name, () => Interlocked.Increment(ref _processed));
-        _environment = prepare(_definition);
-    }
-
-    protected override int Stores => Partitions;
-
-    /// <summary>Prepares topics and schemas.</summary>
-    public static OwnTopology Create(BenchServers servers, string kind, bool exactlyOnce, int run)
-    {
-        var created = new OwnTopology(servers, kind, exactlyOnce, run, (name, count) => Define(name, kind, count),
-            definition => StreamEnvironment.PrepareAsync(definition, servers.Application, servers.Registry, static _ => Partitions,
-                static (_, _) => new Dictionary<long, DeadLetterResolution>(), static (_, _) => 0, new StreamTelemetry(definition.Name),
-                CancellationToken.None).GetAwaiter().GetResult());
-        CreateTopics(servers, created._definition.Topics);
-        return created;
-    }
+    public OwnTopology(BenchServers servers, string kind, bool exactlyOnce, int run)
+        : base(servers, "own", kind, exactlyOnce, run) =>
+        (_servers, _definition, _options) = (servers, Define(Name, kind, () => Interlocked.Increment(ref _processed)),
+            new EventStreamsOptions { ExactlyOnce = exactlyOnce });
 
     /// <summary>Creates topics without a limit of age.</summary>
     public static void CreateTopics(BenchServers servers, IEnumerable<string> names)
@@ -80,18 +61,45 @@ internal sealed class OwnTopology : StreamsUnderTest
     public static AvroRecordType RecordOf(Type type) => (AvroRecordType)typeof(AvroRecordType).GetMethod(nameof(AvroRecordType.Of))!
         .MakeGenericMethod(type).Invoke(null, null)!;
 
-    protected override long Processed(KafkaStream stream) => Kind == "totals" ? Added(stream) : Interlocked.Read(ref _processed);
+    protected override long Processed() => Kind == "totals" ? Added(_run!) : Interlocked.Read(ref _processed);
 
-    protected override KafkaStream Make()
+    protected override async Task Start(CancellationToken cancellationToken)
     {
-        var connection = new KafkaConnection { BootstrapServers = _servers.Addresses.Kafka! };
-        var options = new EventStreamsOptions { ExactlyOnce = ExactlyOnce };
-        var tables = new StateTables();
-        Directory.CreateDirectory(Folder);
-        StreamConfig config = StreamSettings.Of(_definition, options, connection, Folder, NullLoggerFactory.Instance, tables);
-        HashSet<string> batched = [.. _environment.Sources.Values.Select(s => s.Topic), .. _definition.Topics];
-        return new KafkaStream(new StreamTopology(_definition, _environment, static _ => Partitions, tables).Build(), config,
-            new Clients(connection, batched, StreamSettings.BatchRecords(options)));
+        _folder = StreamFolder.Take(Folder, _definition.Name);
+        _run = await StreamRun.StartAsync(_definition, _servers.Application, _options, new ApplicationServers
+        {
+            Kafka = new KafkaConnection { BootstrapServers = _servers.Addresses.Kafka! },
+            Registry = new SchemaRegistryConfig { Url = _servers.Addresses.Registry },
+            DataDirectory = Folder,
+        }, _folder, static settings => new StreamClients(settings), NullLoggerFactory.Instance, cancellationToken).ConfigureAwait(false);
+    }
+
+    protected override async Task<Figures> Refill(CancellationToken cancellationToken)
+    {
+        long records = 0;
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Name == "kes_streams_restored")
+                self.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, count, _, _) => Interlocked.Add(ref records, count));
+        listener.Start();
+        await Start(cancellationToken).ConfigureAwait(false);
+        using var timer = new PeriodicTimer(Look);
+        while (!_run!.Restores.Any() && !_run.Restored.IsCompleted)
+            await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false);
+        var begin = Figures.Now;
+        await _run.Restored.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return Figures.Since(begin, Interlocked.Read(ref records));
+    }
+
+    protected override async Task End()
+    {
+        if (_run is { } run)
+            await run.DisposeAsync().ConfigureAwait(false);
+        _folder?.Dispose();
+        (_run, _folder) = (null, null);
     }
 
     private static EventStreamsDefinition Define(string name, string kind, Func<long> count)
@@ -110,56 +118,7 @@ internal sealed class OwnTopology : StreamsUnderTest
     }
 
     // The totals are few: asking for all of them costs little beside what is measured.
-    private static long Added(KafkaStream stream)
-    {
-        try
-        {
-            return stream.Store(StoreQueryParameters.FromNameAndType("totals",
-                QueryableStoreTypes.KeyValueStore<byte[], RunningTotal>())).All().Sum(t => t.Value.Count);
-        }
-        catch (InvalidStateStoreException)
-        {
-            return 0; // the stream is not running yet
-        }
-    }
-
-    private sealed class Clients(KafkaConnection connection, IReadOnlySet<string> batched, int batchRecords) : IKafkaSupplier
-    {
-        public StreamMetricsRegistry MetricsRegistry { get; set; } = null!;
-
-        public IConsumer<byte[], byte[]> GetConsumer(ConsumerConfig config, IConsumerRebalanceListener listener)
-        {
-            var batching = new BatchingConsumer(batched, batchRecords, 4 * 1024 * 1024);
-            return batching.ReadBy(new ConsumerBuilder<byte[], byte[]>(connection.Consumer(config.GroupId))
-                .SetPartitionsAssignedHandler((c, partitions) => listener.PartitionsAssigned(c, partitions))
-                .SetPartitionsRevokedHandler((c, partitions) =>
-                {
-                    batching.Drop(partitions.Select(p => p.TopicPartition));
-                    listener.PartitionsRevoked(c, partitions);
-                }).Build());
-        }
-
-        public IConsumer<byte[], byte[]> GetRestoreConsumer(ConsumerConfig config)
-        {
-            ConsumerConfig ours = connection.Consumer(config.GroupId);
-            ours.FetchWaitMaxMs = 10;
-            ours.ConsumeResultFields = "timestamp,topic";
-            return new ConsumerBuilder<byte[], byte[]>(ours).Build();
-        }
-
-        public IConsumer<byte[], byte[]> GetGlobalConsumer(ConsumerConfig config) =>
-            new ConsumerBuilder<byte[], byte[]>(connection.Consumer(config.GroupId)).Build();
-
-        public IProducer<byte[], byte[]> GetProducer(ProducerConfig config)
-        {
-            ProducerConfig ours = connection.Producer();
-            ours.Partitioner = Partitioner.Murmur2Random;
-            ours.LingerMs = 5;
-            ours.TransactionalId = config.TransactionalId;
-            ours.DeliveryReportFields = "status";
-            return new ProducerBuilder<byte[], byte[]>(ours).Build();
-        }
-
-        public IAdminClient GetAdmin(AdminClientConfig config) => new AdminClientBuilder(connection.Admin()).Build();
-    }
+    private long Added(StreamRun run) => run.Environment.Assignment.PartitionsOf("totals").Sum(partition =>
+        run.Environment.Assignment.AskAsync<RunningTotal?, long>("totals", _definition.RepartitionOf("totals"), partition,
+            store => store.All().Sum(t => t.Value!.Count), CancellationToken.None).GetAwaiter().GetResult().Result);
 }

@@ -31,7 +31,7 @@ internal static class StreamsStage
                 {
                     await using (var bare = new BareTopology(servers, kind, exactlyOnce, run))
                         await Measure(bare, "Streamiz", run).ConfigureAwait(false);
-                    await using (var ours = OwnTopology.Create(servers, kind, exactlyOnce, run))
+                    await using (var ours = new OwnTopology(servers, kind, exactlyOnce, run))
                         await Measure(ours, "streams", run).ConfigureAwait(false);
                 }
             }

@@ -82,7 +82,8 @@ internal sealed class StreamEnvironment
             Definition = definition.Name,
             Flows = flows,
             Assignment = new StreamAssignment(sources.Values.Select(s => (s.Topic, s.Progress))
-                .Concat(flows.Select(f => (definition.RepartitionOf(f.Key), f.Value.Progress))).ToDictionary()),
+                .Concat(flows.Select(f => (definition.RepartitionOf(f.Key), f.Value.Progress)))
+                .Concat(definition.Joins.Select(j => (definition.RepartitionOf(j.Requests), new SourceProgress()))).ToDictionary()),
             Serde = serde,
             Registry = registry,
             Telemetry = telemetry,

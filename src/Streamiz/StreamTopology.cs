@@ -109,8 +109,8 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
         if (partitionsOf(topic) is { } partitions)
             repartitioned = repartitioned.WithNumberOfPartitions(partitions);
         return stream.MapValues((value, _) => values.Serialize(value, context)!, $"pack-{name}").Repartition(repartitioned)
-            .TransformValues(TransformerBuilder.New<string, byte[], string, T>().Transformer<Unpacking<T>>(values).Build(),
-                $"unpack-{name}");
+            .TransformValues(TransformerBuilder.New<string, byte[], string, T>()
+                .Transformer<Unpacking<T>>(values, environment.Assignment).Build(), $"unpack-{name}");
     }
 
     // As everywhere: a key is where Kafka's murmur2 says.
@@ -118,7 +118,7 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
         Murmur2.Partition(KeySerDes.BytesOf(key), count);
 
     private StateTableBuilder<T> Table<T>(string name, ISerDes<T> values)
-        where T : class => new(name, values, tables?.CacheBytes ?? 0, tables?.Checkpoints);
+        where T : class => new(name, values, tables);
 
     // Ranges are asked of it at each event, for which a table is not made.
     private static IStoreBuilder Store<T>(string name, ISerDes<T> values) =>

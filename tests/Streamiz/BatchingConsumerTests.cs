@@ -82,7 +82,8 @@ public sealed class BatchingConsumerTests
     private static BatchingConsumer Reading(params Func<ConsumeResult<byte[], byte[]>?>[] polls) => Reading(100, polls);
 
     private static BatchingConsumer Reading(int maxRecords, params Func<ConsumeResult<byte[], byte[]>?>[] polls) =>
-        new BatchingConsumer(new HashSet<string> { Events }, maxRecords, 1_000_000).ReadBy(ScriptedConsumer.Of(polls));
+        new BatchingConsumer(new HashSet<string> { Events }, maxRecords, 1_000_000, new ThreadOwnership())
+            .ReadBy(ScriptedConsumer.Of(polls));
 
     private static Func<ConsumeResult<byte[], byte[]>?> Of(int partition, long offset, string topic = Events) => () => new()
     {

@@ -1,7 +1,5 @@
 using System.Reflection;
 using Confluent.Kafka;
-using KafkaEventSourcing.EventLog;
-using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.Streamiz.Tests;
 
@@ -11,29 +9,32 @@ namespace KafkaEventSourcing.Streamiz.Tests;
 /// </summary>
 internal sealed class CommitFaults(ErrorCode code, params int[] failing)
 {
-    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource[] _reached = [.. Enumerable.Range(0, failing.Max() + 1).Select(_ =>
+        new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously))];
+
     private int _commits;
 
-    /// <summary>Completes when all of them have failed.</summary>
-    public Task Done => _done.Task;
+    /// <summary>Completes when all of them have failed. What is appended then is processed by whoever goes on.</summary>
+    public Task Done => Reached(failing.Max());
 
-    public StreamClients Clients(KafkaConnection connection, string instance, StreamAssignment assignment, ILogger logger) =>
-        new FaultyClients(this, connection, instance, assignment, logger);
+    /// <summary>Completes with a commit, whether it fails or not.</summary>
+    public Task Reached(int number) => _reached[number].Task;
+
+    public StreamClients Clients(StreamClientSettings settings) => new FaultyClients(this, settings);
 
     private void BeforeCommit(IProducer<byte[], byte[]> producer)
     {
         int number = Interlocked.Increment(ref _commits);
+        if (number < _reached.Length)
+            _reached[number].TrySetResult();
         if (!failing.Contains(number))
             return;
         if (code == ErrorCode.Local_Fail)
             producer.AbortTransaction(TimeSpan.FromSeconds(30));
-        if (number == failing.Max())
-            _done.TrySetResult();
         throw new KafkaException(new Error(code, "The commit was made to fail."));
     }
 
-    private sealed class FaultyClients(CommitFaults faults, KafkaConnection connection, string instance, StreamAssignment assignment,
-        ILogger logger) : StreamClients(connection, instance, assignment, logger)
+    private sealed class FaultyClients(CommitFaults faults, StreamClientSettings settings) : StreamClients(settings)
     {
         public override IProducer<byte[], byte[]> GetProducer(ProducerConfig config)
         {

@@ -27,8 +27,10 @@ public sealed class NodeRestoreTests(RunningStreamsTests.Fixture fixture) : ICla
         await using (EventStreamsRunner runner = log.Start(definition, exactlyOnce: true, aborts.Clients))
         {
             await WaitFor(runner, last);
-            last = await log.AppendAccountsAsync(accounts: 6, credits: 2);
+            await aborts.Reached(2).WaitAsync(Cancellation);
+            await log.AppendAccountsAsync(accounts: 6, credits: 2);
             await aborts.Done.WaitAsync(Cancellation);
+            last = await log.AppendAccountsAsync(accounts: 6, credits: 1);
             await WaitFor(runner, last);
         }
 

@@ -79,18 +79,20 @@ public sealed class RunningStreamsTests(RunningStreamsTests.Fixture fixture) : I
         IReadOnlyList<ConsistencyToken> last = await log.AppendAccountsAsync(accounts: 4, credits: 5);
         await using EventStreamsRunner runner = log.Start(definition, exactlyOnce: true, aborts.Clients);
         await Verify(runner, last, credits: 5);
-        last = await log.AppendAccountsAsync(accounts: 4, credits: 1);
+        await aborts.Reached(2).WaitAsync(Cancellation);
+        await log.AppendAccountsAsync(accounts: 4, credits: 1);
         await aborts.Done.WaitAsync(Cancellation);
-        await Verify(runner, last, credits: 6);
+        last = await log.AppendAccountsAsync(accounts: 4, credits: 1);
+        await Verify(runner, last, credits: 7);
 
         // what is committed, for whoever restores from it
         await runner.DisposeAsync();
         log.DeleteState();
         await using EventStreamsRunner restored = log.Start(definition, exactlyOnce: true);
-        await Verify(restored, last, credits: 6);
+        await Verify(restored, last, credits: 7);
         if (error == ErrorCode.InvalidProducerEpoch)
-            new Int64SerDes().Deserialize(Newest(log, definition.ChangelogOf("bare"))["a0"], default).ShouldBeGreaterThan(7);
-        log.Read($"{log.Name}.account.account-credited", Cancellation).Count.ShouldBe(4 * 6); // no repeat under exactly-once
+            new Int64SerDes().Deserialize(Newest(log, definition.ChangelogOf("bare"))["a0"], default).ShouldBeGreaterThan(8);
+        log.Read($"{log.Name}.account.account-credited", Cancellation).Count.ShouldBe(4 * 7); // no repeat under exactly-once
     }
 
     [Fact]
@@ -121,8 +123,11 @@ public sealed class RunningStreamsTests(RunningStreamsTests.Fixture fixture) : I
         IReadOnlyList<ConsistencyToken> last = await log.AppendAccountsAsync(accounts: 2, credits: 1);
         EventStreamsDefinition definition = Definition(log.Name);
         string instance = "";
-        await using (EventStreamsRunner first = log.Start(definition, exactlyOnce: true, (connection, name, assignment, logger) =>
-            new StreamClients(connection, instance = name, assignment, logger)))
+        await using (EventStreamsRunner first = log.Start(definition, exactlyOnce: true, settings =>
+        {
+            instance = settings.Instance;
+            return new StreamClients(settings);
+        }))
             await first.WaitForAsync(Account.Definition, last[0], Cancellation);
 
         ProducerConfig config = log.Kafka.Producer();

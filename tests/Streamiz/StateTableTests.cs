@@ -59,6 +59,36 @@ public sealed class StateTableTests
             streams.SnapshotOf(Account.Definition, id)!.Version.ShouldBe(1);
     }
 
+    /// <summary>Streamiz flushes stores once more when their partitions were lost: older values came behind those of the new
+    /// owner.</summary>
+    [Fact]
+    public void What_was_put_is_not_written_after_the_partitions_were_lost_and_still_answered()
+    {
+        var tables = new StateTables();
+        using EventStreamsTestDriver streams = EventStreamsTestDriver.Start(Definition, tables);
+        streams.Given(Account.Definition, "a", Noon, Opened());
+        tables.Ownership.Lose();
+        streams.Driver.Commit();
+
+        streams.ReadAll(Changelog).ShouldBeEmpty();
+        streams.SnapshotOf(Account.Definition, "a")!.Version.ShouldBe(1);
+    }
+
+    /// <summary>A process that was stopped beyond its session wrote what it had put before, and learned at the next poll that others had
+    /// its partitions.</summary>
+    [Fact]
+    public void Nothing_is_written_when_Kafka_says_that_the_partitions_belong_to_others()
+    {
+        var tables = new StateTables();
+        using EventStreamsTestDriver streams = EventStreamsTestDriver.Start(Definition, tables);
+        streams.Given(Account.Definition, "a", Noon, Opened());
+        tables.Ownership.Regain(() => throw new KafkaException(ErrorCode.IllegalGeneration));
+
+        Should.Throw<KafkaException>(streams.Driver.Commit);
+        tables.Ownership.Regain(null);
+        streams.ReadAll(Changelog).ShouldBeEmpty();
+    }
+
     [Fact]
     public void All_and_ranges_are_in_the_order_of_keys_with_what_is_not_committed_and_without_what_is_deleted()
     {

@@ -132,15 +132,17 @@ internal sealed class StreamLog : IAsyncDisposable
         return last;
     }
 
-    public EventStreamsRunner Start(EventStreamsDefinition definition, bool exactlyOnce, StreamClientsFactory? clients = null)
+    /// <summary>Starts streams; <paramref name="process"/> is the folder of one that is not the first.</summary>
+    public EventStreamsRunner Start(EventStreamsDefinition definition, bool exactlyOnce, StreamClientsFactory? clients = null,
+        string? process = null, int batch = 800)
     {
         var options = new EventStreamsOptions
         {
             ExactlyOnce = exactlyOnce, CommitInterval = TimeSpan.FromMilliseconds(50), SessionTimeout = TimeSpan.FromSeconds(10),
+            MaxPollRecords = batch, DataDirectory = process is null ? null : Path.Combine(_folder, process),
         };
         return EventStreamsRunner.Start(definition, Application, Servers, options,
-            clients ?? ((connection, instance, assignment, logger) => new StreamClients(connection, instance, assignment, logger)),
-            TestServers.Loggers, TimeProvider.System);
+            clients ?? (static settings => new StreamClients(settings)), TestServers.Loggers, TimeProvider.System);
     }
 
     /// <summary>One start of <paramref name="definition"/>, which may fail.</summary>
@@ -148,7 +150,7 @@ internal sealed class StreamLog : IAsyncDisposable
     {
         using StreamFolder folder = StreamFolder.Take(_folder, definition.Name);
         return await StreamRun.StartAsync(definition, Application, new EventStreamsOptions(), Servers, folder,
-            static (connection, instance, assignment, logger) => new StreamClients(connection, instance, assignment, logger),
+            static settings => new StreamClients(settings),
             TestServers.Loggers, cancellationToken);
     }
 

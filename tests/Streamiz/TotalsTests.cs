@@ -60,7 +60,7 @@ public sealed class TotalsTests
             ("account", 1, 3, 0), ("account", 1, 3, 1), ("transfer", 1, 2, 0), ("account", 1, 3, 0), ("account", 0, 10, 0)])
             amounts.PipeInput("x/2026-11-01", new TotalAmount
             {
-                Aggregate = aggregate, Partition = partition, Offset = offset, Part = part, Amount = 1,
+                Aggregate = aggregate, Partition = partition, Offset = offset, Part = part, Amount = 1, Earlier = [],
             });
 
         (streams.TotalOf("credits", "x", November)!.Count, streams.SkippedRepeatsOf("credits")).ShouldBe((5, 1));
@@ -87,5 +87,5 @@ public sealed class TotalsTests
     }
 
     private static TotalAmount Amount(long offset) =>
-        new() { Aggregate = "account", Partition = 0, Offset = offset, Part = 0, Amount = 500 };
+        new() { Aggregate = "account", Partition = 0, Offset = offset, Part = 0, Amount = 500, Earlier = [] };
 }

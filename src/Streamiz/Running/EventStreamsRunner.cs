@@ -32,6 +32,7 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
     private volatile string? _missing;
     private volatile StreamRun? _current;
     private int _failures;
+    private bool _isAfterFault;
 
     private EventStreamsRunner(EventStreamsDefinition definition, string application, ApplicationServers servers,
         EventStreamsOptions options, StreamClientsFactory clientsOf, ILoggerFactory loggers, TimeProvider time)
@@ -75,8 +76,7 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
     /// its consumer groups.</exception>
     public static EventStreamsRunner Start(EventStreamsDefinition definition, string application, ApplicationServers servers,
         EventStreamsOptions options, ILoggerFactory loggerFactory, TimeProvider timeProvider) =>
-        Start(definition, application, servers, options, static (connection, instance, assignment, logger) =>
-            new StreamClients(connection, instance, assignment, logger), loggerFactory, timeProvider);
+        Start(definition, application, servers, options, static settings => new StreamClients(settings), loggerFactory, timeProvider);
 
     internal static EventStreamsRunner Start(EventStreamsDefinition definition, string application, ApplicationServers servers,
         EventStreamsOptions options, StreamClientsFactory clientsOf, ILoggerFactory loggerFactory, TimeProvider timeProvider)
@@ -128,13 +128,15 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
                     + $"{Murmur2.Partition(key, run.PartitionsOf(topic))}.");
         while (true)
         {
+            long revocations = run.Environment.Assignment.Revocations;
             if (!atLeast.IsDefault)
                 await WaitForAsync(aggregate, atLeast, cancellationToken).ConfigureAwait(false);
             (bool asked, Snapshot? snapshot) = await run.Environment.Assignment.AskAsync<Snapshot?, Snapshot?>(store, topic,
                 Murmur2.Partition(key, run.PartitionsOf(topic)), s => s.Get(key), cancellationToken).ConfigureAwait(false);
-            if (asked)
+            if (asked && IsAsWaitedFor(run, revocations, atLeast))
                 return snapshot is null ? null : SnapshotViews.Of<TState>(id, snapshot);
-            run = await NextAsync(run, cancellationToken).ConfigureAwait(false);
+            if (!asked)
+                run = await NextAsync(run, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -171,14 +173,17 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
         StreamRun run = await CurrentAsync(cancellationToken).ConfigureAwait(false);
         while (true)
         {
+            long revocations = run.Environment.Assignment.Revocations;
             int partition = Murmur2.Partition(bytes, run.PartitionsOf(topic));
             if (aggregate is null || atLeast.IsDefault
                 || await run.ReachAsync(part, partition, aggregate, TopicOf(aggregate), atLeast, cancellationToken).ConfigureAwait(false))
             {
                 (bool asked, RunningTotal? total) = await run.Environment.Assignment.AskAsync<RunningTotal?, RunningTotal?>(part.Store,
                     topic, partition, s => s.Get(bytes), cancellationToken).ConfigureAwait(false);
-                if (asked)
+                if (asked && IsAsWaitedFor(run, revocations, atLeast))
                     return total;
+                if (asked)
+                    continue;
             }
 
             run = await NextAsync(run, cancellationToken).ConfigureAwait(false);
@@ -252,7 +257,8 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
         try
         {
             run = await StreamRun.StartAsync(Definition, _application, _options, _servers, folder, _clientsOf, _loggers,
-                cancellationToken).ConfigureAwait(false);
+                cancellationToken, _isAfterFault).ConfigureAwait(false);
+            _isAfterFault = false;
             await using (run.ConfigureAwait(false))
             {
                 _current = run;
@@ -277,6 +283,7 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
         catch (Exception failure) when (failure is not OperationCanceledException)
         {
             _failures++;
+            _isAfterFault = true;
             (_fault, _missing) = (failure.Message, null);
             if (CannotOpen(failure))
             {
@@ -310,6 +317,10 @@ public sealed partial class EventStreamsRunner : IEventStreams, IAsyncDisposable
 
         return false;
     }
+
+    // A store that was opened again after the wait may have less than it had then.
+    private static bool IsAsWaitedFor(StreamRun run, long revocations, ConsistencyToken atLeast) =>
+        atLeast.IsDefault || run.Environment.Assignment.Revocations == revocations;
 
     private Task<StreamRun> CurrentAsync(CancellationToken cancellationToken)
     {

@@ -16,6 +16,7 @@ internal sealed class StreamAssignment(IReadOnlyDictionary<string, SourceProgres
     private readonly Dictionary<IConsumer<byte[], byte[]>, IReadOnlyList<TopicPartition>> _assigned = [];
     private readonly Dictionary<(string Store, int Partition), OpenStore> _stores = [];
     private readonly ConcurrentDictionary<(string Store, int Partition), long> _remaining = [];
+    private long _revocations;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _ended;
 
@@ -33,12 +34,23 @@ internal sealed class StreamAssignment(IReadOnlyDictionary<string, SourceProgres
         }
     }
 
+    /// <summary>
+    /// Another number when partitions were taken away: what had been processed before may be processed again.
+    /// </summary>
+    public long Revocations => Interlocked.Read(ref _revocations);
+
     /// <summary>The partitions of a store that are here.</summary>
     public IReadOnlyList<int> PartitionsOf(string store)
     {
         lock (_lock)
             return [.. _stores.Keys.Where(k => k.Store == store).Select(k => k.Partition).Order()];
     }
+
+    /// <summary>The next offset of a partition that this process reads; null: of this topic it is not known.</summary>
+    public long? NextOf(string topic, int partition) => progress.GetValueOrDefault(topic)?.NextOf(partition);
+
+    /// <summary>All before <paramref name="next"/> is processed.</summary>
+    public void Processed(string topic, int partition, long next) => progress.GetValueOrDefault(topic)?.Advance(partition, next);
 
     /// <summary>A consumer has got its partitions, and begins at <paramref name="starts"/>.</summary>
     public void Assigned(IConsumer<byte[], byte[]> consumer, IReadOnlyList<TopicPartitionOffset> starts)
@@ -57,16 +69,20 @@ internal sealed class StreamAssignment(IReadOnlyDictionary<string, SourceProgres
     {
         if (!_assigned.Remove(consumer, out IReadOnlyList<TopicPartition>? partitions))
             return;
+        Interlocked.Increment(ref _revocations);
         foreach (TopicPartition partition in partitions)
             progress.GetValueOrDefault(partition.Topic)?.Forget(partition.Partition.Value);
     });
 
-    /// <summary>A task has opened a store.</summary>
-    public void Opened<TValue>(string store, int partition, IKeyValueStore<byte[], TValue> opened) =>
+    /// <summary>A task has opened a store. It is closed when queries that are under way have their answers.</summary>
+    public void Opened<T>(string store, int partition, StateTable<T> opened)
+        where T : class
+    {
+        opened.Closing = () => Closing(store, partition);
         Change(() => _stores[(store, partition)] = new OpenStore(opened));
+    }
 
-    /// <summary>A task closes a store: queries that are under way are waited for.</summary>
-    public void Closing(string store, int partition)
+    private void Closing(string store, int partition)
     {
         OpenStore? closing = null;
         Change(() => _stores.Remove((store, partition), out closing));

@@ -16,17 +16,16 @@ internal class StreamClients : IKafkaSupplier, IDisposable
     private const int MaxHeartbeatMs = 1_000;
     private static readonly TimeSpan CommittedTimeout = TimeSpan.FromSeconds(15);
 
-    private readonly KafkaConnection _connection;
-    private readonly string _instance;
+    private readonly StreamClientSettings _settings;
     private readonly ILogger _logger;
     private readonly StreamAssignment _assignment;
     private readonly ConcurrentBag<IClient> _clients = [];
     private readonly ConcurrentDictionary<string, int> _producers = [];
     private readonly ConcurrentDictionary<IConsumer<byte[], byte[]>, byte> _consumers = [];
 
-    /// <summary>Makes the clients of <paramref name="instance"/>, a name that no other process has.</summary>
-    public StreamClients(KafkaConnection connection, string instance, StreamAssignment assignment, ILogger logger) =>
-        (_connection, _instance, _assignment, _logger) = (connection, instance, assignment, logger);
+    /// <summary>Makes clients as <paramref name="settings"/> say.</summary>
+    public StreamClients(StreamClientSettings settings) =>
+        (_settings, _assignment, _logger) = (settings, settings.Assignment, settings.Logger);
 
     /// <inheritdoc/>
     public StreamMetricsRegistry MetricsRegistry { get; set; } = null!;
@@ -47,56 +46,77 @@ internal class StreamClients : IKafkaSupplier, IDisposable
         // Where a partition begins is said when it is assigned. Events that are gone are never passed over silently.
         ours.AutoOffsetReset = AutoOffsetReset.Error;
         ConsumerBuilder<byte[], byte[]> builder = Consumer(ours);
+        var batching = new BatchingConsumer(_settings.Batched, _settings.BatchRecords, BatchingConsumer.MaxBytes, _settings.Ownership,
+            _settings.FirstSingly);
         if (rebalanceListener is not null)
-        {
-            builder.SetPartitionsAssignedHandler((consumer, partitions) =>
-            {
-                List<TopicPartitionOffset> starts = StartsOf(consumer, partitions);
-                rebalanceListener.PartitionsAssigned(consumer, partitions);
-                _assignment.Assigned(consumer, starts);
-                return starts;
-            });
-            builder.SetPartitionsRevokedHandler((consumer, partitions) =>
-            {
-                _assignment.Revoked(consumer);
-                rebalanceListener.PartitionsRevoked(consumer, partitions);
-            });
-            builder.SetPartitionsLostHandler((consumer, partitions) =>
-            {
-                _assignment.Revoked(consumer);
-                rebalanceListener.PartitionsLost(consumer, partitions);
-            });
-        }
-
-        IConsumer<byte[], byte[]> made = Keep(builder.Build());
+            Follow(builder, batching, rebalanceListener);
+        IConsumer<byte[], byte[]> made = Keep(batching.ReadBy(builder.Build()));
         _consumers[made] = 0;
         return made;
+    }
+
+    // What was read and not given is dropped before Streamiz hears of a change: it is read again.
+    private void Follow(ConsumerBuilder<byte[], byte[]> builder, BatchingConsumer batching, IConsumerRebalanceListener listener)
+    {
+        TimeSpan silence = _settings.SessionTimeout / 2;
+        builder.SetPartitionsAssignedHandler((consumer, partitions) =>
+        {
+            List<TopicPartitionOffset> starts = StartsOf(consumer, partitions);
+            _settings.Ownership.Regain(_settings.ExactlyOnce ? null : () => batching.Confirm(silence));
+            listener.PartitionsAssigned(consumer, partitions);
+            _assignment.Assigned(consumer, starts);
+            return starts;
+        });
+        builder.SetPartitionsRevokedHandler((consumer, partitions) =>
+        {
+            batching.Drop(partitions.Select(p => p.TopicPartition));
+            _assignment.Revoked(consumer);
+            try
+            {
+                listener.PartitionsRevoked(consumer, partitions);
+            }
+            catch (Exception fault)
+            {
+                _settings.Fail(fault); // Streamiz takes the rebalance for one that goes on, and would poll no more
+                throw;
+            }
+        });
+        builder.SetPartitionsLostHandler((consumer, partitions) =>
+        {
+            batching.Drop(partitions.Select(p => p.TopicPartition));
+            _assignment.Revoked(consumer);
+            _settings.Ownership.Lose();
+            listener.PartitionsLost(consumer, partitions);
+        });
     }
 
     /// <inheritdoc/>
     public virtual IProducer<byte[], byte[]> GetProducer(ProducerConfig config)
     {
-        ProducerConfig ours = _connection.Producer();
+        ProducerConfig ours = _settings.Connection.Producer();
         ours.ClientId ??= config.ClientId;
         ours.Partitioner = Confluent.Kafka.Partitioner.Murmur2Random;
         ours.LingerMs = 5;
+        ours.DeliveryReportFields = "status"; // what is looked at
         if (config.TransactionalId is { } random)
         {
             // Streamiz' own is another one where its folder is: this one is the same after a restart here, so that the start ends at once
             // what the process before has left open.
             int number = _producers.GetOrAdd(random, _ => _producers.Count);
-            ours.TransactionalId = $"{_instance}-{number}";
+            ours.TransactionalId = $"{_settings.Instance}-{number}";
             ours.TransactionTimeoutMs = config.TransactionTimeoutMs;
         }
 
-        return Keep(new ProducerBuilder<byte[], byte[]>(ours).SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
-            .SetErrorHandler((_, _) => { }).Build());
+        IProducer<byte[], byte[]> producer = Keep(new ProducerBuilder<byte[], byte[]>(ours)
+            .SetLogHandler((_, line) => KafkaConnection.Log(_logger, line)).SetErrorHandler((_, _) => { }).Build());
+        return new StreamProducer(producer, _settings.Ownership, ours.TransactionalId is not null, _logger);
     }
 
     /// <inheritdoc/>
     public IConsumer<byte[], byte[]> GetRestoreConsumer(ConsumerConfig config)
     {
         ConsumerConfig ours = Ours(config);
+        ours.ConsumeResultFields = "timestamp,topic"; // headers of a changelog say nothing
         ours.FetchWaitMaxMs = 10; // the end of a changelog is an empty answer: nothing to wait for
         return Keep(Consumer(ours).Build());
     }
@@ -107,7 +127,7 @@ internal class StreamClients : IKafkaSupplier, IDisposable
     /// <inheritdoc/>
     public IAdminClient GetAdmin(AdminClientConfig config)
     {
-        AdminClientConfig ours = _connection.Admin();
+        AdminClientConfig ours = _settings.Connection.Admin();
         ours.ClientId ??= config.ClientId;
         return Keep(new AdminClientBuilder(ours).SetLogHandler((_, line) => KafkaConnection.Log(_logger, line))
             .SetErrorHandler((_, _) => { }).Build());
@@ -132,17 +152,18 @@ internal class StreamClients : IKafkaSupplier, IDisposable
         config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, sessionTimeoutMs / 6);
     }
 
-    private static IEnumerable<(string Topic, int Partition, long Lag)> LagsOf(IConsumer<byte[], byte[]> consumer)
+    // What was read is not processed yet.
+    private IEnumerable<(string Topic, int Partition, long Lag)> LagsOf(IConsumer<byte[], byte[]> consumer)
     {
         try
         {
             return
             [
                 .. from partition in consumer.Assignment
-                   let end = consumer.GetWatermarkOffsets(partition).High
-                   let next = consumer.Position(partition)
-                   where end != Offset.Unset && next != Offset.Unset
-                   select (partition.Topic, partition.Partition.Value, Math.Max(0, end.Value - next.Value)),
+                   let bounds = consumer.GetWatermarkOffsets(partition)
+                   let next = _assignment.NextOf(partition.Topic, partition.Partition.Value) ?? consumer.Position(partition).Value
+                   where bounds.High != Offset.Unset && next != Offset.Unset.Value
+                   select (partition.Topic, partition.Partition.Value, Math.Max(0, bounds.High.Value - Math.Max(next, bounds.Low.Value))),
             ];
         }
         catch (Exception gone) when (gone is ObjectDisposedException or KafkaException or InvalidOperationException)
@@ -178,7 +199,7 @@ internal class StreamClients : IKafkaSupplier, IDisposable
 
     private ConsumerConfig Ours(ConsumerConfig config)
     {
-        ConsumerConfig ours = _connection.Consumer(config.GroupId);
+        ConsumerConfig ours = _settings.Connection.Consumer(config.GroupId);
         ours.ClientId ??= config.ClientId; // who gives all clients of a program an id by the settings means these too
         return ours;
     }
@@ -197,4 +218,41 @@ internal class StreamClients : IKafkaSupplier, IDisposable
         _clients.Add(client);
         return client;
     }
+}
+
+/// <summary>What the clients of one run are made by.</summary>
+internal sealed record StreamClientSettings
+{
+    /// <summary>How they connect.</summary>
+    public required KafkaConnection Connection { get; init; }
+
+    /// <summary>A name that no other process has.</summary>
+    public required string Instance { get; init; }
+
+    /// <summary>Is told which partitions they have.</summary>
+    public required StreamAssignment Assignment { get; init; }
+
+    /// <summary>Is told when they lose them.</summary>
+    public required ThreadOwnership Ownership { get; init; }
+
+    /// <summary>The topics whose records are given in batches.</summary>
+    public required IReadOnlySet<string> Batched { get; init; }
+
+    /// <summary>How many records a batch has at most.</summary>
+    public required int BatchRecords { get; init; }
+
+    /// <summary>How many are given one by one before.</summary>
+    public int FirstSingly { get; init; }
+
+    /// <summary>Whether transactions say who has a partition.</summary>
+    public required bool ExactlyOnce { get; init; }
+
+    /// <summary>After what silence others have the partitions.</summary>
+    public required TimeSpan SessionTimeout { get; init; }
+
+    /// <summary>Ends the run.</summary>
+    public required Action<Exception> Fail { get; init; }
+
+    /// <summary>Where they log.</summary>
+    public required ILogger Logger { get; init; }
 }

@@ -14,6 +14,8 @@ namespace KafkaEventSourcing.Streamiz;
 /// </summary>
 internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
 {
+    private const int SinglyAfterFault = 20_000; // more than come between two commits
+
     private static readonly TimeSpan MetadataTimeout = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan SourceTimeout = TimeSpan.FromSeconds(5); // they are asked for again, with a word of it
 
@@ -67,16 +69,18 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
     /// <param name="clientsOf">Makes the clients; tests have others.</param>
     /// <param name="loggers">Where it logs.</param>
     /// <param name="cancellationToken">Ends the start.</param>
+    /// <param name="isAfterFault">Whether the run before has failed: a batch in which an event fails gives nothing, so the first events
+    /// come one by one, and all before it are derived.</param>
     /// <exception cref="InvalidInputException">A topic has another number of partitions than it must have.</exception>
     /// <exception cref="SourcesMissingException">Topics that are read are not there.</exception>
     public static async Task<StreamRun> StartAsync(EventStreamsDefinition definition, string application, EventStreamsOptions options,
         ApplicationServers servers, StreamFolder folder, StreamClientsFactory clientsOf, ILoggerFactory loggers,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, bool isAfterFault = false)
     {
         var run = new StreamRun(definition, options, servers, loggers);
         try
         {
-            await run.Start(application, folder, clientsOf, cancellationToken).ConfigureAwait(false);
+            await run.Start(application, folder, clientsOf, isAfterFault, cancellationToken).ConfigureAwait(false);
             return run;
         }
         catch
@@ -136,7 +140,7 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
     /// <summary>It has ended, and nobody is given it any more.</summary>
     public void MarkEnded() => _ended.TrySetResult();
 
-    private async Task Start(string application, StreamFolder folder, StreamClientsFactory clientsOf,
+    private async Task Start(string application, StreamFolder folder, StreamClientsFactory clientsOf, bool isAfterFault,
         CancellationToken cancellationToken)
     {
         await PrepareTopics(application, cancellationToken).ConfigureAwait(false);
@@ -148,14 +152,28 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
             cancellationToken, _options.ExactlyOnce
                 ? await SnapshotTopicIds.AskAsync(_definition, application, _servers.Kafka, cancellationToken).ConfigureAwait(false)
                 : null).ConfigureAwait(false);
-        StreamConfig config = StreamSettings.Of(_definition, _options, _servers.Kafka, folder.StatePath, _loggers);
-        config.InnerExceptionHandler = fault => Fail(fault, ExceptionHandlerResponse.FAIL);
-        config.DeserializationExceptionHandler = (_, _, fault) => Fail(fault, ExceptionHandlerResponse.FAIL);
-        config.ProductionExceptionHandler = report => Fail(
-            new KafkaException(report.Error), ProductionExceptionHandlerResponse.FAIL);
-        _clients = clientsOf(_servers.Kafka, folder.Instance, Environment.Assignment, _logger);
+        var tables = new StateTables();
+        StreamConfig config = StreamSettings.Of(_definition, _options, _servers.Kafka, folder.StatePath, _loggers, tables);
+        config.InnerExceptionHandler = fault => Fail(fault, tables.Ownership, ExceptionHandlerResponse.FAIL);
+        config.DeserializationExceptionHandler = (_, _, fault) => Fail(fault, tables.Ownership, ExceptionHandlerResponse.FAIL);
+        config.ProductionExceptionHandler = report =>
+            Fail(new KafkaException(report.Error), tables.Ownership, ProductionExceptionHandlerResponse.FAIL);
+        _clients = clientsOf(new StreamClientSettings
+        {
+            Connection = _servers.Kafka,
+            Instance = folder.Instance,
+            Assignment = Environment.Assignment,
+            Ownership = tables.Ownership,
+            Batched = Environment.Sources.Values.Select(s => s.Topic).Concat(_definition.Repartitions).ToHashSet(),
+            BatchRecords = _options.MaxPollRecords,
+            FirstSingly = isAfterFault ? SinglyAfterFault : 0,
+            ExactlyOnce = _options.ExactlyOnce,
+            SessionTimeout = _options.SessionTimeout,
+            Fail = fault => _fault.TrySetResult(fault),
+            Logger = _logger,
+        });
         Topology topology = new StreamTopology(_definition, Environment,
-            topic => _partitions.TryGetValue(topic, out int count) ? count : null).Build();
+            topic => _partitions.TryGetValue(topic, out int count) ? count : null, tables).Build();
         // The constructor makes clients, and blocks; so does the start until the internal topics are there.
         _stream = await Task.Run(() => new KafkaStream(topology, config, _clients), cancellationToken).ConfigureAwait(false);
         _stream.OnRestoreStartEvent += (partition, store, from, to) =>
@@ -177,8 +195,10 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
         await _stream.StartAsync().ConfigureAwait(false);
     }
 
-    private T Fail<T>(Exception fault, T response)
+    // On the thread that has met the fault: Streamiz is about to commit what it has done of the record.
+    private T Fail<T>(Exception fault, ThreadOwnership ownership, T response)
     {
+        ownership.End();
         _fault.TrySetResult(fault);
         return response;
     }
@@ -256,5 +276,4 @@ internal sealed partial class StreamRun : IStreamGauges, IAsyncDisposable
 }
 
 /// <summary>Makes the clients of a run.</summary>
-internal delegate StreamClients StreamClientsFactory(KafkaConnection connection, string instance, StreamAssignment assignment,
-    ILogger logger);
+internal delegate StreamClients StreamClientsFactory(StreamClientSettings settings);

@@ -10,16 +10,9 @@ namespace KafkaEventSourcing.Streamiz;
 /// <summary>Streamiz' settings: those that its defaults would be wrong in, each with the reason.</summary>
 internal static class StreamSettings
 {
-    // Few: what is polled lives until it is processed, and gets old for the garbage collector. With 16 batches of 500 records of one poll
-    // the work of a fold took twice the processor time.
-    private const int BatchesAPoll = 4;
-
-    /// <summary>How many records a batch has at most, so that a poll takes as many as <paramref name="options"/> say.</summary>
-    public static int BatchRecords(EventStreamsOptions options) => Math.Max(1, options.MaxPollRecords / BatchesAPoll);
-
     /// <summary>
-    /// The settings of <paramref name="definition"/>; with <paramref name="tables"/>, those of a consumer that reads in batches of
-    /// <see cref="BatchRecords"/>, and of stores that are kept so.
+    /// The settings of <paramref name="definition"/>; with <paramref name="tables"/>, those of a <see cref="BatchingConsumer"/>, and of
+    /// stores that are kept so.
     /// </summary>
     public static StreamConfig Of(EventStreamsDefinition definition, EventStreamsOptions options, KafkaConnection connection,
         string stateDirectory, ILoggerFactory loggers, StateTables? tables = null)
@@ -35,7 +28,7 @@ internal static class StreamSettings
             // Its default is a folder of the machine's temporary one, which a restart may empty, and which all applications share.
             StateDir = stateDirectory,
             NumStreamThreads = options.Threads,
-            MaxPollRecords = tables is null ? options.MaxPollRecords : BatchesAPoll,
+            MaxPollRecords = tables is null ? options.MaxPollRecords : 1, // of which each is a batch of so many
             MaxPollRestoringRecords = options.MaxPollRestoringRecords, // 1,000 by itself, and a pause after each
             TransactionTimeout = options.TransactionTimeout,
             TransactionTimeoutMs = (int)options.TransactionTimeout.TotalMilliseconds,

@@ -39,8 +39,9 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
     public void Init(ProcessorContext<string, SnapshotChange> context)
     {
         _context = context;
-        _store = (IKeyValueStore<byte[], Snapshot?>)context.GetStateStore(_part!.Store);
-        _environment!.Assignment.Opened(_part.Store, context.Id.Partition, _store);
+        var table = (StateTable<Snapshot>)context.GetStateStore(_part!.Store);
+        _environment!.Assignment.Opened(_part.Store, context.Id.Partition, table);
+        _store = table;
     }
 
     /// <inheritdoc/>
@@ -91,8 +92,7 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
     /// <inheritdoc/>
     public void Close()
     {
-        if (_context is not null) // Streamiz closes also what it has not begun, and what it has closed
-            _environment!.Assignment.Closing(_part!.Store, _context.Id.Partition);
+        // The table is Streamiz'.
     }
 
     private static Record<string, SnapshotChange> Change(Record<string, SourceRecord> record, SnapshotChange change) =>
@@ -133,13 +133,7 @@ internal sealed class SnapshotFold : ITransformer<string, SourceRecord, string, 
             return [];
         var last = new SnapshotCommand(source.Head.CommandId.Value, source.Head.Version, source.Offset,
             CloudEventHeaders.Find(source.Headers, SnapshotCommand.Header) is { } digest ? Encoding.UTF8.GetString(digest) : "");
-        int kept = before.Count > 0 && before[^1].Id == last.Id ? before.Count - 1 : before.Count;
-        int first = Math.Max(0, kept + 1 - limit);
-        var after = new SnapshotCommand[kept - first + 1];
-        for (int i = first; i < kept; i++)
-            after[i - first] = before[i];
-        after[^1] = last;
-        return after;
+        return RecentCommands.Of(before).And(last, limit);
     }
 
     // After an abort it goes back with the events that come again, as it has to: what was written with them is not committed.

@@ -6,19 +6,35 @@ namespace KafkaEventSourcing.Streamiz;
 /// A consumer that gives what is there of some topics in <see cref="RecordBatch"/>es, and waits for nothing that is not there yet. Records
 /// of other topics come one by one. Of one thread, as every consumer of Streamiz.
 /// </summary>
+/// <remarks>
+/// Streamiz must take one record a poll: of those that it has taken and not handed to a task it forgets none when a rebalance comes in the
+/// same poll, and the task of after has them twice. What was read here and not given yet is dropped.
+/// </remarks>
 internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
 {
+    /// <summary>About so many bytes are in all batches at most.</summary>
+    public const int MaxBytes = 4 * 1024 * 1024;
+
+    private static readonly TimeSpan CommittedTimeout = TimeSpan.FromSeconds(15);
+
     private readonly IReadOnlySet<string> _batched;
     private readonly int _maxRecords;
     private readonly int _maxBytes;
+    private readonly ThreadOwnership _ownership;
     private readonly Queue<ConsumeResult<byte[], byte[]>> _ready = new();
     private readonly Dictionary<TopicPartition, RecordBatch> _open = [];
     private IConsumer<byte[], byte[]>? _inner;
     private ConsumeException? _failure;
+    private long _singly;
+    private bool _isUnsubscribed;
+    private long _polled = TimeProvider.System.GetTimestamp();
 
-    /// <summary>Gives records of <paramref name="batched"/> together: at most so many, and about so many bytes, in all batches.</summary>
-    public BatchingConsumer(IReadOnlySet<string> batched, int maxRecords, int maxBytes) =>
-        (_batched, _maxRecords, _maxBytes) = (batched, maxRecords, maxBytes);
+    /// <summary>
+    /// Gives records of <paramref name="batched"/> together: at most so many, and about so many bytes, in all batches; the first
+    /// <paramref name="singly"/> one by one.
+    /// </summary>
+    public BatchingConsumer(IReadOnlySet<string> batched, int maxRecords, int maxBytes, ThreadOwnership ownership, int singly = 0) =>
+        (_batched, _maxRecords, _maxBytes, _ownership, _singly) = (batched, maxRecords, maxBytes, ownership, singly);
 
     private IConsumer<byte[], byte[]> Inner => _inner ?? throw new InvalidOperationException("The consumer has not been built yet.");
 
@@ -46,8 +62,34 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
         }
     }
 
+    /// <summary>
+    /// Asks Kafka whether this is still a member of its group when it has not polled for <paramref name="silence"/>: a process that was
+    /// stopped for longer than its session goes on with what it had in its hands, and is told at the next poll.
+    /// </summary>
+    /// <exception cref="KafkaException">It is none.</exception>
+    public void Confirm(TimeSpan silence)
+    {
+        if (TimeProvider.System.GetElapsedTime(_polled) < silence)
+            return;
+        // The same again, or where it began: it is taken of members alone.
+        List<TopicPartitionOffset> committed = [.. Inner.Committed(Inner.Assignment, CommittedTimeout)
+            .Select(c => c.Offset.Value >= 0 ? c
+                : new TopicPartitionOffset(c.TopicPartition, Inner.GetWatermarkOffsets(c.TopicPartition).Low))
+            .Where(c => c.Offset.Value >= 0)];
+        if (committed.Count > 0)
+            Commit(committed);
+        _polled = TimeProvider.System.GetTimestamp();
+    }
+
     /// <inheritdoc/>
     public ConsumeResult<byte[], byte[]>? Consume(TimeSpan timeout)
+    {
+        ConsumeResult<byte[], byte[]>? record = Next(timeout);
+        _polled = TimeProvider.System.GetTimestamp();
+        return record;
+    }
+
+    private ConsumeResult<byte[], byte[]>? Next(TimeSpan timeout)
     {
         if (_ready.TryDequeue(out ConsumeResult<byte[], byte[]>? ready))
             return ready;
@@ -100,7 +142,7 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
                 batch = Open(at);
             batch.Add(record);
             bytes += record.Message.Value?.Length ?? 0;
-            if (count >= _maxRecords || bytes >= _maxBytes)
+            if (count >= _maxRecords || bytes >= _maxBytes || _singly-- > 0)
                 return;
             try
             {
@@ -140,16 +182,25 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     public string Name => Inner.Name;
 
     /// <inheritdoc/>
-    public void Subscribe(IEnumerable<string> topics) => Inner.Subscribe(topics);
+    public void Subscribe(IEnumerable<string> topics)
+    {
+        if (_isUnsubscribed)
+            Inner.Unsubscribe();
+        _isUnsubscribed = false;
+        Inner.Subscribe(topics);
+    }
 
     /// <inheritdoc/>
-    public void Subscribe(string topic) => Inner.Subscribe(topic);
+    public void Subscribe(string topic) => Subscribe([topic]);
 
-    /// <inheritdoc/>
+    /// <summary>
+    /// Gives nothing more. The group is left by <see cref="Close"/>, or with the next subscription: a close behind it waits, while the group
+    /// rebalances, for what never comes.
+    /// </summary>
     public void Unsubscribe()
     {
         Forget();
-        Inner.Unsubscribe();
+        _isUnsubscribed = true;
     }
 
     /// <inheritdoc/>
@@ -195,7 +246,23 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     public List<TopicPartitionOffset> Commit() => Inner.Commit();
 
     /// <inheritdoc/>
-    public void Commit(IEnumerable<TopicPartitionOffset> offsets) => Inner.Commit(offsets);
+    /// <remarks>What was given up is not committed, also when Streamiz closes what has failed.</remarks>
+    public void Commit(IEnumerable<TopicPartitionOffset> offsets)
+    {
+        if (_ownership.IsEnded)
+            return;
+        try
+        {
+            if (_ownership.IsLost)
+                throw new KafkaException(new Error(ErrorCode.Local_State, "What this thread had under way was given up before."));
+            Inner.Commit(offsets);
+        }
+        catch (KafkaException)
+        {
+            _ownership.Lose();
+            throw;
+        }
+    }
 
     /// <inheritdoc/>
     public void Commit(ConsumeResult<byte[], byte[]> result) => Inner.Commit(result);

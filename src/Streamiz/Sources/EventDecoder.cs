@@ -35,17 +35,26 @@ internal sealed class EventDecoder : ITransformer<string, byte[], string, Source
         {
             (_result.TopicPartitionOffset, _result.Message.Key, _result.Message.Value, _result.Message.Headers) =
                 (record.TopicPartitionOffset, record.Key is null ? null! : KeySerDes.BytesOf(record.Key), record.Value, record.Headers);
-            Hand(record.Key!, _result);
+            if (Read(_result, isLast: true) is { } source)
+                _context!.Forward(record.Key!, source);
+            Advance(_result);
             return null;
         }
 
+        // One is forwarded when it is known whether another one follows.
+        ConsumeResult<byte[], byte[]>? waiting = null;
         foreach (ConsumeResult<byte[], byte[]> single in batch.Records)
         {
-            _context!.SetHeaders(single.Message.Headers);
-            _context.ChangeTimestamp(single.Message.Timestamp.UnixTimestampMs);
-            Hand(KeySerDes.Instance.Deserialize(single.Message.Key, default), single);
+            if (!IsEvent(single))
+                continue;
+            if (waiting is not null)
+                Hand(waiting, isLast: false);
+            waiting = single;
         }
 
+        if (waiting is not null)
+            Hand(waiting, isLast: true);
+        Advance(batch.Records[^1]);
         return null;
     }
 
@@ -55,21 +64,29 @@ internal sealed class EventDecoder : ITransformer<string, byte[], string, Source
         // Streamiz closes a task's processors twice; there is nothing to release.
     }
 
-    private void Hand(string key, ConsumeResult<byte[], byte[]> record)
+    private void Hand(ConsumeResult<byte[], byte[]> record, bool isLast)
+    {
+        _context!.SetHeaders(record.Message.Headers);
+        _context.ChangeTimestamp(record.Message.Timestamp.UnixTimestampMs);
+        _context.Forward(KeySerDes.Instance.Deserialize(record.Message.Key, default), Read(record, isLast)!);
+        Advance(record);
+    }
+
+    private void Advance(ConsumeResult<byte[], byte[]> record) =>
+        _reading!.Progress.Advance(record.Partition.Value, record.Offset.Value + 1);
+
+    // Without a head it is not an event at all, and nobody counts it, if it is discarded.
+    private bool IsEvent(ConsumeResult<byte[], byte[]> record) =>
+        !IsDiscarded(_reading!, record.TopicPartitionOffset) || _reading!.Codec.TryReadHead(record, out _);
+
+    private SourceRecord? Read(ConsumeResult<byte[], byte[]> record, bool isLast)
     {
         SourceReading reading = _reading!;
-        if (IsDiscarded(reading, record.TopicPartitionOffset))
-        {
-            // Without a head it is not an event at all, and nobody counts it.
-            if (reading.Codec.TryReadHead(record, out EventHead head))
-                _context!.Forward(key, new SourceRecord(reading.Aggregate, new StoredEvent(head, null), record) { IsDiscarded = true });
-        }
-        else
-        {
-            _context!.Forward(key, new SourceRecord(reading.Aggregate, reading.Codec.Decode(record), record));
-        }
-
-        reading.Progress.Advance(record.Partition.Value, record.Offset.Value + 1);
+        if (!IsDiscarded(reading, record.TopicPartitionOffset))
+            return new SourceRecord(reading.Aggregate, reading.Codec.Decode(record), record) { IsLast = isLast };
+        return reading.Codec.TryReadHead(record, out EventHead head)
+            ? new SourceRecord(reading.Aggregate, new StoredEvent(head, null), record) { IsDiscarded = true, IsLast = isLast }
+            : null;
     }
 
     // What is discarded is known from the first record on, also of an event that this code could read: what an event did is the same for

@@ -11,6 +11,9 @@ internal sealed class SourceProgress
     public IEnumerable<KeyValuePair<int, long>> NextOffsets =>
         _partitions.Where(p => p.Value.Next >= 0).Select(p => KeyValuePair.Create(p.Key, p.Value.Next));
 
+    /// <summary>The next offset of a partition; null: this process does not read it.</summary>
+    public long? NextOf(int partition) => Of(partition).Next is var next and >= 0 ? next : null;
+
     /// <summary>All before <paramref name="next"/> is processed.</summary>
     public void Advance(int partition, long next) => Of(partition).Advance(next);
 

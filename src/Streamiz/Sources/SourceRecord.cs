@@ -26,6 +26,9 @@ public sealed class SourceRecord
     /// <summary>Whether an operator has discarded it: it does nothing, and keeps its version where it is the one that is due.</summary>
     public bool IsDiscarded { get; internal init; }
 
+    /// <summary>Whether the next one comes later: nothing must be kept back behind it.</summary>
+    internal bool IsLast { get; init; } = true;
+
     /// <summary>What its key and headers say.</summary>
     public EventHead Head => Stored.Head;
 

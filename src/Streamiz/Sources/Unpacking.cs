@@ -9,6 +9,7 @@ internal sealed class Unpacking<T> : ITransformer<string, byte[], string, T>
     where T : class
 {
     private readonly ISerDes<T>? _values;
+    private readonly StreamAssignment? _assignment;
     private ProcessorContext<string, T>? _context;
 
     /// <summary>Streamiz makes one of these, and never uses it.</summary>
@@ -16,8 +17,8 @@ internal sealed class Unpacking<T> : ITransformer<string, byte[], string, T>
     {
     }
 
-    /// <summary>Reads <paramref name="values"/>.</summary>
-    public Unpacking(ISerDes<T> values) => _values = values;
+    /// <summary>Reads <paramref name="values"/>, and tells <paramref name="assignment"/> how far.</summary>
+    public Unpacking(ISerDes<T> values, StreamAssignment assignment) => (_values, _assignment) = (values, assignment);
 
     /// <inheritdoc/>
     public void Init(ProcessorContext<string, T> context) => _context = context;
@@ -27,7 +28,7 @@ internal sealed class Unpacking<T> : ITransformer<string, byte[], string, T>
     {
         if (record.Headers is not RecordBatch batch)
         {
-            Hand(record.TopicPartitionOffset.Topic, record.Key, record.Value);
+            Hand(record.TopicPartitionOffset, record.Key, record.Value);
             return null;
         }
 
@@ -35,7 +36,7 @@ internal sealed class Unpacking<T> : ITransformer<string, byte[], string, T>
         {
             _context!.SetHeaders(single.Message.Headers);
             _context.ChangeTimestamp(single.Message.Timestamp.UnixTimestampMs);
-            Hand(single.Topic, KeySerDes.Instance.Deserialize(single.Message.Key, default), single.Message.Value);
+            Hand(single.TopicPartitionOffset, KeySerDes.Instance.Deserialize(single.Message.Key, default), single.Message.Value);
         }
 
         return null;
@@ -47,6 +48,9 @@ internal sealed class Unpacking<T> : ITransformer<string, byte[], string, T>
         // There is nothing to release.
     }
 
-    private void Hand(string topic, string key, byte[] value) =>
-        _context!.Forward(key, _values!.Deserialize(value, new SerializationContext(MessageComponentType.Value, topic)));
+    private void Hand(TopicPartitionOffset place, string key, byte[] value)
+    {
+        _context!.Forward(key, _values!.Deserialize(value, new SerializationContext(MessageComponentType.Value, place.Topic)));
+        _assignment!.Processed(place.Topic, place.Partition.Value, place.Offset.Value + 1);
+    }
 }

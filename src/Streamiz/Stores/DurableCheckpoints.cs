@@ -11,7 +11,7 @@ namespace KafkaEventSourcing.Streamiz;
 /// write-ahead log, and Streamiz' own stores are written to disk at every commit instead, five times a second and more under exactly-once.
 /// Of one run of streams. Thread-safe.
 /// </summary>
-internal sealed class DurableCheckpoints : IOffsetCheckpointManager
+internal sealed class DurableCheckpoints(ThreadOwnership ownership) : IOffsetCheckpointManager
 {
     private readonly ConcurrentDictionary<TaskId, OffsetCheckpointFile> _files = [];
     private readonly ConcurrentDictionary<RocksBytesStore, TaskId> _stores = [];
@@ -33,9 +33,14 @@ internal sealed class DurableCheckpoints : IOffsetCheckpointManager
     /// <inheritdoc/>
     public IDictionary<TopicPartition, long> Read(TaskId taskId) => _files[taskId].Read(taskId);
 
-    /// <inheritdoc/>
+    /// <summary>
+    /// Writes the files of a task. The earlier one stays when the task was taken away: others may have written between, what Streamiz
+    /// counts may be aborted, and what comes after the earlier one is restored then.
+    /// </summary>
     public void Write(TaskId taskId, IDictionary<TopicPartition, long> data)
     {
+        if (ownership.IsLost)
+            return;
         foreach ((RocksBytesStore store, TaskId task) in _stores)
         {
             if (task.Equals(taskId))

@@ -22,7 +22,8 @@ namespace KafkaEventSourcing.Streamiz;
 /// <para>Where one key says something of others, the order counts. A flush writes values first, then marks, which are keys that begin
 /// with a zero byte, then deletions: when a mark is in the changelog, all that was put before is in it too.</para>
 /// <para>After an aborted transaction the database is ahead of the changelog, as with every store of Streamiz. What is put again then is
-/// written again, also when it is the same object.</para>
+/// written again, also when it is the same object. What was not flushed when the partition or the transaction was lost is never written:
+/// Streamiz flushes once more then, and another process may have newer values in the changelog.</para>
 /// <para>Values must not change once they were put. One thread writes; reads are thread-safe, and see what is not committed yet.</para>
 /// </remarks>
 internal sealed class StateTable<T> : IKeyValueStore<byte[], T?>
@@ -34,6 +35,7 @@ internal sealed class StateTable<T> : IKeyValueStore<byte[], T?>
     private readonly RocksBytesStore _bytes;
     private readonly ISerDes<T> _values;
     private readonly long _cacheBytes;
+    private readonly ThreadOwnership? _ownership;
     private readonly Lock _lock = new();
     private readonly Dictionary<byte[], Entry> _entries = new(KeyComparer.Instance);
     private readonly LinkedList<Entry> _byUse = []; // the least recently used one first; those that have changed are not in it
@@ -44,10 +46,17 @@ internal sealed class StateTable<T> : IKeyValueStore<byte[], T?>
 
     /// <summary>
     /// Keeps values in <paramref name="bytes"/> and, through <paramref name="logged"/>, which Streamiz made around it, in the changelog.
-    /// About <paramref name="cacheBytes"/> of values are kept decoded; 0: each change is written at once.
+    /// About <paramref name="cacheBytes"/> of values are kept decoded; 0: each change is written at once. What was put is not written when
+    /// it is lost by <paramref name="ownership"/>.
     /// </summary>
-    public StateTable(IKeyValueStore<byte[], byte[]?> logged, RocksBytesStore bytes, ISerDes<T> values, long cacheBytes) =>
-        (_logged, _bytes, _values, _cacheBytes) = (logged, bytes, values, cacheBytes);
+    public StateTable(IKeyValueStore<byte[], byte[]?> logged, RocksBytesStore bytes, ISerDes<T> values, long cacheBytes,
+        ThreadOwnership? ownership) =>
+        (_logged, _bytes, _values, _cacheBytes, _ownership) = (logged, bytes, values, cacheBytes, ownership);
+
+    /// <summary>
+    /// Called before it is closed. Streamiz does not close a processor that is behind a transformer, so nobody else can tell queries.
+    /// </summary>
+    public Action? Closing { get; set; }
 
     /// <inheritdoc/>
     public string Name => _bytes.Name;
@@ -181,6 +190,7 @@ internal sealed class StateTable<T> : IKeyValueStore<byte[], T?>
     /// <inheritdoc/>
     public void Close()
     {
+        Closing?.Invoke();
         // What was not flushed was not committed, and nobody publishes it any more: it is folded again.
         lock (_lock)
             Forget();
@@ -263,8 +273,10 @@ internal sealed class StateTable<T> : IKeyValueStore<byte[], T?>
 
     private void WriteChanges()
     {
-        if (_changed.Count == 0)
+        // What is lost stays until the store is closed: queries have seen it.
+        if (_changed.Count == 0 || _ownership?.IsLost == true)
             return;
+        _ownership?.Confirm();
         Write(static entry => entry.Value is not null && !entry.IsMark);
         Write(static entry => entry.Value is not null && entry.IsMark);
         Write(static entry => entry.Value is null);

@@ -11,9 +11,8 @@ namespace KafkaEventSourcing.Streamiz;
 /// <summary>Makes a <see cref="StateTable{T}"/> for each task: with a compacted changelog, and without the cache of Streamiz.</summary>
 /// <param name="name">The name of the store.</param>
 /// <param name="values">The values.</param>
-/// <param name="cacheBytes">How many bytes of values each task keeps decoded; 0: each change is written at once.</param>
-/// <param name="checkpoints">What says how far stores are restored; null: Streamiz' own, for which each flush is on disk.</param>
-internal sealed class StateTableBuilder<T>(string name, ISerDes<T> values, long cacheBytes, DurableCheckpoints? checkpoints)
+/// <param name="tables">How it is kept; null: each change is written at once, and each flush is on disk.</param>
+internal sealed class StateTableBuilder<T>(string name, ISerDes<T> values, StateTables? tables)
     : IStoreBuilder<IKeyValueStore<byte[], T?>>
     where T : class
 {
@@ -38,11 +37,11 @@ internal sealed class StateTableBuilder<T>(string name, ISerDes<T> values, long 
     /// <inheritdoc/>
     public IKeyValueStore<byte[], T?> Build(IStreamConfig config)
     {
-        var bytes = new RocksBytesStore(name, checkpoints);
+        var bytes = new RocksBytesStore(name, tables?.Checkpoints);
         // Streamiz alone can publish to a changelog, from the store that it makes around ours.
         IKeyValueStore<byte[], byte[]?> logged = Stores.KeyValueStoreBuilder<byte[], byte[]?>(new Supplier(bytes), new ByteArraySerDes(),
             new ByteArraySerDes()).WithLoggingEnabled(LogConfig).WithCachingDisabled().Build(config);
-        return new StateTable<T>(logged, bytes, values, cacheBytes);
+        return new StateTable<T>(logged, bytes, values, tables?.CacheBytes ?? 0, tables?.Ownership);
     }
 
     IStateStore IStoreBuilder.Build(IStreamConfig config) => Build(config);

@@ -26,8 +26,9 @@ internal sealed class TotalFold : ITransformer<string, TotalAmount, string, Runn
     public void Init(ProcessorContext<string, RunningTotal> context)
     {
         _partition = context.Id.Partition;
-        _store = (IKeyValueStore<byte[], RunningTotal?>)context.GetStateStore(_part!.Store);
-        _environment!.Assignment.Opened(_part.Store, _partition, _store);
+        var table = (StateTable<RunningTotal>)context.GetStateStore(_part!.Store);
+        _environment!.Assignment.Opened(_part.Store, _partition, table);
+        _store = table;
     }
 
     /// <inheritdoc/>
@@ -36,9 +37,7 @@ internal sealed class TotalFold : ITransformer<string, TotalAmount, string, Runn
         TotalAmount amount = record.Value;
         byte[] key = KeySerDes.BytesOf(record.Key);
         RunningTotal? before = _store!.Get(key);
-        RunningTotal after = before is not null && IsIn(before, amount) ? before : Add(before, record.Key, amount);
-        if (ReferenceEquals(before, after))
-            _environment!.Telemetry.SkippedRepeat(_part!.Store);
+        RunningTotal after = AddNew(before, record.Key, amount);
         _store.Put(key, after);
         _environment!.Flows[_part!.Name].Folded(amount.Aggregate, amount.Partition, amount.Offset, _partition,
             record.TopicPartitionOffset.Offset.Value + 1);
@@ -48,36 +47,52 @@ internal sealed class TotalFold : ITransformer<string, TotalAmount, string, Runn
     /// <inheritdoc/>
     public void Close()
     {
-        if (_store is not null) // Streamiz closes also what it has not begun, and what it has closed
-            _environment!.Assignment.Closing(_part!.Store, _partition);
+        // The table is Streamiz'.
     }
-
-    private static bool IsIn(RunningTotal total, TotalAmount amount) =>
-        total.Sources.FirstOrDefault(s => IsOf(s, amount)) is { } source
-            && (amount.Offset, amount.Part).CompareTo((source.Offset, source.Part)) <= 0;
 
     private static bool IsOf(TotalSource source, TotalAmount amount) =>
         source.Partition == amount.Partition && source.Aggregate == amount.Aggregate;
 
-    private RunningTotal Add(RunningTotal? before, string key, TotalAmount amount)
+    // Those that are not in it yet.
+    private RunningTotal AddNew(RunningTotal? before, string key, TotalAmount amounts)
     {
         RunningTotal total = before ?? Nothing(key);
-        try
+        TotalSource? known = total.Sources.FirstOrDefault(s => IsOf(s, amounts));
+        (long Offset, int Part) last = known is null ? (-1, 0) : (known.Offset, known.Part);
+        (long count, long sum) = (total.Count, total.Sum);
+        foreach (EarlierAmount earlier in amounts.Earlier)
+            Add(earlier.Offset, earlier.Part, earlier.Amount);
+        Add(amounts.Offset, amounts.Part, amounts.Amount);
+        return count == total.Count ? total : total with
         {
-            return total with
+            Count = count,
+            Sum = sum,
+            Sources = [.. total.Sources.Where(s => !IsOf(s, amounts)), new TotalSource
             {
-                Count = total.Count + 1,
-                Sum = checked(total.Sum + amount.Amount),
-                Sources = [.. total.Sources.Where(s => !IsOf(s, amount)), new TotalSource
-                {
-                    Aggregate = amount.Aggregate, Partition = amount.Partition, Offset = amount.Offset, Part = amount.Part,
-                }],
-            };
-        }
-        catch (OverflowException tooLarge)
+                Aggregate = amounts.Aggregate, Partition = amounts.Partition, Offset = last.Offset, Part = last.Part,
+            }],
+        };
+
+        void Add(long offset, int part, long amount)
         {
-            throw new StreamStateException($"The total '{total.Key}' of '{_part!.Name}' is {total.Sum}; {amount.Amount} of "
-                + $"{amount.Aggregate} {amount.Partition}@{amount.Offset} does not fit: it would have more than 64 bits.", tooLarge);
+            if ((offset, part).CompareTo(last) <= 0)
+            {
+                _environment!.Telemetry.SkippedRepeat(_part!.Store);
+                return;
+            }
+
+            try
+            {
+                sum = checked(sum + amount);
+            }
+            catch (OverflowException tooLarge)
+            {
+                throw new StreamStateException($"The total '{total.Key}' of '{_part!.Name}' is {sum}; {amount} of {amounts.Aggregate} "
+                    + $"{amounts.Partition}@{offset} does not fit: it would have more than 64 bits.", tooLarge);
+            }
+
+            count++;
+            last = (offset, part);
         }
     }
 

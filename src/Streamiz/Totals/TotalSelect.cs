@@ -3,12 +3,17 @@ using Streamiz.Kafka.Net.Processors.Public;
 
 namespace KafkaEventSourcing.Streamiz;
 
-/// <summary>Sends what an event adds on its way to its totals, with the place of the event.</summary>
+/// <summary>
+/// Sends what events add on its way to their totals, with the places of the events. What those of a batch add to one total goes together,
+/// each amount with its own place: what comes again may be cut into other batches.
+/// </summary>
 internal sealed class TotalSelect : ITransformer<string, SourceRecord, string, TotalAmount>
 {
     private readonly TotalsPart? _part;
     private readonly TotalFlow? _flow;
     private readonly int _targets;
+    private readonly Dictionary<string, Together> _waiting = []; // by total; of a batch
+    private readonly List<string> _order = [];
     private ProcessorContext<string, TotalAmount>? _context;
 
     /// <summary>Streamiz makes one of these, and never uses it.</summary>
@@ -22,7 +27,11 @@ internal sealed class TotalSelect : ITransformer<string, SourceRecord, string, T
     public TotalSelect(TotalsPart part, TotalFlow flow, int targets) => (_part, _flow, _targets) = (part, flow, targets);
 
     /// <inheritdoc/>
-    public void Init(ProcessorContext<string, TotalAmount> context) => _context = context;
+    public void Init(ProcessorContext<string, TotalAmount> context)
+    {
+        _context = context;
+        Forget();
+    }
 
     /// <inheritdoc/>
     public Record<string, TotalAmount>? Process(Record<string, SourceRecord> record)
@@ -41,12 +50,15 @@ internal sealed class TotalSelect : ITransformer<string, SourceRecord, string, T
             string key = TotalKey.Of(entry.Key, firstDay);
             if (_targets > 0)
                 _flow!.Sent(source.Source.Name, source.Partition, source.Offset, Murmur2.Partition(KeySerDes.BytesOf(key), _targets));
-            _context!.Forward(key, new TotalAmount
+            Add(key, new TotalAmount
             {
                 Aggregate = source.Source.Name, Partition = source.Partition, Offset = source.Offset, Part = part, Amount = entry.Amount,
+                Earlier = [],
             });
         }
 
+        if (source.IsLast)
+            Send(source);
         return null;
     }
 
@@ -54,5 +66,50 @@ internal sealed class TotalSelect : ITransformer<string, SourceRecord, string, T
     public void Close()
     {
         // There is nothing to release.
+    }
+
+    private void Add(string key, TotalAmount amount)
+    {
+        if (!_waiting.TryGetValue(key, out Together? together))
+        {
+            _waiting.Add(key, together = new Together());
+            _order.Add(key);
+        }
+        else
+        {
+            TotalAmount before = together.Last!;
+            together.Earlier.Add(new EarlierAmount { Offset = before.Offset, Part = before.Part, Amount = before.Amount });
+        }
+
+        together.Last = amount;
+    }
+
+    // Without the headers of the events, which nobody reads there.
+    private void Send(SourceRecord source)
+    {
+        if (_order.Count == 0)
+            return;
+        _context!.SetHeaders([]);
+        foreach (string key in _order)
+        {
+            Together together = _waiting[key];
+            _context.Forward(key, together.Earlier.Count == 0 ? together.Last! : together.Last! with { Earlier = together.Earlier });
+        }
+
+        _context.SetHeaders(source.Headers);
+        Forget();
+    }
+
+    private void Forget()
+    {
+        _waiting.Clear();
+        _order.Clear();
+    }
+
+    private sealed class Together
+    {
+        public TotalAmount? Last { get; set; }
+
+        public List<EarlierAmount> Earlier { get; } = [];
     }
 }
