@@ -42,6 +42,7 @@ internal static class EndToEnd
             var options = new KafkaEventSourcingOptions { DataDirectory = Path.Combine(servers.Folder, "node") };
             if (load.WithoutBarriers)
                 options.StreamSnapshots[Account.Definition.Name] = "kept-elsewhere";
+            options.StateStores = options.StateStores with { KeepEvents = !load.WithoutEvents };
             await using EventSourcedNode node = await EventSourcedNode.StartAsync(bank, servers.Addresses, options,
                 NullLoggerFactory.Instance, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             var feedOptions = new CommandFeedOptions { MaxInFlight = load.InFlight };

@@ -12,5 +12,8 @@ internal sealed record Load(int Commands, int Accounts, int InFlight, int Runs, 
     /// <summary>Whether nodes write no snapshots, as where event streams keep them; the streams run elsewhere, or not at all.</summary>
     public bool WithoutBarriers { get; init; }
 
+    /// <summary>Whether state stores keep the places of events alone.</summary>
+    public bool WithoutEvents { get; init; }
+
     public DemoMovements Movements(int? commands = null) => new(Accounts, commands ?? Commands, Seed);
 }

@@ -16,7 +16,7 @@ var gigabytes = new Option<int>("--gigabytes") { Description = "log of the broke
 var only = new Option<string>("--only")
 {
     Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, writers, "
-        + "end-to-end, topic, doors, reads, moves, restore, streams, broker, restart",
+        + "end-to-end, topic, doors, reads, history, moves, restore, streams, broker, restart",
     DefaultValueFactory = _ => "",
 };
 
@@ -35,6 +35,11 @@ var withoutBarriers = new Option<bool>("--without-barriers")
     Description = "nodes of process and end-to-end write no snapshots, as where event streams keep them",
 };
 
+var withoutEvents = new Option<bool>("--without-events")
+{
+    Description = "state stores of process and end-to-end keep the places of events, and not the events",
+};
+
 var root = new RootCommand("Figures of this machine, each the median of several runs in one go.")
 {
     commands,
@@ -49,6 +54,7 @@ var root = new RootCommand("Figures of this machine, each the median of several 
     registry,
     mongo,
     withoutBarriers,
+    withoutEvents,
 };
 root.SetAction(async (result, cancellationToken) =>
 {
@@ -60,6 +66,7 @@ root.SetAction(async (result, cancellationToken) =>
         })
     {
         WithoutBarriers = result.GetValue(withoutBarriers),
+        WithoutEvents = result.GetValue(withoutEvents),
     };
     string wanted = result.GetValue(only)!;
     (string Name, Func<Load, CancellationToken, Task> Run)[] stages =
@@ -78,6 +85,7 @@ root.SetAction(async (result, cancellationToken) =>
         ("topic", EndToEnd.Topic),
         ("doors", DoorStage.Run),
         ("reads", ReadStage.Run),
+        ("history", HistoryStage.Run),
         ("moves", MoveStage.Run),
         ("restore", RestoreStage.Run),
         ("streams", StreamsStage.Run),

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using KafkaEventSourcing.Cli;
 using KafkaEventSourcing.Cli.DeadLetters;
+using KafkaEventSourcing.Cli.History;
 using KafkaEventSourcing.Cli.Schemas;
 using KafkaEventSourcing.Cli.Streams;
 using KafkaEventSourcing.Cli.Subscriptions;
@@ -10,6 +11,7 @@ using KafkaEventSourcing.Hosting.CommandLine;
 var root = new RootCommand("kes: everything about an event store that needs no domain code.");
 root.Subcommands.Add(UpCommand.Create());
 root.Subcommands.Add(TopicsCommand.Create());
+root.Subcommands.Add(HistoryCommand.Create());
 root.Subcommands.Add(SchemasCommand.Create());
 root.Subcommands.Add(DeadLettersCommand.Create());
 root.Subcommands.Add(SubscriptionsCommand.Create());

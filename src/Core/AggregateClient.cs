@@ -9,6 +9,7 @@ public sealed class AggregateClient<TState> : IAggregateClient<TState>
     private readonly AggregateDefinition<TState> _definition;
     private readonly ICommandClient _commands;
     private readonly IAggregateReader _reader;
+    private readonly AggregateHistory _history;
     private readonly TimeProvider _timeProvider;
 
     /// <summary>Creates a client of the aggregates of <paramref name="definition"/>.</summary>
@@ -20,6 +21,7 @@ public sealed class AggregateClient<TState> : IAggregateClient<TState>
         ArgumentNullException.ThrowIfNull(reader);
         ArgumentNullException.ThrowIfNull(timeProvider);
         (_definition, _commands, _reader, _timeProvider) = (definition, commands, reader, timeProvider);
+        _history = new AggregateHistory(definition, reader);
     }
 
     /// <inheritdoc/>
@@ -57,6 +59,20 @@ public sealed class AggregateClient<TState> : IAggregateClient<TState>
     public async ValueTask<AggregateView<TState>?> ReadAsync(
         AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default) =>
         Typed(await _reader.ReadAsync(aggregateId, atLeast, cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<RecordedEvent> HistoryAsync(AggregateId aggregateId, long fromVersion = 1,
+        CancellationToken cancellationToken = default) => _history.EventsAsync(aggregateId, fromVersion, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask<AggregateView<TState>?> ReadVersionAsync(AggregateId aggregateId, long version,
+        CancellationToken cancellationToken = default) =>
+        Typed(await _history.ReadVersionAsync(aggregateId, version, cancellationToken).ConfigureAwait(false));
+
+    /// <inheritdoc/>
+    public async ValueTask<AggregateView<TState>?> ReadAsOfAsync(AggregateId aggregateId, DateTimeOffset time,
+        CancellationToken cancellationToken = default) =>
+        Typed(await _history.ReadAsOfAsync(aggregateId, time, cancellationToken).ConfigureAwait(false));
 
     private AggregateView<TState>? Typed(AggregateView? view) => view is null ? null : _definition.Typed(view);
 }

@@ -41,4 +41,16 @@ public interface IAggregateClient<TState>
     /// <exception cref="InvalidInputException">The token is default, or of another partition than the aggregate.</exception>
     ValueTask<AggregateView<TState>?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast,
         CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="AggregateHistory.EventsAsync"/>
+    IAsyncEnumerable<RecordedEvent> HistoryAsync(AggregateId aggregateId, long fromVersion = 1,
+        CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="AggregateHistory.ReadVersionAsync"/>
+    ValueTask<AggregateView<TState>?> ReadVersionAsync(AggregateId aggregateId, long version,
+        CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="AggregateHistory.ReadAsOfAsync"/>
+    ValueTask<AggregateView<TState>?> ReadAsOfAsync(AggregateId aggregateId, DateTimeOffset time,
+        CancellationToken cancellationToken = default);
 }

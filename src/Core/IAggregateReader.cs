@@ -20,4 +20,11 @@ public interface IAggregateReader
     /// <exception cref="AggregateUnavailableException">Nobody had come as far.</exception>
     /// <exception cref="InvalidInputException">The token is default, or of another partition than the aggregate.</exception>
     ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken = default);
+
+    /// <summary>A page of the events of one aggregate; null when it has none.</summary>
+    /// <exception cref="AggregateUnavailableException">Nobody who could answer did.</exception>
+    /// <exception cref="HistoryGoneException">The log does not have the events any more.</exception>
+    /// <exception cref="InvalidDataException">An event cannot be read.</exception>
+    /// <exception cref="InvalidInputException">The query is out of range.</exception>
+    ValueTask<HistoryPage?> ReadHistoryAsync(AggregateId aggregateId, HistoryQuery query, CancellationToken cancellationToken = default);
 }

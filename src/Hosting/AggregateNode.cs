@@ -27,6 +27,7 @@ public sealed class AggregateNode : IAsyncDisposable
         _nodes = new NodeClient(definition.Name, processor.NodeId, codec, options.Secret, time);
         Commands = new CommandRouter(processor, owners, _nodes, topic, options.CommandTimeout, time);
         Reads = new AggregateReads(processor, owners, _nodes, options.ReadTimeout, time);
+        Histories = new AggregateHistory(definition, Reads);
         (Codec, Secret) = (codec, options.Secret);
     }
 
@@ -49,6 +50,9 @@ public sealed class AggregateNode : IAsyncDisposable
 
     /// <summary>Reads of aggregates, whichever node owns them.</summary>
     public AggregateReads Reads { get; }
+
+    /// <summary>Histories of aggregates, and what they were, whichever node owns them.</summary>
+    public AggregateHistory Histories { get; }
 
     /// <summary>The client of the command topic, as producers outside the application use it.</summary>
     public CommandClient CommandTopic { get; }

@@ -54,6 +54,7 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
         _application = application ?? [definition];
         _commandTypes = definition.CommandTypes.ToFrozenSet();
         _logger = loggerFactory.CreateLogger<CommandProcessor>();
+        Histories = new HistoryCodec(serde, topics, definition);
         _node = new NodeIdentity(options.NodeId ?? $"node-{Guid.CreateVersion7(timeProvider.GetUtcNow()):N}");
         _membership = new GroupMembership(definition, topics, connection, serde, options, _node, timeProvider, _logger);
     }
@@ -198,7 +199,7 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
         CancellationToken cancellationToken = default)
     {
         if (_membership.Partitions == 0)
-            throw new AggregateUnavailableException(-1, "This node has not joined its group yet; try again.");
+            throw NotJoined();
         int partition = PartitionOf(aggregateId);
         return !_membership.TryFind(partition, out PartitionTask? task)
             && consistency == ReadConsistency.Eventual
@@ -233,6 +234,33 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
 
     ValueTask<AggregateView?> IAggregateReader.ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast,
         CancellationToken cancellationToken) => ValueTask.FromResult(Read(aggregateId, atLeast));
+
+    /// <summary>A page of the events of one aggregate of a partition of this node; null when it has none.</summary>
+    /// <exception cref="AggregateUnavailableException">This node does not own the aggregate's partition (any more), or is still restoring
+    /// it.</exception>
+    /// <exception cref="HistoryGoneException">The log does not have the events any more.</exception>
+    /// <exception cref="InvalidDataException">An event cannot be read.</exception>
+    /// <exception cref="InvalidInputException">The query is out of range.</exception>
+    public async ValueTask<HistoryPage?> ReadHistoryAsync(AggregateId aggregateId, HistoryQuery query,
+        CancellationToken cancellationToken = default) =>
+        await ReadStoredHistoryAsync(aggregateId, query, cancellationToken).ConfigureAwait(false) is { } stored
+            ? Histories.Read(aggregateId, PartitionOf(aggregateId), stored)
+            : null;
+
+    /// <summary>What pages of histories are for the code of today.</summary>
+    internal HistoryCodec Histories { get; }
+
+    /// <summary>The same as it is in the log.</summary>
+    internal ValueTask<StoredHistory?> ReadStoredHistoryAsync(AggregateId aggregateId, HistoryQuery query,
+        CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        int partition = PartitionOf(aggregateId);
+        return partition < 0 ? throw NotJoined()
+            : _membership.TryFind(partition, out PartitionTask? task)
+            ? task.Reads.ReadHistory(aggregateId, query, cancellationToken)
+            : throw NotHere(partition);
+    }
 
     /// <summary>All aggregates of this node's partitions that have events.</summary>
     /// <exception cref="AggregateUnavailableException">A partition does not serve.</exception>
@@ -298,6 +326,8 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
         foreach (PartitionTask task in _membership.Tasks.Concat(_membership.Ending))
             task.Intake.EndLateCallers(limit);
     }
+
+    private static AggregateUnavailableException NotJoined() => new(-1, "This node has not joined its group yet; try again.");
 
     private static AggregateUnavailableException NotHere(int partition) => new(partition, $"Partition {partition} is not on this node.");
 

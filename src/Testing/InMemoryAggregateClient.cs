@@ -108,6 +108,41 @@ public sealed class InMemoryAggregateClient<TState> : IAggregateClient<TState>
         return ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
     }
 
+    /// <inheritdoc/>
+    public IAsyncEnumerable<RecordedEvent> HistoryAsync(AggregateId aggregateId, long fromVersion = 1,
+        CancellationToken cancellationToken = default)
+    {
+        _ = aggregateId.Value;
+        if (fromVersion < 1)
+            throw new InvalidInputException("from", $"from is {fromVersion}; versions begin at 1.");
+        return EventsOf(aggregateId, fromVersion).ToAsyncEnumerable();
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<AggregateView<TState>?> ReadVersionAsync(AggregateId aggregateId, long version,
+        CancellationToken cancellationToken = default)
+    {
+        if (version < 1)
+            throw new InvalidInputException("version", $"version is {version}; versions begin at 1.");
+        List<RecordedEvent> events = [.. EventsOf(aggregateId, 1).Where(e => e.Version <= version)];
+        return ValueTask.FromResult(events is [.., { } last] && last.Version == version
+            ? new AggregateView<TState>(aggregateId, version, events.Select(e => e.Payload).Aggregate(_definition.InitialState, Evolve),
+                new ConsistencyToken(0, last.Offset))
+            : null);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<AggregateView<TState>?> ReadAsOfAsync(AggregateId aggregateId, DateTimeOffset time,
+        CancellationToken cancellationToken = default) => EventsOf(aggregateId, 1).LastOrDefault(e => e.Time <= time) is { } newest
+        ? ReadVersionAsync(aggregateId, newest.Version, cancellationToken)
+        : ValueTask.FromResult<AggregateView<TState>?>(null);
+
+    private List<RecordedEvent> EventsOf(AggregateId id, long from)
+    {
+        lock (_lock)
+            return _events.FindAll(e => e.AggregateId == id && e.Version >= from);
+    }
+
     private CommandResult Answer(Entry entry, CommandId commandId, object command, SendOptions options)
     {
         if (entry.Outcomes.TryGetValue(commandId, out (object Command, ExpectedVersion Expected, CommandResult Result) first))

@@ -81,6 +81,48 @@ public abstract class AggregateClientContract
     }
 
     [Fact]
+    public async Task History_has_each_event_and_the_state_at_a_version_or_a_time_is_the_fold_up_to_it()
+    {
+        (await Events(1)).ShouldBeEmpty();
+        (await Accounts.ReadVersionAsync(_id, 1, Cancellation)).ShouldBeNull();
+        (await Accounts.ReadAsOfAsync(_id, Time, Cancellation)).ShouldBeNull();
+        var tokens = new List<ConsistencyToken>();
+        for (int i = 0; i < 4; i++)
+        {
+            // the third is older than the one before it
+            var options = new SendOptions { Time = Time.AddHours(i == 2 ? -1 : i), CorrelationId = i == 1 ? "order-1" : null };
+            CommandResult sent = i == 0 ? await Accounts.SendAsync(_id, Open, options, Cancellation)
+                : await Accounts.SendAsync(_id, Credit(i), options, Cancellation);
+            tokens.Add(sent.ShouldBeOfType<CommandResult.Accepted>().Token);
+        }
+
+        List<RecordedEvent> all = await Events(1);
+        all.Select(e => (e.Version, e.AggregateId, new ConsistencyToken(e.Partition, e.Offset)))
+            .ShouldBe(Enumerable.Range(0, 4).Select(i => (i + 1L, _id, tokens[i])));
+        all[0].Payload.ShouldBeOfType<AccountOpened>().Owner.ShouldBe("Ada");
+        all.Skip(1).Select(e => ((AccountCredited)e.Payload).Amount).ShouldBe([1, 2, 3]);
+        (all[1].CorrelationId, all[2].CorrelationId, all[1].Time).ShouldBe(("order-1", all[2].CommandId.Value, Time.AddHours(1)));
+        (await Events(4)).Single().ShouldBe(all[3], new ByVersion());
+        (await Events(5)).ShouldBeEmpty();
+
+        for (int version = 1; version <= 4; version++)
+        {
+            AggregateView<AccountState> view = (await Accounts.ReadVersionAsync(_id, version, Cancellation))!;
+            (view.Version, view.Token, view.State.Balance).ShouldBe((version, tokens[version - 1], Enumerable.Range(0, version).Sum()));
+        }
+
+        (await Accounts.ReadVersionAsync(_id, 4, Cancellation)).ShouldBe(await Accounts.ReadAsync(_id, Cancellation));
+        (await Accounts.ReadVersionAsync(_id, 5, Cancellation)).ShouldBeNull();
+        // The newest event that is not later: what is before it counts, whatever its time.
+        foreach ((double hours, long version) in ((double, long)[])[(-1, 3), (0.5, 3), (2.999, 3), (3, 4), (1_000, 4)])
+            (await Accounts.ReadAsOfAsync(_id, Time.AddHours(hours), Cancellation))!.Version.ShouldBe(version);
+        (await Accounts.ReadAsOfAsync(_id, Time.AddHours(-1.001), Cancellation)).ShouldBeNull();
+        (await Should.ThrowAsync<InvalidInputException>(() => Accounts.ReadVersionAsync(_id, 0, Cancellation).AsTask())).Field.ShouldBe(
+            "version");
+        (await Should.ThrowAsync<InvalidInputException>(() => Events(0))).Field.ShouldBe("from");
+    }
+
+    [Fact]
     public async Task Default_values_are_refused()
     {
         await Should.ThrowAsync<InvalidOperationException>(() => Accounts.SendAsync(default, Open, Cancellation));
@@ -88,6 +130,21 @@ public abstract class AggregateClientContract
             Accounts.SendAsync(_id, Open, new SendOptions { ExpectedVersion = default }, Cancellation));
         (await Should.ThrowAsync<InvalidInputException>(() =>
             Accounts.ReadAsync(_id, default(ConsistencyToken), Cancellation).AsTask())).Field.ShouldBe("token");
+    }
+
+    private async Task<List<RecordedEvent>> Events(long from)
+    {
+        var events = new List<RecordedEvent>();
+        await foreach (RecordedEvent recorded in Accounts.HistoryAsync(_id, from, Cancellation))
+            events.Add(recorded);
+        return events;
+    }
+
+    private sealed class ByVersion : IEqualityComparer<RecordedEvent>
+    {
+        public bool Equals(RecordedEvent? x, RecordedEvent? y) => (x?.Version, x?.Offset) == (y?.Version, y?.Offset);
+
+        public int GetHashCode(RecordedEvent recorded) => recorded.Version.GetHashCode();
     }
 
     private static Credit Credit(long amount) => new()

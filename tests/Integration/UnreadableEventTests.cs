@@ -205,6 +205,12 @@ public sealed class UnreadableEventTests(BankFixture bank)
             history.Add(recorded.Version);
         List<long> read = version == 4 ? [1, 3] : [1, 3, 5];
         history.ShouldBe(read);
+        HistoryPage page = (await node.Aggregates[0].Reads.ReadHistoryAsync(AggregateId.Parse("a"), new HistoryQuery(), Cancellation))!;
+        page.Entries.Select(e => e.Version).ShouldBe(Enumerable.Range(1, (int)version).Select(v => (long)v));
+        page.Entries.Where(e => !e.IsDiscarded).Select(e => e.Version).ShouldBe(read);
+        page.Entries.ShouldAllBe(e => e.Events.Count == (e.IsDiscarded ? 0 : 1));
+        (await node.Aggregates[0].Histories.ReadVersionAsync(AggregateId.Parse("a"), version, Cancellation)).ShouldBe(
+            await node.Aggregates[0].Reads.ReadAsync(AggregateId.Parse("a"), Cancellation));
     }
 
     private static ProjectionDefinition Balances(bool withDebits)

@@ -53,6 +53,11 @@ internal sealed class HttpCommandClient(HttpClient http, AggregateDefinition agg
     public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
         Read(aggregateId, $"?token={Uri.EscapeDataString(atLeast.ToString())}", cancellationToken);
 
+    /// <summary>The load asks for none: what a history has to be is checked against the log.</summary>
+    /// <exception cref="NotSupportedException">Always.</exception>
+    public ValueTask<HistoryPage?> ReadHistoryAsync(AggregateId aggregateId, HistoryQuery query, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("The load reads no histories.");
+
     private async ValueTask<AggregateView?> Read(AggregateId aggregateId, string query, CancellationToken cancellationToken)
     {
         using HttpResponseMessage answer = await http.GetAsync($"/{aggregate.Name}/{Uri.EscapeDataString(aggregateId.Value)}{query}",

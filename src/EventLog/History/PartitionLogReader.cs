@@ -20,6 +20,8 @@ namespace KafkaEventSourcing.EventLog;
 internal sealed class PartitionLogReader : IDisposable
 {
     private const int MaxWaitingRecords = 10_000;
+    private const int PlaceFetchBytes = 64 * 1024;
+    private const int NearBy = 100; // records that are read through rather than sought: one fetch has more
     // a transaction that is open for longer has lost its writer: nothing of it has been answered
     private static readonly TimeSpan OpenPatience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
@@ -84,6 +86,14 @@ internal sealed class PartitionLogReader : IDisposable
         if (!withHeaders)
             config.ConsumeResultFields = "none";
         return new PartitionLogReader(config, isExact, logger);
+    }
+
+    /// <summary>A reader of single records (<see cref="ReadAt"/>): it fetches little at a time.</summary>
+    public static PartitionLogReader AtPlaces(KafkaConnection connection, string name)
+    {
+        ConsumerConfig config = connection.BoundedReader(name);
+        config.MaxPartitionFetchBytes = PlaceFetchBytes; // one batch comes at least, however large
+        return new PartitionLogReader(config, isExact: true, null);
     }
 
     /// <summary>The committed records of one partition, in order, by a reader of its own.</summary>
@@ -219,6 +229,41 @@ internal sealed class PartitionLogReader : IDisposable
                 yield return record;
             if (next == end)
                 yield break;
+        }
+    }
+
+    /// <summary>The committed records of <paramref name="source"/> at <paramref name="offsets"/>, which ascend.</summary>
+    /// <exception cref="InvalidDataException">There is no committed record at one of them.</exception>
+    /// <exception cref="ConsumeException">The partition does not have the offset (any more).</exception>
+    /// <exception cref="KafkaException">The cluster does not answer; the error's reason names the partition.</exception>
+    public IEnumerable<ConsumeResult<byte[], byte[]>> ReadAt(TopicPartition source, IEnumerable<long> offsets,
+        CancellationToken cancellationToken)
+    {
+        long next = -1;
+        foreach (long offset in offsets)
+        {
+            if (next < 0)
+                _consumer.Assign(new TopicPartitionOffset(source, offset));
+            else if (offset - next > NearBy)
+                _consumer.Seek(new TopicPartitionOffset(source, offset));
+            yield return At(source, offset, cancellationToken);
+            next = offset + 1;
+        }
+    }
+
+    private ConsumeResult<byte[], byte[]> At(TopicPartition source, long offset, CancellationToken cancellationToken)
+    {
+        long since = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            ConsumeResult<byte[], byte[]>? record = _consumer.Consume(PollInterval);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (record is { IsPartitionEOF: false } && record.Offset.Value >= offset)
+                return record.Offset.Value == offset ? record : throw new InvalidDataException(
+                    $"There is no committed record at {source.Topic} {source.Partition.Value}@{offset}; the next is at {record.Offset}.");
+            // An end before the record: the marker of its transaction comes a moment after the answer to its commit.
+            if (record is null or { IsPartitionEOF: true } && TimeProvider.System.GetElapsedTime(since) > Silence)
+                throw Silent(source, offset);
         }
     }
 

@@ -35,7 +35,13 @@ public sealed class EventCodec
     /// <exception cref="HttpRequestException">The Schema Registry, which knows the schema of its value, cannot be reached.</exception>
     public StoredEvent Decode(ConsumeResult<byte[], byte[]> record)
     {
-        EventHead head = ReadHead(record);
+        return Decode(ReadHead(record), record);
+    }
+
+    /// <summary>The event in <paramref name="record"/>, whose headers are read already: it needs none.</summary>
+    /// <inheritdoc cref="Decode(ConsumeResult{byte[], byte[]})"/>
+    internal StoredEvent Decode(in EventHead head, ConsumeResult<byte[], byte[]> record)
+    {
         try
         {
             if (_ignored is not null && _serde.TypeNameOf(record.Message.Value) is { } type && _ignored.Contains(type))

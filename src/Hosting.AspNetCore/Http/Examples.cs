@@ -20,6 +20,29 @@ internal sealed class Examples(ApplicationDefinition application)
     public static JsonNode AnswerWith(JsonNode state) =>
         new JsonObject { ["id"] = Id, ["version"] = 1, ["token"] = Token, ["state"] = state };
 
+    /// <summary>What a read of a history is answered with.</summary>
+    public JsonNode HistoryOf(AggregateDefinition aggregate)
+    {
+        Type type = aggregate.EventTypes.First();
+        return new JsonObject
+        {
+            ["id"] = Id,
+            ["version"] = 1,
+            ["token"] = Token,
+            ["events"] = new JsonArray(new JsonObject
+            {
+                ["version"] = 1,
+                ["time"] = "2026-03-01T12:00:00Z",
+                ["type"] = EventSourcedNode.RecordTypeOf(type).FullName,
+                ["commandId"] = "open-4711",
+                ["correlationId"] = "open-4711",
+                ["token"] = Token,
+                ["event"] = JsonOf(type),
+            }),
+            ["next"] = null,
+        };
+    }
+
     /// <summary>An example of a command or a state, as the HTTP interface writes it.</summary>
     public JsonNode JsonOf(Type type) => JsonSerializer.SerializeToNode(Given(type) ?? SampleValue.Of(type), type, JsonFormat.Options)!;
 

@@ -106,6 +106,7 @@ public static class HttpInterface
         {
             CommandEndpoints.Map(routes, lifecycle, aggregate, examples, names, options, time);
             AggregateEndpoints.Map(routes, lifecycle, aggregate, examples, names);
+            HistoryEndpoints.Map(routes, lifecycle, aggregate, examples, names);
             ReadModelEndpoints.Map(routes, lifecycle, aggregate, examples, names, options, time);
         }
     }
@@ -131,6 +132,8 @@ public static class HttpInterface
             BadHttpRequestException bad => Problems.Of(bad.StatusCode, "bad-request", bad.InnerException?.Message ?? bad.Message),
             AggregateParkedException parked => Problems.Of(StatusCodes.Status423Locked, "aggregate-parked", parked.Message,
                 [new("aggregateId", parked.AggregateId.Value), new("cause", parked.Cause), new("queued", parked.IsQueued)]),
+            HistoryGoneException gone => Problems.Of(StatusCodes.Status410Gone, "history-gone", gone.Message,
+                [new("aggregateId", gone.AggregateId.Value), new("first", gone.First), new("last", gone.Last)]),
             AggregateUnavailableException or OverloadedException => Problems.Unavailable(context, fault.Message),
             TimeoutException timeout => Problems.Of(StatusCodes.Status504GatewayTimeout, "outcome-unknown", timeout.Message),
             _ => Problems.Of(StatusCodes.Status500InternalServerError, "internal-error",

@@ -13,6 +13,8 @@ internal sealed class OperationNames(bool areTaken)
 
     public RouteHandlerBuilder Read(RouteHandlerBuilder endpoint, string aggregate) => Name(endpoint, $"read.{aggregate}");
 
+    public RouteHandlerBuilder History(RouteHandlerBuilder endpoint, string aggregate) => Name(endpoint, $"history.{aggregate}");
+
     public RouteHandlerBuilder List(RouteHandlerBuilder endpoint, string readModel) => Name(endpoint, $"list.{readModel}");
 
     public RouteHandlerBuilder Document(RouteHandlerBuilder endpoint, string readModel) => Name(endpoint, $"document.{readModel}");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
@@ -20,6 +21,7 @@ internal sealed class NodeEndpoints(AggregateNode node)
     private readonly CommandProcessor _processor = node.Processor;
     private readonly OwnerDirectory _owners = node.Owners;
     private readonly NodeCodec _codec = node.Codec;
+    private readonly AggregateReads _reads = node.Reads;
     private readonly NodeSecret? _secret = node.Secret;
 
     /// <summary>Maps the paths; <paramref name="node"/> is asked at each request.</summary>
@@ -29,11 +31,15 @@ internal sealed class NodeEndpoints(AggregateNode node)
             (Delegate)((HttpContext context) => Commands(new NodeEndpoints(node()), context))).ExcludeFromDescription();
         routes.MapGet(NodeProtocol.StatePath(aggregate), (Delegate)((HttpContext context) => States(new NodeEndpoints(node()), context)))
             .ExcludeFromDescription();
+        routes.MapGet(NodeProtocol.EventsPath(aggregate), (Delegate)((HttpContext context) => Events(new NodeEndpoints(node()), context)))
+            .ExcludeFromDescription();
     }
 
     private static Task<IResult> Commands(NodeEndpoints endpoints, HttpContext context) => endpoints.Guarded(context, endpoints.Decide);
 
     private static Task<IResult> States(NodeEndpoints endpoints, HttpContext context) => endpoints.Guarded(context, endpoints.Read);
+
+    private static Task<IResult> Events(NodeEndpoints endpoints, HttpContext context) => endpoints.Guarded(context, endpoints.ReadHistory);
 
     private async Task<IResult> Guarded(HttpContext context, Func<HttpContext, AggregateId, Task<IResult>> answer)
     {
@@ -85,10 +91,39 @@ internal sealed class NodeEndpoints(AggregateNode node)
     {
         if (Header(context, NodeProtocol.Token) is { } token)
             return Answer(_processor.Read(id, ConsistencyToken.Parse(token)));
-        if (!Enum.TryParse(Header(context, NodeProtocol.Consistency), out ReadConsistency consistency) || !Enum.IsDefined(consistency))
-            throw Missing(NodeProtocol.Consistency);
-        return Answer(await _processor.ReadAsync(id, consistency, context.RequestAborted).ConfigureAwait(false));
+        return Answer(await _processor.ReadAsync(id, ConsistencyOf(context), context.RequestAborted).ConfigureAwait(false));
     }
+
+    private async Task<IResult> ReadHistory(HttpContext context, AggregateId id)
+    {
+        var query = new HistoryQuery
+        {
+            From = Header(context, NodeProtocol.From) is { } from ? NumberOf(NodeProtocol.From, from) : null,
+            Limit = (int)Math.Min(NumberOf(NodeProtocol.Limit, Header(context, NodeProtocol.Limit)), int.MaxValue),
+            IsDescending = Header(context, NodeProtocol.Order) == NodeProtocol.Descending,
+            Consistency = ConsistencyOf(context),
+        };
+        try
+        {
+            return await _reads.ReadOwnHistoryAsync(id, query, context.RequestAborted).ConfigureAwait(false) is { } history
+                ? Results.Bytes(history, NodeProtocol.ContentType)
+                : Results.NoContent();
+        }
+        catch (HistoryGoneException gone)
+        {
+            context.Response.Headers[NodeProtocol.GoneFirst] = gone.First.ToString(CultureInfo.InvariantCulture);
+            context.Response.Headers[NodeProtocol.GoneLast] = gone.Last.ToString(CultureInfo.InvariantCulture);
+            return Results.Text(gone.Message, statusCode: StatusCodes.Status410Gone);
+        }
+    }
+
+    private static ReadConsistency ConsistencyOf(HttpContext context) =>
+        Enum.TryParse(Header(context, NodeProtocol.Consistency), out ReadConsistency consistency) && Enum.IsDefined(consistency)
+            ? consistency
+            : throw Missing(NodeProtocol.Consistency);
+
+    private static long NumberOf(string header, string? text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number : throw Missing(header);
 
     private IResult Answer(AggregateView? view) =>
         view is null ? Results.NoContent() : Results.Bytes(_codec.Encode(view), NodeProtocol.ContentType);

@@ -33,4 +33,9 @@ internal sealed class HostedAggregateReader(NodeLifecycle lifecycle, AggregateDe
     public async ValueTask<AggregateView?> ReadAsync(
         AggregateId aggregateId, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
         await lifecycle.PartOf(aggregate).Reads.ReadAsync(aggregateId, atLeast, cancellationToken).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public async ValueTask<HistoryPage?> ReadHistoryAsync(
+        AggregateId aggregateId, HistoryQuery query, CancellationToken cancellationToken) =>
+        await lifecycle.PartOf(aggregate).Reads.ReadHistoryAsync(aggregateId, query, cancellationToken).ConfigureAwait(false);
 }

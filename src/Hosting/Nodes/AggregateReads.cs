@@ -45,9 +45,37 @@ public sealed class AggregateReads : IAggregateReader
             (owner, stop) => _nodes.Read(owner, aggregateId, atLeast, stop),
             cancellationToken);
 
-    private async ValueTask<AggregateView?> Find(
-        AggregateId aggregateId, Func<int, bool> canRead, Func<CancellationToken, ValueTask<AggregateView?>> here,
-        Func<PartitionOwnership, CancellationToken, Task<NodeResponse<AggregateView?>>> there,
+    /// <summary>
+    /// A page of the events of one aggregate, from its owner; null when it has none. While its partition moves, it waits for the new owner.
+    /// </summary>
+    /// <exception cref="AggregateUnavailableException">No owner answered within the read time-out.</exception>
+    /// <exception cref="HistoryGoneException">The log does not have the events any more.</exception>
+    /// <exception cref="InvalidDataException">An event cannot be read.</exception>
+    /// <exception cref="InvalidInputException">The query is out of range.</exception>
+    public async ValueTask<HistoryPage?> ReadHistoryAsync(AggregateId aggregateId, HistoryQuery query,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        query.Validate();
+        StoredHistory? stored = await Find<StoredHistory?>(
+            aggregateId,
+            partition => _processor.StatusOf(partition) == PartitionStatus.Serving,
+            stop => _processor.ReadStoredHistoryAsync(aggregateId, query, stop),
+            (owner, stop) => _nodes.ReadHistory(owner, aggregateId, query, stop),
+            cancellationToken).ConfigureAwait(false);
+        return stored is null ? null : _processor.Histories.Read(aggregateId, _processor.PartitionOf(aggregateId), stored);
+    }
+
+    /// <summary>The same of a partition of this node, as another node is sent it.</summary>
+    internal async ValueTask<byte[]?> ReadOwnHistoryAsync(
+        AggregateId aggregateId, HistoryQuery query, CancellationToken cancellationToken) =>
+        await _processor.ReadStoredHistoryAsync(aggregateId, query, cancellationToken).ConfigureAwait(false) is { } stored
+            ? HistoryCodec.Encode(stored)
+            : null;
+
+    private async ValueTask<T> Find<T>(
+        AggregateId aggregateId, Func<int, bool> canRead, Func<CancellationToken, ValueTask<T>> here,
+        Func<PartitionOwnership, CancellationToken, Task<NodeResponse<T>>> there,
         CancellationToken cancellationToken)
     {
         int partition = _processor.PartitionOf(aggregateId);
@@ -80,7 +108,7 @@ public sealed class AggregateReads : IAggregateReader
             {
                 if (await resolver.Ask(owner, stop =>
                     there(owner, stop), cancellationToken).ConfigureAwait(false)
-                    is NodeResponse<AggregateView?>.Answered { Value: var view })
+                    is NodeResponse<T>.Answered { Value: var view })
                     return view;
                 if (resolver.HasNews)
                     continue;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using KafkaEventSourcing.Avro;
@@ -67,6 +68,34 @@ internal sealed class NodeClient : IDisposable
         PartitionOwnership owner, AggregateId id, ConsistencyToken atLeast, CancellationToken cancellationToken) =>
         Read(owner, id, NodeProtocol.Token, atLeast.ToString(), cancellationToken);
 
+    /// <summary>Has <paramref name="owner"/> read a page of the events of an aggregate.</summary>
+    /// <exception cref="HistoryGoneException">The log does not have the events any more.</exception>
+    public async Task<NodeResponse<StoredHistory?>> ReadHistory(PartitionOwnership owner, AggregateId id, HistoryQuery query,
+        CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, AddressOf(owner, NodeProtocol.EventsPath(_aggregate)));
+        Add(request, NodeProtocol.AggregateId, id.Value);
+        Add(request, NodeProtocol.Consistency, query.Consistency.ToString());
+        Add(request, NodeProtocol.From, query.From?.ToString(CultureInfo.InvariantCulture));
+        Add(request, NodeProtocol.Limit, query.Limit.ToString(CultureInfo.InvariantCulture));
+        Add(request, NodeProtocol.Order, query.IsDescending ? NodeProtocol.Descending : NodeProtocol.Ascending);
+        try
+        {
+            return await Ask<StoredHistory?>(
+                owner, request,
+                (answer, body) => answer.StatusCode == HttpStatusCode.Gone && NodeProtocol.ReadGone(answer) is var (first, last)
+                    ? throw new HistoryGoneException(id, first, last, Encoding.UTF8.GetString(body))
+                    : new NodeResponse<StoredHistory?>.Answered(
+                        answer.StatusCode == HttpStatusCode.NoContent ? null : HistoryCodec.Decode(id, body)),
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch (AvroDecodeException unreadable)
+        {
+            return new NodeResponse<StoredHistory?>.Unavailable(
+                $"The answer of the node {owner.Node} cannot be read: {unreadable.Message}");
+        }
+    }
+
     private async Task<NodeResponse<AggregateView?>> Read(
         PartitionOwnership owner, AggregateId id, string promise, string value, CancellationToken cancellationToken)
     {
@@ -75,7 +104,7 @@ internal sealed class NodeClient : IDisposable
         Add(request, promise, value);
         return await Ask<AggregateView?>(
             owner, request,
-            (status, body) => status == HttpStatusCode.NoContent ? new NodeResponse<AggregateView?>.Answered(null)
+            (answer, body) => answer.StatusCode == HttpStatusCode.NoContent ? new NodeResponse<AggregateView?>.Answered(null)
                 : _codec.DecodeView(id, owner.Partition, body) is { } view ? new NodeResponse<AggregateView?>.Answered(view)
                 : new NodeResponse<AggregateView?>.Unavailable(
                     $"The node {owner.Node} has the state in another schema than this one; the two run different versions of the "
@@ -87,7 +116,7 @@ internal sealed class NodeClient : IDisposable
     public void Dispose() => _http.Dispose();
 
     private async Task<NodeResponse<T>> Ask<T>(PartitionOwnership owner, HttpRequestMessage request,
-        Func<HttpStatusCode, byte[], NodeResponse<T>> read, CancellationToken cancellationToken)
+        Func<HttpResponseMessage, byte[], NodeResponse<T>> read, CancellationToken cancellationToken)
     {
         Add(request, NodeProtocol.ForwardedBy, _node);
         if (_secret is not null)
@@ -100,7 +129,7 @@ internal sealed class NodeClient : IDisposable
                 await _codec.ThrowParked(body).ConfigureAwait(false);
             return answer.StatusCode switch
             {
-                HttpStatusCode.OK or HttpStatusCode.NoContent => read(answer.StatusCode, body),
+                HttpStatusCode.OK or HttpStatusCode.NoContent or HttpStatusCode.Gone => read(answer, body),
                 HttpStatusCode.MisdirectedRequest =>
                     new NodeResponse<T>.Elsewhere(NodeProtocol.ReadOwner(owner.Partition, answer, _time.GetUtcNow())),
                 HttpStatusCode.Unauthorized =>

@@ -23,6 +23,9 @@ internal sealed class NodeCodec
         await serde.PrepareAsync(topics.Snapshots, [typeof(AggregateSnapshot)], cancellationToken).ConfigureAwait(false),
         serde.TypeOf(definition.StateType));
 
+    /// <summary>The full name of the Avro type of <paramref name="message"/>.</summary>
+    public string TypeNameOf(object message) => _serde.TypeOf(message.GetType()).FullName;
+
     /// <summary>The payload of a command.</summary>
     /// <exception cref="UndecodableMessageException">It is none.</exception>
     public object DecodeCommand(byte[] body) => _serde.Decode(body);

@@ -23,6 +23,13 @@ internal static class NodeProtocol
     public const string ExpectedVersion = "kes-expectedversion";
     public const string Consistency = "kes-consistency";
     public const string Token = "kes-consistencytoken";
+    public const string From = "kes-from";
+    public const string Limit = "kes-limit";
+    public const string Order = "kes-order";
+    public const string Descending = "desc";
+    public const string Ascending = "asc";
+    public const string GoneFirst = "Kes-Gone-First";
+    public const string GoneLast = "Kes-Gone-Last";
     public const string ContentType = "application/vnd.kafka.avro";
 
     private const string Owner = "Kes-Owner";
@@ -35,6 +42,9 @@ internal static class NodeProtocol
 
     /// <summary>The path of reads.</summary>
     public static string StatePath(string aggregate) => $"/_node/{aggregate}/state";
+
+    /// <summary>The path of histories.</summary>
+    public static string EventsPath(string aggregate) => $"/_node/{aggregate}/events";
 
     public static string Encode(string text) => Uri.EscapeDataString(text);
 
@@ -59,6 +69,13 @@ internal static class NodeProtocol
         && Enum.TryParse(Find(answer, OwnerStatus), out OwnerStatus status)
             ? new PartitionOwnership(partition, generation, Decode(node)!,
                 Uri.TryCreate(Find(answer, OwnerAddress), UriKind.Absolute, out Uri? address) ? address : null, status, now)
+            : null;
+
+    /// <summary>Which events an answer says that the log does not have any more; null: it does not say.</summary>
+    public static (long First, long Last)? ReadGone(HttpResponseMessage answer) =>
+        long.TryParse(Find(answer, GoneFirst), NumberStyles.None, CultureInfo.InvariantCulture, out long first)
+        && long.TryParse(Find(answer, GoneLast), NumberStyles.None, CultureInfo.InvariantCulture, out long last)
+            ? (first, last)
             : null;
 
     private static string? Find(HttpResponseMessage answer, string header) =>

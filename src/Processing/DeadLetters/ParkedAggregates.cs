@@ -25,7 +25,7 @@ internal sealed class ParkedAggregates
 {
     private readonly ConcurrentDictionary<AggregateId, ParkedAggregate> _parked = [];
     // records of the events topic that are not events, or were discarded, and hold nobody up
-    private readonly HashSet<long> _passedOver = [];
+    private volatile ImmutableHashSet<long> _passedOver = [];
     private readonly List<(AggregateId Aggregate, long Event, long FoldedTo)> _mended = [];
     private readonly TopicFamily _topics;
     private readonly TimeProvider _time;
@@ -64,7 +64,7 @@ internal sealed class ParkedAggregates
         foreach (DeadLetter unkeyed in letters.Where(l => l.AggregateId.IsDefault))
         {
             if (unkeyed.OriginTopic == _topics.Events)
-                _passedOver.Add(unkeyed.OriginOffset);
+                _passedOver = _passedOver.Add(unkeyed.OriginOffset);
             if (unkeyed.Resolution is null)
                 _unkeyed++;
         }
@@ -73,7 +73,7 @@ internal sealed class ParkedAggregates
             !l.AggregateId.IsDefault && l.OriginTopic == _topics.Events && l.Resolution is not null))
         {
             if (settled.Resolution!.IsDiscarded)
-                _passedOver.Add(settled.OriginOffset);
+                _passedOver = _passedOver.Add(settled.OriginOffset);
             _mended.Add((settled.AggregateId, settled.OriginOffset, settled.Resolution.FoldedTo ?? settled.OriginOffset));
         }
 
@@ -144,15 +144,15 @@ internal sealed class ParkedAggregates
     /// <summary>A record of the events topic that belongs to no aggregate has been put aside.</summary>
     public void AddUnkeyedEvent(long offset)
     {
-        _passedOver.Add(offset);
+        PassOver(offset);
         AddUnkeyed(1);
     }
 
     /// <summary>A record of the events topic that is not an event has been discarded.</summary>
-    public void PassOver(long offset) => _passedOver.Add(offset);
+    public void PassOver(long offset) => _passedOver = _passedOver.Add(offset);
 
     /// <summary>Whether a record of the events topic has no effect on any state: it was discarded, or belongs to no aggregate.</summary>
-    public bool IsPassedOver(long offset) => _passedOver.Count > 0 && _passedOver.Contains(offset);
+    public bool IsPassedOver(long offset) => _passedOver is { IsEmpty: false } passedOver && passedOver.Contains(offset);
 
     /// <summary>Whether an event is put aside already, or waits behind one of its aggregate that is.</summary>
     public bool HoldsEvent(byte[]? key, long offset) =>

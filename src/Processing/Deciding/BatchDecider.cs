@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
@@ -7,7 +8,12 @@ namespace KafkaEventSourcing.Processing;
 
 /// <summary>An event that a batch decided, and where it will stand.</summary>
 internal readonly record struct DecidedEvent(AggregateEntry Aggregate, object Payload, byte[] Value, long Version,
-    IncomingCommand Cause, int Index);
+    IncomingCommand Cause, int Index)
+{
+    /// <summary>What its key and headers say.</summary>
+    public EventHead Head => new(Aggregate.Id, Version, Cause.Time, Cause.CommandId,
+        Cause.CorrelationId is { } given ? Encoding.UTF8.GetString(given) : Cause.CommandId.Value);
+}
 
 /// <summary>
 /// Decides the commands of one batch against the store and what the batch has decided already. It has no effect until <see cref="Apply"/>:
@@ -183,7 +189,10 @@ internal sealed class BatchDecider
         foreach (AggregateDraft draft in _changed)
         {
             foreach (int i in draft.Events)
-                _store.PutIndex(draft.Entry.Key, _events[i].Version, OffsetOf(_events[i]));
+            {
+                DecidedEvent decided = _events[i];
+                _store.PutEvent(draft.Entry.Key, decided.Head, OffsetOf(decided), decided.Value);
+            }
         }
 
         foreach ((AggregateId aggregate, CommandId command, string cause, string message) in _newlyParked)

@@ -10,12 +10,32 @@ internal sealed class OwnerReads(PartitionTask task, AggregateDefinition definit
 {
     private ParkedAggregates? _parked;
     private StoreReads? _reads;
+    private PartitionHistory? _history;
 
     /// <summary>What reads wait for.</summary>
     public ReadFence Fence { get; } = new(task.Partition);
 
     /// <summary>From now on, reads are those of a state.</summary>
-    public void Open(StoreReads reads, ParkedAggregates parked) => (_reads, _parked) = (reads, parked);
+    public void Open(StoreReads reads, ParkedAggregates parked, PartitionHistory history) =>
+        (_reads, _parked, _history) = (reads, parked, history);
+
+    /// <summary>
+    /// A page of the events of an aggregate; null when it has none. Of one that is parked, they end before the event that cannot be folded.
+    /// </summary>
+    /// <exception cref="AggregateUnavailableException">The partition does not serve here (any more).</exception>
+    public async ValueTask<StoredHistory?> ReadHistory(AggregateId id, HistoryQuery query, CancellationToken cancellationToken)
+    {
+        query.Validate();
+        await Enter(query.Consistency, cancellationToken).ConfigureAwait(false);
+        return await _history!.Read(id, query, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Refuses the reads that wait and those to come.</summary>
+    public void Close()
+    {
+        Fence.Close();
+        _history?.Dispose();
+    }
 
     /// <summary>A read of an aggregate; null when it has no events.</summary>
     /// <exception cref="AggregateUnavailableException">The partition does not serve here (any more).</exception>

@@ -23,6 +23,9 @@ internal sealed record PartitionContext(
     /// <summary>Reports producers whose commands lie on wrong partitions.</summary>
     public MisplacedCommandWarnings Misplaced { get; } = new(Topics, Partitions, Logger, Time);
 
+    /// <summary>Held while a store gets events that it lacks: it must not take the machine from the deciding.</summary>
+    public SemaphoreSlim Backfills { get; } = new(1);
+
     /// <summary>How many partitions share what a node has: those that it owns, and its copies of others.</summary>
     public Func<int> Sharing { get; set; } = static () => 1;
 

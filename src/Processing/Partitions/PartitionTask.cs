@@ -184,7 +184,7 @@ internal sealed partial class PartitionTask : IDisposable
             ProcessingTelemetry.Halt(_context.Topics, _partition, false);
             _fenced.TrySetResult();
             _settled.TrySetCanceled();
-            Reads.Fence.Close();
+            Reads.Close();
             ProcessingTelemetry.Unwatch(_context.Topics, _partition);
             _transactions?.Dispose();
             if (_store is not null)
@@ -209,10 +209,9 @@ internal sealed partial class PartitionTask : IDisposable
         long replaying = Stopwatch.GetTimestamp();
         (OpenedStore opened, AggregateCache aggregates, long events) = StoreRestore.Run(_context,
             new StoreOpening(_context, _partition, _registry), _parked, topics, recorded, Use, Replay, _stop.Token);
-        (long end, bool isWithoutBase) = (opened.End, opened.IsWithoutBase);
-        StateStore state = opened.Store;
+        (StateStore state, long end, bool isWithoutBase) = opened;
         _reads = new StoreReads(state, _partition);
-        Reads.Open(_reads, _parked);
+        Reads.Open(_reads, _parked, new PartitionHistory(_context, _partition, _reads, _parked));
         if (_context.Definition.Reacts)
             _timers = ProcessTimers.Open(_context, _partition, _queue.Wake, _stop.Token);
         var outbox = new ProcessEffects(_context.Definition, _context.Topics, _partition, _context.Serde, _context.Encoders, _timers,
@@ -253,6 +252,7 @@ internal sealed partial class PartitionTask : IDisposable
         Status = PartitionStatus.Serving;
         Publish(OwnerStatus.Serving);
         _settled.TrySetResult();
+        _ = new IndexBackfill(_context, _partition, _store!, _reads!).RunAsync(_stop.Token);
         while (true)
         {
             ActOnTopics();

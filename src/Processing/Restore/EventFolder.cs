@@ -132,8 +132,7 @@ internal sealed class EventFolder
     public void PassOver(ConsumeResult<byte[], byte[]> record)
     {
         if (_codec.TryReadHead(record, out EventHead head) && head.Version == EntryOf(head.AggregateId).Version + 1)
-            Advance(ChangeOf(head.AggregateId), new LastEvent(head.CommandId, head.Version, record.Partition.Value, record.Offset.Value),
-                record.Message.Headers);
+            Advance(ChangeOf(head.AggregateId), head, record);
     }
 
     /// <summary>
@@ -164,7 +163,7 @@ internal sealed class EventFolder
         }
 
         entry.State = Evolve(entry.State, stored);
-        Advance(change, new LastEvent(head.CommandId, head.Version, record.Partition.Value, record.Offset.Value), record.Message.Headers);
+        Advance(change, head, record);
     }
 
     /// <summary>What an event makes of <paramref name="state"/>: all that it is read as, or nothing of it.</summary>
@@ -192,17 +191,18 @@ internal sealed class EventFolder
         }
     }
 
-    private void Advance(Change change, LastEvent reached, Headers headers)
+    private void Advance(Change change, in EventHead head, ConsumeResult<byte[], byte[]> record)
     {
         AggregateEntry entry = change.Entry;
+        var reached = new LastEvent(head.CommandId, head.Version, record.Partition.Value, record.Offset.Value);
         entry.Version = reached.Version;
         entry.EventOffset = reached.Offset;
-        _store.PutIndex(entry.Key, reached.Version, reached.Offset);
+        _store.PutEvent(entry.Key, head, reached.Offset, record.Message.Value);
         // Of a command with several events the last one counts.
         if (change.Last is { } last && last.CommandId != reached.CommandId)
             Remember(change);
         change.Last = reached;
-        change.Digest = CommandDigest.Find(headers);
+        change.Digest = CommandDigest.Find(record.Message.Headers);
     }
 
     /// <summary>Whether events of the aggregate were folded that are not written yet.</summary>

@@ -131,7 +131,7 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
 
     private StateStore OpenStore() => StateStore.Open(
         context.Options.StoreOf(partition), context.Definition, _stateType, context.Options.RecentCommands,
-        StoreMemory.With(context.Options.StateStores), context.Options.StateStores.MaxOpenFiles);
+        StoreMemory.With(context.Options.StateStores), context.Options.StateStores);
 
     // False: there is nothing of use, and the store may have a part of what is not.
     private bool TryLoadBarrier(StateStore store, ref long end, CancellationToken cancellationToken)
@@ -159,6 +159,7 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
                 return false;
             }
 
+            store.PutGapBefore(barrier.NextEventOffset);
             store.Write(barrier.NextEventOffset);
             ProcessingTelemetry.Loaded(barrier.Aggregates, Stopwatch.GetElapsedTime(started));
             LogLoaded(context.Logger, partition, barrier.Aggregates, context.Topics.Snapshots, barrier.NextEventOffset);

@@ -54,6 +54,7 @@ internal sealed partial class StreamRestore(PartitionContext context, int partit
             if (next == 0 || next < start)
                 return Unused("no position of the partition's owners reaches as far");
             store.PutCover(new SnapshotCover(load.NextEventOffset, load.Ahead));
+            store.PutGapBefore(load.Ahead);
             store.Write(next);
             ProcessingTelemetry.Loaded(load.Aggregates, Stopwatch.GetElapsedTime(started));
             LogFilled(context.Logger, partition, load.Aggregates, _source.Topic, load.NextEventOffset);

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
@@ -10,19 +8,10 @@ namespace KafkaEventSourcing.Processing;
 /// <param name="Ahead">No event from this offset on is in any of them.</param>
 internal readonly record struct SnapshotCover(long Before, long Ahead)
 {
-    private const int Length = 2 * sizeof(long);
-
     /// <summary>Reads what <see cref="ToBytes"/> wrote; null: there is nothing.</summary>
-    public static SnapshotCover? Read(byte[]? bytes) => bytes is { Length: Length }
-        ? new SnapshotCover(BinaryPrimitives.ReadInt64BigEndian(bytes), BinaryPrimitives.ReadInt64BigEndian(bytes.AsSpan(sizeof(long))))
-        : null;
+    public static SnapshotCover? Read(byte[]? bytes) =>
+        OffsetPair.Read(bytes) is var (before, ahead) ? new SnapshotCover(before, ahead) : null;
 
     /// <summary>It as it is stored.</summary>
-    public byte[] ToBytes()
-    {
-        byte[] bytes = new byte[Length];
-        BinaryPrimitives.WriteInt64BigEndian(bytes, Before);
-        BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(sizeof(long)), Ahead);
-        return bytes;
-    }
+    public byte[] ToBytes() => OffsetPair.ToBytes(Before, Ahead);
 }

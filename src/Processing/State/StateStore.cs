@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Text;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Messages;
+using KafkaEventSourcing.EventLog;
 using RocksDbSharp;
 
 namespace KafkaEventSourcing.Processing;
@@ -28,6 +29,7 @@ internal sealed class StateStore : IDisposable
     private readonly AvroRecordType _stateType;
     private readonly AggregateDefinition _definition;
     private readonly int _recentLimit;
+    private readonly EventIndex _index;
     private readonly PooledBuffer _value = new();
     private readonly StoreKeys _keys = new();
     private readonly ArrayBufferWriter<byte> _encoded = new(256);
@@ -36,9 +38,9 @@ internal sealed class StateStore : IDisposable
     private long _putBytes;
     private bool _loading;
 
-    private StateStore(RocksDb database, AggregateDefinition definition, AvroRecordType stateType, int recentLimit) =>
-        (_database, _outcomes, _definition, _stateType, _recentLimit) = (database, new StoredOutcomes(database), definition, stateType,
-            recentLimit);
+    private StateStore(RocksDb database, AggregateDefinition definition, AvroRecordType stateType, int recentLimit, bool keepsEvents) =>
+        (_database, _outcomes, _index, _definition, _stateType, _recentLimit) = (database, new StoredOutcomes(database),
+            new EventIndex(database, keepsEvents), definition, stateType, recentLimit);
 
     /// <summary>The first event offset that is not in the store; 0: it is new. Thread-safe: whoever sees it reads what is before.</summary>
     public long Checkpoint
@@ -59,14 +61,18 @@ internal sealed class StateStore : IDisposable
     /// <summary>What of the events it was filled with from event streams; null: it was not.</summary>
     public SnapshotCover? Cover { get; private set; }
 
+    /// <summary>Its events by aggregate and version.</summary>
+    public EventIndex Index => _index;
+
     /// <summary>
     /// Opens the store in <paramref name="directory"/>; one of another state schema, format or number of remembered commands, or a half
     /// loaded one, is deleted first: the events have all. <paramref name="memory"/> is shared with other stores; null: with all there are.
     /// </summary>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
     public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit,
-        StoreMemory? memory = null, int maxOpenFiles = 256)
+        StoreMemory? memory = null, StateStoreOptions? options = null)
     {
+        options ??= new StateStoreOptions();
         memory ??= StoreMemory.OfProcess;
         StateStore store = OpenAsIs();
         byte[] schema = Encoding.UTF8.GetBytes($"{FormatVersion}/{recentLimit}/{stateType.Fingerprint}");
@@ -86,12 +92,14 @@ internal sealed class StateStore : IDisposable
         if (store._database.Get(StoreKeys.Topics) is { } topics)
             store.Topics = TopicIdentities.Parse(Encoding.UTF8.GetString(topics));
         store.Cover = SnapshotCover.Read(store._database.Get(StoreKeys.Cover));
+        store._index.Open(store.Checkpoint, store._write);
         store.Aggregates = store._database.Get(StoreKeys.Aggregates) is { } count
             ? BinaryPrimitives.ReadInt64BigEndian(count)
-            : store.Count();
+            : StorePartition.Count(store._database);
         return store;
 
-        StateStore OpenAsIs() => new(memory.Open(directory, maxOpenFiles), definition, stateType, recentLimit);
+        StateStore OpenAsIs() =>
+            new(memory.Open(directory, options.MaxOpenFiles), definition, stateType, recentLimit, options.KeepEvents);
     }
 
     /// <summary>Whether all aggregates belong to <paramref name="partition"/> of <paramref name="partitions"/>.</summary>
@@ -131,12 +139,6 @@ internal sealed class StateStore : IDisposable
                 yield return view;
         }
     }
-
-    /// <summary>The offset of an aggregate's event of <paramref name="version"/>; null when it has none. Thread-safe.</summary>
-    public long? OffsetOf(AggregateId id, long version) =>
-        _database.Get(StoreKeys.Of(StoreKeys.Index, Encoding.UTF8.GetBytes(id.Value), version)) is { } value
-            ? BinaryPrimitives.ReadInt64BigEndian(value)
-            : null;
 
     /// <summary>Adds an aggregate's state to the next write, and to the next barrier if <paramref name="isChanged"/>.</summary>
     public void PutState(AggregateEntry entry, bool isChanged = true)
@@ -189,13 +191,19 @@ internal sealed class StateStore : IDisposable
         Aggregates--;
     }
 
-    /// <summary>Adds an event to the stream index of the next write.</summary>
-    public void PutIndex(ReadOnlySpan<byte> id, long version, long offset)
+    /// <summary>
+    /// Adds an event to the next write, by aggregate and version: the place, and, unless it is larger than
+    /// <see cref="EventIndex.MaxKeptBytes"/>, what <paramref name="head"/> and <paramref name="value"/> say.
+    /// </summary>
+    public void PutEvent(ReadOnlySpan<byte> id, in EventHead head, long offset, ReadOnlySpan<byte> value)
     {
-        Span<byte> value = stackalloc byte[sizeof(long)];
-        BinaryPrimitives.WriteInt64BigEndian(value, offset);
-        _batch.Put(_keys.Write(StoreKeys.Index, id, version), value);
+        ReadOnlySpan<byte> record = _index.Encode(_value, head, offset, value);
+        _batch.Put(_keys.Write(StoreKeys.Index, id, head.Version), record);
+        _putBytes += record.Length;
     }
+
+    /// <summary>Adds to the next write that the events before <paramref name="offset"/> are not there by aggregate and version.</summary>
+    public void PutGapBefore(long offset) => _index.PutGap(_batch, new IndexGap(0, offset));
 
     /// <summary>Adds how far commands are decided to the next write.</summary>
     public void PutInput(InputMark input)
@@ -350,15 +358,6 @@ internal sealed class StateStore : IDisposable
     {
         for (int slot = from; slot < Math.Min(count, _recentLimit); slot++)
             _batch.Delete(_keys.Write(StoreKeys.Recent, id, slot));
-    }
-
-    private long Count()
-    {
-        long count = 0;
-        using Iterator all = _database.NewIterator();
-        for (all.Seek([StoreKeys.State]); all.Valid() && all.GetKeySpan()[0] == StoreKeys.State; all.Next())
-            count++;
-        return count;
     }
 
     private void PutStateOnly(AggregateEntry entry)

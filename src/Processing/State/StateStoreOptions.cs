@@ -23,6 +23,13 @@ public sealed record StateStoreOptions
     /// <summary>How many files a store keeps open. Default 256; -1: all.</summary>
     public int MaxOpenFiles { get; init; } = 256;
 
+    /// <summary>
+    /// Whether a store keeps the events of its aggregates too, but for those of more than 4 KiB, so that the history of an aggregate is
+    /// read from it. Default true. False: it keeps their places in the log, from which each is fetched; stores are smaller, and a history
+    /// takes a request to Kafka an event.
+    /// </summary>
+    public bool KeepEvents { get; init; } = true;
+
     /// <summary>Checks the values.</summary>
     /// <exception cref="InvalidInputException">One is out of range; the message names it.</exception>
     public void Validate()

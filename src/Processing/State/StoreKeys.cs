@@ -13,7 +13,7 @@ internal sealed class StoreKeys
     /// <summary>Of an aggregate: its state.</summary>
     public const byte State = (byte)'s';
 
-    /// <summary>By aggregate and version: the offset of an event.</summary>
+    /// <summary>By aggregate and version: an event, as <see cref="IndexedEvent"/> has it.</summary>
     public const byte Index = (byte)'i';
 
     /// <summary>By aggregate and slot: the outcome of a command.</summary>
@@ -42,6 +42,8 @@ internal sealed class StoreKeys
 
     public static byte[] Cover { get; } = "mcover"u8.ToArray();
 
+    public static byte[] Gap { get; } = "mgap"u8.ToArray();
+
     /// <summary>The key of what an aggregate has once.</summary>
     public static byte[] Of(byte prefix, ReadOnlySpan<byte> id) => [prefix, .. id];
 
@@ -55,6 +57,9 @@ internal sealed class StoreKeys
         Fill(key, prefix, id, number);
         return key;
     }
+
+    /// <summary>The number in the key of one of several.</summary>
+    public static long NumberOf(ReadOnlySpan<byte> key) => BinaryPrimitives.ReadInt64BigEndian(key[^sizeof(long)..]);
 
     /// <summary>The key of what an aggregate has once, until the next is written.</summary>
     public ReadOnlySpan<byte> Write(byte prefix, ReadOnlySpan<byte> id)

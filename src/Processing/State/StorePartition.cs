@@ -29,4 +29,14 @@ internal static class StorePartition
         database.Put(StoreKeys.Partitions, of, writeOptions: write);
         return true;
     }
+
+    /// <summary>How many aggregates there are.</summary>
+    public static long Count(RocksDb database)
+    {
+        long count = 0;
+        using Iterator all = database.NewIterator();
+        for (all.Seek([StoreKeys.State]); all.Valid() && all.GetKeySpan()[0] == StoreKeys.State; all.Next())
+            count++;
+        return count;
+    }
 }

@@ -27,6 +27,30 @@ internal sealed class StoreReads(StateStore store, int partition)
         }
     }
 
+    /// <summary>What the store has of a page of an aggregate's events; null when it has none.</summary>
+    /// <exception cref="AggregateUnavailableException">The store is closed.</exception>
+    public IndexedHistory? ReadEvents(AggregateId id, HistoryQuery query)
+    {
+        IndexedHistory? read = null;
+        Within(() => read = store.Index.Read(id, query));
+        return read;
+    }
+
+    /// <summary>Does something with the store while it is open.</summary>
+    /// <exception cref="AggregateUnavailableException">The store is closed.</exception>
+    public void Within(Action action)
+    {
+        Enter();
+        try
+        {
+            action();
+        }
+        finally
+        {
+            Leave();
+        }
+    }
+
     /// <summary>All aggregates that have events, as of the first step of the enumeration, in the order of their ids.</summary>
     /// <exception cref="AggregateUnavailableException">The store is closed, or was closed in the middle.</exception>
     public IEnumerable<AggregateView> ReadAll()

@@ -28,6 +28,11 @@ public sealed class RecordingAggregateReader : IAggregateReader
         CancellationToken cancellationToken = default) =>
         Record(aggregateId, ReadConsistency.Eventual, () => _inner.ReadAsync(aggregateId, atLeast, cancellationToken));
 
+    /// <summary>Not recorded: what a history must be is what the log says.</summary>
+    /// <inheritdoc/>
+    public ValueTask<HistoryPage?> ReadHistoryAsync(AggregateId aggregateId, HistoryQuery query,
+        CancellationToken cancellationToken = default) => _inner.ReadHistoryAsync(aggregateId, query, cancellationToken);
+
     private async ValueTask<AggregateView?> Record(
         AggregateId aggregateId, ReadConsistency consistency, Func<ValueTask<AggregateView?>> read)
     {

@@ -1,0 +1,40 @@
+using System.Text;
+using Confluent.Kafka;
+using KafkaEventSourcing.Cli.Topics;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.CommandLine;
+
+namespace KafkaEventSourcing.Cli.History;
+
+/// <summary>Where the events of an aggregate are.</summary>
+/// <param name="Family">The topics of its type.</param>
+/// <param name="Id">Its id.</param>
+/// <param name="Partition">The partition of its events.</param>
+/// <param name="HasOwners">Whether there is the topic of its owners.</param>
+/// <param name="HasDeadLetters">Whether there is the topic of its dead letters.</param>
+internal sealed record AggregatePlace(TopicFamily Family, AggregateId Id, TopicPartition Partition, bool HasOwners, bool HasDeadLetters)
+{
+    /// <summary>Its key.</summary>
+    public byte[] Key { get; } = Encoding.UTF8.GetBytes(Id.Value);
+
+    /// <summary>Finds the aggregate type that <paramref name="named"/> names.</summary>
+    /// <exception cref="CommandFailedException">It is not there, or no broker answers.</exception>
+    public static AggregatePlace Find(KafkaConnection kafka, string named, AggregateId id)
+    {
+        using IAdminClient admin = ClusterOptions.Admin(kafka);
+        List<TopicMetadata> topics = ClusterOptions.Topics(admin, kafka);
+        if (named.Split('.') is [var application, var aggregate]
+            && new TopicFamily(application, aggregate) is var family
+            && topics.Find(t => t.Topic == family.Events) is { } events)
+        {
+            int partition = Murmur2.Partition(Encoding.UTF8.GetBytes(id.Value), events.Partitions.Count);
+            return new AggregatePlace(family, id, new TopicPartition(family.Events, partition),
+                topics.Exists(t => t.Topic == family.Owners), topics.Exists(t => t.Topic == family.DeadLetters));
+        }
+
+        string[] known = [.. topics.Where(t => t.Topic.EndsWith(TopicFamily.EventsSuffix, StringComparison.Ordinal))
+            .Select(t => t.Topic[..^TopicFamily.EventsSuffix.Length])];
+        throw new CommandFailedException($"There is no aggregate type '{named}' at {kafka.BootstrapServers}: name it as in bank.account. "
+            + (known.Length == 0 ? "This cluster has none." : $"Here are {string.Join(", ", known)}."));
+    }
+}
