@@ -62,7 +62,7 @@ public sealed partial class ChaosTests : IDisposable
 
     // What nodes restore from is wrong: the mark of snapshots says more than there is, or the streams fold wrongly. KES_PLANTED_BUGS=all.
     [Theory]
-    [InlineData("early-marks", "goods history: ", "is at version")]
+    [InlineData("early-marks", "goods history: ", "the streams have read version")]
     [InlineData("fold-of-streams", "goods history: ", "has the state")]
     public async Task Planted_bug_of_streams_that_nodes_restore_from_is_found(string bug, string verdict, string ofStreams)
     {
