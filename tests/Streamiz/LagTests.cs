@@ -26,8 +26,12 @@ public sealed class LagTests(RunningStreamsTests.Fixture fixture) : IClassFixtur
             producer.Produce(partition, new Message<byte[], byte[]> { Key = [1], Value = [2] });
         producer.CommitTransaction(Patience);
 
-        using var clients = new StreamClients(log.Kafka, "i", new StreamAssignment(new Dictionary<string, SourceProgress>()),
-            TestServers.Loggers.CreateLogger<LagTests>());
+        using var clients = new StreamClients(new StreamClientSettings
+        {
+            Connection = log.Kafka, Instance = "i", Assignment = new StreamAssignment(new Dictionary<string, SourceProgress>()),
+            Ownership = new ThreadOwnership(), Batched = new HashSet<string>(), BatchRecords = 1, ExactlyOnce = true,
+            SessionTimeout = TimeSpan.FromSeconds(10), Fail = static _ => { }, Logger = TestServers.Loggers.CreateLogger<LagTests>(),
+        });
         IConsumer<byte[], byte[]> consumer = clients.GetConsumer(new ConsumerConfig { GroupId = log.Name }, null);
         consumer.Assign(new TopicPartitionOffset(partition, 0));
         for (int read = 0; read < 3; read += consumer.Consume(Patience) is null ? 0 : 1)

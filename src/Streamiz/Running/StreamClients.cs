@@ -39,7 +39,8 @@ internal class StreamClients : IKafkaSupplier, IDisposable
     public IConsumer<byte[], byte[]> GetConsumer(ConsumerConfig config, IConsumerRebalanceListener? rebalanceListener)
     {
         ConsumerConfig ours = Ours(config);
-        SetSession(ours, config.SessionTimeoutMs!.Value);
+        if (config.SessionTimeoutMs is { } session)
+            SetSession(ours, session);
         ours.MaxPollIntervalMs = config.MaxPollIntervalMs;
         // Partitions of one number go to one process, which has the stores that tasks of several topics share.
         ours.PartitionAssignmentStrategy = PartitionAssignmentStrategy.Range;
@@ -152,7 +153,12 @@ internal class StreamClients : IKafkaSupplier, IDisposable
         config.HeartbeatIntervalMs ??= Math.Min(MaxHeartbeatMs, sessionTimeoutMs / 6);
     }
 
-    // What was read is not processed yet.
+    // What was read is not processed yet. When it is, the client knows more: that nothing but markers is behind it.
+    private long NextOf(IConsumer<byte[], byte[]> consumer, TopicPartition partition) =>
+        _assignment.NextOf(partition.Topic, partition.Partition.Value) is { } next
+            && consumer is BatchingConsumer batching && !batching.HasNothingBehind(partition, next)
+                ? next : consumer.Position(partition).Value;
+
     private IEnumerable<(string Topic, int Partition, long Lag)> LagsOf(IConsumer<byte[], byte[]> consumer)
     {
         try
@@ -161,7 +167,7 @@ internal class StreamClients : IKafkaSupplier, IDisposable
             [
                 .. from partition in consumer.Assignment
                    let bounds = consumer.GetWatermarkOffsets(partition)
-                   let next = _assignment.NextOf(partition.Topic, partition.Partition.Value) ?? consumer.Position(partition).Value
+                   let next = NextOf(consumer, partition)
                    where bounds.High != Offset.Unset && next != Offset.Unset.Value
                    select (partition.Topic, partition.Partition.Value, Math.Max(0, bounds.High.Value - Math.Max(next, bounds.Low.Value))),
             ];

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Confluent.Kafka;
 
 namespace KafkaEventSourcing.Streamiz;
@@ -25,6 +26,7 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     private readonly Dictionary<TopicPartition, RecordBatch> _open = [];
     private IConsumer<byte[], byte[]>? _inner;
     private ConsumeException? _failure;
+    private readonly ConcurrentDictionary<TopicPartition, long> _read = []; // the last record of each that comes in batches
     private long _singly;
     private bool _isUnsubscribed;
     private long _polled = TimeProvider.System.GetTimestamp();
@@ -37,6 +39,9 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
         (_batched, _maxRecords, _maxBytes, _ownership, _singly) = (batched, maxRecords, maxBytes, ownership, singly);
 
     private IConsumer<byte[], byte[]> Inner => _inner ?? throw new InvalidOperationException("The consumer has not been built yet.");
+
+    /// <summary>Whether all that was read of <paramref name="partition"/> is before <paramref name="next"/>. Thread-safe.</summary>
+    public bool HasNothingBehind(TopicPartition partition, long next) => _read.GetValueOrDefault(partition, -1) < next;
 
     /// <summary>Reads by <paramref name="inner"/> from now on.</summary>
     public BatchingConsumer ReadBy(IConsumer<byte[], byte[]> inner)
@@ -53,7 +58,11 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     {
         HashSet<TopicPartition> gone = [.. partitions];
         foreach (TopicPartition partition in gone)
+        {
             _open.Remove(partition);
+            _read.TryRemove(partition, out _);
+        }
+
         for (int left = _ready.Count; left > 0; left--)
         {
             ConsumeResult<byte[], byte[]> record = _ready.Dequeue();
@@ -104,7 +113,12 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
             return record;
         Collect(record);
         foreach (RecordBatch batch in _open.Values)
-            _ready.Enqueue(batch.Pack());
+        {
+            ConsumeResult<byte[], byte[]> packed = batch.Pack();
+            _read[packed.TopicPartition] = packed.Offset.Value;
+            _ready.Enqueue(packed);
+        }
+
         _open.Clear();
         // None: what was read belonged to partitions that were taken away meanwhile.
         return _ready.TryDequeue(out ready) ? ready : null;
@@ -194,8 +208,8 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     public void Subscribe(string topic) => Subscribe([topic]);
 
     /// <summary>
-    /// Gives nothing more. The group is left by <see cref="Close"/>, or with the next subscription: a close behind it waits, while the group
-    /// rebalances, for what never comes.
+    /// Gives nothing more. The group is left by <see cref="Close"/>, or with the next subscription: a close behind it waits, while the
+    /// group rebalances, for what never comes.
     /// </summary>
     public void Unsubscribe()
     {
