@@ -1,9 +1,7 @@
 using System.Reflection;
 using System.Runtime.ExceptionServices;
 using Confluent.Kafka;
-using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Streamiz;
-using Microsoft.Extensions.Logging;
 
 namespace KafkaEventSourcing.FaultyApplication;
 
@@ -16,11 +14,9 @@ internal static class EarlyMarks
     private const int TransactionsLate = 15;
     private const int HeaderBytes = 5; // of Confluent's wire format
 
-    public static StreamClients Clients(KafkaConnection connection, string instance, StreamAssignment assignment, ILogger logger) =>
-        new LateClients(connection, instance, assignment, logger);
+    public static StreamClients Clients(StreamClientSettings settings) => new LateClients(settings);
 
-    private sealed class LateClients(KafkaConnection connection, string instance, StreamAssignment assignment, ILogger logger)
-        : StreamClients(connection, instance, assignment, logger)
+    private sealed class LateClients(StreamClientSettings settings) : StreamClients(settings)
     {
         public override IProducer<byte[], byte[]> GetProducer(ProducerConfig config)
         {

@@ -26,16 +26,28 @@ public sealed class LagTests(RunningStreamsTests.Fixture fixture) : IClassFixtur
             producer.Produce(partition, new Message<byte[], byte[]> { Key = [1], Value = [2] });
         producer.CommitTransaction(Patience);
 
+        var progress = new SourceProgress();
         using var clients = new StreamClients(new StreamClientSettings
         {
-            Connection = log.Kafka, Instance = "i", Assignment = new StreamAssignment(new Dictionary<string, SourceProgress>()),
-            Ownership = new ThreadOwnership(), Batched = new HashSet<string>(), BatchRecords = 1, ExactlyOnce = true,
-            SessionTimeout = TimeSpan.FromSeconds(10), Fail = static _ => { }, Logger = TestServers.Loggers.CreateLogger<LagTests>(),
+            Connection = log.Kafka,
+            Instance = "i",
+            Assignment = new StreamAssignment(new Dictionary<string, SourceProgress> { [partition.Topic] = progress }),
+            Ownership = new ThreadOwnership(),
+            Batched = new HashSet<string> { partition.Topic },
+            BatchRecords = 2,
+            ExactlyOnce = true,
+            SessionTimeout = Patience,
+            Fail = fault => throw fault,
+            Logger = TestServers.Loggers.CreateLogger<LagTests>(),
         });
-        IConsumer<byte[], byte[]> consumer = clients.GetConsumer(new ConsumerConfig { GroupId = log.Name }, null);
+        IConsumer<byte[], byte[]> consumer = clients.GetConsumer(
+            new ConsumerConfig { GroupId = log.Name, SessionTimeoutMs = 30_000 }, null);
         consumer.Assign(new TopicPartitionOffset(partition, 0));
-        for (int read = 0; read < 3; read += consumer.Consume(Patience) is null ? 0 : 1)
+        for (int read = 0; read < 3; read += consumer.Consume(Patience)?.Message.Headers is RecordBatch batch ? batch.Records.Count : 0)
             Cancellation.ThrowIfCancellationRequested();
+        progress.Advance(0, 2);
+        clients.Lags.Single().Lag.ShouldBe(2); // the third record, and the marker behind it
+        progress.Advance(0, 3);
         WaitForEnd(clients, consumer, partition);
 
         // as after a restart: what is committed is the offset behind the last record
@@ -43,7 +55,7 @@ public sealed class LagTests(RunningStreamsTests.Fixture fixture) : IClassFixtur
         WaitForEnd(clients, consumer, partition);
     }
 
-    // What is behind the records comes with a later answer; the client is told of it while it is asked for more.
+    // What is behind the records comes with a later answer; the client learns it while it is asked for more.
     private static void WaitForEnd(StreamClients clients, IConsumer<byte[], byte[]> consumer, TopicPartition partition)
     {
         while (consumer.GetWatermarkOffsets(partition).High.Value < 4 || clients.Lags.SingleOrDefault() != (partition.Topic, 0, 0L))
