@@ -103,7 +103,11 @@ public sealed class BatchingConsumerTests
     private static IEnumerable<long> OffsetsOf(ConsumeResult<byte[], byte[]> record) =>
         record.Message.Headers.ShouldBeOfType<RecordBatch>().Records.Select(r => r.Offset.Value);
 
-    /// <summary>A consumer that knows how to consume, and nothing else; a poll without a record goes on to the next one.</summary>
+    private sealed class Member : IConsumerGroupMetadata;
+
+    /// <summary>
+    /// A consumer that knows how to consume and its member, and nothing else; a poll without a record goes on to the next one.
+    /// </summary>
     public class ScriptedConsumer : DispatchProxy
     {
         private Queue<Func<ConsumeResult<byte[], byte[]>?>> _polls = new();

@@ -63,6 +63,7 @@ internal class StreamClients : IKafkaSupplier, IDisposable
         builder.SetPartitionsAssignedHandler((consumer, partitions) =>
         {
             List<TopicPartitionOffset> starts = StartsOf(consumer, partitions);
+            batching.Join();
             _settings.Ownership.Regain(_settings.ExactlyOnce ? null : () => batching.Confirm(silence));
             listener.PartitionsAssigned(consumer, partitions);
             _assignment.Assigned(consumer, starts);
@@ -119,7 +120,7 @@ internal class StreamClients : IKafkaSupplier, IDisposable
         ConsumerConfig ours = Ours(config);
         ours.ConsumeResultFields = "timestamp,topic"; // headers of a changelog say nothing
         ours.FetchWaitMaxMs = 10; // the end of a changelog is an empty answer: nothing to wait for
-        return Keep(Consumer(ours).Build());
+        return Keep<IConsumer<byte[], byte[]>>(new RestoringConsumer(Consumer(ours).Build()));
     }
 
     /// <inheritdoc/>

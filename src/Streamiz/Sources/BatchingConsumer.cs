@@ -11,7 +11,7 @@ namespace KafkaEventSourcing.Streamiz;
 /// Streamiz must take one record a poll: of those that it has taken and not handed to a task it forgets none when a rebalance comes in the
 /// same poll, and the task of after has them twice. What was read here and not given yet is dropped.
 /// </remarks>
-internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
+internal sealed class BatchingConsumer : DelegatingConsumer
 {
     /// <summary>About so many bytes are in all batches at most.</summary>
     public const int MaxBytes = 4 * 1024 * 1024;
@@ -24,7 +24,7 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     private readonly ThreadOwnership _ownership;
     private readonly Queue<ConsumeResult<byte[], byte[]>> _ready = new();
     private readonly Dictionary<TopicPartition, RecordBatch> _open = [];
-    private IConsumer<byte[], byte[]>? _inner;
+    private IConsumerGroupMetadata? _member;
     private ConsumeException? _failure;
     private readonly ConcurrentDictionary<TopicPartition, long> _read = []; // the last record of each that comes in batches
     private long _singly;
@@ -38,15 +38,13 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     public BatchingConsumer(IReadOnlySet<string> batched, int maxRecords, int maxBytes, ThreadOwnership ownership, int singly = 0) =>
         (_batched, _maxRecords, _maxBytes, _ownership, _singly) = (batched, maxRecords, maxBytes, ownership, singly);
 
-    private IConsumer<byte[], byte[]> Inner => _inner ?? throw new InvalidOperationException("The consumer has not been built yet.");
-
     /// <summary>Whether all that was read of <paramref name="partition"/> is before <paramref name="next"/>. Thread-safe.</summary>
     public bool HasNothingBehind(TopicPartition partition, long next) => _read.GetValueOrDefault(partition, -1) < next;
 
     /// <summary>Reads by <paramref name="inner"/> from now on.</summary>
     public BatchingConsumer ReadBy(IConsumer<byte[], byte[]> inner)
     {
-        _inner = inner;
+        Inner = inner;
         return this;
     }
 
@@ -91,7 +89,7 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     }
 
     /// <inheritdoc/>
-    public ConsumeResult<byte[], byte[]>? Consume(TimeSpan timeout)
+    public override ConsumeResult<byte[], byte[]>? Consume(TimeSpan timeout)
     {
         ConsumeResult<byte[], byte[]>? record = Next(timeout);
         _polled = TimeProvider.System.GetTimestamp();
@@ -123,13 +121,6 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
         // None: what was read belonged to partitions that were taken away meanwhile.
         return _ready.TryDequeue(out ready) ? ready : null;
     }
-
-    /// <inheritdoc/>
-    public ConsumeResult<byte[], byte[]> Consume(int millisecondsTimeout) => Consume(TimeSpan.FromMilliseconds(millisecondsTimeout))!;
-
-    /// <inheritdoc/>
-    public ConsumeResult<byte[], byte[]> Consume(CancellationToken cancellationToken = default) =>
-        throw new NotSupportedException("Streamiz reads with a time-out.");
 
     // A fault that comes behind records is thrown when they were given, as without batches.
     private void Collect(ConsumeResult<byte[], byte[]> first)
@@ -177,26 +168,18 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
         return batch;
     }
 
-    /// <inheritdoc/>
-    public string MemberId => Inner.MemberId;
+    /// <summary>
+    /// The member that got the partitions. Librdkafka forgets who it was as soon as the group does not know it any more, before anybody is
+    /// told, and Kafka takes offsets of a transaction that name no member from whoever sends them: what a process that was taken for dead
+    /// has under way would be committed beside the work of its successor.
+    /// </summary>
+    public override IConsumerGroupMetadata ConsumerGroupMetadata => _member ?? Inner.ConsumerGroupMetadata;
+
+    /// <summary>It has got partitions in the group, as a member of the generation that there is now.</summary>
+    public void Join() => _member = Inner.ConsumerGroupMetadata;
 
     /// <inheritdoc/>
-    public List<TopicPartition> Assignment => Inner.Assignment;
-
-    /// <inheritdoc/>
-    public List<string> Subscription => Inner.Subscription;
-
-    /// <inheritdoc/>
-    public IConsumerGroupMetadata ConsumerGroupMetadata => Inner.ConsumerGroupMetadata;
-
-    /// <inheritdoc/>
-    public Handle Handle => Inner.Handle;
-
-    /// <inheritdoc/>
-    public string Name => Inner.Name;
-
-    /// <inheritdoc/>
-    public void Subscribe(IEnumerable<string> topics)
+    public override void Subscribe(IEnumerable<string> topics)
     {
         if (_isUnsubscribed)
             Inner.Unsubscribe();
@@ -205,38 +188,20 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     }
 
     /// <inheritdoc/>
-    public void Subscribe(string topic) => Subscribe([topic]);
+    public override void Subscribe(string topic) => Subscribe([topic]);
 
     /// <summary>
     /// Gives nothing more. The group is left by <see cref="Close"/>, or with the next subscription: a close behind it waits, while the
     /// group rebalances, for what never comes.
     /// </summary>
-    public void Unsubscribe()
+    public override void Unsubscribe()
     {
         Forget();
         _isUnsubscribed = true;
     }
 
     /// <inheritdoc/>
-    public void Assign(TopicPartition partition) => Inner.Assign(partition);
-
-    /// <inheritdoc/>
-    public void Assign(TopicPartitionOffset partition) => Inner.Assign(partition);
-
-    /// <inheritdoc/>
-    public void Assign(IEnumerable<TopicPartitionOffset> partitions) => Inner.Assign(partitions);
-
-    /// <inheritdoc/>
-    public void Assign(IEnumerable<TopicPartition> partitions) => Inner.Assign(partitions);
-
-    /// <inheritdoc/>
-    public void IncrementalAssign(IEnumerable<TopicPartitionOffset> partitions) => Inner.IncrementalAssign(partitions);
-
-    /// <inheritdoc/>
-    public void IncrementalAssign(IEnumerable<TopicPartition> partitions) => Inner.IncrementalAssign(partitions);
-
-    /// <inheritdoc/>
-    public void IncrementalUnassign(IEnumerable<TopicPartition> partitions)
+    public override void IncrementalUnassign(IEnumerable<TopicPartition> partitions)
     {
         TopicPartition[] gone = [.. partitions];
         Drop(gone);
@@ -244,24 +209,15 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     }
 
     /// <inheritdoc/>
-    public void Unassign()
+    public override void Unassign()
     {
         Forget();
         Inner.Unassign();
     }
 
     /// <inheritdoc/>
-    public void StoreOffset(ConsumeResult<byte[], byte[]> result) => Inner.StoreOffset(result);
-
-    /// <inheritdoc/>
-    public void StoreOffset(TopicPartitionOffset offset) => Inner.StoreOffset(offset);
-
-    /// <inheritdoc/>
-    public List<TopicPartitionOffset> Commit() => Inner.Commit();
-
-    /// <inheritdoc/>
     /// <remarks>What was given up is not committed, also when Streamiz closes what has failed.</remarks>
-    public void Commit(IEnumerable<TopicPartitionOffset> offsets)
+    public override void Commit(IEnumerable<TopicPartitionOffset> offsets)
     {
         if (_ownership.IsEnded)
             return;
@@ -279,59 +235,18 @@ internal sealed class BatchingConsumer : IConsumer<byte[], byte[]>
     }
 
     /// <inheritdoc/>
-    public void Commit(ConsumeResult<byte[], byte[]> result) => Inner.Commit(result);
-
-    /// <inheritdoc/>
-    public void Seek(TopicPartitionOffset tpo)
+    public override void Seek(TopicPartitionOffset tpo)
     {
         Drop([tpo.TopicPartition]);
         Inner.Seek(tpo);
     }
 
     /// <inheritdoc/>
-    public void Pause(IEnumerable<TopicPartition> partitions) => Inner.Pause(partitions);
-
-    /// <inheritdoc/>
-    public void Resume(IEnumerable<TopicPartition> partitions) => Inner.Resume(partitions);
-
-    /// <inheritdoc/>
-    public List<TopicPartitionOffset> Committed(TimeSpan timeout) => Inner.Committed(timeout);
-
-    /// <inheritdoc/>
-    public List<TopicPartitionOffset> Committed(IEnumerable<TopicPartition> partitions, TimeSpan timeout) =>
-        Inner.Committed(partitions, timeout);
-
-    /// <inheritdoc/>
-    public Offset Position(TopicPartition partition) => Inner.Position(partition);
-
-#pragma warning disable RS0030 // whether they are asked again is for Streamiz to say, which asks here
-    /// <inheritdoc/>
-    public List<TopicPartitionOffset> OffsetsForTimes(IEnumerable<TopicPartitionTimestamp> timestampsToSearch, TimeSpan timeout) =>
-        Inner.OffsetsForTimes(timestampsToSearch, timeout);
-
-    /// <inheritdoc/>
-    public WatermarkOffsets GetWatermarkOffsets(TopicPartition topicPartition) => Inner.GetWatermarkOffsets(topicPartition);
-
-    /// <inheritdoc/>
-    public WatermarkOffsets QueryWatermarkOffsets(TopicPartition topicPartition, TimeSpan timeout) =>
-        Inner.QueryWatermarkOffsets(topicPartition, timeout);
-#pragma warning restore RS0030
-
-    /// <inheritdoc/>
-    public int AddBrokers(string brokers) => Inner.AddBrokers(brokers);
-
-    /// <inheritdoc/>
-    public void SetSaslCredentials(string username, string password) => Inner.SetSaslCredentials(username, password);
-
-    /// <inheritdoc/>
-    public void Close()
+    public override void Close()
     {
         Forget();
         Inner.Close();
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => Inner.Dispose();
 
     private void Forget()
     {
