@@ -35,8 +35,8 @@ public sealed class GuestEndpointTests
         app.MapKafkaEventSourcing("/new");
         string[] paths = [.. ((IEndpointRouteBuilder)app).DataSources.SelectMany(d => d.Endpoints).OfType<RouteEndpoint>().Select(e =>
             e.RoutePattern.RawText!).Where(p => p.Contains("_node") || p.EndsWith("/count", StringComparison.Ordinal))];
-        paths.Order(StringComparer.Ordinal).ShouldBe(["/_node/tally/commands", "/_node/tally/state", "/new/tally/{id}/count",
-            "/old/tally/{id}/count"]);
+        paths.Order(StringComparer.Ordinal).ShouldBe(["/_node/tally/commands", "/_node/tally/events", "/_node/tally/state",
+            "/new/tally/{id}/count", "/old/tally/{id}/count"]);
     }
 
     // Every request of the whole application, to endpoints of its own too, was answered with 500.

@@ -181,6 +181,7 @@ public sealed class OptionSectionsTests
     private static string ValueOf(PropertyInfo property) =>
         property.PropertyType == typeof(TimeSpan) ? $"00:00:{10 + property.Name.Length}"
         : property.PropertyType == typeof(string) ? $"value-of-{property.Name}"
+        : property.PropertyType == typeof(bool) ? bool.FalseString
         : (3_000_000 + property.Name.Length).ToString(CultureInfo.InvariantCulture);
 
     private sealed record Tallied;

@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json.Serialization;
+using KafkaEventSourcing.EventLog;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -85,8 +87,8 @@ internal static class HistoryEndpoints
 
     private static IEnumerable<HistoryEvent> EventsOf(AggregateNode aggregate, HistoryEntry entry, object? state)
     {
-        var shown = new HistoryEvent(entry.Version, entry.Time, null, entry.CommandId.Value, entry.CorrelationId,
-            entry.Token.ToString(), null)
+        string time = Encoding.UTF8.GetString(CloudEventHeaders.Encode(entry.Time));
+        var shown = new HistoryEvent(entry.Version, time, null, entry.CommandId.Value, entry.CorrelationId, entry.Token.ToString(), null)
         {
             Discarded = entry.IsDiscarded ? true : null,
             State = state,
@@ -138,13 +140,13 @@ internal sealed record HistoryAnswer(string Id, long Version, string Token, IRea
 
 /// <summary>One event of it.</summary>
 /// <param name="Version">The aggregate's version after it.</param>
-/// <param name="Time">When its command was created, UTC.</param>
+/// <param name="Time">When its command was created, RFC 3339 in UTC, as asOf takes it.</param>
 /// <param name="Type">The full name of its Avro type; null: it is read as no event.</param>
 /// <param name="CommandId">The command that caused it.</param>
 /// <param name="CorrelationId">What it is correlated with.</param>
 /// <param name="Token">Its position.</param>
 /// <param name="Event">What it says.</param>
-internal sealed record HistoryEvent(long Version, DateTimeOffset Time, string? Type, string CommandId, string? CorrelationId, string Token,
+internal sealed record HistoryEvent(long Version, string Time, string? Type, string CommandId, string? CorrelationId, string Token,
     object? Event)
 {
     /// <summary>Of several that one event of the log is upcast to, which; else left out.</summary>
