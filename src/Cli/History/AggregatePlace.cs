@@ -17,6 +17,10 @@ internal sealed record AggregatePlace(TopicFamily Family, AggregateId Id, TopicP
     /// <summary>Its key.</summary>
     public byte[] Key { get; } = Encoding.UTF8.GetBytes(Id.Value);
 
+    /// <summary>Where the node at <paramref name="address"/> tells its events.</summary>
+    public Uri EventsOf(Uri address, string query) =>
+        new($"{address.AbsoluteUri.TrimEnd('/')}/{Family.Aggregate}/{Uri.EscapeDataString(Id.Value)}/events?{query}");
+
     /// <summary>Finds the aggregate type that <paramref name="named"/> names.</summary>
     /// <exception cref="CommandFailedException">It is not there, or no broker answers.</exception>
     public static AggregatePlace Find(KafkaConnection kafka, string named, AggregateId id)

@@ -69,7 +69,7 @@ internal static class HistoryCommand
             try
             {
                 IHistorySource source = await reading.Choose(cancellationToken).ConfigureAwait(false);
-                long next = await Show(source, version, 0).ConfigureAwait(false);
+                long next = await Show(source, 0).ConfigureAwait(false);
                 if (next == 0 && version == 1 && !result.GetValue(follow))
                     throw new CommandFailedException($"There is no {place.Family.Aggregate} '{aggregate}'.");
                 if (!result.GetValue(follow))
@@ -80,7 +80,7 @@ internal static class HistoryCommand
                 {
                     if (left == 0)
                         break;
-                    await Show(source, version, offset).ConfigureAwait(false);
+                    await Show(source, offset).ConfigureAwait(false);
                 }
             }
             catch (OperationCanceledException) when (result.GetValue(follow) && cancellationToken.IsCancellationRequested)
@@ -94,10 +94,10 @@ internal static class HistoryCommand
 
             return ExitCodes.Done;
 
-            // What comes from version on; returns the offset behind the last.
-            async Task<long> Show(IHistorySource source, long first, long offset)
+            // What comes from the version that is due on; returns the offset behind the last.
+            async Task<long> Show(IHistorySource source, long offset)
             {
-                await foreach (JsonObject shown in source.Read(first, offset, cancellationToken).ConfigureAwait(false))
+                await foreach (JsonObject shown in source.Read(version, offset, cancellationToken).ConfigureAwait(false))
                 {
                     long shownVersion = shown["version"]!.GetValue<long>();
                     if (shownVersion >= version)

@@ -63,8 +63,7 @@ internal sealed class HistoryReading(AggregatePlace place, LogHistory log, HttpC
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         try
         {
-            using HttpResponseMessage answer = await http.GetAsync(new Uri(owner.AbsoluteUri.TrimEnd('/')
-                + $"/{place.Family.Aggregate}/{Uri.EscapeDataString(place.Id.Value)}/events?limit=1&consistency=eventual"), stop.Token)
+            using HttpResponseMessage answer = await http.GetAsync(place.EventsOf(owner, "limit=1&consistency=eventual"), stop.Token)
                 .ConfigureAwait(false);
             string code = await answer.Content.ReadAsStringAsync(stop.Token).ConfigureAwait(false);
             return answer.IsSuccessStatusCode || code.Contains("\"not-found\"", StringComparison.Ordinal)

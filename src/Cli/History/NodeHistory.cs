@@ -16,25 +16,23 @@ internal sealed class NodeHistory(HttpClient http, Uri address, AggregatePlace p
     /// <exception cref="CommandFailedException">There is no such aggregate, or the node does not tell.</exception>
     public async IAsyncEnumerable<JsonObject> Read(long version, long offset, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        string id = Uri.EscapeDataString(place.Id.Value);
         string? next = string.Create(CultureInfo.InvariantCulture,
-            $"/{place.Family.Aggregate}/{id}/events?from={version}&limit={PageLimit}{(withState ? "&state=true" : "")}");
+            $"from={version}&limit={PageLimit}{(withState ? "&state=true" : "")}");
         while (next is not null)
         {
             JsonNode page = await Page(next, cancellationToken).ConfigureAwait(false);
             foreach (JsonNode? shown in page["events"]!.AsArray())
                 yield return shown!.DeepClone().AsObject();
-            next = page["next"]?.GetValue<string>() is { } path
-                ? path[path.IndexOf($"/{place.Family.Aggregate}/", StringComparison.Ordinal)..]
-                : null;
+            // The path before it is that of the way that the request took.
+            next = page["next"]?.GetValue<string>().Split('?', 2)[1];
         }
     }
 
-    private async Task<JsonNode> Page(string path, CancellationToken cancellationToken)
+    private async Task<JsonNode> Page(string query, CancellationToken cancellationToken)
     {
         try
         {
-            using HttpResponseMessage answer = await http.GetAsync(new Uri(address.AbsoluteUri.TrimEnd('/') + path), cancellationToken)
+            using HttpResponseMessage answer = await http.GetAsync(place.EventsOf(address, query), cancellationToken)
                 .ConfigureAwait(false);
             string body = await answer.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false);
             if (answer.StatusCode == HttpStatusCode.OK)

@@ -65,23 +65,19 @@ internal static class HistoryEndpoints
             JsonFormat.Options);
     }
 
-    // The states after the versions of a page; those before it are folded too.
+    // The states after the versions of a page; those before it are read and folded too.
     private static async Task<IReadOnlyDictionary<long, object>> StatesOf(AggregateHistory histories, object state, HistoryPage page,
         CancellationToken cancellationToken)
     {
+        HistoryEntry[] entries = [.. page.Entries.OrderBy(e => e.Version)];
         var states = new Dictionary<long, object>();
-        if (page.Entries.Count == 0)
+        if (entries.Length == 0)
             return states;
-        long first = page.Entries.Min(e => e.Version);
-        await foreach (HistoryEntry entry in histories.EntriesAsync(page.AggregateId, 1, page.Entries.Max(e => e.Version),
-            cancellationToken)
+        await foreach (HistoryEntry before in histories.EntriesAsync(page.AggregateId, 1, entries[0].Version - 1, cancellationToken)
             .ConfigureAwait(false))
-        {
-            state = histories.Evolve(state, entry);
-            if (entry.Version >= first)
-                states[entry.Version] = state;
-        }
-
+            state = histories.Evolve(state, before);
+        foreach (HistoryEntry entry in entries)
+            states[entry.Version] = state = histories.Evolve(state, entry);
         return states;
     }
 

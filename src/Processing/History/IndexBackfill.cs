@@ -51,6 +51,11 @@ internal sealed partial class IndexBackfill(PartitionContext context, int partit
         {
             // The partition has left this node.
         }
+        catch (Exception failure)
+        {
+            // Nobody waits for this: histories read what lacks from the log.
+            LogFailed(context.Logger, failure, context.Definition.Name, partition);
+        }
         finally
         {
             _value.Reset();
@@ -134,4 +139,8 @@ internal sealed partial class IndexBackfill(PartitionContext context, int partit
     [LoggerMessage(Level = LogLevel.Warning,
         Message = "The events that the store of {Aggregate}, partition {Partition}, lacks cannot be read now; it is tried again")]
     private static partial void LogLater(ILogger logger, Exception reason, string aggregate, int partition);
+
+    [LoggerMessage(Level = LogLevel.Error,
+        Message = "The store of {Aggregate}, partition {Partition}, does not get the events that it lacks before the next start")]
+    private static partial void LogFailed(ILogger logger, Exception failure, string aggregate, int partition);
 }
