@@ -20,6 +20,7 @@ public sealed class ReferenceTests
         ["Subscriptions"] = ["Core", "Avro", "EventLog"],
         ["Projections"] = ["Core", "Avro", "EventLog"],
         ["Projections.MongoDB"] = ["Core", "Avro", "EventLog", "Projections"],
+        ["Archive"] = ["Core", "Avro", "EventLog"],
         ["Streamiz"] = ["Core", "Avro", "EventLog"],
         ["Hosting"] = [.. Engine],
         ["Hosting.AspNetCore"] = [.. Engine, "Hosting"],

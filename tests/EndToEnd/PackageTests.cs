@@ -10,8 +10,8 @@ public sealed class PackageTests(PackageFeed feed) : IAsyncLifetime
     // What each library is installed with; nothing else may be packed, so that no test or generator is published by mistake.
     private static readonly string[] Names =
     [
-        "KafkaEventSourcing.Avro", "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli", "KafkaEventSourcing.Core",
-        "KafkaEventSourcing.Embedded.Kafka", "KafkaEventSourcing.Embedded.MongoDB",
+        "KafkaEventSourcing.Archive", "KafkaEventSourcing.Avro", "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli",
+        "KafkaEventSourcing.Core", "KafkaEventSourcing.Embedded.Kafka", "KafkaEventSourcing.Embedded.MongoDB",
         "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.EventLog", "KafkaEventSourcing.Hosting",
         "KafkaEventSourcing.Hosting.AspNetCore",
         "KafkaEventSourcing.Hosting.CommandLine", "KafkaEventSourcing.Hosting.Embedded",
