@@ -101,13 +101,13 @@ public sealed class EventStreamsBuilder
 
     /// <summary>
     /// Joins each aggregate of <paramref name="left"/> with the one of <paramref name="right"/> that it refers to, and keeps the result in
-    /// a compacted topic <c>definition.name</c>, keyed by the id of the left one: written anew whenever either of them changes. Both must
-    /// have snapshots here.
+    /// a compacted topic <c>definition.name</c>, keyed by the id of the left one: written anew whenever either of them changes, or the left
+    /// one refers to another. Both must have snapshots here.
     /// </summary>
     /// <param name="name">The name: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>
     /// <param name="left">The aggregate type that refers.</param>
     /// <param name="right">The aggregate type that is referred to.</param>
-    /// <param name="on">The id of the right aggregate; null: the left one refers to none, and has no result. Pure.</param>
+    /// <param name="on">The id of the right aggregate; null: the left one refers to none, and has no result. It may change. Pure.</param>
     /// <param name="select">The result; the right state is null while there is no such aggregate. Null: a tombstone. Pure.</param>
     /// <exception cref="InvalidInputException">The name is not of that form.</exception>
     /// <exception cref="InvalidOperationException">The name is taken, or one of them has no snapshots here.</exception>
@@ -128,9 +128,6 @@ public sealed class EventStreamsBuilder
                     $"The join '{name}' of '{_name}' needs the snapshots of '{side.Name}': call {nameof(Snapshot)} before.");
         }
 
-        if (_snapshots.Exists(s => s.Aggregate == left && s.DropWhen is not null))
-            throw new InvalidOperationException(
-                $"The join '{name}' of '{_name}' needs all snapshots of '{left.Name}', and some are dropped.");
         _joins.Add(new JoinPart(name, left, right, typeof(TResult), state => on((TLeft)state),
             (leftState, rightState) => select((TLeft)leftState, (TRight?)rightState)));
         return this;

@@ -37,20 +37,28 @@ public sealed class EventStreamsDefinition
     internal IEnumerable<AvroRecordType> RecordTypes =>
         Sources.SelectMany(s => s.EventTypes.Concat(s.UpcastTypes).Append(s.StateType)).Concat(OtherTypes)
             .Concat(Joins.Select(j => j.ResultType)).Distinct().Select(Streamiz.RecordTypes.Of)
-            .Append(AvroRecordType.Of<RunningTotal>()).Append(AvroRecordType.Of<TotalAmount>()).Append(AvroRecordType.Of<JoinRequest>());
+            .Append(AvroRecordType.Of<RunningTotal>()).Append(AvroRecordType.Of<TotalAmount>()).Append(AvroRecordType.Of<JoinRequest>())
+            .Append(AvroRecordType.Of<JoinAnswer>());
 
     /// <summary>What is written to which topic, besides what stores keep.</summary>
     internal IEnumerable<(string Topic, Type Type)> WrittenTypes =>
         EventTypes.SelectMany(p => p.TopicOf.Select(t => (t.Value, t.Key)))
             .Concat(Totals.Select(t => (RepartitionOf(t.Store), typeof(TotalAmount))))
-            .Concat(Joins.SelectMany(j => new[] { (RepartitionOf(j.Requests), typeof(JoinRequest)), (TopicOf(j), j.ResultType) }));
+            .Concat(Joins.SelectMany(j => new[]
+            {
+                (RepartitionOf(j.Requests), typeof(JoinRequest)), (RepartitionOf(j.Responses), typeof(JoinAnswer)),
+                (TopicOf(j), j.ResultType),
+            }));
 
     /// <summary>The topics that are written, without those of a topology of the user's.</summary>
     public IReadOnlyList<string> Topics =>
     [
         .. Snapshots.Select(s => ChangelogOf(s.Store)), .. EventTypes.SelectMany(e => e.TopicOf.Values),
         .. Totals.SelectMany(t => new[] { RepartitionOf(t.Store), ChangelogOf(t.Store) }),
-        .. Joins.SelectMany(j => new[] { RepartitionOf(j.Requests), ChangelogOf(j.Requests), TopicOf(j) }), ReadTopics,
+        .. Joins.SelectMany(j => new[]
+        {
+            RepartitionOf(j.Requests), ChangelogOf(j.Requests), RepartitionOf(j.Responses), TopicOf(j),
+        }), ReadTopics,
     ];
 
     /// <summary>The compacted topic that has what the store <paramref name="store"/> keeps.</summary>
@@ -68,7 +76,10 @@ public sealed class EventStreamsDefinition
 
     /// <summary>The topics between its own steps, which it reads too.</summary>
     internal IReadOnlyList<string> Repartitions =>
-        [.. Totals.Select(t => RepartitionOf(t.Store)), .. Joins.Select(j => RepartitionOf(j.Requests))];
+        [.. Totals.Select(t => RepartitionOf(t.Store)), .. JoinSteps];
+
+    /// <summary>Those of joins: to the right side, and back.</summary>
+    internal IEnumerable<string> JoinSteps => Joins.SelectMany(j => new[] { RepartitionOf(j.Requests), RepartitionOf(j.Responses) });
 
     internal string RepartitionOf(string part) => $"{Name}-{part}-repartition";
 
@@ -101,6 +112,7 @@ public sealed class EventStreamsDefinition
             {
                 Topic(RepartitionOf(j.Requests), partitionsOf(j.Right), keep),
                 Topic(ChangelogOf(j.Requests), partitionsOf(j.Right), compact),
+                Topic(RepartitionOf(j.Responses), partitionsOf(j.Left), keep),
                 Topic(TopicOf(j), partitionsOf(j.Left), compact),
             }),
             Topic(ReadTopics, 1, compact),

@@ -83,7 +83,7 @@ internal sealed class StreamEnvironment
             Flows = flows,
             Assignment = new StreamAssignment(sources.Values.Select(s => (s.Topic, s.Progress))
                 .Concat(flows.Select(f => (definition.RepartitionOf(f.Key), f.Value.Progress)))
-                .Concat(definition.Joins.Select(j => (definition.RepartitionOf(j.Requests), new SourceProgress()))).ToDictionary()),
+                .Concat(definition.JoinSteps.Select(topic => (topic, new SourceProgress()))).ToDictionary()),
             Serde = serde,
             Registry = registry,
             Telemetry = telemetry,

@@ -83,18 +83,24 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
         var requests = new AvroSerDes<JoinRequest>(environment.Serde, environment.Encoders);
         _builder.AddStateStore(Store(part.Requests, requests));
         string[] stores = [part.Requests, SnapshotPart.StoreOf(part.Right)];
-        IKStream<string, JoinResult> ofLeft = Over(part.Requests, _snapshots[part.Left]
+        IKStream<string, JoinAnswer> ofLeft = Over(part.Requests, _snapshots[part.Left]
                 .Transform(TransformerBuilder.New<string, SnapshotChange, string, JoinRequest>().Transformer<JoinLeft>(part).Build(),
                     $"ask-{part.Name}"))
-            .Transform(TransformerBuilder.New<string, JoinRequest, string, JoinResult>().Transformer<JoinArrival>(part).Build(),
-                $"join-{part.Name}-left", stores);
-        IKStream<string, JoinResult> ofRight = _snapshots[part.Right].Transform(
-            TransformerBuilder.New<string, SnapshotChange, string, JoinResult>().Transformer<JoinRight>(part).Build(),
-            $"join-{part.Name}-right", stores);
+            .Transform(TransformerBuilder.New<string, JoinRequest, string, JoinAnswer>().Transformer<JoinArrival>(part).Build(),
+                $"answer-{part.Name}-left", stores);
+        IKStream<string, JoinAnswer> ofRight = _snapshots[part.Right].Transform(
+            TransformerBuilder.New<string, SnapshotChange, string, JoinAnswer>().Transformer<JoinRight>(part).Build(),
+            $"answer-{part.Name}-right", stores);
+        // Results are written by the task of the left aggregate alone: whoever answers does not know what it refers to by then.
+        IKStream<string, JoinResult> answered = Over(part.Responses, ofLeft.Merge(ofRight, $"merge-{part.Responses}"))
+            .TransformValues(TransformerBuilder.New<string, JoinAnswer, string, JoinResult>().Transformer<JoinAnswers>(part).Build(),
+                $"join-{part.Name}", SnapshotPart.StoreOf(part.Left));
+        IKStream<string, JoinResult> none = _snapshots[part.Left].TransformValues(
+            TransformerBuilder.New<string, SnapshotChange, string, JoinResult>().Transformer<JoinNone>(part).Build(),
+            $"join-{part.Name}-none");
         string topic = definition.TopicOf(part);
-        var results = new JoinResultSerDes(environment.Encoders[topic]);
-        ofLeft.To(topic, Partition, Keys, results, $"write-{part.Name}-left");
-        ofRight.To(topic, Partition, Keys, results, $"write-{part.Name}-right");
+        answered.Merge(none, $"merge-{part.Name}")
+            .To(topic, Partition, Keys, new JoinResultSerDes(environment.Encoders[topic]), $"write-{part.Name}");
     }
 
     // Over an internal topic to the partition of the key. What Streamiz reads of it are bytes, so that they can come together.

@@ -2,8 +2,8 @@ using Streamiz.Kafka.Net.Processors.Public;
 
 namespace KafkaEventSourcing.Streamiz;
 
-/// <summary>A left aggregate has changed: its result is written anew.</summary>
-internal sealed class JoinArrival : ITransformer<string, JoinRequest, string, JoinResult>
+/// <summary>A left aggregate has changed: what it refers to is remembered, or forgotten, and it is answered.</summary>
+internal sealed class JoinArrival : ITransformer<string, JoinRequest, string, JoinAnswer>
 {
     private readonly JoinPart? _part;
     private JoinStores? _stores;
@@ -13,18 +13,18 @@ internal sealed class JoinArrival : ITransformer<string, JoinRequest, string, Jo
     {
     }
 
-    /// <summary>Joins for <paramref name="part"/>.</summary>
+    /// <summary>Answers for <paramref name="part"/>.</summary>
     public JoinArrival(JoinPart part) => _part = part;
 
     /// <inheritdoc/>
-    public void Init(ProcessorContext<string, JoinResult> context) => _stores = new JoinStores(_part!, context.GetStateStore);
+    public void Init(ProcessorContext<string, JoinAnswer> context) => _stores = new JoinStores(_part!, context.GetStateStore);
 
     /// <inheritdoc/>
-    public Record<string, JoinResult> Process(Record<string, JoinRequest> record)
-    {
-        JoinResult result = _stores!.ResultOf(record.Key, _stores.Remember(record.Key, record.Value));
-        return Record<string, JoinResult>.Create(result.Key, result, record.Headers);
-    }
+    public Record<string, JoinAnswer>? Process(Record<string, JoinRequest> record) =>
+        _stores!.Remember(record.Key, record.Value) is { } request
+            ? Record<string, JoinAnswer>.Create(request.Left,
+                new JoinAnswer { Version = request.Version, State = _stores.StateOf(record.Key) }, record.Headers)
+            : null;
 
     /// <inheritdoc/>
     public void Close()

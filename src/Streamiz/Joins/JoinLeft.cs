@@ -1,12 +1,16 @@
-using KafkaEventSourcing.Avro;
 using Streamiz.Kafka.Net.Processors.Public;
 
 namespace KafkaEventSourcing.Streamiz;
 
-/// <summary>Sends the state of an aggregate to the partition of the one that it refers to, each time it changes or comes again.</summary>
+/// <summary>
+/// Tells the one that an aggregate refers to, each time the aggregate changes or comes again, and the one that it referred to before when
+/// that is another one. The latter can be lost with an aborted transaction: what comes again does not know of it. Whoever is not told goes
+/// on to answer, and <see cref="JoinAnswers"/> drops it.
+/// </summary>
 internal sealed class JoinLeft : ITransformer<string, SnapshotChange, string, JoinRequest>
 {
     private readonly JoinPart? _part;
+    private ProcessorContext<string, JoinRequest>? _context;
 
     /// <summary>Streamiz makes one of these, and never uses it.</summary>
     public JoinLeft()
@@ -17,28 +21,19 @@ internal sealed class JoinLeft : ITransformer<string, SnapshotChange, string, Jo
     public JoinLeft(JoinPart part) => _part = part;
 
     /// <inheritdoc/>
-    public void Init(ProcessorContext<string, JoinRequest> context)
-    {
-        // It forwards what it returns.
-    }
+    public void Init(ProcessorContext<string, JoinRequest> context) => _context = context;
 
     /// <inheritdoc/>
     public Record<string, JoinRequest>? Process(Record<string, SnapshotChange> record)
     {
         SnapshotChange change = record.Value;
-        Snapshot after = change.After!; // the builder refuses a left side that drops
-        string? to = _part!.On(after.State!);
-        string? before = change.Before is null ? null : _part.On(change.Before.State!);
-        if (before is not null && before != to)
-            throw new StreamStateException($"'{change.Source.Head.AggregateId}' of '{_part.Left.Name}' refers to "
-                + $"{(to is null ? "none" : $"'{to}'")} in version {after.Version}, and referred to '{before}': a reference of the join "
-                + $"'{_part.Name}' must not change once it is there.");
-        if (to is null)
-            return null;
-        return Record<string, JoinRequest>.Create(to, new JoinRequest
-        {
-            Left = change.Source.Head.AggregateId.Value, Version = after.Version, State = BytesOf((IAvroRecord)after.State!),
-        }, record.Headers);
+        (string? before, string? now) = (_part!.ReferenceOf(change.Before), _part.ReferenceOf(change.After));
+        string left = change.Source.Head.AggregateId.Value;
+        long version = change.After?.Version ?? change.Source.Head.Version;
+        if (before is not null && before != now)
+            _context!.Forward(before, new JoinRequest { Left = left, Version = version, Ends = true });
+        return now is null ? null
+            : Record<string, JoinRequest>.Create(now, new JoinRequest { Left = left, Version = version, Ends = false }, record.Headers);
     }
 
     /// <inheritdoc/>
@@ -46,7 +41,4 @@ internal sealed class JoinLeft : ITransformer<string, SnapshotChange, string, Jo
     {
         // There is nothing to release.
     }
-
-    private static byte[] BytesOf(IAvroRecord state) =>
-        EncodedBytes.Of(null, state, static (IAvroRecord value, ref AvroWriter writer) => value.WriteTo(ref writer));
 }

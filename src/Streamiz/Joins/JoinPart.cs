@@ -8,4 +8,10 @@ internal sealed record JoinPart(string Name, AggregateDefinition Left, Aggregate
 {
     /// <summary>The name of the store of who refers to whom; the internal topic that brings them there is called by it too.</summary>
     public string Requests => $"{Name}-requests";
+
+    /// <summary>What the internal topic is called by that brings states of the right side to those that refer to them.</summary>
+    public string Responses => $"{Name}-responses";
+
+    /// <summary>To whom the left aggregate of <paramref name="left"/> refers; null: there is none, or it refers to none.</summary>
+    public string? ReferenceOf(Snapshot? left) => left is null ? null : On(left.State!);
 }

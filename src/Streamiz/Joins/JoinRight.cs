@@ -2,34 +2,32 @@ using Streamiz.Kafka.Net.Processors.Public;
 
 namespace KafkaEventSourcing.Streamiz;
 
-/// <summary>A right aggregate has changed: the results of all that refer to it are written anew.</summary>
-internal sealed class JoinRight : ITransformer<string, SnapshotChange, string, JoinResult>
+/// <summary>A right aggregate has changed: all that refer to it are told its state.</summary>
+internal sealed class JoinRight : ITransformer<string, SnapshotChange, string, JoinAnswer>
 {
     private readonly JoinPart? _part;
     private JoinStores? _stores;
-    private ProcessorContext<string, JoinResult>? _context;
+    private ProcessorContext<string, JoinAnswer>? _context;
 
     /// <summary>Streamiz makes one of these, and never uses it.</summary>
     public JoinRight()
     {
     }
 
-    /// <summary>Joins for <paramref name="part"/>.</summary>
+    /// <summary>Answers for <paramref name="part"/>.</summary>
     public JoinRight(JoinPart part) => _part = part;
 
     /// <inheritdoc/>
-    public void Init(ProcessorContext<string, JoinResult> context) =>
+    public void Init(ProcessorContext<string, JoinAnswer> context) =>
         (_context, _stores) = (context, new JoinStores(_part!, context.GetStateStore));
 
     /// <inheritdoc/>
-    public Record<string, JoinResult>? Process(Record<string, SnapshotChange> record)
+    public Record<string, JoinAnswer>? Process(Record<string, SnapshotChange> record)
     {
-        foreach (JoinRequest request in _stores!.RequestsOf(record.Key))
-        {
-            JoinResult result = _stores.ResultOf(record.Key, request);
-            _context!.Forward(result.Key, result);
-        }
-
+        IReadOnlyList<JoinRequest> requests = _stores!.RequestsOf(record.Key);
+        byte[]? state = requests.Count == 0 ? null : _stores.StateOf(record.Key);
+        foreach (JoinRequest request in requests)
+            _context!.Forward(request.Left, new JoinAnswer { Version = request.Version, State = state });
         return null;
     }
 

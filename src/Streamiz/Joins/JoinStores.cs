@@ -14,15 +14,20 @@ internal sealed class JoinStores(JoinPart part, Func<string, IStateStore> store)
     private readonly IKeyValueStore<byte[], Snapshot?> _right =
         (IKeyValueStore<byte[], Snapshot?>)store(SnapshotPart.StoreOf(part.Right));
 
-    private readonly AvroRecordType _leftType = RecordTypes.Of(part.Left.StateType);
-
     /// <summary>
-    /// Remembers a request and returns the one that counts: an older one, which comes again, changes nothing and is written again.
+    /// Remembers a request, or forgets it where it ends, and returns the one that counts: an older one, which comes again, changes nothing
+    /// and is written again. Null: there is none.
     /// </summary>
-    public JoinRequest Remember(string right, JoinRequest request)
+    public JoinRequest? Remember(string right, JoinRequest request)
     {
         byte[] key = KeyOf(right, request.Left);
         JoinRequest newest = _requests.Get(key) is { } known && known.Version > request.Version ? known : request;
+        if (newest.Ends)
+        {
+            _requests.Delete(key); // also when it is not there: the tombstone may be of the transaction that was aborted
+            return null;
+        }
+
         _requests.Put(key, newest);
         return newest;
     }
@@ -42,16 +47,12 @@ internal sealed class JoinStores(JoinPart part, Func<string, IStateStore> store)
         return found;
     }
 
-    /// <summary>The result of <paramref name="request"/> now.</summary>
-    public JoinResult ResultOf(string right, JoinRequest request) =>
-        new(request.Left, part.Select(_leftType.Read(request.State), _right.Get(KeySerDes.BytesOf(right))?.State));
+    /// <summary>The state of <paramref name="right"/> now, in Avro's binary encoding; null: there is no such aggregate.</summary>
+    public byte[]? StateOf(string right) => _right.Get(KeySerDes.BytesOf(right))?.State is IAvroRecord state
+        ? EncodedBytes.Of(null, state, static (IAvroRecord value, ref AvroWriter writer) => value.WriteTo(ref writer))
+        : null;
 
     // No aggregate id has a zero byte.
     private static byte[] KeyOf(string right, string left) =>
         [.. KeySerDes.BytesOf(right), 0, .. KeySerDes.BytesOf(left)];
 }
-
-/// <summary>A result of a join.</summary>
-/// <param name="Key">The key of the left aggregate.</param>
-/// <param name="Value">The result; null: a tombstone.</param>
-internal sealed record JoinResult(string Key, IAvroRecord? Value);
