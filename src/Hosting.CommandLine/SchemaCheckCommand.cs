@@ -41,6 +41,20 @@ internal static class SchemaCheckCommand
             Description = "compare with the states of this file, which the code before has written with --save; default: with snapshots",
             HelpName = "file",
         };
+        var streams = new Option<string[]>("--stream-snapshots")
+        {
+            Description = "read the snapshots that event streams keep of an aggregate type, such as "
+                + "account=bank-streams-account-snapshots-changelog, too; may be repeated. Default: of the configuration of the node, "
+                + "where no --file is read",
+            HelpName = "type=topic",
+        };
+        streams.Validators.Add(result =>
+        {
+            if (result.Tokens.FirstOrDefault(t => t.Value.Split('=') is not [{ Length: > 0 }, { Length: > 0 }]) is { } wrong)
+                result.AddError($"--stream-snapshots '{wrong.Value}' is not an aggregate type and a topic, such as account=TOPIC.");
+            else if (result.Tokens.CountBy(t => t.Value.Split('=')[0]).FirstOrDefault(t => t.Value > 1).Key is { } twice)
+                result.AddError($"--stream-snapshots names two topics of '{twice}'.");
+        });
         var json = new Option<bool>("--json") { Description = "print the report as JSON" };
         var command = new Command("check", "read every event, snapshot and waiting command by this code and say what cannot be read, what "
             + "is converted, and which states and documents become others. It joins no group, and writes and registers nothing; nodes may "
@@ -50,6 +64,7 @@ internal static class SchemaCheckCommand
         command.Options.Add(sample);
         command.Options.Add(save);
         command.Options.Add(before);
+        command.Options.Add(streams);
         command.Options.Add(json);
         command.Validators.Add(result =>
         {
@@ -70,6 +85,7 @@ internal static class SchemaCheckCommand
                 Sample = result.GetValue(sample),
                 Before = lines,
                 Keep = keeper is null ? null : keeper.WriteLine,
+                StreamSnapshots = (result.GetValue(streams) ?? []).Select(s => s.Split('=')).ToDictionary(s => s[0], s => s[1]),
             };
             SchemaCheckReport report = result.GetValue(exported) is { } file
                 ? await CheckFile(starter, file, options, cancellationToken).ConfigureAwait(false)
@@ -95,6 +111,7 @@ internal static class SchemaCheckCommand
             throw new InvalidInputException("--file", $"{file.FullName} has no events of {application.Name}; it has "
                 + $"{string.Join(", ", source.Topics)}. 'kes topics export {application.Name}.{application.Aggregates[0].Name}' writes "
                 + "them.");
+        CheckTopics(source, options, "kes topics export", file.FullName);
         SchemaCheckReport report = await Check(new SchemaCheck(application, source, stored: null), options, starter.Time,
             cancellationToken).ConfigureAwait(false);
         return options.Sample is null
@@ -123,9 +140,29 @@ internal static class SchemaCheckCommand
                     starter.Time, loggers.CreateLogger<MongoProjectionStore>())
                 : null;
             using var source = new TopicRecords(addresses.KafkaConnection, $"{application.Name}-schemas", registry);
-            return await Check(new SchemaCheck(application, source, stored), options, starter.Time, cancellationToken)
-                .ConfigureAwait(false);
+            CheckTopics(source, options, "kes topics list", addresses.Kafka!);
+            return await Check(new SchemaCheck(application, source, stored), WithConfigured(starter, result, options), starter.Time,
+                cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    // What is named here must be there; what the configuration names may not be yet.
+    private static void CheckTopics(IRecordSource source, SchemaCheckOptions options, string command, string place)
+    {
+        if (options.StreamSnapshots.Values.FirstOrDefault(t => !source.Topics.Contains(t)) is { } missing)
+            throw new InvalidInputException("--stream-snapshots",
+                $"There is no topic {missing} in {place}: '{command}' {(command.EndsWith("list", StringComparison.Ordinal)
+                    ? "shows those that there are" : "writes it where it is named beside the family")}.");
+    }
+
+    private static SchemaCheckOptions WithConfigured(NodeStarter starter, ParseResult result, SchemaCheckOptions options)
+    {
+        var configured = new KafkaEventSourcingOptions();
+        starter.Configure(configured, result, RunCommand.DefaultDataDirectory(starter.Application));
+        var topics = new Dictionary<string, string>(configured.StreamSnapshots);
+        foreach ((string aggregate, string topic) in options.StreamSnapshots)
+            topics[aggregate] = topic;
+        return options with { StreamSnapshots = topics };
     }
 
     private static async Task<SchemaCheckReport> Check(SchemaCheck check, SchemaCheckOptions options, TimeProvider time,

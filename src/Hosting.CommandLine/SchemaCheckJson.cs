@@ -30,6 +30,7 @@ internal static class SchemaCheckJson
             report.Aggregates,
             report.ReadModels,
             report.Unread,
+            report.MissingSnapshots,
         },
         Options);
 }

@@ -32,6 +32,8 @@ internal static class SchemaCheckText
             WriteSome(check.Changes, check.Changed, output);
         }
 
+        foreach (string topic in report.MissingSnapshots)
+            output.WriteLine($"{topic}: there is no such topic; no snapshots of event streams were read of it.");
         foreach (string aggregate in report.Unread)
             output.WriteLine($"{aggregate}: there is no topic of its events; nothing of it was read.");
         output.WriteLine(report.IsReadable ? readable : unreadable);
@@ -43,6 +45,7 @@ internal static class SchemaCheckText
         string how = use.Failures == use.Records && use.Failures > 0 ? "CANNOT BE READ"
             : use.Ignored == use.Records ? "ignored"
             : use.Upcast > 0 ? "upcast"
+            : reading.ReadAs is null ? "folded anew"
             : reading.ReadAs != reading.WriterType ? $"read as {reading.ReadAs}"
             : reading.IsOwn ? "as it is"
             : "converted";
@@ -65,6 +68,9 @@ internal static class SchemaCheckText
     {
         string other = check.OtherStateSchema == 0 ? "" : string.Create(CultureInfo.InvariantCulture,
             $" {check.OtherStateSchema:N0} snapshots are of another schema of the state: nodes fold all events anew.");
+        if (check.OtherStreamStateSchema > 0)
+            other += string.Create(CultureInfo.InvariantCulture, $" {check.OtherStreamStateSchema:N0} snapshots of event streams are of "
+                + $"another schema of the state: the streams stop until they are reset, and nodes fold all events anew.");
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"{check.Aggregate}: {check.Events:N0} events of {check.Aggregates:N0} aggregates folded, {check.Compared:N0} states compared, "
                 + $"{check.Changed:N0} become others.") + other);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.Avro.Schemas;
@@ -61,6 +62,27 @@ internal sealed class StreamSnapshotFormat(Func<int, AvroSchema> schemaOf)
             throw new InvalidDataException($"{schema.FullName} is not a snapshot of event streams: it must have Version, EventPartition, "
                 + "EventOffset, RecentCommands and State.");
         return new StreamSnapshot(version, (int)partition, offset, commands, kept.Schema, kept.State, kept.Mark);
+    }
+
+    /// <summary>
+    /// How snapshots of the schema <paramref name="id"/> are read where states are of <paramref name="state"/>: those whose state has
+    /// another schema are read as nothing, as their aggregates are folded.
+    /// </summary>
+    /// <exception cref="UndecodableMessageException">The registry does not have the schema.</exception>
+    /// <exception cref="HttpRequestException">The registry cannot be reached; trying again may help.</exception>
+    public SchemaReading ReadingOf(int id, AvroRecordType state)
+    {
+        string schema = id.ToString(CultureInfo.InvariantCulture);
+        AvroSchema writer = schemaOf(id);
+        string name = (writer as NamedSchema)?.FullName ?? writer.ToString()!;
+        if ((writer as RecordSchema)?.Fields.FirstOrDefault(f => f.Name == "State")?.Schema is not UnionSchema union
+            || union.Branches.OfType<RecordSchema>().FirstOrDefault(b => b.FullName != MarkName) is not { } written)
+            return new SchemaReading(schema, name, null, false, [], [$"{name} is not a snapshot of event streams"]);
+        if (SchemaFingerprint.Of(written) == state.Fingerprint)
+            return new SchemaReading(schema, name, name, true, [], []);
+        var reading = SchemaReading.Of(schema, written, state.Parsed);
+        return new SchemaReading(schema, name, null, false,
+            [$"the state, {written.FullName}, has another schema", .. reading.Differences, .. reading.Problems], []);
     }
 
     private static void ReadNumber(ref AvroReader reader, SchemaField field, Dictionary<string, long> found)

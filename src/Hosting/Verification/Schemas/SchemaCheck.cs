@@ -34,10 +34,15 @@ internal sealed class SchemaCheck
     /// <summary>Reads, folds and compares. For one call.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     /// <exception cref="HttpRequestException">The registry does not answer.</exception>
-    /// <exception cref="InvalidInputException">The file does not have a topic that is needed.</exception>
+    /// <exception cref="InvalidInputException">The file does not have a topic that is needed, or the application an aggregate
+    /// type.</exception>
     public async Task<SchemaCheckReport> RunAsync(SchemaCheckOptions options, CancellationToken cancellationToken = default)
     {
         HashSet<string> there = [.. _source.Topics];
+        if (options.StreamSnapshots.Keys.FirstOrDefault(k => _application.Aggregates.All(a => a.Name != k)) is { } stranger)
+            throw new InvalidInputException("--stream-snapshots", $"{_application.Name} has no aggregate type '{stranger}'; it has "
+                + $"{string.Join(", ", _application.Aggregates.Select(a => a.Name).Order(StringComparer.Ordinal))}.");
+        string[] missing = [.. options.StreamSnapshots.Values.Where(t => !there.Contains(t)).Order(StringComparer.Ordinal)];
         ILookup<bool, AggregateDefinition> aggregates = _application.Aggregates.ToLookup(a => there.Contains(Topics(a).Events));
         string[] unread = [.. aggregates[false].Select(a => a.Name)];
         var uses = new SchemaUses(_serde.ReadingOf);
@@ -47,7 +52,7 @@ internal sealed class SchemaCheck
         {
             foreach ((AggregateDefinition aggregate, AggregateHistoryCheck check) in checks)
                 await check.SampleAsync(sample, Waiting(aggregate), cancellationToken).ConfigureAwait(false);
-            return new SchemaCheckReport(uses.All, [], []) { Unread = unread };
+            return new SchemaCheckReport(uses.All, [], []) { Unread = unread, MissingSnapshots = missing };
         }
 
         ReadModelFold[] folds = _stored is null
@@ -76,7 +81,7 @@ internal sealed class SchemaCheck
         foreach (ReadModelFold fold in folds)
             readModels.Add(await fold.FinishAsync(checks.ToDictionary(c => c.Definition, c => c.Check.LastOffsets), cancellationToken)
                 .ConfigureAwait(false));
-        return new SchemaCheckReport(uses.All, found, readModels) { Unread = unread };
+        return new SchemaCheckReport(uses.All, found, readModels) { Unread = unread, MissingSnapshots = missing };
     }
 
     private TopicFamily Topics(AggregateDefinition aggregate) => new(_application.Name, aggregate.Name);

@@ -10,6 +10,9 @@ internal sealed record SchemaCheckReport(
     /// <summary>The aggregate types of which there are no events where was looked. Default: none.</summary>
     public IReadOnlyList<string> Unread { get; init; } = [];
 
+    /// <summary>The topics of snapshots of event streams that are not there. Default: none.</summary>
+    public IReadOnlyList<string> MissingSnapshots { get; init; } = [];
+
     /// <summary>Whether every record can be read and folded.</summary>
     public bool IsReadable => Uses.All(u => u.Failures == 0) && Aggregates.All(a => a.Unfoldable.Count == 0);
 }
@@ -33,6 +36,9 @@ internal sealed class AggregateCheck(string aggregate)
 
     /// <summary>How many snapshots are of another schema of the state, so that they say nothing here and are folded anew.</summary>
     public long OtherStateSchema { get; set; }
+
+    /// <summary>Likewise of the snapshots of event streams; the streams stop at them until they are reset.</summary>
+    public long OtherStreamStateSchema { get; set; }
 
     /// <summary>How many aggregates have another state by this code.</summary>
     public long Changed { get; private set; }

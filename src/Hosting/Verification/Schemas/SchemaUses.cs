@@ -23,9 +23,12 @@ internal sealed class SchemaUses(SchemaUses.ReadingOf readingOf)
         .ThenBy(u => u.Reading.Schema, StringComparer.Ordinal)];
 
     /// <summary>Counts a record that could be read; <paramref name="why"/> tells why not.</summary>
-    public void Add(ConsumeResult<byte[], byte[]> record, string? why)
+    public void Add(ConsumeResult<byte[], byte[]> record, string? why) => Add(record, why, readingOf);
+
+    /// <summary>Counts a record of a form of its own, which is read as <paramref name="reading"/> says.</summary>
+    public void Add(ConsumeResult<byte[], byte[]> record, string? why, ReadingOf reading)
     {
-        SchemaUse use = Find(record);
+        SchemaUse use = Find(record, reading);
         if (why is null)
             use.Add();
         else
@@ -35,7 +38,7 @@ internal sealed class SchemaUses(SchemaUses.ReadingOf readingOf)
     /// <summary>Counts an event that could be read, by <paramref name="serde"/>.</summary>
     public void Add(ConsumeResult<byte[], byte[]> record, in StoredEvent stored, AvroMessageSerde serde)
     {
-        SchemaUse use = Find(record);
+        SchemaUse use = Find(record, readingOf);
         if (stored.Count == 0)
             use.AddIgnored();
         else if (stored.Count > 1 || serde.TypeOf(stored[0].Payload.GetType()).FullName != use.Reading.ReadAs)
@@ -44,7 +47,7 @@ internal sealed class SchemaUses(SchemaUses.ReadingOf readingOf)
             use.Add();
     }
 
-    private SchemaUse Find(ConsumeResult<byte[], byte[]> record)
+    private SchemaUse Find(ConsumeResult<byte[], byte[]> record, ReadingOf reading)
     {
         byte[]? header = CloudEventHeaders.Find(record.Message.Headers, WireFormat.ValueSchemaIdHeader);
         ReadOnlySpan<byte> name = header ?? record.Message.Value;
@@ -53,7 +56,7 @@ internal sealed class SchemaUses(SchemaUses.ReadingOf readingOf)
             : None;
         if (_uses.TryGetValue((record.Topic, schema), out SchemaUse? known))
             return known;
-        var use = new SchemaUse(record.Topic, readingOf(record.Message.Value, header));
+        var use = new SchemaUse(record.Topic, reading(record.Message.Value, header));
         _uses.Add((record.Topic, schema), use);
         return use;
     }
