@@ -1,0 +1,199 @@
+using System.Runtime.InteropServices;
+using ParquetSharp;
+
+namespace KafkaEventSourcing.Archive;
+
+/// <summary>Turns the rows of a row group into the columns of a raw file. Keeps its buffers. Not thread-safe.</summary>
+internal sealed class RawRowColumns
+{
+    private readonly List<ByteArray> _headerNames = [];
+    private readonly List<ByteArray?> _headerValues = [];
+    private int[] _order = [];
+    private short[] _definitions = [];
+    private short[] _repetitions = [];
+    private long[] _longs = [];
+    private int[] _ints = [];
+    private ByteArray[] _bytes = [];
+
+    private delegate bool Longs(in RawRow row, out long value);
+
+    private delegate bool Ints(in RawRow row, out int value);
+
+    private delegate bool Bytes(in RawRow row, out ByteArray value);
+
+    /// <summary>How many headers there are.</summary>
+    public int Headers => _headerNames.Count;
+
+    public void AddHeader(ByteArray name, ByteArray? value)
+    {
+        _headerNames.Add(name);
+        _headerValues.Add(value);
+    }
+
+    public void Clear()
+    {
+        _headerNames.Clear();
+        _headerValues.Clear();
+    }
+
+    /// <summary>Writes all columns of a row group.</summary>
+    public void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows)
+    {
+        Sort(rows);
+        Write(group, rows, static (in RawRow row, out long value) => (value = row.Offset) == value, isOptional: false);
+        Write(group, rows, static (in RawRow row, out long value) => RawFileFormat.IsTime(value = row.Timestamp));
+        Write(group, rows, static (in RawRow row, out long value) => !RawFileFormat.IsTime(value = row.Timestamp));
+        Write(group, rows, static (in RawRow row, out int value) => (value = row.TimestampType) == value, isOptional: false);
+        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.IsEvent ? row.Key : null, out value));
+        Write(group, rows, static (in RawRow row, out long value) => (value = row.Version) == value && row.IsEvent);
+        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.EventType, out value));
+        Write(group, rows, static (in RawRow row, out long value) => (value = row.Time) == value && row.IsEvent);
+        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.IsEvent ? row.CommandId : null, out value));
+        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.CorrelationId, out value));
+        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.IsEvent ? row.CommandId : null, out value));
+        Write(group, rows, static (in RawRow row, out int value) => (value = row.SchemaId ?? 0) == value && row.SchemaId is not null);
+        WriteHeaders(group, rows);
+        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.Key, out value));
+        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.Value, out value));
+    }
+
+    // By key, then offset: the order in which rows came.
+    private void Sort(ReadOnlySpan<RawRow> rows)
+    {
+        if (_order.Length < rows.Length)
+            _order = new int[rows.Length];
+        for (int i = 0; i < rows.Length; i++)
+            _order[i] = i;
+        var keys = new SortKey[rows.Length];
+        for (int i = 0; i < rows.Length; i++)
+            keys[i] = new SortKey(rows[i].KeyOrder, rows[i].Key, i);
+        Array.Sort(keys, _order, 0, rows.Length);
+    }
+
+    private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Longs read, bool isOptional = true)
+    {
+        Reserve(ref _longs, rows.Length);
+        Reserve(ref _definitions, rows.Length);
+        int values = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            bool has = read(rows[_order[i]], out _longs[values]);
+            _definitions[i] = has ? (short)1 : (short)0;
+            values += has ? 1 : 0;
+        }
+
+        using var column = (ColumnWriter<long>)group.NextColumn();
+        column.WriteBatch(rows.Length, Levels(rows.Length, isOptional), default, _longs.AsSpan(0, values));
+    }
+
+    private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Ints read, bool isOptional = true)
+    {
+        Reserve(ref _ints, rows.Length);
+        Reserve(ref _definitions, rows.Length);
+        int values = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            bool has = read(rows[_order[i]], out _ints[values]);
+            _definitions[i] = has ? (short)1 : (short)0;
+            values += has ? 1 : 0;
+        }
+
+        using var column = (ColumnWriter<int>)group.NextColumn();
+        column.WriteBatch(rows.Length, Levels(rows.Length, isOptional), default, _ints.AsSpan(0, values));
+    }
+
+    private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Bytes read)
+    {
+        Reserve(ref _bytes, rows.Length);
+        Reserve(ref _definitions, rows.Length);
+        int values = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            bool has = read(rows[_order[i]], out _bytes[values]);
+            _definitions[i] = has ? (short)1 : (short)0;
+            values += has ? 1 : 0;
+        }
+
+        using var column = (ColumnWriter<ByteArray>)group.NextColumn();
+        column.WriteBatch(rows.Length, Levels(rows.Length, isOptional: true), default, _bytes.AsSpan(0, values));
+    }
+
+    private void WriteHeaders(RowGroupWriter group, ReadOnlySpan<RawRow> rows)
+    {
+        int most = rows.Length + Headers; // a record without headers has a level too
+        Reserve(ref _bytes, most);
+        Reserve(ref _definitions, most);
+        Reserve(ref _repetitions, most);
+        ReadOnlySpan<ByteArray> names = CollectionsMarshal.AsSpan(_headerNames);
+        ReadOnlySpan<ByteArray?> headerValues = CollectionsMarshal.AsSpan(_headerValues);
+        int levels = 0;
+        int values = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            ref readonly RawRow row = ref rows[_order[i]];
+            (_definitions[levels], _repetitions[levels]) = (RawFileFormat.NoHeader, 0);
+            for (int header = 0; header < row.Headers; header++)
+            {
+                (_definitions[levels + header], _repetitions[levels + header]) = (RawFileFormat.Header, header == 0 ? (short)0 : (short)1);
+                _bytes[values++] = names[row.FirstHeader + header];
+            }
+
+            levels += Math.Max(row.Headers, 1);
+        }
+
+        using (var column = (ColumnWriter<ByteArray>)group.NextColumn())
+            column.WriteBatch(levels, _definitions.AsSpan(0, levels), _repetitions.AsSpan(0, levels), _bytes.AsSpan(0, values));
+        levels = values = 0;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            ref readonly RawRow row = ref rows[_order[i]];
+            for (int header = 0; header < row.Headers; header++)
+            {
+                if (headerValues[row.FirstHeader + header] is not { } value)
+                    continue;
+                _definitions[levels + header] = RawFileFormat.HeaderWithValue;
+                _bytes[values++] = value;
+            }
+
+            levels += Math.Max(row.Headers, 1);
+        }
+
+        using (var column = (ColumnWriter<ByteArray>)group.NextColumn())
+            column.WriteBatch(levels, _definitions.AsSpan(0, levels), _repetitions.AsSpan(0, levels), _bytes.AsSpan(0, values));
+    }
+
+    private ReadOnlySpan<short> Levels(int count, bool isOptional) => isOptional ? _definitions.AsSpan(0, count) : default;
+
+    private static bool Has(ByteArray? bytes, out ByteArray value)
+    {
+        value = bytes.GetValueOrDefault();
+        return bytes is not null;
+    }
+
+    private static void Reserve<T>(ref T[] buffer, int length)
+    {
+        if (buffer.Length < length)
+            buffer = new T[Math.Max(length, buffer.Length * 2)];
+    }
+
+    private readonly struct SortKey(ulong order, ByteArray? key, int row) : IComparable<SortKey>
+    {
+        private readonly ulong _order = order;
+        private readonly ByteArray? _key = key;
+        private readonly int _row = row;
+
+        public int CompareTo(SortKey other)
+        {
+            int byOrder = _order.CompareTo(other._order);
+            return byOrder != 0 ? byOrder : CompareRest(other);
+        }
+
+        private int CompareRest(in SortKey other)
+        {
+            if (_key is not { } mine || other._key is not { } others)
+                return _key is null && other._key is null ? _row.CompareTo(other._row) : _key is null ? -1 : 1;
+            int byKey = PinnedBytes.Span(mine).SequenceCompareTo(PinnedBytes.Span(others));
+            return byKey != 0 ? byKey : _row.CompareTo(other._row);
+        }
+    }
+}
