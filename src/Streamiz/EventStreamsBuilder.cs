@@ -107,7 +107,8 @@ public sealed class EventStreamsBuilder
     /// <param name="name">The name: a lower case letter, then lower case letters, digits and hyphens, at most 64.</param>
     /// <param name="left">The aggregate type that refers.</param>
     /// <param name="right">The aggregate type that is referred to.</param>
-    /// <param name="on">The id of the right aggregate; null: the left one refers to none, and has no result. It may change. Pure.</param>
+    /// <param name="on">The id of the right aggregate; null or empty: the left one refers to none, and has no result. It may
+    /// change. Pure.</param>
     /// <param name="select">The result; the right state is null while there is no such aggregate. Null: a tombstone. Pure.</param>
     /// <exception cref="InvalidInputException">The name is not of that form.</exception>
     /// <exception cref="InvalidOperationException">The name is taken, or one of them has no snapshots here.</exception>

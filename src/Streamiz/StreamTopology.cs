@@ -1,6 +1,7 @@
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
 using Streamiz.Kafka.Net;
+using Streamiz.Kafka.Net.Processors;
 using Streamiz.Kafka.Net.Processors.Public;
 using Streamiz.Kafka.Net.SerDes;
 using Streamiz.Kafka.Net.State;
@@ -52,11 +53,10 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
 
     private void Split(EventTypesPart part)
     {
-        var route = new TypedEventRoute();
         _sources[part.Aggregate].TransformValues(
             TransformerBuilder.New<string, SourceRecord, string, TypedEvent>()
                 .Transformer<EventTypeSplit>(part, new EventTypeTopics(environment.Serde, environment.Encoders)).Build(),
-            $"split-{part.Aggregate.Name}").To(route, route, Keys, new TypedEventSerDes(), $"write-{part.Aggregate.Name}-types");
+            $"split-{part.Aggregate.Name}").To(new TypedEventRoute(), KeysPartition<TypedEvent>(), Keys, new TypedEventSerDes(), $"write-{part.Aggregate.Name}-types");
     }
 
     private IKStream<string, SnapshotChange> Fold(SnapshotPart part) => _sources[part.Aggregate].TransformValues(
@@ -100,7 +100,8 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
             $"join-{part.Name}-none");
         string topic = definition.TopicOf(part);
         answered.Merge(none, $"merge-{part.Name}")
-            .To(topic, Partition, Keys, new JoinResultSerDes(environment.Encoders[topic]), $"write-{part.Name}");
+            .To(new FixedTopic<JoinResult>(topic), KeysPartition<JoinResult>(), Keys, new JoinResultSerDes(environment.Encoders[topic]),
+                $"write-{part.Name}");
     }
 
     // Over an internal topic to the partition of the key. What Streamiz reads of it are bytes, so that they can come together.
@@ -111,7 +112,7 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
         var values = new AvroSerDes<T>(environment.Serde, environment.Encoders);
         var context = new Confluent.Kafka.SerializationContext(Confluent.Kafka.MessageComponentType.Value, topic);
         Repartitioned<string, byte[]> repartitioned = Repartitioned<string, byte[]>.With(Keys, new ByteArraySerDes())
-            .WithName(name).WithStreamPartitioner(Partition);
+            .WithName(name);
         if (partitionsOf(topic) is { } partitions)
             repartitioned = repartitioned.WithNumberOfPartitions(partitions);
         return stream.MapValues((value, _) => values.Serialize(value, context)!, $"pack-{name}").Repartition(repartitioned)
@@ -119,9 +120,8 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
                 .Transformer<Unpacking<T>>(values, environment.Assignment).Build(), $"unpack-{name}");
     }
 
-    // As everywhere: a key is where Kafka's murmur2 says.
-    private static Confluent.Kafka.Partition Partition<T>(string topic, string key, T value, Confluent.Kafka.Partition source, int count) =>
-        Murmur2.Partition(KeySerDes.BytesOf(key), count);
+    // None: the producer chooses, by Kafka's murmur2 as everywhere. To ask Streamiz' how many partitions there are takes it 2 KB a record.
+    private static IStreamPartitioner<string, T> KeysPartition<T>() => null!;
 
     private StateTableBuilder<T> Table<T>(string name, ISerDes<T> values)
         where T : class => new(name, values, tables);

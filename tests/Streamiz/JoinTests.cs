@@ -18,7 +18,7 @@ public sealed class JoinTests
         .From(Account.Definition).From(Transfer.Definition).Snapshot(Account.Definition)
         .Snapshot(Transfer.Definition, dropWhen: dropWhen)
         .Join("transfers-with-payers", Transfer.Definition, Account.Definition,
-            transfer => transfer.Payer.Length > 0 ? transfer.Payer : null,
+            transfer => transfer.Payer, // empty: none
             (transfer, payer) => transfer with { Reason = payer is null ? "nobody" : $"{payer.Owner} {payer.Balance}" })
         .Build();
 

@@ -13,5 +13,8 @@ internal sealed record JoinPart(string Name, AggregateDefinition Left, Aggregate
     public string Responses => $"{Name}-responses";
 
     /// <summary>To whom the left aggregate of <paramref name="left"/> refers; null: there is none, or it refers to none.</summary>
-    public string? ReferenceOf(Snapshot? left) => left is null ? null : On(left.State!);
+    public string? ReferenceOf(Snapshot? left) => left is null ? null : ReferenceIn(left.State!);
+
+    /// <summary>To whom a left aggregate of a state refers; null: to none. No aggregate has an empty id.</summary>
+    public string? ReferenceIn(object state) => On(state) is { Length: > 0 } reference ? reference : null;
 }

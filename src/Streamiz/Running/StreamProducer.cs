@@ -13,6 +13,7 @@ internal sealed partial class StreamProducer(IProducer<byte[], byte[]> inner, Th
     private static readonly TimeSpan Room = TimeSpan.FromMilliseconds(100);
 
     private readonly Dictionary<Action<DeliveryReport<byte[], byte[]>>, Action<DeliveryReport<byte[], byte[]>>> _handlers = [];
+    private Action<DeliveryReport<byte[], byte[]>>? _onFailure;
     private volatile Error? _failure;
     private bool _isOpen;
     private bool _isAborted;
@@ -188,20 +189,27 @@ internal sealed partial class StreamProducer(IProducer<byte[], byte[]> inner, Th
     // Streamiz needs the offsets in changelogs. What else was not delivered fails the transaction.
     private Action<DeliveryReport<byte[], byte[]>>? HandlerOf(string topic, Action<DeliveryReport<byte[], byte[]>>? handler)
     {
-        if (handler is null || (isTransactional && !topic.EndsWith("-changelog", StringComparison.Ordinal)))
+        if (handler is null)
             return null;
+        if (!topic.EndsWith("-changelog", StringComparison.Ordinal))
+            return isTransactional ? null : _onFailure ??= NoteFailure;
         if (!_handlers.TryGetValue(handler, out Action<DeliveryReport<byte[], byte[]>>? ours))
         {
             _handlers[handler] = ours = report =>
             {
-                if (report.Error.IsError)
-                    _failure ??= report.Error;
-                else
+                NoteFailure(report);
+                if (!report.Error.IsError)
                     handler(report);
             };
         }
 
         return ours;
+    }
+
+    private void NoteFailure(DeliveryReport<byte[], byte[]> report)
+    {
+        if (report.Error.IsError)
+            _failure ??= report.Error;
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The transaction of {Producer} could not be aborted; it ends by its time-out")]

@@ -143,7 +143,7 @@ public sealed class EventStreamsVerifier
 
         foreach ((string id, object left) in states[part.Left])
         {
-            object? due = part.On(left) is { } right ? part.Select(left, states[part.Right].GetValueOrDefault(right)) : null;
+            object? due = part.ReferenceIn(left) is { } right ? part.Select(left, states[part.Right].GetValueOrDefault(right)) : null;
             results.Remove(id, out object? found);
             if (!Equals(due, found))
                 _differences.Add($"The result of '{id}' in {topic} is {found ?? "missing"}; both sides give {due ?? "none"}.");
