@@ -66,10 +66,16 @@ internal sealed class PinnedBytes
         return place;
     }
 
-    /// <summary>Forgets all bytes and keeps the room.</summary>
-    public void Clear()
+    /// <summary>Where it is now, for <see cref="TakeBack"/>.</summary>
+    public (int Chunk, int Used, int Long, long Count) Mark() => (_chunk, _used, _long.Count, Count);
+
+    /// <summary>Forgets what was added since <paramref name="mark"/>.</summary>
+    public void TakeBack((int Chunk, int Used, int Long, long Count) mark)
     {
-        _long.Clear();
-        (_chunk, _used, Count) = (0, 0, 0);
+        _long.RemoveRange(mark.Long, _long.Count - mark.Long);
+        (_chunk, _used, Count) = (mark.Chunk, mark.Used, mark.Count);
     }
+
+    /// <summary>Forgets all bytes and keeps the room.</summary>
+    public void Clear() => TakeBack(default);
 }

@@ -75,7 +75,7 @@ internal sealed class RawFileWriter : IDisposable
             Offset = offset,
             Timestamp = message.Timestamp.UnixTimestampMs,
             TimestampType = (int)message.Timestamp.Type,
-            KeyOrder = RawRow.OrderOf(message.Key),
+            KeyOrder = RowSortKey.OrderOf(message.Key),
             Key = Keep(message.Key),
             Value = Keep(message.Value),
             SchemaId = WireFormat.TryReadSchemaId(message.Value, out int schemaId) ? schemaId : null,
@@ -107,7 +107,8 @@ internal sealed class RawFileWriter : IDisposable
         _file.Close();
         _output.Flush();
         _isComplete = true;
-        return new RawFileSummary(_total, _first, _first is null ? null : _last, TimeOf(_firstTime), TimeOf(_lastTime));
+        return new RawFileSummary(_total, _first, _first is null ? null : _last, RawFileSummary.TimeOf(_firstTime),
+            RawFileSummary.TimeOf(_lastTime));
     }
 
     /// <summary>Ends writing; a file that is not complete stays without its end, and is not one.</summary>
@@ -158,6 +159,4 @@ internal sealed class RawFileWriter : IDisposable
         _bytes.Clear();
         _columns.Clear();
     }
-
-    private static DateTimeOffset? TimeOf(long? micros) => micros is { } told ? AvroTime.FromMicros(told) : null;
 }

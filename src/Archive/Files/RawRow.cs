@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using ParquetSharp;
 
 namespace KafkaEventSourcing.Archive;
@@ -21,14 +20,6 @@ internal struct RawRow
     public int FirstHeader;
     public int Headers;
 
-    /// <summary>The first bytes of the key, as a number in their order; null is before all.</summary>
+    /// <summary><see cref="RowSortKey.OrderOf"/> its key.</summary>
     public ulong KeyOrder;
-
-    public static ulong OrderOf(ReadOnlySpan<byte> key)
-    {
-        Span<byte> first = stackalloc byte[sizeof(ulong)];
-        first.Clear();
-        key[..Math.Min(key.Length, first.Length)].CopyTo(first);
-        return BinaryPrimitives.ReadUInt64BigEndian(first);
-    }
 }

@@ -9,6 +9,7 @@ internal sealed class RawRowColumns
     private readonly List<ByteArray> _headerNames = [];
     private readonly List<ByteArray?> _headerValues = [];
     private int[] _order = [];
+    private RowSortKey[] _keys = [];
     private short[] _definitions = [];
     private short[] _repetitions = [];
     private long[] _longs = [];
@@ -57,17 +58,13 @@ internal sealed class RawRowColumns
         Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.Value, out value));
     }
 
-    // By key, then offset: the order in which rows came.
     private void Sort(ReadOnlySpan<RawRow> rows)
     {
-        if (_order.Length < rows.Length)
-            _order = new int[rows.Length];
+        Reserve(ref _order, rows.Length);
+        Reserve(ref _keys, rows.Length);
         for (int i = 0; i < rows.Length; i++)
-            _order[i] = i;
-        var keys = new SortKey[rows.Length];
-        for (int i = 0; i < rows.Length; i++)
-            keys[i] = new SortKey(rows[i].KeyOrder, rows[i].Key, i);
-        Array.Sort(keys, _order, 0, rows.Length);
+            (_order[i], _keys[i]) = (i, new RowSortKey(rows[i].KeyOrder, rows[i].Key, i));
+        Array.Sort(_keys, _order, 0, rows.Length);
     }
 
     private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Longs read, bool isOptional = true)
@@ -174,26 +171,5 @@ internal sealed class RawRowColumns
     {
         if (buffer.Length < length)
             buffer = new T[Math.Max(length, buffer.Length * 2)];
-    }
-
-    private readonly struct SortKey(ulong order, ByteArray? key, int row) : IComparable<SortKey>
-    {
-        private readonly ulong _order = order;
-        private readonly ByteArray? _key = key;
-        private readonly int _row = row;
-
-        public int CompareTo(SortKey other)
-        {
-            int byOrder = _order.CompareTo(other._order);
-            return byOrder != 0 ? byOrder : CompareRest(other);
-        }
-
-        private int CompareRest(in SortKey other)
-        {
-            if (_key is not { } mine || other._key is not { } others)
-                return _key is null && other._key is null ? _row.CompareTo(other._row) : _key is null ? -1 : 1;
-            int byKey = PinnedBytes.Span(mine).SequenceCompareTo(PinnedBytes.Span(others));
-            return byKey != 0 ? byKey : _row.CompareTo(other._row);
-        }
     }
 }
