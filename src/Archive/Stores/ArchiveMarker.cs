@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace KafkaEventSourcing.Archive;
 
-/// <summary>The file that makes a place an archive, and tells one archive from another. It is made once, when somebody makes the archive.</summary>
+/// <summary>
+/// The file that makes a place an archive, and tells one archive from another. It is made once, when somebody makes the archive.
+/// </summary>
 internal sealed record ArchiveMarker
 {
     /// <summary>The file, relative to the place of the archive.</summary>
@@ -48,8 +50,8 @@ internal sealed record ArchiveMarker
             throw new IOException($"{FileName} in {location} is not that of an archive of events.");
         if (marker.Format is < 1 or > OurFormat)
             throw new IOException(
-                $"The archive in {location} has format {marker.Format}, and this version reads {OurFormat}. Use the version that made it, or "
-                    + "a later one.");
+                $"The archive in {location} has format {marker.Format}, and this version reads {OurFormat}. "
+                    + "Use the version that made it, or a later one.");
         return marker;
     }
 

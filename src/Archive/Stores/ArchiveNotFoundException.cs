@@ -1,8 +1,8 @@
 namespace KafkaEventSourcing.Archive;
 
 /// <summary>
-/// There is no archive at a place: nobody has made one there, the place is another than meant, or a volume is not mounted. It is not made by
-/// itself, as it would look like an archive from which everything is gone.
+/// There is no archive at a place: nobody has made one there, the place is another than meant, or a volume is not mounted. It is not made
+/// by itself, as it would look like an archive from which everything is gone.
 /// </summary>
 public sealed class ArchiveNotFoundException : IOException
 {

@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace KafkaEventSourcing.Archive;
 
 /// <summary>
-/// Entries of folders that outlast a loss of power, and that are made only where there is none: .NET's <see cref="File.Move(string, string)"/>
-/// looks first and renames then, so that on Unix the second of two at the same time replaces the first's file.
+/// Entries of folders that outlast a loss of power, and that are made only where there is none: .NET's
+/// <see cref="File.Move(string, string)"/> looks first and renames then, so that on Unix the second of two at the same time replaces the
+/// first's file.
 /// </summary>
 internal static partial class DurableEntries
 {
@@ -19,7 +20,8 @@ internal static partial class DurableEntries
     private const int WindowsAlreadyExists = 183;
 
     /// <summary>
-    /// Gives a file another name in the same file system, unless there is an entry of that name. The old name is there, or is not, afterwards.
+    /// Gives a file another name in the same file system, unless there is an entry of that name. The old name is there, or is not,
+    /// afterwards.
     /// </summary>
     /// <returns>False: there is an entry of that name, which is left as it is.</returns>
     /// <exception cref="IOException">The file system does not do it.</exception>

@@ -5,12 +5,13 @@ using System.Runtime.CompilerServices;
 namespace KafkaEventSourcing.Archive;
 
 /// <summary>
-/// An archive in a folder. A file is written under another name, flushed to disk, and then named, which fails where there is one of its name;
-/// whoever writes at the same time may be another process, or another machine that has the folder mounted. Thread-safe.
+/// An archive in a folder. A file is written under another name, flushed to disk, and then named, which fails where there is one of its
+/// name; whoever writes at the same time may be another process, or another machine that has the folder mounted. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The folder has a file <c>archive.json</c> since <see cref="Create"/>. Where it is not there, or is another archive's than when the folder was
-/// opened, each call fails: the folder of a volume that is not mounted is empty, and an archive is never taken for empty because of it.
+/// The folder has a file <c>archive.json</c> since <see cref="Create"/>. Where it is not there, or is another archive's than when the
+/// folder was opened, each call fails: the folder of a volume that is not mounted is empty, and an archive is never taken for empty because
+/// of it.
 /// </remarks>
 public sealed class FolderArchiveStore : IArchiveStore
 {
@@ -57,7 +58,7 @@ public sealed class FolderArchiveStore : IArchiveStore
             string[] others = [.. Directory.EnumerateFileSystemEntries(root).Select(p => Path.GetFileName(p)).Where(n =>
                 n is not (ArchiveFileNames.PartialFolder or ArchiveMarker.FileName or "lost+found"))];
             if (others.Length > 0 && !File.Exists(marker))
-                throw new IOException($"it has other files, as '{others[0]}', and is no archive; an archive wants a folder of its own");
+                throw new IOException($"it has other files, as '{others[0]}', and is not an archive, which wants a folder of its own");
             using PartialFiles partials = PartialFiles.Open(root, TimeProvider.System);
             string partial = partials.Next();
             try

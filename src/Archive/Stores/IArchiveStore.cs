@@ -5,8 +5,8 @@ namespace KafkaEventSourcing.Archive;
 /// </summary>
 /// <remarks>
 /// Names are relative to the place of the archive, with <c>/</c> between their parts; a part has the characters <c>A-Z a-z 0-9 . _ - =</c>
-/// and is not <c>.</c> or <c>..</c>. A failure of the place that may pass (<c>500</c>, a connection that ends) is tried again within a call;
-/// what stays is an <see cref="IOException"/> that names the file and the place.
+/// and is not <c>.</c> or <c>..</c>. A failure of the place that may pass (<c>500</c>, a connection that ends) is tried again within a
+/// call; what stays is an <see cref="IOException"/> that names the file and the place.
 /// </remarks>
 public interface IArchiveStore : IAsyncDisposable
 {
@@ -14,8 +14,8 @@ public interface IArchiveStore : IAsyncDisposable
     string Location { get; }
 
     /// <summary>
-    /// Makes a file of what <paramref name="content"/> has from its position on. A reader sees all of it or nothing, and of several who make
-    /// one name at the same time one succeeds.
+    /// Makes a file of what <paramref name="content"/> has from its position on. A reader sees all of it or nothing, and of several who
+    /// make one name at the same time one succeeds.
     /// </summary>
     /// <param name="name">The file.</param>
     /// <param name="content">Can be sought, as it may be read more than once; stays open.</param>

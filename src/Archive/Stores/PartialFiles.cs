@@ -3,8 +3,8 @@ using System.Globalization;
 namespace KafkaEventSourcing.Archive;
 
 /// <summary>
-/// Files of a folder that are being written, under names that are nobody's. Whoever writes holds the lock of a file as long as it lives: what
-/// nobody holds any more, and is old besides, is what a process left that was killed.
+/// Files of a folder that are being written, under names that are nobody's. Whoever writes holds the lock of a file as long as it lives:
+/// what nobody holds any more, and is old besides, is what a process left that was killed.
 /// </summary>
 internal sealed class PartialFiles : IDisposable
 {
@@ -35,7 +35,7 @@ internal sealed class PartialFiles : IDisposable
     {
         lock (_lock)
         {
-            // Somebody may have removed the file of the lock before it was locked; whoever looks then takes what is beside it for left behind.
+            // Somebody may have removed the lock's file before it was locked, and would take what is beside it for left behind.
             if (_owner is null || !File.Exists(_owner.Name))
             {
                 _owner?.Dispose();

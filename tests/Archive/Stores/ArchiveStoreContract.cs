@@ -195,5 +195,6 @@ public abstract class ArchiveStoreContract : IAsyncLifetime
 
     private protected async Task<string> Text(string name) => Encoding.UTF8.GetString(await Read(name, 0, 1_000));
 
-    private protected async Task<List<ArchiveFile>> List(string prefix) => await Store.ListAsync(Name(prefix), Cancelled).ToListAsync(Cancelled);
+    private protected async Task<List<ArchiveFile>> List(string prefix) =>
+        await Store.ListAsync(Name(prefix), Cancelled).ToListAsync(Cancelled);
 }

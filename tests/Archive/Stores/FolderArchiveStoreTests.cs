@@ -158,7 +158,8 @@ public sealed class FolderArchiveStoreTests : ArchiveStoreContract
             using var content = new MemoryStream([1]);
             (await Should.ThrowAsync<IOException>(() => reader.TryCreateAsync(Name("b"), content, Cancelled))).Message
                 .ShouldStartWith($"The file '{Name("b")}' cannot be made in the archive in {Archive}: ");
-            (await Should.ThrowAsync<IOException>(() => reader.DeleteAsync(Name("a"), Cancelled))).Message.ShouldContain("cannot be deleted");
+            (await Should.ThrowAsync<IOException>(() => reader.DeleteAsync(Name("a"), Cancelled))).Message.ShouldContain(
+                "cannot be deleted");
         }
         finally
         {
