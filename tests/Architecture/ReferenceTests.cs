@@ -21,6 +21,8 @@ public sealed class ReferenceTests
         ["Projections"] = ["Core", "Avro", "EventLog"],
         ["Projections.MongoDB"] = ["Core", "Avro", "EventLog", "Projections"],
         ["Archive"] = ["Core", "Avro", "EventLog"],
+        ["Archive.Azure"] = ["Core", "Avro", "EventLog", "Archive"],
+        ["Archive.S3"] = ["Core", "Avro", "EventLog", "Archive"],
         ["Streamiz"] = ["Core", "Avro", "EventLog"],
         ["Hosting"] = [.. Engine],
         ["Hosting.AspNetCore"] = [.. Engine, "Hosting"],

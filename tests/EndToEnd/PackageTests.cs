@@ -10,7 +10,8 @@ public sealed class PackageTests(PackageFeed feed) : IAsyncLifetime
     // What each library is installed with; nothing else may be packed, so that no test or generator is published by mistake.
     private static readonly string[] Names =
     [
-        "KafkaEventSourcing.Archive", "KafkaEventSourcing.Avro", "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli",
+        "KafkaEventSourcing.Archive", "KafkaEventSourcing.Archive.Azure", "KafkaEventSourcing.Archive.S3",
+        "KafkaEventSourcing.Avro", "KafkaEventSourcing.Chaos", "KafkaEventSourcing.Cli",
         "KafkaEventSourcing.Core", "KafkaEventSourcing.Embedded.Kafka", "KafkaEventSourcing.Embedded.MongoDB",
         "KafkaEventSourcing.Embedded.SchemaRegistry", "KafkaEventSourcing.EventLog", "KafkaEventSourcing.Hosting",
         "KafkaEventSourcing.Hosting.AspNetCore",

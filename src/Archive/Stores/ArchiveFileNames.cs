@@ -38,7 +38,8 @@ internal static class ArchiveFileNames
     public static bool IsPart(ReadOnlySpan<char> part) =>
         part.Length is > 0 and <= MaxPartLength && part is not ("." or "..") && !part.ContainsAnyExcept(Allowed);
 
-    private static bool IsName(string name)
+    /// <summary>Whether a file can be called that, but for its length.</summary>
+    public static bool IsName(string name)
     {
         if (name.StartsWith(PartialFolder + "/", StringComparison.OrdinalIgnoreCase))
             return false;

@@ -73,7 +73,7 @@ public abstract class ArchiveStoreContract : IAsyncLifetime
     [Fact]
     public async Task TryCreate_a_large_file_is_read_back_in_pieces()
     {
-        byte[] content = new byte[20 * 1024 * 1024 + 17];
+        byte[] content = new byte[6 * 1024 * 1024 + 17];
         new Random(7).NextBytes(content);
         using var stream = new MemoryStream(content);
         (await Store.TryCreateAsync(Name("large"), stream, Cancelled)).ShouldBeTrue();
