@@ -66,6 +66,10 @@ public sealed class EventStreamsBuilder
     {
         Need(aggregate);
         Type[] types = eventTypes.IsEmpty ? [.. aggregate.EventTypes] : [.. eventTypes];
+        if (types.Contains(null))
+            throw new ArgumentNullException(nameof(eventTypes), "An event type is null.");
+        if (types.GroupBy(t => t).FirstOrDefault(t => t.Count() > 1) is { } twice)
+            throw new InvalidOperationException($"{twice.Key.Name} of '{aggregate.Name}' is given twice.");
         if (types.FirstOrDefault(t => !aggregate.EventTypes.Contains(t)) is { } stranger)
             throw new InvalidOperationException($"{stranger.Name} is not an event that '{aggregate.Name}' evolves by.");
         if (_eventTypes.Exists(e => e.Aggregate == aggregate))
@@ -87,6 +91,7 @@ public sealed class EventStreamsBuilder
     public EventStreamsBuilder Totals(string name, CalendarWindow window, string timeZone, Action<TotalsBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
+        ArgumentNullException.ThrowIfNull(timeZone);
         Name(name, "totals");
         var totals = new TotalsBuilder(name);
         configure(totals);

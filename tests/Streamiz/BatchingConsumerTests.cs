@@ -32,6 +32,17 @@ public sealed class BatchingConsumerTests
         OffsetsOf(consumer.Consume(NoWait)!).ShouldBe([3]);
     }
 
+    // Of a batch in which an event fails nothing is derived: after a fault all before it are, as they come one by one.
+    [Fact]
+    public void Records_after_a_fault_come_one_by_one_and_then_in_batches_again()
+    {
+        using BatchingConsumer consumer = Reading(100, singly: 3, [Of(0, 1), Of(0, 2), Of(1, 1), Of(0, 3), Of(0, 4), Of(0, 5)]);
+
+        foreach (long offset in (long[])[1, 2, 1])
+            OffsetsOf(consumer.Consume(NoWait)!).ShouldBe([offset]);
+        OffsetsOf(consumer.Consume(NoWait)!).ShouldBe([3, 4, 5]);
+    }
+
     [Fact]
     public void Record_of_another_topic_comes_as_it_is()
     {
@@ -82,7 +93,10 @@ public sealed class BatchingConsumerTests
     private static BatchingConsumer Reading(params Func<ConsumeResult<byte[], byte[]>?>[] polls) => Reading(100, polls);
 
     private static BatchingConsumer Reading(int maxRecords, params Func<ConsumeResult<byte[], byte[]>?>[] polls) =>
-        new BatchingConsumer(new HashSet<string> { Events }, maxRecords, 1_000_000, new ThreadOwnership())
+        Reading(maxRecords, 0, polls);
+
+    private static BatchingConsumer Reading(int maxRecords, int singly, Func<ConsumeResult<byte[], byte[]>?>[] polls) =>
+        new BatchingConsumer(new HashSet<string> { Events }, maxRecords, 1_000_000, new ThreadOwnership(), singly)
             .ReadBy(ScriptedConsumer.Of(polls));
 
     private static Func<ConsumeResult<byte[], byte[]>?> Of(int partition, long offset, string topic = Events) => () => new()

@@ -24,6 +24,38 @@ public sealed class EventStreamsBuilderTests
         Should.Throw<InvalidOperationException>(() => EventStreams.Define("bank-streams").From(Account.Definition).From(Account.Definition))
             .Message.ShouldContain("'account'");
 
+    // What went wrong: an error of a dictionary, or of a null reference, that did not name what was given.
+    [Fact]
+    public void PerEventType_with_a_type_twice_or_null_is_refused_with_what_it_is()
+    {
+        EventStreamsBuilder builder = EventStreams.Define("bank-streams").From(Account.Definition);
+        Should.Throw<InvalidOperationException>(() => builder.PerEventType(Account.Definition, typeof(AccountOpened),
+            typeof(AccountOpened))).Message.ShouldBe("AccountOpened of 'account' is given twice.");
+        Should.Throw<ArgumentNullException>(() => builder.PerEventType(Account.Definition, [null!]));
+    }
+
+    // What went wrong: streams started, and stood still by an error of the client, or had every transaction aborted.
+    [Theory]
+    [InlineData("SessionTimeout", 1, 200, 10_000)]
+    [InlineData("SessionTimeout", 3_600_001, 200, 10_000)]
+    [InlineData("TransactionTimeout", 20_000, 200, 999)]
+    [InlineData("CommitInterval", 20_000, 10_000, 10_000)]
+    [InlineData("CommitInterval", 20_000, 0, 10_000)]
+    public void Options_that_the_client_or_a_broker_refuses_are_refused_before_anything_starts(string name, int session, int commit,
+        int transaction)
+    {
+        var options = new EventStreamsOptions
+        {
+            SessionTimeout = TimeSpan.FromMilliseconds(session), CommitInterval = TimeSpan.FromMilliseconds(commit),
+            TransactionTimeout = TimeSpan.FromMilliseconds(transaction),
+        };
+        Should.Throw<InvalidInputException>(options.Validate).Message.ShouldStartWith($"{name} is ");
+    }
+
+    [Fact]
+    public void Commits_at_least_once_may_be_further_apart_than_a_transaction_takes() =>
+        new EventStreamsOptions { ExactlyOnce = false, CommitInterval = TimeSpan.FromMinutes(1) }.Validate();
+
     [Fact]
     public void Parts_that_would_have_one_topic_are_refused_with_it() =>
         Should.Throw<InvalidOperationException>(() => EventStreams.Define("bank-streams").From(Account.Definition).From(Transfer.Definition)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Banking.Domain;
 using Confluent.Kafka;
@@ -18,6 +19,8 @@ public sealed class LostWorkTests(RunningStreamsTests.Fixture fixture) : IClassF
     private const int Credits = 10;
     private const int Batch = 16; // of the 66 events
 
+    private readonly ConcurrentQueue<int> _singly = []; // how many records came one by one, by run
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>Streamiz commits what it had done of the record in which a processor failed, and with a batch that is many events: they
@@ -34,6 +37,7 @@ public sealed class LostWorkTests(RunningStreamsTests.Fixture fixture) : IClassF
             if (++faults <= 2)
                 throw new InvalidOperationException("It was made to fail.");
         });
+        _singly.ShouldBe([0, 20_000, 20_000, 0]); // the last one is the start behind it all
     }
 
     /// <summary>Streamiz flushes what it has when its producer was fenced, by that producer, and its thread ended without a word.</summary>
@@ -99,7 +103,7 @@ public sealed class LostWorkTests(RunningStreamsTests.Fixture fixture) : IClassF
         await using (EventStreamsRunner runner = log.Start(definition, exactlyOnce, settings =>
         {
             instance = settings.Instance;
-            return new StreamClients(settings);
+            return ClientsOf(settings);
         }, batch: Batch))
         {
             await WaitUntilReadAsync(log, definition);
@@ -108,7 +112,7 @@ public sealed class LostWorkTests(RunningStreamsTests.Fixture fixture) : IClassF
         }
 
         log.DeleteState(); // what the changelogs have is all that there is
-        await using EventStreamsRunner restored = log.Start(definition, exactlyOnce, batch: Batch);
+        await using EventStreamsRunner restored = log.Start(definition, exactlyOnce, ClientsOf, batch: Batch);
         for (int account = 0; account < Accounts; account++)
         {
             AggregateId id = AggregateId.Parse($"a{account}");
@@ -125,6 +129,12 @@ public sealed class LostWorkTests(RunningStreamsTests.Fixture fixture) : IClassF
         versions.Distinct().Count().ShouldBe(Accounts * Credits);
         if (exactlyOnce)
             versions.Count.ShouldBe(Accounts * Credits);
+    }
+
+    private StreamClients ClientsOf(StreamClientSettings settings)
+    {
+        _singly.Enqueue(settings.FirstSingly);
+        return new StreamClients(settings);
     }
 
     private static async Task WaitUntilReadAsync(StreamLog log, EventStreamsDefinition definition)

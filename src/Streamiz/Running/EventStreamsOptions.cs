@@ -4,7 +4,12 @@ namespace KafkaEventSourcing.Streamiz;
 /// property.</summary>
 public sealed record EventStreamsOptions
 {
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
+    // Of librdkafka, in which a session of less has no room for several heartbeats.
+    private static readonly TimeSpan ShortestSession = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestSession = TimeSpan.FromHours(1);
+    private static readonly TimeSpan ShortestTransaction = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Whether what is written is committed together with the offsets of what was read: a reader of derived topics that reads what is
@@ -19,12 +24,14 @@ public sealed record EventStreamsOptions
     public TimeSpan CommitInterval { get; init; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
-    /// After what silence of a process its partitions go to others. Default 20 s. A process that is stopped leaves at once.
+    /// After what silence of a process its partitions go to others, from 100 ms to an hour, as far as brokers allow it. Default 20 s. A
+    /// process that is stopped leaves at once.
     /// </summary>
     public TimeSpan SessionTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>
-    /// How long a transaction may be open. Default 10 s. What a process has left open when it was killed holds up readers of what is
+    /// How long a transaction may be open: longer than <see cref="CommitInterval"/>, at least a second, and at most what brokers allow (15
+    /// minutes by default). Default 10 s. What a process has left open when it was killed holds up readers of what is
     /// committed for as long, those of its changelogs among them.
     /// </summary>
     public TimeSpan TransactionTimeout { get; init; } = TimeSpan.FromSeconds(10);
@@ -57,10 +64,17 @@ public sealed record EventStreamsOptions
         Check(Threads, nameof(Threads), 1_000);
         Check(MaxPollRecords, nameof(MaxPollRecords), 1_000_000);
         Check(MaxPollRestoringRecords, nameof(MaxPollRestoringRecords), 10_000_000);
-        Check(CommitInterval, nameof(CommitInterval));
-        Check(SessionTimeout, nameof(SessionTimeout));
-        Check(TransactionTimeout, nameof(TransactionTimeout));
-        Check(MaxRestartDelay, nameof(MaxRestartDelay));
+        Check(CommitInterval, nameof(CommitInterval), Shortest, Longest);
+        Check(SessionTimeout, nameof(SessionTimeout), ShortestSession, LongestSession);
+        Check(TransactionTimeout, nameof(TransactionTimeout), ShortestTransaction, Longest);
+        Check(MaxRestartDelay, nameof(MaxRestartDelay), Shortest, Longest);
+        if (ExactlyOnce && CommitInterval >= TransactionTimeout)
+            throw new InvalidInputException(nameof(CommitInterval),
+                $"{nameof(CommitInterval)} is {CommitInterval}; it must be shorter than {nameof(TransactionTimeout)}, which is "
+                    + $"{TransactionTimeout}: brokers would abort transactions before they are committed.");
+        if (DataDirectory is not null && string.IsNullOrWhiteSpace(DataDirectory))
+            throw new InvalidInputException(nameof(DataDirectory),
+                $"{nameof(DataDirectory)} is empty; it must be a folder, or be left out.");
         if (ReplicationFactor is not -1 and < 1)
             throw new InvalidInputException(nameof(ReplicationFactor),
                 $"{nameof(ReplicationFactor)} is {ReplicationFactor}; it must be 1 or more, or -1.");
@@ -72,9 +86,9 @@ public sealed record EventStreamsOptions
             throw new InvalidInputException(name, $"{name} is {value}; it must be from 1 to {most:N0}.");
     }
 
-    private static void Check(TimeSpan value, string name)
+    private static void Check(TimeSpan value, string name, TimeSpan least, TimeSpan most)
     {
-        if (value < TimeSpan.FromMilliseconds(1) || value > Longest)
-            throw new InvalidInputException(name, $"{name} is {value}; it must be from a millisecond to a day.");
+        if (value < least || value > most)
+            throw new InvalidInputException(name, $"{name} is {value}; it must be from {least} to {most}.");
     }
 }
