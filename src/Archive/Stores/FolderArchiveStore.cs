@@ -110,6 +110,11 @@ public sealed class FolderArchiveStore : IArchiveStore
         {
             throw new IOException($"The file '{name}' cannot be made in the archive in {_root}: {e.Message}", e);
         }
+        catch (ArgumentOutOfRangeException tooLarge)
+        {
+            // What .NET makes of EFBIG: a file system or a limit that has no room for a file of that length.
+            throw new IOException($"The file '{name}' cannot be made in the archive in {_root}: File too large", tooLarge);
+        }
     }
 
     /// <inheritdoc/>
