@@ -31,11 +31,12 @@ public sealed class FolderArchiveKillTests : IAsyncDisposable
         for (int round = 0; round < Setting("KES_KILL_ROUNDS", 4); round++)
         {
             // Both make the same files, as two nodes do of which one has lost the partition and does not know.
+            int first = next;
             using Process one = await Start();
             using Process other = await Start();
             try
             {
-                (int first, int kills) = (next, random.Next(1, 12));
+                int kills = random.Next(1, 12);
                 for (int i = 0; i < Files; i++)
                 {
                     string line = string.Create(CultureInfo.InvariantCulture, $"{NameOf(first + i)} {BytesOf(first + i)}");
@@ -63,6 +64,8 @@ public sealed class FolderArchiveKillTests : IAsyncDisposable
             {
                 int number = int.Parse(file.Name[^6..], CultureInfo.InvariantCulture);
                 file.Bytes.ShouldBe(BytesOf(number), file.Name);
+                if (number < first)
+                    continue; // looked at before
                 byte[] content = await File.ReadAllBytesAsync(Path.Combine(_folder, file.Name));
                 content.AsSpan().SequenceEqual(ArchiveWriter.Content(file.Name, BytesOf(number))).ShouldBeTrue(file.Name);
             }
