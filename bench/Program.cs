@@ -16,7 +16,7 @@ var gigabytes = new Option<int>("--gigabytes") { Description = "log of the broke
 var only = new Option<string>("--only")
 {
     Description = "one of encode, decode, append, decide, engine, fold, project, process, process-topic, writers, "
-        + "end-to-end, topic, doors, reads, history, moves, restore, streams, broker, restart",
+        + "end-to-end, topic, doors, reads, history, moves, restore, streams, archive, broker, restart",
     DefaultValueFactory = _ => "",
 };
 
@@ -86,6 +86,7 @@ root.SetAction(async (result, cancellationToken) =>
         ("doors", DoorStage.Run),
         ("reads", ReadStage.Run),
         ("history", HistoryStage.Run),
+        ("archive", ArchiveStage.Run),
         ("moves", MoveStage.Run),
         ("restore", RestoreStage.Run),
         ("streams", StreamsStage.Run),

@@ -97,7 +97,7 @@ internal static class Stages
         return Task.CompletedTask;
     }
 
-    private static byte[] Bytes(AvroRecordType type, Credit credit)
+    internal static byte[] Bytes(AvroRecordType type, Credit credit)
     {
         object credited = Account.Definition.Decide(Opened(), credit,
             new CommandContext(AggregateId.Parse("a"), CommandId.Parse("c"), DateTimeOffset.UnixEpoch, 1))[0];

@@ -19,7 +19,7 @@ internal static class RawFileFormat
     public const string TopicKey = "kes.topic";
     public const string PartitionKey = "kes.partition";
 
-    // The columns, in order; the headers' last two are the leaves of a list.
+    // The columns, in order; a header's three are the leaves of a list.
     public const int Offset = 0;
     public const int Timestamp = 1;
     public const int TimestampBits = 2;
@@ -34,9 +34,9 @@ internal static class RawFileFormat
     public const int SchemaId = 11;
     public const int HeaderName = 12;
     public const int HeaderValue = 13;
-    public const int Key = 14;
-    public const int Value = 15;
-    public const int Columns = 16;
+    public const int HeaderSameAs = 14;
+    public const int Key = 15;
+    public const int Value = 16;
 
     /// <summary>What of the headers' levels says: a record without headers, a header whose value is null, one that has a value.</summary>
     public const short NoHeader = 0, Header = 1, HeaderWithValue = 2;
@@ -60,7 +60,8 @@ internal static class RawFileFormat
         using var list = LogicalType.List();
         PrimitiveNode name = new("name", Repetition.Required, text, PhysicalType.ByteArray);
         PrimitiveNode value = new("value", Repetition.Optional, none, PhysicalType.ByteArray);
-        GroupNode header = new("element", Repetition.Required, [name, value]);
+        PrimitiveNode sameAs = new("same_as", Repetition.Optional, none, PhysicalType.Int32);
+        GroupNode header = new("element", Repetition.Required, [name, value, sameAs]);
         GroupNode items = new("list", Repetition.Repeated, [header]);
         return new GroupNode("schema", Repetition.Required,
         [
@@ -89,10 +90,23 @@ internal static class RawFileFormat
             .DisableDictionary().EnablePageChecksum().EnableWritePageIndex();
 
         // A dictionary is read before the first of its values: only those that are a handful are worth it.
-        foreach (string column in new[] { "timestamp_type", "event_type", "schema_id", "headers.list.element.name" })
+        foreach (string column in new[]
+        {
+            "timestamp_type",
+            "event_type",
+            "schema_id",
+            "headers.list.element.name",
+            "headers.list.element.same_as",
+        })
             builder.EnableDictionary(column);
         // Nobody looks for a range of these.
-        foreach (string column in new[] { "headers.list.element.name", "headers.list.element.value", "value" })
+        foreach (string column in new[]
+        {
+            "headers.list.element.name",
+            "headers.list.element.value",
+            "headers.list.element.same_as",
+            "value",
+        })
             builder.DisableStatistics(column);
         return builder.Build();
     }

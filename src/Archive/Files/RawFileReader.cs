@@ -8,6 +8,7 @@ namespace KafkaEventSourcing.Archive;
 /// <summary>Reads what <see cref="RawFileWriter"/> wrote. Holds a row group in memory at a time. Not thread-safe.</summary>
 internal sealed class RawFileReader : IDisposable
 {
+    private readonly Stream _input;
     private readonly ParquetFileReader _file;
     private readonly ReaderProperties _properties;
 
@@ -16,6 +17,7 @@ internal sealed class RawFileReader : IDisposable
     /// <exception cref="InvalidDataException">It is not a raw file of an archive, or is damaged.</exception>
     public RawFileReader(Stream input)
     {
+        _input = input;
         _properties = ReaderProperties.GetDefaultReaderProperties();
         _properties.EnablePageChecksumVerification();
         try
@@ -82,13 +84,16 @@ internal sealed class RawFileReader : IDisposable
     public IEnumerable<ConsumeResult<byte[], byte[]>> ReadAggregate(TopicPartition partition, byte[] key, long fromVersion,
         CancellationToken cancellationToken)
     {
-        foreach (ConsumeResult<byte[], byte[]> record in Read(partition, 0, cancellationToken))
+        using var pages = new RawAggregateReader(_input);
+        for (int group = 0; group < pages.Groups; group++)
         {
-            if (record.Message.Key is { } its
-                && its.AsSpan().SequenceEqual(key)
-                && (!CloudEventHeaders.TryDecodeNumber(CloudEventHeaders.Find(record.Message.Headers, CloudEventHeaders.Sequence),
-                    out long version) || version >= fromVersion))
-                yield return record;
+            cancellationToken.ThrowIfCancellationRequested();
+            foreach (ConsumeResult<byte[], byte[]> record in pages.Read(group, partition, key))
+            {
+                if (!CloudEventHeaders.TryDecodeNumber(CloudEventHeaders.Find(record.Message.Headers, CloudEventHeaders.Sequence),
+                    out long version) || version >= fromVersion)
+                    yield return record;
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Confluent.Kafka;
 using KafkaEventSourcing.Avro;
 using KafkaEventSourcing.EventLog;
@@ -88,7 +89,9 @@ internal sealed class RawFileWriter : IDisposable
         for (int i = 0; i < row.Headers; i++)
         {
             IHeader header = message.Headers![i];
-            _columns.AddHeader(Remember(header.Key), Keep(header.GetValueBytes()));
+            byte[]? value = header.GetValueBytes();
+            SameAs same = row.IsEvent && value is not null ? Find(header.Key, value, row) : SameAs.None;
+            _columns.AddHeader(Remember(header.Key), same == SameAs.None ? Keep(value) : null, same);
         }
 
         _count++;
@@ -133,6 +136,28 @@ internal sealed class RawFileWriter : IDisposable
         _firstTime = Math.Min(_firstTime ?? row.Time, row.Time);
         _lastTime = Math.Max(_lastTime ?? row.Time, row.Time);
     }
+
+    // By the name, what it would be the copy of; by the value, whether it is one.
+    private static SameAs Find(string name, byte[] value, in RawRow row)
+    {
+        Span<byte> text = stackalloc byte[CloudEventHeaders.MaxTimeLength];
+        return name switch
+        {
+            CloudEventHeaders.CausationId or CloudEventHeaders.CorrelationId when IsSame(value, row.CommandId) => SameAs.CommandId,
+            CloudEventHeaders.CorrelationId when IsSame(value, row.CorrelationId) => SameAs.CorrelationId,
+            CloudEventHeaders.Subject when IsSame(value, row.Key) => SameAs.Key,
+            CloudEventHeaders.Type when IsSame(value, row.EventType) => SameAs.EventType,
+            CloudEventHeaders.Time when value.AsSpan().SequenceEqual(
+                text[..CloudEventHeaders.Encode(AvroTime.FromMicros(row.Time), text)]) =>
+                SameAs.Time,
+            CloudEventHeaders.Sequence when row.Version.TryFormat(text, out int length, default, CultureInfo.InvariantCulture)
+                && value.AsSpan().SequenceEqual(text[..length]) => SameAs.Version,
+            _ => SameAs.None,
+        };
+    }
+
+    private static bool IsSame(byte[] value, ByteArray? column) =>
+        column is { } its && value.AsSpan().SequenceEqual(PinnedBytes.Span(its));
 
     private ByteArray? Keep(byte[]? bytes) => bytes is null ? null : _bytes.Add(bytes);
 

@@ -8,6 +8,7 @@ internal sealed class RawRowColumns
 {
     private readonly List<ByteArray> _headerNames = [];
     private readonly List<ByteArray?> _headerValues = [];
+    private readonly List<SameAs> _headerSames = [];
     private int[] _order = [];
     private RowSortKey[] _keys = [];
     private short[] _definitions = [];
@@ -25,16 +26,18 @@ internal sealed class RawRowColumns
     /// <summary>How many headers there are.</summary>
     public int Headers => _headerNames.Count;
 
-    public void AddHeader(ByteArray name, ByteArray? value)
+    public void AddHeader(ByteArray name, ByteArray? value, SameAs same)
     {
         _headerNames.Add(name);
         _headerValues.Add(value);
+        _headerSames.Add(same);
     }
 
     public void Clear()
     {
         _headerNames.Clear();
         _headerValues.Clear();
+        _headerSames.Clear();
     }
 
     /// <summary>Writes all columns of a row group.</summary>
@@ -50,8 +53,8 @@ internal sealed class RawRowColumns
         Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.EventType, out value));
         Write(group, rows, static (in RawRow row, out long value) => (value = row.Time) == value && row.IsEvent);
         Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.IsEvent ? row.CommandId : null, out value));
-        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.CorrelationId, out value));
-        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.IsEvent ? row.CommandId : null, out value));
+        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(Other(row), out value));
+        Write(group, rows, static (in RawRow row, out ByteArray value) => Has(null, out value)); // the cause is the command
         Write(group, rows, static (in RawRow row, out int value) => (value = row.SchemaId ?? 0) == value && row.SchemaId is not null);
         WriteHeaders(group, rows);
         Write(group, rows, static (in RawRow row, out ByteArray value) => Has(row.Key, out value));
@@ -140,26 +143,53 @@ internal sealed class RawRowColumns
 
         using (var column = (ColumnWriter<ByteArray>)group.NextColumn())
             column.WriteBatch(levels, _definitions.AsSpan(0, levels), _repetitions.AsSpan(0, levels), _bytes.AsSpan(0, values));
-        levels = values = 0;
-        for (int i = 0; i < rows.Length; i++)
+        values = 0;
+        for (int i = 0, level = 0; i < rows.Length; i++)
         {
             ref readonly RawRow row = ref rows[_order[i]];
             for (int header = 0; header < row.Headers; header++)
             {
                 if (headerValues[row.FirstHeader + header] is not { } value)
                     continue;
-                _definitions[levels + header] = RawFileFormat.HeaderWithValue;
+                _definitions[level + header] = RawFileFormat.HeaderWithValue;
                 _bytes[values++] = value;
             }
 
-            levels += Math.Max(row.Headers, 1);
+            level += Math.Max(row.Headers, 1);
         }
 
         using (var column = (ColumnWriter<ByteArray>)group.NextColumn())
             column.WriteBatch(levels, _definitions.AsSpan(0, levels), _repetitions.AsSpan(0, levels), _bytes.AsSpan(0, values));
+        WriteSames(group, rows, levels);
+    }
+
+    private void WriteSames(RowGroupWriter group, ReadOnlySpan<RawRow> rows, int levels)
+    {
+        Reserve(ref _ints, levels);
+        int values = 0;
+        for (int i = 0, level = 0; i < rows.Length; i++)
+        {
+            ref readonly RawRow row = ref rows[_order[i]];
+            for (int header = 0; header < row.Headers; header++)
+            {
+                SameAs same = _headerSames[row.FirstHeader + header];
+                _definitions[level + header] = same == SameAs.None ? RawFileFormat.Header : RawFileFormat.HeaderWithValue;
+                if (same != SameAs.None)
+                    _ints[values++] = (int)same;
+            }
+
+            level += Math.Max(row.Headers, 1);
+        }
+
+        using var column = (ColumnWriter<int>)group.NextColumn();
+        column.WriteBatch(levels, _definitions.AsSpan(0, levels), _repetitions.AsSpan(0, levels), _ints.AsSpan(0, values));
     }
 
     private ReadOnlySpan<short> Levels(int count, bool isOptional) => isOptional ? _definitions.AsSpan(0, count) : default;
+
+    // What most events are correlated with is their command: the id is not in the file a second time.
+    private static ByteArray? Other(in RawRow row) =>
+        row.CorrelationId is { } correlation && correlation.Pointer != row.CommandId.Pointer ? correlation : null;
 
     private static bool Has(ByteArray? bytes, out ByteArray value)
     {

@@ -1,5 +1,7 @@
 using Utf8 = System.Text.Encoding;
 using Confluent.Kafka;
+using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
 using ParquetSharp;
 
 namespace KafkaEventSourcing.Archive;
@@ -14,12 +16,18 @@ internal sealed class RawRowGroup
     private readonly ByteValues _values = new();
     private readonly ByteValues _headerNames = new();
     private readonly ByteValues _headerValues = new();
+    private readonly ByteValues _commandIds = new();
+    private readonly ByteValues _correlationIds = new();
+    private readonly ByteValues _eventTypes = new();
+    private readonly List<SameAs> _headerSames = [];
     private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal);
     private readonly short[] _definitions = new short[BatchRows];
     private readonly short[] _repetitions = new short[BatchRows];
     private readonly ByteArray[] _bytes = new ByteArray[BatchRows];
     private long[] _offsets = [];
     private long[] _timestamps = [];
+    private long[] _times = [];
+    private long[] _versions = [];
     private int[] _timestampTypes = [];
     private int[] _firstHeaders = [];
     private int[] _order = [];
@@ -37,6 +45,14 @@ internal sealed class RawRowGroup
         ReadBytes(group, RawFileFormat.Value, _values);
         ReadHeaders(group, RawFileFormat.HeaderName, _headerNames);
         ReadHeaders(group, RawFileFormat.HeaderValue, _headerValues);
+        ReadSames(group);
+        ReadBytes(group, RawFileFormat.CommandId, _commandIds);
+        ReadBytes(group, RawFileFormat.CorrelationId, _correlationIds);
+        ReadBytes(group, RawFileFormat.EventType, _eventTypes);
+        ReadLongs(group, RawFileFormat.Time, ref _times, isOptional: true);
+        ReadLongs(group, RawFileFormat.Version, ref _versions, isOptional: true);
+        if (_headerValues.Count != _headerNames.Count || _headerSames.Count != _headerNames.Count)
+            throw new InvalidDataException("The columns of the headers do not have the same number of them.");
         if (_order.Length < _rows)
             _order = new int[_rows];
         for (int i = 0; i < _rows; i++)
@@ -56,7 +72,7 @@ internal sealed class RawRowGroup
     {
         var headers = new Headers();
         for (int header = _firstHeaders[row]; header < _firstHeaders[row + 1]; header++)
-            headers.Add(NameOf(_headerNames[header]), _headerValues.ToArray(header)!);
+            headers.Add(NameOf(_headerNames[header]), ValueOf(header, row)!);
         return new ConsumeResult<byte[], byte[]>
         {
             TopicPartitionOffset = new TopicPartitionOffset(partition, offset),
@@ -69,6 +85,18 @@ internal sealed class RawRowGroup
             },
         };
     }
+
+    private byte[]? ValueOf(int header, int row) => _headerSames[header] switch
+    {
+        SameAs.None => _headerValues.ToArray(header),
+        SameAs.CommandId => _commandIds.ToArray(row),
+        SameAs.CorrelationId => _correlationIds.ToArray(row),
+        SameAs.Key => _keys.ToArray(row),
+        SameAs.EventType => _eventTypes.ToArray(row),
+        SameAs.Time => CloudEventHeaders.Encode(AvroTime.FromMicros(_times[row])),
+        SameAs.Version => CloudEventHeaders.Encode(_versions[row]),
+        var other => throw new InvalidDataException($"A header is the same as a column {(int)other}, which there is not."),
+    };
 
     // Names are few and come again and again.
     private string NameOf(ReadOnlySpan<byte> utf8)
@@ -164,6 +192,23 @@ internal sealed class RawRowGroup
     // The library gives nothing, again and again, where a column ends before its row group does.
     private static int Some(long read) =>
         read > 0 ? (int)read : throw new InvalidDataException("A column has fewer rows than the row group.");
+
+    private void ReadSames(RowGroupReader group)
+    {
+        _headerSames.Clear();
+        Span<int> batch = stackalloc int[256];
+        using var column = (ColumnReader<int>)group.Column(RawFileFormat.HeaderSameAs);
+        while (column.HasNext)
+        {
+            int levels = Some(column.ReadBatch(batch.Length, _definitions, _repetitions, batch, out _));
+            int value = 0;
+            for (int i = 0; i < levels; i++)
+            {
+                if (_definitions[i] != RawFileFormat.NoHeader)
+                    _headerSames.Add(_definitions[i] == RawFileFormat.HeaderWithValue ? (SameAs)batch[value++] : SameAs.None);
+            }
+        }
+    }
 
     private void Add(ByteValues values, int levels, short present)
     {

@@ -29,6 +29,34 @@ public sealed class RawFileTests
         Read(file, records[217].Offset.Value).Select(Show).ShouldBe(expected.Skip(217));
         Read(file, records[217].Offset.Value - 1).Length.ShouldBeInRange(283, 284);
         Read(file, offset).ShouldBeEmpty();
+        using var reader = new RawFileReader(file);
+        foreach (byte[] key in Edges.OfType<byte[]>().Append("a0"u8.ToArray()).Append("zz"u8.ToArray()))
+        {
+            reader.ReadAggregate(Place, key, long.MinValue, TestContext.Current.CancellationToken).Select(Show)
+                .ShouldBe(records.Where(r => r.Message.Key is { } its && its.AsSpan().SequenceEqual(key)).Select(Show));
+        }
+    }
+
+    [Fact]
+    public void Aggregate_is_found_in_pages_that_it_shares_with_others_and_in_many_of_its_own()
+    {
+        var random = new Random(3);
+        byte[] large = new byte[9000];
+        random.NextBytes(large);
+        ConsumeResult<byte[], byte[]>[] records =
+        [
+            .. Enumerable.Range(0, 4000).Select(i => random.Next(3) == 0
+                ? Event(i, "most", i + 1, large[..random.Next(large.Length)])
+                : Event(i, $"a{random.Next(1500)}", i + 1)),
+        ];
+        using MemoryStream file = Write(records, groupRows: 3000);
+        using var reader = new RawFileReader(file);
+        foreach (string aggregate in records.Select(r => Encoding.UTF8.GetString(r.Message.Key)).Distinct().Take(200).Append("most"))
+        {
+            byte[] key = Encoding.UTF8.GetBytes(aggregate);
+            reader.ReadAggregate(Place, key, 1, TestContext.Current.CancellationToken).Select(Show)
+                .ShouldBe(records.Where(r => r.Message.Key.AsSpan().SequenceEqual(key)).Select(Show), aggregate);
+        }
     }
 
     [Fact]
@@ -109,6 +137,8 @@ public sealed class RawFileTests
         using MemoryStream file = Write(Enumerable.Range(0, 200).Select(i => Event(i, $"a{i % 7}", i / 7 + 1)));
         byte[] bytes = file.ToArray();
         string[] expected = [.. Read(file).Select(Show)];
+        string[] aggregate = [.. expected.Where(r => r.Contains("key '6133'", StringComparison.Ordinal))];
+        aggregate.Length.ShouldBe(29);
         int found = 0;
         for (int at = 0; at < bytes.Length; at += 97)
         {
@@ -118,6 +148,9 @@ public sealed class RawFileTests
             {
                 // What the columns for people have is not read here; the file's hash says that they are damaged.
                 Read(new MemoryStream(damaged)).Select(Show).ShouldBe(expected, $"byte {at} of {bytes.Length}");
+                using var reader = new RawFileReader(new MemoryStream(damaged));
+                reader.ReadAggregate(Place, "a3"u8.ToArray(), 1, TestContext.Current.CancellationToken).Select(Show)
+                    .ShouldBe(aggregate, $"byte {at} of {bytes.Length}");
             }
             catch (InvalidDataException)
             {

@@ -43,7 +43,12 @@ internal static class RawRecords
             new Header("ce_time", CloudEventHeaders.Encode(new DateTimeOffset(2025, 12, 1, 0, 0, 0, TimeSpan.Zero).AddSeconds(offset))),
             new Header("ce_sequence", CloudEventHeaders.Encode(version)),
             new Header("ce_causationid", Encoding.UTF8.GetBytes($"c{offset}")),
-            new Header("ce_correlationid", Encoding.UTF8.GetBytes($"r{offset / 2}")),
+            new Header("ce_correlationid", Encoding.UTF8.GetBytes(offset % 5 == 3 ? $"c{offset}" : $"r{offset / 2}")),
+            // As others may write them: the last of a name counts, and is not written as nodes do.
+            .. offset % 7 == 2
+                ? (Header[])[new Header("ce_sequence", Encoding.UTF8.GetBytes($"0{version}")),
+                    new Header("ce_time", "2025-12-01T01:00:00+01:00"u8.ToArray())]
+                : [],
         ]);
 
     public static ConsumeResult<byte[], byte[]> Record(long offset, byte[]? key, byte[]? value, Timestamp timestamp,
