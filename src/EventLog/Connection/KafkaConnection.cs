@@ -45,6 +45,9 @@ public sealed record KafkaConnection
     /// </summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Where the records are that have left topics of this cluster; null: none have, or nobody knows.</summary>
+    internal IColdTier? Cold { get; init; }
+
     /// <summary>Checks the addresses, and the settings by librdkafka's own rules; no broker is asked.</summary>
     /// <exception cref="InvalidInputException">An address is not <c>host:port</c>, a setting is not for users to change, or librdkafka does
     /// not take it; values of secrets are not repeated.</exception>

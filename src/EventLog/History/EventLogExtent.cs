@@ -7,7 +7,7 @@ namespace KafkaEventSourcing.EventLog;
 public sealed record EventLogExtent(string? TopicId, IReadOnlyDictionary<int, PartitionExtent> Partitions);
 
 /// <summary>What a partition holds.</summary>
-/// <param name="Start">The first offset that is still there.</param>
+/// <param name="Start">The first offset that can still be read, be it in the topic or in its archive.</param>
 /// <param name="End">The offset that the next record will have.</param>
 public readonly record struct PartitionExtent(long Start, long End);
 

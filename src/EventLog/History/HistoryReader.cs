@@ -19,6 +19,8 @@ public sealed class HistoryReader : IEventLogExtents
     private readonly AggregateDefinition? _definition;
     private readonly DiscardedEvents _discarded;
 
+    private string Name => $"{_topics.Application}-history";
+
     /// <summary>A reader of the events of <paramref name="topics"/>.</summary>
     /// <param name="connection">The cluster.</param>
     /// <param name="topics">The topics of the aggregate type.</param>
@@ -62,9 +64,11 @@ public sealed class HistoryReader : IEventLogExtents
                 cancellationToken).ConfigureAwait(false);
             IReadOnlyDictionary<string, TopicId> ids =
                 await TopicIds.OfAsync(admin, [_topics.Events], MetadataTimeout, cancellationToken).ConfigureAwait(false);
+            ColdRecords? cold = _connection.Cold is { } tier ? new ColdRecords(tier) : null;
             return new EventLogExtent(
                 ids.TryGetValue(_topics.Events, out TopicId id) && !id.IsUnknown ? id.ToString() : null,
-                starts.Where(s => ends.ContainsKey(s.Key)).ToDictionary(s => s.Key, s => new PartitionExtent(s.Value, ends[s.Key])));
+                starts.Where(s => ends.ContainsKey(s.Key)).ToDictionary(s => s.Key, s => new PartitionExtent(
+                    cold?.StartOf(Source(s.Key), s.Value, cancellationToken) ?? s.Value, ends[s.Key])));
         },
         cancellationToken);
 
@@ -121,9 +125,12 @@ public sealed class HistoryReader : IEventLogExtents
         var codec = new EventCodec(_serde, _definition, partitions);
         IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken),
             cancellationToken).ConfigureAwait(false);
-        await foreach (ConsumeResult<byte[], byte[]> record in Records(partition, fromOffset, cancellationToken).ConfigureAwait(false))
+        await foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.AheadAsync(
+            stop => PartitionLogReader.ReadKey(_connection, Name, Source(partition), key, fromOffset, long.MaxValue, stop),
+            cancellationToken)
+            .ConfigureAwait(false))
         {
-            if (!IsKey(record, key) || Decode(record, codec, discarded, null) is not { } stored)
+            if (Decode(record, codec, discarded, null) is not { } stored)
                 continue;
             for (int part = 0; part < stored.Count; part++)
                 yield return stored[part];
@@ -153,8 +160,7 @@ public sealed class HistoryReader : IEventLogExtents
     }
 
     private IAsyncEnumerable<ConsumeResult<byte[], byte[]>> Records(int partition, long fromOffset, CancellationToken cancellationToken) =>
-        PartitionLogReader.ReadAsync(_connection, $"{_topics.Application}-history", new TopicPartition(_topics.Events, partition),
-            fromOffset, cancellationToken);
+        PartitionLogReader.ReadAsync(_connection, Name, Source(partition), fromOffset, cancellationToken);
 
-    private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
+    private TopicPartition Source(int partition) => new(_topics.Events, partition);
 }

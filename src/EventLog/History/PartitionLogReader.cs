@@ -28,11 +28,12 @@ internal sealed class PartitionLogReader : IDisposable
 
     private readonly IConsumer<byte[], byte[]> _consumer;
     private readonly bool _isExact;
+    private readonly ColdRecords? _cold;
     private bool _waitsForOpen = true;
 
-    private PartitionLogReader(ConsumerConfig config, bool isExact, ILogger? logger)
+    private PartitionLogReader(KafkaConnection connection, ConsumerConfig config, bool isExact, ILogger? logger)
     {
-        _isExact = isExact;
+        (_isExact, _cold) = (isExact, connection.Cold is { } cold ? new ColdRecords(cold) : null);
         if (isExact)
             config.AutoOffsetReset = AutoOffsetReset.Error;
         _consumer = new ConsumerBuilder<byte[], byte[]>(config)
@@ -65,7 +66,10 @@ internal sealed class PartitionLogReader : IDisposable
     public static PartitionLogReader ToEnd(KafkaConnection connection, string name, bool isExact = false, TimeSpan? silence = null,
         TimeSpan? patience = null, bool waitsForOpen = true)
     {
-        var reader = new PartitionLogReader(connection.BoundedReader(name), isExact, null) { _waitsForOpen = waitsForOpen };
+        ConsumerConfig config = connection.BoundedReader(name);
+        if (connection.Cold is not null)
+            config.AutoOffsetReset = AutoOffsetReset.Error; // what leaves the topic meanwhile is read from the cold tier
+        var reader = new PartitionLogReader(connection, config, isExact, null) { _waitsForOpen = waitsForOpen };
         (reader.Silence, reader.Patience) = (silence ?? reader.Silence, patience ?? reader.Patience);
         return reader;
     }
@@ -85,7 +89,7 @@ internal sealed class PartitionLogReader : IDisposable
         config.EnablePartitionEof = withEnds;
         if (!withHeaders)
             config.ConsumeResultFields = "none";
-        return new PartitionLogReader(config, isExact, logger);
+        return new PartitionLogReader(connection, config, isExact, logger);
     }
 
     /// <summary>A reader of single records (<see cref="ReadAt"/>): it fetches little at a time.</summary>
@@ -93,7 +97,7 @@ internal sealed class PartitionLogReader : IDisposable
     {
         ConsumerConfig config = connection.BoundedReader(name);
         config.MaxPartitionFetchBytes = PlaceFetchBytes; // one batch comes at least, however large
-        return new PartitionLogReader(config, isExact: true, null);
+        return new PartitionLogReader(connection, config, isExact: true, null);
     }
 
     /// <summary>The committed records of one partition, in order, by a reader of its own.</summary>
@@ -106,7 +110,19 @@ internal sealed class PartitionLogReader : IDisposable
             yield return record;
     }
 
-    /// <summary>The same, on a thread of its own, which is a bounded number of records ahead.</summary>
+    /// <summary>
+    /// Those of them before <paramref name="toOffset"/> that have <paramref name="key"/>; of what has left the topic no others are read.
+    /// </summary>
+    /// <inheritdoc cref="Read(KafkaConnection, string, TopicPartition, long, CancellationToken)"/>
+    public static IEnumerable<ConsumeResult<byte[], byte[]>> ReadKey(KafkaConnection connection, string name, TopicPartition source,
+        byte[] key, long fromOffset, long toOffset, CancellationToken cancellationToken)
+    {
+        using PartitionLogReader reader = ToEnd(connection, name);
+        foreach (ConsumeResult<byte[], byte[]> record in reader.ReadKey(source, key, fromOffset, toOffset, cancellationToken))
+            yield return record;
+    }
+
+    /// <summary>The records of one partition, on a thread of its own, which is a bounded number of records ahead.</summary>
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     public static IAsyncEnumerable<ConsumeResult<byte[], byte[]>> ReadAsync(
         KafkaConnection connection, string name, TopicPartition source, long fromOffset, CancellationToken cancellationToken) =>
@@ -137,10 +153,22 @@ internal sealed class PartitionLogReader : IDisposable
         }
     }
 
-    /// <summary>The first offset of <paramref name="partition"/> and its end, before what is not committed yet.</summary>
+    /// <summary>
+    /// The first offset of <paramref name="partition"/>, be it in the topic or in the cold tier, and its end, before what is not committed
+    /// yet.
+    /// </summary>
     /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka
     /// said.</exception>
-    public WatermarkOffsets Bounds(TopicPartition partition, CancellationToken cancellationToken) =>
+    /// <exception cref="ArchiveDamagedException">The cold tier does not reach to where the topic begins.</exception>
+    public WatermarkOffsets Bounds(TopicPartition partition, CancellationToken cancellationToken)
+    {
+        WatermarkOffsets hot = HotBounds(partition, cancellationToken);
+        return new WatermarkOffsets(_cold?.StartOf(partition, hot.Low.Value, cancellationToken) ?? hot.Low.Value, hot.High);
+    }
+
+    /// <summary>The same of what is in the topic itself.</summary>
+    /// <inheritdoc cref="Bounds"/>
+    public WatermarkOffsets HotBounds(TopicPartition partition, CancellationToken cancellationToken) =>
         PartitionOffsets.Query(_consumer, partition, Patience, cancellationToken);
 
     /// <summary>
@@ -150,8 +178,11 @@ internal sealed class PartitionLogReader : IDisposable
     /// <exception cref="KafkaException">There is no answer; the error's reason names the partition, its leader, and what Kafka
     /// said.</exception>
     public long OffsetAt(TopicPartition partition, DateTimeOffset time, CancellationToken cancellationToken) =>
-        PartitionOffsets.At(_consumer, [new TopicPartitionTimestamp(partition, new Timestamp(time))], Patience,
-            cancellationToken)[partition];
+        _cold is not null && HotBounds(partition, cancellationToken).Low.Value is > 0 and var hot
+            && _cold.OffsetAt(partition, time, hot, cancellationToken) is { } cold
+            ? cold
+            : PartitionOffsets.At(_consumer, [new TopicPartitionTimestamp(partition, new Timestamp(time))], Patience,
+                cancellationToken)[partition];
 
     /// <summary>
     /// The end of <paramref name="partition"/> once nothing is open there, as its only writer sees it after an abort: Kafka answers that
@@ -175,13 +206,73 @@ internal sealed class PartitionLogReader : IDisposable
 
     /// <summary>
     /// The committed records of <paramref name="source"/> from <paramref name="fromOffset"/> on (0: from the first), in order, to its end
-    /// at the time of the call.
+    /// at the time of the call: those that have left the topic from the cold tier.
     /// </summary>
     /// <exception cref="ConsumeException">The reader is exact and the partition does not have the offset.</exception>
+    /// <exception cref="ArchiveDamagedException">What has left the topic is not in the cold tier, or damaged there.</exception>
     /// <exception cref="KafkaException">The cluster does not answer; the error's reason names the partition.</exception>
-    public IEnumerable<ConsumeResult<byte[], byte[]>> Read(TopicPartition source, long fromOffset, CancellationToken cancellationToken)
+    public IEnumerable<ConsumeResult<byte[], byte[]>> Read(TopicPartition source, long fromOffset, CancellationToken cancellationToken) =>
+        _cold is null
+            ? ReadHot(source, fromOffset, HotBounds(source, cancellationToken), cancellationToken)
+            : ReadBoth(source, fromOffset, long.MaxValue, (cold, next) => cold.Read(source, next, cancellationToken), cancellationToken);
+
+    /// <summary>
+    /// Those of them before <paramref name="toOffset"/> that have <paramref name="key"/>; of what has left the topic no others are read.
+    /// </summary>
+    /// <inheritdoc cref="Read(TopicPartition, long, CancellationToken)"/>
+    public IEnumerable<ConsumeResult<byte[], byte[]>> ReadKey(TopicPartition source, byte[] key, long fromOffset, long toOffset,
+        CancellationToken cancellationToken) =>
+        (_cold is null
+            ? Read(source, fromOffset, cancellationToken)
+            : ReadBoth(source, fromOffset, toOffset, (cold, next) => cold.ReadKey(source, key, next, cancellationToken),
+                cancellationToken))
+        .TakeWhile(record => record.Offset.Value < toOffset)
+        .Where(record => record.Message.Key.AsSpan().SequenceEqual(key));
+
+    // Retention goes on meanwhile: what is gone from the topic when it is due is in the cold tier by then.
+    private IEnumerable<ConsumeResult<byte[], byte[]>> ReadBoth(TopicPartition source, long fromOffset, long toOffset,
+        Func<ColdRecords, long, IEnumerable<ConsumeResult<byte[], byte[]>>> read, CancellationToken cancellationToken)
     {
-        WatermarkOffsets committed = Bounds(source, cancellationToken);
+        long next = fromOffset;
+        while (true)
+        {
+            WatermarkOffsets hot = HotBounds(source, cancellationToken);
+            if (next < hot.Low.Value
+                && _cold!.StartOf(source, hot.Low.Value, cancellationToken) is { } start && (next >= start || !_isExact))
+            {
+                next = Math.Max(next, start);
+                long end = _cold.EndOf(source, cancellationToken);
+                foreach (ConsumeResult<byte[], byte[]> record in read(_cold, next).TakeWhile(r => r.Offset.Value < end))
+                    yield return record;
+                next = end;
+                if (next >= toOffset)
+                    yield break;
+            }
+
+            using IEnumerator<ConsumeResult<byte[], byte[]>> records = ReadHot(source, next, hot, cancellationToken).GetEnumerator();
+            while (true)
+            {
+                try
+                {
+                    if (!records.MoveNext())
+                        yield break;
+                }
+                catch (ConsumeException gone) when (gone.Error.Code == ErrorCode.Local_AutoOffsetReset
+                    && HotBounds(source, cancellationToken).Low.Value is var low && next < low
+                    && (!_isExact || next >= _cold!.StartOf(source, low, cancellationToken)))
+                {
+                    break;
+                }
+
+                next = records.Current.Offset.Value + 1;
+                yield return records.Current;
+            }
+        }
+    }
+
+    private IEnumerable<ConsumeResult<byte[], byte[]>> ReadHot(TopicPartition source, long fromOffset, WatermarkOffsets committed,
+        CancellationToken cancellationToken)
+    {
         long next = _isExact
             ? fromOffset
             : Math.Clamp(fromOffset, committed.Low.Value, Math.Max(committed.Low.Value, committed.High.Value));
@@ -240,8 +331,15 @@ internal sealed class PartitionLogReader : IDisposable
         CancellationToken cancellationToken)
     {
         long next = -1;
+        long hot = _cold is null ? 0 : HotBounds(source, cancellationToken).Low.Value;
         foreach (long offset in offsets)
         {
+            if (offset < hot)
+            {
+                yield return _cold!.ReadAt(source, offset, cancellationToken);
+                continue;
+            }
+
             if (next < 0)
                 _consumer.Assign(new TopicPartitionOffset(source, offset));
             else if (offset - next > NearBy)

@@ -92,6 +92,8 @@ public sealed partial class EventSubscription
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var pumps = new Dictionary<int, PartitionPump>();
         var starts = new Dictionary<int, long>();
+        var cold = new HashSet<int>(); // partitions whose next event has left the topic
+        ColdRecords? archived = _connection.Cold is { } tier ? new ColdRecords(tier) : null;
         Exception? fault = null;
         void Stop(Exception failure)
         {
@@ -128,6 +130,14 @@ public sealed partial class EventSubscription
                     ? keeper.Begin(partition, member, stop.Token)
                     : startOf(partition, stop.Token).AsTask().GetAwaiter().GetResult();
                 starts[partition] = start ?? 0;
+                cold.Remove(partition);
+                if (archived is not null && FirstCold(member, partition, start) is { } first)
+                {
+                    starts[partition] = first;
+                    cold.Add(partition);
+                    return Offset.End; // what comes there begins the pump that reads the archive
+                }
+
                 return start is { } offset ? new Offset(offset) : Offset.Beginning;
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -143,6 +153,23 @@ public sealed partial class EventSubscription
             {
                 Stop(failure);
                 return Offset.End;
+            }
+        }
+
+        // Where to begin in the archive; null: what is next is in the topic.
+        long? FirstCold(IConsumer<byte[], byte[]> member, int partition, long? start)
+        {
+            var place = new TopicPartition(_topics.Events, partition);
+            long hot = PartitionOffsets.Query(member, place, MetadataTimeout, stop.Token).Low.Value;
+            if (start >= hot)
+                return null;
+            try
+            {
+                return archived!.StartOf(place, hot, stop.Token) is { } first && (start ?? first) >= first ? start ?? first : null;
+            }
+            catch (Exception unread) when (unread is ArchiveDamagedException or KafkaException)
+            {
+                return start ?? 0; // the pump stands still there, says why, and looks again
             }
         }
 
@@ -245,11 +272,14 @@ public sealed partial class EventSubscription
                 if (!pumps.TryGetValue(partition, out PartitionPump? pump))
                 {
                     pumps.Add(partition, pump = new PartitionPump(_context, consumer, record.TopicPartition, starts[partition],
-                        Partitions(consumer, stop.Token), handle, Restart, Stop, stop.Token));
+                        Partitions(consumer, stop.Token), handle, Restart, Stop, cold.Contains(partition) ? archived : null, stop.Token));
                     _context.Partitions = pumps.Count;
                 }
 
-                pump.Add(record);
+                if (cold.Contains(partition))
+                    consumer.Pause([record.TopicPartition]); // it is read again when the pump is done
+                else
+                    pump.Add(record);
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

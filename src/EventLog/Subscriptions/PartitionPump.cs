@@ -21,6 +21,7 @@ internal sealed partial class PartitionPump : IDisposable
     private readonly EventCodec _codec;
     private readonly Func<EventBatch, CancellationToken, Task> _handle;
     private readonly Action<int> _restart;
+    private readonly ColdRecords? _cold;
     private readonly Channel<ConsumeResult<byte[], byte[]>> _records = Channel.CreateUnbounded<ConsumeResult<byte[], byte[]>>(
         new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
     private readonly CancellationTokenSource _closing;
@@ -34,12 +35,23 @@ internal sealed partial class PartitionPump : IDisposable
     // of the task that hands over
     private IReadOnlyDictionary<long, DeadLetterResolution> _discarded = new Dictionary<long, DeadLetterResolution>();
 
+    /// <param name="context">What pumps share.</param>
+    /// <param name="consumer">Whose records come, and who is paused when they are too many.</param>
+    /// <param name="partition">The partition.</param>
+    /// <param name="start">Where it begins.</param>
+    /// <param name="partitions">How many the topic has.</param>
+    /// <param name="handle">Takes the batches.</param>
+    /// <param name="restart">Has the partition read anew.</param>
+    /// <param name="fault">Told what ends the subscription.</param>
+    /// <param name="cold">Where the records are that come first, as they have left the topic; behind them the partition is read anew. Null:
+    /// all come by <see cref="Add"/>.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     public PartitionPump(
         SubscriptionContext context, IConsumer<byte[], byte[]> consumer, TopicPartition partition, long start, int partitions,
         Func<EventBatch, CancellationToken, Task> handle, Action<int> restart,
-        Action<Exception> fault, CancellationToken cancellationToken)
+        Action<Exception> fault, ColdRecords? cold, CancellationToken cancellationToken)
     {
-        (_context, _consumer, _partition, _handle, _restart, _codec) = (context, consumer, partition, handle, restart,
+        (_context, _consumer, _partition, _handle, _restart, _cold, _codec) = (context, consumer, partition, handle, restart, cold,
             new EventCodec(context.Serde, context.Definition, partitions));
         _from = start;
         _closing = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -111,6 +123,14 @@ internal sealed partial class PartitionPump : IDisposable
         {
             for (int attempt = 0; !await TryLoadDiscarded().ConfigureAwait(false); attempt++)
                 await Task.Delay(DelayOf(attempt), _context.Time, _closing.Token).ConfigureAwait(false);
+            if (_cold is not null)
+            {
+                for (int attempt = 0; !await TryHandOverCold(_cold, cancellationToken).ConfigureAwait(false); attempt++)
+                    await Task.Delay(DelayOf(attempt), _context.Time, _closing.Token).ConfigureAwait(false);
+                _restart(_partition.Partition.Value);
+                return;
+            }
+
             while (await _records.Reader.WaitToReadAsync(_closing.Token).ConfigureAwait(false))
             {
                 var events = new List<RecordedEvent>();
@@ -159,6 +179,47 @@ internal sealed partial class PartitionPump : IDisposable
         {
             _context.Stops.Clear(_partition.Partition.Value);
         }
+    }
+
+    // What has left the topic, from where the pump is on. Reading blocks; this task is the pump's own.
+    private async Task<bool> TryHandOverCold(ColdRecords cold, CancellationToken cancellationToken)
+    {
+        var events = new List<RecordedEvent>();
+        long next = _from;
+        long bytes = 0;
+        Exception? unread = null;
+        try
+        {
+            foreach (ConsumeResult<byte[], byte[]> record in cold.Read(_partition, next, _closing.Token))
+            {
+                bytes += SizeOf(record);
+                if (!TryDecode(record, out StoredEvent stored))
+                {
+                    await Deliver(events, record.Offset.Value, cancellationToken).ConfigureAwait(false);
+                    events = [];
+                    stored = await DecodeAgain(record).ConfigureAwait(false);
+                }
+
+                stored.AddTo(events);
+                next = record.Offset.Value + 1;
+                if (events.Count < _context.Options.MaxBatchEvents && bytes < _context.Options.MaxBatchBytes)
+                    continue;
+                await Deliver(events, next, cancellationToken).ConfigureAwait(false);
+                (events, bytes) = ([], 0);
+            }
+
+            next = Math.Max(next, cold.EndOf(_partition, _closing.Token));
+        }
+        catch (Exception failure) when (failure is ArchiveDamagedException or KafkaException)
+        {
+            unread = failure;
+        }
+
+        await Deliver(events, next, cancellationToken).ConfigureAwait(false);
+        if (unread is null)
+            return true;
+        Stand(unread.Message, unread);
+        return false;
     }
 
     // No event: it was discarded, or is read as none.

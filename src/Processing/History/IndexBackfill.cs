@@ -9,7 +9,8 @@ namespace KafkaEventSourcing.Processing;
 
 /// <summary>
 /// Reads events that a store does not have by aggregate and version from the log, beside the partition's task: a store that was filled from
-/// snapshots lacks all before them. One partition of a node at a time. It goes on where it was when the store is opened again.
+/// snapshots lacks all before them. One partition of a node at a time. It goes on where it was when the store is opened again. What has
+/// left the topic stays where it is, in the archive, which finds the events of an aggregate by itself.
 /// </summary>
 internal sealed partial class IndexBackfill(PartitionContext context, int partition, StateStore store, StoreReads reads)
 {
@@ -65,22 +66,28 @@ internal sealed partial class IndexBackfill(PartitionContext context, int partit
     private bool TryFill(CancellationToken cancellationToken)
     {
         IndexGap gap = store.Index.Gap;
-        LogBegun(context.Logger, context.Definition.Name, partition, gap.From, gap.To);
         long events = 0;
         int bytes = 0;
         using var batch = new WriteBatch();
+        long hot;
         try
         {
-            foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(context.Connection, "history", _events, gap.From,
-                cancellationToken))
+            using PartitionLogReader reader = PartitionLogReader.ToEnd(context.Connection, "history");
+            hot = reader.HotBounds(_events, cancellationToken).Low.Value;
+            if (hot >= gap.To)
+                return true;
+            long from = Math.Max(gap.From, hot);
+            LogBegun(context.Logger, context.Definition.Name, partition, from, gap.To);
+            foreach (ConsumeResult<byte[], byte[]> record in reader.Read(_events, from, cancellationToken))
             {
                 if (record.Offset.Value >= gap.To)
                     break;
-                if (Add(batch, record))
+                if (Add(batch, record, isWhole: hot <= gap.From))
                     (events, bytes) = (events + 1, bytes + (record.Message.Value?.Length ?? 0));
                 if (_versions.Count > 0 && (batch.Count() >= WriteEvery || bytes >= WriteEveryBytes))
                 {
-                    Write(batch, record.Offset.Value + 1);
+                    // where events before them are in the archive, one gap is left at the end only
+                    Write(batch, hot <= gap.From ? gap with { From = record.Offset.Value + 1 } : gap);
                     bytes = 0;
                 }
             }
@@ -92,36 +99,36 @@ internal sealed partial class IndexBackfill(PartitionContext context, int partit
             return false;
         }
 
-        Write(batch, gap.To);
+        Write(batch, hot <= gap.From ? gap with { From = gap.To } : gap with { To = hot });
         LogDone(context.Logger, context.Definition.Name, partition, events);
         return true;
     }
 
-    private void Write(WriteBatch batch, long offset)
+    private void Write(WriteBatch batch, IndexGap left)
     {
-        reads.Within(() => store.Index.Fill(batch, offset, _write));
+        reads.Within(() => store.Index.Fill(batch, left, _write));
         batch.Clear();
         _versions.Clear();
     }
 
     // What the fold has taken: of an aggregate the versions in order, each once. What is before the gap, and in the batch, is known.
-    private bool Add(WriteBatch batch, ConsumeResult<byte[], byte[]> record)
+    private bool Add(WriteBatch batch, ConsumeResult<byte[], byte[]> record, bool isWhole)
     {
         if (!_codec.TryReadHead(record, out EventHead head))
             return false;
         byte[] id = Encoding.UTF8.GetBytes(head.AggregateId.Value);
         long offset = record.Offset.Value;
-        if (_versions.TryGetValue(head.AggregateId, out long before) ? head.Version != before + 1 : !IsDue(id, head.Version, offset))
+        if (_versions.TryGetValue(head.AggregateId, out long before) ? head.Version != before + 1 : !IsDue(id, head.Version, offset, isWhole))
             return false;
         _versions[head.AggregateId] = head.Version;
         batch.Put(StoreKeys.Of(StoreKeys.Index, id, head.Version), store.Index.Encode(_value, head, offset, record.Message.Value));
         return true;
     }
 
-    private bool IsDue(byte[] id, long version, long offset)
+    private bool IsDue(byte[] id, long version, long offset, bool isWhole)
     {
         bool isDue = false;
-        reads.Within(() => isDue = (version == 1 || store.Index.OffsetOf(id, version - 1) < offset)
+        reads.Within(() => isDue = (version == 1 || (store.Index.OffsetOf(id, version - 1) is { } before ? before < offset : !isWhole))
             && !(store.Index.OffsetOf(id, version) < offset));
         return isDue;
     }

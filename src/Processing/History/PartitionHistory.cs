@@ -112,14 +112,13 @@ internal sealed class PartitionHistory(PartitionContext context, int partition, 
         int due = -1; // of the missing; not known before the first of them that is there
         if (!gap.IsEmpty)
         {
-            foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.Read(context.Connection, "history", _events, gap.From,
-                cancellationToken))
+            foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.ReadKey(context.Connection, "history", _events, key,
+                gap.From, gap.To, cancellationToken))
             {
-                if (record.Offset.Value >= gap.To || due == missing.Length)
+                if (due == missing.Length)
                     break;
                 // Versions come in order, each once: what comes again is none of the aggregate's.
-                if (!record.Message.Key.AsSpan().SequenceEqual(key)
-                    || !_codec.TryReadHead(record, out EventHead head)
+                if (!_codec.TryReadHead(record, out EventHead head)
                     || Array.BinarySearch(missing, head.Version) is not (>= 0 and var at)
                     || (due >= 0 && at != due))
                     continue;

@@ -168,9 +168,9 @@ internal sealed partial class PartitionTask : IDisposable
         {
             // Stopped while restoring.
         }
-        catch (UnexpectedLogException wrong)
+        catch (Exception wrong) when (wrong is UnexpectedLogException or ArchiveDamagedException)
         {
-            BeHalted(wrong);
+            BeHalted(wrong.Message);
         }
         catch (Exception failure)
         {
@@ -370,13 +370,13 @@ internal sealed partial class PartitionTask : IDisposable
     }
 
     // The partition stays this node's, so that nobody else takes it for a new one. Whoever waits is told; nothing is decided.
-    private void BeHalted(UnexpectedLogException reason)
+    private void BeHalted(string reason)
     {
-        HaltReason = $"{reason.Message} Nothing of the partition is decided or appended until an operator has acted.";
+        HaltReason = $"{reason} Nothing of the partition is decided or appended until an operator has acted.";
         Status = PartitionStatus.Halted;
         Interlocked.Exchange(ref _busySince, 0);
         ProcessingTelemetry.Halt(_context.Topics, _partition, true);
-        LogHalted(_partition, _context.Definition.Name, reason.Message);
+        LogHalted(_partition, _context.Definition.Name, reason);
         _fenced.TrySetResult();
         _settled.TrySetResult();
         Reads.Fence.Close();

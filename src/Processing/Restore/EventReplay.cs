@@ -47,6 +47,7 @@ internal sealed class EventReplay(KafkaConnection connection, EventFolder folder
     /// <exception cref="IncompleteSnapshotsException">The store was filled from event streams, which did not have all.</exception>
     public void Follow(Action<long> caughtUp, CancellationToken cancellationToken)
     {
+        CatchUpWithWhatLeftTheTopic();
         using PartitionLogReader reader = PartitionLogReader.Tailing(connection, "standby", isExact: true, withEnds: true);
         reader.Begin(new TopicPartitionOffset(folder.Source, folder.Store.Checkpoint));
         while (true)
@@ -60,6 +61,23 @@ internal sealed class EventReplay(KafkaConnection connection, EventFolder folder
             }
 
             folder.Take(record, Fold);
+        }
+
+        void CatchUpWithWhatLeftTheTopic()
+        {
+            if (connection.Cold is null)
+                return;
+            using PartitionLogReader whole = PartitionLogReader.ToEnd(connection, "standby", isExact: true);
+            long next = folder.Store.Checkpoint;
+            if (whole.HotBounds(folder.Source, cancellationToken).Low.Value <= next)
+                return;
+            foreach (ConsumeResult<byte[], byte[]> record in whole.Read(folder.Source, next, cancellationToken))
+            {
+                folder.Take(record, Fold);
+                next = record.Offset.Value + 1;
+            }
+
+            folder.Write(next);
         }
 
         void Fold(ConsumeResult<byte[], byte[]> record)

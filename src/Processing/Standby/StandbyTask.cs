@@ -75,7 +75,8 @@ internal sealed partial class StandbyTask : IDisposable
         {
             return true; // stopped while it waited for events
         }
-        catch (Exception failure) when (failure is KafkaException or IOException or InvalidDataException or UnexpectedLogException)
+        catch (Exception failure) when (failure is KafkaException or IOException or InvalidDataException or UnexpectedLogException
+            or ArchiveDamagedException)
         {
             LogEnded(_context.Logger, failure, _partition);
             return false;

@@ -114,10 +114,9 @@ internal sealed class EventIndex(RocksDb database, bool keepsEvents)
         return events;
     }
 
-    /// <summary>Writes <paramref name="batch"/>, and that what is before <paramref name="offset"/> does not lack any more.</summary>
-    public void Fill(WriteBatch batch, long offset, WriteOptions write)
+    /// <summary>Writes <paramref name="batch"/>, and what lacks then.</summary>
+    public void Fill(WriteBatch batch, IndexGap left, WriteOptions write)
     {
-        IndexGap left = _gap with { From = Math.Min(offset, _gap.To) };
         batch.Put(StoreKeys.Gap, left.ToBytes());
         database.Write(batch, write);
         _gap = left;
