@@ -321,6 +321,17 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
     /// <summary>What a partition is doing on this node; null: it is not here.</summary>
     public PartitionStatus? StatusOf(int partition) => _membership.TryFind(partition, out PartitionTask? task) ? task.Status : null;
 
+    /// <summary>The id of the events topic that a partition of this node was restored from; null: it does not serve here.</summary>
+    internal TopicId? EventsTopicOf(int partition) =>
+        _membership.TryFind(partition, out PartitionTask? task) && task.Status == PartitionStatus.Serving ? task.Topics?.Events : null;
+
+    /// <summary>Has a partition of this node write a snapshot barrier soon, if events have come since the newest.</summary>
+    internal void RequestBarrier(int partition)
+    {
+        if (_membership.TryFind(partition, out PartitionTask? task))
+            task.WriteBarrier();
+    }
+
     private void EndLateCallers(TimeSpan limit)
     {
         foreach (PartitionTask task in _membership.Tasks.Concat(_membership.Ending))

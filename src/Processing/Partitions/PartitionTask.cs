@@ -38,6 +38,7 @@ internal sealed partial class PartitionTask : IDisposable
     private BatchCommitter _committer = null!;
     private WaitingCommands _waiting = null!;
     private volatile bool _announce;
+    private volatile bool _isBarrierWanted;
     private long _busySince; // 0: it waits for commands
 
     public PartitionTask(PartitionContext context, int partition)
@@ -104,6 +105,13 @@ internal sealed partial class PartitionTask : IDisposable
     public void Announce()
     {
         _announce = true;
+        _queue.Nudge();
+    }
+
+    /// <summary>Writes a barrier soon, however few events have come since the one before.</summary>
+    public void WriteBarrier()
+    {
+        _isBarrierWanted = true;
         _queue.Nudge();
     }
 
@@ -286,6 +294,8 @@ internal sealed partial class PartitionTask : IDisposable
     private void ActOnTopics()
     {
         _place.ThrowIfUnexpected();
+        if (_isBarrierWanted)
+            _isBarrierWanted = _committer.EventsSinceBarrier > 0 && !_committer.TryWriteBarrier();
         if (!_place.TakeNewSnapshots())
             return;
         _store!.ChangeAll();

@@ -11,9 +11,6 @@ namespace KafkaEventSourcing.Processing;
 /// </summary>
 internal sealed partial class PositionReader
 {
-    private const int FirstStep = 16; // a position, or a barrier, and the marker behind it
-    private const int Growth = 16;
-
     private readonly KafkaConnection _connection;
     private readonly TopicPartition _partition;
     private readonly SchemaRegistryRetry _registry;
@@ -33,42 +30,28 @@ internal sealed partial class PositionReader
     public PartitionPosition? Read(CancellationToken cancellationToken)
     {
         using PartitionLogReader reader = PartitionLogReader.ToEnd(_connection, "position");
-        WatermarkOffsets bounds = reader.Bounds(_partition, cancellationToken);
-        long to = bounds.High.Value;
-        for (long step = FirstStep; to > bounds.Low.Value; step *= Growth)
+        return NewestRecord.Find(reader, _partition, record => Decode(record, cancellationToken), cancellationToken) switch
         {
-            long from = Math.Max(bounds.Low.Value, to - step);
-            if (TryFind(reader, from, to, out PartitionPosition? newest, cancellationToken))
-                return newest;
-            to = from;
-        }
-
-        return null;
+            SnapshotBarrier barrier => barrier.Position,
+            PartitionPosition position => position,
+            _ => null,
+        };
     }
 
-    private bool TryFind(PartitionLogReader reader, long from, long to, out PartitionPosition? newest, CancellationToken cancellationToken)
+    private IAvroRecord? Decode(ConsumeResult<byte[], byte[]> record, CancellationToken cancellationToken)
     {
-        newest = null;
-        bool found = false;
-        foreach (ConsumeResult<byte[], byte[]> record in reader.Read(_partition, from, cancellationToken))
+        if (record.Message.Value is null || !(IsKey(record, SnapshotReader.BarrierKey) || IsKey(record, SnapshotReader.PositionKey)))
+            return null;
+        try
         {
-            if (record.Offset.Value >= to)
-                break;
-            if (record.Message.Value is null || !(IsKey(record, SnapshotReader.BarrierKey) || IsKey(record, SnapshotReader.PositionKey)))
-                continue;
-            try
-            {
-                IAvroRecord read = _registry.Read(record, _decode, cancellationToken);
-                newest = read is SnapshotBarrier barrier ? barrier.Position : (PartitionPosition)read;
-                found = true;
-            }
-            catch (Exception foreign) when (foreign is UndecodableMessageException or AvroDecodeException or InvalidCastException)
-            {
-                LogForeign(_logger, foreign, _partition.Topic, _partition.Partition.Value, record.Offset.Value);
-            }
+            IAvroRecord read = _registry.Read(record, _decode, cancellationToken);
+            return read is SnapshotBarrier or PartitionPosition ? read : throw new InvalidCastException($"It is a {read.GetType().Name}.");
         }
-
-        return found;
+        catch (Exception foreign) when (foreign is UndecodableMessageException or AvroDecodeException or InvalidCastException)
+        {
+            LogForeign(_logger, foreign, _partition.Topic, _partition.Partition.Value, record.Offset.Value);
+            return null;
+        }
     }
 
     private static bool IsKey(ConsumeResult<byte[], byte[]> record, byte[] key) => record.Message.Key.AsSpan().SequenceEqual(key);
