@@ -46,6 +46,10 @@ internal static class ChaosCommand
         Option<int> barriers = Count("--barrier-events",
             "after how many events of a partition a node writes a barrier, or its position; 0: as nodes do by themselves, and with "
                 + $"--streams {BarrierEventsWithStreams}", 0);
+        var archive = new Option<bool>("--archive")
+        {
+            Description = "nodes archive events and let them leave their topics as soon as they may; who checks reads archive and topics",
+        };
         // Without the variables of other commands: a shell that is set up for production must not be enough to put it under fire.
         var kafka = new Option<string?>("--kafka")
         {
@@ -74,7 +78,7 @@ internal static class ChaosCommand
         var plan = new Option<bool>("--plan") { Description = "print the faults of the seed and do nothing" };
         command.Arguments.Add(application);
         foreach (Option option in (Option[])[seed, runs, nodes, duration, session, every, calls, callers, pause, partitions, standbys,
-            patience, streams, barriers, kafka, registry, mongo, settings, faults, load, output, plan])
+            patience, streams, barriers, archive, kafka, registry, mongo, settings, faults, load, output, plan])
             command.Options.Add(option);
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -99,6 +103,7 @@ internal static class ChaosCommand
                 Standbys = Math.Min(result.GetValue(standbys), Math.Max(0, result.GetValue(nodes) - 1)),
                 Patience = result.GetValue(patience),
                 Streams = result.GetValue(streams),
+                WithArchive = result.GetValue(archive),
                 BarrierEvents = result.GetValue(barriers) is 0 && result.GetValue(streams) > 0 ? BarrierEventsWithStreams
                     : result.GetValue(barriers),
             };

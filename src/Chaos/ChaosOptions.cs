@@ -42,6 +42,15 @@ internal sealed record ChaosOptions
     /// </summary>
     public int Streams { get; init; }
 
+    /// <summary>
+    /// Whether nodes archive events in small ranges and let them leave their topics as soon as all have passed them; the checker reads
+    /// both.
+    /// </summary>
+    public bool WithArchive { get; init; }
+
+    /// <summary>Where the archive is; null: there is none. A session has one in its own folder.</summary>
+    public string? ArchiveFolder { get; init; }
+
     /// <summary>After how many events of a partition a node writes a barrier, or its position; 0: what nodes do by themselves.</summary>
     public int BarrierEvents { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using KafkaEventSourcing.Archive;
 using KafkaEventSourcing.Chaos.Cluster;
 using KafkaEventSourcing.Chaos.Load;
 using KafkaEventSourcing.Chaos.Verdict;
@@ -16,11 +17,14 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
     public async Task<bool> Run(Action<string> tell, CancellationToken cancellationToken)
     {
         string folder = Directory.CreateTempSubdirectory("kes-chaos-").FullName;
-        var figures = new ChaosFigures { WithStreams = options.Streams > 0 };
+        var figures = new ChaosFigures { WithStreams = options.Streams > 0, WithArchive = options.WithArchive };
         bool well = true;
         try
         {
-            ChaosCluster cluster = await ChaosCluster.Start(domain, options, folder, time, cancellationToken).ConfigureAwait(false);
+            ChaosOptions here = options with { ArchiveFolder = options.WithArchive ? Path.Combine(folder, "archive") : null };
+            if (here.ArchiveFolder is { } archive)
+                await FolderArchiveStore.Create(archive).DisposeAsync().ConfigureAwait(false);
+            ChaosCluster cluster = await ChaosCluster.Start(domain, here, folder, time, cancellationToken).ConfigureAwait(false);
             await using (cluster.ConfigureAwait(false))
             {
                 JsonNode api = await ApiOf(cluster.Nodes[0].Http!.BaseAddress!, cancellationToken).ConfigureAwait(false);
@@ -33,16 +37,18 @@ internal sealed class ChaosSession(DomainUnderTest domain, ChaosOptions options,
                     ? Workload.Parse(load, present.Aggregates)
                     : Workload.OfExamples(api, present.Aggregates);
                 EntryPoints entryPoints = await EntryPoints.Open(api["info"]!["title"]!.GetValue<string>(), present,
-                    cluster.Servers.OfChecker, time, cancellationToken).ConfigureAwait(false);
+                    cluster.Servers.OfChecker, here.ArchiveFolder, time, cancellationToken).ConfigureAwait(false);
                 await using (entryPoints.ConfigureAwait(false))
                 {
                     for (int run = 0; run < runs && figures.NotReady == 0; run++)
                     {
-                        ChaosOptions seeded = options with { Seed = options.Seed + run };
+                        ChaosOptions seeded = here with { Seed = options.Seed + run };
                         ChaosResult result = await new ChaosRun(cluster, present, workload, seeded, entryPoints, time).Run(figures,
                             cancellationToken).ConfigureAwait(false);
                         well &= await Tell(result, cluster, tell, cancellationToken).ConfigureAwait(false);
                     }
+
+                    (figures.Archived, figures.LeftTopics) = await entryPoints.Archived(cancellationToken).ConfigureAwait(false);
                 }
 
                 if (figures.NotReady == 0

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using KafkaEventSourcing.Cli;
+using KafkaEventSourcing.Cli.Archives;
 using KafkaEventSourcing.Cli.DeadLetters;
 using KafkaEventSourcing.Cli.History;
 using KafkaEventSourcing.Cli.Schemas;
@@ -12,6 +13,7 @@ var root = new RootCommand("kes: everything about an event store that needs no d
 root.Subcommands.Add(UpCommand.Create());
 root.Subcommands.Add(TopicsCommand.Create());
 root.Subcommands.Add(HistoryCommand.Create());
+root.Subcommands.Add(ArchiveCommand.Create());
 root.Subcommands.Add(SchemasCommand.Create());
 root.Subcommands.Add(DeadLettersCommand.Create());
 root.Subcommands.Add(SubscriptionsCommand.Create());

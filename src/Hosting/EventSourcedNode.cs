@@ -1,6 +1,9 @@
 using System.Reflection;
 using Confluent.SchemaRegistry;
+using KafkaEventSourcing.Archive;
 using KafkaEventSourcing.Avro;
+using KafkaEventSourcing.EventLog;
+using KafkaEventSourcing.Hosting.Archiving;
 using KafkaEventSourcing.Hosting.Health;
 using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Processing;
@@ -29,6 +32,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private BrokerProbe? _broker;
     private ServerProbe? _registryProbe;
     private ServiceProvider? _ownServices;
+    private NodeArchive? _archive;
 
     private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry,
         MongoProjectionStore? readModels, TimeProvider timeProvider) =>
@@ -69,6 +73,9 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
 
     /// <summary>Whether it hands its partitions over, or has: nothing can be sent or read by it any more.</summary>
     internal bool HasEnded => _hasEnded;
+
+    /// <summary>The archive of the events; null: they are not archived.</summary>
+    internal NodeArchive? Archive => _archive;
 
     /// <summary>Null: the application has no read model.</summary>
     internal MongoProjectionStore? ReadModelStore => _readModels;
@@ -235,6 +242,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             await _registryProbe.DisposeAsync().ConfigureAwait(false);
         // before what their handlers may use
         await Task.WhenAll(Subscriptions.Select(s => s.DisposeAsync().AsTask())).ConfigureAwait(false);
+        if (_archive is not null)
+            await _archive.StopAsync().ConfigureAwait(false);
         _hasEnded = true;
         if (_ownServices is not null)
             await _ownServices.DisposeAsync().ConfigureAwait(false);
@@ -242,6 +251,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             await aggregate.DisposeAsync().ConfigureAwait(false);
         if (_readModelStart is not null)
             await _readModelStart.Ready.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_archive is not null)
+            await _archive.DisposeAsync().ConfigureAwait(false);
         _readModels?.Dispose();
         _registry.Dispose();
         _stop.Dispose();
@@ -253,6 +264,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         var serde = AvroMessageSerde.Create(_registry, RecordTypesOf(Application));
         _readModelStart = new ReadModelStart(_readModels, Application.Projections, loggers.CreateLogger<ReadModelStart>(), timeProvider,
             _stop.Token);
+        KafkaConnection kafka = await WithArchive(options, loggers, services, timeProvider, cancellationToken).ConfigureAwait(false);
         var started = new List<AggregateNode>();
         Aggregates = started;
         foreach (AggregateDefinition aggregate in Application.Aggregates)
@@ -260,7 +272,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             entering(() => $"asking Kafka and the Schema Registry for the topics and schemas of '{aggregate.Name}'");
             AggregateNode part = await AggregateNode.Start(
                 aggregate, [.. Application.Projections.Where(p => Application.AggregatesOf(p).Contains(aggregate))], _readModels,
-                _readModelStart.Ready, serde, Application, Addresses.KafkaConnection, options, loggers, timeProvider,
+                _readModelStart.Ready, serde, Application, kafka, options, loggers, timeProvider,
                 cancellationToken).ConfigureAwait(false);
             started.Add(part);
             foreach (Type command in aggregate.CommandTypes.Where(aggregate.Accepts))
@@ -271,7 +283,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         var serves = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         services ??= _ownServices = ServicesOfItsOwn(loggers, timeProvider);
         Subscriptions = [.. Application.Subscriptions.Select(s =>
-            SubscriptionRunner.Start(SubscriptionOverrides.Over(s, options), Application.Name, Addresses.KafkaConnection, serde,
+            SubscriptionRunner.Start(SubscriptionOverrides.Over(s, options), Application.Name, kafka, serde,
                 services, serves.Task, timeProvider, loggers))];
         Completion = Watch([.. started.Select(p => p.Completion), .. Subscriptions.Select(s => s.Completion)]);
         entering(() => $"joining its groups and restoring partitions ({string.Join(", ", started.Select(ServingOf))})");
@@ -284,7 +296,21 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         _broker = new BrokerProbe(Addresses.KafkaConnection, () => Aggregates, options.BrokerSilence / 2, timeProvider);
         _registryProbe = new ServerProbe(AskRegistry, RegistryInterval, timeProvider);
         Checks = new NodeChecks(this, _broker, _registryProbe, _readModels, options.BrokerSilence).All;
+        _archive?.Start(Application, started, kafka, _registry, serde, options.StreamSnapshots.AsReadOnly(), _readModels);
         serves.SetResult();
+    }
+
+    // Whoever reads events reads those that have left their topics from the archive.
+    private async Task<KafkaConnection> WithArchive(KafkaEventSourcingOptions options, ILoggerFactory loggers, IServiceProvider? services,
+        TimeProvider timeProvider, CancellationToken cancellationToken)
+    {
+        KafkaConnection kafka = Addresses.KafkaConnection;
+        if (options.Archive.Location is not { } location)
+            return kafka;
+        IArchiveStore store = await new ArchiveOpening(Application, kafka).OpenAsync(location,
+            services?.GetServices<IArchiveStoreProvider>() ?? [], cancellationToken).ConfigureAwait(false);
+        _archive = new NodeArchive(store, Application, kafka, options.Archive, timeProvider, loggers);
+        return kafka with { Cold = _archive.Reader };
     }
 
     // Of a node that is in no host.

@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using KafkaEventSourcing.Archive;
 using KafkaEventSourcing.Hosting.Hosts;
 using KafkaEventSourcing.Processing;
 
@@ -148,6 +149,13 @@ public sealed class KafkaEventSourcingOptions
 
     /// <summary>How the state stores (RocksDB) use memory and files.</summary>
     public StateStoreOptions StateStores
+    {
+        get;
+        set => field = value ?? new(); // configuration gives null where JSON has it
+    } = new();
+
+    /// <summary>Where events are archived, and how long they stay in their topics.</summary>
+    public ArchiveOptions Archive
     {
         get;
         set => field = value ?? new(); // configuration gives null where JSON has it

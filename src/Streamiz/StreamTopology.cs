@@ -56,7 +56,8 @@ internal sealed class StreamTopology(EventStreamsDefinition definition, StreamEn
         _sources[part.Aggregate].TransformValues(
             TransformerBuilder.New<string, SourceRecord, string, TypedEvent>()
                 .Transformer<EventTypeSplit>(part, new EventTypeTopics(environment.Serde, environment.Encoders)).Build(),
-            $"split-{part.Aggregate.Name}").To(new TypedEventRoute(), KeysPartition<TypedEvent>(), Keys, new TypedEventSerDes(), $"write-{part.Aggregate.Name}-types");
+            $"split-{part.Aggregate.Name}").To(new TypedEventRoute(), KeysPartition<TypedEvent>(), Keys, new TypedEventSerDes(),
+                $"write-{part.Aggregate.Name}-types");
     }
 
     private IKStream<string, SnapshotChange> Fold(SnapshotPart part) => _sources[part.Aggregate].TransformValues(

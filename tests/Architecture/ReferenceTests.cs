@@ -6,7 +6,7 @@ public sealed class ReferenceTests
 {
     private static readonly string[] Servers = ["Embedded.Kafka", "Embedded.SchemaRegistry", "Embedded.MongoDB"];
 
-    private static readonly string[] Engine = ["Core", "Avro", "EventLog", "Processing", "Subscriptions", "Projections",
+    private static readonly string[] Engine = ["Core", "Avro", "EventLog", "Archive", "Processing", "Subscriptions", "Projections",
         "Projections.MongoDB"];
 
     // What each project of src/ may reference, directly or through others.
@@ -30,7 +30,8 @@ public sealed class ReferenceTests
         ["Hosting.Embedded"] = [.. Engine, "Hosting", .. Servers],
         ["Testing"] = ["Core"],
         ["Testing.Servers"] = [.. Engine, "Hosting", "Hosting.Embedded", "Testing", .. Servers],
-        ["Cli"] = [.. Engine, "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine", "Hosting.Embedded", .. Servers],
+        ["Cli"] = [.. Engine, "Archive.Azure", "Archive.S3", "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine",
+            "Hosting.Embedded", .. Servers],
         ["Chaos"] = [.. Engine, "Streamiz", "Hosting", "Hosting.AspNetCore", "Hosting.CommandLine", "Hosting.Embedded", "Testing",
             "Testing.Servers", .. Servers],
         ["Embedded.Kafka"] = [],

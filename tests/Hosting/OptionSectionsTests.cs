@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using KafkaEventSourcing.Archive;
 using KafkaEventSourcing.EventLog;
 using KafkaEventSourcing.Hosting.CommandLine;
 using KafkaEventSourcing.Hosting.Hosts;
@@ -27,6 +28,7 @@ public sealed class OptionSectionsTests
         [typeof(EventSubscriptionOptions)] = ["GroupId", "SessionTimeout", "StopTimeout"],
         [typeof(MongoProjectionOptions)] = ["ConnectionString", "Database", "Indexes"],
         [typeof(StateStoreOptions)] = [],
+        [typeof(ArchiveOptions)] = [],
     };
 
     [Fact]
@@ -34,10 +36,11 @@ public sealed class OptionSectionsTests
     {
         KafkaEventSourcingOptions options = Bind(new Dictionary<string, string>(
             Values("Processing", typeof(ProcessingOptions)).Concat(Values("StateStores", typeof(StateStoreOptions))).Concat(
-                Values("ReadModels", typeof(ReadModelOptions)))));
+                Values("ReadModels", typeof(ReadModelOptions))).Concat(Values("Archive", typeof(ArchiveOptions)))));
         OptionRules.Failures(options).ShouldBeEmpty();
         ShouldHaveValues(options.Processing.Over(new CommandProcessorOptions { StateDirectory = "." }));
         ShouldHaveValues(options.StateStores);
+        ShouldHaveValues(options.Archive);
         ShouldHaveValues(options.ReadModels.Over(new ProjectionEngineOptions()));
         ShouldHaveValues(options.ReadModels.Over(new EventSubscriptionOptions { GroupId = "g" }));
         ShouldHaveValues(options.ReadModels.Over(new MongoProjectionOptions { ConnectionString = "c", Database = "d" }));
@@ -62,6 +65,8 @@ public sealed class OptionSectionsTests
     [InlineData("StateStores:WriteBufferBytes", "1000", "StateStores:WriteBufferBytes is 1000; it must be at least 1 MiB")]
     [InlineData("ReadModels:CheckInterval", "00:00:00", "ReadModels:CheckInterval is 00:00:00; it must be positive.")]
     [InlineData("ReadModels:RetryDelay", "00:00:00", "ReadModels:RetryDelay is 00:00:00 and MaxRetryDelay")]
+    [InlineData("Archive:RangeEvents", "0", "Archive:RangeEvents is 0; it must be from 1 to 10,000,000.")]
+    [InlineData("Archive:HotFor", "30", "Archive:HotFor is set, and Location is not: events leave a topic only when")]
     public void Value_out_of_range_is_named_with_its_section(string key, string value, string told)
     {
         InvalidInputException wrong = OptionRules.Failures(Bind(new() { [key] = value })).ShouldHaveSingleItem();
@@ -175,13 +180,15 @@ public sealed class OptionSectionsTests
     }
 
     private static IEnumerable<KeyValuePair<string, string>> Values(string section, Type type) =>
-        type.GetProperties().Select(p => KeyValuePair.Create($"{section}:{p.Name}", ValueOf(p)));
+        type.GetProperties().Where(p => p.CanWrite).Select(p => KeyValuePair.Create($"{section}:{p.Name}", ValueOf(p)));
 
     // One that no default is, by the name.
     private static string ValueOf(PropertyInfo property) =>
-        property.PropertyType == typeof(TimeSpan) ? $"00:00:{10 + property.Name.Length}"
+        (Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) == typeof(TimeSpan)
+            ? $"00:00:{10 + property.Name.Length}"
         : property.PropertyType == typeof(string) ? $"value-of-{property.Name}"
         : property.PropertyType == typeof(bool) ? bool.FalseString
+        : property.PropertyType.IsEnum ? Enum.GetNames(property.PropertyType)[^1]
         : (3_000_000 + property.Name.Length).ToString(CultureInfo.InvariantCulture);
 
     private sealed record Tallied;

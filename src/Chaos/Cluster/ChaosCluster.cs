@@ -93,8 +93,9 @@ internal sealed partial class ChaosCluster : IAsyncDisposable
         }
 
         string? wrong = await Verify(Nodes[0].Folder, "verify.log", patience, cancellationToken).ConfigureAwait(false);
-        // With streams once more in a folder that has nothing: all stores are made of their snapshots, and of what events are behind them.
-        return wrong is not null || Streams.Count == 0 ? wrong
+        // With streams or an archive once more in a folder that has nothing: all stores are made of snapshots, or of what events are behind
+        // them, wherever these are.
+        return wrong is not null || (Streams.Count == 0 && !_options.WithArchive) ? wrong
             : await Verify(Path.Combine(_folder, "restored"), "verify-restored.log", patience, cancellationToken).ConfigureAwait(false);
     }
 

@@ -71,7 +71,7 @@ internal sealed partial class ChaosNode : ChaosMember
 
     /// <summary>
     /// What the node <paramref name="number"/> is configured with, as variables: with event streams all but the last, unless there is one
-    /// alone, restore from their snapshots.
+    /// alone, restore from their snapshots. Ranges of an archive are small, and events leave their topics at once.
     /// </summary>
     public static IReadOnlyDictionary<string, string> SettingsOf(int number, DomainUnderTest domain, ChaosOptions options)
     {
@@ -83,6 +83,14 @@ internal sealed partial class ChaosNode : ChaosMember
         {
             foreach (AggregateDefinition aggregate in domain.OfStreams)
                 settings[$"{section}StreamSnapshots__{aggregate.Name}"] = domain.Streams!.SnapshotTopicOf(aggregate);
+        }
+
+        if (options.ArchiveFolder is { } archive)
+        {
+            settings[$"{section}Archive__Location"] = archive;
+            settings[$"{section}Archive__RangeEvents"] = "25";
+            settings[$"{section}Archive__Interval"] = "00:00:00.2";
+            settings[$"{section}Archive__HotFor"] = "00:00:00";
         }
 
         return settings;

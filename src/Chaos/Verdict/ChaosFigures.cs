@@ -49,6 +49,15 @@ internal sealed class ChaosFigures
     /// <summary>Whether there were event streams to restore from.</summary>
     public bool WithStreams { get; init; }
 
+    /// <summary>Whether there was an archive.</summary>
+    public bool WithArchive { get; init; }
+
+    /// <summary>Events that are in the archive.</summary>
+    public long Archived { get; set; }
+
+    /// <summary>Events that have left their topics, as they are there.</summary>
+    public long LeftTopics { get; set; }
+
     /// <summary>What state stores were filled with.</summary>
     public RestoreFigures Restores { get; set; } = RestoreFigures.None;
 
@@ -95,6 +104,12 @@ internal sealed class ChaosFigures
         Row("processes that did not end in order", BadEnds);
         Row("stores restored from barriers", Restores.FromBarriers);
         Row("stores folded from all events", Restores.Folded);
+        if (WithArchive)
+        {
+            Row("events in the archive", Archived);
+            Row("  that have left their topics", LeftTopics);
+        }
+
         if (WithStreams)
             Streams();
         Latency("command, p50 / p99 / longest", _commands);

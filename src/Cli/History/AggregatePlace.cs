@@ -25,20 +25,9 @@ internal sealed record AggregatePlace(TopicFamily Family, AggregateId Id, TopicP
     /// <exception cref="CommandFailedException">It is not there, or no broker answers.</exception>
     public static AggregatePlace Find(KafkaConnection kafka, string named, AggregateId id)
     {
-        using IAdminClient admin = ClusterOptions.Admin(kafka);
-        List<TopicMetadata> topics = ClusterOptions.Topics(admin, kafka);
-        if (named.Split('.') is [var application, var aggregate]
-            && new TopicFamily(application, aggregate) is var family
-            && topics.Find(t => t.Topic == family.Events) is { } events)
-        {
-            int partition = Murmur2.Partition(Encoding.UTF8.GetBytes(id.Value), events.Partitions.Count);
-            return new AggregatePlace(family, id, new TopicPartition(family.Events, partition),
-                topics.Exists(t => t.Topic == family.Owners), topics.Exists(t => t.Topic == family.DeadLetters));
-        }
-
-        string[] known = [.. topics.Where(t => t.Topic.EndsWith(TopicFamily.EventsSuffix, StringComparison.Ordinal))
-            .Select(t => t.Topic[..^TopicFamily.EventsSuffix.Length])];
-        throw new CommandFailedException($"There is no aggregate type '{named}' at {kafka.BootstrapServers}: name it as in bank.account. "
-            + (known.Length == 0 ? "This cluster has none." : $"Here are {string.Join(", ", known)}."));
+        FamilyTopics found = FamilyTopics.Find(kafka, named);
+        int partition = Murmur2.Partition(Encoding.UTF8.GetBytes(id.Value), found.Partitions);
+        return new AggregatePlace(found.Family, id, new TopicPartition(found.Family.Events, partition),
+            found.All.Contains(found.Family.Owners), found.All.Contains(found.Family.DeadLetters));
     }
 }

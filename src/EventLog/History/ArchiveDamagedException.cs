@@ -1,8 +1,8 @@
 namespace KafkaEventSourcing.EventLog;
 
 /// <summary>
-/// An archive does not have what it should: a range of events is missing, doubled or damaged, or is of another topic. Whoever reads it stops
-/// there, as nothing is skipped; an operator has to bring the files back.
+/// An archive does not have what it should: a range of events is missing, doubled or damaged, or is of another topic. Whoever reads it
+/// stops there, as nothing is skipped; an operator has to bring the files back.
 /// </summary>
 public sealed class ArchiveDamagedException : Exception
 {

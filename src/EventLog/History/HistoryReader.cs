@@ -125,7 +125,7 @@ public sealed class HistoryReader : IEventLogExtents
         var codec = new EventCodec(_serde, _definition, partitions);
         IReadOnlyDictionary<long, DeadLetterResolution> discarded = await Task.Run(() => _discarded.Of(partition, cancellationToken),
             cancellationToken).ConfigureAwait(false);
-        await foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.AheadAsync(
+        await foreach (ConsumeResult<byte[], byte[]> record in RecordsAhead.ReadAsync(
             stop => PartitionLogReader.ReadKey(_connection, Name, Source(partition), key, fromOffset, long.MaxValue, stop),
             cancellationToken)
             .ConfigureAwait(false))

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Runtime.CompilerServices;
-using System.Threading.Channels;
 using Confluent.Kafka;
 using Microsoft.Extensions.Logging;
 
@@ -19,7 +17,6 @@ namespace KafkaEventSourcing.EventLog;
 /// </remarks>
 internal sealed class PartitionLogReader : IDisposable
 {
-    private const int MaxWaitingRecords = 10_000;
     private const int PlaceFetchBytes = 64 * 1024;
     private const int NearBy = 100; // records that are read through rather than sought: one fetch has more
     // a transaction that is open for longer has lost its writer: nothing of it has been answered
@@ -126,32 +123,7 @@ internal sealed class PartitionLogReader : IDisposable
     /// <exception cref="KafkaException">The cluster does not answer.</exception>
     public static IAsyncEnumerable<ConsumeResult<byte[], byte[]>> ReadAsync(
         KafkaConnection connection, string name, TopicPartition source, long fromOffset, CancellationToken cancellationToken) =>
-        AheadAsync(stop => Read(connection, name, source, fromOffset, stop), cancellationToken);
-
-    /// <summary>
-    /// What <paramref name="read"/> gives, read on a thread of its own, which is a bounded number of records ahead.
-    /// </summary>
-    public static async IAsyncEnumerable<ConsumeResult<byte[], byte[]>> AheadAsync(
-        Func<CancellationToken, IEnumerable<ConsumeResult<byte[], byte[]>>> read,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var records = Channel.CreateBounded<ConsumeResult<byte[], byte[]>>(
-            new BoundedChannelOptions(MaxWaitingRecords) { SingleReader = true, SingleWriter = true });
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task reading = Task.Factory.StartNew(
-            () => Pump(read(stop.Token), records.Writer, stop.Token), CancellationToken.None, TaskCreationOptions.LongRunning,
-            TaskScheduler.Default);
-        try
-        {
-            await foreach (ConsumeResult<byte[], byte[]> record in records.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
-                yield return record;
-        }
-        finally
-        {
-            await stop.CancelAsync().ConfigureAwait(false);
-            await reading.ConfigureAwait(false);
-        }
-    }
+        RecordsAhead.ReadAsync(stop => Read(connection, name, source, fromOffset, stop), cancellationToken);
 
     /// <summary>
     /// The first offset of <paramref name="partition"/>, be it in the topic or in the cold tier, and its end, before what is not committed
@@ -411,27 +383,4 @@ internal sealed class PartitionLogReader : IDisposable
         string.Create(CultureInfo.InvariantCulture,
             $"{source.Topic}, partition {source.Partition.Value}, cannot be read from offset {next} on: neither a record nor its end has "
                 + $"come within {Silence.TotalSeconds:0.#} s.")));
-
-    private static void Pump(IEnumerable<ConsumeResult<byte[], byte[]>> records, ChannelWriter<ConsumeResult<byte[], byte[]>> output,
-        CancellationToken cancellationToken)
-    {
-        try
-        {
-            foreach (ConsumeResult<byte[], byte[]> record in records)
-            {
-                if (!output.TryWrite(record))
-                    output.WriteAsync(record, cancellationToken).AsTask().GetAwaiter().GetResult(); // this thread is the reader's own
-            }
-
-            output.TryComplete();
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            output.TryComplete();
-        }
-        catch (Exception failure)
-        {
-            output.TryComplete(failure);
-        }
-    }
 }

@@ -30,6 +30,8 @@ internal sealed class NodeChecks
             All.AddRange([new("mongodb", MongoDB), new("read-models", ReadModels)]);
         if (node.Application.Subscriptions.Count > 0)
             All.Add(new("subscriptions", Subscriptions));
+        if (node.Archive is not null)
+            All.Add(new("archive", Archive));
     }
 
     /// <summary>The checks; another one is a line more.</summary>
@@ -141,6 +143,18 @@ internal sealed class NodeChecks
                         + $"show {_node.Application.Name}.{s.Definition.Name}' says why."))),
         ];
         return waiting.Length == 0 ? CheckResult.Ok : CheckResult.Degraded(string.Join(" ", waiting));
+    }
+
+    private CheckResult Archive()
+    {
+        string[] problems =
+        [
+            .. _node.Archive!.Problems.OrderBy(p => p.Key)
+                .Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Key.Aggregate} {p.Key.Partition}: {p.Value}")),
+        ];
+        return problems.Length == 0
+            ? CheckResult.Ok
+            : CheckResult.Degraded($"Partitions are not archived now. {string.Join(" ", problems)}");
     }
 
     private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:N0} s");

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Reflection;
+using KafkaEventSourcing.Archive;
 using KafkaEventSourcing.Processing;
 using Microsoft.Extensions.Configuration;
 
@@ -30,6 +31,10 @@ internal static class OptionNames
     public static IEnumerable<InvalidInputException> Unknown(IConfiguration section) =>
         Unknown(section, "", typeof(KafkaEventSourcingOptions));
 
+    // Properties that are sections with options of their own.
+    private static readonly HashSet<Type> Sections =
+        [typeof(ProcessingOptions), typeof(StateStoreOptions), typeof(ReadModelOptions), typeof(ArchiveOptions)];
+
     private static IEnumerable<InvalidInputException> Unknown(IConfiguration section, string path, Type type)
     {
         if (section is IConfigurationSection { Value: { Length: > 0 } text })
@@ -38,15 +43,14 @@ internal static class OptionNames
             yield break;
         }
 
-        PropertyInfo[] properties = [.. type.GetProperties().Where(p => p.Name != "EqualityContract")];
+        PropertyInfo[] properties = [.. type.GetProperties().Where(p => p.CanWrite || p.PropertyType.IsGenericType)];
         foreach (IConfigurationSection child in section.GetChildren())
         {
             string key = path + child.Key;
             if (Array.Find(properties, p => p.Name.Equals(child.Key, StringComparison.OrdinalIgnoreCase)) is not { } property)
                 yield return new InvalidInputException(key, $"{key} is not an option; there are "
                     + $"{string.Join(", ", properties.Select(p => p.Name).Order(StringComparer.Ordinal))}.");
-            else if (property.PropertyType == typeof(ProcessingOptions) || property.PropertyType == typeof(StateStoreOptions)
-                || property.PropertyType == typeof(ReadModelOptions))
+            else if (Sections.Contains(property.PropertyType))
                 foreach (InvalidInputException within in Unknown(child, $"{property.Name}:", property.PropertyType))
                     yield return within;
             else if (ShapeProblem(child, property.PropertyType) is { } problem)

@@ -26,6 +26,7 @@ internal static class OptionRules
         .. Thrown(() => Within(nameof(options.Processing), options.Processing.Validate)),
         .. Thrown(() => Within(nameof(options.StateStores), options.StateStores.Validate)),
         .. Thrown(() => Within(nameof(options.ReadModels), options.ReadModels.Validate)),
+        .. Thrown(() => Within(nameof(options.Archive), options.Archive.Validate)),
         .. StreamSnapshots(options, application),
         .. application is null ? [] : Thrown(() => SubscriptionOverrides.Check(application, options)),
     ];

@@ -118,7 +118,9 @@ internal sealed partial class IndexBackfill(PartitionContext context, int partit
             return false;
         byte[] id = Encoding.UTF8.GetBytes(head.AggregateId.Value);
         long offset = record.Offset.Value;
-        if (_versions.TryGetValue(head.AggregateId, out long before) ? head.Version != before + 1 : !IsDue(id, head.Version, offset, isWhole))
+        if (_versions.TryGetValue(head.AggregateId, out long before)
+            ? head.Version != before + 1
+            : !IsDue(id, head.Version, offset, isWhole))
             return false;
         _versions[head.AggregateId] = head.Version;
         batch.Put(StoreKeys.Of(StoreKeys.Index, id, head.Version), store.Index.Encode(_value, head, offset, record.Message.Value));

@@ -11,7 +11,7 @@ namespace KafkaEventSourcing.Processing;
 /// restores, serves. Each batch is one Kafka transaction of events, replies and the input offset (<see cref="BatchCommitter"/>); the store
 /// follows only after the commit.
 /// </summary>
-internal sealed partial class PartitionTask : IDisposable
+internal sealed class PartitionTask : IDisposable
 {
     private const int ChangesPerSnapshot = 4;
 
@@ -237,7 +237,8 @@ internal sealed partial class PartitionTask : IDisposable
         _resolver.FoldWhatCanBeReadNow();
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
         ProcessingTelemetry.Restored(_context.Topics, events, Stopwatch.GetElapsedTime(started));
-        LogRestored(_context.Definition.Name, _partition, events, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+        PartitionTaskLog.Restored(_logger, _context.Definition.Name, _partition, events,
+            Stopwatch.GetElapsedTime(started).TotalMilliseconds);
 
         void Use(StateStore? store)
         {
@@ -375,7 +376,7 @@ internal sealed partial class PartitionTask : IDisposable
         }
         catch (KafkaException deposed)
         {
-            LogNotReleased(deposed, _partition);
+            PartitionTaskLog.NotReleased(_logger, deposed, _partition);
         }
     }
 
@@ -386,7 +387,7 @@ internal sealed partial class PartitionTask : IDisposable
         Status = PartitionStatus.Halted;
         Interlocked.Exchange(ref _busySince, 0);
         ProcessingTelemetry.Halt(_context.Topics, _partition, true);
-        LogHalted(_partition, _context.Definition.Name, reason);
+        PartitionTaskLog.Halted(_logger, _partition, _context.Definition.Name, reason);
         _fenced.TrySetResult();
         _settled.TrySetResult();
         Reads.Fence.Close();
@@ -394,17 +395,4 @@ internal sealed partial class PartitionTask : IDisposable
         Intake.GiveUp(_batch);
         _stop.Token.WaitHandle.WaitOne();
     }
-
-    [LoggerMessage(Level = LogLevel.Information,
-        Message = "Partition {Partition} of {Aggregate} is restored: {Events} events in {Milliseconds:N0} ms")]
-    private partial void LogRestored(string aggregate, int partition, long events, double milliseconds);
-
-    [LoggerMessage(Level = LogLevel.Information,
-        Message = "Partition {Partition} could not be handed over: another node has it already, or Kafka cannot be reached")]
-    private partial void LogNotReleased(Exception failure, int partition);
-
-    [LoggerMessage(Level = LogLevel.Error,
-        Message = "Partition {Partition} of {Aggregate} is halted: {Reason} Nothing of it is decided or appended until an operator has "
-            + "acted")]
-    private partial void LogHalted(int partition, string aggregate, string reason);
 }

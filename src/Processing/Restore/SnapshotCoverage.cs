@@ -6,7 +6,8 @@ using KafkaEventSourcing.EventLog;
 namespace KafkaEventSourcing.Processing;
 
 /// <summary>
-/// Up to which event the snapshots of partitions reach, as the log has it: those of barriers, or of event streams that keep them. Thread-safe.
+/// Up to which event the snapshots of partitions reach, as the log has it: those of barriers, or of event streams that keep them.
+/// Thread-safe.
 /// </summary>
 /// <param name="connection">The cluster.</param>
 /// <param name="topics">The topics of the aggregate type.</param>

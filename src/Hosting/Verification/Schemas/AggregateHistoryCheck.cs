@@ -82,7 +82,7 @@ internal sealed class AggregateHistoryCheck
             new DiscardedEvents(_source, _topics).Of(partition, cancellationToken), cancellationToken).ConfigureAwait(false);
         var batch = new List<RecordedEvent>(BatchEvents);
         long from = 0;
-        await foreach (ConsumeResult<byte[], byte[]> record in PartitionLogReader.AheadAsync(
+        await foreach (ConsumeResult<byte[], byte[]> record in RecordsAhead.ReadAsync(
             stop => _source.Read(new TopicPartition(_topics.Events, partition), 0, stop), cancellationToken).ConfigureAwait(false))
         {
             LastOffsets[partition] = record.Offset.Value;
