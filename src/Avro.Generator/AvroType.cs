@@ -157,4 +157,10 @@ internal sealed class AvroField
     public JsonNode? Default { get; }
 
     public bool HasDefault => Default is not null;
+
+    /// <summary>Whether it is tagged as personal.</summary>
+    public bool IsPersonal { get; set; }
+
+    /// <summary>Of a personal field: the place of the field with the subject that it speaks of; negative: that of the message.</summary>
+    public int Subject { get; set; } = -1;
 }

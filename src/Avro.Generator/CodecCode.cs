@@ -26,12 +26,12 @@ internal sealed class CodecCode
         {
             if (type.Fields[i].Type.Kind is AvroKind.Scalar or AvroKind.Record or AvroKind.Enum)
             {
-                code.Append($"{Indent}_f{i} = {ReadExpression(type.Fields[i].Type)};\n");
+                code.Append($"{Indent}_f{i} = {Opened(type.Fields[i], ReadExpression(type.Fields[i].Type))};\n");
                 continue;
             }
 
             read.Read(type.Fields[i].Type, $"f{i}", Indent);
-            code.Append($"{Indent}_f{i} = f{i};\n");
+            code.Append($"{Indent}_f{i} = {Opened(type.Fields[i], $"f{i}")};\n");
         }
 
         code.Append($"{Indent}reader.Leave();\n    }}\n\n");
@@ -44,12 +44,22 @@ internal sealed class CodecCode
         code.Append("    /// <summary>Writes the value in Avro's binary encoding, without any framing.</summary>\n");
         code.Append($"    public void WriteTo(ref {Writer} writer)\n    {{\n{Indent}writer.Enter(\"{type.Name}\");\n");
         for (int i = 0; i < type.Fields.Count; i++)
-            write.Write(type.Fields[i].Type, $"_f{i}", Place(type, type.Fields[i]), Indent);
+            write.Write(type.Fields[i].Type, Sealed(type, i), Place(type, type.Fields[i]), Indent);
         code.Append($"{Indent}writer.Leave();\n    }}\n\n");
     }
 
     /// <summary>Where an error says that a value is, as a C# literal.</summary>
     public static string Place(NamedType type, AvroField field) => $"\"{type.Name}.{field.Name}\"";
+
+    private static string Opened(AvroField field, string value) => field.IsPersonal ? $"reader.Opened({value})" : value;
+
+    private static string Sealed(NamedType type, int place)
+    {
+        AvroField field = type.Fields[place];
+        return !field.IsPersonal ? $"_f{place}"
+            : field.Subject < 0 ? $"writer.Sealed(_f{place}, {Place(type, field)})"
+            : $"writer.SealedFor(_f{field.Subject}, _f{place}, {Place(type, field)})";
+    }
 
     private void Read(AvroType type, string target, string indent)
     {

@@ -175,6 +175,9 @@ internal sealed class SchemaSet
             CheckAliases(field);
             type.Fields.Add(new AvroField(name, Resolve(typeNode, type.Namespace), field.TextOf("doc"), field["default"]));
         }
+
+        for (int i = 0; i < type.Fields.Count; i++)
+            PersonalFields.Complete(type, type.Fields[i], fields.Items[i]);
     }
 
     private AvroType Resolve(JsonNode node, string space)

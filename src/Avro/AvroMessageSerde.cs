@@ -28,9 +28,12 @@ public sealed class AvroMessageSerde
     private readonly ConcurrentDictionary<Guid, UndecodableMessageException> _undecodableGuids = [];
     private readonly ConcurrentDictionary<int, string> _typeNames = [];
 
-    private AvroMessageSerde(ISchemaRegistryClient? registry, IWriterSchemas schemas, IEnumerable<AvroRecordType> types)
+    private readonly bool _isSealedElsewhere;
+
+    private AvroMessageSerde(ISchemaRegistryClient? registry, IWriterSchemas schemas, IEnumerable<AvroRecordType> types,
+        IFieldProtection? protection = null, bool isSealedElsewhere = false)
     {
-        (_registry, _schemas) = (registry, schemas);
+        (_registry, _schemas, Protection, _isSealedElsewhere) = (registry, schemas, protection, isSealedElsewhere);
         _byType = types.DistinctBy(t => t.Type).ToFrozenDictionary(t => t.Type);
         _byName = _byType.Values.ToFrozenDictionary(t => t.FullName);
         _byAlias = _byType.Values.SelectMany(t => t.Parsed.Aliases.Distinct().Select(alias => (alias, Type: t)))
@@ -44,6 +47,17 @@ public sealed class AvroMessageSerde
     public static AvroMessageSerde Create(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types) =>
         new(registry, new RegisteredSchemas(registry), WithOwn(types));
 
+    /// <summary>The same, of types with fields that are tagged as personal: they are sealed and opened with
+    /// <paramref name="protection"/>.</summary>
+    public static AvroMessageSerde Create(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types,
+        IFieldProtection? protection) => new(registry, new RegisteredSchemas(registry), WithOwn(types), protection);
+
+    /// <summary>
+    /// A serde to which what is sealed is a text like another: it neither seals nor opens, for those that pass on what is sealed already.
+    /// </summary>
+    public static AvroMessageSerde CreateForSealed(ISchemaRegistryClient registry, IEnumerable<AvroRecordType> types) =>
+        new(registry, new RegisteredSchemas(registry), WithOwn(types), isSealedElsewhere: true);
+
     /// <summary>A serde that only reads, with schemas from <paramref name="schemas"/>.</summary>
     internal static AvroMessageSerde Reading(IWriterSchemas schemas, IEnumerable<AvroRecordType> types) =>
         new(null, schemas, WithOwn(types));
@@ -52,6 +66,9 @@ public sealed class AvroMessageSerde
         types.Concat([AvroRecordType.Of<CommandReply>(), AvroRecordType.Of<AggregateSnapshot>(),
             AvroRecordType.Of<SnapshotBarrier>(), AvroRecordType.Of<PartitionPosition>(), AvroRecordType.Of<PartitionOwner>(),
             AvroRecordType.Of<CommandAnswered>(), AvroRecordType.Of<Messages.TimerElapsed>()]);
+
+    /// <summary>What seals and opens personal fields; null: nothing does.</summary>
+    internal IFieldProtection? Protection { get; }
 
     private ISchemaRegistryClient Registry => _registry ?? throw new InvalidOperationException("A serde that only reads has no registry.");
 
@@ -75,12 +92,15 @@ public sealed class AvroMessageSerde
         {
             cancellationToken.ThrowIfCancellationRequested();
             AvroRecordType record = TypeOf(type);
+            if (record.IsPersonal && Protection is null && !_isSealedElsewhere)
+                throw new InvalidOperationException($"{record.FullName} has fields that are tagged as personal, which are not written in "
+                    + $"plain text: give the serde the keys that seal them.");
             int id = await Register($"{topic}-{record.FullName}", record).ConfigureAwait(false);
             _decoders[id] = new Decoder(record, record.ReaderOf(record.Parsed), $"schema {id}");
             ids.Add(type, id);
         }
 
-        return new TopicEncoder(topic, ids.ToFrozenDictionary());
+        return new TopicEncoder(topic, ids.ToFrozenDictionary(), Protection);
     }
 
     /// <summary>
@@ -208,11 +228,11 @@ public sealed class AvroMessageSerde
     /// <exception cref="HttpRequestException">The registry cannot be reached; trying again may help.</exception>
     internal AvroSchema SchemaOf(int id) => _schemas.Find(id).GetAwaiter().GetResult();
 
-    private static IAvroRecord Decode(Decoder decoder, ReadOnlySpan<byte> value)
+    private IAvroRecord Decode(Decoder decoder, ReadOnlySpan<byte> value)
     {
         try
         {
-            return decoder.Decode(value);
+            return decoder.Decode(value, Protection);
         }
         catch (SchemaMismatchException mismatch)
         {
@@ -299,31 +319,7 @@ public sealed class AvroMessageSerde
 
         public string Schema => schema;
 
-        public IAvroRecord Decode(ReadOnlySpan<byte> value) => AvroRecordType.Read(value, read);
-    }
-}
-
-/// <summary>Encodes messages for one topic. Immutable and thread-safe.</summary>
-public sealed class TopicEncoder
-{
-    private readonly FrozenDictionary<Type, int> _ids;
-
-    internal TopicEncoder(string topic, FrozenDictionary<Type, int> ids) => (Topic, _ids) = (topic, ids);
-
-    /// <summary>The topic.</summary>
-    public string Topic { get; }
-
-    /// <summary>
-    /// Writes <paramref name="value"/> with its header to <paramref name="output"/>. Allocates nothing besides what the buffer does.
-    /// </summary>
-    /// <exception cref="InvalidOperationException">The type of the value was not prepared for this topic.</exception>
-    public void Encode(IAvroRecord value, IBufferWriter<byte> output)
-    {
-        if (!_ids.TryGetValue(value.GetType(), out int id))
-            throw new InvalidOperationException($"{value.GetType().Name} is not a message type of the topic {Topic}.");
-        WireFormat.WriteHeader(output, id);
-        var writer = new AvroWriter(output);
-        value.WriteTo(ref writer);
-        writer.Flush();
+        public IAvroRecord Decode(ReadOnlySpan<byte> value, IFieldProtection? protection) =>
+            AvroRecordType.Read(value, read, protection);
     }
 }

@@ -10,6 +10,7 @@ namespace KafkaEventSourcing.Avro;
 public ref partial struct AvroReader
 {
     private readonly ReadOnlySpan<byte> _data;
+    private readonly IFieldProtection? _protection; // null: what is sealed is read as it is
     private int _at;
     private int _depth;
     private int _empty;

@@ -23,6 +23,7 @@ public sealed class AvroRecordType
         Parsed = (RecordSchema)SchemaParser.Parse(schemaJson);
         FullName = Parsed.FullName;
         Fingerprint = SchemaFingerprint.Of(Parsed);
+        IsPersonal = HasPersonal(Parsed, []);
         _apache = new Lazy<global::Avro.RecordSchema>(() => (global::Avro.RecordSchema?)ForApache(schemaJson)
             ?? throw new NotSupportedException($"Apache Avro does not read the schema of {FullName}."));
     }
@@ -47,6 +48,9 @@ public sealed class AvroRecordType
     /// Sixteen hexadecimal digits that change with what a value of the schema is: not with its documentation or its aliases.
     /// </summary>
     public string Fingerprint { get; }
+
+    /// <summary>Whether it, or a record in it, has a field that is tagged as personal.</summary>
+    public bool IsPersonal { get; }
 
     /// <summary>The schema as we read it.</summary>
     internal RecordSchema Parsed { get; }
@@ -123,6 +127,9 @@ public sealed class AvroRecordType
     /// <exception cref="AvroDecodeException">The bytes are not such a value, or more than one.</exception>
     public IAvroRecord Read(ReadOnlySpan<byte> data) => Read(data, _read);
 
+    /// <summary>The same, with what is sealed opened.</summary>
+    internal IAvroRecord Read(ReadOnlySpan<byte> data, IFieldProtection? protection) => Read(data, _read, protection);
+
     /// <summary>
     /// <paramref name="value"/>, of this type, as one line of JSON for people to read: fields as the schema names them, days and times in
     /// RFC 3339, bytes in base64, unions as what they hold.
@@ -156,14 +163,23 @@ public sealed class AvroRecordType
             : throw new SchemaMismatchException($"{writer} cannot be read as {Parsed}");
     }
 
-    internal static IAvroRecord Read(ReadOnlySpan<byte> data, AvroRead read)
+    internal static IAvroRecord Read(ReadOnlySpan<byte> data, AvroRead read, IFieldProtection? protection = null)
     {
-        var reader = new AvroReader(data);
+        var reader = new AvroReader(data, protection);
         IAvroRecord value = read(ref reader);
         return reader.Remaining == 0
             ? value
             : throw new AvroDecodeException(reader.Position, $"{reader.Remaining} bytes follow the value.");
     }
+
+    private static bool HasPersonal(AvroSchema schema, HashSet<RecordSchema> seen) => schema switch
+    {
+        RecordSchema record => seen.Add(record) && record.Fields.Any(f => f.IsPersonal || HasPersonal(f.Schema, seen)),
+        ArraySchema array => HasPersonal(array.Items, seen),
+        MapSchema map => HasPersonal(map.Values, seen),
+        UnionSchema union => union.Branches.Any(b => HasPersonal(b, seen)),
+        _ => false,
+    };
 
     /// <summary>The full name.</summary>
     public override string ToString() => FullName;

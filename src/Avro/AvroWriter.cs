@@ -15,6 +15,9 @@ public ref partial struct AvroWriter
     private const int MinRequest = 256;
 
     private readonly IBufferWriter<byte> _output;
+    private readonly IFieldProtection? _protection; // null: what is personal is written as it is
+    private readonly string? _subject;
+    private readonly bool _marksErased;
     private Span<byte> _span;
     private int _used;
     private int _depth;
@@ -92,8 +95,7 @@ public ref partial struct AvroWriter
         }
         catch (EncoderFallbackException lone)
         {
-            throw new AvroEncodeException(field,
-                $"The text has a lone surrogate (U+{(int)lone.CharUnknown:X4}) at {lone.Index}, which has no UTF-8.");
+            throw Lone(field, lone);
         }
     }
 

@@ -122,6 +122,8 @@ internal sealed class ResolvedReader
                 FieldInfo field = FieldOf(target.Type, step.Field);
                 ParameterExpression value = Local(field.FieldType);
                 Read(step.Value, value);
+                if (resolution.Reader.Fields[step.Field].IsPersonal)
+                    Do(Expression.Assign(value, Reading(nameof(AvroReader.Opened), value)));
                 Do(Expression.Assign(Expression.Field(target, field), value));
             }
 

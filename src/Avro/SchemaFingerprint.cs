@@ -39,7 +39,7 @@ internal static class SchemaFingerprint
             case RecordSchema record:
                 foreach (SchemaField field in record.Fields)
                 {
-                    text.Append(field.Name).Append(':');
+                    text.Append(field.Name).Append(field.IsPersonal ? "!:" : ":"); // what was stored in plain text is not the same
                     Write(text, field.Schema, written);
                     if (field.Default is { } value)
                         text.Append('=').Append(JsonSerializer.Serialize(value)); // on one line, digits and escapes as one writer has them

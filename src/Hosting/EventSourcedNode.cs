@@ -33,6 +33,7 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private ServerProbe? _registryProbe;
     private ServiceProvider? _ownServices;
     private NodeArchive? _archive;
+    private SubjectKeys? _subjectKeys;
 
     private EventSourcedNode(ApplicationDefinition application, ServerAddresses addresses, CachedSchemaRegistryClient registry,
         MongoProjectionStore? readModels, TimeProvider timeProvider) =>
@@ -253,6 +254,8 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
             await _readModelStart.Ready.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_archive is not null)
             await _archive.DisposeAsync().ConfigureAwait(false);
+        if (_subjectKeys is not null)
+            await _subjectKeys.DisposeAsync().ConfigureAwait(false);
         _readModels?.Dispose();
         _registry.Dispose();
         _stop.Dispose();
@@ -261,7 +264,10 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
     private async Task StartParts(KafkaEventSourcingOptions options, ILoggerFactory loggers, IServiceProvider? services,
         TimeProvider timeProvider, Action<Func<string>> entering, CancellationToken cancellationToken)
     {
-        var serde = AvroMessageSerde.Create(_registry, RecordTypesOf(Application));
+        IReadOnlyList<AvroRecordType> types = RecordTypesOf(Application);
+        _subjectKeys = await PersonalData.StartAsync(Application.Name, types, Addresses.KafkaConnection, _registry, options, services,
+            timeProvider, loggers, cancellationToken).ConfigureAwait(false);
+        var serde = AvroMessageSerde.Create(_registry, types, _subjectKeys);
         _readModelStart = new ReadModelStart(_readModels, Application.Projections, loggers.CreateLogger<ReadModelStart>(), timeProvider,
             _stop.Token);
         KafkaConnection kafka = await WithArchive(options, loggers, services, timeProvider, cancellationToken).ConfigureAwait(false);
@@ -285,7 +291,9 @@ public sealed class EventSourcedNode : ICommandClient, IAsyncDisposable
         Subscriptions = [.. Application.Subscriptions.Select(s =>
             SubscriptionRunner.Start(SubscriptionOverrides.Over(s, options), Application.Name, kafka, serde,
                 services, serves.Task, timeProvider, loggers))];
-        Completion = Watch([.. started.Select(p => p.Completion), .. Subscriptions.Select(s => s.Completion)]);
+        _subjectKeys?.OnErased(() => Task.WhenAll(started.Select(p => p.Processor.ForgetErasedAsync())));
+        Completion = Watch([.. started.Select(p => p.Completion), .. Subscriptions.Select(s => s.Completion),
+            .. _subjectKeys is null ? [] : (Task[])[_subjectKeys.Completion]]);
         entering(() => $"joining its groups and restoring partitions ({string.Join(", ", started.Select(ServingOf))})");
         Task ready = Task.WhenAll([.. started.Select(a => a.Processor.Ready), .. Subscriptions.Select(s => s.Ready)]);
         if (await Task.WhenAny(ready, Completion).WaitAsync(options.StartTimeout, timeProvider, cancellationToken).ConfigureAwait(false)

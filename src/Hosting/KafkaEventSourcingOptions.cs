@@ -161,6 +161,13 @@ public sealed class KafkaEventSourcingOptions
         set => field = value ?? new(); // configuration gives null where JSON has it
     } = new();
 
+    /// <summary>Where the master key is that personal data is sealed by.</summary>
+    public PersonalDataOptions PersonalData
+    {
+        get;
+        set => field = value ?? new(); // configuration gives null where JSON has it
+    } = new();
+
     /// <summary>How read models are kept.</summary>
     public ReadModelOptions ReadModels
     {

@@ -188,6 +188,9 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
             task.Announce();
     }
 
+    /// <summary>Completes once no partition of this node remembers a state that was opened before the call.</summary>
+    internal Task ForgetErasedAsync() => Task.WhenAll(_membership.Tasks.Select(t => t.Reads.ForgetErasedAsync()));
+
     /// <inheritdoc/>
     public ValueTask<AggregateView?> ReadAsync(AggregateId aggregateId, CancellationToken cancellationToken = default) =>
         ReadAsync(aggregateId, ReadConsistency.Strong, cancellationToken);
@@ -354,7 +357,11 @@ public sealed class CommandProcessor : IAggregateReader, IAsyncDisposable
         buffer.Clear();
         try
         {
-            _commandEncoder!.Encode((IAvroRecord)command.Payload, buffer);
+            _commandEncoder!.Encode((IAvroRecord)command.Payload, command.AggregateId.Value, buffer);
+        }
+        catch (SubjectErasedException erased)
+        {
+            throw new InvalidInputException("command", erased.Message, erased);
         }
         catch (AvroEncodeException unencodable)
         {

@@ -51,7 +51,7 @@ internal sealed class StreamEnvironment
         StreamTelemetry telemetry, CancellationToken cancellationToken,
         IReadOnlyDictionary<string, (string Events, string Snapshots)>? snapshotTopics = null)
     {
-        var serde = AvroMessageSerde.Create(registry, definition.RecordTypes);
+        var serde = AvroMessageSerde.CreateForSealed(registry, definition.RecordTypes);
         var schemas = new Dictionary<string, StreamSchema>();
         foreach (SnapshotPart part in definition.Snapshots)
         {

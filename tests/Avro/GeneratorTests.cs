@@ -95,6 +95,28 @@ public sealed class GeneratorTests
         error.Location.GetLineSpan().Path.ShouldBe("a.avsc");
     }
 
+    [Theory]
+    [InlineData("\"int\"", "[\"PII\"]", "", "neither a string nor bytes")]
+    [InlineData("""{"type":"string","logicalType":"uuid"}""", "[\"PII\"]", "", "neither a string nor bytes")]
+    [InlineData("""{"type":"array","items":"string"}""", "[\"PII\"]", "", "neither a string nor bytes")]
+    [InlineData("""["null","string","int"]""", "[\"PII\"]", "", "neither a string nor bytes")]
+    [InlineData("\"string\"", "\"PII\"", "", "are not an array of texts")]
+    [InlineData("\"string\"", "[\"PII\"]", ",\n\"kes.subject\":\"Z\"", "it must be the name of another field of A")]
+    [InlineData("\"string\"", "[\"PII\"]", ",\n\"kes.subject\":\"X\"", "it must be the name of another field of A")]
+    [InlineData("\"string\"", "[\"PII\"]", ",\n\"kes.subject\":\"Number\"", "it must be the name of another field of A")]
+    [InlineData("\"string\"", "[\"public\"]", ",\n\"kes.subject\":\"Who\"", "is not tagged as personal")]
+    public void Tag_that_cannot_be_kept_is_an_error_at_its_line(string type, string tags, string subject, string told)
+    {
+        Diagnostic error = Run(("a.avsc", $$"""
+            {"type":"record","name":"A","namespace":"N","fields":[{"name":"Who","type":"string"},{"name":"Number","type":"int"},
+            {"name":"X","type":{{type}},
+            "confluent:tags":{{tags}}{{subject}}}]}
+            """)).Diagnostics.ShouldHaveSingleItem();
+        error.Id.ShouldBe("KESAVRO006");
+        error.Location.GetLineSpan().StartLinePosition.Line.ShouldBe(subject.Length > 0 ? 3 : 2);
+        error.GetMessage(System.Globalization.CultureInfo.InvariantCulture).ShouldContain(told);
+    }
+
     // The types would have made each other without end.
     [Theory]
     [InlineData("""{"type":"record","name":"A","namespace":"N","fields":[{"name":"x","type":["null","A"],"default":null},{"name":"b","type":{"type":"array","items":"A"},"default":[{"b":[]}]}]}""", "KESAVRO006")]

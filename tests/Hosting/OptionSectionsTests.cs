@@ -63,6 +63,8 @@ public sealed class OptionSectionsTests
     [InlineData("Processing:TransactionTimeout", "00:00:00.5", "Processing:TransactionTimeout is 00:00:00.5000000")]
     [InlineData("StateStores:MaxOpenFiles", "3", "StateStores:MaxOpenFiles is 3; it must be at least 16, or -1 for all.")]
     [InlineData("StateStores:WriteBufferBytes", "1000", "StateStores:WriteBufferBytes is 1000; it must be at least 1 MiB")]
+    [InlineData("PersonalData:MasterKey", "one:c2hvcnQ=", "PersonalData:MasterKey: line 1 of MasterKey must have 32 random bytes")]
+    [InlineData("PersonalData:MasterKeyFile", "no/such/file", "PersonalData:MasterKeyFile: the file no/such/file cannot be read")]
     [InlineData("ReadModels:CheckInterval", "00:00:00", "ReadModels:CheckInterval is 00:00:00; it must be positive.")]
     [InlineData("ReadModels:RetryDelay", "00:00:00", "ReadModels:RetryDelay is 00:00:00 and MaxRetryDelay")]
     [InlineData("Archive:RangeEvents", "0", "Archive:RangeEvents is 0; it must be from 1 to 10,000,000.")]

@@ -129,4 +129,8 @@ internal sealed class FixedSchema(string fullName, IReadOnlyList<string> aliases
 /// <summary>
 /// A field of a record; <paramref name="Default"/> is what a reader takes when the writer did not have the field, null when there is none.
 /// </summary>
-internal sealed record SchemaField(string Name, AvroSchema Schema, IReadOnlyList<string> Aliases, JsonElement? Default);
+internal sealed record SchemaField(string Name, AvroSchema Schema, IReadOnlyList<string> Aliases, JsonElement? Default)
+{
+    /// <summary>Whether it is tagged as personal: its values are sealed.</summary>
+    public bool IsPersonal { get; init; }
+}

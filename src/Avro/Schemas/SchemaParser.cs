@@ -124,8 +124,17 @@ internal sealed class SchemaParser
             throw new SchemaParseException(
                 $"'{name}' is not the name of a field of {record.FullName}: letters, digits and underscores are, no digit first.");
         AvroSchema schema = Read(Member(item, "type", $"The field {name} of {record.FullName} needs a \"type\""), record.Namespace);
-        return new SchemaField(name, schema, Texts(item, "aliases"), item.TryGetProperty("default", out JsonElement value) ? value : null);
+        return new SchemaField(name, schema, Texts(item, "aliases"), item.TryGetProperty("default", out JsonElement value) ? value : null)
+        {
+            IsPersonal = HasTag(item),
+        };
     }
+
+    // PersonalValues.Tag; of a schema of others the tags may be anything.
+    private static bool HasTag(JsonElement field) =>
+        field.TryGetProperty("confluent:tags", out JsonElement tags)
+            && tags.ValueKind == JsonValueKind.Array
+            && tags.EnumerateArray().Any(t => t.ValueKind == JsonValueKind.String && t.ValueEquals("PII"));
 
     private EnumSchema ReadEnum(JsonElement schema, string space)
     {

@@ -172,7 +172,11 @@ public sealed class CommandClient : ICommandClient, IAsyncDisposable
         buffer.Clear();
         try
         {
-            _encoder.Encode(payload, buffer);
+            _encoder.Encode(payload, command.AggregateId.Value, buffer);
+        }
+        catch (SubjectErasedException erased)
+        {
+            throw new InvalidInputException("command", erased.Message, erased);
         }
         catch (AvroEncodeException unencodable)
         {

@@ -33,7 +33,8 @@ internal static class OptionNames
 
     // Properties that are sections with options of their own.
     private static readonly HashSet<Type> Sections =
-        [typeof(ProcessingOptions), typeof(StateStoreOptions), typeof(ReadModelOptions), typeof(ArchiveOptions)];
+        [typeof(ProcessingOptions), typeof(StateStoreOptions), typeof(ReadModelOptions), typeof(ArchiveOptions),
+            typeof(PersonalDataOptions)];
 
     private static IEnumerable<InvalidInputException> Unknown(IConfiguration section, string path, Type type)
     {

@@ -27,6 +27,7 @@ internal static class OptionRules
         .. Thrown(() => Within(nameof(options.StateStores), options.StateStores.Validate)),
         .. Thrown(() => Within(nameof(options.ReadModels), options.ReadModels.Validate)),
         .. Thrown(() => Within(nameof(options.Archive), options.Archive.Validate)),
+        .. Thrown(() => Within(nameof(options.PersonalData), () => options.PersonalData.Load())),
         .. StreamSnapshots(options, application),
         .. application is null ? [] : Thrown(() => SubscriptionOverrides.Check(application, options)),
     ];

@@ -42,12 +42,26 @@ internal readonly record struct CommandDigest(uint Type, uint Schema, ulong Body
     public bool IsKnown => Type != 0;
 
     /// <summary>The digest of a command that was decoded.</summary>
-    public static CommandDigest From(AvroRecordType type, IAvroRecord payload, ExpectedVersion expected)
+    /// <param name="type">The type of the command.</param>
+    /// <param name="payload">The command.</param>
+    /// <param name="expected">What the sender believes of the version.</param>
+    /// <param name="protection">What seals what is personal: it is hashed as it is sealed, or a value could be guessed by the hash.</param>
+    /// <param name="subject">The aggregate.</param>
+    public static CommandDigest From(AvroRecordType type, IAvroRecord payload, ExpectedVersion expected,
+        IFieldProtection? protection = null, string? subject = null)
     {
         PooledBuffer buffer = s_buffer ??= new PooledBuffer();
         buffer.Clear();
-        var writer = new AvroWriter(buffer);
-        payload.WriteTo(ref writer);
+        var writer = new AvroWriter(buffer, protection, subject, marksErased: false);
+        try
+        {
+            payload.WriteTo(ref writer);
+        }
+        catch (SubjectErasedException)
+        {
+            return default; // what it was once cannot be told any more
+        }
+
         writer.Flush();
         CommandDigest digest = From(type, buffer.WrittenSpan, expected);
         buffer.Clear();

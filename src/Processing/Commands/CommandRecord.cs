@@ -189,7 +189,8 @@ internal static class CommandRecord
                     $"The aggregate '{definition.Name}' does not decide {decoded.GetType().Name}; it "
                         + $"decides {string.Join(", ", definition.CommandTypes.Select(t => t.Name).Order(StringComparer.Ordinal))}.");
             command.Payload = decoded;
-            command.Digest = CommandDigest.From(serde.TypeOf(payload.GetType()), payload, command.Expected);
+            command.Digest = CommandDigest.From(serde.TypeOf(payload.GetType()), payload, command.Expected, serde.Protection,
+                command.AggregateId.IsDefault ? null : command.AggregateId.Value);
             return null;
         }
         catch (UndecodableMessageException undecodable)

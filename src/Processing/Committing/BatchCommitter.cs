@@ -57,6 +57,9 @@ internal sealed partial class BatchCommitter
     /// <summary>What has been committed since <see cref="Begin"/>.</summary>
     public BatchFigures Figures { get; private set; }
 
+    /// <summary>The aggregates in memory.</summary>
+    public AggregateCache Aggregates => _aggregates;
+
     /// <summary>Counts from here on.</summary>
     public void Begin() => Figures = default;
 

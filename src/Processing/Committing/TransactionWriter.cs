@@ -150,7 +150,7 @@ internal sealed class TransactionWriter : IDisposable
     public void WriteSnapshot(AggregateEntry entry, StateStore store, string stateSchema)
     {
         _buffer.Clear();
-        var state = new AvroWriter(_buffer);
+        var state = new AvroWriter(_buffer, _serde.Protection, entry.Id.Value, marksErased: true);
         ((IAvroRecord)entry.State).WriteTo(ref state);
         state.Flush();
         byte[] stateBytes = _buffer.WrittenSpan.ToArray();

@@ -77,6 +77,7 @@ internal sealed class BatchDecider
     public void Begin(long nextEventOffset)
     {
         Clear();
+        _aggregates.ForgetErased();
         _effects.Begin();
         _nextOffset = nextEventOffset;
     }
@@ -257,7 +258,7 @@ internal sealed class BatchDecider
         (int, int) sentBefore = _effects.Mark();
         for (int i = 0; i < decision.Count; i++)
         {
-            if ((Encode(decision[i], out byte[] value)
+            if ((Encode(decision[i], command.AggregateId, out byte[] value)
                 ?? (reactions.Length > 0
                     ? _effects.Add(reactions[i], command.AggregateId, draft.Version + i + 1, command)
                     : null)) is { } unusable)
@@ -265,7 +266,9 @@ internal sealed class BatchDecider
                 _effects.Return(sentBefore);
                 draft.Events.RemoveRange(draft.Events.Count - i, i);
                 _events.RemoveRange(decidedBefore, i);
-                return CommandOutcome.Faulted(draft.Version, unusable.Code, unusable.Message);
+                return unusable.Code == SubjectErasedException.Code
+                    ? draft.Remember(command, CommandOutcome.Rejected(draft.Version, unusable.Code, unusable.Message))
+                    : CommandOutcome.Faulted(draft.Version, unusable.Code, unusable.Message);
             }
 
             draft.Events.Add(_events.Count);
@@ -354,15 +357,19 @@ internal sealed class BatchDecider
     }
 
     // What cannot be stored is refused here, with a reason, before anything of its batch is on its way.
-    private (string Code, string Message)? Encode(object payload, out byte[] value)
+    private (string Code, string Message)? Encode(object payload, AggregateId id, out byte[] value)
     {
         value = [];
         _buffer.Clear();
         try
         {
-            _encoder.Encode((IAvroRecord)payload, _buffer);
+            _encoder.Encode((IAvroRecord)payload, id.Value, _buffer);
         }
-        catch (Exception unencodable) when (unencodable is not OutOfMemoryException)
+        catch (SubjectErasedException erased)
+        {
+            return (SubjectErasedException.Code, erased.Message);
+        }
+        catch (Exception unencodable) when (unencodable is not (OutOfMemoryException or OperationCanceledException or MasterKeyException))
         {
             return ("event-unencodable",
                 $"The event {payload.GetType().Name} that the decision made cannot be encoded: {unencodable.Message}");

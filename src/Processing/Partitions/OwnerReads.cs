@@ -15,6 +15,19 @@ internal sealed class OwnerReads(PartitionTask task, AggregateDefinition definit
     /// <summary>What reads wait for.</summary>
     public ReadFence Fence { get; } = new(task.Partition);
 
+    /// <summary>Who waits until states of those who were erased are forgotten.</summary>
+    public ErasureRequests Erasures { get; } = new();
+
+    /// <summary>Completes once the task remembers no state that was opened before the call, or has ended.</summary>
+    public Task ForgetErasedAsync()
+    {
+        if (task.Status != PartitionStatus.Serving)
+            return Task.CompletedTask; // what it restores it forgets before it serves
+        Task forgotten = Erasures.Add();
+        queue.Nudge();
+        return Task.WhenAny(forgotten, task.Completion);
+    }
+
     /// <summary>From now on, reads are those of a state.</summary>
     public void Open(StoreReads reads, ParkedAggregates parked, PartitionHistory history) =>
         (_reads, _parked, _history) = (reads, parked, history);

@@ -265,6 +265,7 @@ internal sealed class PartitionTask : IDisposable
         while (true)
         {
             ActOnTopics();
+            Reads.Erasures.Act(_committer.Aggregates);
             Interlocked.Exchange(ref _busySince, 0);
             if (!_queue.Take(_batch, _context.Options.MaxBatchCommands, _context.Options.MaxBatchBytes, _linger.Next, out long left))
                 return;
@@ -275,7 +276,6 @@ internal sealed class PartitionTask : IDisposable
                 CommitAlone();
             if (_batch.Count == 0)
                 continue;
-
             long started = Stopwatch.GetTimestamp();
             _committer.Begin();
             Process(_batch);

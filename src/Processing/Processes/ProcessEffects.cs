@@ -177,7 +177,7 @@ internal sealed class ProcessEffects
         ReplyTarget? answerTo)
     {
         _buffer.Clear();
-        encoder.Encode(payload, _buffer);
+        encoder.Encode(payload, to.Value, _buffer, marksErased: true);
         byte[] causation = Encoding.UTF8.GetBytes(cause.CommandId.Value);
         var headers = new Headers
         {

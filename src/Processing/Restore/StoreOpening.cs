@@ -131,7 +131,7 @@ internal sealed partial class StoreOpening(PartitionContext context, int partiti
 
     private StateStore OpenStore() => StateStore.Open(
         context.Options.StoreOf(partition), context.Definition, _stateType, context.Options.RecentCommands,
-        StoreMemory.With(context.Options.StateStores), context.Options.StateStores);
+        StoreMemory.With(context.Options.StateStores), context.Options.StateStores, context.Serde.Protection);
 
     // False: there is nothing of use, and the store may have a part of what is not.
     private bool TryLoadBarrier(StateStore store, ref long end, CancellationToken cancellationToken)

@@ -11,6 +11,7 @@ internal sealed class AggregateCache(StateStore store, AggregateDefinition defin
     private Dictionary<AggregateId, AggregateEntry> _young = [];
     private Dictionary<AggregateId, AggregateEntry> _old = [];
     private long _youngBytes;
+    private long _erasures = store.Protection?.Erasures ?? 0;
 
     /// <summary>A cache of so many bytes.</summary>
     public AggregateCache(StateStore store, AggregateDefinition definition, long maxBytes)
@@ -48,9 +49,25 @@ internal sealed class AggregateCache(StateStore store, AggregateDefinition defin
         _old.Remove(id);
     }
 
+    /// <summary>
+    /// Forgets all when somebody was erased since the last call: states may have what was opened before. Only to be called when everything
+    /// remembered is stored.
+    /// </summary>
+    public void ForgetErased()
+    {
+        if (store.Protection is not { Erasures: var erasures } || erasures == _erasures)
+            return;
+        _erasures = erasures;
+        _asked.Clear();
+        _young.Clear();
+        _old.Clear();
+        _youngBytes = 0;
+    }
+
     /// <summary>Forgets when there is too much. Only to be called when everything remembered is stored.</summary>
     public void Trim()
     {
+        ForgetErased();
         foreach (AggregateEntry entry in _asked)
         {
             _youngBytes += entry.Bytes - entry.CountedBytes;

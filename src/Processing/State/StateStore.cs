@@ -61,6 +61,9 @@ internal sealed class StateStore : IDisposable
     /// <summary>What of the events it was filled with from event streams; null: it was not.</summary>
     public SnapshotCover? Cover { get; private set; }
 
+    /// <summary>What seals the personal fields of its states; null: nothing does.</summary>
+    public IFieldProtection? Protection { get; init; }
+
     /// <summary>Its events by aggregate and version.</summary>
     public EventIndex Index => _index;
 
@@ -70,7 +73,7 @@ internal sealed class StateStore : IDisposable
     /// </summary>
     /// <exception cref="IOException">Another process has the store open, or the folder cannot be used.</exception>
     public static StateStore Open(string directory, AggregateDefinition definition, AvroRecordType stateType, int recentLimit,
-        StoreMemory? memory = null, StateStoreOptions? options = null)
+        StoreMemory? memory = null, StateStoreOptions? options = null, IFieldProtection? protection = null)
     {
         options ??= new StateStoreOptions();
         memory ??= StoreMemory.OfProcess;
@@ -99,7 +102,8 @@ internal sealed class StateStore : IDisposable
         return store;
 
         StateStore OpenAsIs() =>
-            new(memory.Open(directory, options.MaxOpenFiles), definition, stateType, recentLimit, options.KeepEvents);
+            new(memory.Open(directory, options.MaxOpenFiles), definition, stateType, recentLimit, options.KeepEvents)
+            { Protection = protection };
     }
 
     /// <summary>Whether all aggregates belong to <paramref name="partition"/> of <paramref name="partitions"/>.</summary>
@@ -341,7 +345,7 @@ internal sealed class StateStore : IDisposable
         var reader = new AvroReader(value);
         long version = reader.ReadLong();
         long offset = reader.ReadLong();
-        return (version, offset, _stateType.Read(value.AsSpan(reader.Position)));
+        return (version, offset, _stateType.Read(value.AsSpan(reader.Position), Protection));
     }
 
     private void PutOutcome(byte[] id, long number, ReadOnlySpan<byte> outcome)
@@ -366,7 +370,7 @@ internal sealed class StateStore : IDisposable
             Aggregates++;
         entry.IsStored = true;
         _value.Clear();
-        var writer = new AvroWriter(_value);
+        var writer = new AvroWriter(_value, Protection, entry.Id.Value, marksErased: true);
         writer.WriteLong(entry.Version);
         writer.WriteLong(entry.EventOffset);
         ((IAvroRecord)entry.State).WriteTo(ref writer);

@@ -35,7 +35,7 @@ public sealed class EventStreamsReader : IDisposable
         ArgumentNullException.ThrowIfNull(kafka);
         (Definition, _application, Kafka) = (definition, application, kafka);
         _registry = new CachedSchemaRegistryClient(registry);
-        _serde = AvroMessageSerde.Create(_registry, definition.RecordTypes);
+        _serde = AvroMessageSerde.CreateForSealed(_registry, definition.RecordTypes);
         _admin = kafka.BuildAdmin();
     }
 
