@@ -13,6 +13,8 @@ internal sealed class TypedColumns(PinnedBytes bytes)
     /// <summary>How deep columns are nested in one another; what is deeper is JSON.</summary>
     public const int MaxDepth = 16;
 
+    private static readonly string[] DurationParts = ["months", "days", "milliseconds"]; // in the order of Avro
+
     private readonly List<TypedLeaf> _leaves = [];
     private readonly TypedValues _values = new(bytes);
     private readonly List<RecordSchema> _open = [];
@@ -59,6 +61,9 @@ internal sealed class TypedColumns(PinnedBytes bytes)
                 Build(array.Items, TypedList.Element, $"{path}.list.{TypedList.Element}", levels.Repeated()),
                 (short)(levels.Repetition + 1), array.Items.IsEmpty),
             MapSchema map => Map(map, name, path, levels.Repeated()),
+            // Parquet's INTERVAL has the same bytes, and ends the reading of a file where a reader does not have it.
+            { Logical.Kind: LogicalKind.Duration } => new TypedGroup(name,
+                [.. DurationParts.Select(p => Add(TypedValues.Duration(p, levels)))]),
             _ => Scalar(schema, name, path, levels),
         };
         _depth--;

@@ -21,7 +21,6 @@ internal sealed class TypedValues(PinnedBytes bytes)
     public const int MaxDigits = 38;
 
     private const int UuidBytes = 16;
-    private const int DurationBytes = 12;
 
     public static TypedColumnType Int32 { get; } = new(PhysicalType.Int32, LogicalType.None);
 
@@ -47,6 +46,10 @@ internal sealed class TypedValues(PinnedBytes bytes)
     /// <summary>What has no value but null, always missing.</summary>
     public static TypedLeaf<ByteArray> Null(string name, TypedLevels levels) => new(name, levels, JsonText, null);
 
+    /// <summary>A part of a duration: a number of 32 bits without a sign.</summary>
+    public static TypedLeaf<long> Duration(string name, TypedLevels levels) => new(name, levels, Int64,
+        static (ref AvroReader reader) => BinaryPrimitives.ReadUInt32LittleEndian(reader.ReadFixed(sizeof(uint))));
+
     public TypedLeaf Scalar(AvroSchema schema, string name, TypedLevels levels) => schema switch
     {
         EnumSchema symbols => Enum(symbols, name, levels),
@@ -55,9 +58,6 @@ internal sealed class TypedValues(PinnedBytes bytes)
             new TypedColumnType(PhysicalType.FixedLenByteArray, LogicalType.Uuid, UuidBytes), schema is FixedSchema
                 ? (ref AvroReader reader) => Fixed(reader.ReadFixed(UuidBytes))
                 : ReadUuid),
-        { Logical.Kind: LogicalKind.Duration } => new TypedLeaf<FixedLenByteArray>(name, levels,
-            new TypedColumnType(PhysicalType.FixedLenByteArray, LogicalType.Interval, DurationBytes),
-            (ref AvroReader reader) => Fixed(reader.ReadFixed(DurationBytes))),
         FixedSchema { Size: 0 } => new TypedLeaf<ByteArray>(name, levels, Binary, (ref AvroReader _) => bytes.Add([])),
         FixedSchema { Size: var size } => new TypedLeaf<FixedLenByteArray>(name, levels,
             new TypedColumnType(PhysicalType.FixedLenByteArray, LogicalType.None, size),
@@ -144,8 +144,7 @@ internal sealed class TypedValues(PinnedBytes bytes)
     private TypedLeaf<ByteArray> Enum(EnumSchema schema, string name, TypedLevels levels)
     {
         ByteArray[] symbols = [.. schema.Symbols.Select(_symbols.Add)];
-        return new TypedLeaf<ByteArray>(name, levels, new TypedColumnType(PhysicalType.ByteArray, LogicalType.Enum),
-            (ref AvroReader reader) => symbols[reader.ReadIndex(symbols.Length)]);
+        return new TypedLeaf<ByteArray>(name, levels, Utf8Text, (ref AvroReader reader) => symbols[reader.ReadIndex(symbols.Length)]);
     }
 
     private TypedLeaf Decimal(AvroSchema schema, AvroLogicalType number, string name, TypedLevels levels)

@@ -152,3 +152,29 @@ internal sealed class AnyItems(AnyShape item, bool isMap) : AnyShape
         return (AnyRecord.All(parts), all);
     }
 }
+
+/// <summary>A duration: three numbers of 32 bits without a sign.</summary>
+internal sealed class AnyDuration(string name) : AnyShape
+{
+    private static readonly AnyScalar Part = new("\"long\"", _ => throw new NotSupportedException(), v => $"{v}::VARCHAR",
+        v => FormattableString.Invariant($"{v}"));
+
+    /// <summary>What it looks like in a file.</summary>
+    public AnyRecord Parts { get; } = new("Parts", [("months", Part), ("days", Part), ("milliseconds", Part)]);
+
+    public override string Avro => $$"""{"type":"fixed","name":"{{name}}","size":12,"logicalType":"duration"}""";
+
+    public override string Sql(string value) => Parts.Sql(value);
+
+    public override (WriteAvro Write, JsonNode? Text) Value(Random random, int depth)
+    {
+        uint[] edges = [0, 1, int.MaxValue, uint.MaxValue];
+        var value = new AvroDuration(edges[random.Next(4)], edges[random.Next(4)], edges[random.Next(4)]);
+        return ((ref AvroWriter writer) => writer.WriteDuration(value), new JsonObject
+        {
+            ["months"] = FormattableString.Invariant($"{value.Months}"),
+            ["days"] = FormattableString.Invariant($"{value.Days}"),
+            ["milliseconds"] = FormattableString.Invariant($"{value.Milliseconds}"),
+        });
+    }
+}

@@ -59,6 +59,8 @@ internal static class ParquetLeaves
     {
         switch (shape)
         {
+            case AnyDuration duration:
+                return Group(duration.Parts.Fields, leaves, definition, repetition);
             case AnyRecord record:
                 return Group(record.Fields, leaves, definition, repetition);
             case AnyUnion { IsOptional: true } optional:
@@ -101,6 +103,7 @@ internal static class ParquetLeaves
     /// <summary>How many columns a shape has.</summary>
     public static int Count(AnyShape shape) => shape switch
     {
+        AnyDuration duration => duration.Parts.Fields.Count,
         AnyRecord record => record.Fields.Sum(f => Count(f.Shape)),
         AnyUnion union => union.Members.Sum(m => m.Shape is null ? 0 : Count(m.Shape)),
         AnyItems items => Count(items.Item) + (items.IsMap ? 1 : 0),

@@ -55,7 +55,6 @@ internal static class ParquetNet
         RawColumnData<Guid> typed => [.. typed.Values.ToArray().Cast<object>()],
         RawColumnData<BigDecimal> typed => [.. typed.Values.ToArray().Cast<object>()],
         RawColumnData<decimal> typed => [.. typed.Values.ToArray().Cast<object>()],
-        RawColumnData<Interval> typed => [.. typed.Values.ToArray().Cast<object>()],
         RawColumnData<ReadOnlyMemory<byte>> typed => [.. typed.Values.ToArray().Select(v => (object)v.ToArray())],
         RawColumnData<ReadOnlyMemory<char>> typed => [.. typed.Values.ToArray().Select(v => (object)Encoding.UTF8.GetBytes(v.ToArray()))],
         _ => throw new NotSupportedException(raw.GetType().ToString()),
@@ -86,10 +85,6 @@ internal static class ParquetNet
         }),
         (Guid uuid, byte[]) => Show(uuid.ToByteArray(bigEndian: true)),
         (BigDecimal number, byte[] bytes) => Show(Bytes(number.UnscaledValue, bytes.Length)),
-        (Interval interval, byte[]) => Show((byte[])
-        [
-            .. BitConverter.GetBytes(interval.Months), .. BitConverter.GetBytes(interval.Days), .. BitConverter.GetBytes(interval.Millis),
-        ]),
         _ => Show(value),
     };
 
