@@ -22,7 +22,6 @@ internal sealed partial class NodeArchive : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<(string Aggregate, int Partition), string> _problems = [];
-    private readonly ConcurrentDictionary<(string Aggregate, int Partition), PartitionRetention> _seen = [];
     private Task _running = Task.CompletedTask;
 
     /// <summary>An archive in <paramref name="store"/>, which it disposes of.</summary>
@@ -38,9 +37,6 @@ internal sealed partial class NodeArchive : IAsyncDisposable
 
     /// <summary>What is wrong with partitions that cannot be archived now, or whose events cannot leave.</summary>
     public IReadOnlyDictionary<(string Aggregate, int Partition), string> Problems => _problems;
-
-    /// <summary>How it was with a partition of this node at the last look; null: there was none yet, or events never leave.</summary>
-    public PartitionRetention? Seen(string aggregate, int partition) => _seen.GetValueOrDefault((aggregate, partition));
 
     /// <summary>Begins to archive what <paramref name="aggregates"/> own.</summary>
     public void Start(ApplicationDefinition application, IReadOnlyList<AggregateNode> aggregates, KafkaConnection kafka,
@@ -99,13 +95,9 @@ internal sealed partial class NodeArchive : IAsyncDisposable
             foreach (AggregateArchive aggregate in all)
             {
                 int[] owned = [.. aggregate.Processor.Partitions.Where(p => p.Value == PartitionStatus.Serving).Select(p => p.Key).Order()];
-                foreach ((string name, int partition) in _seen.Keys.Where(k =>
+                foreach ((string Aggregate, int Partition) given in _problems.Keys.Where(k =>
                     k.Aggregate == aggregate.Name && !owned.Contains(k.Partition)))
-                {
-                    _seen.TryRemove((name, partition), out _);
-                    _problems.TryRemove((name, partition), out _);
-                }
-
+                    _problems.TryRemove(given, out _);
                 foreach (int partition in owned)
                 {
                     if (_stop.IsCancellationRequested)
@@ -129,10 +121,10 @@ internal sealed partial class NodeArchive : IAsyncDisposable
         {
             // A range that is begun is gone on with later.
         }
-        catch (Exception failure) when (failure is KafkaException or IOException or UnauthorizedAccessException or HttpRequestException
-            or ArchiveDamagedException or InvalidDataException or MongoDB.Driver.MongoException or TimeoutException)
+        catch (Exception failure) when (failure is not OutOfMemoryException)
         {
-            if (_problems.TryAdd((aggregate.Name, partition), failure.Message) || _problems[(aggregate.Name, partition)] != failure.Message)
+            // Whatever it is, the health check has it, and nothing leaves the topic; other partitions go on.
+            if (!_problems.TryGetValue((aggregate.Name, partition), out string? before) || before != failure.Message)
                 LogFailed(_logger, failure, aggregate.Name, partition);
             _problems[(aggregate.Name, partition)] = failure.Message;
         }
@@ -145,8 +137,9 @@ internal sealed partial class NodeArchive : IAsyncDisposable
         {
         }
 
+        if (!_options.HasRetention)
+            return;
         PartitionRetention status = aggregate.Marks.Of(partition, _stop.Token);
-        _seen[(aggregate.Name, partition)] = status;
         if (status.DueTo <= status.Start)
             return;
         if ((status.Marks.First(m => m.Name == RetentionMarks.Snapshots).Next ?? 0) < status.DueTo)

@@ -237,7 +237,7 @@ internal sealed class PartitionTask : IDisposable
         _resolver.FoldWhatCanBeReadNow();
         ProcessingTelemetry.Replayed(events, Stopwatch.GetElapsedTime(replaying));
         ProcessingTelemetry.Restored(_context.Topics, events, Stopwatch.GetElapsedTime(started));
-        PartitionTaskLog.Restored(_logger, _context.Definition.Name, _partition, events,
+        PartitionTaskLog.LogRestored(_logger, _context.Definition.Name, _partition, events,
             Stopwatch.GetElapsedTime(started).TotalMilliseconds);
 
         void Use(StateStore? store)
@@ -376,7 +376,7 @@ internal sealed class PartitionTask : IDisposable
         }
         catch (KafkaException deposed)
         {
-            PartitionTaskLog.NotReleased(_logger, deposed, _partition);
+            PartitionTaskLog.LogNotReleased(_logger, deposed, _partition);
         }
     }
 
@@ -387,7 +387,7 @@ internal sealed class PartitionTask : IDisposable
         Status = PartitionStatus.Halted;
         Interlocked.Exchange(ref _busySince, 0);
         ProcessingTelemetry.Halt(_context.Topics, _partition, true);
-        PartitionTaskLog.Halted(_logger, _partition, _context.Definition.Name, reason);
+        PartitionTaskLog.LogHalted(_logger, _partition, _context.Definition.Name, reason);
         _fenced.TrySetResult();
         _settled.TrySetResult();
         Reads.Fence.Close();
