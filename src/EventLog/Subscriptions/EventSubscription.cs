@@ -262,6 +262,8 @@ public sealed partial class EventSubscription
                     continue;
                 }
 
+                if (stop.IsCancellationRequested)
+                    continue; // also as it could not be learned where to begin, which the fault says: the next wait ends it
                 int partition = record.Partition.Value;
                 if (_halted.Contains(partition))
                 {
