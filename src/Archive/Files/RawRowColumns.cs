@@ -17,11 +17,7 @@ internal sealed class RawRowColumns
     private int[] _ints = [];
     private ByteArray[] _bytes = [];
 
-    private delegate bool Longs(in RawRow row, out long value);
-
-    private delegate bool Ints(in RawRow row, out int value);
-
-    private delegate bool Bytes(in RawRow row, out ByteArray value);
+    private delegate bool Read<T>(in RawRow row, out T value);
 
     /// <summary>How many headers there are.</summary>
     public int Headers => _headerNames.Count;
@@ -70,52 +66,30 @@ internal sealed class RawRowColumns
         Array.Sort(_keys, _order, 0, rows.Length);
     }
 
-    private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Longs read, bool isOptional = true)
+    private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Read<long> read, bool isOptional = true) =>
+        Write(group, rows, read, ref _longs, isOptional);
+
+    private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Read<int> read, bool isOptional = true) =>
+        Write(group, rows, read, ref _ints, isOptional);
+
+    private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Read<ByteArray> read) =>
+        Write(group, rows, read, ref _bytes, isOptional: true);
+
+    private void Write<T>(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Read<T> read, ref T[] buffer, bool isOptional)
+        where T : unmanaged
     {
-        Reserve(ref _longs, rows.Length);
+        Reserve(ref buffer, rows.Length);
         Reserve(ref _definitions, rows.Length);
         int values = 0;
         for (int i = 0; i < rows.Length; i++)
         {
-            bool has = read(rows[_order[i]], out _longs[values]);
+            bool has = read(rows[_order[i]], out buffer[values]);
             _definitions[i] = has ? (short)1 : (short)0;
             values += has ? 1 : 0;
         }
 
-        using var column = (ColumnWriter<long>)group.NextColumn();
-        column.WriteBatch(rows.Length, Levels(rows.Length, isOptional), default, _longs.AsSpan(0, values));
-    }
-
-    private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Ints read, bool isOptional = true)
-    {
-        Reserve(ref _ints, rows.Length);
-        Reserve(ref _definitions, rows.Length);
-        int values = 0;
-        for (int i = 0; i < rows.Length; i++)
-        {
-            bool has = read(rows[_order[i]], out _ints[values]);
-            _definitions[i] = has ? (short)1 : (short)0;
-            values += has ? 1 : 0;
-        }
-
-        using var column = (ColumnWriter<int>)group.NextColumn();
-        column.WriteBatch(rows.Length, Levels(rows.Length, isOptional), default, _ints.AsSpan(0, values));
-    }
-
-    private void Write(RowGroupWriter group, ReadOnlySpan<RawRow> rows, Bytes read)
-    {
-        Reserve(ref _bytes, rows.Length);
-        Reserve(ref _definitions, rows.Length);
-        int values = 0;
-        for (int i = 0; i < rows.Length; i++)
-        {
-            bool has = read(rows[_order[i]], out _bytes[values]);
-            _definitions[i] = has ? (short)1 : (short)0;
-            values += has ? 1 : 0;
-        }
-
-        using var column = (ColumnWriter<ByteArray>)group.NextColumn();
-        column.WriteBatch(rows.Length, Levels(rows.Length, isOptional: true), default, _bytes.AsSpan(0, values));
+        using var column = (ColumnWriter<T>)group.NextColumn();
+        column.WriteBatch(rows.Length, Levels(rows.Length, isOptional), default, buffer.AsSpan(0, values));
     }
 
     private void WriteHeaders(RowGroupWriter group, ReadOnlySpan<RawRow> rows)

@@ -21,9 +21,7 @@ internal sealed class ArchiveReader(IArchiveStore store, IEnumerable<TopicFamily
 
     /// <inheritdoc/>
     public PartitionExtent? ExtentOf(TopicPartition partition, CancellationToken cancellationToken) =>
-        RangesOf(partition, cancellationToken) is [var first, .., var last] ? new PartitionExtent(first.Start, last.End)
-        : RangesOf(partition, cancellationToken) is [var only] ? new PartitionExtent(only.Start, only.End)
-        : null;
+        RangesOf(partition, cancellationToken) is { Count: > 0 } ranges ? new PartitionExtent(ranges[0].Start, ranges[^1].End) : null;
 
     /// <inheritdoc/>
     public IEnumerable<ConsumeResult<byte[], byte[]>> Read(TopicPartition partition, long fromOffset, CancellationToken cancellationToken)
